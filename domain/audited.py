@@ -1,0 +1,59 @@
+"""Who, on whose behalf, in which session and because of what: on every event."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate, CanMutateAggregate
+
+TAudited = TypeVar("TAudited", bound="Audited")
+
+
+@dataclass(frozen=True)
+class Acting:
+    """The circumstances of a command.
+
+    `actor` is the user's id, None for the system itself; `impersonator` the staff member behind it, if any;
+    `session` and `organization` those of the session; `correlation` the request id; `causation` the position
+    of the event that a reaction answers.
+    """
+
+    actor: UUID | None = None
+    impersonator: UUID | None = None
+    session: UUID | None = None
+    organization: UUID | None = None
+    correlation: str | None = None
+    causation: int | None = None
+
+
+ACTING: ContextVar[Acting] = ContextVar("acting", default=Acting())  # noqa: B039 - frozen
+
+
+@contextmanager
+def acting(circumstances: Acting) -> Iterator[None]:
+    """Everything decided inside happens under these circumstances."""
+    token = ACTING.set(circumstances)
+    try:
+        yield
+    finally:
+        ACTING.reset(token)
+
+
+class Audited(Aggregate):
+    """Base of all aggregates: each event carries `by`."""
+
+    class Event(Aggregate.Event):
+        by: Acting
+
+    class Created(Event, Aggregate.Created):
+        pass
+
+    def trigger_event(self, event_class: type[CanMutateAggregate[UUID]], **kwargs: Any) -> None:
+        super().trigger_event(event_class, by=ACTING.get(), **kwargs)
+
+    @classmethod
+    def _create(cls: type[TAudited], event_class: Any, **kwargs: Any) -> TAudited:
+        return super()._create(event_class, by=ACTING.get(), **kwargs)

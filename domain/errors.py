@@ -1,0 +1,139 @@
+"""The closed set of refusal kinds. Every refusal is a class of its own, beside the rule that raises it.
+
+DomainError
+├── Invalid           400  the words of the request are wrong
+├── Unauthenticated   401  nobody is known to be calling
+├── Forbidden         403  the caller may see it, not do this
+├── NotFound          404  there is none, or the caller may not know
+├── Conflict          409  not in this state
+│   └── LostRace           somebody else was faster; decide again
+├── Expired           410  its time has passed
+├── TooMany           429  later
+└── Unavailable       503  not now
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """A refusal. `code` is the contract's error code; the text never holds a secret or a personal value.
+
+    `parameter` or `pointer` say where in the request the reason stands; `meta` is the error's `meta`;
+    `others` are further refusals of the same request, one for each violation.
+    """
+
+    code: ClassVar[str]
+    detail: ClassVar[str]
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        parameter: str | None = None,
+        pointer: str | None = None,
+        meta: Mapping[str, Any] | None = None,
+        others: Sequence["DomainError"] = (),
+    ) -> None:
+        super().__init__(detail or self.detail)
+        self.parameter = parameter
+        self.pointer = pointer
+        self.meta = dict(meta or {})
+        self.others = tuple(others)
+
+
+class Invalid(DomainError):
+    code = "invalid-attribute"
+    detail = "The value is not acceptable."
+
+
+class Unauthenticated(DomainError):
+    code = "not-authenticated"
+    detail = "A valid access token is needed."
+
+
+class Forbidden(DomainError):
+    code = "forbidden"
+    detail = "You may not do this."
+
+
+class NotFound(DomainError):
+    code = "not-found"
+    detail = "There is no such thing, or you may not see it."
+
+
+class Conflict(DomainError):
+    code = "conflict"
+    detail = "That does not fit the present state."
+
+
+class Expired(DomainError):
+    code = "expired"
+    detail = "Its time has passed."
+
+
+class TooMany(DomainError):
+    """`retry_after` is the number of whole seconds to wait."""
+
+    code = "too-many-requests"
+    detail = "Too many requests; try again later."
+
+    def __init__(self, retry_after: int = 1, **where: Any) -> None:
+        super().__init__(**where)
+        self.retry_after = retry_after
+
+
+class Unavailable(DomainError):
+    """`retry_after` is the number of whole seconds to wait."""
+
+    code = "unavailable"
+    detail = "The service cannot answer now; try again."
+
+    def __init__(self, retry_after: int = 1, **where: Any) -> None:
+        super().__init__(**where)
+        self.retry_after = retry_after
+
+
+class InvalidParameter(Invalid):
+    code = "invalid-parameter"
+    detail = "The parameter's value is not acceptable."
+
+
+class InvalidState(Conflict):
+    code = "invalid-state"
+    detail = "Its state does not allow this."
+
+
+class AlreadyExists(Conflict):
+    code = "already-exists"
+    detail = "There is one already."
+
+
+class TypeConflict(Conflict):
+    code = "type-conflict"
+    detail = "The document's type is not the type of this resource."
+
+    def __init__(self, pointer: str = "/data/type") -> None:
+        super().__init__(pointer=pointer)
+
+
+class IdConflict(Conflict):
+    code = "id-conflict"
+    detail = "The document's id is not the id in the path."
+
+    def __init__(self, pointer: str = "/data/id") -> None:
+        super().__init__(pointer=pointer)
+
+
+class ClientIdNotAllowed(Forbidden):
+    code = "client-id-not-allowed"
+    detail = "The server chooses the id."
+
+    def __init__(self, pointer: str = "/data/id") -> None:
+        super().__init__(pointer=pointer)
+
+
+class LostRace(Conflict):
+    """Somebody else changed what the decision rests on; the command decides again, a bounded number of times."""
+
+    detail = "Somebody else changed this at the same time; try again."

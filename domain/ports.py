@@ -1,0 +1,117 @@
+"""What the domain needs of the outside world, as protocols. Adapters and projections implement them."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import wraps
+from typing import Literal, NamedTuple, ParamSpec, Protocol, TypeVar
+from uuid import UUID
+
+from domain.audited import Audited
+from domain.errors import LostRace
+
+TAggregate = TypeVar("TAggregate", bound=Audited)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ATTEMPTS = 10
+
+
+class Store(Protocol):
+    """An ordered event log, seen as aggregates."""
+
+    async def find(self, kind: type[TAggregate], aggregate_id: UUID) -> TAggregate | None:
+        """The aggregate as its events made it, None when it has none."""
+        ...
+
+    async def get(self, kind: type[TAggregate], aggregate_id: UUID) -> TAggregate:
+        """The aggregate as its events made it. Raises NotFound when it has none."""
+        ...
+
+    async def get_many(self, kind: type[TAggregate], aggregate_ids: Iterable[UUID]) -> dict[UUID, TAggregate]:
+        """Those that exist, by id, in one round trip."""
+        ...
+
+    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:
+        """Append all pending events in one transaction, all or nothing.
+
+        Returns the position of the last event appended, or, when there was nothing to append, the head of the
+        log that was decided on. Raises LostRace when one of the aggregates, or of those in `unchanged` (which
+        the decision rests on), has got further events meanwhile; AlreadyExists when something unique is taken.
+        """
+        ...
+
+
+def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Run the command again from the start when it lost a race, at most ten times."""
+
+    @wraps(command)
+    async def deciding(*args: P.args, **kwargs: P.kwargs) -> R:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await command(*args, **kwargs)
+            except LostRace:
+                continue
+        return await command(*args, **kwargs)
+
+    return deciding
+
+
+Operation = Literal["read", "write", "contain"]
+
+
+class AccessQuery(NamedTuple):
+    """`type:id:operation` (semantics 6.1). `resource_id` is None for "any"; text for system and app.*."""
+
+    resource_type: str
+    resource_id: UUID | str | None
+    operation: Operation
+
+
+class Access(Protocol):
+    """The authorization engine, as the domain asks it."""
+
+    async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
+        """One answer per query, all from one snapshot that holds every command answered so far."""
+        ...
+
+
+class Directory(Protocol):
+    """Who is behind an address, a name or a group. Never stale: kept in the appends' own transactions."""
+
+    async def users_by_email(self, emails: Iterable[str]) -> dict[str, UUID]:
+        """User ids by the e-mail address as given; addresses are compared without case."""
+        ...
+
+    async def user_by_login(self, login: str) -> UUID | None:
+        """The user with this username, e-mail address or E.164 phone number."""
+        ...
+
+    async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
+        """Groups of the organization that the individual stands in directly."""
+        ...
+
+    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, str]]:
+        """(group id, "leader" or "member") of the user's rows in the organization's groups."""
+        ...
+
+    async def owned_individuals(self, user_id: UUID) -> list[UUID]:
+        """Individuals that the user owns."""
+        ...
+
+    async def organization_of_role(self, role_id: UUID) -> UUID | None:
+        """The organization whose role it is."""
+        ...
+
+
+class Hasher(Protocol):
+    """Password hashing, off the event loop and bounded."""
+
+    async def hash(self, password: str) -> str: ...
+
+    async def verify(self, password: str, hashed: str | None) -> bool:
+        """False for a wrong password; takes as long when `hashed` is None. Raises TooMany when overloaded."""
+        ...
+
+
+Lookup = Callable[[str, str], bytes]
+"""(kind, value) to the keyed hash under which the value is found again (HMAC-SHA-256)."""
+

@@ -1,0 +1,49 @@
+"""What a projection is: the only writer of its tables, fed with batches of the log in order."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import ClassVar, NamedTuple, Protocol
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from eventsourcing.domain import CanMutateAggregate
+from psycopg import AsyncCursor
+
+Event = CanMutateAggregate[UUID]
+
+
+class Mode(StrEnum):
+    """When it is applied: in the append's own transaction, or behind it by a worker."""
+
+    INLINE = "inline"
+    BACKGROUND = "background"
+
+
+class Recorded(NamedTuple):
+    """An event and its place in the log; positions start at 1 and have no gaps."""
+
+    position: int
+    event: Event
+
+
+class Projection(Protocol):
+    """One read model.
+
+    `tables` are all that it writes, in the order in which they can be made; `events` are the classes it looks
+    at, None for all. The same `apply` serves the append (inline), the projector (background) and the rebuild,
+    so it uses unqualified table names and nothing but its own tables.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    mode: ClassVar[Mode]
+    tables: ClassVar[tuple[str, ...]]
+    events: ClassVar[tuple[type[Event], ...] | None]
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        """Fold the batch in memory, then write with set-based statements. Applied exactly once per event."""
+        ...
+
+
+def replicator_id(name: str) -> UUID:
+    """The id under which the replicators API shows a projection; the same in every installation."""
+    return uuid5(NAMESPACE_URL, f"rollbook:replicator:{name}")
