@@ -73,6 +73,14 @@ class Access(Protocol):
         """One answer per query, all from one snapshot that holds every command answered so far."""
         ...
 
+    async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+        """Those of the users that the caller may read (semantics 4, ruling E3).
+
+        His own; those inside an organization whose provider he is, that is its providers and the owners of
+        individuals shared with it; for staff and services all that exist.
+        """
+        ...
+
 
 class Directory(Protocol):
     """Who is behind an address, a name or a group. Never stale: kept in the appends' own transactions."""
@@ -91,6 +99,10 @@ class Directory(Protocol):
 
     async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, str]]:
         """(group id, "leader" or "member") of the user's rows in the organization's groups."""
+        ...
+
+    async def leaders(self, group_id: UUID) -> list[UUID]:
+        """Users who lead the group directly."""
         ...
 
     async def owned_individuals(self, user_id: UUID) -> list[UUID]:
