@@ -1,0 +1,127 @@
+"""How single settings are read and refused; a refusal never repeats the value, which may be a secret."""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+MASTER_KEY_BYTES = 32
+
+
+class ServiceAccount(NamedTuple):
+    """An application that may call us, and one of its valid tokens."""
+
+    namespace: str
+    name: str
+    token: SecretStr
+
+
+class Argon2Parameters(NamedTuple):
+    """How expensive a password hash is: rounds, KiB of memory, lanes."""
+
+    time: int
+    memory: int
+    lanes: int
+
+
+def service_accounts_in(text: object) -> object:
+    """The accounts in `namespace/name:token,…`: split at commas, then at the first colon (ruling C6)."""
+    if not isinstance(text, str):
+        return text
+    accounts = []
+    for number, entry in enumerate((part.strip() for part in text.split(",")), start=1):
+        if not entry:
+            continue
+        account, colon, token = entry.partition(":")
+        namespace, slash, name = account.partition("/")
+        if not (colon and slash and namespace and name and token) or "/" in name:
+            raise ValueError(f"entry {number} is not namespace/name:token")
+        accounts.append(ServiceAccount(namespace, name, SecretStr(token)))
+    return tuple(accounts)
+
+
+def without_ambiguous_names(accounts: tuple[ServiceAccount, ...]) -> tuple[ServiceAccount, ...]:
+    """Refuses one name in two namespaces, because `app.<name>` matches the name alone."""
+    namespaces: dict[str, str] = {}
+    for account in accounts:
+        if namespaces.setdefault(account.name, account.namespace) != account.namespace:
+            raise ValueError(f"the name {account.name} stands in two namespaces")
+    return accounts
+
+
+def argon2_parameters_in(text: object) -> object:
+    """The three numbers of `time,memory-KiB,lanes`."""
+    if not isinstance(text, str):
+        return text
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdecimal() for part in parts):
+        raise ValueError("must be time,memory-KiB,lanes, for example 2,19456,1")
+    parameters = Argon2Parameters(*(int(part) for part in parts))
+    if min(parameters.time, parameters.lanes) < 1 or parameters.memory < 8 * parameters.lanes:
+        raise ValueError("needs at least one round, one lane, and 8 KiB for each lane")
+    return parameters
+
+
+def a_master_key(key: SecretStr | None) -> SecretStr | None:
+    """Refuses what is not the base64 of 32 bytes."""
+    if key is None:
+        return None
+    try:
+        decoded = base64.b64decode(key.get_secret_value(), validate=True)
+    except binascii.Error:
+        decoded = b""
+    if len(decoded) != MASTER_KEY_BYTES:
+        raise ValueError(f"must be {MASTER_KEY_BYTES} bytes in base64: openssl rand -base64 {MASTER_KEY_BYTES}")
+    return key
+
+
+def a_signing_key(key: SecretStr | None) -> SecretStr | None:
+    """Refuses what is not an Ed25519 private key; a PEM squeezed into one line is unfolded."""
+    if key is None:
+        return None
+    pem = key.get_secret_value().replace("\\n", "\n")
+    try:
+        loaded = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        loaded = None
+    if not isinstance(loaded, Ed25519PrivateKey):
+        raise ValueError("must be an Ed25519 private key in PEM: openssl genpkey -algorithm ed25519")  # noqa: TRY004 - pydantic reports ValueError
+    return SecretStr(pem)
+
+
+def a_connection_string(dsn: SecretStr | None) -> SecretStr | None:
+    """Refuses what libpq cannot read, without repeating it: it may hold a password."""
+    if dsn is not None:
+        try:
+            conninfo_to_dict(dsn.get_secret_value())
+        except Exception:  # noqa: BLE001 - the error of libpq quotes the string
+            raise ValueError("is not a PostgreSQL connection string") from None
+    return dsn
+
+
+def a_redis_url(url: SecretStr | None) -> SecretStr | None:
+    """Refuses what redis clients would not take, without repeating it."""
+    if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return url
+
+
+Folder = Annotated[Path, AfterValidator(Path.absolute)]
+Dsn = Annotated[SecretStr | None, AfterValidator(a_connection_string)]
+RedisUrl = Annotated[SecretStr | None, AfterValidator(a_redis_url)]
+MasterKey = Annotated[SecretStr | None, AfterValidator(a_master_key)]
+SigningKey = Annotated[SecretStr | None, AfterValidator(a_signing_key)]
+Argon2 = Annotated[Argon2Parameters, NoDecode, BeforeValidator(argon2_parameters_in)]
+ServiceAccounts = Annotated[
+    tuple[ServiceAccount, ...],
+    NoDecode,
+    BeforeValidator(service_accounts_in),
+    AfterValidator(without_ambiguous_names),
+]

@@ -1,0 +1,148 @@
+"""Everything an operator may set, from the environment; refused at start with the variable's name, never its value."""
+
+import base64
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from adapters.setting_values import (
+    Argon2,
+    Argon2Parameters,
+    Dsn,
+    Folder,
+    MasterKey,
+    RedisUrl,
+    ServiceAccounts,
+    SigningKey,
+)
+
+APPLICATION_ROLE = "rollbook_app"
+PREFIX = "ROLLBOOK_"
+UNPREFIXED = {"database_url", "redis_url"}
+
+
+class InvalidSettingsError(Exception):
+    """The environment cannot be used; the text names each variable and what is wrong with it."""
+
+
+def application_dsn(dsn: str) -> str:
+    """The same database as the application sees it: in the role that may not change or delete events."""
+    options = str(conninfo_to_dict(dsn).get("options") or "")
+    return make_conninfo(dsn, options=f"{options} -c role={APPLICATION_ROLE}".strip())
+
+
+def default_outbox(values: dict[str, Any]) -> Path:
+    """The folder `outbox` in the data folder."""
+    return Path(values.get("data", "var")) / "outbox"
+
+
+class Settings(BaseSettings):
+    """One value per variable; the names are the fields' names in capitals with ROLLBOOK_ before them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True,
+        validate_default=True, hide_input_in_errors=True,
+    )  # fmt: skip
+
+    host: str = Field(default="127.0.0.1", description="Address the API listens on; 0.0.0.0 for every interface.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    data: Folder = Field(default=Path("var"), description="Folder of the embedded servers, the keys and the outbox.")
+    outbox: Folder = Field(
+        default_factory=default_outbox, description="Folder where each e-mail and SMS becomes a file; <data>/outbox."
+    )
+    database_url: Dsn = Field(
+        default=None, validation_alias="DATABASE_URL", description="A PostgreSQL, as its owner; embedded when absent."
+    )
+    redis_url: RedisUrl = Field(
+        default=None, validation_alias="REDIS_URL", description="A Redis or Valkey; embedded when absent."
+    )
+    listen_url: Dsn = Field(default=None, description="Where LISTEN works when DATABASE_URL is a transaction pooler.")
+    pool_size: int = Field(default=10, ge=2, le=500, description="Most database connections of one API process.")
+    api_processes: int = Field(default=1, ge=1, le=64, description="How many API processes `rollbook up` runs.")
+    admin_email: str = Field(
+        default="admin@rollbook.local", pattern=r"^[^@\s]+@[^@\s]+$", description="The first administrator."
+    )
+    admin_password: SecretStr | None = Field(
+        default=None, description="The first administrator's password; generated and printed once when absent."
+    )
+    service_accounts: ServiceAccounts = Field(
+        default=(), description="Applications that may call us, namespace/name:token,… (one twice: two valid tokens)."
+    )
+    argon2: Argon2 = Field(
+        default=Argon2Parameters(2, 19_456, 1),
+        description="Cost of a password hash: time,memory-KiB,lanes. As OWASP recommends when absent.",
+    )
+    hashing_threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Password hashes computed at one time."
+    )
+    login_failures: int = Field(
+        default=10, ge=1, description="Failed logins of one account in 15 minutes before it is answered 429."
+    )
+    login_failures_address: int = Field(
+        default=100, ge=1, description="Failed logins of one address in 15 minutes before it is answered 429."
+    )
+    position_wait: float = Field(default=2.0, ge=0, le=60, description="Seconds a read waits for X-At-Least-Position.")
+    master_key: MasterKey = Field(
+        default=None, description="Wraps all data keys, 32 bytes in base64; <data>/master.key when absent."
+    )
+    signing_key: SigningKey = Field(
+        default=None, description="Signs access tokens, Ed25519 in PEM; <data>/signing.pem when absent."
+    )
+    issuer: str = Field(default="rollbook", min_length=1, description="`iss` of access tokens.")
+    audience: str = Field(default="rollbook", min_length=1, description="`aud` of access tokens.")
+    metrics: bool = Field(default=False, description="Serve Prometheus figures at /metrics on the main port.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severity that is logged."
+    )
+
+    def owner_dsn(self) -> str:
+        """The database as its owner, for migrations and rebuilds only."""
+        return _present(self.database_url, "DATABASE_URL")
+
+    def dsn(self) -> str:
+        """The database as the application may use it."""
+        return application_dsn(self.owner_dsn())
+
+    def listen_dsn(self) -> str:
+        """Where LISTEN works: not through a transaction pooler."""
+        return application_dsn(_present(self.listen_url or self.database_url, "DATABASE_URL"))
+
+    def redis(self) -> str | None:
+        """Where Redis is, or None: the service answers correctly without it, only more slowly."""
+        return None if self.redis_url is None else self.redis_url.get_secret_value()
+
+    def master_key_bytes(self) -> bytes:
+        """The 32 bytes that wrap data keys."""
+        return base64.b64decode(_present(self.master_key, PREFIX + "MASTER_KEY"))
+
+    def signing_key_pem(self) -> bytes:
+        """The PEM of the private key that signs access tokens."""
+        return _present(self.signing_key, PREFIX + "SIGNING_KEY").encode()
+
+
+def load_settings() -> Settings:
+    """The settings of this environment, or a refusal that names what is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{_variable(problem['loc'])}: {_reason(problem['msg'])}" for problem in error.errors()]
+        raise InvalidSettingsError("\n".join(lines)) from None
+
+
+def _present(secret: SecretStr | None, variable: str) -> str:
+    if secret is None:
+        raise InvalidSettingsError(f"{variable}: must be set")
+    return secret.get_secret_value()
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    field = str(location[0]) if location else "settings"
+    return field.upper() if field.lower() in UNPREFIXED else PREFIX + field.upper().removeprefix(PREFIX)
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")

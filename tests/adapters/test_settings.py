@@ -1,0 +1,123 @@
+import base64
+import stat
+from pathlib import Path
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from adapters.key_files import with_keys
+from adapters.setting_values import Argon2Parameters
+from adapters.settings import InvalidSettingsError, Settings, application_dsn, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"ROLLBOOK_{name.upper()}", raising=False)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+
+
+def test_everything_has_a_default_and_a_description() -> None:
+    settings = load_settings()
+    assert (settings.host, settings.port, settings.position_wait) == ("127.0.0.1", 8000, 2.0)
+    assert settings.data == Path("var").absolute()
+    assert settings.outbox == settings.data / "outbox"
+    assert settings.argon2 == Argon2Parameters(time=2, memory=19456, lanes=1)
+    assert (settings.login_failures, settings.login_failures_address, settings.metrics) == (10, 100, False)
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_the_outbox_follows_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ROLLBOOK_DATA", str(tmp_path))
+    assert load_settings().outbox == tmp_path / "outbox"
+
+
+def test_service_accounts_split_at_commas_then_at_the_first_colon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync:a:b, care/sync:old,chat/bot:c")
+    accounts = load_settings().service_accounts
+    assert [(one.namespace, one.name, one.token.get_secret_value()) for one in accounts] == [
+        ("care", "sync", "a:b"),
+        ("care", "sync", "old"),
+        ("chat", "bot", "c"),
+    ]
+
+
+def test_argon2_is_read_as_time_memory_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLBOOK_ARGON2", "1,64,1")
+    assert load_settings().argon2 == Argon2Parameters(time=1, memory=64, lanes=1)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ROLLBOOK_PORT", "secret-port"),
+        ("ROLLBOOK_PORT", "65536"),
+        ("ROLLBOOK_POSITION_WAIT", "-1"),
+        ("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync"),
+        ("ROLLBOOK_SERVICE_ACCOUNTS", "sync:secret-token"),
+        ("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync:secret-token,chat/sync:secret-token"),
+        ("ROLLBOOK_ARGON2", "1,2"),
+        ("ROLLBOOK_ARGON2", "1,8,4"),
+        ("ROLLBOOK_MASTER_KEY", "c2VjcmV0"),
+        ("ROLLBOOK_MASTER_KEY", "secret!"),
+        ("ROLLBOOK_SIGNING_KEY", "secret-pem"),
+        ("ROLLBOOK_ADMIN_EMAIL", "secret-nobody"),
+        ("ROLLBOOK_LOG_LEVEL", "secret-level"),
+        ("DATABASE_URL", "mysql://me:secret@there"),
+        ("REDIS_URL", "http://me:secret@there"),
+    ],
+)
+def test_a_bad_value_is_refused_by_its_name_and_never_repeated(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidSettingsError) as refused:
+        load_settings()
+    assert str(refused.value).startswith(f"{variable}: ")
+    assert "secret" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLBOOK_ADMIN_PASSWORD", "hunter-2")
+    monkeypatch.setenv("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync:hunter-2")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:hunter-2@there/db")
+    assert "hunter-2" not in repr(load_settings())
+
+
+def test_keys_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+    first = with_keys(Settings(data=tmp_path), make=True)
+    assert len(first.master_key_bytes()) == 32
+    assert with_keys(Settings(data=tmp_path), make=False).master_key == first.master_key
+    assert with_keys(Settings(data=tmp_path), make=True).signing_key_pem() == first.signing_key_pem()
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {
+        "master.key": 0o600,
+        "signing.pem": 0o600,
+    }
+
+
+def test_a_key_that_is_given_is_not_written(tmp_path: Path) -> None:
+    given = SecretStr(base64.b64encode(bytes(32)).decode())
+    settings = with_keys(Settings(data=tmp_path, master_key=given), make=True)
+    assert settings.master_key_bytes() == bytes(32)
+    assert [path.name for path in tmp_path.iterdir()] == ["signing.pem"]
+
+
+def test_a_part_without_keys_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettingsError, match="ROLLBOOK_MASTER_KEY"):
+        with_keys(Settings(data=tmp_path), make=False)
+
+
+def test_the_application_connects_in_its_restricted_role(database_url: str) -> None:
+    with psycopg.connect(application_dsn(database_url)) as connection:
+        assert connection.execute("SELECT current_user::text").fetchone() == ("rollbook_app",)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("CREATE TABLE mine ()")
+
+
+def test_other_connection_options_are_kept(database_url: str) -> None:
+    with_timeout = psycopg.conninfo.make_conninfo(database_url, options="-c statement_timeout=4321")
+    with psycopg.connect(application_dsn(with_timeout)) as connection:
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("4321ms",)
