@@ -1,0 +1,27 @@
+PYTHON ?= python3
+INSTALLED := .venv/.installed
+
+.PHONY: help install run test check fmt bench
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## make .venv from requirements.lock
+
+run: $(INSTALLED) ## start everything; Ctrl-C stops everything
+	@.venv/bin/rollbook up
+
+test: $(INSTALLED) ## run the tests on a real Postgres, in parallel
+	@.venv/bin/pytest -n 3
+
+check: $(INSTALLED) ## judge format, lint, types, imports and contract
+	@.ci/check
+
+fmt: $(INSTALLED) ## repair format and lint
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+bench: $(INSTALLED) ## measure against limits of this machine
+	@.venv/bin/python -m bench
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@PYTHON=$(PYTHON) .ci/install
