@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate, CanMutateAggregate
@@ -43,7 +43,9 @@ def acting(circumstances: Acting) -> Iterator[None]:
 
 
 class Audited(Aggregate):
-    """Base of all aggregates: each event carries `by`."""
+    """Base of all aggregates: each event carries `by`. Attributes are annotated in the class, for snapshots."""
+
+    SNAPSHOT_EVERY: ClassVar[int | None] = 100
 
     class Event(Aggregate.Event):
         by: Acting
@@ -55,5 +57,5 @@ class Audited(Aggregate):
         super().trigger_event(event_class, by=ACTING.get(), **kwargs)
 
     @classmethod
-    def _create(cls: type[TAudited], event_class: Any, **kwargs: Any) -> TAudited:
+    def _create(cls, event_class: Any, **kwargs: Any) -> Self:
         return super()._create(event_class, by=ACTING.get(), **kwargs)

@@ -72,7 +72,12 @@ class GroupTree(Audited):
 
     @event(MoveRequested)
     def _move_requested(
-        self, organization_id: UUID, task_id: UUID, group_id: UUID, parent_id: UUID | None, delay: int  # noqa: ARG002
+        self,
+        organization_id: UUID,
+        task_id: UUID,
+        group_id: UUID,
+        parent_id: UUID | None,
+        delay: int,  # noqa: ARG002
     ) -> None:
         self.moves[group_id] = task_id
         self.targets[group_id] = parent_id

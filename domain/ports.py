@@ -126,4 +126,3 @@ class Hasher(Protocol):
 
 Lookup = Callable[[str, str], bytes]
 """(kind, value) to the keyed hash under which the value is found again (HMAC-SHA-256)."""
-

@@ -23,6 +23,7 @@ class Seat(Audited):
     """One person's place in one roster of one group. `subject_id` is an individual's or a user's id."""
 
     TOPIC = "seat"
+    SNAPSHOT_EVERY = None
 
     group_id: UUID
     organization_id: UUID

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from eventsourcing.domain import CanMutateAggregate
 from psycopg import AsyncCursor
 
-Event = CanMutateAggregate[UUID]
+from domain.errors import DomainError
+from domain.recorded import Event, Recorded
+
+__all__ = ["Event", "Mode", "Projection", "Recorded", "replicator_id"]
 
 
 class Mode(StrEnum):
@@ -18,18 +20,11 @@ class Mode(StrEnum):
     BACKGROUND = "background"
 
 
-class Recorded(NamedTuple):
-    """An event and its place in the log; positions start at 1 and have no gaps."""
-
-    position: int
-    event: Event
-
-
 class Projection(Protocol):
     """One read model.
 
     `tables` are all that it writes, in the order in which they can be made; `events` are the classes it looks
-    at, None for all. The same `apply` serves the append (inline), the projector (background) and the rebuild,
+    at, None for all; `taken` says which refusal a violated unique index means. The same `apply` serves the append (inline), the projector (background) and the rebuild,
     so it uses unqualified table names and nothing but its own tables.
     """
 
@@ -38,6 +33,7 @@ class Projection(Protocol):
     mode: ClassVar[Mode]
     tables: ClassVar[tuple[str, ...]]
     events: ClassVar[tuple[type[Event], ...] | None]
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Fold the batch in memory, then write with set-based statements. Applied exactly once per event."""

@@ -1,0 +1,40 @@
+"""The statements of one append transaction."""
+
+# The head row is the lock and the counter: taken first, so that appends of all processes are serial and positions gap-free.
+APPEND = """
+WITH head AS (
+    UPDATE log_head SET position = position + %(count)s WHERE log = %(log)s RETURNING position
+), appended AS (
+    INSERT INTO {events} (originator_id, originator_version, notification_id, topic, state,
+                          recorded_at, actor, organization_id, correlation_id, append_id)
+    SELECT row.originator_id, row.originator_version, head.position - %(count)s + row.place, row.topic, row.state,
+           row.recorded_at, row.actor, row.organization_id, row.correlation_id, row.append_id
+    FROM head, unnest(%(ids)s::uuid[], %(versions)s::bigint[], %(topics)s::text[], %(states)s::bytea[],
+                      %(times)s::timestamptz[], %(actors)s::uuid[], %(organizations)s::uuid[],
+                      %(correlations)s::text[], %(appends)s::uuid[])
+         WITH ORDINALITY AS row(originator_id, originator_version, topic, state,
+                                recorded_at, actor, organization_id, correlation_id, append_id, place)
+)
+SELECT position - %(count)s FROM head
+"""
+
+# Streams that a decision rests on must still end where it saw them end.
+GUARD = """
+SELECT count(*) FROM unnest(%(ids)s::uuid[], %(versions)s::bigint[]) AS seen(originator_id, originator_version)
+JOIN {events} e ON e.originator_id = seen.originator_id AND e.originator_version = seen.originator_version + 1
+"""
+
+REMEMBER = """
+INSERT INTO idempotency_keys (user_id, key, fingerprint, position)
+SELECT * FROM unnest(%(users)s::uuid[], %(keys)s::text[], %(fingerprints)s::bytea[], %(positions)s::bigint[])
+ON CONFLICT (user_id, key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, position = EXCLUDED.position
+"""
+
+# Waits for whoever holds the head, so for the lost connection's transaction too: after it the outcome is settled.
+SETTLE = "SELECT position FROM log_head WHERE log = %(log)s FOR UPDATE"
+
+READ_BACK = """
+SELECT append_id, max(notification_id) FROM {events}
+WHERE (originator_id, originator_version) IN (SELECT * FROM unnest(%(ids)s::uuid[], %(versions)s::bigint[]))
+GROUP BY append_id
+"""

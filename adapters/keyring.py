@@ -1,0 +1,135 @@
+"""One data key per person, wrapped by the master key: destroying it erases the person from log, snapshots and backups."""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from domain.ports import Lookup
+
+LOOKUP_SUBJECT = UUID(int=0)
+"""The key of keyed hashes is kept like a person's, so that rotating the master key leaves the hashes as they are."""
+
+_NONCE = 12
+
+
+class WrongMasterKey(Exception):
+    """The master key of the settings does not open this database's keys."""
+
+
+class DataKey:
+    """The key of one person's values (AES-256-GCM, random nonce, the subject as associated data)."""
+
+    __slots__ = ("_cipher", "_subject")
+
+    def __init__(self, subject: UUID, key: bytes) -> None:
+        self._subject = subject.bytes
+        self._cipher = AESGCM(key)
+
+    def seal(self, value: bytes) -> bytes:
+        nonce = os.urandom(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, value, self._subject)
+
+    def open(self, sealed: bytes) -> bytes:
+        return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], self._subject)
+
+
+class Keyring:
+    """Keys by subject. Nothing is cached: a destroyed key is gone for the next reader."""
+
+    def __init__(self, pool: AsyncConnectionPool, master_key: bytes) -> None:
+        self._pool = pool
+        self._master = AESGCM(master_key)
+
+    async def keys(self, subjects: Iterable[UUID]) -> dict[UUID, DataKey]:
+        """The keys there are, in one query. Erased and unknown subjects are missing."""
+        wanted = list(set(subjects))
+        if not wanted:
+            return {}
+        async with self._pool.connection() as connection:
+            return await self._read(connection, wanted)
+
+    async def keys_for_writing(self, subjects: Iterable[UUID]) -> dict[UUID, DataKey]:
+        """As `keys`, with new ones for new subjects. An erased subject stays without one."""
+        wanted = list(set(subjects))
+        if not wanted:
+            return {}
+        async with self._pool.connection() as connection:
+            found = await self._read(connection, wanted)
+            missing = [subject for subject in wanted if subject not in found]
+            if not missing:
+                return found
+            await connection.execute(
+                "INSERT INTO data_keys (subject, wrapped) SELECT * FROM unnest(%s::uuid[], %s::bytea[])"
+                " ON CONFLICT (subject) DO NOTHING",
+                (missing, [self._wrap(subject, AESGCM.generate_key(256)) for subject in missing]),
+            )
+            return found | await self._read(connection, missing)
+
+    async def destroy(self, subject: UUID) -> None:
+        """From now on no value of this person can be read, and none can be written."""
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                "INSERT INTO data_keys (subject, wrapped, destroyed_at) VALUES (%s, NULL, now())"
+                " ON CONFLICT (subject) DO UPDATE SET wrapped = NULL, destroyed_at = now()",
+                (subject,),
+            )
+
+    async def rotate(self, new_master_key: bytes) -> int:
+        """Wrap every key anew under another master key; returns how many. Values and hashes stay as they are."""
+        new_master = AESGCM(new_master_key)
+        async with self._pool.connection() as connection, connection.transaction():
+            cursor = await connection.execute(
+                "SELECT subject, wrapped FROM data_keys WHERE wrapped IS NOT NULL FOR UPDATE"
+            )
+            rows = await cursor.fetchall()
+            fresh = [_wrap(new_master, subject, self._unwrap(subject, wrapped)) for subject, wrapped in rows]
+            await connection.execute(
+                "UPDATE data_keys k SET wrapped = n.wrapped FROM unnest(%s::uuid[], %s::bytea[]) n(subject, wrapped)"
+                " WHERE k.subject = n.subject",
+                ([subject for subject, _ in rows], fresh),
+            )
+        self._master = new_master
+        return len(rows)
+
+    async def lookup(self) -> Lookup:
+        """The keyed hash under which addresses and names are found again (HMAC-SHA-256)."""
+        await self.keys_for_writing([LOOKUP_SUBJECT])
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute("SELECT wrapped FROM data_keys WHERE subject = %s", (LOOKUP_SUBJECT,))
+            row = await cursor.fetchone()
+        assert row is not None
+        key = self._unwrap(LOOKUP_SUBJECT, row[0])
+
+        def lookup(kind: str, value: str) -> bytes:
+            return hmac.new(key, f"{kind}\0{value}".encode(), hashlib.sha256).digest()
+
+        return lookup
+
+    async def _read(self, connection: AsyncConnection, subjects: list[UUID]) -> dict[UUID, DataKey]:
+        cursor = await connection.execute(
+            "SELECT subject, wrapped FROM data_keys WHERE subject = ANY(%s) AND wrapped IS NOT NULL", (subjects,)
+        )
+        return {
+            subject: DataKey(subject, self._unwrap(subject, wrapped)) for subject, wrapped in await cursor.fetchall()
+        }
+
+    def _wrap(self, subject: UUID, key: bytes) -> bytes:
+        return _wrap(self._master, subject, key)
+
+    def _unwrap(self, subject: UUID, wrapped: bytes) -> bytes:
+        try:
+            return self._master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], subject.bytes)
+        except InvalidTag:
+            raise WrongMasterKey("ROLLBOOK_MASTER_KEY does not open the keys in this database") from None
+
+
+def _wrap(master: AESGCM, subject: UUID, key: bytes) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return nonce + master.encrypt(nonce, key, subject.bytes)

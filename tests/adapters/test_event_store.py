@@ -1,0 +1,286 @@
+"""The log: order, conflicts, guards, inline projections, lost connections."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import AsyncCursor
+
+from domain.audited import Acting, acting
+from domain.errors import AlreadyExists, DomainError, LostRace, NotFound
+from domain.organizations import Organization
+from domain.personal import Personal
+from domain.recorded import Event, Recorded
+from domain.roles import Role
+from domain.users import User
+from tests.support.stores import a_pool, a_store
+
+
+def a_role(name: str = "org.admin") -> Role:
+    return Role(organization_id=uuid4(), name=name, display_name=name)
+
+
+def a_user(email: str | None = None) -> User:
+    user_id = uuid4()
+    return User._create(
+        User.Created,
+        id=user_id,
+        kind="person",
+        classification="customer",
+        individual_id=None,
+        email=Personal(user_id, email) if email else None,
+        phone=None,
+        username=None,
+        first_name=None,
+        last_name=None,
+    )
+
+
+def positions(database_url: str) -> list[int]:
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("SELECT notification_id FROM events ORDER BY 1").fetchall()
+    return [row[0] for row in rows]
+
+
+async def test_an_aggregate_comes_back_as_its_events_made_it(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        role, holder = a_role(), uuid4()
+        role.grant(holder, live=True)
+        assert await store.save(role) == 2
+        found = await store.get(Role, role.id)
+        assert (found.holders, found.version, found.organization_id) == ({holder: True}, 2, role.organization_id)
+
+
+async def test_what_has_no_events_is_not_found(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        assert await store.find(Role, uuid4()) is None
+        with pytest.raises(NotFound):
+            await store.get(Role, uuid4())
+
+
+async def test_saving_nothing_answers_the_head(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        assert await store.save() == 0
+        await store.save(a_role())
+        assert await store.save() == 1
+
+
+async def test_the_circumstances_stand_on_the_event_and_in_its_row(database_url: str) -> None:
+    actor, session = uuid4(), uuid4()
+    async with a_store(database_url) as store:
+        with acting(Acting(actor=actor, session=session, correlation="request-1")):
+            role = a_role()
+        await store.save(role)
+        assert (await store.get(Role, role.id)).id == role.id
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT actor, organization_id, correlation_id, topic FROM events").fetchone()
+    assert row == (actor, role.organization_id, "request-1", "role.created")
+
+
+async def test_of_two_decisions_on_one_state_the_second_loses(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        role = a_role()
+        await store.save(role)
+        first, second = await store.get(Role, role.id), await store.get(Role, role.id)
+        first.grant(uuid4(), live=True)
+        second.grant(uuid4(), live=True)
+        await store.save(first)
+        with pytest.raises(LostRace):
+            await store.save(second)
+
+
+async def test_a_decision_loses_when_what_it_rests_on_has_changed(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        user, role = a_user(), a_role()
+        await store.save(user, role)
+        seen = await store.get(User, user.id)
+        user._disabled()
+        await store.save(user)
+        role.grant(user.id, live=True)
+        with pytest.raises(LostRace):
+            await store.save(role, unchanged=[seen])
+        assert (await store.get(Role, role.id)).holders == {}
+
+
+async def test_nobody_pays_for_a_neighbours_conflict(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        role = a_role()
+        await store.save(role)
+        stale = await store.get(Role, role.id)
+        role.grant(uuid4(), live=True)
+        await store.save(role)
+        stale.grant(uuid4(), live=True)
+        others = [a_role() for _ in range(20)]
+        outcomes = await asyncio.gather(
+            store.save(stale), *(store.save(other) for other in others), return_exceptions=True
+        )
+    assert isinstance(outcomes[0], LostRace)
+    assert sorted(outcomes[1:]) == list(range(3, 23))  # type: ignore[type-var]
+    assert positions(database_url) == list(range(1, 23))
+
+
+class Names:
+    """Organization names are unique; a name "poison" cannot be projected."""
+
+    name: ClassVar[str] = "names"
+    events: ClassVar[tuple[type[Event], ...] | None] = (Organization.Created,)
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        for recorded in events:
+            event = recorded.event
+            assert isinstance(event, Organization.Created)
+            if event.name == "poison":
+                await cursor.execute("SELECT 1 / 0")
+            await cursor.execute("INSERT INTO names (name, position) VALUES (%s, %s)", (event.name, recorded.position))
+
+
+def an_organization(name: str) -> Organization:
+    return Organization(
+        name=name,
+        display_name=name,
+        classification="customer",
+        provider_type="coach",
+        timezone="UTC",
+        authorization_type="restricted",
+    )
+
+
+def make_names_table(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE TABLE names (name text PRIMARY KEY, position bigint)")
+        connection.execute("GRANT SELECT, INSERT ON names TO rollbook_app")
+
+
+async def test_inline_rows_stand_in_the_appends_own_transaction(database_url: str) -> None:
+    make_names_table(database_url)
+    async with a_store(database_url, projections=[Names()]) as store:
+        await asyncio.gather(*(store.save(an_organization(f"org-{number}")) for number in range(30)))
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "SELECT n.position = e.notification_id FROM names n JOIN events e ON e.notification_id = n.position"
+        ).fetchall()
+    assert rows == [(True,)] * 30
+
+
+async def test_an_append_whose_inline_projection_fails_leaves_nothing(database_url: str) -> None:
+    make_names_table(database_url)
+    async with a_store(database_url, projections=[Names()]) as store:
+        good, bad = an_organization("good"), an_organization("poison")
+        outcomes = await asyncio.gather(store.save(bad), store.save(good), return_exceptions=True)
+        assert isinstance(outcomes[0], psycopg.errors.DivisionByZero)
+        assert outcomes[1] == 1
+        assert await store.find(Organization, bad.id) is None
+    assert positions(database_url) == [1]
+
+
+async def test_what_is_unique_is_taken_once(database_url: str) -> None:
+    make_names_table(database_url)
+    async with a_store(database_url, projections=[Names()]) as store:
+        outcomes = await asyncio.gather(
+            *(store.save(an_organization("same")) for _ in range(8)), return_exceptions=True
+        )
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["AlreadyExists"] * 7 + ["int"]
+    assert any(isinstance(outcome, AlreadyExists) for outcome in outcomes)
+
+
+async def test_personal_values_come_back_and_do_not_stand_in_the_log(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        user = a_user("ada@example.org")
+        await store.save(user)
+        found = await store.get(User, user.id)
+        assert found.email == Personal(user.id, "ada@example.org")
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT state FROM events").fetchone()
+    assert row is not None
+    assert b"ada" not in row[0]
+
+
+async def test_an_erased_person_stays_readable_as_nobody(database_url: str) -> None:
+    async with a_pool(database_url) as pool, a_store(database_url) as store:
+        user = a_user("ada@example.org")
+        await store.save(user)
+        await store._codec._keyring.destroy(user.id)
+        found = await store.get(User, user.id)
+        assert found.email == Personal(user.id, None)
+        found._disabled()
+        await store.save(found)
+        assert pool
+
+
+async def test_a_snapshot_answers_as_the_events_would(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        role = a_role()
+        holders = [uuid4() for _ in range(150)]
+        for holder in holders:
+            role.grant(holder, live=True)
+        await store.save(role)
+        await asyncio.gather(*store._snapshotting)
+        found = await store.get(Role, role.id)
+        assert found.holders == dict.fromkeys(holders, True)
+        assert (found.version, found.created_on, found.modified_on) == (151, role.created_on, role.modified_on)
+        found.grant(uuid4(), live=False)
+        await store.save(found)
+        assert len((await store.get(Role, role.id)).holders) == 151
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT originator_version FROM snapshots").fetchall() == [(151,)]
+
+
+async def test_positions_follow_the_order_of_commits(database_url: str) -> None:
+    """The writer that asks first but commits last gets the later position, and no reader ever sees it earlier."""
+    async with a_store(database_url) as store, await psycopg.AsyncConnection.connect(database_url) as rival:
+        await rival.execute("UPDATE log_head SET position = position + 1 WHERE log = 'identity'")
+        saving = asyncio.create_task(store.save(a_role()))
+        await waits_for_a_lock(database_url)
+        assert positions(database_url) == []
+        await rival.execute(
+            "INSERT INTO events (originator_id, originator_version, notification_id, topic, state)"
+            " SELECT gen_random_uuid(), 1, position, 'role.created', '' FROM log_head WHERE log = 'identity'"
+        )
+        await rival.commit()
+        assert await saving == 2
+    assert positions(database_url) == [1, 2]
+
+
+async def waits_for_a_lock(database_url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        for _ in range(500):
+            cursor = await connection.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if await cursor.fetchone():
+                return
+            await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+async def test_a_connection_killed_under_a_command_neither_loses_nor_doubles_it(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        roles = [a_role() for _ in range(60)]
+
+        async def kill_now_and_then() -> None:
+            async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+                for _ in range(10):
+                    await connection.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                    await asyncio.sleep(0.02)
+
+        killing = asyncio.create_task(kill_now_and_then())
+        outcomes = [await store.save(role) for role in roles]
+        await killing
+    assert outcomes == list(range(1, 61))
+    assert positions(database_url) == list(range(1, 61))
+
+
+async def test_the_applications_role_can_neither_change_nor_delete_events(database_url: str) -> None:
+    async with a_store(database_url) as store, a_pool(database_url) as pool:
+        await store.save(a_role())
+        for statement in ("UPDATE events SET topic = 'x'", "DELETE FROM events", "TRUNCATE events"):
+            async with pool.connection() as connection:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    await connection.execute(statement)

@@ -1,0 +1,27 @@
+"""A store on a test's own database, as the application's role sees it."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.append import InlineProjection
+from adapters.event_store import EventStore, Log
+from adapters.keyring import Keyring
+from adapters.settings import application_dsn
+
+MASTER_KEY = bytes(range(32))
+
+
+@asynccontextmanager
+async def a_pool(database_url: str, *, size: int = 8) -> AsyncIterator[AsyncConnectionPool]:
+    async with AsyncConnectionPool(application_dsn(database_url), min_size=1, max_size=size, open=False) as pool:
+        yield pool
+
+
+@asynccontextmanager
+async def a_store(
+    database_url: str, *, projections: Sequence[InlineProjection] = (), log: Log = "identity"
+) -> AsyncIterator[EventStore]:
+    async with a_pool(database_url) as pool, EventStore(pool, log, projections, Keyring(pool, MASTER_KEY)) as store:
+        yield store
