@@ -108,7 +108,7 @@ class AppendWriter:
     async def _write_batch(self, batch: list[Append]) -> None:
         try:
             await self._write_settled(batch)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, its command is told and the writer goes on
             if len(batch) == 1:
                 batch[0].fail(self._refusal(error))
                 return
@@ -151,7 +151,7 @@ class AppendWriter:
                     "versions": [row.originator_version for row in chain(firsts, lasts)],
                 },
             )
-            written = {append_id: position for append_id, position in await cursor.fetchall()}
+            written: dict[UUID, int] = dict(await cursor.fetchall())
         for append in batch:
             if append.id in written:
                 append.succeed(written[append.id])

@@ -1,6 +1,6 @@
 """The statements of one append transaction."""
 
-# The head row is the lock and the counter: taken first, so that appends of all processes are serial and positions gap-free.
+# The head row is the lock and the counter, taken first: appends of all processes are serial and positions gap-free.
 APPEND = """
 WITH head AS (
     UPDATE log_head SET position = position + %(count)s WHERE log = %(log)s RETURNING position

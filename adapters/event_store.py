@@ -1,4 +1,4 @@
-"""The log: one batching writer per process, gap-free commit-ordered positions, inline projections in the same transaction.
+"""The log: one batching writer per process, gap-free commit-ordered positions, inline projections with the append.
 
 Everything that is waiting is appended in one transaction (group commit), because the row lock on the head makes appends
 serial anyway: 64 callers share one fsync instead of queueing for 64.

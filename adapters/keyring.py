@@ -1,4 +1,4 @@
-"""One data key per person, wrapped by the master key: destroying it erases the person from log, snapshots and backups."""
+"""One data key per person, wrapped by the master key: destroying it erases the person from log and backups alike."""
 
 import hashlib
 import hmac

@@ -11,7 +11,7 @@ from uuid import UUID
 class IdempotentRequest:
     """`fingerprint` is the SHA-256 of method, path and body.
 
-    `replayed_position` is set when an earlier try was recorded there but never answered: then nothing is appended again.
+    `replayed_position` is set when an earlier try was recorded there but never answered: nothing is appended again.
     """
 
     user_id: UUID

@@ -1,20 +1,50 @@
 """Users: acting principals, people and service accounts, their account states and organizations."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
+import phonenumbers
 from eventsourcing.domain import event
 
 from domain.audited import Audited
-from domain.errors import NotFound
-from domain.personal import Personal
+from domain.errors import Forbidden, InvalidState, NotFound
+from domain.personal import Personal, revealed
+from domain.ports import Access, AccessQuery, Store, decided_again
+from domain.roles import KEPT, Role, role_id
 
 Kind = Literal["person", "service"]
 
 
 class UserNotFound(NotFound):
     detail = "There is no such user, or you may not see it."
+
+
+class UserArchived(InvalidState):
+    detail = "The user is archived."
+
+
+class NotYourself(InvalidState):
+    detail = "You cannot disable yourself."
+
+
+class NotYourProvider(Forbidden):
+    detail = "Only providers all of whose organizations you administer."
+
+
+def normal_phone(text: str) -> str:
+    """The number in E.164; as given when it is none."""
+    try:
+        return phonenumbers.format_number(phonenumbers.parse(text, None), phonenumbers.PhoneNumberFormat.E164)
+    except phonenumbers.NumberParseException:
+        return text
+
+
+def normal_login(text: str) -> str:
+    """What is compared of a username, an e-mail address or a phone number: never its case or its blanks."""
+    folded = text.strip().casefold()
+    return normal_phone(folded) if folded.startswith("+") else folded
 
 
 class User(Audited):
@@ -38,6 +68,7 @@ class User(Audited):
     enabled: bool
     reset_required: bool
     archived: bool
+    communication_preferences: Personal | None
     organizations: dict[UUID, datetime]
     default_organization_id: UUID | None
 
@@ -58,6 +89,18 @@ class User(Audited):
         TOPIC = "user.password-set"
         password_hash: Personal
 
+    class PasswordRehashed(Audited.Event):
+        """The same password, hashed as dearly as the settings ask for now."""
+
+        TOPIC = "user.password-rehashed"
+        password_hash: Personal
+
+    class CommunicationPreferencesSet(Audited.Event):
+        """All of them, as JSON: an object per channel."""
+
+        TOPIC = "user.communication-preferences-set"
+        preferences: Personal
+
     class Confirmed(Audited.Event):
         """From now on the user may sign in; `email_verified` tells whether the address was verified by it."""
 
@@ -75,6 +118,10 @@ class User(Audited):
     class JoinedOrganization(Audited.Event):
         TOPIC = "user.joined-organization"
         organization_id: UUID
+
+        def apply(self, aggregate: Any) -> None:
+            # not in a decorated body: `modified_on` is still that of the event before, there
+            aggregate.organizations[self.organization_id] = self.timestamp
 
     class LeftOrganization(Audited.Event):
         """Sessions whose current organization it is end with it."""
@@ -114,8 +161,47 @@ class User(Audited):
         self.enabled = True
         self.reset_required = False
         self.archived = False
+        self.communication_preferences = None
         self.organizations = {}
         self.default_organization_id = None
+
+    @classmethod
+    def create(
+        cls,
+        user_id: UUID,
+        *,
+        classification: str,
+        individual_id: UUID | None,
+        kind: Kind = "person",
+        email: str | None = None,
+        phone: str | None = None,
+        username: str | None = None,
+    ) -> "User":
+        """A user without credentials."""
+        return cls._create(
+            cls.Created,
+            id=user_id,
+            kind=kind,
+            classification=classification,
+            individual_id=individual_id,
+            email=_personal(user_id, email),
+            phone=_personal(user_id, phone),
+            username=_personal(user_id, username),
+            first_name=None,
+            last_name=None,
+        )
+
+    @property
+    def login_name(self) -> str | None:
+        """What the contract calls `username`: the one chosen, else the e-mail address, else the phone number."""
+        return revealed(self.username) or revealed(self.email) or revealed(self.phone)
+
+    @property
+    def current_organization(self) -> UUID | None:
+        """Where a new session starts: the default if still a member, else the oldest membership (ruling C5)."""
+        if self.default_organization_id in self.organizations:
+            return self.default_organization_id
+        return next(iter(self.organizations), None)
 
     @property
     def state(self) -> str:
@@ -133,9 +219,62 @@ class User(Audited):
         """Whether any right of the user counts (semantics, 6.2: the gate)."""
         return self.state == "confirmed"
 
+    def set_password(self, password_hash: str) -> None:
+        """From now on this is the password; a first one makes the user registered."""
+        self._refuse_archived()
+        self._password_set(Personal(self.id, password_hash))
+
+    def rehash_password(self, password_hash: str) -> None:
+        self._password_rehashed(Personal(self.id, password_hash))
+
+    def prefer_communication(self, preferences: str) -> None:
+        """`preferences` is a JSON object with an object per channel."""
+        self._refuse_archived()
+        if revealed(self.communication_preferences) != preferences:
+            self._communication_preferences_set(Personal(self.id, preferences))
+
+    def confirm(self, *, email_verified: bool = False) -> None:
+        self._refuse_archived()
+        if not self.confirmed:
+            self._confirmed(email_verified)
+
+    def disable(self) -> None:
+        self._refuse_archived()
+        if self.enabled:
+            self._disabled()
+
+    def enable(self) -> None:
+        self._refuse_archived()
+        if not self.enabled:
+            self._enabled()
+
+    def join(self, organization_id: UUID) -> None:
+        self._refuse_archived()
+        if organization_id not in self.organizations:
+            self._joined_organization(organization_id)
+
+    def leave(self, organization_id: UUID) -> None:
+        """Out of the organization; the default organization falls to the oldest other one, or none."""
+        if organization_id in self.organizations:
+            self._left_organization(organization_id)
+            if self.default_organization_id == organization_id:
+                self._default_organization_changed(self.current_organization)
+
+    def _refuse_archived(self) -> None:
+        if self.archived:
+            raise UserArchived
+
     @event(PasswordSet)
     def _password_set(self, password_hash: Personal) -> None:
         self.password_hash = password_hash
+
+    @event(PasswordRehashed)
+    def _password_rehashed(self, password_hash: Personal) -> None:
+        self.password_hash = password_hash
+
+    @event(CommunicationPreferencesSet)
+    def _communication_preferences_set(self, preferences: Personal) -> None:
+        self.communication_preferences = preferences
 
     @event(Confirmed)
     def _confirmed(self, email_verified: bool) -> None:
@@ -150,9 +289,8 @@ class User(Audited):
     def _enabled(self) -> None:
         self.enabled = True
 
-    @event(JoinedOrganization)
     def _joined_organization(self, organization_id: UUID) -> None:
-        self.organizations[organization_id] = self.modified_on
+        self.trigger_event(self.JoinedOrganization, organization_id=organization_id)
 
     @event(LeftOrganization)
     def _left_organization(self, organization_id: UUID) -> None:
@@ -161,3 +299,59 @@ class User(Audited):
     @event(DefaultOrganizationChanged)
     def _default_organization_changed(self, organization_id: UUID | None) -> None:
         self.default_organization_id = organization_id
+
+
+def _personal(user_id: UUID, value: str | None) -> Personal | None:
+    return None if value is None else Personal(user_id, value)
+
+
+class Users:
+    """Commands on users. Each answers the user as it is then, and the position that shows it."""
+
+    def __init__(self, store: Store, access: Access) -> None:
+        self._store = store
+        self._access = access
+
+    @decided_again
+    async def disable(self, user_id: UUID, *, caller_id: UUID, as_system_admin: bool) -> tuple[User, int]:
+        """From now on nobody signs in as the user, and no right of his counts; all his sessions end.
+
+        Raises UserNotFound, NotYourProvider, NotYourself, LastAdmin, UserArchived.
+        """
+        user = await self._manageable(user_id, caller_id, as_system_admin=as_system_admin)
+        if user_id == caller_id:
+            raise NotYourself
+        user.disable()
+        return user, await self._save(user)
+
+    @decided_again
+    async def enable(self, user_id: UUID, *, caller_id: UUID, as_system_admin: bool) -> tuple[User, int]:
+        """Undo `disable`; no session comes back.
+
+        Raises UserNotFound, NotYourProvider, UserArchived.
+        """
+        user = await self._manageable(user_id, caller_id, as_system_admin=as_system_admin)
+        user.enable()
+        return user, await self._save(user)
+
+    async def _manageable(self, user_id: UUID, caller_id: UUID, *, as_system_admin: bool) -> User:
+        user = await self._store.find(User, user_id)
+        if user is None or user.kind == "service":
+            raise UserNotFound
+        if not as_system_admin:
+            queries = [AccessQuery("organization", organization_id, "write") for organization_id in user.organizations]
+            if not queries or not all(await self._access.decide(caller_id, queries)):
+                raise NotYourProvider
+        return user
+
+    async def _save(self, user: User) -> int:
+        roles = await administrator_roles(self._store, user)
+        for role in roles:
+            role.holder_became(user.id, live=user.live)
+        return await self._store.save(user, *roles)
+
+
+async def administrator_roles(store: Store, user: User) -> Sequence[Role]:
+    """The roles of the user's organizations that must never lose their last live holder."""
+    roles = await store.get_many(Role, [role_id(each, name) for each in user.organizations for name in KEPT])
+    return [role for role in roles.values() if user.id in role.holders]

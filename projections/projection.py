@@ -23,9 +23,10 @@ class Mode(StrEnum):
 class Projection(Protocol):
     """One read model.
 
-    `tables` are all that it writes, in the order in which they can be made; `events` are the classes it looks
-    at, None for all; `taken` says which refusal a violated unique index means. The same `apply` serves the append (inline), the projector (background) and the rebuild,
-    so it uses unqualified table names and nothing but its own tables.
+    `tables` are all that it writes, in the order in which they can be made; `events` are the classes it looks at,
+    None for all; `taken` says which refusal a violated unique index means. The same `apply` serves the append
+    (inline), the projector (background) and the rebuild, so it uses unqualified table names and nothing but its
+    own tables.
     """
 
     name: ClassVar[str]
