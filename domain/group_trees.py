@@ -33,9 +33,9 @@ def tree_id(organization_id: UUID) -> UUID:
 
 
 class GroupTree(Audited):
-    """`parents` by group id (top-level groups are absent); `moves` are pending: group id to task id, `targets` where to.
+    """`parents` by group id: top-level groups are absent, inactive ones too.
 
-    Only active groups stand in it.
+    `moves` are pending: group id to task id; `targets` are the parents wanted, None for the top.
     """
 
     TOPIC = "group-tree"
@@ -174,7 +174,7 @@ class GroupTree(Audited):
     @event(MoveRequested)
     def _move_requested(
         self,
-        organization_id: UUID,
+        organization_id: UUID,  # noqa: ARG002
         task_id: UUID,
         group_id: UUID,
         parent_id: UUID | None,

@@ -73,7 +73,7 @@ class Group(Audited):
         tags: list[str]
 
     class LeadersReplaced(Audited.Event):
-        """The leaders were set as a whole (who they are, their seats tell); of two who do that at once one comes later."""
+        """The leaders were set as a whole; their seats tell who. Of two callers who do that at once one comes later."""
 
         TOPIC = "group.leaders-replaced"
 
@@ -87,8 +87,8 @@ class Group(Audited):
         organization_id: UUID,
         name: str,
         node_type: NodeType,
-        type: GroupType,
-        tags: list[str],  # noqa: A002
+        type: GroupType,  # noqa: A002
+        tags: list[str],
     ) -> None:
         self.organization_id = organization_id
         self.name = name
@@ -118,6 +118,11 @@ class Group(Audited):
             type=type,
             tags=list(tags),
         )
+
+    @classmethod
+    def computed(cls, organization_id: UUID, group_type: GroupType, name: str) -> "Group":
+        """One of the organization's two groups whose individuals are computed."""
+        return cls.make(system_group_id(organization_id, group_type), organization_id, name, type=group_type)
 
     @property
     def system_managed(self) -> bool:
