@@ -73,12 +73,11 @@ class EventStore:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(self._select, (ids, ids), prepare=True)
             rows = [StoredEvent(*row) for row in await cursor.fetchall()]
-        found: dict[UUID, TAggregate] = {}
+        found: dict[UUID, Audited] = {}
         for event in await self._codec.decode_many(rows):
-            aggregate = event.mutate(found.get(event.originator_id))
-            assert isinstance(aggregate, kind), f"{event.originator_id} is no {kind.__name__}"
-            found[event.originator_id] = aggregate
-        return found
+            found[event.originator_id] = event.mutate(found.get(event.originator_id))
+        # a request may name anything: what is of another kind is not there
+        return {stream: aggregate for stream, aggregate in found.items() if isinstance(aggregate, kind)}
 
     async def head(self) -> int:
         """The position of the last committed event, 0 in an empty log."""

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from eventsourcing.domain import event
 
-from domain.audited import ACTING, Audited
+from domain.audited import Audited
 from domain.errors import AlreadyExists, Conflict, Forbidden, InvalidState, NotFound
 from domain.organizations import Organization
 from domain.ports import Access, AccessQuery, Directory, Store, decided_again
@@ -99,9 +99,7 @@ class Individual(Audited):
 
     @classmethod
     def create(cls, individual_id: UUID, owner_type: Party, owner_id: UUID, *, provider: bool = False) -> "Individual":
-        return cls._create(
-            cls.Created, id=individual_id, owner_type=owner_type, owner_id=owner_id, provider=provider
-        )
+        return cls._create(cls.Created, id=individual_id, owner_type=owner_type, owner_id=owner_id, provider=provider)
 
     @property
     def shared(self) -> bool:
@@ -196,13 +194,13 @@ class Individuals:
 
     @decided_again
     async def share(
-        self, individual_id: UUID, party: Party, party_id: UUID, operation: str | None
+        self, individual_id: UUID, party: Party, party_id: UUID, operation: str | None, *, caller_id: UUID
     ) -> tuple[Individual, int]:
         """Share the individual. `operation` is "read" or "write", for users only; a later one replaces it.
 
         Raises IndividualNotFound, NotTheOwner, OwnerNotFound (the other party), ProvidersIndividual, InvalidState.
         """
-        individual = await self._of_caller(individual_id)
+        individual = await self._owned_by(caller_id, individual_id)
         other = await self._other(party, party_id)
         if isinstance(other, User) and other.archived:
             raise InvalidState(pointer="/with/id")
@@ -213,12 +211,14 @@ class Individuals:
         return individual, await self._store.save(individual, unchanged=[owner] if owner else [])
 
     @decided_again
-    async def unshare(self, individual_id: UUID, party: Party, party_id: UUID) -> tuple[Individual, int]:
+    async def unshare(
+        self, individual_id: UUID, party: Party, party_id: UUID, *, caller_id: UUID
+    ) -> tuple[Individual, int]:
         """End a share; an organization's groups lose the individual with it.
 
         Raises IndividualNotFound, NotTheOwner, OwnerNotFound (the other party).
         """
-        individual = await self._of_caller(individual_id)
+        individual = await self._owned_by(caller_id, individual_id)
         await self._other(party, party_id)
         individual.unshare(party, party_id)
         left = await self._left_behind(individual, party_id) if party == "organization" else []
@@ -241,25 +241,22 @@ class Individuals:
         left = await self._left_behind(individual, former)
         return individual, await self._store.save(*left, individual, unchanged=[owner])
 
-    async def _of_caller(self, individual_id: UUID) -> Individual:
+    async def _owned_by(self, caller_id: UUID, individual_id: UUID) -> Individual:
         """The individual, if the caller decides with whom it is shared."""
         individual = await self._store.find(Individual, individual_id)
         if individual is None:
             raise IndividualNotFound
-        caller = ACTING.get().actor
-        if caller is None or caller == individual.owner_id:
-            return individual
-        readable, anything, owning = await self._access.decide(
-            caller,
+        reads, governs, owns = await self._access.decide(
+            caller_id,
             [
                 AccessQuery("individual", individual_id, "read"),
                 AccessQuery("system", "", "write"),
                 AccessQuery("organization", individual.owner_id, "write"),
             ],
         )
-        if anything or owning:
+        if governs or owns or caller_id == individual.owner_id:
             return individual
-        raise NotTheOwner if readable else IndividualNotFound
+        raise NotTheOwner if reads else IndividualNotFound
 
     async def _find_party(self, party_id: UUID) -> Parties | None:
         user = await self._store.find(User, party_id)

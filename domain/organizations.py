@@ -213,12 +213,17 @@ class Organizations:
 
 def system_groups(organization_id: UUID) -> list[Group]:
     """The two groups whose individuals are computed."""
-    return [Group.computed(organization_id, kind, SYSTEM_GROUP_NAMES[kind]) for kind in SYSTEM_TYPES]
+    return [
+        Group.make(system_group_id(organization_id, kind), organization_id, SYSTEM_GROUP_NAMES[kind], type=kind)
+        for kind in SYSTEM_TYPES
+    ]
 
 
 def refuse_all_but_local(changes: Iterable[str]) -> None:
     """Raises SystemAdminsOnly, one for each attribute that an organization's own administrators may not change."""
-    refusals = [SystemAdminsOnly(pointer=f"/data/attributes/{contract_name(name)}") for name in changes if name not in LOCAL]
+    refusals = [
+        SystemAdminsOnly(pointer=f"/data/attributes/{contract_name(name)}") for name in changes if name not in LOCAL
+    ]
     if refusals:
         refusals[0].others = tuple(refusals[1:])
         raise refusals[0]

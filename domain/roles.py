@@ -6,8 +6,6 @@ from eventsourcing.domain import event
 
 from domain.audited import Audited
 from domain.errors import Conflict, Forbidden, NotFound
-from domain.named_users import NamedUsers, UserName
-from domain.ports import Store, decided_again
 
 ORGANIZATION_ADMIN = "org.admin"
 SYSTEM_ADMIN = "carium.admin"
@@ -21,11 +19,6 @@ class RoleNotFound(NotFound):
 class LastAdmin(Conflict):
     code = "last-admin"
     detail = "Somebody who can sign in has to keep this role."
-
-
-class NotInOrganization(Conflict):
-    code = "not-in-organization"
-    detail = "The user is not one of the organization's providers."
 
 
 class SystemRole(Forbidden):
@@ -124,34 +117,3 @@ class Role(Audited):
     @event(HolderLivenessChanged)
     def _holder_liveness_changed(self, user_id: UUID, live: bool) -> None:
         self.holders[user_id] = live
-
-
-class Roles:
-    """Commands on roles: who holds them."""
-
-    def __init__(self, store: Store, users: NamedUsers) -> None:
-        self._store = store
-        self._users = users
-
-    @decided_again
-    async def grant(self, role: UUID, name: UserName, *, as_system_admin: bool) -> tuple[UUID, int]:
-        """Give one of the organization's providers the role. Answers his id and the position that shows it.
-
-        Raises NotFound, SystemRole, NotInOrganization.
-        """
-        granted = await self._store.get(Role, role)
-        granted.refuse_strangers(as_system_admin=as_system_admin)
-        user = await self._users.find(name, granted.organization_id)
-        if granted.organization_id not in user.organizations:
-            raise NotInOrganization(meta={"user-id": str(user.id)})
-        granted.grant(user.id, live=user.live)
-        return user.id, await self._store.save(granted, unchanged=[user])
-
-    @decided_again
-    async def revoke(self, role: UUID, name: UserName, *, as_system_admin: bool) -> int:
-        """Take the role back. Raises NotFound, SystemRole, LastAdmin."""
-        revoked = await self._store.get(Role, role)
-        revoked.refuse_strangers(as_system_admin=as_system_admin)
-        user = await self._users.find(name, revoked.organization_id)
-        revoked.revoke(user.id)
-        return await self._store.save(revoked)

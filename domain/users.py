@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 import phonenumbers
@@ -11,7 +11,7 @@ from eventsourcing.domain import event
 from domain.audited import Audited
 from domain.errors import Forbidden, InvalidState, NotFound
 from domain.personal import Personal, revealed
-from domain.ports import Access, AccessQuery, Store, decided_again
+from domain.ports import Access, AccessQuery, Hasher, Store, decided_again
 from domain.roles import KEPT, Role, role_id
 
 Kind = Literal["person", "service"]
@@ -31,6 +31,18 @@ class NotYourself(InvalidState):
 
 class NotYourProvider(Forbidden):
     detail = "Only providers all of whose organizations you administer."
+
+
+class Passwords(Hasher, Protocol):
+    """Password hashing and what a password is worth."""
+
+    def outdated(self, hashed: str) -> bool:
+        """Whether the settings ask for a dearer (or cheaper) hash by now."""
+        ...
+
+    async def score(self, password: str, about: Sequence[str]) -> int:
+        """0 (guessed at once) to 4; `about` are words that an attacker knows of the user."""
+        ...
 
 
 def normal_phone(text: str) -> str:
@@ -70,6 +82,7 @@ class User(Audited):
     archived: bool
     communication_preferences: Personal | None
     organizations: dict[UUID, datetime]
+    former_organizations: dict[UUID, datetime]
     default_organization_id: UUID | None
 
     class Created(Audited.Created):
@@ -163,6 +176,7 @@ class User(Audited):
         self.archived = False
         self.communication_preferences = None
         self.organizations = {}
+        self.former_organizations = {}
         self.default_organization_id = None
 
     @classmethod
@@ -294,7 +308,7 @@ class User(Audited):
 
     @event(LeftOrganization)
     def _left_organization(self, organization_id: UUID) -> None:
-        del self.organizations[organization_id]
+        self.former_organizations[organization_id] = self.organizations.pop(organization_id)
 
     @event(DefaultOrganizationChanged)
     def _default_organization_changed(self, organization_id: UUID | None) -> None:

@@ -54,6 +54,14 @@ async def test_an_aggregate_comes_back_as_its_events_made_it(database_url: str) 
         assert (found.holders, found.version, found.organization_id) == ({holder: True}, 2, role.organization_id)
 
 
+async def test_what_is_of_another_kind_is_not_found(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        role, user = a_role(), a_user()
+        await store.save(role, user)
+        assert await store.find(User, role.id) is None
+        assert set(await store.get_many(Role, [role.id, user.id])) == {role.id}
+
+
 async def test_what_has_no_events_is_not_found(database_url: str) -> None:
     async with a_store(database_url) as store:
         assert await store.find(Role, uuid4()) is None

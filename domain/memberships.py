@@ -1,0 +1,122 @@
+"""Memberships: who is a provider of which organization, and all that follows from joining and leaving."""
+
+from uuid import UUID
+
+from domain.errors import Conflict, Forbidden, InvalidState
+from domain.individuals import Individual
+from domain.named_users import NamedUsers, UserName
+from domain.organizations import Organization
+from domain.ports import Access, AccessQuery, Directory, Store, decided_again
+from domain.roles import KEPT, Role, RoleNotFound, role_id
+from domain.rosters import Seat, seat_id
+from domain.users import User
+
+ROLE_POINTER = "/data/attributes/role-id"
+
+
+class UserIsParticipant(Conflict):
+    code = "user-is-participant"
+    detail = "The user is a participant: somebody else may read his record."
+
+
+class ForeignRole(Conflict):
+    detail = "The role is not one of this organization's."
+
+
+class StaffOrganization(Forbidden):
+    detail = "Only a system administrator may let somebody into this organization."
+
+
+class Memberships:
+    """Commands on memberships. Each answers the position that shows it."""
+
+    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
+        self._store = store
+        self._directory = directory
+        self._access = access
+        self._users = NamedUsers(store, directory, access)
+
+    @decided_again
+    async def add(
+        self,
+        organization_id: UUID,
+        name: UserName,
+        role_id: UUID | None = None,
+        *,
+        caller_id: UUID,
+        as_system_admin: bool,
+    ) -> tuple[User, int]:
+        """Make the user a provider of the organization, and give him one of its roles if one is named.
+
+        Raises NotFound, StaffOrganization, SystemRole, ForeignRole, InvalidState, UserIsParticipant.
+        """
+        organization = await self._store.get(Organization, organization_id)
+        if organization.staffed and not as_system_admin:
+            raise StaffOrganization
+        user = await self._users.find(caller_id, name, organization_id)
+        granted = [await self._role_of(organization_id, role_id, caller_id)] if role_id else []
+        individuals = [] if organization_id in user.organizations else await self._enter(organization, user)
+        for role in granted:
+            role.refuse_strangers(as_system_admin=as_system_admin)
+            role.grant(user.id, live=user.live)
+        joined = [user] if user.pending_events else []
+        return user, await self._store.save(*joined, *individuals, *granted, unchanged=[] if joined else [user])
+
+    @decided_again
+    async def remove(self, organization_id: UUID, name: UserName, *, caller_id: UUID, as_system_admin: bool) -> int:
+        """End the membership, with it the user's roles and his places in the organization's groups.
+
+        Raises NotFound, SystemRole, LastAdmin.
+        """
+        organization = await self._store.get(Organization, organization_id)
+        user = await self._users.find(caller_id, name, organization_id)
+        if organization_id not in user.organizations:
+            return await self._store.save(organization)
+        roles = await self._roles(organization_id)
+        held = [role for role in roles if user.id in role.holders]
+        for role in held:
+            role.refuse_strangers(as_system_admin=as_system_admin)
+            role.revoke(user.id)
+        seats = await self._seats_of(user.id, organization_id)
+        for seat in seats:
+            seat.leave()
+        user.leave(organization_id)
+        individuals = [] if user.organizations else await self._individuals_of(user.id)
+        for individual in individuals:
+            individual.mark_provider(provider=False)
+        not_held = [role for role in roles if role not in held]
+        return await self._store.save(*held, *seats, user, *individuals, unchanged=not_held)
+
+    async def _role_of(self, organization_id: UUID, role_id: UUID, caller_id: UUID) -> Role:
+        role = await self._store.find(Role, role_id)
+        if role is None:
+            raise RoleNotFound(pointer=ROLE_POINTER)
+        if role.organization_id != organization_id:
+            reading = AccessQuery("organization", role.organization_id, "read")
+            readable = all(await self._access.decide(caller_id, [reading]))
+            raise (ForeignRole if readable else RoleNotFound)(pointer=ROLE_POINTER)
+        return role
+
+    async def _enter(self, organization: Organization, user: User) -> list[Individual]:
+        """Let him join; his individuals, which become a provider's."""
+        if not organization.active or user.state not in {"confirmed", "init"} or user.kind == "service":
+            raise InvalidState
+        individuals = [] if user.organizations else await self._individuals_of(user.id)
+        if len(individuals) > 1 or any(individual.shared for individual in individuals):
+            raise UserIsParticipant
+        for individual in individuals:
+            individual.mark_provider(provider=True)
+        user.join(organization.id)
+        return individuals
+
+    async def _individuals_of(self, user_id: UUID) -> list[Individual]:
+        found = await self._store.get_many(Individual, await self._directory.owned_individuals(user_id))
+        return list(found.values())
+
+    async def _roles(self, organization_id: UUID) -> list[Role]:
+        return list((await self._store.get_many(Role, [role_id(organization_id, name) for name in KEPT])).values())
+
+    async def _seats_of(self, user_id: UUID, organization_id: UUID) -> list[Seat]:
+        places = await self._directory.seats(user_id, organization_id)
+        seats = await self._store.get_many(Seat, [seat_id(group, kind, user_id) for group, kind in places])
+        return list(seats.values())
