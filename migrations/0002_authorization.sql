@@ -1,0 +1,118 @@
+-- What decides access, kept in the append's own transaction by projections/authorization.py.
+-- "touched_at" and its kin are times of events, for authz-user-status: see projections/access_status.py.
+
+CREATE TABLE access_users (
+    user_id uuid PRIMARY KEY,
+    service_name text,                       -- of service accounts only: what app.<name> is compared with
+    staff boolean NOT NULL,
+    system_role boolean NOT NULL DEFAULT false,
+    confirmed boolean NOT NULL DEFAULT false,
+    enabled boolean NOT NULL DEFAULT true,
+    reset_required boolean NOT NULL DEFAULT false,
+    archived boolean NOT NULL DEFAULT false,
+    live boolean NOT NULL GENERATED ALWAYS AS (confirmed AND enabled AND NOT reset_required AND NOT archived) STORED,
+    -- a system administrator or a service account
+    unlimited boolean NOT NULL GENERATED ALWAYS AS (service_name IS NOT NULL OR (staff AND system_role)) STORED,
+    sessions_from bigint NOT NULL DEFAULT 0, -- position of the last event that ended all sessions
+    touched_at timestamptz NOT NULL
+) WITH (fillfactor = 80);
+
+CREATE TABLE access_organizations (
+    organization_id uuid PRIMARY KEY,
+    open boolean NOT NULL,
+    active boolean NOT NULL DEFAULT true,
+    individuals bigint NOT NULL DEFAULT 0,   -- rows of individual_organizations
+    touched_at timestamptz NOT NULL,         -- its individuals, their places, its groups came or went
+    authorization_at timestamptz NOT NULL    -- what its providers may do changed
+) WITH (fillfactor = 50);
+
+CREATE TABLE access_roles (
+    role_id uuid PRIMARY KEY,
+    organization_id uuid NOT NULL,
+    name text NOT NULL
+);
+
+CREATE TABLE organization_users (
+    user_id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    provider boolean NOT NULL,
+    admin boolean NOT NULL,
+    PRIMARY KEY (user_id, organization_id)
+);
+CREATE UNIQUE INDEX organization_users_by_organization
+    ON organization_users (organization_id, user_id) INCLUDE (provider, admin);
+
+CREATE TABLE access_individuals (
+    individual_id uuid PRIMARY KEY,
+    owner_id uuid NOT NULL,                  -- a user's or an organization's
+    touched_at timestamptz NOT NULL
+) WITH (fillfactor = 80);
+CREATE UNIQUE INDEX access_individuals_by_owner ON access_individuals (owner_id, individual_id);
+
+CREATE TABLE individual_organizations (
+    individual_id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    owned boolean NOT NULL,
+    shared boolean NOT NULL,
+    PRIMARY KEY (individual_id, organization_id)
+);
+CREATE UNIQUE INDEX individual_organizations_by_organization
+    ON individual_organizations (organization_id, individual_id);
+
+CREATE TABLE individual_users (
+    user_id uuid NOT NULL,
+    individual_id uuid NOT NULL,
+    writes boolean NOT NULL,
+    PRIMARY KEY (user_id, individual_id)
+);
+CREATE UNIQUE INDEX individual_users_by_individual ON individual_users (individual_id, user_id) INCLUDE (writes);
+
+CREATE TABLE access_groups (
+    group_id uuid PRIMARY KEY,
+    organization_id uuid NOT NULL,
+    type text NOT NULL,
+    active boolean NOT NULL DEFAULT true,
+    parent_id uuid,
+    system boolean NOT NULL GENERATED ALWAYS AS (type IN ('all_participants', 'unassigned')) STORED,
+    touched_at timestamptz NOT NULL,         -- seen by those who sit in it or above it
+    moved_at timestamptz NOT NULL            -- seen by those who sit in it, above it or below it
+) WITH (fillfactor = 80);
+CREATE UNIQUE INDEX access_groups_by_organization ON access_groups (organization_id, group_id);
+
+-- Active groups that are not computed: each with itself and with everything above it.
+CREATE TABLE group_closure (
+    descendant_id uuid NOT NULL,
+    ancestor_id uuid NOT NULL,
+    PRIMARY KEY (descendant_id, ancestor_id)
+);
+CREATE UNIQUE INDEX group_closure_by_ancestor ON group_closure (ancestor_id, descendant_id);
+
+CREATE TABLE group_users (
+    user_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    kind text NOT NULL,                      -- leader, member
+    organization_id uuid NOT NULL,
+    PRIMARY KEY (user_id, group_id, kind)
+);
+CREATE UNIQUE INDEX group_users_by_group ON group_users (group_id, kind, user_id);
+
+-- The foreign key makes a place of somebody who is no longer the organization's impossible (rulings, A4).
+CREATE TABLE group_individuals (
+    individual_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    PRIMARY KEY (individual_id, group_id),
+    FOREIGN KEY (individual_id, organization_id) REFERENCES individual_organizations (individual_id, organization_id)
+);
+CREATE UNIQUE INDEX group_individuals_by_group ON group_individuals (group_id, individual_id) INCLUDE (organization_id);
+
+-- How many there are altogether, so that those who may see everything need not count.
+CREATE TABLE access_totals (
+    kind text PRIMARY KEY,
+    total bigint NOT NULL
+) WITH (fillfactor = 50);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    access_users, access_organizations, access_roles, organization_users, access_individuals, individual_organizations,
+    individual_users, access_groups, group_closure, group_users, group_individuals, access_totals
+TO rollbook_app;

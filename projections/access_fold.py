@@ -1,0 +1,176 @@
+"""A batch of events as its last word on each row of the authorization tables."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.group_trees import GroupTree
+from domain.groups import Group
+from domain.individuals import Individual
+from domain.organizations import Organization
+from domain.personal import revealed
+from domain.recorded import Recorded
+from domain.roles import Role
+from domain.rosters import Seat
+from domain.users import User
+
+Stamps = dict[UUID, datetime]
+
+
+class AccessFold:
+    """What is missing from a dict is unchanged; `None` in `seats` and `user_shares` is "no longer"."""
+
+    def __init__(self) -> None:
+        self.new_users: list[tuple[UUID, str | None, bool, datetime]] = []
+        self.new_organizations: list[tuple[UUID, bool, datetime]] = []
+        self.new_roles: list[tuple[UUID, UUID, str]] = []
+        self.new_groups: list[tuple[UUID, UUID, str, datetime]] = []
+        self.confirmed: set[UUID] = set()
+        self.enabled: dict[UUID, bool] = {}
+        self.sessions_from: dict[UUID, int] = {}
+        self.open: dict[UUID, bool] = {}
+        self.active: dict[UUID, bool] = {}
+        self.providers: dict[tuple[UUID, UUID], bool] = {}
+        self.role_holders: dict[tuple[UUID, UUID], bool] = {}
+        self.leavers: set[UUID] = set()
+        self.created: set[UUID] = set()
+        self.owners: dict[UUID, tuple[str, UUID, datetime]] = {}
+        self.shares: dict[tuple[UUID, UUID], bool] = {}
+        self.user_shares: dict[tuple[UUID, UUID], str | None] = {}
+        self.may_leave: set[UUID] = set()
+        self.structure: list[GroupTree.Moved | Group.Deactivated] = []
+        self.seats: dict[tuple[UUID, str, UUID], UUID | None] = {}
+        self.touched_users: Stamps = {}
+        self.touched_individuals: Stamps = {}
+        self.touched_groups: Stamps = {}
+        self.touched_organizations: Stamps = {}
+        self.authorization_changed: Stamps = {}
+
+    def add(self, recorded: Recorded) -> None:
+        """The next event of the log."""
+        event: Any = recorded.event
+        match event:
+            case Seat.Created() | Seat.TakenAgain() | Seat.Left():
+                self._add_seat(event)
+            case (
+                Individual.Created()
+                | Individual.OwnerChanged()
+                | Individual.SharedWithOrganization()
+                | Individual.UnsharedFromOrganization()
+                | Individual.SharedWithUser()
+                | Individual.UnsharedFromUser()
+            ):
+                self._add_individual(event)
+            case Group.Created() | Group.Deactivated() | GroupTree.Moved():
+                self._add_group(event)
+            case Role.Created() | Role.Granted() | Role.Revoked():
+                self._add_role(event)
+            case (
+                Organization.Created()
+                | Organization.AuthorizationTypeChanged()
+                | Organization.Activated()
+                | Organization.Deactivated()
+            ):
+                self._add_organization(event)
+            case User.Created() | User.PasswordSet() | User.Confirmed() | User.Disabled() | User.Enabled():
+                self._add_user(event, recorded.position)
+            case User.JoinedOrganization() | User.LeftOrganization():
+                self._add_membership(event)
+            case _:
+                pass
+
+    def _add_user(self, event: Any, position: int) -> None:
+        user_id = event.originator_id
+        match event:
+            case User.Created(kind="service", username=username):
+                name = (revealed(username) or "").rpartition("/")[2]
+                self.new_users.append((user_id, name, False, event.timestamp))
+            case User.Created(classification=classification):
+                self.new_users.append((user_id, None, classification == "carium", event.timestamp))
+            case User.Confirmed():
+                self.confirmed.add(user_id)
+            case User.Enabled():
+                self.enabled[user_id] = True
+            case User.Disabled():
+                self.enabled[user_id] = False
+                self.sessions_from[user_id] = position
+        _stamp(self.touched_users, user_id, event)
+
+    def _add_membership(self, event: Any) -> None:
+        joined = isinstance(event, User.JoinedOrganization)
+        self.providers[event.originator_id, event.organization_id] = joined
+        if not joined:
+            self.leavers.add(event.originator_id)
+        _stamp(self.touched_users, event.originator_id, event)
+
+    def _add_organization(self, event: Any) -> None:
+        match event:
+            case Organization.Created(authorization_type=kind):
+                self.new_organizations.append((event.originator_id, kind == "open", event.timestamp))
+            case Organization.AuthorizationTypeChanged(authorization_type=kind):
+                self.open[event.originator_id] = kind == "open"
+            case _:
+                self.active[event.originator_id] = isinstance(event, Organization.Activated)
+        _stamp(self.authorization_changed, event.originator_id, event)
+
+    def _add_role(self, event: Any) -> None:
+        match event:
+            case Role.Created(organization_id=organization_id, name=name):
+                self.new_roles.append((event.originator_id, organization_id, name))
+            case Role.Granted(user_id=user_id):
+                self.role_holders[event.originator_id, user_id] = True
+                _stamp(self.touched_users, user_id, event)
+            case Role.Revoked(user_id=user_id):
+                self.role_holders[event.originator_id, user_id] = False
+                self.leavers.add(user_id)
+                _stamp(self.touched_users, user_id, event)
+
+    def _add_individual(self, event: Any) -> None:
+        individual_id = event.originator_id
+        match event:
+            case Individual.Created(owner_type=party, owner_id=owner_id):
+                self.created.add(individual_id)
+                self._set_owner(event, party, owner_id)
+            case Individual.OwnerChanged(owner_type=party, owner_id=owner_id):
+                self.may_leave.add(individual_id)
+                self._set_owner(event, party, owner_id)
+            case Individual.SharedWithOrganization(organization_id=organization_id):
+                self.shares[individual_id, organization_id] = True
+                _stamp(self.touched_organizations, organization_id, event)
+            case Individual.UnsharedFromOrganization(organization_id=organization_id):
+                self.shares[individual_id, organization_id] = False
+                self.may_leave.add(individual_id)
+                _stamp(self.touched_organizations, organization_id, event)
+            case Individual.SharedWithUser(user_id=user_id, operation=operation):
+                self.user_shares[user_id, individual_id] = operation
+            case Individual.UnsharedFromUser(user_id=user_id):
+                self.user_shares[user_id, individual_id] = None
+                _stamp(self.touched_users, user_id, event)
+        _stamp(self.touched_individuals, individual_id, event)
+
+    def _set_owner(self, event: Any, party: str, owner_id: UUID) -> None:
+        self.owners[event.originator_id] = (party, owner_id, event.timestamp)
+        if party == "organization":
+            _stamp(self.touched_organizations, owner_id, event)
+
+    def _add_group(self, event: Any) -> None:
+        if isinstance(event, Group.Created):
+            self.new_groups.append((event.originator_id, event.organization_id, event.type, event.timestamp))
+        else:
+            self.structure.append(event)
+        _stamp(self.touched_organizations, event.organization_id, event)
+
+    def _add_seat(self, event: Any) -> None:
+        taken = None if isinstance(event, Seat.Left) else event.organization_id
+        self.seats[event.group_id, event.kind, event.subject_id] = taken
+        if event.kind == "individual":
+            _stamp(self.touched_individuals, event.subject_id, event)
+            _stamp(self.touched_groups, event.group_id, event)
+            _stamp(self.touched_organizations, event.organization_id, event)
+        else:
+            _stamp(self.touched_users, event.subject_id, event)
+
+
+def _stamp(stamps: Stamps, key: UUID, event: Any) -> None:
+    known = stamps.get(key)
+    stamps[key] = event.timestamp if known is None else max(known, event.timestamp)

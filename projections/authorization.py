@@ -1,0 +1,166 @@
+"""What decides access: liveness, memberships, owners and shares, the group closure and rosters. Never stale (inline).
+
+A batch is folded to the last word on each row, then written table by table; `access_sql.py` asks the tables.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from psycopg import AsyncCursor
+
+from domain.errors import DomainError
+from domain.group_trees import GroupTree
+from domain.groups import SYSTEM_TYPES, Group
+from domain.individuals import Individual
+from domain.organizations import Organization
+from domain.recorded import Event, Recorded
+from domain.roles import Role
+from domain.rosters import Seat
+from domain.users import User
+from projections import authorization_sql as sql
+from projections.access_fold import AccessFold
+from projections.projection import Mode
+
+
+class AuthorizationProjection:
+    """Fed in the append's own transaction and pipeline, so it never reads a result."""
+
+    name: ClassVar[str] = "authorization"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.INLINE
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    tables: ClassVar[tuple[str, ...]] = (
+        "access_users",
+        "access_organizations",
+        "access_roles",
+        "organization_users",
+        "access_individuals",
+        "individual_organizations",
+        "individual_users",
+        "access_groups",
+        "group_closure",
+        "group_users",
+        "group_individuals",
+        "access_totals",
+    )
+    events: ClassVar[tuple[type[Event], ...] | None] = (
+        User.Created,
+        User.PasswordSet,
+        User.Confirmed,
+        User.Disabled,
+        User.Enabled,
+        User.JoinedOrganization,
+        User.LeftOrganization,
+        Organization.Created,
+        Organization.AuthorizationTypeChanged,
+        Organization.Activated,
+        Organization.Deactivated,
+        Role.Created,
+        Role.Granted,
+        Role.Revoked,
+        Individual.Created,
+        Individual.OwnerChanged,
+        Individual.SharedWithOrganization,
+        Individual.UnsharedFromOrganization,
+        Individual.SharedWithUser,
+        Individual.UnsharedFromUser,
+        Group.Created,
+        Group.Deactivated,
+        GroupTree.Moved,
+        Seat.Created,
+        Seat.TakenAgain,
+        Seat.Left,
+    )
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        """Write the batch's outcome; the order of the tables is that of the foreign key."""
+        fold = AccessFold()
+        for recorded in events:
+            fold.add(recorded)
+        await self._write_principals(cursor, fold)
+        await self._write_individuals(cursor, fold)
+        await self._write_groups(cursor, fold)
+        await self._write_rosters(cursor, fold)
+        await self._write_stamps(cursor, fold)
+
+    async def _write_principals(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+        await _write(cursor, sql.ADD_ORGANIZATIONS, fold.new_organizations)
+        await _write(cursor, sql.SET_OPEN, fold.open.items())
+        await _write(cursor, sql.SET_ACTIVE, fold.active.items())
+        await _write(cursor, sql.ADD_ROLES, fold.new_roles)
+        await _write(cursor, sql.ADD_USERS, fold.new_users)
+        await _write(cursor, sql.CONFIRM_USERS, ((user_id,) for user_id in fold.confirmed))
+        await _write(cursor, sql.ENABLE_USERS, _keyed(fold.enabled))
+        await _write(cursor, sql.END_SESSIONS, fold.sessions_from.items())
+        await _write(cursor, sql.SET_PROVIDERS, _keyed(fold.providers))
+        await _write(cursor, sql.SET_ADMINS, _keyed(fold.role_holders))
+        await _write(cursor, sql.SET_SYSTEM_ROLE, _keyed(fold.role_holders))
+        await _write(cursor, sql.DROP_STANDINGS, ((user_id,) for user_id in fold.leavers))
+
+    async def _write_individuals(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+        changed = {individual_id: at for individual_id, (_, _, at) in fold.owners.items()}
+        changed = {individual_id: at for individual_id, at in changed.items() if individual_id not in fold.created}
+        await _write(cursor, sql.STAMP_FORMER_OWNERS, changed.items())
+        await _write(cursor, sql.STAMP_FORMER_OWNING_ORGANIZATIONS, changed.items())
+        await _write(cursor, sql.SET_OWNERS, ((key, owner, at) for key, (_, owner, at) in fold.owners.items()))
+        await _write(cursor, sql.COUNT_INDIVIDUALS, [(len(fold.created),)] if fold.created else [])
+        await _write(cursor, sql.DISOWN, ((individual_id,) for individual_id in changed))
+        await _write(
+            cursor,
+            sql.ADD_INDIVIDUAL_ORGANIZATIONS,
+            ((key, owner, True, False) for key, (party, owner, _) in fold.owners.items() if party == "organization"),
+        )
+        await _write(cursor, sql.OWN, ((k, owner) for k, (party, owner, _) in fold.owners.items() if party != "user"))
+        await _write(
+            cursor, sql.ADD_INDIVIDUAL_ORGANIZATIONS, ((*key, False, True) for key, yes in fold.shares.items() if yes)
+        )
+        await _write(cursor, sql.SET_SHARED, _keyed(fold.shares))
+        await _write(
+            cursor, sql.SET_INDIVIDUAL_USERS, ((*k, op == "write") for k, op in fold.user_shares.items() if op)
+        )
+        await _write(cursor, sql.DROP_INDIVIDUAL_USERS, (key for key, op in fold.user_shares.items() if not op))
+
+    async def _write_groups(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+        await _write(cursor, sql.ADD_GROUPS, fold.new_groups)
+        stored = ((group_id,) for group_id, _, kind, _ in fold.new_groups if kind not in SYSTEM_TYPES)
+        await _write(cursor, sql.ADD_TO_CLOSURE, stored)
+        for event in fold.structure:  # in order: each starts from the tree that the one before left
+            if isinstance(event, GroupTree.Moved):
+                moved = {"group": event.group_id, "parent": event.parent_id, "at": event.timestamp}
+                await cursor.execute(sql.STAMP_FORMER_PARENT, moved)
+                await cursor.execute(sql.LEAVE_ANCESTORS, moved)
+                await cursor.execute(sql.ENTER_ANCESTORS, moved)
+                await cursor.execute(sql.SET_PARENT, moved)
+            else:
+                ended = {"group": event.originator_id, "at": event.timestamp}
+                await cursor.execute(sql.STAMP_FORMER_PARENT, ended)
+                await cursor.execute(sql.LEAVE_CLOSURE, ended)
+                await cursor.execute(sql.DEACTIVATE, ended)
+
+    async def _write_rosters(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+        people = {key: org for key, org in fold.seats.items() if key[1] == "individual"}
+        staff = {key: org for key, org in fold.seats.items() if key[1] != "individual"}
+        await _write(cursor, sql.DROP_GROUP_INDIVIDUALS, ((s, g) for (g, _, s), org in people.items() if not org))
+        await _write(cursor, sql.ADD_GROUP_INDIVIDUALS, ((s, g, org) for (g, _, s), org in people.items() if org))
+        await _write(cursor, sql.DROP_GROUP_USERS, ((s, g, kind) for (g, kind, s), org in staff.items() if not org))
+        await _write(cursor, sql.ADD_GROUP_USERS, ((s, g, k, org) for (g, k, s), org in staff.items() if org))
+        # after the places, which refer to them
+        await _write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_leave))
+
+    async def _write_stamps(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+        await _write(cursor, sql.STAMP_USERS, fold.touched_users.items())
+        await _write(cursor, sql.STAMP_INDIVIDUALS, fold.touched_individuals.items())
+        await _write(cursor, sql.STAMP_GROUPS, fold.touched_groups.items())
+        await _write(cursor, sql.STAMP_ORGANIZATIONS, fold.touched_organizations.items())
+        await _write(cursor, sql.STAMP_AUTHORIZATION, fold.authorization_changed.items())
+
+
+async def _write(cursor: AsyncCursor, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    """One statement for all rows, handed over as one array per column; nothing for none."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if columns:
+        await cursor.execute(statement, columns)
+
+
+def _keyed(values: dict[Any, Any]) -> Iterable[tuple[Any, ...]]:
+    return ((*(key if isinstance(key, tuple) else (key,)), value) for key, value in values.items())
