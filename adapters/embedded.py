@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from adapters import embedded_account as accounts
 GUARD = Path(__file__).with_name("embedded_guard.py")
 START_PATIENCE = 300.0  # a crashed Postgres first replays its log, which may take minutes
 RETRY_PATIENCE = 15.0
-STOP_PATIENCE = 6.0
+STOP_PATIENCE = 5.0
 LOG_LIMIT = 10_000_000
 
 # Guards that may outlive this process because others use their servers; subprocess warns of those that it forgets.
@@ -41,10 +42,12 @@ class EmbeddedServer(ABC):
     passing: ClassVar[tuple[str, ...]] = ()  # complaints that end when the rest of a killed server has ended
 
     def __init__(self, home: Path, *, discard: bool = False) -> None:
-        self.home = accounts.open_folder(home.resolve())
+        self.home = home.resolve()
         self.account = accounts.account_for(self.home / "cluster")
         self.sockets = accounts.socket_folder(self.home)
         self._discard = discard
+        self._one_at_a_time = threading.Lock()
+        self._ending = False
         self._users_lock: int | None = None
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -58,7 +61,7 @@ class EmbeddedServer(ABC):
 
     def start(self) -> None:
         """Returns when the server answers, be it started here or by another process that shares the folder."""
-        with _locked(self.home / "start.lock", fcntl.LOCK_EX, START_PATIENCE):
+        with self._one_at_a_time, _locked(self.home / "start.lock", fcntl.LOCK_EX, START_PATIENCE):
             if self._users_lock is None:
                 # waits here while a guard is ending a server whose last user has just gone
                 self._users_lock = _lock(self.home / "users.lock", fcntl.LOCK_SH, RETRY_PATIENCE)
@@ -80,11 +83,16 @@ class EmbeddedServer(ABC):
             self._guard = None
 
     def stop(self) -> None:
-        """End the server if it was started here, whoever else uses it, and return when it is gone."""
-        if self._guard is not None:
-            self._guard.terminate()
-            self._reap()
-        self.leave()
+        """End the server if it was started here, whoever else uses it, and return when it is gone.
+
+        A start that another thread has under way gives up, and this object starts no more.
+        """
+        self._ending = True
+        with self._one_at_a_time:
+            if self._guard is not None:
+                self._guard.terminate()
+                self._reap()
+            self.leave()
 
     def __enter__(self) -> Self:
         self.start()
@@ -108,7 +116,7 @@ class EmbeddedServer(ABC):
         command = self._prepare(accounts.reachable_package(self.package, self.account))
         end = time.monotonic() + RETRY_PATIENCE
         while (complaint := self._complaint_of_start(command)) is not None:
-            if time.monotonic() > end or not any(text in complaint for text in self.passing):
+            if self._ending or time.monotonic() > end or not any(text in complaint for text in self.passing):
                 raise ServerFailedError(f"{self.name} did not start in {self.home}:\n{complaint}")
             time.sleep(0.1)
 
@@ -120,7 +128,7 @@ class EmbeddedServer(ABC):
             begin = log.tell() if log.tell() <= LOG_LIMIT else 0
             self._guard = guard = self._start_guard(command, log.fileno())
         end = time.monotonic() + START_PATIENCE
-        while guard.poll() is None and time.monotonic() < end:
+        while guard.poll() is None and time.monotonic() < end and not self._ending:
             if self.answers():
                 return None
             time.sleep(0.02)

@@ -18,7 +18,7 @@ import threading
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-PATIENCE = 4.0  # seconds for an orderly stop; SIGQUIT then makes Postgres stop at once, which its log survives
+PATIENCE = 3.0  # seconds for an orderly stop; SIGQUIT then makes Postgres stop at once, which its log survives
 
 
 def arguments() -> argparse.Namespace:

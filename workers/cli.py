@@ -1,0 +1,173 @@
+"""The `rollbook` command. It wires the parts; every import of weight is inside its command, so that --help is quick."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from adapters.settings import Settings
+    from workers.parts import PartCommand
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Identity and authorization on an event log. Settings come from ROLLBOOK_* variables (see README.md).",
+)
+
+
+class WorkerKind(StrEnum):
+    """What a worker process does."""
+
+    PROJECTORS = "projectors"
+    JOBS = "jobs"
+    ALL = "all"
+
+
+@app.command()
+def up() -> None:
+    """Run everything: servers (unless DATABASE_URL and REDIS_URL are set), migrations, API, workers."""
+    from adapters.settings import load_settings
+    from workers.supervisor import Plan, Supervisor
+
+    settings = load_settings()
+    parts = [*([_part("api", listens=True)] * settings.api_processes), _part("worker projectors"), _part("worker jobs")]
+
+    async def run() -> None:
+        await Supervisor(settings, Plan(parts, _first_administrator), _say).run()
+
+    asyncio.run(run())
+
+
+@app.command()
+def api() -> None:
+    """Run one API process."""
+    from workers.part_settings import settings_of_a_part
+    from workers.serving import serve_api
+
+    serve_api(settings_of_a_part())
+
+
+@app.command()
+def worker(kind: Annotated[WorkerKind, typer.Argument(help="Which of the workers to run.")] = WorkerKind.ALL) -> None:
+    """Run background projections, jobs, or both. A second process for the same is a standby that takes over."""
+    from workers import jobs, projectors
+    from workers.part_settings import settings_of_a_part
+    from workers.serving import work
+
+    wanted = {WorkerKind.PROJECTORS: [projectors.run], WorkerKind.JOBS: [jobs.run]}
+    work(settings_of_a_part(), wanted.get(kind, [projectors.run, jobs.run]))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to date; does nothing when it already is."""
+    from migrations.runner import migrate_sync
+    from workers.part_settings import settings_with_database
+
+    applied = migrate_sync(settings_with_database().owner_dsn())
+    typer.echo("\n".join(f"migrated {name}" for name in applied) or "The database is up to date.")
+
+
+@app.command()
+def status(*, once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False) -> None:
+    """Show every projection and how far it is behind the log."""
+    from rich.console import Console
+
+    from workers.part_settings import settings_with_database
+    from workers.status import show
+
+    asyncio.run(show(settings_with_database(), Console(), once=once))
+
+
+@app.command()
+def rebuild(
+    names: Annotated[list[str] | None, typer.Argument(help="Projections to rebuild.")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Rebuild every projection.")] = False,
+) -> None:
+    """Build projections anew from the log beside the live ones, then swap. May be interrupted and resumed."""
+    from workers.part_settings import settings_of_a_part
+    from workers.rebuild import rebuild as rebuild_projections
+
+    if every == bool(names):
+        raise typer.BadParameter("name the projections, or say --all")
+    asyncio.run(rebuild_projections(settings_of_a_part(), names or [], typer.echo))
+
+
+@app.command()
+def demo(
+    url: Annotated[str | None, typer.Option(help="A running server; started for the occasion when absent.")] = None,
+) -> None:
+    """Tell the main story over HTTP: an organization, its people and groups, checks before and after a move."""
+    from workers.demo import run
+
+    asyncio.run(run(url))
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document; needs neither a server nor a database."""
+    from api.app import create_app
+
+    from adapters.settings import load_settings
+
+    typer.echo(json.dumps(create_app(load_settings()).openapi(), indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """The console script: refusals are one line on stderr and status 1, never a traceback."""
+    try:
+        app()
+    except Exception as error:
+        if not _is_refusal(error):
+            raise
+        sys.stderr.write(f"rollbook: {error}\n")
+        raise SystemExit(1) from None
+
+
+def _is_refusal(error: Exception) -> bool:
+    import psycopg
+
+    from adapters.embedded import ServerFailedError
+    from adapters.settings import InvalidSettingsError
+    from domain.errors import DomainError
+    from migrations.runner import MigrationRefusedError
+    from workers.folder_claim import FolderTakenError
+    from workers.supervisor import PortTakenError
+
+    ours = (ServerFailedError, InvalidSettingsError, MigrationRefusedError, FolderTakenError, PortTakenError)
+    return isinstance(error, (*ours, DomainError, PermissionError, psycopg.OperationalError))
+
+
+def _part(arguments: str, *, listens: bool = False) -> "PartCommand":
+    from workers.parts import PartCommand
+
+    # started by the script, so that the process list tells the parts apart
+    script = Path(sys.executable).with_name("rollbook")
+    return PartCommand(f"rollbook {arguments}", [sys.executable, str(script), *arguments.split()], listens)
+
+
+async def _first_administrator(settings: "Settings") -> Sequence[str]:
+    from workers.bootstrap import bootstrap
+
+    administrator = await bootstrap(settings)
+    if administrator is None:
+        return []
+    password = "as you set it" if administrator.password is None else f"{administrator.password} (shown only now)"
+    return [f"First administrator {administrator.email}, password {password}"]
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""The settings of a command that works beside a running `rollbook up`, or on a machine of its own."""
+
+from pydantic import SecretStr
+
+from adapters.embedded_account import home_of
+from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.embedded_valkey import EmbeddedValkey
+from adapters.key_files import with_keys
+from adapters.settings import InvalidSettingsError, Settings, load_settings
+
+
+def settings_with_database() -> Settings:
+    """The environment's settings; without DATABASE_URL, with the servers that `rollbook up` runs on the data folder."""
+    settings = load_settings()
+    if settings.database_url is not None:
+        return settings
+    found = dict[str, SecretStr]()
+    if settings.data.exists():
+        postgres, valkey = (
+            EmbeddedPostgres(home_of(settings.data, "postgres")),
+            EmbeddedValkey(home_of(settings.data, "valkey")),
+        )
+        if postgres.answers():
+            found["database_url"] = SecretStr(postgres.dsn())
+        if settings.redis_url is None and valkey.answers():
+            found["redis_url"] = SecretStr(valkey.url)
+    if "database_url" not in found:
+        raise InvalidSettingsError(f"DATABASE_URL: must be set, because no `rollbook up` runs on {settings.data}")
+    return settings.model_copy(update=found)
+
+
+def settings_of_a_part() -> Settings:
+    """The same with both keys, which every part must have alike."""
+    return with_keys(settings_with_database(), make=False)

@@ -1,0 +1,63 @@
+"""Runs one part in this process until SIGTERM or SIGINT: an API server, or workers. Its exit status is then 0."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+
+import uvicorn
+import uvloop
+
+from adapters.settings import Settings
+from workers.lifeline import hold_lifeline, inherited_socket
+
+GRACE = 3  # seconds for requests under way; the supervisor kills after 4.5
+
+Worker = Callable[[Settings, asyncio.Event], Awaitable[None]]
+
+
+def serve_api(settings: Settings) -> None:
+    """One API process, on the supervisor's socket or on one of its own."""
+    from api.app import create_app  # noqa: PLC0415 - takes 0.6 s, which only this part should pay
+
+    hold_lifeline()
+    inherited = inherited_socket()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE,
+        )
+    )
+
+    def end(*_: object) -> None:  # for a signal before uvicorn takes over, and for uvicorn, which raises it again after
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    uvloop.run(server.serve(sockets=None if inherited is None else [inherited]))
+
+
+def work(settings: Settings, workers: Sequence[Worker]) -> None:
+    """The given workers, side by side; when one fails, all end and the failure is raised."""
+    hold_lifeline()
+    uvloop.run(_until_told(settings, workers))
+
+
+async def _until_told(settings: Settings, workers: Sequence[Worker]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as group:
+        for worker in workers:
+            group.create_task(_finished(worker, settings, stop))
+
+
+async def _finished(worker: Worker, settings: Settings, stop: asyncio.Event) -> None:
+    await worker(settings, stop)
+    stop.set()  # a worker that ends by itself takes the others along, so that the part is started anew as a whole

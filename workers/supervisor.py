@@ -1,0 +1,159 @@
+"""`rollbook up`: servers, migrations, first administrator and all parts under one process that keeps them alive."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from pydantic import SecretStr
+
+from adapters.embedded import EmbeddedServer, ServerFailedError
+from adapters.embedded_account import home_of, open_folder
+from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.embedded_valkey import EmbeddedValkey
+from adapters.key_files import with_keys
+from adapters.settings import Settings
+from migrations.runner import migrate
+from workers.folder_claim import FolderClaim
+from workers.lifeline import LIFELINE, LISTENING
+from workers.parts import Part, PartCommand
+from workers.readiness import becomes_ready
+
+WATCH_INTERVAL = 0.25
+READY_PATIENCE = 30.0
+BACKLOG = 2048
+
+
+class PortTakenError(Exception):
+    """The API cannot listen; the text says where and why."""
+
+
+class Plan(NamedTuple):
+    """What the supervisor runs; `bootstrap` is awaited once the database is migrated and returns lines to print."""
+
+    parts: Sequence[PartCommand]
+    bootstrap: Callable[[Settings], Awaitable[Sequence[str]]]
+
+
+class Supervisor:
+    """Runs everything until it is told to stop, and leaves no process behind."""
+
+    def __init__(self, settings: Settings, plan: Plan, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._say = say
+        self._servers: list[EmbeddedServer] = []
+        self._parts: list[Part] = []
+        self._keeping: list[asyncio.Task[None]] = []
+
+    async def run(self) -> None:
+        """Returns after SIGINT, SIGTERM or SIGHUP, when everything has ended."""
+        told = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
+        stopping = asyncio.create_task(told.wait())
+        with contextlib.ExitStack() as held:
+            start = asyncio.create_task(self._start(held))
+            try:
+                await asyncio.wait({start, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if start.done():
+                    start.result()
+                    done, _ = await asyncio.wait({stopping, *self._keeping}, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+            finally:
+                start.cancel()
+                stopping.cancel()
+                await asyncio.gather(start, stopping, return_exceptions=True)
+                await self._stop()
+
+    async def _start(self, held: contextlib.ExitStack) -> None:
+        data = open_folder(self._settings.data)
+        claim = held.enter_context(FolderClaim(data))
+        await claim.take()
+        listening = held.enter_context(listen(self._settings.host, self._settings.port))
+        await self._start_servers()
+        self._settings = with_keys(self._settings, make=True)
+        for name in await migrate(self._settings.owner_dsn()):
+            self._say(f"migrated {name}")
+        for line in await self._plan.bootstrap(self._settings):
+            self._say(line)  # now: a generated password is shown only once, and the rest of the start may be cut short
+        self._start_parts(held, listening, claim.parts)
+        await self._announce(listening)
+
+    async def _start_servers(self) -> None:
+        data, known = self._settings.data, dict[str, SecretStr]()
+        if self._settings.database_url is None:
+            postgres = EmbeddedPostgres(home_of(data, "postgres"))
+            self._servers.append(postgres)
+            known["database_url"] = SecretStr(postgres.dsn())
+        if self._settings.redis_url is None:
+            valkey = EmbeddedValkey(home_of(data, "valkey"))
+            self._servers.append(valkey)
+            known["redis_url"] = SecretStr(valkey.url)
+        await asyncio.gather(*(asyncio.to_thread(server.start) for server in self._servers))
+        self._keeping += [asyncio.create_task(self._keep_serving(server)) for server in self._servers]
+        self._settings = self._settings.model_copy(update=known)
+
+    async def _keep_serving(self, server: EmbeddedServer) -> None:
+        while True:
+            await asyncio.sleep(WATCH_INTERVAL)
+            if await asyncio.to_thread(server.running):
+                continue
+            self._say(f"{server.name} has ended; starting it again")
+            try:
+                await asyncio.to_thread(server.start)
+            except ServerFailedError as error:
+                self._say(str(error))
+                await asyncio.sleep(2)
+
+    def _start_parts(self, held: contextlib.ExitStack, listening: socket.socket, claim: int) -> None:
+        reading, writing = os.pipe()
+        held.callback(os.close, writing)  # only we have this end: the parts read its end when we are gone
+        held.callback(os.close, reading)
+        environment = {**os.environ, **_as_environment(self._settings), LIFELINE: str(reading)}
+        for part in self._plan.parts:
+            own = {LISTENING: str(listening.fileno())} if part.listens else {}
+            descriptors = [reading, claim, *([listening.fileno()] if part.listens else [])]
+            self._parts.append(Part(part, environment | own, descriptors, self._say))
+        self._keeping += [asyncio.create_task(part.keep_running()) for part in self._parts]
+
+    async def _announce(self, listening: socket.socket) -> None:
+        host, port = listening.getsockname()[:2]
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+        url = f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+        lines = [f"API      {url}", f"Docs     {url}/docs", f"Outbox   {self._settings.outbox}"]
+        lines += [f"Data     {self._settings.data}"]
+        away = [server for server in self._servers if self._settings.data.resolve() not in server.home.parents]
+        lines += [f"{server.name.title():8} {server.home} (its user cannot reach the data folder)" for server in away]
+        if not await becomes_ready(reachable, port, READY_PATIENCE):
+            self._say(f"Not ready after {READY_PATIENCE:.0f} s; {url}/readyz tells what is missing. Still trying.")
+        self._say("\n".join(["Rollbook is running.", *lines, "Ctrl-C stops everything."]))
+
+    async def _stop(self) -> None:
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
+        await asyncio.gather(*(part.stop() for part in self._parts))
+        await asyncio.gather(*(asyncio.to_thread(server.stop) for server in self._servers))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket for the API; refused with a clear text when the address is taken or not ours."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server((str(address[0]), port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = error.strerror or error
+        raise PortTakenError(
+            f"cannot listen on {host} port {port} ({reason}): choose others by ROLLBOOK_HOST and ROLLBOOK_PORT"
+        ) from None
+
+
+def _as_environment(settings: Settings) -> dict[str, str]:
+    addresses = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    known = {name: secret.get_secret_value() for name, secret in addresses.items() if secret is not None}
+    return {**known, "ROLLBOOK_DATA": str(settings.data), "ROLLBOOK_OUTBOX": str(settings.outbox)}
