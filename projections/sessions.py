@@ -1,0 +1,134 @@
+"""Sessions and whether they still count, from both logs. Every request asks here, in one statement."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import class_row
+from psycopg_pool import AsyncConnectionPool
+
+from domain.sessions import Session, SessionRevocation
+from domain.users import User
+from projections.projection import Event, Mode, Recorded
+
+
+class SessionsProjection:
+    """Follows the log of the sessions."""
+
+    name: ClassVar[str] = "sessions"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.INLINE
+    tables: ClassVar[tuple[str, ...]] = ("sessions",)
+    events: ClassVar[tuple[type[Event], ...] | None] = (Session.Created,)
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        opened = [recorded.event for recorded in events if isinstance(recorded.event, Session.Created)]
+        if not opened:
+            return
+        await cursor.execute(
+            """
+            INSERT INTO sessions (session_id, user_id, kind, organization_id,
+                                  opened_at, opened_at_position, expires_at, queue_delay)
+            SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[],
+                                 %s::timestamptz[], %s::bigint[], %s::timestamptz[], %s::integer[])
+            """,
+            [
+                [event.originator_id for event in opened],
+                [event.user_id for event in opened],
+                [event.kind for event in opened],
+                [event.organization_id for event in opened],
+                [event.timestamp for event in opened],
+                [event.opened_at_position for event in opened],
+                [event.expires_at for event in opened],
+                [event.queue_delay for event in opened],
+            ],
+        )
+
+
+class SessionEndsProjection:
+    """Follows the identity log: sessions that were revoked, and organizations that were left."""
+
+    name: ClassVar[str] = "session_ends"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.INLINE
+    tables: ClassVar[tuple[str, ...]] = ("revoked_sessions", "left_organizations")
+    events: ClassVar[tuple[type[Event], ...] | None] = (SessionRevocation.Created, User.LeftOrganization)
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        revoked: list[UUID] = []
+        left: dict[tuple[UUID, UUID], int] = {}
+        for position, event in events:
+            match event:
+                case SessionRevocation.Created(session_id=session_id):
+                    revoked.append(session_id)
+                case User.LeftOrganization(originator_id=user_id, organization_id=organization_id):
+                    left[user_id, organization_id] = position
+        if revoked:
+            await cursor.execute("INSERT INTO revoked_sessions SELECT * FROM unnest(%s::uuid[])", [revoked])
+        if left:
+            await cursor.execute(
+                """
+                INSERT INTO left_organizations SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[])
+                ON CONFLICT (user_id, organization_id) DO UPDATE SET left_at_position = EXCLUDED.left_at_position
+                """,
+                [[user for user, _ in left], [organization for _, organization in left], list(left.values())],
+            )
+
+
+class SessionRow(NamedTuple):
+    """A session and its user as they are now.
+
+    `revoked` is also true when the user is not live, when all his sessions were ended after this one was opened, or
+    when he left the organization that it is in. It says nothing about `expires_at`.
+    """
+
+    session_id: UUID
+    user_id: UUID
+    organization_id: UUID | None
+    service: bool
+    synthetic: bool
+    opened_at: datetime
+    expires_at: datetime
+    revoked: bool
+    live: bool
+    staff: bool
+    system: bool
+    queue_delay: int
+
+    @property
+    def stands(self) -> bool:
+        return not self.revoked and datetime.now(UTC) < self.expires_at
+
+
+SESSION_OF = """
+SELECT s.session_id, s.user_id, s.organization_id, s.kind = 'service' AS service, s.kind = 'synthetic' AS synthetic,
+       s.opened_at, s.expires_at, s.queue_delay, u.live, u.staff, u.staff AND u.system_role AS system,
+       NOT u.live OR u.sessions_from > s.opened_at_position OR r.session_id IS NOT NULL
+           OR coalesce(l.left_at_position > s.opened_at_position, false) AS revoked
+FROM sessions s
+JOIN access_users u USING (user_id)
+LEFT JOIN revoked_sessions r USING (session_id)
+LEFT JOIN left_organizations l ON l.user_id = s.user_id AND l.organization_id = s.organization_id
+WHERE s.session_id = %s
+"""
+
+
+async def session_of(cursor: AsyncCursor, session_id: UUID) -> SessionRow | None:
+    """The session, also when it has ended; None when there never was one."""
+    rows = cursor.connection.cursor(row_factory=class_row(SessionRow))
+    await rows.execute(SESSION_OF, [session_id], prepare=True)
+    return await rows.fetchone()
+
+
+class SessionStanding:
+    """Implements `domain.sessions.Standing`."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def stands(self, session_id: UUID) -> bool:
+        async with self._pool.connection() as connection:
+            row = await session_of(connection.cursor(), session_id)
+        return row is not None and row.stands
