@@ -9,7 +9,7 @@ import phonenumbers
 from eventsourcing.domain import event
 
 from domain.audited import Audited
-from domain.errors import Forbidden, InvalidState, NotFound
+from domain.errors import AlreadyExists, Forbidden, InvalidState, NotFound
 from domain.personal import Personal, revealed
 from domain.ports import Access, AccessQuery, Hasher, Store, decided_again
 from domain.roles import KEPT, Role, role_id
@@ -23,6 +23,10 @@ class UserNotFound(NotFound):
 
 class UserArchived(InvalidState):
     detail = "The user is archived."
+
+
+class IdentifierTaken(AlreadyExists):
+    detail = "Somebody has this e-mail address, phone number or user name."
 
 
 class NotYourself(InvalidState):

@@ -1,0 +1,62 @@
+"""Implements `domain.ports.Directory` over tables that are kept in the appends' own transactions."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from psycopg_pool import AsyncConnectionPool
+
+from domain.ports import Lookup
+from projections import identifiers
+
+
+class InlineDirectory:
+    """Every question is one statement."""
+
+    def __init__(self, pool: AsyncConnectionPool, lookup: Lookup) -> None:
+        self._pool = pool
+        self._lookup = lookup
+
+    async def users_by_email(self, emails: Iterable[str]) -> dict[str, UUID]:
+        async with self._pool.connection() as connection:
+            return await identifiers.users_by_email(connection.cursor(), self._lookup, emails)
+
+    async def user_by_login(self, login: str) -> UUID | None:
+        async with self._pool.connection() as connection:
+            return await identifiers.user_by_login(connection.cursor(), self._lookup, login)
+
+    async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
+        return await self._column(
+            "SELECT group_id FROM group_individuals WHERE individual_id = %s AND organization_id = %s ORDER BY 1",
+            individual_id,
+            organization_id,
+        )
+
+    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, str]]:
+        return await self._rows(
+            "SELECT group_id, kind FROM group_users WHERE user_id = %s AND organization_id = %s ORDER BY 1, 2",
+            user_id,
+            organization_id,
+        )
+
+    async def leaders(self, group_id: UUID) -> list[UUID]:
+        return await self._column(
+            "SELECT user_id FROM group_users WHERE group_id = %s AND kind = 'leader' ORDER BY 1", group_id
+        )
+
+    async def owned_individuals(self, user_id: UUID) -> list[UUID]:
+        return await self._column(
+            "SELECT individual_id FROM access_individuals WHERE owner_id = %s ORDER BY 1", user_id
+        )
+
+    async def organization_of_role(self, role_id: UUID) -> UUID | None:
+        found = await self._column("SELECT organization_id FROM access_roles WHERE role_id = %s", role_id)
+        return found[0] if found else None
+
+    async def _rows(self, query: str, *parameters: Any) -> list[Any]:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(query, parameters, prepare=True)
+            return await cursor.fetchall()
+
+    async def _column(self, query: str, *parameters: Any) -> list[UUID]:
+        return [row[0] for row in await self._rows(query, *parameters)]
