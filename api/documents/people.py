@@ -1,0 +1,78 @@
+"""What several resources say of a person."""
+
+from datetime import date
+from typing import Any, Literal
+from uuid import UUID
+
+from api.documents.common import Attributes, Strict
+from api.documents.fields import JsonObject, Omittable
+
+RegistrationInvite = Literal["accepted", "failed", "none", "sent"]
+Classification = Literal["carium", "customer", "customer_test"]
+Locale = Literal["en_US", "es_US"]
+
+
+class CommunicationPreferences(Attributes):
+    """How a person wants to be reached, an object per channel."""
+
+    email: dict[str, Any] | None = None
+    mobile: dict[str, Any] | None = None
+    sms: dict[str, Any] | None = None
+    voice: dict[str, Any] | None = None
+    web: dict[str, Any] | None = None
+
+
+class GivenCommunicationPreferences(Strict):
+    """The same as a client sends it."""
+
+    email: Omittable[JsonObject] = None
+    mobile: Omittable[JsonObject] = None
+    sms: Omittable[JsonObject] = None
+    voice: Omittable[JsonObject] = None
+    web: Omittable[JsonObject] = None
+
+
+class Owner(Attributes):
+    id: UUID
+    type: Literal["organization", "user"]
+
+
+class IndividualSummary(Attributes):
+    """An individual as group rosters show it."""
+
+    birth_date: date | None = None
+    communication_preferences: CommunicationPreferences | None = None
+    email_verified: bool
+    first_name: str | None = None
+    id: UUID
+    last_name: str | None = None
+    name: str | None = None
+    owner: Owner
+    phone_verified: bool
+    preferred_name: str | None = None
+    registered: bool
+    registration_invite: RegistrationInvite
+    tz: str | None = None
+    verified: bool
+
+
+class GroupMember(Attributes):
+    """A member of a group: a provider."""
+
+    communication_preferences: CommunicationPreferences | None = None
+    created_by_id: UUID | None = None
+    email: str | None = None
+    email_verified: bool
+    first_name: str | None = None
+    id: UUID
+    individual_id: UUID | None = None
+    last_name: str | None = None
+    phone_verified: bool
+    registration_invite: RegistrationInvite
+    verified: bool
+
+
+class GroupLeader(GroupMember):
+    """A leader of a group; `enabled` is false while the account is disabled."""
+
+    enabled: bool

@@ -1,0 +1,82 @@
+"""Bodies about individuals and about bringing people in."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from api.documents import individuals, onboarding_requests, user_replications
+from tests.api.documents.violations import ANN, BOB, complaints, in_envelope
+
+ATTRIBUTES = "/data/attributes"
+
+
+def an_onboarding(**more: Any) -> dict[str, Any]:
+    return in_envelope("onboarding-requests", {"organization": ANN, "patient-email": "p@x.org"} | more)
+
+
+TAKEN = [
+    (individuals.ShareIndividual, {"with": {"type": "organization", "id": ANN}}),
+    (individuals.ShareIndividual, {"with": {"type": "user", "id": ANN}, "operation": "read"}),
+    (individuals.UnshareIndividual, {"with": {"type": "user", "id": ANN}}),
+    (
+        user_replications.CreateUserReplication,
+        in_envelope("user-replications", {"user-id": ANN, "service": "cronkite"}),
+    ),
+    (onboarding_requests.CreateOnboardingRequest, an_onboarding()),
+    (
+        onboarding_requests.CreateOnboardingRequest,
+        an_onboarding(**{"provider-roles": ["org.admin"], "notifications": []}),
+    ),
+]
+
+REFUSED = [
+    (individuals.ShareIndividual, {"with": {"type": "user", "id": ANN}}, "/operation", "missing"),
+    (individuals.ShareIndividual, {"with": {"type": "group", "id": ANN}}, "/with/type", "literal_error"),
+    (
+        individuals.CreateIndividual,
+        in_envelope("individuals", {"owner-id": ANN}),
+        f"{ATTRIBUTES}/individual-id",
+        "missing",
+    ),
+    (
+        user_replications.CreateUserReplication,
+        in_envelope("user-replications", {"user-id": ANN, "service": "A b"}),
+        f"{ATTRIBUTES}/service",
+        "string_pattern_mismatch",
+    ),
+    (
+        onboarding_requests.CreateOnboardingRequest,
+        in_envelope("onboarding-requests", {"organization": ANN}),
+        f"{ATTRIBUTES}/patient-email",
+        "missing",
+    ),
+    (
+        onboarding_requests.CreateOnboardingRequest,
+        an_onboarding(**{"auto-sign-up": True}),
+        f"{ATTRIBUTES}/password",
+        "missing",
+    ),
+    (
+        onboarding_requests.CreateOnboardingRequest,
+        an_onboarding(notifications=["fax"]),
+        f"{ATTRIBUTES}/notifications/0",
+        "literal_error",
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "body"), TAKEN)
+def test_a_good_body_is_taken(model: Any, body: Any) -> None:
+    assert complaints(model, body) == []
+
+
+@pytest.mark.parametrize(("model", "body", "pointer", "kind"), REFUSED)
+def test_a_bad_body_is_refused_where_it_is_wrong(model: Any, body: Any, pointer: str, kind: str) -> None:
+    assert complaints(model, body) == [(pointer, kind)]
+
+
+def test_groups_of_both_onboarding_attributes_are_one_set() -> None:
+    body = an_onboarding(**{"individual-group-id": ANN, "individual-group-ids": [BOB, ANN]})
+    onboarding = onboarding_requests.CreateOnboardingRequest.model_validate(body)
+    assert onboarding.attributes.group_ids == (uuid.UUID(ANN), uuid.UUID(BOB))

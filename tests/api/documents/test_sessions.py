@@ -1,0 +1,81 @@
+"""Bodies of getting in."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from api.documents import common, internal_auth, sessions
+from tests.api.documents.violations import complaints
+
+
+def a_login(**more: Any) -> dict[str, Any]:
+    return {"username": "ann", "password": "secret"} | more
+
+
+TAKEN = [
+    (sessions.Login, a_login()),
+    (sessions.Login, a_login(**{"access-token-expiration-seconds": 3600, "simulated-queue-delay": 60_000})),
+    (sessions.Login, a_login(username="", password="")),
+    (sessions.Authenticate, {}),
+    (internal_auth.InternalAuth, {"namespace": "n", "sa-name": "s", "sa-token-sha512": "no hex"}),
+    (common.EmptyBody, {}),
+]
+
+REFUSED = [
+    (sessions.Login, {"username": "ann"}, "/password", "missing"),
+    (
+        sessions.Login,
+        a_login(**{"access-token-expiration-seconds": 3601}),
+        "/access-token-expiration-seconds",
+        "less_than_equal",
+    ),
+    (
+        sessions.Login,
+        a_login(**{"access-token-expiration-seconds": "60"}),
+        "/access-token-expiration-seconds",
+        "int_type",
+    ),
+    (
+        sessions.Login,
+        a_login(**{"access-token-expiration-seconds": 60.0}),
+        "/access-token-expiration-seconds",
+        "int_type",
+    ),
+    (
+        sessions.Login,
+        a_login(**{"access-token-expiration-seconds": True}),
+        "/access-token-expiration-seconds",
+        "int_type",
+    ),
+    (
+        sessions.Login,
+        a_login(**{"refresh-token-expiration-seconds": 2_592_001}),
+        "/refresh-token-expiration-seconds",
+        "less_than_equal",
+    ),
+    (sessions.Login, a_login(**{"simulated-queue-delay": 60_001}), "/simulated-queue-delay", "less_than_equal"),
+    (sessions.Authenticate, {"edge-request": None}, "/edge-request", "bool_type"),
+    (sessions.RefreshToken, {"refresh-token": "a" * 2049}, "/refresh-token", "too_long"),
+    (common.EmptyBody, {"x": 1}, "/x", "extra_forbidden"),
+]
+
+
+@pytest.mark.parametrize(("model", "body"), TAKEN)
+def test_a_good_body_is_taken(model: Any, body: Any) -> None:
+    assert complaints(model, body) == []
+
+
+@pytest.mark.parametrize(("model", "body", "pointer", "kind"), REFUSED)
+def test_a_bad_body_is_refused_where_it_is_wrong(model: Any, body: Any, pointer: str, kind: str) -> None:
+    assert complaints(model, body) == [(pointer, kind)]
+
+
+def test_a_password_shows_neither_in_the_request_nor_in_its_refusal() -> None:
+    body = a_login(password="correct horse", **{"totp-code": "123456"})
+    login = sessions.Login.model_validate(body)
+    with pytest.raises(ValidationError) as raised:
+        sessions.Login.model_validate(body | {"locale": 1})
+    assert "horse" not in repr(login)
+    assert "123456" not in repr(login)
+    assert "horse" not in str(raised.value)
