@@ -30,7 +30,6 @@ class InlineProjection(Protocol):
 
     name: ClassVar[str]
     events: ClassVar[tuple[type[Event], ...] | None]
-    taken: ClassVar[dict[str, type[DomainError]]]
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None: ...
 
@@ -271,8 +270,9 @@ class AppendWriter:
             if constraint == self._key:
                 return LostRace()
             for projection in self._projections:
-                if constraint in projection.taken:
-                    return projection.taken[constraint]()
+                taken: dict[str, type[DomainError]] = getattr(projection, "taken", {})
+                if constraint in taken:
+                    return taken[constraint]()
             return AlreadyExists()
         return error
 

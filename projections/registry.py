@@ -1,0 +1,26 @@
+"""The only list of projections. A new one is one line here and its tables in migrations/."""
+
+from domain.ports import Lookup
+from projections.authorization import AuthorizationProjection
+from projections.identifiers import IdentifiersProjection
+from projections.projection import Projection
+from projections.sessions import SessionEndsProjection, SessionsProjection
+
+
+def inline(lookup: Lookup) -> list[Projection]:
+    """Applied in the transaction of every append to the identity log, in this order."""
+    return [
+        AuthorizationProjection(),
+        IdentifiersProjection(lookup),
+        SessionEndsProjection(),
+    ]
+
+
+def inline_of_sessions() -> list[Projection]:
+    """Applied in the transaction of every append to the sessions log."""
+    return [SessionsProjection()]
+
+
+def background() -> list[Projection]:
+    """Applied behind the identity log by the projectors."""
+    return []
