@@ -1,0 +1,40 @@
+"""All commands in one hand, and all event classes imported: a topic resolves only when its module is loaded."""
+
+from domain.group_commands import Groups
+from domain.group_moves import GroupMoves
+from domain.individuals import Individuals
+from domain.memberships import Memberships
+from domain.organizations import Organizations
+from domain.ports import Access, Directory, Store
+from domain.role_users import RoleUsers
+from domain.roster_commands import Rosters
+from domain.sessions import Attempts, Passwords, Sessions, Standing
+from domain.user_replications import UserReplications
+from domain.users import Users
+
+
+class Identity:
+    """Commands by resource: `await identity.rosters.add_members(...)`."""
+
+    def __init__(
+        self,
+        store: Store,
+        session_store: Store,
+        *,
+        access: Access,
+        directory: Directory,
+        passwords: Passwords,
+        attempts: Attempts,
+        standing: Standing,
+    ) -> None:
+        self.store = store
+        self.groups = Groups(store, directory, access)
+        self.group_moves = GroupMoves(store, access)
+        self.rosters = Rosters(store, directory, access)
+        self.organizations = Organizations(store)
+        self.memberships = Memberships(store, directory, access)
+        self.role_users = RoleUsers(store, directory, access)
+        self.individuals = Individuals(store, directory, access)
+        self.user_replications = UserReplications(store)
+        self.users = Users(store, access)
+        self.sessions = Sessions(store, session_store, directory, passwords, attempts, standing)
