@@ -52,6 +52,16 @@ class Unauthenticated(DomainError):
     detail = "A valid access token is needed."
 
 
+class TokenExpired(Unauthenticated):
+    code = "token-expired"
+    detail = "The access token has expired."
+
+
+class SessionRevoked(Unauthenticated):
+    code = "session-revoked"
+    detail = "The session has ended."
+
+
 class Forbidden(DomainError):
     code = "forbidden"
     detail = "You may not do this."

@@ -126,3 +126,21 @@ class Hasher(Protocol):
 
 Lookup = Callable[[str, str], bytes]
 """(kind, value) to the keyed hash under which the value is found again (HMAC-SHA-256)."""
+
+
+class Claims(NamedTuple):
+    """What an access token says, once its signature, issuer, audience and time were found good."""
+
+    user_id: UUID
+    session_id: UUID
+    organization_id: UUID | None
+    expires_at: int
+    impersonator: UUID | None = None
+
+
+class TokenVerifier(Protocol):
+    """Reads access tokens."""
+
+    def verify(self, token: str) -> Claims:
+        """Raises TokenExpired; Unauthenticated for whatever else is wrong with it."""
+        ...

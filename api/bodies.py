@@ -1,0 +1,116 @@
+"""Request bodies: bounded, and strictly JSON (rulings D7, D8, D9)."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from starlette.requests import Request
+
+from api.errors import PayloadTooLarge, json_pointer, several
+from domain.errors import DomainError, Invalid
+
+LARGEST_BODY = 8 * 1024 * 1024
+DEEPEST = 32
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body. Raises PayloadTooLarge as soon as it is known to be."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > LARGEST_BODY:
+        raise PayloadTooLarge
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise PayloadTooLarge
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def parsed_body(body: bytes) -> Any:
+    """The JSON value; None for no body. Raises Invalid, one for each violation.
+
+    Refused are what the standard library takes beyond RFC 8259 (NaN), what it folds silently (members given twice)
+    and what Postgres cannot store (NUL, lone surrogates).
+    """
+    if not body:
+        return None
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_members, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"The body is not acceptable JSON{_reason(error)}.", pointer="") from None
+    if body.count(b"{") + body.count(b"[") > DEEPEST and _depth(value) > DEEPEST:
+        raise Invalid(f"The body is nested deeper than {DEEPEST}.", pointer="")
+    if b"\\u" in body:  # only escapes can bring in what UTF-8 and the JSON grammar forbid
+        unstorable = list(_unstorable(value, ()))
+        if unstorable:
+            raise several(unstorable)
+    return value
+
+
+class _RepeatedMemberError(ValueError):
+    pass
+
+
+class _ConstantError(ValueError):
+    pass
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _RepeatedMemberError
+    return members
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise _ConstantError
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case _RepeatedMemberError():
+            return ": a member is given twice"
+        case _ConstantError():
+            return ": NaN and Infinity are no numbers"
+        case RecursionError():
+            return f": it is nested deeper than {DEEPEST}"
+        case json.JSONDecodeError():
+            return f" (line {error.lineno}, column {error.colno})"
+        case _:
+            return ""
+
+
+def _depth(value: Any) -> int:
+    """How many containers stand in each other."""
+    depth = 0
+    level = [value] if isinstance(value, (dict, list)) else []
+    while level and depth <= DEEPEST:
+        depth += 1
+        level = [
+            child
+            for container in level
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, (dict, list))
+        ]
+    return depth
+
+
+def _unstorable(value: Any, location: tuple[str | int, ...]) -> Iterator[DomainError]:
+    match value:
+        case str() if not _storable(value):
+            yield Invalid("NUL and lone surrogates are not acceptable.", pointer=json_pointer(location))
+        case dict():
+            if not all(map(_storable, value)):
+                yield Invalid("NUL and lone surrogates are not acceptable in names.", pointer=json_pointer(location))
+            for name, member in value.items():
+                if _storable(name):
+                    yield from _unstorable(member, (*location, name))
+        case list():
+            for index, item in enumerate(value):
+                yield from _unstorable(item, (*location, index))
+
+
+def _storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

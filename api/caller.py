@@ -1,0 +1,160 @@
+"""Who is calling, and what an operation demands of him.
+
+Every operation that needs a token names it in its signature:
+
+    caller: Signed                 any valid token
+    caller: MayWriteOrganization   the thing in the path: 404 when not readable, 403 when only readable
+                                   (MayRead…, MayWrite… of Group, Individual, Organization)
+    caller: ServiceOnly            SystemOnly, SystemOrService, Staff, StaffOrService: everybody else 403
+
+For things that query or body name: `await require(access, caller, "group", id, "read", parameter="group-id")`.
+
+The token is checked first of all; the permission is judged after everything that needs no state (ruling A10).
+An operation without one of these is anonymous, and stands in the list of tests/api/test_signatures.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from api.services import services_of
+from domain.audited import Acting
+from domain.errors import Forbidden, NotFound, SessionRevoked, TokenExpired, Unauthenticated
+from domain.ports import Access, AccessQuery, Operation
+
+CALLER = "rollbook.caller"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user in a session. `staff` includes `system`; a service is neither.
+
+    `organization_id` is the session's current organization, on which no right depends (ruling C5).
+    """
+
+    user_id: UUID
+    session_id: UUID
+    organization_id: UUID | None
+    impersonator: UUID | None = None
+    service: bool = False
+    staff: bool = False
+    system: bool = False
+
+    @property
+    def unlimited(self) -> bool:
+        """A system administrator or a service account."""
+        return self.system or self.service
+
+    def circumstances(self, correlation: str | None) -> Acting:
+        """What the events of this request say of who caused them."""
+        return Acting(self.user_id, self.impersonator, self.session_id, self.organization_id, correlation)
+
+
+async def authenticate(request: Request) -> Caller:
+    """The caller. Raises Unauthenticated, TokenExpired or SessionRevoked (ruling D11)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated
+    services = services_of(request)
+    claims = services.tokens.verify(token.strip())
+    async with services.pool.connection() as connection, connection.cursor() as cursor:
+        session = await services.session_of(cursor, claims.session_id)
+    if session is None or session.user_id != claims.user_id:
+        raise Unauthenticated
+    if session.expired:
+        raise TokenExpired
+    if session.revoked or not session.live:
+        raise SessionRevoked
+    caller = Caller(
+        claims.user_id,
+        claims.session_id,
+        claims.organization_id,
+        claims.impersonator,
+        service=session.service,
+        staff=session.staff,
+        system=session.system,
+    )
+    request.scope[CALLER] = caller
+    return caller
+
+
+class Permission:
+    """What an operation demands of its caller. The route resolves it at its place in the order of refusals."""
+
+    async def __call__(self, request: Request) -> Caller:
+        """For FastAPI, which looks at the signature only: `ContractRoute` calls `admit`."""
+        caller: Caller | None = request.scope.get(CALLER)
+        return await self.admit(request, caller or await authenticate(request))
+
+    async def admit(self, request: Request, caller: Caller) -> Caller:  # noqa: ARG002 - subclasses look at it
+        """The caller. Raises NotFound or Forbidden."""
+        return caller
+
+
+class StandingPermission(Permission):
+    """Asks only who the caller is."""
+
+    def __init__(self, allows: Callable[[Caller], bool]) -> None:
+        self._allows = allows
+
+    async def admit(self, request: Request, caller: Caller) -> Caller:  # noqa: ARG002 - as its base has it
+        if not self._allows(caller):
+            raise Forbidden
+        return caller
+
+
+class ResourcePermission(Permission):
+    """Asks the authorization engine about the thing in the path."""
+
+    def __init__(self, resource_type: str, operation: Operation) -> None:
+        self._type = resource_type
+        self._operation = operation
+
+    async def admit(self, request: Request, caller: Caller) -> Caller:
+        resource_id = UUID(next(iter(request.path_params.values())))
+        await require(services_of(request).access, caller, self._type, resource_id, self._operation)
+        return caller
+
+
+async def require(
+    access: Access,
+    caller: Caller,
+    resource_type: str,
+    resource_id: UUID,
+    operation: Operation,
+    **where: Any,
+) -> None:
+    """Nothing, when the caller may. Raises NotFound when he may not even read it, else Forbidden (ruling D12).
+
+    `where` is `pointer` or `parameter`, for things that body or query name.
+    """
+    wanted = AccessQuery(resource_type, resource_id, operation)
+    if operation == "read":
+        (readable,) = await access.decide(caller.user_id, [wanted])
+        allowed = readable
+    else:
+        allowed, readable = await access.decide(caller.user_id, [wanted, wanted._replace(operation="read")])
+    if not readable and not allowed:
+        raise NotFound(**where)
+    if not allowed:
+        raise Forbidden(**where)
+
+
+Signed = Annotated[Caller, Depends(Permission())]
+"""Anybody with a valid token."""
+ServiceOnly = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.service))]
+SystemOnly = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.system))]
+SystemOrService = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.unlimited))]
+Staff = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.staff))]
+StaffOrService = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.staff or caller.service))]
+
+MayReadGroup = Annotated[Caller, Depends(ResourcePermission("group", "read"))]
+MayWriteGroup = Annotated[Caller, Depends(ResourcePermission("group", "write"))]
+MayReadIndividual = Annotated[Caller, Depends(ResourcePermission("individual", "read"))]
+MayWriteIndividual = Annotated[Caller, Depends(ResourcePermission("individual", "write"))]
+MayReadOrganization = Annotated[Caller, Depends(ResourcePermission("organization", "read"))]
+MayWriteOrganization = Annotated[Caller, Depends(ResourcePermission("organization", "write"))]

@@ -1,0 +1,64 @@
+"""What endpoints ask for by type. Callers stand in `api.caller`.
+
+    PathId        the id in the path, a uuid:   @router.get("/v1/…/{id}/")  with  `group_id: PathId`
+    PathText      an id that is no uuid by contract
+    ReadingDep    snapshots with a position, see `api.reading`
+    IdentityDep   the commands
+    AccessDep     the authorization engine, for `api.caller.require`
+
+Query strings come as `query: Annotated[GroupListQuery, Query()]`, bodies as their model: `body: CreateGroup`.
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Path
+from starlette.requests import Request
+
+from adapters.settings import Settings
+from api.documents.fields import UuidText
+from api.reading import Reading, reading
+from api.services import Services, services_of
+from domain.ports import Access
+
+
+async def all_services(request: Request) -> Services:
+    return services_of(request)
+
+
+async def settings(request: Request) -> Settings:
+    return services_of(request).settings
+
+
+async def identity(request: Request) -> Any:
+    return services_of(request).identity
+
+
+async def access(request: Request) -> Access:
+    return services_of(request).access
+
+
+async def current_request(request: Request) -> Request:
+    return request
+
+
+PathId = Annotated[UuidText, Path(alias="id")]
+PathText = Annotated[str, Path(alias="id")]
+ReadingDep = Annotated[Reading, Depends(reading)]
+IdentityDep = Annotated[Any, Depends(identity)]
+AccessDep = Annotated[Access, Depends(access)]
+SettingsDep = Annotated[Settings, Depends(settings)]
+ServicesDep = Annotated[Services, Depends(all_services)]
+RequestDep = Annotated[Request, Depends(current_request)]
+
+__all__ = [
+    "UUID",
+    "AccessDep",
+    "IdentityDep",
+    "PathId",
+    "PathText",
+    "ReadingDep",
+    "RequestDep",
+    "ServicesDep",
+    "SettingsDep",
+]

@@ -1,0 +1,133 @@
+"""How far the read models are, and waiting until they are further: woken by the projector, not by polling.
+
+A lost notification only costs latency: while somebody waits, the table is looked at once a second as well.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Self
+
+import psycopg
+import structlog
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.notifications import LOG, PROJECTED, Notifications
+
+HEAD = ""
+"""The name under which the head of the identity log itself is waited for: what inline projections answer from."""
+
+POLL = 1.0
+
+log = structlog.get_logger()
+
+_LOOK = """
+SELECT name, position FROM projections WHERE mode = 'background' AND log = 'identity'
+UNION ALL SELECT '', position FROM log_head WHERE log = 'identity'
+"""
+
+
+class Positions:
+    """An async context manager; inside, it hears. One for each process."""
+
+    def __init__(self, pool: AsyncConnectionPool, notifications: Notifications) -> None:
+        self._pool = pool
+        self._known: dict[str, int] = {}
+        self._waiting: set[_Waiter] = set()
+        self._look = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        notifications.on(LOG, self._heard_head)
+        notifications.on(PROJECTED, self._heard_projection)
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._look_while_somebody_waits(), name="positions")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    @property
+    def known(self) -> Mapping[str, int]:
+        """What was heard or seen last, by name."""
+        return self._known
+
+    def learn(self, name: str, position: int) -> None:
+        """Somebody has seen this read model at this position."""
+        if position > self._known.get(name, -1):
+            self._known[name] = position
+            self._wake()
+
+    def forget(self, names: Collection[str]) -> None:
+        """What was known turned out wrong: a rebuilt read model may stand further back."""
+        for name in names:
+            self._known.pop(name, None)
+
+    async def reached(self, names: Collection[str], position: int, seconds: float) -> bool:
+        """Whether all these read models got to the position within the time."""
+        waiter = _Waiter(tuple(names) or (HEAD,), position)
+        if waiter.satisfied_by(self._known):
+            return True
+        self._waiting.add(waiter)
+        self._look.set()
+        try:
+            await asyncio.wait_for(waiter.done.wait(), seconds)
+        except TimeoutError:
+            return False
+        else:
+            return True
+        finally:
+            self._waiting.discard(waiter)
+
+    def _heard_head(self, payload: str | None) -> None:
+        if payload is None:
+            self._look.set()
+        else:
+            self.learn(HEAD, int(payload))
+
+    def _heard_projection(self, payload: str | None) -> None:
+        if payload is None:
+            self._look.set()
+        else:
+            name, _, position = payload.rpartition(":")
+            self.learn(name, int(position))
+
+    def _wake(self) -> None:
+        for waiter in self._waiting:
+            if waiter.satisfied_by(self._known):
+                waiter.done.set()
+
+    async def _look_while_somebody_waits(self) -> None:
+        while True:
+            await self._look.wait()
+            self._look.clear()
+            try:
+                async with self._pool.connection() as connection:
+                    cursor = await connection.execute(_LOOK)
+                    rows = await cursor.fetchall()
+            except (psycopg.Error, TimeoutError) as error:
+                log.warning("positions-unread", reason=type(error).__name__)
+                rows = []
+            for name, position in rows:
+                self.learn(name, position)
+            if self._waiting:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._look.wait(), POLL)
+                self._look.set()
+
+
+class _Waiter:
+    __slots__ = ("_names", "_position", "done")
+
+    def __init__(self, names: tuple[str, ...], position: int) -> None:
+        self._names = names
+        self._position = position
+        self.done = asyncio.Event()
+
+    def satisfied_by(self, known: Mapping[str, int]) -> bool:
+        return all(known.get(name, -1) >= self._position for name in self._names)

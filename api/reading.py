@@ -1,0 +1,159 @@
+"""Reads from one snapshot whose position is known (semantics 0.2, rulings A5, B1, B2, B4, G16).
+
+A read names the background read models it looks at; without a name it rests on what every append keeps current:
+
+    async def group(group_id: PathId, caller: MayReadGroup, reading: ReadingDep) -> Response:
+        async with reading("groups", "rosters") as read:
+            row = await groups.group(read.cursor, group_id)
+            return read.single(GroupDocument, resource(row))
+
+A command that answers with a resource says what it recorded; the snapshot is then at least there, and a client
+that ignores positions reads its own writes:
+
+    async def change(…, reading: ReadingDep) -> Response:
+        position = await identity.groups.change(…)
+        async with reading("groups", after=position) as read:
+            return read.single(GroupDocument, resource(await groups.group(read.cursor, group_id)), status=200)
+
+A command without a resource answers with `api.envelope.answer(None, 201, position=position)`.
+"""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+from psycopg import AsyncConnection, AsyncCursor
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.documents.common import Listing, Meta, Single, SingleMeta
+from api.envelope import answer
+from api.errors import ReadModelBehind
+from api.services import Services, services_of
+from domain.errors import InvalidParameter
+
+AT_LEAST = "X-At-Least-Position"
+LARGEST_POSITION = 2**63 - 1
+
+TResource = TypeVar("TResource")
+
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_HEAD = "SELECT position FROM log_head WHERE log = 'identity'"
+_LOWEST = "SELECT coalesce(min(position), 0), count(*) FROM projections WHERE name = ANY(%s)"
+
+
+class PageAsked(Protocol):
+    """The page that a list was asked for."""
+
+    @property
+    def page_limit(self) -> int: ...
+    @property
+    def page_offset(self) -> int: ...
+
+
+class Read:
+    """A snapshot: all queries through `cursor` see the same state, that of `position`."""
+
+    def __init__(self, cursor: AsyncCursor, position: int) -> None:
+        self.cursor = cursor
+        self.position = position
+
+    def single(self, document: type[Single[TResource]], resource: TResource, status: int = 200) -> Response:
+        """A document about one thing."""
+        meta = SingleMeta.model_construct(position=self.position)
+        return self.answer(document.model_construct(data=resource, meta=meta), status)
+
+    def listing(
+        self,
+        document: type[Listing[TResource]],
+        resources: Sequence[TResource],
+        page: PageAsked | None = None,
+        total: int | None = None,
+        status: int = 200,
+    ) -> Response:
+        """A page of a list; without `page` the list is answered whole (ruling D4)."""
+        meta = self.meta(len(resources) if page is None else page.page_limit, 0 if page is None else page.page_offset,
+                         len(resources) if total is None else total)  # fmt: skip
+        return self.answer(document.model_construct(data=list(resources), meta=meta), status)
+
+    def meta(self, limit: int, offset: int, total: int) -> Meta:
+        """`meta` of a list, for documents that are no plain listings."""
+        return Meta.model_construct(page_limit=limit, page_offset=offset, page_total=total, position=self.position)
+
+    def answer(self, document: Any, status: int = 200) -> Response:
+        """Any other document."""
+        return answer(document, status, position=self.position)
+
+
+class Reading:
+    """Opens snapshots for one request."""
+
+    def __init__(self, services: Services, at_least: int | None) -> None:
+        self._services = services
+        self._at_least = at_least
+
+    @asynccontextmanager
+    async def __call__(self, *models: str, after: int | None = None) -> AsyncIterator[Read]:
+        """A snapshot in which all these background read models are where the request wants them.
+
+        `after` is the position of a command, which the answer then carries. Raises ReadModelBehind.
+        """
+        wanted = self._at_least if after is None else after
+        async with self._services.pool.connection() as connection:
+            position = await self._begin(connection, models)
+            if wanted is None or position >= wanted:
+                async with _ended(connection):
+                    yield Read(connection.cursor(), position if after is None else after)
+                return
+            await connection.execute("ROLLBACK")
+        # the connection is given back while this waits: the projector's progress must not depend on the pool
+        deadline = time.monotonic() + self._services.settings.position_wait
+        while True:
+            await self._wait(models, wanted, deadline, after)
+            async with self._services.pool.connection() as connection:
+                position = await self._begin(connection, models)
+                if position >= wanted:
+                    async with _ended(connection):
+                        yield Read(connection.cursor(), position if after is None else after)
+                    return
+                await connection.execute("ROLLBACK")
+            self._services.positions.forget(models)
+
+    async def _begin(self, connection: AsyncConnection, models: Sequence[str]) -> int:
+        """Starts the snapshot; the lowest position of the read models in it."""
+        async with connection.pipeline():
+            await connection.execute(_BEGIN)
+            cursor = await (connection.execute(_LOWEST, (list(models),)) if models else connection.execute(_HEAD))
+        row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0]) if not models or row[1] == len(models) else 0
+
+    async def _wait(self, models: Sequence[str], wanted: int, deadline: float, after: int | None) -> None:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0 or not await self._services.positions.reached(models, wanted, seconds):
+            raise ReadModelBehind(recorded=after)
+
+
+@asynccontextmanager
+async def _ended(connection: AsyncConnection) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await connection.execute("ROLLBACK")  # nothing was written
+
+
+def at_least(request: Request) -> int | None:
+    """What X-At-Least-Position asks for. Raises InvalidParameter."""
+    text = request.headers.get(AT_LEAST)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) <= LARGEST_POSITION):
+        raise InvalidParameter("Input should be a position: a whole number from 0 to 2^63-1.", parameter=AT_LEAST)
+    return int(text)
+
+
+async def reading(request: Request) -> Reading:
+    """The reading of this request; commands ignore X-At-Least-Position."""
+    reads = getattr(request.scope.get("route"), "reads", True)
+    return Reading(services_of(request), at_least(request) if reads else None)

@@ -1,0 +1,240 @@
+"""The route class of all operations: what is refused, in which order, and what an operation says of itself.
+
+    router = contract_router("individual-groups")
+
+    @router.get("/v1/individual-groups/{id}/", **answers(GroupDocument))
+    async def group(
+        group_id: PathId, query: Annotated[GroupQuery, Query()], caller: MayReadGroup, reading: ReadingDep
+    ) -> Response: ...
+
+    @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
+    async def create_group(body: CreateGroup, caller: Signed, identity: IdentityDep, …) -> Response: ...
+
+`answers(document, status)` documents the answer; further flags: `reads=True` for a POST that only reads (it honours
+X-At-Least-Position), `secret=True` for one that hands out tokens or secrets (it ignores Idempotency-Key),
+`extension=True` for what is not in the contract. `answers(None, 201)` is `null`, `answers(None, 204)` nothing at all.
+
+The order (ruling A10): 404 and 405 by the application → 401 → 406 → 415 → 413 → 400 path and query → 400 body →
+409 type and id, 403 client id → the permission's 404 and 403 → the endpoint. FastAPI itself reads bodies before
+dependencies and dependencies before validation, so its handler is not used, only its reading of the signature. An
+endpoint may ask for: the path's ids, one query model, one body model, a caller, and dependencies on the request alone.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi._compat import ModelField
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.bodies import parsed_body, read_body
+from api.caller import Caller, Permission, authenticate
+from api.documents.common import EmptyBody, Errors
+from api.documents.envelope import JsonApiRequest
+from api.documents.parameters import NoParameters, Parameters
+from api.envelope import MEDIA_TYPE
+from api.errors import several, violations
+from api.negotiation import check_accept, check_content_type
+from api.reading import at_least
+from domain.audited import acting
+from domain.errors import DomainError, Invalid, InvalidParameter
+
+Endpoint = Callable[..., Awaitable[Response]]
+FLAGS = "x-rollbook-flags"
+NO_CONTENT = 204
+METHODS_WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What `answers` says of an operation."""
+
+    reads: bool = False
+    secret: bool = False
+    extension: bool = False
+
+
+def answers(
+    document: Any,
+    status: int = 200,
+    *,
+    reads: bool = False,
+    secret: bool = False,
+    extension: bool = False,
+    waits: bool = True,
+) -> dict[str, Any]:
+    """Arguments of a route's decorator: its answer, its refusals, its flags. See the module."""
+    refused = {"model": Errors}
+    responses: dict[int | str, dict[str, Any]] = {"4XX": {"description": "Refused", **refused}}
+    if waits:
+        responses[503] = {"description": "Not readable yet", **refused}
+    if document is None and status != NO_CONTENT:
+        responses[status] = {"content": {MEDIA_TYPE: {"schema": {"type": "null"}}}}
+    return {
+        "status_code": status,
+        "response_model": document,
+        "response_description": "Done",
+        "responses": responses,
+        "openapi_extra": {FLAGS: Flags(reads, secret, extension)},
+    }
+
+
+class DocumentResponse(JSONResponse):
+    """Tells FastAPI the media type of answers."""
+
+    media_type = MEDIA_TYPE
+
+
+class ContractRoute(APIRoute):
+    """See the module."""
+
+    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
+        extra = dict(options.pop("openapi_extra", None) or {})
+        self.flags: Flags = extra.pop(FLAGS, Flags())
+        super().__init__(path, endpoint, openapi_extra=extra, **options)
+        assert self.methods
+        self.reads = self.flags.reads or self.methods == {"GET"}
+        self.signature = Signature(self)
+        extra["security"] = [{"bearer": []}] if self.signature.permission else []
+        if self.flags.extension:
+            extra["x-extension"] = True
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether anybody may call it without a token."""
+        return self.signature.permission is None
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Replaces FastAPI's handler."""
+        return self.answer
+
+    async def answer(self, request: Request) -> Response:
+        """The order of refusals."""
+        signature = self.signature
+        caller = await authenticate(request) if signature.permission else None
+        check_accept(request.headers)
+        takes_body = request.method in METHODS_WITH_BODY
+        if takes_body:
+            check_content_type(request.headers)
+        sent = await read_body(request) if takes_body else b""
+        arguments = signature.read_parameters(request)
+        if self.reads:
+            at_least(request)
+        if takes_body:
+            arguments |= signature.read_body(request, sent)
+        if caller is None:
+            return await self._call(request, arguments, None)
+        with acting(caller.circumstances(request.scope.get("rollbook.request_id"))):
+            return await self._call(request, arguments, caller)
+
+    async def _call(self, request: Request, arguments: dict[str, Any], caller: Caller | None) -> Response:
+        signature = self.signature
+        if signature.permission is not None and caller is not None:
+            arguments[signature.caller_name] = await signature.permission.admit(request, caller)
+        for name, dependency in signature.dependencies:
+            arguments[name] = await dependency(request)
+        return await signature.endpoint(**arguments)
+
+
+class Signature:
+    """What an endpoint asks for, and how that is read from a request."""
+
+    def __init__(self, route: ContractRoute) -> None:
+        found = route.dependant
+        self.endpoint: Endpoint = route.endpoint
+        self.permission: Permission | None = None
+        self.caller_name = ""
+        self.dependencies: list[tuple[str, Callable[[Request], Awaitable[Any]]]] = []
+        for dependency in found.dependencies:
+            assert dependency.call is not None
+            if isinstance(dependency.call, Permission):
+                self.permission, self.caller_name = dependency.call, dependency.name or ""
+            else:
+                assert dependency.request_param_name, f"{route.path}: {dependency.name} must ask for the request alone"
+                self.dependencies.append((dependency.name or "", dependency.call))
+        assert len(found.query_params) <= 1, f"{route.path}: one model for the query string"
+        assert len(found.body_params) <= 1, f"{route.path}: one model for the body"
+        self._path = [(field.name, field.alias, _adapter(field)) for field in found.path_params]
+        self._query_field = found.query_params[0] if found.query_params else None
+        self._query = _query_model(self._query_field)
+        self._single = self._query.single()
+        self._arrays = {field.alias or name for name, field in self._query.model_fields.items()} - self._single
+        self._body_field = found.body_params[0] if found.body_params else None
+        self._body = TypeAdapter[Any](EmptyBody) if self._body_field is None else _adapter(self._body_field)
+        self._body_required = self._body_field is not None and self._body_field.field_info.is_required()
+
+    def read_parameters(self, request: Request) -> dict[str, Any]:
+        """The arguments that path and query give. Raises InvalidParameter, one for each violation."""
+        arguments: dict[str, Any] = {}
+        problems: list[DomainError] = []
+        for name, alias, adapter in self._path:
+            try:
+                arguments[name] = adapter.validate_python(request.path_params[alias])
+            except ValidationError as error:
+                problems += violations(error, "path", [alias])
+        given, repeated = self._given(request)
+        problems += [InvalidParameter("It may be given once only.", parameter=name) for name in repeated]
+        try:
+            query = self._query.model_validate(given)
+        except ValidationError as error:
+            problems += violations(error, "query")
+        else:
+            if self._query_field is not None:
+                arguments[self._query_field.name] = query
+        if problems:
+            raise several(problems)
+        return arguments
+
+    def read_body(self, request: Request, sent: bytes) -> dict[str, Any]:
+        """The argument that the body gives. Raises Invalid, TypeConflict, IdConflict, ClientIdNotAllowed."""
+        if not sent and not self._body_required:
+            return {} if self._body_field is None else {self._body_field.name: self._body_field.get_default()}
+        value = parsed_body(sent)
+        if not isinstance(value, dict):
+            raise Invalid("The body must be a JSON object.", pointer="")
+        try:
+            body = self._body.validate_python(value)
+        except ValidationError as error:
+            raise several(violations(error, "body")) from None
+        if isinstance(body, JsonApiRequest):
+            body.verify(request.path_params.get("id"))
+        return {} if self._body_field is None else {self._body_field.name: body}
+
+    def _given(self, request: Request) -> tuple[dict[str, Any], list[str]]:
+        """The query string, and the parameters that stand in it twice but must not (ruling D2)."""
+        given: dict[str, Any] = {}
+        repeated: dict[str, None] = {}
+        if request.scope["query_string"]:
+            for name, value in request.query_params.multi_items():
+                if name in self._arrays:
+                    given.setdefault(name, []).append(value)
+                else:
+                    if name in given and name in self._single:
+                        repeated[name] = None
+                    given[name] = value
+        return given, list(repeated)
+
+
+def _adapter(field: ModelField) -> TypeAdapter[Any]:
+    described: Any = Annotated[field.field_info.annotation, field.field_info]
+    return TypeAdapter(described)
+
+
+def _query_model(field: ModelField | None) -> type[Parameters]:
+    if field is None:
+        return NoParameters
+    model = field.field_info.annotation
+    assert isinstance(model, type), field.name
+    assert issubclass(model, Parameters), f"{field.name}: a query string is a model of api.documents.parameters"
+    return model
+
+
+def contract_router(name: str) -> APIRouter:
+    """A router of contract routes; `name` is its tag in the OpenAPI document."""
+    return APIRouter(
+        route_class=ContractRoute, tags=[name], default_response_class=DocumentResponse, redirect_slashes=False
+    )
