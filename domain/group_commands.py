@@ -16,7 +16,7 @@ from domain.roster_commands import NOTHING, Change, Roster, Seating
 class Groups:
     """Commands on groups. Each answers the position that shows it."""
 
-    def __init__(self, store: Store, access: Access, directory: Directory) -> None:
+    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
         self._store = store
         self._access = access
         self._directory = directory

@@ -130,7 +130,7 @@ class Rosters:
     All may raise GroupNotFound, Forbidden, GroupSystemManaged, GroupInactive. A repetition changes nothing.
     """
 
-    def __init__(self, store: Store, access: Access, directory: Directory) -> None:
+    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
         self._store = store
         self._directory = directory
         self._permissions = GroupPermissions(store, access)

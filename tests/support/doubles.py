@@ -1,0 +1,104 @@
+"""The domain's ports in memory: a log with versions, access by what a test says, a directory that reads the log."""
+
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from typing import Any, TypeVar
+from uuid import UUID
+
+from domain.audited import Audited
+from domain.errors import LostRace, NotFound
+from domain.ports import AccessQuery
+from domain.recorded import Event
+from domain.rosters import Seat
+
+T = TypeVar("T", bound=Audited)
+
+
+class MemoryStore:
+    """`events` are all that were ever saved. `meanwhile` runs once, between a decision and its save."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.streams: dict[UUID, Audited] = {}
+        self.meanwhile: Any = None
+
+    async def find(self, kind: type[T], aggregate_id: UUID) -> T | None:
+        found = self.streams.get(aggregate_id)
+        return deepcopy(found) if isinstance(found, kind) else None
+
+    async def get(self, kind: type[T], aggregate_id: UUID) -> T:
+        found = await self.find(kind, aggregate_id)
+        if found is None:
+            raise NotFound
+        return found
+
+    async def get_many(self, kind: type[T], aggregate_ids: Iterable[UUID]) -> dict[UUID, T]:
+        found = {each: await self.find(kind, each) for each in aggregate_ids}
+        return {each: aggregate for each, aggregate in found.items() if aggregate is not None}
+
+    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:
+        if self.meanwhile is not None:
+            interruption, self.meanwhile = self.meanwhile, None
+            await interruption()
+        changed = [each for each in aggregates if each.pending_events]
+        if not changed:
+            return len(self.events)
+        before = [(each.id, each.version - len(each.pending_events)) for each in changed]
+        for stream, version in [*before, *((each.id, each.version) for each in unchanged)]:
+            known = self.streams.get(stream)
+            if (known.version if known else 0) != version:
+                raise LostRace
+        for each in changed:
+            self.events += each.collect_events()
+            self.streams[each.id] = deepcopy(each)
+        return len(self.events)
+
+
+class Grants:
+    """Access as a test says it: who may do what, as triples of user, thing and operation."""
+
+    def __init__(self) -> None:
+        self.allowed: set[tuple[UUID, UUID, str]] = set()
+        self.readable: dict[UUID, set[UUID]] = {}
+
+    def allow(self, user_id: UUID, thing: UUID, *operations: str) -> None:
+        self.allowed |= {(user_id, thing, operation) for operation in operations}
+
+    def let_read(self, user_id: UUID, *users: UUID) -> None:
+        self.readable.setdefault(user_id, set()).update(users)
+
+    async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
+        return [(user_id, query.resource_id, query.operation) in self.allowed for query in queries]
+
+    async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+        return set(user_ids) & self.readable.get(caller_id, set())
+
+
+class MemoryDirectory:
+    """What the domain looks up, from the store itself; `emails` by address in lower case."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.emails: dict[str, UUID] = {}
+
+    async def users_by_email(self, emails: Iterable[str]) -> dict[str, UUID]:
+        return {email: self.emails[email.lower()] for email in emails if email.lower() in self.emails}
+
+    async def leaders(self, group_id: UUID) -> list[UUID]:
+        seats = [each for each in self._store.streams.values() if isinstance(each, Seat)]
+        return [each.subject_id for each in seats if each.group_id == group_id and each.kind == "leader" and each.taken]
+
+    async def user_by_login(self, login: str) -> UUID | None:
+        return self.emails.get(login.lower())
+
+    async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
+        raise NotImplementedError
+
+    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, str]]:
+        raise NotImplementedError
+
+    async def owned_individuals(self, user_id: UUID) -> list[UUID]:
+        raise NotImplementedError
+
+    async def organization_of_role(self, role_id: UUID) -> UUID | None:
+        raise NotImplementedError

@@ -1,0 +1,82 @@
+"""An organization with a leader and an administrator, at the level of the domain: no database, no HTTP."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID, uuid4
+
+from domain.group_commands import Groups
+from domain.group_moves import GroupMoves
+from domain.group_trees import GroupTree, tree_id
+from domain.groups import Group
+from domain.individuals import Individual
+from domain.roster_commands import Rosters
+from domain.rosters import RosterKind, Seat, seat_id
+from domain.users import User
+from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+
+
+class Team:
+    """ADMIN administers the organization and may do everything in it; everybody else only what a test allows."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.grants = Grants()
+        self.directory = MemoryDirectory(self.store)
+        self.groups = Groups(self.store, self.directory, self.grants)
+        self.rosters = Rosters(self.store, self.directory, self.grants)
+        self.moves = GroupMoves(self.store, self.grants)
+        self.organization = uuid4()
+        self.admin = uuid4()
+        self.grants.allow(self.admin, self.organization, "read", "write")
+
+    async def group(self, **what: Any) -> UUID:
+        """A group that the administrator may change."""
+        group = Group.make(uuid4(), what.pop("organization", self.organization), what.pop("name", "Heart"), **what)
+        await self.store.save(group)
+        self.grants.allow(self.admin, group.id, "read", "write")
+        return group.id
+
+    async def provider(self, *, email: str | None = None, organization: UUID | None = None) -> UUID:
+        """A confirmed provider of the organization, whom the administrator may read."""
+        user = User.create(uuid4(), classification="customer", individual_id=uuid4(), email=email)
+        user._joined_organization(organization or self.organization)
+        user._confirmed(email_verified=True)
+        await self.store.save(user)
+        self.grants.let_read(self.admin, user.id)
+        if email:
+            self.directory.emails[email] = user.id
+        return user.id
+
+    async def individual(self, *, shared: bool = True) -> UUID:
+        """An individual that the administrator may change, shared with the organization."""
+        individual = Individual.create(uuid4(), "user", uuid4())
+        if shared:
+            individual.share("organization", self.organization)
+        await self.store.save(individual)
+        self.grants.allow(self.admin, individual.id, "read", "write")
+        return individual.id
+
+    async def disable(self, user_id: UUID) -> None:
+        user = await self.store.get(User, user_id)
+        user._disabled()
+        await self.store.save(user)
+
+    async def sitting(self, group_id: UUID, kind: RosterKind) -> set[UUID]:
+        seats = [each for each in self.store.streams.values() if isinstance(each, Seat)]
+        return {each.subject_id for each in seats if (each.group_id, each.kind) == (group_id, kind) and each.taken}
+
+    async def parents(self) -> dict[UUID, UUID]:
+        tree = await self.store.find(GroupTree, tree_id(self.organization))
+        return tree.parents if tree else {}
+
+    async def move(self, group_id: UUID, parent_id: UUID | None) -> None:
+        """Requested and carried out."""
+        task_id, _ = await self.moves.request(self.admin, group_id, parent_id)
+        await self.moves.carry_out(self.organization, task_id)
+
+    async def seat(self, group_id: UUID, kind: RosterKind, subject_ids: Iterable[UUID]) -> None:
+        seats = [Seat.take(group_id, self.organization, kind, each) for each in subject_ids]
+        await self.store.save(*seats)
+
+    async def seat_of(self, group_id: UUID, kind: RosterKind, subject_id: UUID) -> Seat:
+        return await self.store.get(Seat, seat_id(group_id, kind, subject_id))
