@@ -127,7 +127,7 @@ LEAVE_ANCESTORS = """
 DELETE FROM group_closure
 WHERE descendant_id IN (SELECT descendant_id FROM group_closure WHERE ancestor_id = %(group)s)
   AND ancestor_id IN (SELECT ancestor_id FROM group_closure WHERE descendant_id = %(group)s)
-  AND ancestor_id NOT IN (SELECT descendant_id FROM group_closure WHERE ancestor_id = %(group)s)
+  AND ancestor_id <> %(group)s
 """
 ENTER_ANCESTORS = """
 INSERT INTO group_closure (descendant_id, ancestor_id)

@@ -1,0 +1,152 @@
+"""Who may do what: one relation per operation, of users and the resources they have it on (semantics, 6.2).
+
+The same text answers a check (both sides given), a list (the user given) and the accessors (the resource given);
+Postgres pushes what is given into each of its paths. These are constants and not views, because a rebuild puts
+other tables in the place of these.
+
+A path of the relation counts neither inactive groups (they are not in the closure) nor inactive organizations.
+Liveness of the user is asked by whoever uses a policy, and so is `everyone`.
+"""
+
+from dataclasses import dataclass
+
+MEMBERS_READ_INDIVIDUALS = True
+"""Members of a group read the individuals of that group and below; leaders read and write (semantics, 0.3)."""
+
+LEADERS = "('leader')"
+SEATED = "('leader', 'member')"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """`source` is the table of the resources as `r`, `key` its id.
+
+    `grants` is the relation (user_id, resource_id); `everyone` is the condition on a user `u` and a resource `r`
+    under which he has it without any grant.
+    """
+
+    source: str
+    key: str
+    grants: str
+    everyone: str
+
+
+def _whole_organizations(standing: str) -> str:
+    return f"""
+        SELECT p.user_id, p.organization_id
+        FROM organization_users p JOIN access_organizations o USING (organization_id)
+        WHERE o.active AND ({standing})"""
+
+
+ADMINISTERED = _whole_organizations("p.admin")
+ENTERED = _whole_organizations("p.admin OR p.provider")
+WHOLE = _whole_organizations("p.admin OR p.provider AND o.open")
+"""(user_id, organization_id): those whose individuals he reads and writes, wherever they stand."""
+
+
+def _individuals(shares: str, kinds: str) -> str:
+    return f"""
+    SELECT owner_id AS user_id, individual_id AS resource_id FROM access_individuals
+    UNION ALL
+    SELECT user_id, individual_id FROM individual_users WHERE {shares}
+    UNION ALL
+    SELECT w.user_id, b.individual_id
+    FROM ({WHOLE}) w JOIN individual_organizations b USING (organization_id)
+    UNION ALL
+    SELECT s.user_id, i.individual_id
+    FROM group_users s
+    JOIN group_closure c ON c.ancestor_id = s.group_id
+    JOIN group_individuals i ON i.group_id = c.descendant_id
+    JOIN individual_organizations b USING (individual_id, organization_id)
+    JOIN access_organizations o ON o.organization_id = i.organization_id
+    WHERE s.kind IN {kinds} AND o.active"""
+
+
+def _groups(standings: str, kinds: str, stored: str) -> str:
+    return f"""
+    SELECT w.user_id, g.group_id AS resource_id
+    FROM ({standings}) w JOIN access_groups g USING (organization_id)
+    WHERE g.active AND {stored}
+    UNION ALL
+    SELECT s.user_id, c.descendant_id
+    FROM group_users s
+    JOIN group_closure c ON c.ancestor_id = s.group_id
+    JOIN access_organizations o USING (organization_id)
+    WHERE s.kind IN {kinds} AND o.active"""
+
+
+# (owner, group): the computed groups that an individual of his is in
+_COMPUTED = """
+    SELECT i.owner_id AS user_id, g.group_id
+    FROM access_individuals i
+    JOIN individual_organizations b USING (individual_id)
+    JOIN access_organizations o USING (organization_id)
+    JOIN access_groups g USING (organization_id)
+    WHERE o.active AND g.active AND g.system AND (g.type = 'all_participants' OR NOT EXISTS (
+        SELECT FROM group_individuals p JOIN access_groups placed ON placed.group_id = p.group_id
+        WHERE p.individual_id = i.individual_id AND p.organization_id = g.organization_id
+          AND placed.active AND placed.type = 'regular'))"""
+
+_CONTAINED = f"""
+    SELECT s.user_id, c.ancestor_id AS resource_id
+    FROM group_users s
+    JOIN group_closure c ON c.descendant_id = s.group_id
+    JOIN access_organizations o USING (organization_id)
+    WHERE o.active
+    UNION ALL
+    SELECT i.owner_id, c.ancestor_id
+    FROM access_individuals i
+    JOIN group_individuals p USING (individual_id)
+    JOIN individual_organizations b USING (individual_id, organization_id)
+    JOIN group_closure c ON c.descendant_id = p.group_id
+    JOIN access_organizations o ON o.organization_id = p.organization_id
+    WHERE o.active
+    UNION ALL
+    {_COMPUTED}"""
+
+_INDIVIDUALS = "access_individuals r"
+_ORGANIZATIONS = "access_organizations r"
+_GROUPS = "access_groups r JOIN access_organizations o USING (organization_id)"
+
+POLICIES: dict[tuple[str, str], Policy] = {
+    ("individual", "read"): Policy(
+        _INDIVIDUALS,
+        "individual_id",
+        _individuals("true", SEATED if MEMBERS_READ_INDIVIDUALS else LEADERS),
+        everyone="u.unlimited",
+    ),
+    ("individual", "write"): Policy(
+        _INDIVIDUALS, "individual_id", _individuals("writes", LEADERS), everyone="u.unlimited"
+    ),
+    ("organization", "read"): Policy(
+        _ORGANIZATIONS,
+        "organization_id",
+        f"SELECT user_id, organization_id AS resource_id FROM ({ENTERED}) w",
+        everyone="u.unlimited OR u.staff AND r.active",
+    ),
+    ("organization", "write"): Policy(
+        _ORGANIZATIONS,
+        "organization_id",
+        f"SELECT user_id, organization_id AS resource_id FROM ({ADMINISTERED}) w",
+        everyone="u.unlimited AND r.active",
+    ),
+    ("group", "read"): Policy(
+        _GROUPS,
+        "group_id",
+        _groups(WHOLE, SEATED, "true"),
+        everyone="u.unlimited OR u.staff AND r.active AND o.active AND NOT r.system",
+    ),
+    ("group", "write"): Policy(
+        _GROUPS,
+        "group_id",
+        _groups(ADMINISTERED, LEADERS, "NOT g.system"),
+        everyone="u.unlimited AND r.active AND o.active",
+    ),
+    ("group", "contain"): Policy(_GROUPS, "group_id", _CONTAINED, everyone="false"),
+}
+
+SYSTEM: dict[str, str] = {"read": "u.unlimited OR u.staff", "write": "u.unlimited"}
+"""Of `system:<x>`, on a user `u` alone."""
+
+APP = "u.unlimited AND u.service_name IS NULL OR u.service_name = {name}"
+"""Of `app.<name>:<x>`: system administrators and the service account of that name."""
