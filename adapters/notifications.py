@@ -82,4 +82,7 @@ class Notifications:
 
     def _tell(self, channel: str, payload: str | None) -> None:
         for callback in self._callbacks[channel]:
-            callback(payload)
+            try:
+                callback(payload)
+            except Exception:  # noqa: BLE001 - whatever one listener makes of it, the others go on hearing
+                _log.exception("notification-not-understood", channel=channel)

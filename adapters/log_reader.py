@@ -1,0 +1,107 @@
+"""Reads the log after a position, decoded, only what is asked for, and never across a gap."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.utils import get_topic
+from psycopg import AsyncConnection
+
+from adapters.event_codec import EventCodec
+from adapters.event_store import EVENTS, Log
+from domain.recorded import Event, Recorded
+
+
+class LogGapError(Exception):
+    """A position is missing: the log is corrupt, because positions are given out without gaps."""
+
+    def __init__(self, log: str, position: int) -> None:
+        super().__init__(f"position {position} is missing in the {log} log")
+        self.position = position
+
+
+class Batch(NamedTuple):
+    """The wanted events in (after, upto]; everything else in there was looked at and is not wanted."""
+
+    after: int
+    upto: int
+    events: list[Recorded]
+
+
+class LogReader:
+    """One of the two logs, for those who follow it."""
+
+    def __init__(self, codec: EventCodec, log: Log = "identity") -> None:
+        self._codec = codec
+        self._log = log
+        self._count = _COUNT.format(events=EVENTS[log])
+        self._all = _SELECT.format(events=EVENTS[log], wanted="")
+        self._some = _SELECT.format(events=EVENTS[log], wanted="AND topic = ANY(%s)")
+
+    async def head(self, connection: AsyncConnection) -> int:
+        """The position of the last committed event."""
+        cursor = await connection.execute("SELECT position FROM log_head WHERE log = %s", (self._log,), prepare=True)
+        row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+
+    async def read(self, connection: AsyncConnection, after: int, upto: int, topics: list[str] | None) -> Batch:
+        """The events in (after, upto] with one of the topics; None wants all. `upto` is at most the head.
+
+        Raises LogGapError when a position in between is missing, and what decoding raises.
+        """
+        cursor = connection.cursor(binary=True)
+        if topics is None:
+            await cursor.execute(self._all, (after, upto), prepare=True)
+        else:
+            await self._refuse_gap(connection, after, upto)
+            await cursor.execute(self._some, (after, upto, topics), prepare=True)
+        rows = await cursor.fetchall()
+        if topics is None and len(rows) != upto - after:
+            await self._refuse_gap(connection, after, upto)
+        events = await self._codec.decode_many(StoredEvent(*row[1:]) for row in rows)
+        return Batch(after, upto, [Recorded(row[0], event) for row, event in zip(rows, events, strict=True)])
+
+    async def event_at(self, connection: AsyncConnection, position: int) -> str | None:
+        """How people find the event again: originator id and version."""
+        cursor = await connection.execute(
+            f"SELECT originator_id || '/' || originator_version FROM {EVENTS[self._log]} WHERE notification_id = %s",
+            (position,),
+        )
+        row = await cursor.fetchone()
+        return None if row is None else str(row[0])
+
+    async def _refuse_gap(self, connection: AsyncConnection, after: int, upto: int) -> None:
+        cursor = await connection.execute(self._count, (after, upto), prepare=True)
+        row = await cursor.fetchone()
+        assert row is not None
+        if row[0] != upto - after:
+            cursor = await connection.execute(
+                f"SELECT min(wanted) FROM generate_series(%s::bigint, %s::bigint) wanted"
+                f" WHERE NOT EXISTS (SELECT FROM {EVENTS[self._log]} WHERE notification_id = wanted)",
+                (after + 1, upto),
+            )
+            missing = await cursor.fetchone()
+            assert missing is not None
+            raise LogGapError(self._log, missing[0])
+
+
+def topics_of(kinds: Iterable[type[Event]] | None) -> list[str] | None:
+    """The topics under which events of these classes, or of classes derived from them, stand in the log."""
+    if kinds is None:
+        return None
+    return sorted({get_topic(each) for kind in kinds for each in _family(kind)})
+
+
+def _family(kind: type[Event]) -> Iterator[type[Event]]:
+    yield kind
+    for heir in kind.__subclasses__():
+        yield from _family(heir)
+
+
+_COUNT = "SELECT count(*) FROM {events} WHERE notification_id > %s AND notification_id <= %s"
+
+_SELECT = """
+SELECT notification_id, originator_id, originator_version, topic, state
+FROM {events} WHERE notification_id > %s AND notification_id <= %s {wanted} ORDER BY notification_id
+"""

@@ -1,0 +1,156 @@
+"""Work outside the request, from a queue in Postgres: retried with back-off, dead in plain sight, at least once.
+
+Whoever enqueues does it in a transaction of his own, so a job exists exactly when what asked for it does.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
+from psycopg import AsyncConnection
+
+from adapters.settings import Settings
+from domain.audited import Acting, acting
+from workers import moves
+from workers.failures import describe
+
+MOVE_GROUP = "move-group"
+QUEUE = "default"
+
+ATTEMPTS = 10  # the waits between them add up to about eight minutes
+LONGEST_WAIT = 120
+POLL = 0.5  # seconds; a job that becomes due is not notified of
+HEARTBEAT = 2.0
+STALLED = 10.0  # seconds without a heartbeat after which a worker's jobs are given to others
+PATIENCE = 4.0  # seconds a running job gets to end when the worker stops
+
+_log = structlog.get_logger(__name__)
+
+
+class BackOff(BaseRetryStrategy):
+    """1, 2, 4 … 120 seconds, then the job is dead: status `failed`, until somebody retries it by hand."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        where = {"job": job.id, "task": job.task_name, "attempt": job.attempts + 1, "error": describe(exception)}
+        if job.attempts + 1 >= ATTEMPTS:
+            _log.error("job-dead", **where)
+            return None
+        _log.warning("job-failed", **where)
+        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=min(2**job.attempts, LONGEST_WAIT)))
+
+
+def queue(identity: moves.HasMoves, dsn: str = "") -> App:
+    """The tasks there are. Opened without a pool, it makes one of its own to the database at `dsn`."""
+    app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
+
+    @app.task(name=MOVE_GROUP, queue=QUEUE, retry=BackOff())
+    async def move_group(organization_id: str, task_id: str, by: dict[str, Any]) -> None:
+        with acting(msgspec.convert(by, Acting)):
+            await moves.carry_out(identity, UUID(organization_id), UUID(task_id))
+
+    return app
+
+
+def job(task: str, arguments: dict[str, Any], by: Acting, *, due: datetime | None = None) -> Job:
+    """A job to enqueue. Its arguments are ids and the like: they stand in the queue in clear."""
+    return Job(
+        queue=QUEUE,
+        lock=None,  # a lock would let a job that is not due yet hold up the others
+        queueing_lock=None,
+        task_name=task,
+        task_kwargs={**arguments, "by": msgspec.to_builtins(by)},
+        scheduled_at=due,
+    )
+
+
+async def enqueue(connection: AsyncConnection, jobs: Sequence[Job]) -> None:
+    """In the connection's open transaction."""
+    await JobManager(PsycopgConnector()).batch_defer_jobs_async(jobs=list(jobs), connection=connection)
+
+
+async def dead_jobs(connection: AsyncConnection) -> int:
+    """How many have failed for good."""
+    cursor = await connection.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def work(app: App, stop: asyncio.Event) -> None:
+    """Carry out jobs until `stop`; what is running then gets a moment to end."""
+    for logger in ("procrastinate.worker", "procrastinate.worker.worker"):
+        logging.getLogger(logger).addFilter(_without_texts_of_errors)
+    async with app.open_async():
+        worker = asyncio.create_task(_run_worker(app, wait=True))
+        rescuer = asyncio.create_task(_rescue_stalled(app))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({worker, rescuer, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (rescuer, stopped, worker):
+            task.cancel()
+        for outcome in await asyncio.gather(worker, rescuer, stopped, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+async def work_off(app: App) -> bool:
+    """Carry out what is due, then return whether there was anything. The app is open."""
+    if not await _any_due(app):
+        return False
+    await _run_worker(app, wait=False)
+    return True
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Carry out jobs until `stop`; survives the loss of Postgres."""
+    raise NotImplementedError
+
+
+async def _run_worker(app: App, *, wait: bool) -> None:
+    await app.run_worker_async(
+        wait=wait,
+        listen_notify=wait,
+        concurrency=4,
+        delete_jobs="successful",
+        install_signal_handlers=False,
+        fetch_job_polling_interval=POLL,
+        update_heartbeat_interval=HEARTBEAT,
+        stalled_worker_timeout=STALLED,
+        shutdown_graceful_timeout=PATIENCE,
+    )
+
+
+async def _any_due(app: App) -> bool:
+    row = await app.connector.execute_query_one_async(
+        "SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo'"
+        " AND coalesce(scheduled_at <= now(), true)) AS due"
+    )
+    return bool(row["due"])
+
+
+async def _rescue_stalled(app: App) -> None:
+    """Jobs of a worker that was killed are tried again by somebody else."""
+    while True:
+        for stalled in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED):
+            assert stalled.id is not None
+            _log.warning("job-stalled", job=stalled.id, task=stalled.task_name, attempt=stalled.attempts + 1)
+            with contextlib.suppress(ConnectorException):  # another worker was faster
+                if stalled.attempts + 1 >= ATTEMPTS:
+                    await app.job_manager.finish_job_by_id_async(stalled.id, status=Status.FAILED, delete_job=False)
+                else:
+                    await app.job_manager.retry_job_by_id_async(stalled.id, retry_at=datetime.now(UTC))
+        await asyncio.sleep(HEARTBEAT)
+
+
+def _without_texts_of_errors(record: logging.LogRecord) -> bool:
+    record.exc_info = record.exc_text = None
+    return True

@@ -1,0 +1,36 @@
+"""One worker at a time: a session advisory lock for each follower, held on the very connection that does the work.
+
+A worker that loses its connection loses lease and open transaction together, so nobody can go on without the lease.
+"""
+
+from collections.abc import Iterable
+
+from psycopg import AsyncConnection
+
+from projections.projection import replicator_id
+
+
+def lease_key(name: str) -> int:
+    """The number of the advisory lock."""
+    return int.from_bytes(replicator_id(name).bytes[:8], "big", signed=True)
+
+
+async def take(connection: AsyncConnection, names: Iterable[str]) -> set[str]:
+    """Those of the leases that were free and are ours from now on, until the connection ends."""
+    keys = {lease_key(name): name for name in names}
+    cursor = await connection.execute(
+        "SELECT key FROM unnest(%s::bigint[]) AS key WHERE pg_try_advisory_lock(key)", (list(keys),)
+    )
+    return {keys[key] for (key,) in await cursor.fetchall()}
+
+
+async def give_back(connection: AsyncConnection, names: Iterable[str]) -> None:
+    """Others may take them."""
+    await connection.execute(
+        "SELECT pg_advisory_unlock(key) FROM unnest(%s::bigint[]) AS key", ([lease_key(name) for name in names],)
+    )
+
+
+async def give_back_all(connection: AsyncConnection) -> None:
+    """Others may take whatever was ours."""
+    await connection.execute("SELECT pg_advisory_unlock_all()")

@@ -1,0 +1,334 @@
+"""Background projections and reactions: batches of the log, applied together with the new position."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from psycopg import AsyncConnection, OperationalError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from adapters.event_codec import EventCodec
+from adapters.keyring import Keyring
+from adapters.log_reader import Batch, LogGapError, LogReader, topics_of
+from adapters.notifications import LOG, Notifications
+from adapters.settings import Settings
+from domain.ports import Lookup
+from domain.recorded import Event
+from projections import registry, replicators
+from projections.projection import Projection
+from workers import jobs, leases
+from workers.failures import describe
+from workers.moves import HasMoves
+from workers.reactions import reactions
+
+BATCH = 1000
+POLL = 0.5  # seconds between looks without a notification, at most 1
+LONGEST_PAUSE = 30.0  # between tries of a failing event
+
+_log = structlog.get_logger(__name__)
+
+
+class NotCaughtUpError(Exception):
+    """A follower stands still, or is another worker's; the text says which."""
+
+
+class _MovedError(Exception):
+    """The position is no longer where we left it: a rebuilt copy took over, or another worker did."""
+
+
+@dataclass
+class Follower:
+    """One projection, where it stands and how it fares. `limit` shrinks to 1 to find the event that fails."""
+
+    projection: Projection
+    position: int = 0
+    limit: int = BATCH
+    suspect: int = 0  # the failing event is at or before this position
+    failures: int = 0
+    retry_at: float = 0.0
+    error: Exception | None = None
+    topics: list[str] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.topics = topics_of(self.projection.events)
+        self._wanted: dict[type[Event], bool] = {}
+
+    @property
+    def name(self) -> str:
+        return self.projection.name
+
+    def share(self, batch: Batch) -> Batch:
+        """What of the batch this projection looks at."""
+        kinds = self.projection.events
+        if kinds is None:
+            return batch
+        known = self._wanted
+        wanted = []
+        for recorded in batch.events:
+            kind = type(recorded.event)
+            if kind not in known:
+                known[kind] = issubclass(kind, kinds)
+            if known[kind]:
+                wanted.append(recorded)
+        return Batch(batch.after, batch.upto, wanted)
+
+    def stand_at(self, position: int) -> None:
+        """Go on from here, as if nothing had ever failed."""
+        self.position, self.limit, self.failures, self.retry_at, self.error = position, BATCH, 0, 0.0, None
+
+    def went_well(self, position: int) -> None:
+        """Applied up to here."""
+        if position >= self.suspect:
+            self.stand_at(position)
+        self.position = position
+
+    def failed(self, upto: int, error: Exception) -> bool:
+        """Whether the very event is found; otherwise the next try is with half as many."""
+        self.suspect = upto
+        if upto - self.position > 1:
+            self.limit = (upto - self.position) // 2
+            return False
+        self.limit, self.error = 1, error
+        self.retry_at = time.monotonic() + min(LONGEST_PAUSE, 2.0**self.failures)
+        self.failures += 1
+        return True
+
+
+class Projector:
+    """Leads the followers whose leases it got, on one connection; stands by for the others."""
+
+    def __init__(self, connection: AsyncConnection, reader: LogReader, projections: Sequence[Projection]) -> None:
+        self._connection = connection
+        self._reader = reader
+        self._standby = {each.name: Follower(each) for each in projections}
+        self._leading: dict[str, Follower] = {}
+
+    async def take_leases(self) -> None:
+        """Lead what nobody else leads and what this version of the code may go on with."""
+        if not self._standby:
+            return
+        taken = await leases.take(self._connection, self._standby)
+        places = await replicators.places(self._connection, list(taken))
+        for name in taken:
+            follower = self._standby[name]
+            if places[name].version == follower.projection.version:
+                follower.stand_at(places[name].position)
+                self._leading[name] = self._standby.pop(name)
+                _log.info("lease-taken", projection=name, position=follower.position)
+            else:
+                await self._leave_to_others(follower, places[name].version)
+
+    async def say_we_look(self) -> None:
+        """For `last-poll-time`: one statement for all."""
+        if self._leading:
+            await replicators.record_polls(self._connection, list(self._leading))
+
+    async def step(self) -> bool:
+        """Apply one batch to each that is behind. Whether there is more to do at once."""
+        head = await self._reader.head(self._connection)
+        for followers in self._behind(head):
+            first = followers[0]
+            await self._advance(followers, min(first.position + first.limit, head))
+        return bool(self._behind(head))
+
+    async def catch_up(self) -> None:
+        """Apply all there is. Raises when somebody else leads, or when something fails."""
+        await self.take_leases()
+        if self._standby:
+            raise NotCaughtUpError(f"led elsewhere or to be rebuilt: {', '.join(self._standby)}")
+        while await self.step():
+            pass
+        for follower in self._leading.values():
+            if follower.failures:
+                raise NotCaughtUpError(f"{follower.name} fails at position {follower.position + 1}") from follower.error
+
+    def _behind(self, head: int) -> list[list[Follower]]:
+        """Those with something to do, together when they stand at the same place: they share what is read."""
+        now = time.monotonic()
+        groups: dict[tuple[int, int], list[Follower]] = {}
+        for follower in self._leading.values():
+            if follower.position < head and follower.retry_at <= now:
+                groups.setdefault((follower.position, follower.limit), []).append(follower)
+        return list(groups.values())
+
+    async def _advance(self, followers: list[Follower], upto: int) -> None:
+        try:
+            batch = await self._reader.read(self._connection, followers[0].position, upto, _topics(followers))
+            await self._apply(followers, batch)
+        except _MovedError:
+            await self._find_again(followers)
+        except Exception as error:
+            if self._connection.broken or self._connection.closed:
+                raise
+            if len(followers) == 1:
+                await self._failed(followers[0], upto, error)
+                return
+            for follower in followers:  # nobody pays for a neighbour's failure
+                await self._advance([follower], upto)
+
+    async def _apply(self, followers: list[Follower], batch: Batch) -> None:
+        """Rows and positions in one transaction, which also holds the rows of the positions against a swap."""
+        move = {
+            "names": [follower.name for follower in followers],
+            "versions": [follower.projection.version for follower in followers],
+            "after": batch.after,
+            "upto": batch.upto,
+        }
+        async with self._at_once(alone=batch.upto - batch.after == 1), self._connection.transaction():
+            moved = await self._connection.execute(_MOVE, move, prepare=True)
+            for follower in followers:
+                share = follower.share(batch)
+                if share.events:
+                    await follower.projection.apply(self._connection.cursor(), share.events)
+            if len(await moved.fetchall()) != len(followers):
+                raise _MovedError
+        for follower in followers:
+            if follower.failures:
+                _log.info("projection-healed", projection=follower.name, position=batch.upto)
+            follower.went_well(batch.upto)
+
+    @contextlib.asynccontextmanager
+    async def _at_once(self, *, alone: bool) -> AsyncIterator[None]:
+        """A pipeline; without it an error is raised by the statement that made it, so that its place can be told."""
+        if alone:
+            yield
+        else:
+            async with self._connection.pipeline():
+                yield
+
+    async def _failed(self, follower: Follower, upto: int, error: Exception) -> None:
+        if not follower.failed(upto, error):
+            return
+        position = error.position if isinstance(error, LogGapError) else follower.position + 1
+        event = await self._reader.event_at(self._connection, position)
+        described = describe(error)
+        await replicators.record_failure(self._connection, follower.name, described, position, event)
+        _log.error("projection-failed", projection=follower.name, position=position, stream=event, error=described)
+
+    async def _find_again(self, followers: list[Follower]) -> None:
+        places = await replicators.places(self._connection, [follower.name for follower in followers])
+        for follower in followers:
+            place = places[follower.name]
+            if place.version == follower.projection.version:
+                follower.stand_at(place.position)
+            else:
+                del self._leading[follower.name]
+                self._standby[follower.name] = follower
+                await self._leave_to_others(follower, place.version)
+
+    async def _leave_to_others(self, follower: Follower, version: int) -> None:
+        await leases.give_back(self._connection, [follower.name])
+        if version < follower.projection.version:
+            error = f"built by version {version}, the code is version {follower.projection.version}: rebuild it"
+            await replicators.record_failure(self._connection, follower.name, error)
+
+
+def _topics(followers: Sequence[Follower]) -> list[str] | None:
+    topics: set[str] = set()
+    for follower in followers:
+        if follower.topics is None:
+            return None
+        topics.update(follower.topics)
+    return sorted(topics)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Follow the log until `stop`; survives the loss of Postgres."""
+    woken = asyncio.Event()
+    notifications = Notifications(settings.listen_dsn())
+    notifications.on(LOG, lambda _: woken.set())
+    stopping = asyncio.create_task(_wake_at(stop, woken))
+    pool = AsyncConnectionPool(settings.dsn(), min_size=1, max_size=2, open=False)
+    async with pool, notifications:
+        keyring = Keyring(pool, settings.master_key_bytes())
+        while not stop.is_set():
+            try:
+                async with await connect(settings.listen_dsn()) as connection:
+                    await _register_all(connection, await keyring.lookup())
+                    projector = Projector(connection, LogReader(EventCodec(keyring)), followers())
+                    await _follow(projector, woken, stop)
+            except (OperationalError, PoolTimeout) as error:
+                _log.warning("projectors-interrupted", reason=type(error).__name__)
+                await _wait(woken, POLL)
+    await stopping
+
+
+async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, identity: HasMoves) -> None:
+    """Project everything pending and carry out the jobs that are due, here and now, until nothing is left.
+
+    For tests, and for whoever wants to wait. Raises when something cannot be projected.
+    """
+    app = jobs.queue(identity)
+    async with pool.connection() as connection, app.open_async(pool):
+        await connection.set_autocommit(True)
+        try:
+            await _register_all(connection, await keyring.lookup())
+            projector = Projector(connection, LogReader(EventCodec(keyring)), followers())
+            await projector.catch_up()
+            while await jobs.work_off(app):
+                await projector.catch_up()
+        finally:
+            await leases.give_back_all(connection)
+            await connection.set_autocommit(False)
+
+
+def followers() -> list[Projection]:
+    """Everything that follows the identity log by a position of its own."""
+    return [*registry.background(), *reactions()]
+
+
+async def connect(dsn: str) -> AsyncConnection:
+    """A connection to work on for long. Its commits do not wait for the disk: the log has what is lost with them."""
+    options = str(conninfo_to_dict(dsn).get("options") or "")
+    wanted = "-c synchronous_commit=off -c statement_timeout=300s -c idle_in_transaction_session_timeout=60s"
+    return await AsyncConnection.connect(
+        make_conninfo(dsn, options=f"{options} {wanted}".strip()),
+        autocommit=True,
+        connect_timeout=5,
+        application_name="rollbook-projector",
+    )
+
+
+async def _register_all(connection: AsyncConnection, lookup: Lookup) -> None:
+    await replicators.register(connection, [*registry.inline(lookup), *followers()])
+    await replicators.register(connection, registry.inline_of_sessions(), "sessions")
+
+
+async def _follow(projector: Projector, woken: asyncio.Event, stop: asyncio.Event) -> None:
+    looked = -POLL
+    while not stop.is_set():
+        woken.clear()
+        if time.monotonic() - looked >= POLL:
+            looked = time.monotonic()
+            await projector.take_leases()
+            await projector.say_we_look()
+        if not await projector.step():
+            await _wait(woken, POLL)
+
+
+async def _wait(woken: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(woken.wait(), seconds)
+
+
+async def _wake_at(stop: asyncio.Event, woken: asyncio.Event) -> None:
+    await stop.wait()
+    woken.set()
+
+
+# The notification goes out with the commit. Inside the transaction it costs nothing here: these commits do not wait
+# for the disk, and the head's writer, whom its lock would hold up, notifies apart.
+_MOVE = """
+WITH moved AS (
+    UPDATE projections SET position = %(upto)s, last_poll_at = now(), error = NULL, failed_position = NULL,
+           failed_event = NULL
+    WHERE (name, version) IN (SELECT * FROM unnest(%(names)s::text[], %(versions)s::integer[]))
+        AND position = %(after)s
+    RETURNING name
+)
+SELECT pg_notify('rollbook_projected', name || ':' || %(upto)s::bigint) FROM moved
+"""
