@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.audited import Audited
 from domain.errors import LostRace
+from domain.rosters import RosterKind
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
 P = ParamSpec("P")
@@ -97,7 +98,7 @@ class Directory(Protocol):
         """Groups of the organization that the individual stands in directly."""
         ...
 
-    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, str]]:
+    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, RosterKind]]:
         """(group id, "leader" or "member") of the user's rows in the organization's groups."""
         ...
 

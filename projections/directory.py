@@ -7,6 +7,7 @@ from uuid import UUID
 from psycopg_pool import AsyncConnectionPool
 
 from domain.ports import Lookup
+from domain.rosters import RosterKind
 from projections import identifiers
 
 
@@ -32,7 +33,7 @@ class InlineDirectory:
             organization_id,
         )
 
-    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, str]]:
+    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, RosterKind]]:
         return await self._rows(
             "SELECT group_id, kind FROM group_users WHERE user_id = %s AND organization_id = %s ORDER BY 1, 2",
             user_id,

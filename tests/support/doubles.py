@@ -7,9 +7,10 @@ from uuid import UUID
 
 from domain.audited import Audited
 from domain.errors import LostRace, NotFound
+from domain.individuals import Individual
 from domain.ports import AccessQuery
 from domain.recorded import Event
-from domain.rosters import Seat
+from domain.rosters import RosterKind, Seat
 
 T = TypeVar("T", bound=Audited)
 
@@ -92,13 +93,18 @@ class MemoryDirectory:
         return self.emails.get(login.lower())
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
-        raise NotImplementedError
+        return [each.group_id for each in self._taken(individual_id, organization_id)]
 
-    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, str]]:
-        raise NotImplementedError
+    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, RosterKind]]:
+        return [(each.group_id, each.kind) for each in self._taken(user_id, organization_id)]
 
     async def owned_individuals(self, user_id: UUID) -> list[UUID]:
-        raise NotImplementedError
+        found = [each for each in self._store.streams.values() if isinstance(each, Individual)]
+        return [each.id for each in found if each.owner_id == user_id]
+
+    def _taken(self, subject_id: UUID, organization_id: UUID) -> list[Seat]:
+        seats = [each for each in self._store.streams.values() if isinstance(each, Seat) and each.taken]
+        return [each for each in seats if (each.subject_id, each.organization_id) == (subject_id, organization_id)]
 
     async def organization_of_role(self, role_id: UUID) -> UUID | None:
         raise NotImplementedError
