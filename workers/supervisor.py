@@ -147,7 +147,8 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server((str(address[0]), port), family=family, backlog=BACKLOG)
     except OSError as error:
-        reason = error.strerror or error
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror or error  # below 0: a name that has no address
         raise PortTakenError(
             f"cannot listen on {host} port {port} ({reason}): choose others by ROLLBOOK_HOST and ROLLBOOK_PORT"
         ) from None

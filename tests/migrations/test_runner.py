@@ -1,0 +1,79 @@
+import asyncio
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from migrations.runner import Migration, MigrationRefusedError, migrate, migrations_in
+
+FIRST = Migration(9001, "9001_first", "CREATE TABLE first ()")
+SECOND = Migration(9002, "9002_second", "CREATE TABLE second (); GRANT SELECT ON second TO rollbook_app")
+BROKEN = Migration(9003, "9003_broken", "CREATE TABLE third (); CREATE TABLE third ()")
+
+
+def shipped(*more: Migration) -> list[Migration]:
+    return [*migrations_in(), *more]
+
+
+async def tables(dsn: str) -> set[str]:
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        rows = await connection.execute("SELECT relname FROM pg_class WHERE relkind = 'r'")
+        return {name for (name,) in await rows.fetchall()} & {"first", "second", "third"}
+
+
+async def test_each_migration_is_applied_once_and_in_order(database_url: str) -> None:
+    assert await migrate(database_url) == []
+    assert await migrate(database_url, shipped(FIRST, SECOND)) == ["9001_first", "9002_second"]
+    assert await migrate(database_url, shipped(FIRST, SECOND)) == []
+    assert await tables(database_url) == {"first", "second"}
+
+
+async def test_runners_at_the_same_time_apply_it_once(database_url: str) -> None:
+    applied = await asyncio.gather(*(migrate(database_url, shipped(FIRST, SECOND)) for _ in range(4)))
+    assert sorted(applied) == [[], [], [], ["9001_first", "9002_second"]]
+
+
+async def test_all_that_are_pending_are_applied_or_none(database_url: str) -> None:
+    with pytest.raises(psycopg.errors.DuplicateTable) as failed:
+        await migrate(database_url, shipped(FIRST, BROKEN))
+    assert "9003_broken.sql" in failed.value.__notes__[0]
+    assert await tables(database_url) == set()
+
+
+async def test_a_file_that_was_changed_after_it_was_applied_is_refused(database_url: str) -> None:
+    await migrate(database_url, shipped(FIRST))
+    with pytest.raises(MigrationRefusedError, match=r"9001_first\.sql was changed"):
+        await migrate(database_url, shipped(FIRST._replace(sql="CREATE TABLE other ()")))
+
+
+async def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:
+    await migrate(database_url, shipped(FIRST))
+    with pytest.raises(MigrationRefusedError, match="9001_first, which this version of Rollbook lacks"):
+        await migrate(database_url)
+
+
+async def test_a_file_before_what_is_applied_is_refused(database_url: str) -> None:
+    await migrate(database_url, shipped(SECOND))
+    with pytest.raises(MigrationRefusedError, match="give it a new number"):
+        await migrate(database_url, shipped(FIRST, SECOND))
+
+
+async def test_a_table_in_use_fails_the_migration_instead_of_blocking_everybody(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrations.runner.WAIT_FOR_A_TABLE", "100ms")
+    await migrate(database_url, shipped(FIRST))
+    async with await psycopg.AsyncConnection.connect(database_url) as busy:
+        await busy.execute("SELECT * FROM first")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            await migrate(database_url, shipped(FIRST, Migration(9002, "9002_drop", "DROP TABLE first")))
+
+
+def test_names_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "1_short.sql").write_text("")
+    with pytest.raises(MigrationRefusedError, match="NNNN_what"):
+        migrations_in(tmp_path)
+    (tmp_path / "1_short.sql").rename(tmp_path / "0001_one.sql")
+    (tmp_path / "0001_two.sql").write_text("")
+    with pytest.raises(MigrationRefusedError, match="0001_one, 0001_two"):
+        migrations_in(tmp_path)
