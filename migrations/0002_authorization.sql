@@ -92,17 +92,21 @@ CREATE TABLE group_users (
     group_id uuid NOT NULL,
     kind text NOT NULL,                      -- leader, member
     organization_id uuid NOT NULL,
-    PRIMARY KEY (user_id, group_id, kind)
+    PRIMARY KEY (user_id, group_id, kind),
+    CONSTRAINT group_users_of_the_organization FOREIGN KEY (user_id, organization_id)
+        REFERENCES organization_users (user_id, organization_id) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE UNIQUE INDEX group_users_by_group ON group_users (group_id, kind, user_id);
 
--- The foreign key makes a place of somebody who is no longer the organization's impossible (rulings, A4).
+-- The foreign keys make a place of somebody who is no longer the organization's impossible; deferred, because one
+-- append may end both the belonging and the place.
 CREATE TABLE group_individuals (
     individual_id uuid NOT NULL,
     group_id uuid NOT NULL,
     organization_id uuid NOT NULL,
     PRIMARY KEY (individual_id, group_id),
-    FOREIGN KEY (individual_id, organization_id) REFERENCES individual_organizations (individual_id, organization_id)
+    CONSTRAINT group_individuals_of_the_organization FOREIGN KEY (individual_id, organization_id)
+        REFERENCES individual_organizations (individual_id, organization_id) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE UNIQUE INDEX group_individuals_by_group ON group_individuals (group_id, individual_id) INCLUDE (organization_id);
 
