@@ -4,13 +4,15 @@ from domain.group_commands import Groups
 from domain.group_moves import GroupMoves
 from domain.individuals import Individuals
 from domain.memberships import Memberships
+from domain.onboarding import OnboardingRequests
 from domain.organizations import Organizations
 from domain.ports import Access, Directory, Store
 from domain.role_users import RoleUsers
 from domain.roster_commands import Rosters
-from domain.sessions import Attempts, Passwords, Sessions, Standing
+from domain.service_accounts import ServiceAccounts
+from domain.sessions import Attempts, Sessions, Standing
 from domain.user_replications import UserReplications
-from domain.users import Users
+from domain.users import Passwords, Users
 
 
 class Identity:
@@ -37,4 +39,6 @@ class Identity:
         self.individuals = Individuals(store, directory, access)
         self.user_replications = UserReplications(store)
         self.users = Users(store, access)
+        self.onboarding_requests = OnboardingRequests(store, directory, access, passwords)
+        self.service_accounts = ServiceAccounts(store)
         self.sessions = Sessions(store, session_store, directory, passwords, attempts, standing)

@@ -3,8 +3,10 @@
 from domain.ports import Lookup
 from projections.authorization import AuthorizationProjection
 from projections.identifiers import IdentifiersProjection
+from projections.onboarding_requests import OpenOnboardingRequestsProjection
 from projections.projection import Projection
 from projections.sessions import SessionEndsProjection, SessionsProjection
+from projections.users import UsersProjection
 
 
 def inline(lookup: Lookup) -> list[Projection]:
@@ -12,6 +14,7 @@ def inline(lookup: Lookup) -> list[Projection]:
     return [
         AuthorizationProjection(),
         IdentifiersProjection(lookup),
+        OpenOnboardingRequestsProjection(lookup),
         SessionEndsProjection(),
     ]
 
@@ -23,4 +26,6 @@ def inline_of_sessions() -> list[Projection]:
 
 def background() -> list[Projection]:
     """Applied behind the identity log by the projectors."""
-    return []
+    return [
+        UsersProjection(),
+    ]

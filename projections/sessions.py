@@ -9,6 +9,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
+from domain.errors import DomainError
 from domain.sessions import Session, SessionRevocation
 from domain.users import User
 from projections.projection import Event, Mode, Recorded
@@ -22,6 +23,7 @@ class SessionsProjection:
     mode: ClassVar[Mode] = Mode.INLINE
     tables: ClassVar[tuple[str, ...]] = ("sessions",)
     events: ClassVar[tuple[type[Event], ...] | None] = (Session.Created,)
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         opened = [recorded.event for recorded in events if isinstance(recorded.event, Session.Created)]
@@ -55,6 +57,7 @@ class SessionEndsProjection:
     mode: ClassVar[Mode] = Mode.INLINE
     tables: ClassVar[tuple[str, ...]] = ("revoked_sessions", "left_organizations")
     events: ClassVar[tuple[type[Event], ...] | None] = (SessionRevocation.Created, User.LeftOrganization)
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         revoked: list[UUID] = []

@@ -22,7 +22,8 @@ WHERE u.user_id = ANY(%(users)s) AND EXISTS (SELECT FROM caller) AND (
     OR u.service_name IS NULL AND (
         (SELECT everybody FROM caller)
         OR EXISTS (
-            SELECT FROM organization_users o JOIN home USING (organization_id) WHERE o.user_id = u.user_id AND o.provider
+            SELECT FROM organization_users o JOIN home USING (organization_id)
+            WHERE o.user_id = u.user_id AND o.provider
         )
         OR EXISTS (
             SELECT FROM access_individuals i JOIN individual_organizations s USING (individual_id)

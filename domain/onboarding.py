@@ -1,0 +1,378 @@
+"""The command that opens onboarding requests: who may ask for what, who it is, and what happens at once."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from domain.errors import Conflict, Forbidden, Invalid, InvalidState, LostRace
+from domain.group_permissions import GroupPermissions
+from domain.groups import Group, GroupProviderOnly
+from domain.ids import new_id
+from domain.individuals import Individual, IndividualNotFound
+from domain.memberships import StaffOrganization, UserIsParticipant
+from domain.onboarding_requests import OnboardingRequest, OnboardType
+from domain.organizations import Organization, OrganizationNotFound
+from domain.ports import Access, AccessQuery, Directory, Store, decided_again
+from domain.roles import Role, role_id
+from domain.rosters import RosterKind, Seat, seat_id
+from domain.users import IdentifierTaken, Passwords, User, administrator_roles
+
+AT = "/data/attributes"
+LEAST_PASSWORD = 8
+LEAST_SCORE = 2
+
+
+class WeakPassword(Invalid):
+    code = "weak-password"
+    detail = "The password is too easy to guess."
+
+
+class ForProvidersOnly(Invalid):
+    detail = "Only a provider can have this."
+
+
+class ForPatientsOnly(Invalid):
+    detail = "Only a patient can have this."
+
+
+class PasswordWithoutSignUp(Invalid):
+    detail = "A password is taken with auto-sign-up only."
+
+
+class UnknownRole(Conflict):
+    detail = "The organization has no such role."
+
+
+class ForeignGroup(Conflict):
+    detail = "The group belongs to another organization."
+
+
+class ForeignIndividual(Conflict):
+    detail = "The individual is not owned by the organization."
+
+
+class AlreadyProvider(Conflict):
+    detail = "The user is a provider; a provider's record is not shared."
+
+
+class Invitation(NamedTuple):
+    """Who is to be brought in where, and how. `communication_preferences` is a JSON object."""
+
+    organization_id: UUID
+    onboard_type: OnboardType
+    email: str | None = None
+    phone: str | None = None
+    username: str | None = None
+    password: str | None = None
+    individual_id: UUID | None = None
+    group_ids: Sequence[UUID] = ()
+    provider_roles: Sequence[str] = ()
+    notifications: Sequence[str] | None = None
+    email_user_now: bool = False
+    auto_sign_up: bool = False
+    auto_confirm: bool = False
+    communication_preferences: str | None = None
+
+    @property
+    def contacts(self) -> list[str]:
+        return [contact for contact in (self.email, self.phone, self.username) if contact is not None]
+
+    @property
+    def at_once(self) -> bool:
+        """Whether nobody is asked to claim it."""
+        return self.auto_sign_up and self.auto_confirm
+
+
+class Inviter(NamedTuple):
+    """Who asks. System administrators and services may bring in people who have accounts already (ruling A1)."""
+
+    user_id: UUID
+    system: bool = False
+    service: bool = False
+
+    @property
+    def trusted(self) -> bool:
+        return self.system or self.service
+
+
+class NewIds(NamedTuple):
+    """Of what may come into being; chosen before anything is decided, so that deciding again keeps them."""
+
+    request: UUID
+    user: UUID
+    individual: UUID
+
+
+class Place(NamedTuple):
+    """Where somebody is brought in, all of it found and permitted."""
+
+    organization: Organization
+    groups: list[Group]
+    roles: list[Role]
+    individual: Individual | None
+
+
+class Arrival(NamedTuple):
+    """Everything that is saved with the request."""
+
+    user: User
+    individual: Individual
+    roles: list[Role]
+    seats: list[Seat]
+
+
+class OnboardingRequests:
+    """Commands on onboarding requests."""
+
+    def __init__(self, store: Store, directory: Directory, access: Access, passwords: Passwords) -> None:
+        self._store = store
+        self._directory = directory
+        self._access = access
+        self._passwords = passwords
+        self._groups = GroupPermissions(store, access)
+
+    async def create(self, invitation: Invitation, inviter: Inviter) -> tuple[OnboardingRequest, int]:
+        """The request, claimed already when it asks for that and the person is new (or the inviter is trusted).
+
+        Raises Invalid (WeakPassword among others), OrganizationNotFound, StaffOrganization, Forbidden, InvalidState,
+        what `GroupPermissions.changeable` raises, IndividualNotFound, Conflict, OnboardingRequestOpen, IdentifierTaken.
+        """
+        _refuse_contradictions(invitation)
+        await self._refuse_weak(invitation)
+        place = await self._place(invitation, inviter)
+        hashed = None if invitation.password is None else await self._passwords.hash(invitation.password)
+        return await self._decide(invitation, inviter, place, hashed, NewIds(new_id(), new_id(), new_id()))
+
+    @decided_again
+    async def _decide(
+        self,
+        invitation: Invitation,
+        inviter: Inviter,
+        place: Place,
+        hashed: str | None,
+        ids: NewIds,
+    ) -> tuple[OnboardingRequest, int]:
+        known = await self._store.find(OnboardingRequest, ids.request)
+        if known is not None:  # a retried request: the people found now may be those it made the first time
+            return known, await self._store.save()
+        place = await self._reloaded(place)
+        found = await self._known_users(invitation)
+        if found and not (inviter.trusted and invitation.at_once):
+            request = _request(ids.request, invitation, inviter, found[0].id, new_user=False)
+            return request, await self._store.save(request)
+        if len(found) > 1:
+            raise IdentifierTaken
+        user_id = found[0].id if found else ids.user
+        request = _request(ids.request, invitation, inviter, user_id, new_user=not found)
+        if found:
+            arrival = await self._bring_in(found[0], invitation, place, hashed)
+        else:
+            arrival = await self._make(ids, invitation, place, hashed)
+        if invitation.at_once:
+            request.claim(arrival.user.id, arrival.individual.id)
+        elif invitation.auto_sign_up:
+            request.register()
+        return request, await self._save(request, arrival, inviter)
+
+    async def _save(self, request: OnboardingRequest, arrival: Arrival, inviter: Inviter) -> int:
+        user = arrival.user
+        saved = [user] if user.pending_events else []
+        try:
+            # the user first: projections find him when they come to his individual and the request
+            return await self._store.save(
+                *saved, arrival.individual, *arrival.roles, *arrival.seats, request, unchanged=[] if saved else [user]
+            )
+        except IdentifierTaken:
+            if inviter.trusted:  # the person came into being at this moment: decide again about somebody known
+                raise LostRace from None
+            raise
+
+    async def _make(self, ids: NewIds, invitation: Invitation, place: Place, hashed: str | None) -> Arrival:
+        """Somebody new. Until the claim his individual is the organization's."""
+        organization = place.organization
+        individual = place.individual or Individual.create(
+            ids.individual, "organization", organization.id, provider=invitation.onboard_type == "provider"
+        )
+        user = User.create(
+            ids.user,
+            classification=organization.classification,
+            individual_id=individual.id,
+            email=invitation.email,
+            phone=invitation.phone,
+            username=invitation.username,
+        )
+        if invitation.communication_preferences is not None:
+            user.prefer_communication(invitation.communication_preferences)
+        if invitation.auto_sign_up and hashed is not None:
+            user.set_password(hashed)
+        if invitation.at_once:
+            user.confirm(email_verified=invitation.email is not None)
+            return await self._enter(user, individual, invitation, place)
+        seats = await self._seats(place, "individual", individual.id) if invitation.onboard_type == "patient" else []
+        return Arrival(user, individual, [], seats)
+
+    async def _bring_in(self, user: User, invitation: Invitation, place: Place, hashed: str | None) -> Arrival:
+        """Somebody who has an account, claimed for him by somebody trusted; his password stays as it is."""
+        assert user.individual_id is not None, "only services have none, and they cannot be reached"
+        owned = await self._directory.owned_individuals(user.id)
+        individuals = await self._store.get_many(Individual, {user.individual_id, *owned})
+        own = individuals[user.individual_id]
+        if invitation.onboard_type == "provider":
+            if not user.organizations and (len(individuals) > 1 or any(each.shared for each in individuals.values())):
+                raise UserIsParticipant
+        elif user.organizations:
+            raise AlreadyProvider
+        if place.individual is not None and own.owner_id != user.id:
+            raise InvalidState(pointer=f"{AT}/patient")  # he has yet to claim his own
+        if user.state == "init" and hashed is not None:
+            user.set_password(hashed)
+            user.confirm(email_verified=invitation.email is not None)
+        return await self._enter(user, place.individual or own, invitation, place)
+
+    async def _enter(self, user: User, individual: Individual, invitation: Invitation, place: Place) -> Arrival:
+        """Make the user a provider or a patient of the organization, now."""
+        former = individual.owner_id
+        individual.change_owner("user", user.id)
+        roles = {role.id: role for role in place.roles}
+        roles |= {role.id: role for role in await administrator_roles(self._store, user)}
+        for role in roles.values():
+            role.holder_became(user.id, live=user.live)
+        if invitation.onboard_type == "patient":
+            if former != user.id:
+                individual.share("organization", former)
+            individual.share("organization", place.organization.id)
+            seats = await self._seats(place, "individual", individual.id)
+        else:
+            individual.mark_provider(provider=True)
+            user.join(place.organization.id)
+            for name in place.roles:
+                roles[name.id].grant(user.id, live=user.live)
+            seats = await self._seats(place, "member", user.id)
+        return Arrival(user, individual, list(roles.values()), seats)
+
+    async def _seats(self, place: Place, kind: RosterKind, subject_id: UUID) -> list[Seat]:
+        ids = {group.id: seat_id(group.id, kind, subject_id) for group in place.groups}
+        seats = await self._store.get_many(Seat, ids.values())
+        for each in seats.values():
+            each.take_again()
+        fresh = [
+            Seat.take(group.id, group.organization_id, kind, subject_id)
+            for group in place.groups
+            if ids[group.id] not in seats
+        ]
+        return [*seats.values(), *fresh]
+
+    async def _known_users(self, invitation: Invitation) -> list[User]:
+        """Who has one of the contacts, the first of them first."""
+        ids = [await self._directory.user_by_login(contact) for contact in invitation.contacts]
+        users = await self._store.get_many(User, dict.fromkeys(each for each in ids if each is not None))
+        return list(users.values())
+
+    async def _place(self, invitation: Invitation, inviter: Inviter) -> Place:
+        organization = await self._organization(invitation, inviter)
+        individual = await self._individual(invitation, inviter)
+        groups = [await self._group(invitation, inviter, each) for each in invitation.group_ids]
+        roles = await self._roles(invitation, inviter)
+        if not organization.active:
+            raise InvalidState(pointer=f"{AT}/organization")
+        return Place(organization, groups, roles, individual)
+
+    async def _reloaded(self, place: Place) -> Place:
+        """What is changed, as it is by now."""
+        roles = await self._store.get_many(Role, [role.id for role in place.roles])
+        individual = place.individual and await self._store.get(Individual, place.individual.id)
+        if individual is not None and individual.owner_id != place.organization.id:
+            raise ForeignIndividual(pointer=f"{AT}/patient")
+        return place._replace(roles=list(roles.values()), individual=individual)
+
+    async def _organization(self, invitation: Invitation, inviter: Inviter) -> Organization:
+        """Where the inviter may do this: as administrator, or for a patient with nothing done at once as provider."""
+        pointer = f"{AT}/organization"
+        organization = await self._store.find(Organization, invitation.organization_id)
+        queries = [AccessQuery("organization", invitation.organization_id, each) for each in ("read", "write")]
+        reads, governs = await self._access.decide(inviter.user_id, queries)
+        if organization is None or not reads:
+            raise OrganizationNotFound(pointer=pointer)
+        if organization.staffed and not inviter.system:
+            raise StaffOrganization(pointer=pointer)
+        if governs:
+            return organization
+        if invitation.onboard_type == "provider" or invitation.auto_sign_up or invitation.auto_confirm:
+            raise Forbidden(pointer=pointer)
+        member = await self._store.get(User, inviter.user_id)
+        if organization.id not in member.organizations:  # staff read it all the same
+            raise Forbidden(pointer=pointer)
+        return organization
+
+    async def _individual(self, invitation: Invitation, inviter: Inviter) -> Individual | None:
+        if invitation.individual_id is None:
+            return None
+        pointer = f"{AT}/patient"
+        queries = [AccessQuery("individual", invitation.individual_id, each) for each in ("read", "write")]
+        reads, writes = await self._access.decide(inviter.user_id, queries)
+        individual = await self._store.find(Individual, invitation.individual_id) if reads else None
+        if individual is None:
+            raise IndividualNotFound(pointer=pointer)
+        if not writes:
+            raise Forbidden(pointer=pointer)
+        if individual.owner_id != invitation.organization_id:
+            raise ForeignIndividual(pointer=pointer)
+        return individual
+
+    async def _group(self, invitation: Invitation, inviter: Inviter, group_id: UUID) -> Group:
+        pointer = f"{AT}/individual-group-ids"
+        group = await self._groups.changeable(inviter.user_id, group_id, pointer=pointer)
+        if group.organization_id != invitation.organization_id:
+            raise ForeignGroup(pointer=pointer)
+        if group.type == "provider_only" and invitation.onboard_type == "patient":
+            raise GroupProviderOnly(pointer=pointer)
+        return group
+
+    async def _roles(self, invitation: Invitation, inviter: Inviter) -> list[Role]:
+        ids = [role_id(invitation.organization_id, name) for name in invitation.provider_roles]
+        roles = await self._store.get_many(Role, ids)
+        if len(roles) != len(set(ids)):
+            raise UnknownRole(pointer=f"{AT}/provider-roles")
+        for role in roles.values():
+            role.refuse_strangers(as_system_admin=inviter.system)
+        return list(roles.values())
+
+    async def _refuse_weak(self, invitation: Invitation) -> None:
+        password = invitation.password
+        if password is None:
+            return
+        if len(password) < LEAST_PASSWORD or await self._passwords.score(password, invitation.contacts) < LEAST_SCORE:
+            raise WeakPassword(pointer=f"{AT}/password")
+
+
+def _refuse_contradictions(invitation: Invitation) -> None:
+    if invitation.provider_roles and invitation.onboard_type == "patient":
+        raise ForProvidersOnly(pointer=f"{AT}/provider-roles")
+    if invitation.individual_id is not None and invitation.onboard_type == "provider":
+        raise ForPatientsOnly(pointer=f"{AT}/patient")
+    if invitation.password is not None and not invitation.auto_sign_up:
+        raise PasswordWithoutSignUp(pointer=f"{AT}/password")
+
+
+def _request(
+    request_id: UUID, invitation: Invitation, inviter: Inviter, user_id: UUID, *, new_user: bool
+) -> OnboardingRequest:
+    return OnboardingRequest.open(
+        request_id,
+        invitation.organization_id,
+        invitation.onboard_type,
+        user_id,
+        new_user=new_user,
+        individual_id=invitation.individual_id,
+        email=invitation.email,
+        phone=invitation.phone,
+        username=invitation.username,
+        provider_roles=invitation.provider_roles,
+        group_ids=invitation.group_ids,
+        notifications=invitation.notifications,
+        email_user_now=invitation.email_user_now,
+        auto_sign_up=invitation.auto_sign_up,
+        auto_confirm=invitation.auto_confirm,
+        communication_preferences=invitation.communication_preferences,
+        created_by=inviter.user_id,
+    )

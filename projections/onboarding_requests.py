@@ -1,0 +1,63 @@
+"""Open onboarding requests, one for each person and organization: the unique index decides, inline."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+from uuid import UUID
+
+from psycopg import AsyncCursor
+
+from domain.errors import DomainError
+from domain.onboarding_requests import OnboardingRequest, OnboardingRequestOpen
+from domain.personal import revealed
+from domain.ports import Lookup
+from domain.users import normal_login
+from projections.projection import Event, Mode, Recorded
+
+
+class OpenOnboardingRequestsProjection:
+    """What is claimed in the append that opens it is refused all the same while another one is open."""
+
+    name: ClassVar[str] = "open_onboarding_requests"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.INLINE
+    tables: ClassVar[tuple[str, ...]] = ("open_onboarding_requests",)
+    events: ClassVar[tuple[type[Event], ...] | None] = (OnboardingRequest.Created, OnboardingRequest.Claimed)
+    taken: ClassVar[dict[str, type[DomainError]]] = {"open_onboarding_requests_pkey": OnboardingRequestOpen}
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        rows = [
+            (event.organization_id, contact, event.originator_id)
+            for _, event in events
+            if isinstance(event, OnboardingRequest.Created)
+            for contact in self._contacts(event)
+        ]
+        if rows:
+            await cursor.execute(
+                """
+                INSERT INTO open_onboarding_requests (organization_id, contact, request_id)
+                SELECT * FROM unnest(%s::uuid[], %s::bytea[], %s::uuid[])
+                """,
+                [list(column) for column in zip(*rows, strict=True)],
+            )
+        claimed = [event.originator_id for _, event in events if isinstance(event, OnboardingRequest.Claimed)]
+        if claimed:
+            await cursor.execute("DELETE FROM open_onboarding_requests WHERE request_id = ANY(%s)", [claimed])
+
+    def _contacts(self, event: OnboardingRequest.Created) -> set[bytes]:
+        values = (revealed(personal) for personal in (event.email, event.phone, event.username))
+        return {self._lookup("contact", normal_login(value)) for value in values if value is not None}
+
+
+async def requests_of(cursor: AsyncCursor, user_id: UUID, organization_ids: Sequence[UUID] | None) -> list[UUID]:
+    """Requests that bring in the user, those of some organizations only unless None is given."""
+    await cursor.execute(
+        """
+        SELECT request_id FROM user_onboarding_requests
+        WHERE user_id = %(user)s AND (%(all)s OR organization_id = ANY(%(organizations)s)) ORDER BY 1
+        """,
+        {"user": user_id, "all": organization_ids is None, "organizations": list(organization_ids or ())},
+    )
+    return [row[0] for row in await cursor.fetchall()]

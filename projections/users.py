@@ -1,0 +1,183 @@
+"""Users as lists and detail pages show them, and the onboarding requests that brought them in (background)."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+import orjson
+from psycopg import AsyncCursor
+from psycopg.rows import dict_row
+
+from domain.audited import Acting
+from domain.errors import DomainError
+from domain.individuals import Individual
+from domain.onboarding_requests import OnboardingRequest
+from domain.personal import Personal, revealed
+from domain.users import User
+from projections.projection import Event, Mode, Recorded
+
+COLUMNS = (
+    "user_id", "classification", "account_type", "individual_id", "email", "phone", "username", "first_name",
+    "last_name", "birth_date", "communication_preferences", "locale", "tz", "email_verified", "phone_verified", "registered",
+    "confirmed", "enabled", "reset_required", "archived", "registration_invite", "registration_completed_at",
+    "auto_sign_up", "auto_confirm", "organization_ids", "default_organization_id", "created_by", "created_at",
+    "modified_at", "email_key", "first_name_key", "last_name_key",
+)  # fmt: skip
+
+NOTHING_YET: dict[str, Any] = {
+    "account_type": "patient", "birth_date": None, "communication_preferences": None, "locale": None, "tz": None,
+    "email_verified": False, "phone_verified": False, "registered": False, "confirmed": False, "enabled": True,
+    "reset_required": False, "archived": False, "registration_invite": "none", "registration_completed_at": None,
+    "auto_sign_up": False, "auto_confirm": False, "default_organization_id": None,
+}  # fmt: skip
+
+UPSERT = f"""
+INSERT INTO users ({", ".join(COLUMNS)})
+SELECT {", ".join(COLUMNS)} FROM jsonb_populate_recordset(NULL::users, %s::jsonb)
+ON CONFLICT (user_id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS[1:])}
+"""
+
+Row = dict[str, Any]
+
+
+class UsersProjection:
+    """A batch is folded onto the rows it touches, which are read and written in one statement each."""
+
+    name: ClassVar[str] = "users"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.BACKGROUND
+    tables: ClassVar[tuple[str, ...]] = ("users", "user_onboarding_requests")
+    events: ClassVar[tuple[type[Event], ...] | None] = (
+        User.Created,
+        User.PasswordSet,
+        User.CommunicationPreferencesSet,
+        User.Confirmed,
+        User.Disabled,
+        User.Enabled,
+        User.JoinedOrganization,
+        User.LeftOrganization,
+        User.DefaultOrganizationChanged,
+        Individual.Created,
+        Individual.MarkedProvider,
+        OnboardingRequest.Created,
+        OnboardingRequest.Claimed,
+    )
+
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        rows = await _touched(cursor, events)
+        of_individual = {row["individual_id"]: row for row in rows.values()}
+        requests: list[tuple[UUID, UUID, UUID]] = []
+        for _, event in events:
+            match event:
+                case User.Created(kind="person", individual_id=individual_id):
+                    rows[event.originator_id] = of_individual[individual_id] = _new(event)
+                case Individual.Created() | Individual.MarkedProvider():
+                    _mark_provider(of_individual.get(event.originator_id), event)
+                case OnboardingRequest.Created(user_id=user_id, organization_id=organization_id):
+                    requests.append((event.originator_id, user_id, organization_id))
+                    _fold_request(rows.get(user_id), event)
+                case OnboardingRequest.Claimed(user_id=user_id):
+                    _change(rows.get(user_id), event, registration_invite="accepted")
+                case _:
+                    _fold(rows.get(event.originator_id), event)
+        if rows:
+            await cursor.execute(UPSERT, [orjson.dumps(list(rows.values())).decode()])
+        if requests:
+            await cursor.execute(
+                "INSERT INTO user_onboarding_requests (request_id, user_id, organization_id)"
+                " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])",
+                [list(column) for column in zip(*requests, strict=True)],
+            )
+
+
+async def _touched(cursor: AsyncCursor, events: Sequence[Recorded]) -> dict[UUID, Row]:
+    """The rows that the batch may change, as they are."""
+    users: set[UUID] = set()
+    individuals: set[UUID] = set()
+    for _, event in events:
+        match event:
+            case Individual.Created() | Individual.MarkedProvider():
+                individuals.add(event.originator_id)
+            case OnboardingRequest.Created(user_id=user_id) | OnboardingRequest.Claimed(user_id=user_id):
+                users.add(user_id)
+            case _:
+                users.add(event.originator_id)
+    rows = cursor.connection.cursor(row_factory=dict_row)
+    await rows.execute(
+        f"SELECT {', '.join(COLUMNS)} FROM users WHERE user_id = ANY(%s) OR individual_id = ANY(%s)",
+        [list(users), list(individuals)],
+    )
+    return {row["user_id"]: row async for row in rows}
+
+
+def _new(event: User.Created) -> Row:
+    by: Acting = event.by
+    email, first, last = (revealed(value) for value in (event.email, event.first_name, event.last_name))
+    return NOTHING_YET | {
+        "user_id": event.originator_id,
+        "classification": event.classification,
+        "individual_id": event.individual_id,
+        "email": email,
+        "phone": revealed(event.phone),
+        "username": revealed(event.username),
+        "first_name": first,
+        "last_name": last,
+        "email_key": _key(email),
+        "first_name_key": _key(first),
+        "last_name_key": _key(last),
+        "organization_ids": [],
+        "created_by": by.actor,
+        "created_at": event.timestamp,
+        "modified_at": event.timestamp,
+    }
+
+
+def _fold(row: Row | None, event: Event) -> None:
+    match event:
+        case User.PasswordSet():
+            _change(row, event, registered=True)
+        case User.CommunicationPreferencesSet(preferences=preferences):
+            _change(row, event, communication_preferences=_parsed(preferences))
+        case User.Confirmed(email_verified=verified):
+            _change(row, event, confirmed=True, registration_completed_at=event.timestamp)
+            if verified:
+                _change(row, event, email_verified=True)
+        case User.Disabled() | User.Enabled():
+            _change(row, event, enabled=isinstance(event, User.Enabled))
+        case User.JoinedOrganization(organization_id=organization_id) if row is not None:
+            _change(row, event, organization_ids=[*row["organization_ids"], organization_id], account_type="provider")
+        case User.LeftOrganization(organization_id=organization_id) if row is not None:
+            _change(row, event, organization_ids=[each for each in row["organization_ids"] if each != organization_id])
+        case User.DefaultOrganizationChanged(organization_id=organization_id):
+            _change(row, event, default_organization_id=organization_id)
+        case _:
+            pass
+
+
+def _mark_provider(row: Row | None, event: Individual.Created | Individual.MarkedProvider) -> None:
+    if row is not None:
+        _change(row, event, account_type="provider" if event.provider else "patient")
+
+
+def _fold_request(row: Row | None, event: OnboardingRequest.Created) -> None:
+    """A request about somebody known changes nothing of him."""
+    if event.new_user:
+        _change(row, event, auto_sign_up=event.auto_sign_up, auto_confirm=event.auto_confirm)
+
+
+def _change(row: Row | None, event: Event, **values: Any) -> None:
+    if row is not None:
+        row.update(values, modified_at=event.timestamp)
+
+
+def _key(text: str | None) -> str | None:
+    """What is compared: without case."""
+    return None if text is None else text.casefold()
+
+
+def _parsed(personal: Personal) -> Any:
+    value = revealed(personal)
+    return None if value is None else json.loads(value)
