@@ -4,8 +4,13 @@ from domain.ports import Lookup
 from projections.authorization import AuthorizationProjection
 from projections.identifiers import IdentifiersProjection
 from projections.onboarding_requests import OpenOnboardingRequestsProjection
+from projections.organization_names import OrganizationNamesProjection
+from projections.organizations import OrganizationsProjection
 from projections.projection import Projection
+from projections.role_users import RoleUsersProjection
+from projections.roles import RolesProjection
 from projections.sessions import SessionEndsProjection, SessionsProjection
+from projections.user_replications import UserReplicationsProjection
 from projections.users import UsersProjection
 
 
@@ -16,6 +21,8 @@ def inline(lookup: Lookup) -> list[Projection]:
         IdentifiersProjection(lookup),
         OpenOnboardingRequestsProjection(lookup),
         SessionEndsProjection(),
+        OrganizationNamesProjection(),
+        RoleUsersProjection(),
     ]
 
 
@@ -28,4 +35,7 @@ def background() -> list[Projection]:
     """Applied behind the identity log by the projectors."""
     return [
         UsersProjection(),
+        OrganizationsProjection(),
+        RolesProjection(),
+        UserReplicationsProjection(),
     ]

@@ -1,0 +1,177 @@
+"""Organizations as lists and detail pages show them (background)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import class_row
+
+from domain.errors import DomainError
+from domain.organizations import Organization
+from projections.projection import Event, Mode, Recorded
+
+
+class OrganizationRow(NamedTuple):
+    """`whole` is false for those who may see the display attributes only (ruling E10)."""
+
+    organization_id: UUID
+    name: str
+    display_name: str
+    classification: str
+    provider_type: str
+    timezone: str
+    theme_id: UUID | None
+    authorization_type: str
+    active: bool
+    modified_at: datetime
+    whole: bool = True
+
+
+class OrganizationsProjection:
+    name: ClassVar[str] = "organizations"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.BACKGROUND
+    tables: ClassVar[tuple[str, ...]] = ("organizations", "organization_totals")
+    events: ClassVar[tuple[type[Event], ...] | None] = (
+        Organization.Created,
+        Organization.Described,
+        Organization.AuthorizationTypeChanged,
+        Organization.Activated,
+        Organization.Deactivated,
+    )
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        """Read the rows that the batch changes, fold it into them, write them back."""
+        await cursor.execute(_ROWS, [list({event.originator_id for _, event in events})])
+        rows: dict[UUID, dict[str, Any]] = {
+            row[0]: dict(zip(COLUMNS, row, strict=True)) for row in await cursor.fetchall()
+        }
+        active = inactive = 0
+        for _, event in events:
+            row = rows.setdefault(event.originator_id, {"organization_id": event.originator_id, "theme_id": None})
+            match event:
+                case Organization.Created():
+                    active += 1
+                    row |= _described(event) | {"authorization_type": event.authorization_type, "active": True}
+                case Organization.Described():
+                    row |= _described(event) | {"theme_id": event.theme_id}
+                case Organization.AuthorizationTypeChanged():
+                    row["authorization_type"] = event.authorization_type
+                case Organization.Activated():
+                    active, inactive = active + 1, inactive - 1
+                    row["active"] = True
+                case Organization.Deactivated():
+                    active, inactive = active - 1, inactive + 1
+                    row["active"] = False
+            row["modified_at"] = event.timestamp
+        await cursor.execute(_UPSERT, [[row[name] for row in rows.values()] for name in COLUMNS])
+        if active or inactive:
+            await cursor.execute(_COUNT, [[True, False], [active, inactive]])
+
+
+def _described(event: Organization.Created | Organization.Described) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in COLUMNS[1:6]}
+
+
+COLUMNS = OrganizationRow._fields[:-1]
+_ROWS = f"SELECT {', '.join(COLUMNS)} FROM organizations WHERE organization_id = ANY(%s)"
+_UPSERT = f"""
+INSERT INTO organizations ({", ".join(COLUMNS)})
+SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[],
+                     %s::text[], %s::boolean[], %s::timestamptz[])
+ON CONFLICT (organization_id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS[1:])}
+"""
+_COUNT = """
+INSERT INTO organization_totals (active, total) SELECT * FROM unnest(%s::boolean[], %s::bigint[])
+ON CONFLICT (active) DO UPDATE SET total = organization_totals.total + EXCLUDED.total
+"""
+
+
+class OrganizationFilter(NamedTuple):
+    """`modified` are bounds as (comparator, time), all of which hold; with them the order is that of the time."""
+
+    name: str | None = None
+    name_contains: str | None = None
+    modified: Sequence[tuple[str, datetime]] = ()
+    include_inactive: bool = False
+
+    @property
+    def conditions(self) -> list[str]:
+        """SQL over `o`, with the parameters of `parameters`."""
+        found = [] if self.include_inactive else ["o.active"]
+        if self.name is not None:
+            found.append("o.name = %(name)s")
+        if self.name_contains is not None:
+            found.append("strpos(o.name, lower(%(contains)s)) > 0")
+        return found + [f"o.modified_at {comparator} %(bound{n})s" for n, (comparator, _) in enumerate(self.modified)]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        bounds = {f"bound{n}": moment for n, (_, moment) in enumerate(self.modified)}
+        return {"name": self.name, "contains": self.name_contains, **bounds}
+
+
+async def organizations(
+    cursor: AsyncCursor, caller_id: UUID, wanted: OrganizationFilter, *, everything: bool, limit: int, offset: int
+) -> tuple[list[OrganizationRow], int]:
+    """A page of the organizations that the caller may see, and how many there are; all, if he may see everything."""
+    order = "o.modified_at, o.organization_id" if wanted.modified else "o.name, o.organization_id"
+    source = "organizations o" if everything else f"organizations o JOIN ({_VISIBLE}) v USING (organization_id)"
+    where = " AND ".join(wanted.conditions or ["true"])
+    whole = "true" if everything else "v.whole"
+    parameters = {**wanted.parameters, "caller": caller_id, "limit": limit, "offset": offset}
+    total = await _total(
+        cursor, wanted, f"SELECT count(*) FROM {source} WHERE {where}", parameters, everything=everything
+    )
+    # the page's ids come from an index alone; only its own rows are fetched
+    page = f"""
+        SELECT {", ".join(f"o.{name}" for name in COLUMNS)}, page.whole
+        FROM (SELECT o.organization_id, {whole} AS whole FROM {source} WHERE {where} ORDER BY {order}
+              LIMIT %(limit)s OFFSET %(offset)s) page
+        JOIN organizations o USING (organization_id) ORDER BY {order}
+    """
+    rows = cursor.connection.cursor(row_factory=class_row(OrganizationRow))
+    await rows.execute(page, parameters)
+    return await rows.fetchall(), total
+
+
+async def organization(
+    cursor: AsyncCursor, caller_id: UUID, organization_id: UUID, *, everything: bool
+) -> OrganizationRow | None:
+    """An organization, if the caller may see it; None when there is none or he may not."""
+    source = "organizations o" if everything else f"organizations o JOIN ({_VISIBLE}) v USING (organization_id)"
+    rows = cursor.connection.cursor(row_factory=class_row(OrganizationRow))
+    await rows.execute(
+        f"SELECT {', '.join(f'o.{name}' for name in COLUMNS)}, {'true' if everything else 'v.whole'} AS whole "
+        f"FROM {source} WHERE o.organization_id = %(organization)s",
+        {"caller": caller_id, "organization": organization_id},
+    )
+    return await rows.fetchone()
+
+
+async def _total(
+    cursor: AsyncCursor, wanted: OrganizationFilter, count: str, parameters: dict[str, Any], *, everything: bool
+) -> int:
+    if everything and wanted in (OrganizationFilter(), OrganizationFilter(include_inactive=True)):
+        count = "SELECT coalesce(sum(total), 0)::bigint FROM organization_totals o"
+        count += "" if wanted.include_inactive else " WHERE o.active"
+    await cursor.execute(count, parameters)
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+# A provider sees his organizations; a participant those that his individuals are shared with, while they are active.
+_VISIBLE = """
+SELECT organization_id, bool_or(whole) AS whole FROM (
+    SELECT organization_id, true AS whole FROM organization_users WHERE user_id = %(caller)s AND provider
+    UNION ALL
+    SELECT s.organization_id, false
+    FROM access_individuals i JOIN individual_organizations s USING (individual_id)
+    JOIN access_organizations a USING (organization_id)
+    WHERE i.owner_id = %(caller)s AND s.shared AND a.active
+) AS seen GROUP BY organization_id
+"""

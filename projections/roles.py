@@ -1,0 +1,78 @@
+"""Roles as lists show them (background)."""
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import class_row
+
+from domain.errors import DomainError
+from domain.roles import Role
+from projections.projection import Event, Mode, Recorded
+
+
+class RoleRow(NamedTuple):
+    role_id: UUID
+    name: str
+    display_name: str
+    organization_id: UUID
+    organization_name: str
+    organization_display_name: str
+
+
+class RolesProjection:
+    name: ClassVar[str] = "roles"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.BACKGROUND
+    tables: ClassVar[tuple[str, ...]] = ("roles",)
+    events: ClassVar[tuple[type[Event], ...] | None] = (Role.Created,)
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        created = [event for _, event in events if isinstance(event, Role.Created)]
+        if created:
+            await cursor.execute(
+                "INSERT INTO roles (role_id, organization_id, name, display_name)"
+                " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])",
+                [
+                    [event.originator_id for event in created],
+                    [event.organization_id for event in created],
+                    [event.name for event in created],
+                    [event.display_name for event in created],
+                ],
+            )
+
+
+async def roles(
+    cursor: AsyncCursor,
+    caller_id: UUID,
+    *,
+    everything: bool,
+    organization_id: UUID | None = None,
+    name: str | None = None,
+) -> list[RoleRow]:
+    """Roles of the active organizations that the caller may read, or of one of them."""
+    rows = cursor.connection.cursor(row_factory=class_row(RoleRow))
+    await rows.execute(
+        """
+        SELECT r.role_id, r.name, r.display_name, r.organization_id,
+               n.name AS organization_name, n.display_name AS organization_display_name
+        FROM roles r JOIN organization_names n USING (organization_id)
+        WHERE (%(everything)s OR r.organization_id IN (
+                  SELECT u.organization_id FROM organization_users u JOIN access_organizations a USING (organization_id)
+                  WHERE u.user_id = %(caller)s AND u.provider AND a.active))
+          AND (%(organization)s::uuid IS NULL OR r.organization_id = %(organization)s)
+          AND (%(name)s::text IS NULL OR r.name = %(name)s)
+        ORDER BY r.name, r.role_id
+        """,
+        {"caller": caller_id, "everything": everything, "organization": organization_id, "name": name},
+    )
+    return await rows.fetchall()
+
+
+async def organization_of(cursor: AsyncCursor, role_id: UUID) -> UUID | None:
+    """The organization whose role it is, from what every append keeps current."""
+    await cursor.execute("SELECT organization_id FROM access_roles WHERE role_id = %s", [role_id])
+    row = await cursor.fetchone()
+    return row[0] if row else None
