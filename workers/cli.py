@@ -48,10 +48,12 @@ def up() -> None:
 @app.command()
 def api() -> None:
     """Run one API process."""
+    from api.app import create_app
     from workers.part_settings import settings_of_a_part
     from workers.serving import serve_api
 
-    serve_api(settings_of_a_part())
+    settings = settings_of_a_part()
+    serve_api(settings, create_app(settings))
 
 
 @app.command()
@@ -114,9 +116,8 @@ def demo(
 @app.command()
 def openapi() -> None:
     """Print the OpenAPI document; needs neither a server nor a database."""
-    from api.app import create_app
-
     from adapters.settings import load_settings
+    from api.app import create_app
 
     typer.echo(json.dumps(create_app(load_settings()).openapi(), indent=2, ensure_ascii=False))
 

@@ -12,18 +12,17 @@ from workers.lifeline import hold_lifeline, inherited_socket
 
 GRACE = 3  # seconds for requests under way; the supervisor kills after 4.5
 
+ASGIApplication = Callable[..., Awaitable[None]]
 Worker = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
 
-def serve_api(settings: Settings) -> None:
+def serve_api(settings: Settings, application: ASGIApplication) -> None:
     """One API process, on the supervisor's socket or on one of its own."""
-    from api.app import create_app  # noqa: PLC0415 - takes 0.6 s, which only this part should pay
-
     hold_lifeline()
     inherited = inherited_socket()
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings),
+            application,
             host=settings.host,
             port=settings.port,
             loop="uvloop",

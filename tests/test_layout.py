@@ -1,0 +1,56 @@
+"""The map in the README is true: imports point inwards, and one name means one thing in every layer."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+LAYERS = ("domain", "projections", "adapters", "api", "workers", "migrations")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for layer in LAYERS:
+        shutil.copytree(PROJECT / layer, tmp_path / layer, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache"],
+        cwd=folder, env={"PYTHONPATH": str(folder)}, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_imports_point_inwards(copy: Path) -> None:
+    done = lint_imports(copy)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("layer", "planted"),
+    [
+        ("domain", "projections.projection"),
+        ("domain", "psycopg"),
+        ("domain", "fastapi"),
+        ("projections", "adapters.settings"),
+        ("adapters", "projections.projection"),
+        ("projections", "api.errors"),
+        ("workers", "api.errors"),
+    ],
+)
+def test_a_wrong_import_is_caught(copy: Path, layer: str, planted: str) -> None:
+    (copy / layer / "planted.py").write_text(f"import {planted}\n")
+    done = lint_imports(copy)
+    assert done.returncode == 1
+    assert f"{layer}.planted -> {planted}" in done.stdout
+
+
+def test_every_resource_of_the_api_has_its_room_in_the_domain() -> None:
+    resources = {path.name for path in (PROJECT / "api").glob("*.py") if "contract_router(" in path.read_text()}
+    plumbing = {"route.py"}
+    assert resources - plumbing - {path.name for path in (PROJECT / "domain").glob("*.py")} == set()
