@@ -65,14 +65,14 @@ async def authenticate(request: Request) -> Caller:
         session = await services.session_of(cursor, claims.session_id)
     if session is None or session.user_id != claims.user_id:
         raise Unauthenticated
-    if session.expired:
-        raise TokenExpired
-    if session.revoked or not session.live:
+    if session.revoked:
         raise SessionRevoked
+    if not session.stands:
+        raise TokenExpired
     caller = Caller(
-        claims.user_id,
-        claims.session_id,
-        claims.organization_id,
+        session.user_id,
+        session.session_id,
+        session.organization_id,
         claims.impersonator,
         service=session.service,
         staff=session.staff,

@@ -9,8 +9,7 @@
 Query strings come as `query: Annotated[GroupListQuery, Query()]`, bodies as their model: `body: CreateGroup`.
 """
 
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 from fastapi import Depends, Path
 from starlette.requests import Request
@@ -19,46 +18,40 @@ from adapters.settings import Settings
 from api.documents.fields import UuidText
 from api.reading import Reading, reading
 from api.services import Services, services_of
+from domain.application import Identity
 from domain.ports import Access
 
 
 async def all_services(request: Request) -> Services:
+    """Everything; for what has no alias of its own."""
     return services_of(request)
 
 
 async def settings(request: Request) -> Settings:
+    """What the operator set."""
     return services_of(request).settings
 
 
-async def identity(request: Request) -> Any:
+async def identity(request: Request) -> Identity:
+    """The commands."""
     return services_of(request).identity
 
 
 async def access(request: Request) -> Access:
+    """The authorization engine."""
     return services_of(request).access
 
 
 async def current_request(request: Request) -> Request:
+    """The request itself, for its client's address."""
     return request
 
 
 PathId = Annotated[UuidText, Path(alias="id")]
 PathText = Annotated[str, Path(alias="id")]
 ReadingDep = Annotated[Reading, Depends(reading)]
-IdentityDep = Annotated[Any, Depends(identity)]
+IdentityDep = Annotated[Identity, Depends(identity)]
 AccessDep = Annotated[Access, Depends(access)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 ServicesDep = Annotated[Services, Depends(all_services)]
 RequestDep = Annotated[Request, Depends(current_request)]
-
-__all__ = [
-    "UUID",
-    "AccessDep",
-    "IdentityDep",
-    "PathId",
-    "PathText",
-    "ReadingDep",
-    "RequestDep",
-    "ServicesDep",
-    "SettingsDep",
-]

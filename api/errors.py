@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import structlog
 from fastapi import FastAPI
 from pydantic import ValidationError
@@ -141,7 +142,7 @@ def unhandled(error: Exception) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Answer refusals of this application with errors documents."""
+    """Answer refusals of this application with errors documents. What nobody foresaw: `api.middleware`."""
 
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, DomainError)
@@ -153,12 +154,13 @@ def install(app: FastAPI) -> None:
             return refusal(MethodNotAllowed((error.headers or {}).get("Allow", "").split(", ")))
         return refusal(NotFound("There is nothing at this path."))
 
-    async def foreseen_by_nobody(_: Request, error: Exception) -> Response:
-        return unhandled(error)
+    async def database_away(_: Request, error: Exception) -> Response:
+        log.warning("database-away", kind=_name(error))
+        return refusal(Unavailable())
 
     app.add_exception_handler(DomainError, refused)
     app.add_exception_handler(HTTPException, from_starlette)
-    app.add_exception_handler(Exception, foreseen_by_nobody)
+    app.add_exception_handler(psycopg.OperationalError, database_away)  # its pool's time-outs are of this kind too
 
 
 def _body_violation(kind: str, message: str, location: Sequence[str | int]) -> DomainError:
@@ -194,8 +196,9 @@ def _headers(error: DomainError) -> dict[str, str]:
             headers["WWW-Authenticate"] = "Bearer"
         case MethodNotAllowed(allowed=allowed):
             headers["Allow"] = ", ".join(allowed)
-        case TooMany(retry_after=seconds) | Unavailable(retry_after=seconds):
-            headers["Retry-After"] = str(max(1, seconds))
+    seconds: int | None = getattr(error, "retry_after", None)
+    if seconds is not None:
+        headers["Retry-After"] = str(max(1, seconds))
     if isinstance(error, ReadModelBehind) and error.recorded is not None:
         headers["X-Position"] = str(error.recorded)
     return headers

@@ -22,6 +22,7 @@ endpoint may ask for: the path's ids, one query model, one body model, a caller,
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -38,9 +39,13 @@ from api.documents.envelope import JsonApiRequest
 from api.documents.parameters import NoParameters, Parameters
 from api.envelope import MEDIA_TYPE
 from api.errors import several, violations
+from api.idempotency import HEADER as IDEMPOTENCY_KEY
+from api.idempotency import Sent, answered_once, idempotency_key
+from api.middleware import REQUEST_ID
 from api.negotiation import check_accept, check_content_type
-from api.reading import at_least
-from domain.audited import acting
+from api.reading import AT_LEAST, at_least
+from api.services import services_of
+from domain.audited import Acting, acting
 from domain.errors import DomainError, Invalid, InvalidParameter
 
 Endpoint = Callable[..., Awaitable[Response]]
@@ -98,8 +103,12 @@ class ContractRoute(APIRoute):
         super().__init__(path, endpoint, openapi_extra=extra, **options)
         assert self.methods
         self.reads = self.flags.reads or self.methods == {"GET"}
+        self.remembers = self.methods == {"POST"} and not self.flags.reads and not self.flags.secret
         self.signature = Signature(self)
         extra["security"] = [{"bearer": []}] if self.signature.permission else []
+        headers = [AT_LEAST] if self.reads else [IDEMPOTENCY_KEY] if self.remembers else []
+        if headers:
+            extra["parameters"] = [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers]
         if self.flags.extension:
             extra["x-extension"] = True
 
@@ -124,17 +133,31 @@ class ContractRoute(APIRoute):
         arguments = signature.read_parameters(request)
         if self.reads:
             at_least(request)
+        key = idempotency_key(request) if caller and self.remembers else None
         if takes_body:
             arguments |= signature.read_body(request, sent)
-        if caller is None:
-            return await self._call(request, arguments, None)
-        with acting(caller.circumstances(request.scope.get("rollbook.request_id"))):
-            return await self._call(request, arguments, caller)
+        request_id = request.scope.get(REQUEST_ID)
+        with acting(Acting(correlation=request_id) if caller is None else caller.circumstances(request_id)):
+            if caller is None or key is None:
+                return await self._carry_out(request, arguments, caller)
+            carry_out = partial(self._carry_out_once, request, arguments, caller)
+            book = services_of(request).answers
+            return await answered_once(book, request, Sent(caller.user_id, key, sent), carry_out)
 
-    async def _call(self, request: Request, arguments: dict[str, Any], caller: Caller | None) -> Response:
+    async def _carry_out_once(
+        self, request: Request, arguments: dict[str, Any], caller: Caller, repeated: bool
+    ) -> Response:
+        """A repeated request was permitted when it was recorded."""
+        return await self._carry_out(request, arguments, caller, permitted=repeated)
+
+    async def _carry_out(
+        self, request: Request, arguments: dict[str, Any], caller: Caller | None = None, *, permitted: bool = False
+    ) -> Response:
         signature = self.signature
         if signature.permission is not None and caller is not None:
-            arguments[signature.caller_name] = await signature.permission.admit(request, caller)
+            arguments[signature.caller_name] = (
+                caller if permitted else await signature.permission.admit(request, caller)
+            )
         for name, dependency in signature.dependencies:
             arguments[name] = await dependency(request)
         return await signature.endpoint(**arguments)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class IdempotentRequest:
-    """`fingerprint` is the SHA-256 of method, path and body.
+    """`key` and `fingerprint` as adapters/answer_book.py makes them from what the client sent.
 
     `replayed_position` is set when an earlier try was recorded there but never answered: nothing is appended again.
     """

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.audited import Audited
 from domain.errors import LostRace
+from domain.ids import give_again, ids_given
 from domain.rosters import RosterKind
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
@@ -46,11 +47,12 @@ def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R
 
     @wraps(command)
     async def deciding(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = ids_given()
         for _ in range(ATTEMPTS - 1):
             try:
                 return await command(*args, **kwargs)
             except LostRace:
-                continue
+                give_again(given)
         return await command(*args, **kwargs)
 
     return deciding

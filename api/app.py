@@ -1,0 +1,106 @@
+"""The application: which resources it has, and who builds what they ask for. Importing this opens nothing."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, TypedDict
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from adapters.logging import configure_logging
+from adapters.settings import Settings
+from api import errors, health
+from api.dispatch import Dispatch
+from api.middleware import Observed
+from api.services import Services
+
+RESOURCES = (
+    "authorization",
+    "authenticate",
+    "group_logs",
+    "groups",
+    "individuals",
+    "internal_auth",
+    "onboarding_requests",
+    "organizations",
+    "replicators",
+    "role_users",
+    "roles",
+    "rosters",
+    "sessions",
+    "tasks",
+    "user_organizations",
+    "user_replications",
+    "users",
+)
+"""Modules of this package, each with a `router`."""
+
+Building = Callable[[], AbstractAsyncContextManager[Services]]
+
+
+class State(TypedDict):
+    """What the lifespan hands to every request."""
+
+    services: Services
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application of these settings. Everything is opened when it starts and closed when it stops."""
+
+    @asynccontextmanager
+    async def building() -> AsyncIterator[Services]:
+        from api.wiring import built  # noqa: PLC0415 - the document needs none of it
+
+        configure_logging(settings.log_level)
+        async with built(settings) as services:
+            yield services
+
+    return application(routers(), building)
+
+
+def application(with_routers: list[APIRouter], building: Building) -> FastAPI:
+    """An application of these routers; `building` makes what they ask for, for as long as it runs."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        async with building() as services:
+            yield {"services": services}
+
+    app = FastAPI(
+        title="Rollbook",
+        version="1",
+        summary="Identity and authorization for care platforms.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    for router in with_routers:
+        app.router.routes.extend(router.routes)
+    errors.install(app)
+    app.add_middleware(Observed)
+    app.router.middleware_stack = Dispatch(app.router.routes, app.router.app)
+    app.openapi = lambda: _documented(app)  # type: ignore[method-assign]  # FastAPI's way to extend the document
+    return app
+
+
+def routers() -> list[APIRouter]:
+    """Those of all resources that there are."""
+    names = [f"api.{name}" for name in RESOURCES]
+    return [health.router, *(import_module(name).router for name in names if find_spec(name))]
+
+
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI document; nothing is read from the environment and nothing opened."""
+    return create_app(Settings.model_construct()).openapi()
+
+
+def _documented(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        schemes = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+        document.setdefault("components", {})["securitySchemes"] = schemes
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,122 @@
+"""Is this process alive, can it serve, and what does it count (architecture 8, rulings J4 and J6). Anybody may ask."""
+
+import asyncio
+from typing import Any, NamedTuple
+
+import orjson
+import psycopg
+import structlog
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from psycopg import AsyncConnection
+from redis.exceptions import RedisError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.services import Services, services_of
+from domain.errors import NotFound
+from migrations.runner import migrations_in
+from projections.replicators import replicators
+
+PATIENCE = 2.0
+EXTENSION: dict[str, Any] = {"x-extension": True}
+
+router = APIRouter(tags=["health"], redirect_slashes=False)
+log = structlog.get_logger()
+
+
+class Readiness(NamedTuple):
+    """What has to be there before requests can be answered as they should."""
+
+    postgres: bool = False
+    migrated: bool = False
+    projectors: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Everything is there."""
+        return all(self)
+
+
+@router.get("/healthz", openapi_extra=EXTENSION)
+async def healthz(request: Request) -> Response:
+    """Tells that this process answers. Without Redis everything works, more slowly, and it says so."""
+    return _json({"status": "ok", "redis": await _redis(services_of(request))})
+
+
+@router.get("/readyz", openapi_extra=EXTENSION, responses={503: {"description": "Not ready"}})
+async def readyz(request: Request) -> Response:
+    """200 when the database is there and migrated and somebody projects, else 503."""
+    services = services_of(request)
+    readiness = await _readiness(services)
+    told = {"ready": readiness.ready, **readiness._asdict(), "redis": await _redis(services)}
+    return _json(told, 200 if readiness.ready else 503)
+
+
+@router.get("/metrics", openapi_extra=EXTENSION)
+async def metrics(request: Request) -> Response:
+    """Figures for Prometheus, when the setting says that they are served here. Raises NotFound."""
+    services = services_of(request)
+    if not services.settings.metrics:
+        raise NotFound("There is nothing at this path.")
+    figures = generate_latest(REGISTRY) + await _looked_up(services)
+    return Response(figures, media_type=CONTENT_TYPE_LATEST)
+
+
+async def _readiness(services: Services) -> Readiness:
+    try:
+        async with asyncio.timeout(PATIENCE), services.pool.connection() as connection:
+            return Readiness(
+                postgres=True, migrated=await _migrated(connection), projectors=await _projecting(connection)
+            )
+    except psycopg.errors.UndefinedTable:
+        return Readiness(postgres=True)
+    except (psycopg.Error, TimeoutError) as error:
+        log.warning("not-ready", reason=type(error).__name__)
+        return Readiness()
+
+
+async def _migrated(connection: AsyncConnection) -> bool:
+    cursor = await connection.execute("SELECT version FROM schema_migrations")
+    return {migration.version for migration in migrations_in()} <= {version for (version,) in await cursor.fetchall()}
+
+
+async def _projecting(connection: AsyncConnection) -> bool:
+    """Whether some worker follows the log; one projection that fails does not stop the service."""
+    cursor = await connection.execute(
+        "SELECT EXISTS (SELECT FROM projections"
+        " WHERE mode = 'background' AND last_poll_at > now() - interval '5 seconds')"
+    )
+    return await cursor.fetchone() == (True,)
+
+
+async def _redis(services: Services) -> str:
+    if services.redis is None:
+        return "absent"
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await services.redis.ping()
+    except (RedisError, OSError, TimeoutError):
+        return "unreachable"
+    return "ok"
+
+
+async def _looked_up(services: Services) -> bytes:
+    """Figures that no process keeps: they are the same whoever is asked."""
+    lines = ["# TYPE rollbook_projection_lag_events gauge", "# TYPE rollbook_projection_lag_seconds gauge"]
+    try:
+        async with asyncio.timeout(PATIENCE), services.pool.connection() as connection:
+            for row in await replicators(connection):
+                label = f'{{projection="{row.name}",state="{row.state}"}}'
+                lines.append(f"rollbook_projection_lag_events{label} {row.lag_events}")
+                lines.append(f"rollbook_projection_lag_seconds{label} {row.lag_seconds}")
+            cursor = await connection.execute("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status")
+            lines.append("# TYPE rollbook_jobs gauge")
+            lines += [f'rollbook_jobs{{status="{status}"}} {count}' for status, count in await cursor.fetchall()]
+    except (psycopg.Error, TimeoutError) as error:
+        log.warning("figures-not-looked-up", reason=type(error).__name__)
+    return "\n".join([*lines, ""]).encode()
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, media_type="application/json")
