@@ -250,7 +250,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 async with await connect(settings.listen_dsn()) as connection:
                     await _register_all(connection, await keyring.lookup())
                     projector = Projector(connection, LogReader(EventCodec(keyring)), followers())
-                    await _follow(projector, woken, stop)
+                    await follow(projector, woken, stop)
             except (OperationalError, PoolTimeout) as error:
                 _log.warning("projectors-interrupted", reason=type(error).__name__)
                 await _wait(woken, POLL)
@@ -298,7 +298,7 @@ async def _register_all(connection: AsyncConnection, lookup: Lookup) -> None:
     await replicators.register(connection, registry.inline_of_sessions(), "sessions")
 
 
-async def _follow(projector: Projector, woken: asyncio.Event, stop: asyncio.Event) -> None:
+async def follow(projector: Projector, woken: asyncio.Event, stop: asyncio.Event) -> None:
     looked = -POLL
     while not stop.is_set():
         woken.clear()

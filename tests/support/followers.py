@@ -1,0 +1,149 @@
+"""Small projections of the tests' own, a log to feed them, and a worker process to kill."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from typing import ClassVar
+from uuid import uuid4
+
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.event_codec import EventCodec
+from adapters.event_store import EventStore
+from adapters.keyring import Keyring
+from adapters.log_reader import LogReader
+from adapters.notifications import LOG, Notifications
+from adapters.settings import application_dsn
+from domain.errors import DomainError
+from domain.recorded import Event, Recorded
+from domain.roles import Role
+from projections import replicators
+from projections.projection import Mode, Projection
+from tests.support.stores import MASTER_KEY
+from workers import projectors
+
+
+class RoleNames:
+    """Every role's name with its position; a role named "poison" cannot be projected while POISONOUS is set."""
+
+    name: ClassVar[str] = "role_names"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.BACKGROUND
+    tables: ClassVar[tuple[str, ...]] = ("role_names",)
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    events: ClassVar[tuple[type[Event], ...] | None] = (Role.Created,)
+
+    def __init__(self, *, poisonous: bool = True, pause: float = 0) -> None:
+        self.poisonous = poisonous
+        self.pause = pause
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        rows = [(each.position, vars(each.event)["name"]) for each in events]
+        if self.poisonous and any(name == "poison" for _, name in rows):
+            raise ValueError("a secret value")
+        await cursor.execute(
+            "INSERT INTO role_names (position, name) SELECT * FROM unnest(%s::bigint[], %s::text[])",
+            ([position for position, _ in rows], [name for _, name in rows]),
+        )
+        if self.pause:
+            await cursor.execute("SELECT pg_sleep(%s)", (self.pause,))
+
+
+class EventCount:
+    """How many events there were, of whatever kind."""
+
+    name: ClassVar[str] = "event_count"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.BACKGROUND
+    tables: ClassVar[tuple[str, ...]] = ("event_count",)
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    events: ClassVar[tuple[type[Event], ...] | None] = None
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        await cursor.execute(
+            "INSERT INTO event_count (id, total) VALUES (1, %(n)s)"
+            " ON CONFLICT (id) DO UPDATE SET total = event_count.total + %(n)s",
+            {"n": len(events)},
+        )
+
+
+def make_tables(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE TABLE role_names (position bigint PRIMARY KEY, name text NOT NULL)")
+        connection.execute("CREATE TABLE event_count (id integer PRIMARY KEY, total bigint NOT NULL)")
+        connection.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON role_names, event_count TO rollbook_app")
+
+
+def a_role(name: str = "r") -> Role:
+    return Role(organization_id=uuid4(), name=name, display_name=name)
+
+
+async def save_roles(store: EventStore, *names: str) -> int:
+    """All in one append; the position of the last."""
+    return await store.save(*(a_role(name) for name in names))
+
+
+@contextlib.asynccontextmanager
+async def a_projector(database_url: str, *projections: Projection) -> AsyncIterator[projectors.Projector]:
+    """On a connection of its own, like a worker's; it leads nothing yet."""
+    dsn = application_dsn(database_url)
+    async with AsyncConnectionPool(dsn, min_size=1, max_size=1, open=False) as pool:
+        async with await projectors.connect(dsn) as connection:
+            await replicators.register(connection, projections)
+            reader = LogReader(EventCodec(Keyring(pool, MASTER_KEY)))
+            yield projectors.Projector(connection, reader, projections)
+
+
+async def follow(database_url: str, *projections: Projection) -> None:
+    """What a worker process does, until cancelled."""
+    woken, stop = asyncio.Event(), asyncio.Event()
+    notifications = Notifications(application_dsn(database_url))
+    notifications.on(LOG, lambda _: woken.set())
+    async with notifications, a_projector(database_url, *projections) as projector:
+        await projectors.follow(projector, woken, stop)
+
+
+@contextlib.asynccontextmanager
+async def following(database_url: str, *projections: Projection) -> AsyncIterator[None]:
+    task = asyncio.create_task(follow(database_url, *projections))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.asynccontextmanager
+async def a_worker_process(database_url: str, *, pause: float = 0) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process that follows with `RoleNames`, to be killed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.followers", database_url, str(pause), env={**os.environ, "PYTHONPATH": "."}
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def eventually(connection: AsyncConnection, query: str, expected: object, *, seconds: float = 10) -> None:
+    """Until the query's only value is the expected one; the connection is in autocommit."""
+    value: object = None
+    for _ in range(int(seconds / 0.01)):
+        cursor = await connection.execute(query.encode())
+        row = await cursor.fetchone()
+        value = None if row is None else row[0]
+        if value == expected:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{query} is {value!r}, not {expected!r}")
+
+
+if __name__ == "__main__":
+    asyncio.run(follow(sys.argv[1], RoleNames(pause=float(sys.argv[2])), EventCount()))
