@@ -57,7 +57,7 @@ def _individuals(shares: str, kinds: str) -> str:
     FROM group_users s
     JOIN group_closure c ON c.ancestor_id = s.group_id
     JOIN group_individuals i ON i.group_id = c.descendant_id
-    JOIN individual_organizations b USING (individual_id, organization_id)
+    JOIN individual_organizations b ON (b.individual_id, b.organization_id) = (i.individual_id, i.organization_id)
     JOIN access_organizations o ON o.organization_id = i.organization_id
     WHERE s.kind IN {kinds} AND o.active"""
 
