@@ -129,7 +129,9 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"{_variable(problem['loc'])}: {_reason(problem['msg'])}" for problem in error.errors()]
+        # a default that rests on a refused value is no problem of its own
+        problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
+        lines = [f"{_variable(problem['loc'])}: {_reason(problem['msg'])}" for problem in problems]
         raise InvalidSettingsError("\n".join(lines)) from None
 
 

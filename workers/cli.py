@@ -95,11 +95,11 @@ def rebuild(
     every: Annotated[bool, typer.Option("--all", help="Rebuild every projection.")] = False,
 ) -> None:
     """Build projections anew from the log beside the live ones, then swap. May be interrupted and resumed."""
+    if every == bool(names):
+        raise typer.BadParameter("name the projections, or say --all")
     from workers.part_settings import settings_of_a_part
     from workers.rebuild import rebuild as rebuild_projections
 
-    if every == bool(names):
-        raise typer.BadParameter("name the projections, or say --all")
     asyncio.run(rebuild_projections(settings_of_a_part(), names or [], typer.echo))
 
 

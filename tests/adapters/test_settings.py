@@ -77,6 +77,7 @@ def test_a_bad_value_is_refused_by_its_name_and_never_repeated(
         load_settings()
     assert str(refused.value).startswith(f"{variable}: ")
     assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value)
     assert refused.value.__cause__ is None
 
 

@@ -1,0 +1,174 @@
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from migrations.runner import migrations_in
+from tests.support.processes import processes, wait_until
+
+COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "demo", "openapi")
+ROLLBOOK = [sys.executable, str(Path(sys.executable).with_name("rollbook"))]
+
+
+def environment(**more: str) -> dict[str, str]:
+    foreign = {"DATABASE_URL", "REDIS_URL"}
+    own = {name: value for name, value in os.environ.items() if "ROLLBOOK" not in name and name not in foreign}
+    return {**own, "TERM": "dumb", "COLUMNS": "150", **more}
+
+
+def rollbook(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*ROLLBOOK, *arguments], env=environment(**more), check=False, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+    done = rollbook(*command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(name in done.stdout for name in command or COMMANDS)
+
+
+def test_help_loads_nothing_of_weight() -> None:
+    heavy = ("fastapi", "psycopg", "pydantic", "uvicorn", "procrastinate", "eventsourcing")
+    program = f"import sys, workers.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("command", ["up", "api", "status"])
+def test_a_bad_setting_is_one_line_and_no_traceback(command: str, tmp_path: Path) -> None:
+    done = rollbook(command, ROLLBOOK_DATA=str(tmp_path), ROLLBOOK_PORT="many")
+    assert done.returncode == 1
+    assert done.stderr.startswith("rollbook: ROLLBOOK_PORT: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["api", "worker", "migrate", "status", "rebuild --all"])
+def test_a_part_without_a_database_is_refused(command: str, tmp_path: Path) -> None:
+    done = rollbook(*command.split(), ROLLBOOK_DATA=str(tmp_path / "nothing"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"rollbook: DATABASE_URL: must be set, because no `rollbook up` runs on {tmp_path / 'nothing'}\n"
+    )
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_an_unreachable_database_is_told_without_its_password(tmp_path: Path) -> None:
+    done = rollbook("migrate", DATABASE_URL=f"postgresql://me:secret@/x?host={tmp_path}")
+    assert done.returncode == 1
+    assert "secret" not in done.stderr
+    assert done.stderr.startswith("rollbook: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_migrate_brings_a_database_up_to_date(database_url: str) -> None:
+    assert rollbook("migrate", DATABASE_URL=database_url).stdout == "The database is up to date.\n"
+
+
+def test_status_prints_the_replicators_once(database_url: str) -> None:
+    done = rollbook("status", "--once", DATABASE_URL=database_url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "replicator" in done.stdout
+
+
+def test_rebuild_asks_for_names_or_for_all(database_url: str) -> None:
+    assert rollbook("rebuild", DATABASE_URL=database_url).returncode == 2
+    assert rollbook("rebuild", "groups", "--all", DATABASE_URL=database_url).returncode == 2
+
+
+def test_openapi_needs_neither_server_nor_database(tmp_path: Path) -> None:
+    done = rollbook("openapi", ROLLBOOK_DATA=str(tmp_path / "nothing"))
+    assert json.loads(done.stdout)["openapi"].startswith("3.")
+    assert not (tmp_path / "nothing").exists()
+
+
+@contextlib.contextmanager
+def up(data: Path, name: str = "output") -> Iterator[Path]:
+    """The real `rollbook up` from ready to stopped; the file that holds what it says."""
+    output = data / name
+    with output.open("wb") as said, subprocess.Popen(
+        [*ROLLBOOK, "up"], stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
+        env=environment(ROLLBOOK_DATA=str(data), ROLLBOOK_PORT="0", ROLLBOOK_ARGON2="1,64,1"),
+    ) as process:  # fmt: skip
+        try:
+            wait_until(lambda: process.poll() is not None or "Rollbook is running." in output.read_text(), 40)
+            assert process.poll() is None, output.read_text()
+            yield output
+        finally:
+            process.terminate()
+            assert process.wait(10) == 0, output.read_text()
+    assert processes(str(data)) == {}
+
+
+@contextlib.contextmanager
+def a_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="rb-") as folder:
+        Path(folder).chmod(0o711)  # the user who runs servers for root must reach it
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Path, Path]]:
+    with a_folder() as data, up(data) as output:
+        yield data, output
+
+
+def url_of(output: Path) -> str:
+    (line,) = [line for line in output.read_text().splitlines() if line.startswith("API ")]
+    return line.split()[1]
+
+
+def test_up_runs_the_parts_under_their_names_and_shows_the_administrator_once(
+    running: tuple[Path, Path],
+) -> None:
+    data, output = running
+    for part in ("rollbook api", "rollbook worker projectors", "rollbook worker jobs"):
+        assert [command for command in processes(str(data)).values() if command.strip().endswith(part)]
+    said = output.read_text()
+    assert [f"migrated {one.name}" for one in migrations_in()] == [
+        line for line in said.splitlines() if "migra" in line
+    ]
+    assert said.count("First administrator admin@rollbook.local, password ") == 1
+    with urllib.request.urlopen(f"{url_of(output)}/readyz", timeout=5) as answer:
+        assert answer.status == 200
+
+
+def test_commands_find_the_servers_of_a_running_up(running: tuple[Path, Path]) -> None:
+    data, _ = running
+    assert rollbook("migrate", ROLLBOOK_DATA=str(data)).stdout == "The database is up to date.\n"
+    done = rollbook("status", "--once", ROLLBOOK_DATA=str(data))
+    assert "running" in done.stdout, done.stderr
+
+
+def test_a_killed_api_comes_back_ready(running: tuple[Path, Path]) -> None:
+    data, output = running
+
+    def pid() -> int | None:
+        return next((pid for pid, told in processes(str(data)).items() if told.strip().endswith("rollbook api")), None)
+
+    killed = pid()
+    assert killed
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: pid() not in {None, killed})
+    with urllib.request.urlopen(f"{url_of(output)}/openapi.json", timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_the_second_start_is_ready_in_5_seconds_and_shows_no_password() -> None:
+    with a_folder() as data:
+        with up(data, "first"):
+            pass
+        begin = time.monotonic()
+        with up(data, "second") as output:
+            assert time.monotonic() - begin < 5
+            assert "First administrator" not in output.read_text()
