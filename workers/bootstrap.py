@@ -1,0 +1,113 @@
+"""The first start: the operator's organization, its first administrator, and the service accounts of the setting."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import structlog
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.event_store import EventStore
+from adapters.keyring import Keyring
+from adapters.passwords import PasswordPool
+from adapters.settings import InvalidSettingsError, Settings
+from domain.ids import new_id
+from domain.individuals import Individual
+from domain.onboarding import LEAST_PASSWORD, LEAST_SCORE
+from domain.organizations import OPERATOR_ID, STAFF, Organization, system_groups
+from domain.personal import revealed
+from domain.ports import Directory, Store, decided_again
+from domain.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, Role
+from domain.service_accounts import ServiceAccounts, ServiceName
+from domain.users import User
+from projections import registry
+from projections.directory import InlineDirectory
+
+LOCK = 7_246_013_399_182_413  # any number that nobody else uses
+OPERATOR = "operator"
+ROLES = {ORGANIZATION_ADMIN: "Organization administrator", SYSTEM_ADMIN: "System administrator"}
+
+_log = structlog.get_logger(__name__)
+
+
+class FirstAdministrator(NamedTuple):
+    """`password` is the generated one, to be shown this once; None when the settings gave it."""
+
+    email: str
+    password: str | None
+
+
+async def bootstrap(settings: Settings) -> FirstAdministrator | None:
+    """What every start does once the database is migrated; the administrator if this start has made him.
+
+    Several processes may start at once: one after the other does it. Raises InvalidSettingsError when the first
+    administrator's password is too weak (ruling J5).
+    """
+    async with _one_at_a_time(settings) as (store, directory):
+        accounts = [ServiceName(each.namespace, each.name) for each in settings.service_accounts]
+        await ServiceAccounts(store).sync(accounts)
+        with PasswordPool(settings.argon2, threads=1) as passwords:
+            if await store.find(Organization, OPERATOR_ID) is None:
+                return await _first_administrator(settings, store, passwords)
+            await _warn_of_ignored_password(settings, store, directory, passwords)
+            return None
+
+
+@asynccontextmanager
+async def _one_at_a_time(settings: Settings) -> AsyncIterator[tuple[Store, Directory]]:
+    connecting = AsyncConnection.connect(settings.dsn(), autocommit=True)
+    async with await connecting as connection, connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        async with AsyncConnectionPool(settings.dsn(), min_size=1, max_size=2, open=False) as pool:
+            keyring = Keyring(pool, settings.master_key_bytes())
+            lookup = await keyring.lookup()
+            async with EventStore(pool, "identity", registry.inline(lookup), keyring) as store:
+                yield store, InlineDirectory(pool, lookup)
+
+
+async def _first_administrator(settings: Settings, store: Store, passwords: PasswordPool) -> FirstAdministrator:
+    given = settings.admin_password
+    if given is not None:
+        await _refuse_weak(given.get_secret_value(), settings.admin_email, passwords)
+    password = secrets.token_urlsafe(12) if given is None else given.get_secret_value()
+    await _found_operator(store, settings.admin_email, await passwords.hash(password))
+    return FirstAdministrator(settings.admin_email, password if given is None else None)
+
+
+async def _refuse_weak(password: str, email: str, passwords: PasswordPool) -> None:
+    if len(password) < LEAST_PASSWORD or await passwords.score(password, [email]) < LEAST_SCORE:
+        raise InvalidSettingsError(
+            f"ROLLBOOK_ADMIN_PASSWORD: must have at least {LEAST_PASSWORD} characters and not be easy to guess"
+        )
+
+
+async def _warn_of_ignored_password(
+    settings: Settings, store: Store, directory: Directory, passwords: PasswordPool
+) -> None:
+    """The setting is for the first start only; whoever changes it later expects something else (ruling J5)."""
+    if settings.admin_password is None:
+        return
+    user_id = await directory.user_by_login(settings.admin_email)
+    user = None if user_id is None else await store.find(User, user_id)
+    hashed = None if user is None else revealed(user.password_hash)
+    if not await passwords.verify(settings.admin_password.get_secret_value(), hashed):
+        _log.warning("admin-password-ignored", reason="it is used at the first start only")
+
+
+@decided_again
+async def _found_operator(store: Store, email: str, password_hash: str) -> None:
+    organization = Organization.found(
+        OPERATOR_ID, OPERATOR, display_name=OPERATOR, classification=STAFF, provider_type="coach", timezone="UTC"
+    )
+    user_id = new_id()
+    individual = Individual.create(new_id(), "user", user_id, provider=True)
+    user = User.create(user_id, classification=STAFF, individual_id=individual.id, email=email)
+    user.set_password(password_hash)
+    user.confirm(email_verified=True)
+    user.join(OPERATOR_ID)
+    roles = [Role.create(OPERATOR_ID, name, display_name) for name, display_name in ROLES.items()]
+    for role in roles:
+        role.grant(user_id, live=True)
+    await store.save(organization, *system_groups(OPERATOR_ID), user, individual, *roles)
