@@ -77,6 +77,7 @@ def _described(event: Organization.Created | Organization.Described) -> dict[str
 
 
 COLUMNS = OrganizationRow._fields[:-1]
+_COLUMNS = ", ".join(f"o.{name}" for name in COLUMNS)
 _ROWS = f"SELECT {', '.join(COLUMNS)} FROM organizations WHERE organization_id = ANY(%s)"
 _UPSERT = f"""
 INSERT INTO organizations ({", ".join(COLUMNS)})
@@ -118,50 +119,51 @@ async def organizations(
     cursor: AsyncCursor, caller_id: UUID, wanted: OrganizationFilter, *, everything: bool, limit: int, offset: int
 ) -> tuple[list[OrganizationRow], int]:
     """A page of the organizations that the caller may see, and how many there are; all, if he may see everything."""
-    order = "o.modified_at, o.organization_id" if wanted.modified else "o.name, o.organization_id"
-    source = "organizations o" if everything else f"organizations o JOIN ({_VISIBLE}) v USING (organization_id)"
-    where = " AND ".join(wanted.conditions or ["true"])
-    whole = "true" if everything else "v.whole"
+    count, page = statements(wanted, everything=everything)
     parameters = {**wanted.parameters, "caller": caller_id, "limit": limit, "offset": offset}
-    total = await _total(
-        cursor, wanted, f"SELECT count(*) FROM {source} WHERE {where}", parameters, everything=everything
-    )
-    # the page's ids come from an index alone; only its own rows are fetched
+    await cursor.execute(count, parameters)
+    total = await cursor.fetchone()
+    assert total is not None
+    rows = cursor.connection.cursor(row_factory=class_row(OrganizationRow))
+    await rows.execute(page, parameters)
+    return await rows.fetchall(), int(total[0])
+
+
+def statements(wanted: OrganizationFilter, *, everything: bool) -> tuple[str, str]:
+    """The SQL that counts and the SQL of a page. The page's ids come from an index; only its own rows are fetched."""
+    order = "o.modified_at, o.organization_id" if wanted.modified else "o.name, o.organization_id"
+    source, whole = _seen(everything=everything)
+    where = " AND ".join(wanted.conditions or ["true"])
+    count = f"SELECT count(*) FROM {source} WHERE {where}"
+    if everything and wanted in (OrganizationFilter(), OrganizationFilter(include_inactive=True)):
+        count = f"SELECT coalesce(sum(o.total), 0)::bigint FROM organization_totals o WHERE {where}"
     page = f"""
-        SELECT {", ".join(f"o.{name}" for name in COLUMNS)}, page.whole
+        SELECT {_COLUMNS}, page.whole
         FROM (SELECT o.organization_id, {whole} AS whole FROM {source} WHERE {where} ORDER BY {order}
               LIMIT %(limit)s OFFSET %(offset)s) page
         JOIN organizations o USING (organization_id) ORDER BY {order}
     """
-    rows = cursor.connection.cursor(row_factory=class_row(OrganizationRow))
-    await rows.execute(page, parameters)
-    return await rows.fetchall(), total
+    return count, page
 
 
 async def organization(
     cursor: AsyncCursor, caller_id: UUID, organization_id: UUID, *, everything: bool
 ) -> OrganizationRow | None:
     """An organization, if the caller may see it; None when there is none or he may not."""
-    source = "organizations o" if everything else f"organizations o JOIN ({_VISIBLE}) v USING (organization_id)"
+    source, whole = _seen(everything=everything)
     rows = cursor.connection.cursor(row_factory=class_row(OrganizationRow))
     await rows.execute(
-        f"SELECT {', '.join(f'o.{name}' for name in COLUMNS)}, {'true' if everything else 'v.whole'} AS whole "
-        f"FROM {source} WHERE o.organization_id = %(organization)s",
+        f"SELECT {_COLUMNS}, {whole} AS whole FROM {source} WHERE o.organization_id = %(organization)s",
         {"caller": caller_id, "organization": organization_id},
     )
     return await rows.fetchone()
 
 
-async def _total(
-    cursor: AsyncCursor, wanted: OrganizationFilter, count: str, parameters: dict[str, Any], *, everything: bool
-) -> int:
-    if everything and wanted in (OrganizationFilter(), OrganizationFilter(include_inactive=True)):
-        count = "SELECT coalesce(sum(total), 0)::bigint FROM organization_totals o"
-        count += "" if wanted.include_inactive else " WHERE o.active"
-    await cursor.execute(count, parameters)
-    row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+def _seen(*, everything: bool) -> tuple[str, str]:
+    """What to select from, and the expression that says whether all attributes are shown."""
+    if everything:
+        return "organizations o", "true"
+    return f"organizations o JOIN ({_VISIBLE}) v USING (organization_id)", "v.whole"
 
 
 # A provider sees his organizations; a participant those that his individuals are shared with, while they are active.

@@ -1,0 +1,69 @@
+"""/v1/role-users/: who holds a role."""
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.administrators import administers_role
+from api.caller import Signed, require
+from api.deps import AccessDep, IdentityDep, ReadingDep, ServicesDep
+from api.documents.role_users import (
+    CreateRoleUser,
+    HeldRole,
+    RoleHolder,
+    RoleUserAttributes,
+    RoleUserDocument,
+    RoleUserList,
+    RoleUserListQuery,
+    RoleUserResource,
+)
+from api.route import answers, contract_router
+from domain.named_users import UserName
+from domain.roles import RoleNotFound
+from projections import role_users, roles
+from projections.role_users import RoleUserRow
+from projections.users import UsersProjection
+
+router = contract_router("role-users")
+
+
+@router.get("/v1/role-users/", **answers(RoleUserList))
+async def list_role_users(
+    query: Annotated[RoleUserListQuery, Query()], caller: Signed, access: AccessDep, reading: ReadingDep
+) -> Response:
+    """Holders of a role of an organization that the caller may read, by user id."""
+    async with reading(UsersProjection.name) as read:
+        organization_id = await roles.organization_of(read.cursor, query.role_id)
+        if organization_id is None:
+            raise RoleNotFound(parameter="role-id")
+        await require(access, caller, "organization", organization_id, "read", parameter="role-id")
+        rows, total = await role_users.role_users(
+            read.cursor, query.role_id, limit=query.page_limit, offset=query.page_offset
+        )
+        return read.listing(RoleUserList, [resource(row) for row in rows], query, total)
+
+
+@router.post("/v1/role-users/", **answers(RoleUserDocument, 201))
+async def create_role_user(
+    body: CreateRoleUser, caller: Signed, services: ServicesDep, identity: IdentityDep, reading: ReadingDep
+) -> Response:
+    """Give one of the organization's providers the role, or show that he holds it."""
+    role_id = body.attributes.role_id
+    await administers_role(services, caller, role_id, pointer="/data/attributes/role-id")
+    name = UserName(body.attributes.user_id, body.attributes.email)
+    user_id, position = await identity.role_users.grant(
+        role_id, name, caller_id=caller.user_id, as_system_admin=caller.system
+    )
+    async with reading(UsersProjection.name, after=position) as read:
+        row = await role_users.role_user(read.cursor, role_id, user_id)
+        if row is None:  # taken back meanwhile
+            raise RoleNotFound
+        return read.single(RoleUserDocument, resource(row), 201)
+
+
+def resource(row: RoleUserRow) -> RoleUserResource:
+    """A holder as the contract shows him."""
+    role = HeldRole(id=row.role_id, name=row.role_name)
+    holder = RoleHolder(email=row.email, id=row.user_id)
+    return RoleUserResource(attributes=RoleUserAttributes(role=role, user=holder), id=row.number)

@@ -1,0 +1,80 @@
+"""/v1/user-organizations/: memberships of providers."""
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.administrators import administers
+from api.caller import Signed
+from api.deps import AccessDep, IdentityDep, ReadingDep
+from api.documents.user_organizations import (
+    CreateUserOrganization,
+    UserOrganizationAttributes,
+    UserOrganizationDocument,
+    UserOrganizationList,
+    UserOrganizationListQuery,
+    UserOrganizationResource,
+)
+from api.route import answers, contract_router
+from domain.named_users import UserName
+from domain.organizations import OrganizationNotFound
+from projections import user_organizations
+from projections.user_organizations import UserOrganizationRow
+
+router = contract_router("user-organizations")
+
+
+@router.get("/v1/user-organizations/", **answers(UserOrganizationList))
+async def list_user_organizations(
+    query: Annotated[UserOrganizationListQuery, Query()], caller: Signed, reading: ReadingDep
+) -> Response:
+    """The caller's own memberships, and those in organizations that he may read."""
+    async with reading() as read:
+        rows, total = await user_organizations.user_organizations(
+            read.cursor,
+            caller.user_id,
+            everything=caller.staff or caller.service,
+            user_id=query.user_id,
+            organization_id=query.organization_id,
+            limit=query.page_limit,
+            offset=query.page_offset,
+        )
+        return read.listing(UserOrganizationList, [resource(row) for row in rows], query, total)
+
+
+@router.post("/v1/user-organizations/", **answers(UserOrganizationDocument, 201))
+async def create_user_organization(
+    body: CreateUserOrganization, caller: Signed, access: AccessDep, identity: IdentityDep, reading: ReadingDep
+) -> Response:
+    """Make a user a provider of the organization, without a role."""
+    user_id, organization_id = body.attributes.user_id, body.attributes.organization_id
+    await administers(access, caller, organization_id, pointer="/data/attributes/organization-id")
+    _, position = await identity.memberships.add(
+        organization_id, UserName(user_id), caller_id=caller.user_id, as_system_admin=caller.system
+    )
+    async with reading(after=position) as read:
+        rows, _ = await user_organizations.user_organizations(
+            read.cursor,
+            caller.user_id,
+            everything=True,
+            user_id=user_id,
+            organization_id=organization_id,
+            limit=1,
+            offset=0,
+        )
+        if not rows:  # he left meanwhile
+            raise OrganizationNotFound
+        return read.single(UserOrganizationDocument, resource(rows[0]), 201)
+
+
+def resource(row: UserOrganizationRow) -> UserOrganizationResource:
+    """A membership as the contract shows it."""
+    attributes = UserOrganizationAttributes(
+        organization_count=row.organizations,
+        organization_display_name=row.display_name,
+        organization_id=row.organization_id,
+        organization_name=row.name,
+        user_id=row.user_id,
+    )
+    return UserOrganizationResource(attributes=attributes, id=f"{row.user_id}:{row.organization_id}")
