@@ -33,7 +33,8 @@ CALLER = "rollbook.caller"
 class Caller:
     """A user in a session. `staff` includes `system`; a service is neither.
 
-    `organization_id` is the session's current organization, on which no right depends (ruling C5).
+    `organization_id` is the session's current organization, on which no right depends (ruling C5); `queue_delay` is by
+    how many milliseconds its background jobs are delayed on purpose.
     """
 
     user_id: UUID
@@ -43,6 +44,7 @@ class Caller:
     service: bool = False
     staff: bool = False
     system: bool = False
+    queue_delay: int = 0
 
     @property
     def unlimited(self) -> bool:
@@ -77,6 +79,7 @@ async def authenticate(request: Request) -> Caller:
         service=session.service,
         staff=session.staff,
         system=session.system,
+        queue_delay=session.queue_delay,
     )
     request.scope[CALLER] = caller
     return caller

@@ -2,6 +2,8 @@
 
 from domain.ports import Lookup
 from projections.authorization import AuthorizationProjection
+from projections.group_logs import GroupLogsProjection
+from projections.groups import GroupsProjection
 from projections.identifiers import IdentifiersProjection
 from projections.onboarding_requests import OpenOnboardingRequestsProjection
 from projections.organization_names import OrganizationNamesProjection
@@ -10,6 +12,7 @@ from projections.projection import Projection
 from projections.role_users import RoleUsersProjection
 from projections.roles import RolesProjection
 from projections.sessions import SessionEndsProjection, SessionsProjection
+from projections.tasks import TasksProjection
 from projections.user_replications import UserReplicationsProjection
 from projections.users import UsersProjection
 
@@ -38,4 +41,7 @@ def background() -> list[Projection]:
         OrganizationsProjection(),
         RolesProjection(),
         UserReplicationsProjection(),
+        GroupsProjection(),
+        GroupLogsProjection(),
+        TasksProjection(),
     ]

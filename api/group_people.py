@@ -1,0 +1,186 @@
+"""Groups and their people as documents show them."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from starlette.responses import Response
+
+from api.caller import Caller
+from api.documents.groups import (
+    GroupAttributes,
+    GroupDocument,
+    GroupResource,
+    GroupV2Attributes,
+    GroupV2Resource,
+    ParentGroup,
+)
+from api.documents.people import (
+    CommunicationPreferences,
+    GroupLeader,
+    GroupMember,
+    IndividualSummary,
+    Owner,
+)
+from api.reading import Reading
+from domain.errors import Forbidden
+from domain.groups import GroupNotFound
+from domain.ports import AccessQuery
+from projections import group_lists, rosters
+from projections.access_checks import decide
+from projections.group_lists import GroupRow
+from projections.group_viewers import groups_with_people
+from projections.rosters import IndividualRow, ProviderRow
+
+MODELS = ("groups", "users")
+"""The read models that a group with its people is from."""
+
+
+class Shown(Protocol):
+    """Which people an answer shows beside the leaders."""
+
+    @property
+    def with_individuals(self) -> bool: ...
+    @property
+    def with_members(self) -> bool: ...
+
+
+async def answer_group(
+    reading: Reading, caller: Caller, group_id: UUID, *, after: int, shown: Shown | None = None, status: int = 201
+) -> Response:
+    """The group after a command that was just recorded at the position `after`."""
+    async with reading(*MODELS, after=after) as read:
+        row = existing(await group_lists.known(read.cursor, group_id))
+        individuals, members = (shown.with_individuals, shown.with_members) if shown else (False, False)
+        (resource,) = await resources(read.cursor, caller, [row], individuals=individuals, members=members)
+        return read.single(GroupDocument, resource, status)
+
+
+async def refuse_people(cursor: AsyncCursor, caller: Caller, group_id: UUID) -> None:
+    """Raises Forbidden when the caller may not see the group's individuals (ruling A2)."""
+    if group_id not in await groups_with_people(cursor, caller.user_id, [group_id]):
+        raise Forbidden
+
+
+def existing(row: GroupRow | None) -> GroupRow:
+    """The row. Raises GroupNotFound when there is none."""
+    if row is None:
+        raise GroupNotFound
+    return row
+
+
+def active(row: GroupRow | None) -> GroupRow:
+    """The row of an active group. Raises GroupNotFound."""
+    found = existing(row)
+    if not found.active:
+        raise GroupNotFound
+    return found
+
+
+async def resources(
+    cursor: AsyncCursor, caller: Caller, rows: Sequence[GroupRow], *, individuals: bool, members: bool = False
+) -> list[GroupResource]:
+    """Groups with their leaders, and with their other people as far as asked for (ruling F13)."""
+    ids = [row.group_id for row in rows]
+    writable = await decide(cursor, caller.user_id, [AccessQuery("group", each, "write") for each in ids])
+    leaders = await rosters.providers(cursor, ids, "leader")
+    seated = await rosters.providers(cursor, ids, "member") if members else None
+    rows_of_individuals = None
+    if individuals:
+        asked = [rosters.Roster(row.group_id, row.organization_id, row.type) for row in rows]
+        rows_of_individuals = await rosters.individuals(cursor, asked)
+    return [
+        _resource(
+            row,
+            can_write,
+            leaders[row.group_id],
+            None if seated is None else seated[row.group_id],
+            None if rows_of_individuals is None else rows_of_individuals[row.group_id],
+        )
+        for row, can_write in zip(rows, writable, strict=True)
+    ]
+
+
+def resource_v2(row: GroupRow) -> GroupV2Resource:
+    """A group without its people."""
+    attributes = GroupV2Attributes.model_construct(**_attributes(row))
+    return GroupV2Resource.model_construct(id=row.group_id, attributes=attributes, type="individual-groups")
+
+
+def individual_summary(row: IndividualRow) -> IndividualSummary:
+    """An individual as rosters show it."""
+    return IndividualSummary.model_construct(
+        id=row.id,
+        owner=Owner.model_construct(id=row.owner_id, type=row.owner_type),
+        birth_date=row.birth_date,
+        communication_preferences=preferences(row.communication_preferences),
+        email_verified=row.email_verified,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        name=" ".join(filter(None, (row.first_name, row.last_name))) or None,
+        phone_verified=row.phone_verified,
+        preferred_name=None,
+        registered=row.registered,
+        registration_invite=row.registration_invite,
+        tz=row.tz,
+        verified=row.verified,
+    )
+
+
+def preferences(stored: dict[str, Any] | None) -> CommunicationPreferences | None:
+    """How a person wants to be reached."""
+    return None if stored is None else CommunicationPreferences(**stored)
+
+
+def _resource(
+    row: GroupRow,
+    can_write: bool,
+    leaders: Sequence[ProviderRow],
+    members: Sequence[ProviderRow] | None,
+    individuals: Sequence[IndividualRow] | None,
+) -> GroupResource:
+    attributes = GroupAttributes.model_construct(
+        **_attributes(row),
+        individual_ids=None if individuals is None else [each.id for each in individuals],
+        individuals=None if individuals is None else [individual_summary(each) for each in individuals],
+        leader_ids=[each.id for each in leaders],
+        leaders=[GroupLeader.model_construct(**_member(each), enabled=each.enabled) for each in leaders],
+        members=None if members is None else [GroupMember.model_construct(**_member(each)) for each in members],
+        self_can_write=can_write,
+    )
+    return GroupResource.model_construct(id=row.group_id, attributes=attributes, type="individual-groups")
+
+
+def _attributes(row: GroupRow) -> dict[str, Any]:
+    parent = None
+    if row.parent_id is not None:
+        parent = ParentGroup.model_construct(id=row.parent_id, name=row.parent_name)
+    return {
+        "child_count": row.child_count,
+        "individuals_count": row.individuals_count,
+        "is_active": row.active,
+        "last_modified_time": row.modified_at,
+        "name": row.name,
+        "node_type": row.node_type,
+        "organization_id": row.organization_id,
+        "parent_group": parent,
+        "tags": row.tags,
+        "type": row.type,
+    }
+
+
+def _member(row: ProviderRow) -> dict[str, Any]:
+    return {
+        "communication_preferences": preferences(row.communication_preferences),
+        "created_by_id": row.created_by_id,
+        "email": row.email,
+        "email_verified": row.email_verified,
+        "first_name": row.first_name,
+        "id": row.id,
+        "individual_id": row.individual_id,
+        "last_name": row.last_name,
+        "phone_verified": row.phone_verified,
+        "registration_invite": row.registration_invite,
+        "verified": row.verified,
+    }

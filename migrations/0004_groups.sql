@@ -1,0 +1,56 @@
+-- What lists and details show of groups, their logs, and background tasks. All background: projections/groups.py,
+-- group_logs.py and tasks.py. Who stands in a roster is in the tables that decide access (0002).
+
+CREATE TABLE groups (
+    group_id uuid NOT NULL CONSTRAINT groups_pkey PRIMARY KEY,
+    organization_id uuid NOT NULL,
+    name text NOT NULL,
+    name_key text COLLATE "C" NOT NULL,
+    node_type text NOT NULL,
+    type text NOT NULL,
+    tags text[] NOT NULL,
+    active boolean NOT NULL DEFAULT true,
+    parent_id uuid,
+    individuals_count bigint NOT NULL DEFAULT 0,
+    child_count bigint NOT NULL DEFAULT 0,
+    modified_at timestamptz NOT NULL
+) WITH (fillfactor = 80);
+COMMENT ON COLUMN groups.name_key IS 'The name in lower case, by which lists are sorted and searched.';
+COMMENT ON COLUMN groups.individuals_count IS 'Stored individuals; those of the computed groups are counted when asked for.';
+COMMENT ON COLUMN groups.modified_at IS
+    'Grows with the position: who asks for what is later than the latest he has seen misses nothing.';
+CREATE INDEX groups_by_name ON groups (name_key, group_id) INCLUDE (type, active, organization_id);
+CREATE INDEX groups_of_organization ON groups (organization_id, name_key, group_id) INCLUDE (type, active);
+CREATE INDEX groups_by_modified ON groups (modified_at, group_id);
+CREATE INDEX groups_of_organization_by_modified ON groups (organization_id, modified_at, group_id);
+CREATE INDEX groups_by_parent ON groups (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX groups_by_tags ON groups USING gin (tags);
+
+CREATE TABLE group_logs (
+    log_id uuid NOT NULL CONSTRAINT group_logs_pkey PRIMARY KEY,
+    position bigint NOT NULL,
+    group_id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    event text NOT NULL,
+    subject text NOT NULL,
+    subject_id uuid NOT NULL,
+    created_by uuid,
+    created_at timestamptz NOT NULL
+);
+COMMENT ON COLUMN group_logs.subject_id IS 'An individual''s id, or a user''s for leaders and members.';
+CREATE INDEX group_logs_of_group ON group_logs (group_id, position DESC);
+CREATE INDEX group_logs_of_subject ON group_logs (subject_id, position DESC);
+CREATE INDEX group_logs_of_organization ON group_logs (organization_id, position DESC);
+
+CREATE TABLE tasks (
+    task_id uuid NOT NULL CONSTRAINT tasks_pkey PRIMARY KEY,
+    kind text NOT NULL,
+    state text NOT NULL,
+    created_by uuid,
+    created_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    finished_position bigint,
+    error text
+);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON groups, group_logs, tasks TO rollbook_app;

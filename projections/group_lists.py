@@ -1,0 +1,254 @@
+"""Lists of groups: what is asked for, what the viewer may see of it, and a page whose cost follows the page.
+
+Two ways to a page. What names few groups (their ids, a leader, an individual, a parent) is looked up first and then
+sorted. Otherwise the groups of each organization are walked in the order of the list, as far as the page goes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import class_row
+
+from domain.ports import AccessQuery
+from projections.access_checks import decide
+from projections.group_viewers import Viewer, seated
+from projections.groups import name_key
+
+
+class GroupRow(NamedTuple):
+    """A group without its people."""
+
+    group_id: UUID
+    organization_id: UUID
+    name: str
+    node_type: str
+    type: str
+    tags: list[str]
+    active: bool
+    parent_id: UUID | None
+    parent_name: str | None
+    individuals_count: int
+    child_count: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupFilter:
+    """What a list is to show; all must hold, of several values any (rulings D2 and F1)."""
+
+    types: Sequence[str] = ("regular", "provider_only", "all_participants", "unassigned")
+    organization_id: UUID | None = None
+    ids: Sequence[UUID] = ()
+    exclude_ids: Sequence[UUID] = ()
+    name: str | None = None
+    text: str | None = None
+    node_type: str | None = None
+    tree_node_type: str | None = None
+    tags: Sequence[str] = ()
+    parent_group_id: UUID | None = None
+    leader_id: UUID | None = None
+    individual_id: UUID | None = None
+    exclude_individual_id: UUID | None = None
+    eligible_individual_id: UUID | None = None
+    modified: Sequence[tuple[str, datetime]] = ()
+    include_inactive: bool = False
+    with_people: bool = False
+
+    @property
+    def tells_of_people(self) -> bool:
+        """Whether the answer tells something of individuals (ruling A2)."""
+        about = (self.individual_id, self.exclude_individual_id, self.eligible_individual_id)
+        return self.with_people or any(each is not None for each in about)
+
+
+async def page(
+    cursor: AsyncCursor, viewer: Viewer, wanted: GroupFilter, *, limit: int, offset: int
+) -> tuple[list[GroupRow], int]:
+    """The groups of a page by name (by modification when that is compared), and how many there are in all."""
+    eligible = wanted.eligible_individual_id
+    if eligible is not None:
+        (writable,) = await decide(cursor, viewer.user_id, [AccessQuery("individual", eligible, "write")])
+        if not writable:
+            return [], 0
+    query = _Query(viewer, wanted)
+    parameters = {**query.parameters, "limit": limit, "offset": offset, "top": limit + offset}
+    await cursor.execute(query.counted(), parameters)
+    counted = await cursor.fetchone()
+    rows = cursor.connection.cursor(row_factory=class_row(GroupRow))
+    await rows.execute(query.page(), parameters)
+    return await rows.fetchall(), counted[0] if counted else 0
+
+
+async def detail(
+    cursor: AsyncCursor, viewer: Viewer, group_id: UUID, *, include_inactive: bool = False
+) -> GroupRow | None:
+    """One group, None when the viewer may not read it."""
+    wanted = GroupFilter(ids=[group_id], include_inactive=include_inactive)
+    rows, _ = await page(cursor, viewer, wanted, limit=1, offset=0)
+    return rows[0] if rows else None
+
+
+async def known(cursor: AsyncCursor, group_id: UUID) -> GroupRow | None:
+    """One group, whoever asks: for the answer to a command that was just allowed."""
+    rows = cursor.connection.cursor(row_factory=class_row(GroupRow))
+    await rows.execute(_SHOW.format(picked="SELECT %(group)s::uuid AS group_id", order="name_key"), {"group": group_id})
+    return await rows.fetchone()
+
+
+class _Query:
+    """The statements of one list."""
+
+    def __init__(self, viewer: Viewer, wanted: GroupFilter) -> None:
+        self._viewer = viewer
+        self._wanted = wanted
+        self.parameters: dict[str, Any] = {**viewer.parameters(), **_lists(vars(wanted))}
+        self._order = "modified_at" if wanted.modified else "name_key"
+        self._conditions = self._filters()
+        self._few = self._lookups()
+
+    def page(self) -> str:
+        """The rows of the page."""
+        key = f"g.{self._order}, g.group_id"
+        picked = " UNION ALL ".join(f"({each})" for each in self._branches(f"g.group_id, {key[: key.index(',')]}", key))
+        cut = f"SELECT group_id FROM ({picked}) p ORDER BY {self._order}, group_id LIMIT %(limit)s OFFSET %(offset)s"
+        return _SHOW.format(picked=cut, order=self._order)
+
+    def counted(self) -> str:
+        """How many rows there are."""
+        counts = (f"({each})" for each in self._branches("count(*) AS number", None))
+        return f"SELECT coalesce(sum(number), 0)::bigint FROM ({' UNION ALL '.join(counts)}) c"
+
+    def _branches(self, columns: str, order: str | None) -> list[str]:
+        """Disjoint parts of what the viewer sees; each ordered and cut where the page ends, if there is an order."""
+        cut = f" ORDER BY {order} LIMIT %(top)s" if order else ""
+        if self._few:
+            visible = " OR ".join(self._visible()).replace(_EACH, "ANY(%(whole)s)")
+            where = " AND ".join([f"({visible})", *self._conditions])
+            looked_up = f"WITH few AS MATERIALIZED ({self._few})"
+            return [f"{looked_up} SELECT {columns} FROM few JOIN groups g USING (group_id) WHERE {where}{cut}"]
+        branches = []
+        for visible in self._visible():
+            where = " AND ".join([f"({visible})", *self._conditions])
+            if _EACH in visible:
+                inner = f"SELECT {columns} FROM groups g WHERE {where.replace(_EACH, 'o.id')}{cut}"
+                branches.append(f"SELECT x.* FROM unnest(%(whole)s::uuid[]) o(id) CROSS JOIN LATERAL ({inner}) x")
+            else:
+                branches.append(f"SELECT {columns} FROM groups g WHERE {where}{cut}")
+        return branches
+
+    def _visible(self) -> list[str]:
+        """Disjoint conditions; together, what the viewer sees."""
+        viewer, hidden = self._viewer, "g.active"
+        if viewer.unlimited:
+            return ["true" if self._wanted.include_inactive else hidden]
+        whole = hidden
+        if self._wanted.include_inactive:
+            whole = "(g.active OR g.organization_id = ANY(%(administered)s))"
+        of_whole = f"g.organization_id = {_EACH} AND {whole}"
+        if viewer.staff and not self._wanted.tells_of_people:
+            shown = "true" if self._wanted.include_inactive else hidden
+            mine = f"g.type IN ('all_participants', 'unassigned') AND {of_whole}"
+            ordinary = "g.type NOT IN ('all_participants', 'unassigned') AND g.organization_id <> ALL(%(closed)s)"
+            return [f"{ordinary} AND {shown}", mine]
+        by_seat = f"g.organization_id <> ALL(%(whole)s) AND g.active AND {seated('g')}"
+        return [of_whole, by_seat]
+
+    def _filters(self) -> list[str]:
+        wanted = self._wanted
+        conditions = ["g.type = ANY(%(types)s)"]
+        conditions += [condition for name, condition in _FILTERS.items() if getattr(wanted, name) not in (None, ())]
+        if wanted.text is not None:
+            self.parameters["text"] = f"%{_escaped(name_key(wanted.text))}%"
+        if wanted.name is not None:
+            self.parameters["name"] = name_key(wanted.name)
+        if wanted.tree_node_type is not None:
+            conditions.append("g.child_count = 0" if wanted.tree_node_type == "leaf" else "g.child_count > 0")
+        if wanted.eligible_individual_id is not None:
+            conditions += [_ELIGIBLE, self._writable()]
+        for number, (comparator, moment) in enumerate(wanted.modified):
+            self.parameters[f"moment{number}"] = moment
+            conditions.append(f"g.modified_at {comparator} %(moment{number})s")
+        return conditions
+
+    def _writable(self) -> str:
+        if self._viewer.unlimited:
+            return "true"
+        return f"(g.organization_id = ANY(%(administered)s) OR {seated('g', _LEADERS)})"
+
+    def _lookups(self) -> str:
+        return " INTERSECT ".join(
+            lookup for name, lookup in _LOOKUPS.items() if getattr(self._wanted, name) not in (None, ())
+        )
+
+
+def _lists(values: dict[str, Any]) -> dict[str, Any]:
+    """Arrays are lists for psycopg; it takes tuples for records."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+_LEADERS = "('leader')"
+_EACH = "<each whole organization>"
+
+# (group) that an individual stands in: placed, or computed
+_PLACES = """
+    SELECT group_id FROM group_individuals WHERE individual_id = {individual}
+    UNION ALL
+    SELECT s.group_id FROM individual_organizations b JOIN access_groups s USING (organization_id)
+    WHERE b.individual_id = {individual} AND s.system AND (s.type = 'all_participants' OR NOT EXISTS (
+        SELECT FROM group_individuals p JOIN access_groups r USING (group_id)
+        WHERE p.individual_id = b.individual_id AND r.organization_id = s.organization_id
+          AND r.active AND r.type = 'regular'))"""
+
+_LOOKUPS = {
+    "ids": "SELECT unnest(%(ids)s::uuid[]) AS group_id",
+    "parent_group_id": "SELECT group_id FROM groups WHERE parent_id = %(parent_group_id)s AND active",
+    "leader_id": "SELECT group_id FROM group_users WHERE user_id = %(leader_id)s AND kind = 'leader'",
+    "individual_id": f"SELECT group_id FROM ({_PLACES.format(individual='%(individual_id)s')}) places",
+}
+_FILTERS = {
+    "organization_id": "g.organization_id = %(organization_id)s",
+    "exclude_ids": "g.group_id <> ALL(%(exclude_ids)s)",
+    "name": "g.name_key = %(name)s",
+    "text": "g.name_key LIKE %(text)s",
+    "node_type": "g.node_type = %(node_type)s",
+    "tags": "g.tags && %(tags)s::text[]",
+    "exclude_individual_id": f"g.group_id <> ALL(ARRAY({_PLACES.format(individual='%(exclude_individual_id)s')}))",
+}
+# as eligible-members would list him: of the organization, not there yet, and under the parent if there is one
+_ELIGIBLE = """g.type = 'regular' AND g.active
+    AND g.organization_id = ANY(ARRAY(
+        SELECT organization_id FROM individual_organizations WHERE individual_id = %(eligible_individual_id)s))
+    AND g.group_id <> ALL(ARRAY(
+        SELECT group_id FROM group_individuals WHERE individual_id = %(eligible_individual_id)s))
+    AND (g.parent_id IS NULL OR g.parent_id = ANY(ARRAY(
+        SELECT c.ancestor_id FROM group_individuals p JOIN group_closure c ON c.descendant_id = p.group_id
+        WHERE p.individual_id = %(eligible_individual_id)s)))"""
+
+UNASSIGNED = """
+    SELECT b.individual_id FROM individual_organizations b
+    WHERE b.organization_id = {organization} AND NOT EXISTS (
+        SELECT FROM group_individuals p JOIN access_groups r USING (group_id)
+        WHERE p.individual_id = b.individual_id AND p.organization_id = b.organization_id
+          AND r.active AND r.type = 'regular')"""
+"""Individuals of an organization that stand in none of its active regular groups."""
+
+_SHOW = f"""
+WITH picked AS ({{picked}})
+SELECT g.group_id, g.organization_id, g.name, g.node_type, g.type, g.tags, g.active, g.parent_id, p.name AS parent_name,
+       CASE g.type
+           WHEN 'all_participants' THEN coalesce((
+               SELECT o.individuals FROM access_organizations o WHERE o.organization_id = g.organization_id), 0)
+           WHEN 'unassigned' THEN (SELECT count(*) FROM ({UNASSIGNED.format(organization="g.organization_id")}) i)
+           ELSE g.individuals_count END AS individuals_count,
+       g.child_count, g.modified_at
+FROM picked JOIN groups g USING (group_id) LEFT JOIN groups p ON p.group_id = g.parent_id
+ORDER BY g.{{order}}, g.group_id
+"""
