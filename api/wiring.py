@@ -1,0 +1,90 @@
+"""Who builds what the application is made of, and closes it again in the opposite order."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from psycopg_pool import AsyncConnectionPool
+from redis.asyncio import Redis
+
+from adapters.answer_book import AnswerBook
+from adapters.event_store import EventStore
+from adapters.keyring import Keyring
+from adapters.login_attempts import LoginAttempts
+from adapters.notifications import Notifications
+from adapters.passwords import PasswordPool
+from adapters.settings import Settings
+from adapters.tokens import Tokens
+from api.positions import Positions
+from api.services import ReadAccess, Services
+from domain.application import Identity
+from projections import registry
+from projections.directory import InlineDirectory
+from projections.sessions import SessionStanding
+
+
+@asynccontextmanager
+async def built(settings: Settings) -> AsyncIterator[Services]:
+    """Everything an API process needs, open. Raises what Postgres raises when it cannot be reached."""
+    async with AsyncExitStack() as stack:
+        # reads commit by themselves; the stores have a pool of their own, so that neither starves the other
+        pool = await stack.enter_async_context(_pool(settings, autocommit=True))
+        writing = await stack.enter_async_context(_pool(settings, autocommit=False))
+        redis = await stack.enter_async_context(_redis(settings))
+        notifications = Notifications(settings.listen_dsn())
+        positions = await stack.enter_async_context(Positions(pool, notifications))
+        await stack.enter_async_context(notifications)
+        secret = settings.master_key_bytes()
+        access = ReadAccess(pool)
+        yield Services(
+            settings=settings,
+            pool=pool,
+            positions=positions,
+            tokens=Tokens(settings.signing_key_pem(), settings.issuer, settings.audience),
+            access=access,
+            answers=await stack.enter_async_context(AnswerBook(pool, settings.listen_dsn(), secret)),
+            identity=await _identity(stack, settings, pool, writing, access, redis),
+            redis=redis,
+        )
+
+
+async def _identity(  # noqa: PLR0917 - the parts it joins
+    stack: AsyncExitStack,
+    settings: Settings,
+    pool: AsyncConnectionPool,
+    writing: AsyncConnectionPool,
+    access: ReadAccess,
+    redis: Redis | None,
+) -> Identity:
+    keyring = Keyring(writing, settings.master_key_bytes())
+    lookup = await keyring.lookup()
+    store = EventStore(writing, "identity", registry.inline(lookup), keyring)
+    session_store = EventStore(writing, "sessions", registry.inline_of_sessions(), keyring)
+    return Identity(
+        await stack.enter_async_context(store),
+        await stack.enter_async_context(session_store),
+        access=access,
+        directory=InlineDirectory(pool, lookup),
+        passwords=stack.enter_context(PasswordPool(settings.argon2, settings.hashing_threads)),
+        attempts=LoginAttempts(redis, settings.login_failures, settings.login_failures_address),
+        standing=SessionStanding(pool),
+    )
+
+
+def _pool(settings: Settings, *, autocommit: bool) -> AsyncConnectionPool:
+    return AsyncConnectionPool(
+        settings.dsn(),
+        min_size=2,
+        max_size=settings.pool_size,
+        open=False,
+        kwargs={"autocommit": autocommit, "application_name": "rollbook-api"},
+    )
+
+
+@asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[Redis | None]:
+    url = settings.redis()
+    if url is None:
+        yield None
+        return
+    async with Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5) as redis:
+        yield redis

@@ -1,0 +1,248 @@
+"""The whole product in one process on a test's own database: API, commands, projectors, and people who may call.
+
+async with a_world(database_url) as world:
+    organization = await world.organization("north")
+    admin = await world.admin(organization)
+    answer = await world.client.get("/v1/organizations/", headers=admin.bearer)
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from psycopg_pool import AsyncConnectionPool
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from adapters.event_store import EventStore
+from adapters.keyring import Keyring
+from adapters.settings import Settings
+from adapters.tokens import Tokens
+from api.app import create_app
+from api.services import Services
+from domain.application import Identity
+from domain.audited import Acting, acting
+from domain.ids import new_id
+from domain.onboarding import Invitation, Inviter
+from domain.onboarding_requests import OnboardType
+from domain.roles import ORGANIZATION_ADMIN, role_id
+from domain.service_accounts import ServiceName
+from domain.sessions import Session, SessionKind
+from domain.users import User
+from projections import registry
+from projections.directory import InlineDirectory
+from tests.support.stores import MASTER_KEY
+from workers import jobs, projectors
+from workers.bootstrap import bootstrap
+
+PASSWORD = "correct-horse-battery-9"
+ADMIN_EMAIL = "first.administrator@rollbook.test"
+SERVICE = ("apps", "records", "records-token")
+SIGNING_KEY = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+JSON_API = "application/vnd.api+json"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account. `individual_id` is None for services."""
+
+    user_id: UUID
+    individual_id: UUID | None
+    email: str
+    bearer: dict[str, str]
+
+
+@dataclass
+class World:
+    """See the module. `system` is the first administrator, `service` an application's account."""
+
+    client: httpx2.AsyncClient
+    services: Services
+    settings: Settings
+    session_store: EventStore
+    tokens: Tokens
+    keyring: Keyring
+    pool: AsyncConnectionPool
+    projecting: asyncio.Task[None] | None
+    system: Person
+    service: Person
+
+    @property
+    def identity(self) -> Identity:
+        return self.services.identity
+
+    async def post(self, path: str, body: Any, by: Person, status: int = 201) -> Any:
+        """The answer's JSON; fails on any other status."""
+        answer = await self.client.post(path, json=body, headers=by.bearer)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+    async def get(self, path: str, by: Person, status: int = 200, **parameters: Any) -> Any:
+        """The answer's JSON; fails on any other status."""
+        answer = await self.client.get(path, params=parameters, headers=by.bearer)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    async def patch(self, path: str, body: Any, by: Person, status: int = 200) -> Any:
+        """The answer's JSON; fails on any other status."""
+        answer = await self.client.patch(path, json=body, headers=by.bearer)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    async def organization(self, name: str | None = None, *, open_: bool = False, **attributes: Any) -> UUID:
+        """A new organization, restricted unless `open_`."""
+        name = name or f"org-{uuid4().hex[:12]}"
+        body = {"data": {"type": "organizations", "attributes": {"name": name, **attributes}}}
+        organization_id = UUID((await self.post("/v1/organizations/", body, self.system))["data"]["id"])
+        if open_:
+            change = {"type": "organizations", "id": str(organization_id), "attributes": {"authorization-type": "open"}}
+            await self.patch(f"/v1/organizations/{organization_id}/", {"data": change}, self.system)
+        return organization_id
+
+    async def provider(self, organization_id: UUID, email: str | None = None, *, roles: Sequence[str] = ()) -> Person:
+        """A new provider of the organization, who can sign in with PASSWORD."""
+        return await self._onboard(organization_id, "provider", email, roles)
+
+    async def admin(self, organization_id: UUID, email: str | None = None) -> Person:
+        """A new administrator of the organization."""
+        return await self.provider(organization_id, email, roles=[ORGANIZATION_ADMIN])
+
+    async def patient(self, organization_id: UUID, email: str | None = None) -> Person:
+        """A new participant whose individual is shared with the organization."""
+        return await self._onboard(organization_id, "patient", email)
+
+    async def individual(self, owner_id: UUID) -> UUID:
+        """A new individual without an account, of an organization (or a further one of a user)."""
+        attributes = {"individual-id": str(uuid4()), "owner-id": str(owner_id)}
+        body = {"data": {"type": "individuals", "attributes": attributes}}
+        return UUID((await self.post("/v1/individuals/", body, self.service))["data"]["id"])
+
+    async def group(self, organization_id: UUID, name: str = "Group", **attributes: Any) -> UUID:
+        """A new top-level group; attributes by their contract names."""
+        given = {"name": name, "organization-id": str(organization_id), **attributes}
+        body = {"data": {"type": "individual-groups", "attributes": given}}
+        return UUID((await self.post("/v1/individual-groups/", body, self.system))["data"]["id"])
+
+    async def move(self, group_id: UUID, parent_id: UUID | None) -> UUID:
+        """The task of a move that has been carried out."""
+        body = {"to-parent-group-id": None if parent_id is None else str(parent_id)}
+        answer = await self.post(f"/v1/individual-groups/{group_id}/move-group/", body, self.system)
+        await self.catch_up()
+        return UUID(answer["data"]["task-id"])
+
+    async def as_(self, user_id: UUID) -> Person:
+        """The user in a fresh session."""
+        user = await self.identity.store.get(User, user_id)
+        position = await self.identity.store.save()
+        kind: SessionKind = "service" if user.kind == "service" else "password"
+        session = Session.open(new_id(), user, position=position, kind=kind, seconds=3600)
+        await self.session_store.save(session)
+        token = self.tokens.access_token(user.id, session.id, session.organization_id, session.access_until())
+        email = user.email.value if user.email and user.email.value else ""
+        return Person(user_id, user.individual_id, email, {"Authorization": f"Bearer {token}"})
+
+    async def catch_up(self) -> None:
+        """Everything pending is projected and every job that is due is done."""
+        if self.projecting is None:
+            await projectors.catch_up(self.pool, self.keyring, self.identity)
+            return
+        names = [follower.name for follower in projectors.followers()]
+        app = jobs.queue(self.identity)
+        async with app.open_async(self.pool):
+            while True:
+                assert await self.services.positions.reached(names, await self.identity.store.save(), 20)
+                if not await jobs.work_off(app):
+                    break
+
+    async def _onboard(
+        self, organization_id: UUID, onboard_type: OnboardType, email: str | None, roles: Sequence[str] = ()
+    ) -> Person:
+        invitation = Invitation(
+            organization_id,
+            onboard_type,
+            email=email or f"{onboard_type}-{uuid4().hex[:12]}@people.test",
+            password=PASSWORD,
+            provider_roles=roles,
+            notifications=[],
+            auto_sign_up=True,
+            auto_confirm=True,
+        )
+        with acting(Acting(actor=self.system.user_id)):
+            inviter = Inviter(self.system.user_id, system=True)
+            request, _ = await self.identity.onboarding_requests.create(invitation, inviter)
+        assert request.claimed_by is not None
+        return await self.as_(request.claimed_by)
+
+
+def settings_for(database_url: str, **changes: Any) -> Settings:
+    """Settings of a world: cheap hashing, fixed keys, no Redis."""
+    namespace, name, token = SERVICE
+    given: dict[str, Any] = {
+        "database_url": database_url,
+        "admin_email": ADMIN_EMAIL,
+        "admin_password": PASSWORD,
+        "service_accounts": f"{namespace}/{name}:{token}",
+        "argon2": "1,8,1",
+        "hashing_threads": 1,
+        "master_key": b64encode(MASTER_KEY).decode(),
+        "signing_key": SIGNING_KEY.decode(),
+        "log_level": "error",
+    }
+    return Settings(**{**given, **changes})
+
+
+@asynccontextmanager
+async def a_world(database_url: str, *, projecting: bool = True, **changes: Any) -> AsyncIterator[World]:
+    """A running product. Without `projecting` background read models move only by `catch_up`."""
+    settings = settings_for(database_url, **changes)
+    await bootstrap(settings)
+    app = create_app(settings)
+    stop = asyncio.Event()
+    following = asyncio.create_task(projectors.run(settings, stop)) if projecting else None
+    async with app.router.lifespan_context(app) as state, AsyncConnectionPool(settings.dsn(), open=False) as pool:
+        keyring = Keyring(pool, MASTER_KEY)
+        transport = httpx2.ASGITransport(app=WithState(app, dict(state or {})))
+        async with (
+            EventStore(pool, "sessions", registry.inline_of_sessions(), keyring) as session_store,
+            httpx2.AsyncClient(transport=transport, base_url="http://rollbook.test") as client,
+        ):
+            services: Services = (state or {})["services"]
+            tokens = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
+            nobody = Person(new_id(), None, "", {})
+            world = World(
+                client, services, settings, session_store, tokens, keyring, pool, following, nobody, nobody
+            )  # fmt: skip
+            await _introduce(world)
+            yield world
+    stop.set()
+    if following is not None:
+        await following
+
+
+async def _introduce(world: World) -> None:
+    directory = InlineDirectory(world.pool, await world.keyring.lookup())
+    admin_id = await directory.user_by_login(ADMIN_EMAIL)
+    assert admin_id is not None
+    world.system = await world.as_(admin_id)
+    namespace, name, _ = SERVICE
+    world.service = await world.as_(ServiceName(namespace, name).user_id)
+
+
+class WithState:
+    """What a server does between lifespan and requests: hands the application's state to each of them."""
+
+    def __init__(self, app: ASGIApp, state: dict[str, Any]) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, "state": dict(self._state)}, receive, send)
+
+
+__all__ = ["PASSWORD", "Person", "World", "a_world", "role_id", "settings_for"]
