@@ -1,0 +1,232 @@
+"""The main story, told over HTTP against a server that runs, or one that is started for the occasion."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+from rich.console import Console
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+PASSWORD = "a-demo-needs-no-secrets-7"  # noqa: S105 - of people who exist for a demonstration
+PATIENCE = 60.0  # seconds a server has to be ready
+
+_console = Console(highlight=False)
+
+
+class DemoRefusedError(Exception):
+    """The server answered something else than the story expects."""
+
+
+async def run(url: str | None) -> None:
+    """Tell it, step by step. With a `url` the administrator comes from ROLLBOOK_ADMIN_EMAIL and _PASSWORD."""
+    if url is not None:
+        email, password = os.environ.get("ROLLBOOK_ADMIN_EMAIL"), os.environ.get("ROLLBOOK_ADMIN_PASSWORD")
+        if not email or not password:
+            raise DemoRefusedError("set ROLLBOOK_ADMIN_EMAIL and ROLLBOOK_ADMIN_PASSWORD to the server's administrator")
+        await _tell(url, email, password)
+        return
+    async with _server() as (base, email, password):
+        await _tell(base, email, password)
+
+
+async def _tell(base: str, email: str, password: str) -> None:
+    async with httpx2.AsyncClient(base_url=base, timeout=30) as client:
+        story = Story(client)
+        await story.log_in(email, password)
+        await story.found_organization()
+        await story.bring_people_in()
+        await story.plant_groups()
+        await story.check("before the move")
+        await story.move()
+        await story.check("after the move")
+        await story.replay_log()
+        await story.show_replicators()
+
+
+class Story:
+    """What has been told so far: ids by name."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self._client = client
+        self._ids: dict[str, str] = {}
+        self._mark = uuid4().hex[:6]
+
+    async def log_in(self, email: str, password: str) -> None:
+        answer = await self._post("/v1/login/", {"username": email, "password": password})
+        self._client.headers["Authorization"] = f"Bearer {answer['access-token']}"
+        _say("The administrator signs in", answer["username"])
+
+    async def found_organization(self) -> None:
+        name = f"north-clinic-{self._mark}"
+        answer = await self._create("organizations", {"name": name, "display-name": "North Clinic"})
+        self._ids["organization"] = answer["id"]
+        _say("An organization", f"{name}, {answer['attributes']['authorization-type']}")
+
+    async def bring_people_in(self) -> None:
+        await self._onboard("Ada", "provider", ["org.admin"])
+        for name in ("Ben", "Cleo", "Dora"):
+            await self._onboard(name, "provider", [])
+        for name in ("Pia", "Quentin"):
+            await self._onboard(name, "patient", [])
+
+    async def plant_groups(self) -> None:
+        await self._group("Adults", "division", [])
+        await self._group("Children", "division", ["Dora"])
+        await self._group("Diabetes", "group", ["Ben"])
+        await self._group("Asthma", "group", [])
+        await self._seat("Adults", "leaders", ["Cleo"])
+        await self._seat("Asthma", "members", ["Ben"])
+        await self._place("Diabetes", "Pia")
+        await self._place("Asthma", "Quentin")
+        for group in ("Diabetes", "Asthma"):
+            await self._move_under(group, "Adults")
+        _say(
+            "A tree",
+            "Adults ⊃ Diabetes (led by Ben: Pia), Asthma (member Ben: Quentin); Cleo leads Adults, Dora Children",
+        )
+
+    async def check(self, when: str) -> None:
+        _say("Who may write Pia?", when)
+        for name in ("Ada", "Ben", "Cleo", "Dora"):
+            body = {"user-id": self._ids[name], "access-query": [f"individual:{self._ids['Pia:individual']}:write"]}
+            answer = await self._post("/v1/authz-resource-access/", body)
+            _console.print(f"     {name:<5} {'yes' if answer['allow'] else 'no'}")
+
+    async def move(self) -> None:
+        await self._move_under("Diabetes", "Children")
+        _say("Diabetes moves", "from Adults to Children, as one event")
+
+    async def replay_log(self) -> None:
+        answer = await self._get("/v1/individual-group-logs/", {"individual-group-id": self._ids["Diabetes"]})
+        _say("The log of Diabetes", f"{len(answer['data'])} entries, newest first")
+        for row in answer["data"]:
+            entry = row["attributes"]
+            _console.print(f"     {entry['created-time']}  {entry['event']} {entry['subject']}")
+
+    async def show_replicators(self) -> None:
+        answer = await self._get("/v1/replicators/", {})
+        _say("Replicators", "what every answer rests on, and how far it is")
+        for row in answer["data"]:
+            facts = row["attributes"]
+            _console.print(
+                f"     {row['attributes']['classpath']:<58} {facts['mode']:<10} {facts['state']:<8}"
+                f" {facts['position']:>5} of {facts['head']}"
+            )
+
+    async def _onboard(self, name: str, onboard_type: str, roles: list[str]) -> None:
+        attributes = {
+            "organization": self._ids["organization"],
+            "onboard-type": onboard_type,
+            "patient-email": f"{name.lower()}-{self._mark}@example.org",
+            "password": PASSWORD,
+            "auto-sign-up": True,
+            "auto-confirm": True,
+            "notifications": [],
+            "provider-roles": roles,
+        }
+        answer = await self._create("onboarding-requests", attributes)
+        self._ids[name] = answer["attributes"]["claimed-by"]
+        self._ids[f"{name}:individual"] = answer["attributes"]["patient"]
+        _say(f"{name} is a {onboard_type}", ", ".join(roles))
+
+    async def _group(self, name: str, node_type: str, leaders: list[str]) -> None:
+        attributes = {
+            "name": name,
+            "node-type": node_type,
+            "organization-id": self._ids["organization"],
+            "leader-ids": [self._ids[leader] for leader in leaders],
+        }
+        self._ids[name] = (await self._create("individual-groups", attributes))["id"]
+
+    async def _seat(self, group: str, kind: str, names: list[str]) -> None:
+        body = {"user-ids": [self._ids[name] for name in names]}
+        await self._post(f"/v1/individual-groups/{self._ids[group]}/add-{kind}/", body)
+
+    async def _place(self, group: str, name: str) -> None:
+        body = {"individual-ids": [self._ids[f"{name}:individual"]]}
+        await self._post(f"/v1/individual-groups/{self._ids[group]}/add-individuals/", body)
+
+    async def _move_under(self, group: str, parent: str) -> None:
+        body = {"to-parent-group-id": self._ids[parent]}
+        answer = await self._post(f"/v1/individual-groups/{self._ids[group]}/move-group/", body)
+        while True:
+            task = await self._get(f"/v1/tasks/{answer['data']['task-id']}/", {})
+            state = task["data"]["attributes"]["state"]
+            if state == "done":
+                return
+            if state == "failed":
+                raise DemoRefusedError(f"{group} could not be moved: {task['data']['attributes']['error']}")
+            await asyncio.sleep(0.05)
+
+    async def _create(self, resource_type: str, attributes: dict[str, Any]) -> dict[str, Any]:
+        answer = await self._post(f"/v1/{resource_type}/", {"data": {"type": resource_type, "attributes": attributes}})
+        created: dict[str, Any] = answer["data"]
+        return created
+
+    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return _accepted(await self._client.post(path, json=body))
+
+    async def _get(self, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+        return _accepted(await self._client.get(path, params=parameters))
+
+
+def _accepted(answer: httpx2.Response) -> dict[str, Any]:
+    if answer.status_code >= 300:
+        raise DemoRefusedError(f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}")
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def _say(what: str, how: str) -> None:
+    _console.print(f"[bold]• {what}[/bold]  {how}")
+
+
+@asynccontextmanager
+async def _server() -> AsyncIterator[tuple[str, str, str]]:
+    """A server on a free port and in a folder of its own, stopped and removed afterwards."""
+    email, password, port = "demo@rollbook.local", secrets.token_urlsafe(12), _free_port()
+    with tempfile.TemporaryDirectory(prefix="rollbook-demo-") as folder:
+        changes = {"DATA": folder, "PORT": str(port), "ADMIN_EMAIL": email, "ADMIN_PASSWORD": password}
+        environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+        environment |= {f"ROLLBOOK_{name}": value for name, value in changes.items()}
+        server = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).with_name("rollbook")), "up", env=environment, stdout=asyncio.subprocess.DEVNULL
+        )
+        try:
+            base = f"http://127.0.0.1:{port}"
+            _say("A server is started", base)
+            await _ready(base)
+            yield base, email, password
+        finally:
+            server.send_signal(signal.SIGTERM)
+            await server.wait()
+
+
+async def _ready(base: str) -> None:
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type((httpx2.HTTPError, DemoRefusedError)),
+        stop=stop_after_delay(PATIENCE),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )
+    async with httpx2.AsyncClient(base_url=base) as client:
+        async for attempt in retrying:
+            with attempt:
+                _accepted(await client.get("/readyz"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
