@@ -15,11 +15,13 @@ from fastapi import Depends, Path
 from starlette.requests import Request
 
 from adapters.settings import Settings
+from adapters.tokens import Tokens
 from api.documents.fields import UuidText
 from api.reading import Reading, reading
 from api.services import Services, services_of
 from domain.application import Identity
 from domain.ports import Access
+from domain.service_accounts import TokenReviewer
 
 
 async def all_services(request: Request) -> Services:
@@ -42,6 +44,16 @@ async def access(request: Request) -> Access:
     return services_of(request).access
 
 
+async def signer(request: Request) -> Tokens:
+    """For answers that hand out tokens."""
+    return services_of(request).signer
+
+
+async def reviewer(request: Request) -> TokenReviewer:
+    """For the proofs of service accounts."""
+    return services_of(request).reviewer
+
+
 async def current_request(request: Request) -> Request:
     """The request itself, for its client's address."""
     return request
@@ -55,3 +67,5 @@ AccessDep = Annotated[Access, Depends(access)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 ServicesDep = Annotated[Services, Depends(all_services)]
 RequestDep = Annotated[Request, Depends(current_request)]
+SignerDep = Annotated[Tokens, Depends(signer)]
+ReviewerDep = Annotated[TokenReviewer, Depends(reviewer)]

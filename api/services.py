@@ -11,10 +11,12 @@ from starlette.requests import Request
 
 from adapters.answer_book import AnswerBook
 from adapters.settings import Settings
+from adapters.tokens import Tokens
 from api.metrics import DECISIONS
 from api.positions import Positions
 from domain.application import Identity
-from domain.ports import Access, AccessQuery, TokenVerifier
+from domain.ports import Access, AccessQuery, Directory, TokenVerifier
+from domain.service_accounts import TokenReviewer
 from projections import access_checks, users_access
 from projections.sessions import SessionRow, session_of
 
@@ -25,7 +27,8 @@ SessionOf = Callable[[AsyncCursor, UUID], Awaitable[SessionRow | None]]
 class Services:
     """`pool` is for reading, its connections commit by themselves; the stores have a pool of their own.
 
-    `settings` are for what an answer depends on, `answers` for requests with an Idempotency-Key.
+    `settings` are for what an answer depends on, `answers` for requests with an Idempotency-Key, `signer` for answers
+    that hand out tokens, `reviewer` for the proofs of service accounts.
     """
 
     settings: Settings
@@ -35,6 +38,9 @@ class Services:
     access: Access
     answers: AnswerBook
     identity: Identity
+    directory: Directory
+    signer: Tokens
+    reviewer: TokenReviewer
     redis: Redis | None = None
     session_of: SessionOf = session_of
 

@@ -13,6 +13,7 @@ from adapters.login_attempts import LoginAttempts
 from adapters.notifications import Notifications
 from adapters.passwords import PasswordPool
 from adapters.settings import Settings
+from adapters.token_reviewers import SettingReviewer
 from adapters.tokens import Tokens
 from api.positions import Positions
 from api.services import ReadAccess, Services
@@ -35,39 +36,37 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
         await stack.enter_async_context(notifications)
         secret = settings.master_key_bytes()
         access = ReadAccess(pool)
+        keyring = Keyring(writing, secret)
+        lookup = await keyring.lookup()
+        directory = InlineDirectory(pool, lookup)
+        signer = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
+        stores = [
+            await stack.enter_async_context(store)
+            for store in (
+                EventStore(writing, "identity", registry.inline(lookup), keyring),
+                EventStore(writing, "sessions", registry.inline_of_sessions(), keyring),
+            )
+        ]
         yield Services(
             settings=settings,
             pool=pool,
             positions=positions,
-            tokens=Tokens(settings.signing_key_pem(), settings.issuer, settings.audience),
+            tokens=signer,
             access=access,
             answers=await stack.enter_async_context(AnswerBook(pool, settings.listen_dsn(), secret)),
-            identity=await _identity(stack, settings, pool, writing, access, redis),
+            identity=Identity(
+                *stores,
+                access=access,
+                directory=directory,
+                passwords=stack.enter_context(PasswordPool(settings.argon2, settings.hashing_threads)),
+                attempts=LoginAttempts(redis, settings.login_failures, settings.login_failures_address),
+                standing=SessionStanding(pool),
+            ),
+            directory=directory,
+            signer=signer,
+            reviewer=SettingReviewer(settings.service_accounts),
             redis=redis,
         )
-
-
-async def _identity(  # noqa: PLR0917 - the parts it joins
-    stack: AsyncExitStack,
-    settings: Settings,
-    pool: AsyncConnectionPool,
-    writing: AsyncConnectionPool,
-    access: ReadAccess,
-    redis: Redis | None,
-) -> Identity:
-    keyring = Keyring(writing, settings.master_key_bytes())
-    lookup = await keyring.lookup()
-    store = EventStore(writing, "identity", registry.inline(lookup), keyring)
-    session_store = EventStore(writing, "sessions", registry.inline_of_sessions(), keyring)
-    return Identity(
-        await stack.enter_async_context(store),
-        await stack.enter_async_context(session_store),
-        access=access,
-        directory=InlineDirectory(pool, lookup),
-        passwords=stack.enter_context(PasswordPool(settings.argon2, settings.hashing_threads)),
-        attempts=LoginAttempts(redis, settings.login_failures, settings.login_failures_address),
-        standing=SessionStanding(pool),
-    )
 
 
 def _pool(settings: Settings, *, autocommit: bool) -> AsyncConnectionPool:

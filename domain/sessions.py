@@ -21,7 +21,7 @@ from domain.ids import new_id
 from domain.ports import Directory, Store, decided_again
 from domain.users import Passwords, User, normal_login
 
-SessionKind = Literal["person", "service", "synthetic"]
+SessionKind = Literal["password", "service", "synthetic"]
 
 LONGEST_ACCESS = 3600
 LONGEST_REFRESH = 30 * 24 * 3600
@@ -372,7 +372,7 @@ class Sessions:
             session_id,
             user,
             position=position,
-            kind="person",
+            kind="password",
             seconds=login.refresh_seconds or LONGEST_REFRESH,
             refresh_token=refresh_token,
             access_seconds=login.access_seconds or LONGEST_ACCESS,

@@ -11,7 +11,7 @@ CREATE TABLE sessions (
     expires_at timestamptz NOT NULL,
     queue_delay integer NOT NULL
 );
-COMMENT ON COLUMN sessions.kind IS 'person, service or synthetic.';
+COMMENT ON COLUMN sessions.kind IS 'How it was opened: password, service or synthetic.';
 COMMENT ON COLUMN sessions.opened_at_position IS 'How far the identity log was then; what ends sessions later ends this one.';
 COMMENT ON COLUMN sessions.queue_delay IS 'Milliseconds by which background jobs of the session are delayed on purpose.';
 CREATE INDEX sessions_of_user ON sessions (user_id, opened_at);

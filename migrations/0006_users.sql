@@ -50,6 +50,7 @@ CREATE TABLE users (
     created_at timestamptz NOT NULL,
     modified_at timestamptz NOT NULL,
     -- what is compared, searched and sorted: without case, byte by byte
+    username_key text COLLATE "C",
     email_key text COLLATE "C",
     first_name_key text COLLATE "C",
     last_name_key text COLLATE "C",
@@ -64,9 +65,12 @@ CREATE TABLE users (
              ELSE 'init' END
     ) STORED
 ) WITH (fillfactor = 80);
+COMMENT ON COLUMN users.username IS 'The one chosen, else the e-mail address, else the phone number.';
 COMMENT ON COLUMN users.account_type IS 'provider or patient.';
 COMMENT ON COLUMN users.organization_ids IS 'Of a provider, in the order in which he joined.';
 CREATE INDEX users_by_individual ON users (individual_id);
+CREATE INDEX users_by_username ON users (username_key);
+CREATE INDEX users_by_phone ON users (phone);
 CREATE INDEX users_by_email ON users (email_key, user_id);
 CREATE INDEX users_by_first_name ON users (first_name_key, user_id);
 CREATE INDEX users_by_last_name ON users (last_name_key, user_id);

@@ -125,6 +125,35 @@ async def session_of(cursor: AsyncCursor, session_id: UUID) -> SessionRow | None
     return await rows.fetchone()
 
 
+class Bearer(NamedTuple):
+    """`projected` is false for somebody whom the background projection has not seen yet."""
+
+    projected: bool
+    email: str | None
+    roles: list[str]
+
+
+BEARER_OF = """
+SELECT u.user_id IS NOT NULL AS projected, u.email, coalesce(held.roles, '{}') AS roles
+FROM (SELECT %(user)s::uuid AS user_id) wanted
+LEFT JOIN users u USING (user_id)
+LEFT JOIN LATERAL (
+    SELECT array_agg(r.name ORDER BY r.name) AS roles
+    FROM roles r JOIN role_users h USING (role_id)
+    WHERE r.organization_id = %(organization)s AND h.user_id = %(user)s
+) held ON true
+"""
+
+
+async def bearer_of(cursor: AsyncCursor, user_id: UUID, organization_id: UUID | None) -> Bearer:
+    """What `authenticate` tells of a user: his roles are those of the organization, by name."""
+    rows = cursor.connection.cursor(row_factory=class_row(Bearer))
+    await rows.execute(BEARER_OF, {"user": user_id, "organization": organization_id}, prepare=True)
+    found = await rows.fetchone()
+    assert found is not None
+    return found
+
+
 class SessionStanding:
     """Implements `domain.sessions.Standing`."""
 

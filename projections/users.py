@@ -19,10 +19,10 @@ from projections.projection import Event, Mode, Recorded
 
 COLUMNS = (
     "user_id", "classification", "account_type", "individual_id", "email", "phone", "username", "first_name",
-    "last_name", "birth_date", "communication_preferences", "locale", "tz", "email_verified", "phone_verified", "registered",
-    "confirmed", "enabled", "reset_required", "archived", "registration_invite", "registration_completed_at",
-    "auto_sign_up", "auto_confirm", "organization_ids", "default_organization_id", "created_by", "created_at",
-    "modified_at", "email_key", "first_name_key", "last_name_key",
+    "last_name", "birth_date", "communication_preferences", "locale", "tz", "email_verified", "phone_verified",
+    "registered", "confirmed", "enabled", "reset_required", "archived", "registration_invite",
+    "registration_completed_at", "auto_sign_up", "auto_confirm", "organization_ids", "default_organization_id",
+    "created_by", "created_at", "modified_at", "username_key", "email_key", "first_name_key", "last_name_key",
 )  # fmt: skip
 
 NOTHING_YET: dict[str, Any] = {
@@ -115,16 +115,18 @@ async def _touched(cursor: AsyncCursor, events: Sequence[Recorded]) -> dict[UUID
 
 def _new(event: User.Created) -> Row:
     by: Acting = event.by
-    email, first, last = (revealed(value) for value in (event.email, event.first_name, event.last_name))
+    email, phone, first, last = map(revealed, (event.email, event.phone, event.first_name, event.last_name))
+    username = revealed(event.username) or email or phone
     return NOTHING_YET | {
         "user_id": event.originator_id,
         "classification": event.classification,
         "individual_id": event.individual_id,
         "email": email,
-        "phone": revealed(event.phone),
-        "username": revealed(event.username),
+        "phone": phone,
+        "username": username,
         "first_name": first,
         "last_name": last,
+        "username_key": _key(username),
         "email_key": _key(email),
         "first_name_key": _key(first),
         "last_name_key": _key(last),

@@ -1,0 +1,62 @@
+"""Service accounts getting in: /v1/internal-auth/ and /v2/internal-auth/."""
+
+from starlette.responses import Response
+
+from api.deps import IdentityDep, ReviewerDep, SignerDep
+from api.documents.internal_auth import (
+    InternalAuth,
+    InternalAuthAnswer,
+    InternalAuthAttributes,
+    InternalAuthDocument,
+    InternalAuthResource,
+    InternalAuthV2,
+)
+from api.envelope import answer
+from api.route import answers, contract_router
+from api.sessions import private
+from domain.errors import Unauthenticated
+from domain.service_accounts import ServiceName
+from domain.sessions import SignedIn
+
+router = contract_router("internal-auth")
+
+
+@router.post("/v1/internal-auth/", **answers(InternalAuthAnswer, 201, secret=True, waits=False))
+async def internal_auth(
+    body: InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
+) -> Response:
+    """An access token for a service account that knows the hash of one of its tokens."""
+    named = ServiceName(body.namespace, body.sa_name)
+    account = proven(await reviewer.by_hash(named, body.sa_token_sha512.get_secret_value()))
+    signed_in = await identity.sessions.open_for_service(account.user_id)
+    shown = InternalAuthAnswer(
+        access_token=_access_token(signer, signed_in),
+        expires_in=signed_in.session.access_seconds,
+        user_id=account.user_id,
+        username=str(account),
+    )
+    return private(answer(shown, 201))
+
+
+@router.post("/v2/internal-auth/", **answers(InternalAuthDocument, 201, secret=True, waits=False))
+async def internal_auth_v2(
+    body: InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
+) -> Response:
+    """An access token for the service account whose token it is."""
+    account = proven(await reviewer.by_token(body.attributes.token.get_secret_value()))
+    signed_in = await identity.sessions.open_for_service(account.user_id)
+    attributes = InternalAuthAttributes(access_token=_access_token(signer, signed_in))
+    resource = InternalAuthResource(attributes=attributes, id=signed_in.session.id)
+    return private(answer(InternalAuthDocument(data=resource), 201))
+
+
+def proven(account: ServiceName | None) -> ServiceName:
+    """The account. Raises Unauthenticated, which says nothing of why."""
+    if account is None:
+        raise Unauthenticated
+    return account
+
+
+def _access_token(signer: SignerDep, signed_in: SignedIn) -> str:
+    session = signed_in.session
+    return signer.access_token(signed_in.user.id, session.id, session.organization_id, signed_in.access_until)

@@ -1,0 +1,80 @@
+"""/v1/onboarding-requests/: bringing people in."""
+
+import orjson
+from starlette.responses import Response
+
+from api.caller import Signed
+from api.deps import IdentityDep, ReadingDep
+from api.documents.onboarding_requests import (
+    CreateOnboardingRequest,
+    LastInvite,
+    OnboardingRequestAttributes,
+    OnboardingRequestDocument,
+    OnboardingRequestResource,
+    OnboardingToRequest,
+)
+from api.documents.people import GivenCommunicationPreferences
+from api.route import answers, contract_router
+from domain.onboarding import Invitation, Inviter
+from domain.onboarding_requests import OnboardingRequest
+from domain.personal import revealed
+from projections.users import UsersProjection
+
+router = contract_router("onboarding-requests")
+
+
+@router.post("/v1/onboarding-requests/", **answers(OnboardingRequestDocument, 201))
+async def create_onboarding_request(
+    body: CreateOnboardingRequest, caller: Signed, identity: IdentityDep, reading: ReadingDep
+) -> Response:
+    """Bring somebody into an organization, at once or when he claims it."""
+    inviter = Inviter(caller.user_id, system=caller.system, service=caller.service)
+    request, position = await identity.onboarding_requests.create(invitation(body.attributes), inviter)
+    async with reading(UsersProjection.name, after=position) as read:
+        return read.single(OnboardingRequestDocument, resource(request), 201)
+
+
+def invitation(asked: OnboardingToRequest) -> Invitation:
+    """What is asked for, in the words of the domain."""
+    return Invitation(
+        organization_id=asked.organization,
+        onboard_type=asked.onboard_type,
+        email=asked.patient_email,
+        phone=asked.phone_number,
+        username=asked.username,
+        password=None if asked.password is None else asked.password.get_secret_value(),
+        individual_id=asked.patient,
+        group_ids=asked.group_ids,
+        provider_roles=asked.provider_roles,
+        notifications=asked.notifications,
+        email_user_now=asked.email_user_now,
+        auto_sign_up=asked.auto_sign_up,
+        auto_confirm=asked.auto_confirm,
+        communication_preferences=preferences(asked.communication_preferences),
+    )
+
+
+def preferences(given: GivenCommunicationPreferences | None) -> str | None:
+    """As JSON."""
+    return None if given is None else orjson.dumps(given.given(), option=orjson.OPT_SORT_KEYS).decode()
+
+
+def resource(request: OnboardingRequest) -> OnboardingRequestResource:
+    """The request as the contract shows it. Who is known behind the contact shows only once he has claimed it (A1)."""
+    attributes = OnboardingRequestAttributes(
+        claimed_by=request.claimed_by,
+        claimed_time=request.claimed_at,
+        created_by=request.created_by,
+        created_time=request.created_on,
+        done=request.done,
+        last_invite=LastInvite(),
+        onboard_type=request.onboard_type,
+        organization=request.organization_id,
+        patient=request.individual_id if request.done else None,
+        patient_email=revealed(request.email),
+        phone_number=revealed(request.phone),
+        provider_roles=request.provider_roles,
+        registering_time=request.registering_at,
+        status=request.status,
+    )
+    return OnboardingRequestResource(attributes=attributes, id=request.id)

@@ -1,0 +1,259 @@
+"""/v1/users/: people with accounts, as those may see them who work with them."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.caller import Caller, Signed
+from api.deps import AccessDep, IdentityDep, PathId, ReadingDep
+from api.documents.users import (
+    AdditionalIndividual,
+    OnboardingRequestRef,
+    SharedWith,
+    UserAttributes,
+    UserDetailAttributes,
+    UserDetailDocument,
+    UserDetailResource,
+    UserDocument,
+    UserList,
+    UserListQuery,
+    UserOrganizationRef,
+    UserQuery,
+    UserResource,
+    UserRole,
+)
+from api.reading import Read
+from api.route import answers, contract_router
+from domain.errors import Forbidden, InvalidParameter
+from domain.organizations import OrganizationNotFound
+from domain.ports import Access
+from domain.users import UserNotFound
+from projections import onboarding_requests, user_lists
+from projections.user_lists import Surroundings, UserFilter, UserRow, Viewer
+from projections.users import UsersProjection
+
+router = contract_router("users")
+MODEL = UsersProjection.name
+STATUS = {"archived": "ARCHIVED", "force_reset_password": "RESET_REQUIRED"}
+
+
+@router.get("/v1/users/", **answers(UserList))
+async def list_users(query: Annotated[UserListQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
+    """Users of an organization; for staff and services of all."""
+    async with reading(MODEL) as read:
+        viewer = await user_lists.viewer(read.cursor, caller.user_id)
+        refuse_strangers(caller, viewer, query)
+        rows, total = await user_lists.users_page(
+            read.cursor,
+            user_filter(query),
+            sort=query.sort_by[0] if query.sort_by else "id",
+            limit=query.page_limit,
+            offset=query.page_offset,
+        )
+        whole = sees_all(caller) or query.organization_id in viewer.administers
+        shown = await attributes_of(read, caller, rows, query.organization_id, whole=whole)
+        resources = [UserResource.model_construct(attributes=shown[row.user_id], id=row.user_id) for row in rows]
+        return read.listing(UserList, resources, query, total)
+
+
+@router.get("/v1/users/{id}/", **answers(UserDetailDocument))
+async def get_user(
+    user_id: PathId, query: Annotated[UserQuery, Query()], caller: Signed, access: AccessDep, reading: ReadingDep
+) -> Response:
+    """A user: oneself, or somebody inside one's organizations."""
+    await refuse_unreadable(access, caller, user_id)
+    async with reading(MODEL) as read:
+        attributes = await _detail(read, caller, user_id, query)
+        resource = UserDetailResource.model_construct(attributes=attributes, id=user_id)
+        return read.single(UserDetailDocument, resource)
+
+
+@router.post("/v1/users/{id}/disable/", **answers(UserDocument, 201))
+async def user_disable(
+    user_id: PathId, caller: Signed, access: AccessDep, identity: IdentityDep, reading: ReadingDep
+) -> Response:
+    """Nobody signs in as the user any more, and no right of his counts."""
+    await refuse_unreadable(access, caller, user_id)
+    refuse_services(caller)
+    _, position = await identity.users.disable(user_id, caller_id=caller.user_id, as_system_admin=caller.system)
+    return await _shown(reading, caller, user_id, position)
+
+
+@router.post("/v1/users/{id}/enable/", **answers(UserDocument, 201))
+async def user_enable(
+    user_id: PathId, caller: Signed, access: AccessDep, identity: IdentityDep, reading: ReadingDep
+) -> Response:
+    """Let the user sign in again."""
+    await refuse_unreadable(access, caller, user_id)
+    refuse_services(caller)
+    _, position = await identity.users.enable(user_id, caller_id=caller.user_id, as_system_admin=caller.system)
+    return await _shown(reading, caller, user_id, position)
+
+
+def sees_all(caller: Caller) -> bool:
+    """Staff, system administrators and services."""
+    return caller.staff or caller.unlimited
+
+
+def refuse_strangers(caller: Caller, viewer: Viewer, query: UserListQuery) -> None:
+    """Raises Forbidden for participants, InvalidParameter without an organization, OrganizationNotFound."""
+    if sees_all(caller):
+        return
+    if not viewer.organizations:
+        raise Forbidden
+    if query.organization_id is None:
+        raise InvalidParameter("Input should name one of your organizations.", parameter="organization-id")
+    if query.organization_id not in viewer.organizations:
+        raise OrganizationNotFound(parameter="organization-id")
+    if query.classification is not None:
+        raise Forbidden(parameter="filter[classification]")
+
+
+def refuse_services(caller: Caller) -> None:
+    """Raises Forbidden: services neither disable nor enable anybody."""
+    if caller.service:
+        raise Forbidden
+
+
+async def refuse_unreadable(access: Access, caller: Caller, user_id: UUID) -> None:
+    """Raises UserNotFound when the caller may not read the user."""
+    if not await access.readable_users(caller.user_id, [user_id]):
+        raise UserNotFound
+
+
+def user_filter(query: UserListQuery) -> UserFilter:
+    """The query's filters. Testers are in unless they are asked to be left out."""
+    return UserFilter(
+        organization=query.organization_id,
+        participants=query.include_participants,
+        inactive=query.include_inactive,
+        unverified=query.include_unverified,
+        testers=query.include_tester is not False,
+        administrators=bool(query.organization_admin),
+        email=query.email,
+        phone=query.phone_number,
+        username=query.username,
+        text=query.text,
+        classification=query.classification,
+        email_verified=query.email_verified,
+        enabled=query.enabled,
+        shared_with=query.shared_with_id,
+        individuals=query.primary_individual_ids,
+        invites=query.registration_invite,
+        modified=[(bound.comparator, bound.moment) for bound in query.modified],
+    )
+
+
+async def attributes_of(
+    read: Read, caller: Caller, rows: list[UserRow], organization_id: UUID | None, *, whole: bool
+) -> dict[UUID, UserAttributes]:
+    """What the caller may see of each, by user id."""
+    seen_whole = [row.user_id for row in rows if whole or row.user_id == caller.user_id]
+    if not seen_whole:
+        return {row.user_id: UserAttributes.model_construct(**_basic(row)) for row in rows}
+    around = await user_lists.surroundings(read.cursor, seen_whole)
+    chosen = set(seen_whole)
+    return {
+        row.user_id: UserAttributes.model_construct(
+            **(_whole(row, around, organization_id) if row.user_id in chosen else _basic(row))
+        )
+        for row in rows
+    }
+
+
+async def _detail(read: Read, caller: Caller, user_id: UUID, query: UserQuery) -> UserDetailAttributes:
+    row = await _row(read, user_id)
+    viewer = await user_lists.viewer(read.cursor, caller.user_id)
+    unlimited = sees_all(caller) or caller.user_id == user_id
+    governed = viewer.administers & await user_lists.insides(read.cursor, user_id)
+    if not (unlimited or governed):
+        return UserDetailAttributes.model_construct(**_basic(row))
+    around = await user_lists.surroundings(read.cursor, [user_id])
+    shown = _whole(row, around, query.organization_id)
+    # of somebody else's organizations an administrator is told nothing but that they are there
+    limits = None if unlimited else list(governed)
+    organizations = await user_lists.organizations_of(read.cursor, user_id, limits)
+    shown["organizations"] = [UserOrganizationRef.model_construct(**each._asdict()) for each in organizations]
+    if query.with_roles:
+        held = await user_lists.roles_of(read.cursor, user_id, limits)
+        shown["roles"] = [
+            UserRole.model_construct(**each._asdict())
+            for each in held
+            if query.organization_id in (None, each.organization_id)
+        ]
+    if query.with_signups:
+        requests = await onboarding_requests.requests_of(read.cursor, user_id, limits)
+        shown["onboarding_requests"] = [OnboardingRequestRef(id=each) for each in requests]
+        shown["org_code_signup_requests"] = []
+    return UserDetailAttributes.model_construct(**shown)
+
+
+async def _row(read: Read, user_id: UUID) -> UserRow:
+    row = await user_lists.user(read.cursor, user_id)
+    if row is None:
+        raise UserNotFound
+    return row
+
+
+async def _shown(reading: ReadingDep, caller: Caller, user_id: UUID, position: int) -> Response:
+    async with reading(MODEL, after=position) as read:
+        row = await _row(read, user_id)
+        shown = await attributes_of(read, caller, [row], None, whole=True)
+        resource = UserResource.model_construct(attributes=shown[user_id], id=user_id)
+        return read.single(UserDocument, resource, 201)
+
+
+def _basic(row: UserRow) -> dict[str, Any]:
+    """What everybody sees who may see the user (ruling E10)."""
+    return {
+        "email": row.email,
+        "enabled": row.enabled,
+        "first_name": row.first_name,
+        "last_name": row.last_name,
+        "organization_ids": row.organization_ids,
+        "state": row.state,
+        "username": row.username,
+    }
+
+
+def _whole(row: UserRow, around: Surroundings, organization_id: UUID | None) -> dict[str, Any]:
+    administers = around.administers.get(row.user_id, set())
+    further = around.further_individuals.get(row.user_id, [])
+    shares = around.shares.get(row.user_id, [])
+    return _basic(row) | {
+        "additional_individuals": [AdditionalIndividual(id=each) for each in further],
+        "authz_last_event_time": around.touched.get(row.user_id),
+        "authz_last_populated_time": around.touched.get(row.user_id),
+        "auto_confirm": row.auto_confirm,
+        "auto_sign_up": row.auto_sign_up,
+        "birth_date": row.birth_date,
+        "classification": row.classification,
+        "communication_preferences": row.communication_preferences,
+        "date_created": row.created_at,
+        "date_last_modified": row.modified_at,
+        "default_organization_id": row.default_organization_id,
+        "email_verified": row.email_verified,
+        "last_login_time": around.last_logins.get(row.user_id),
+        "last_modified_time": row.modified_at,
+        "locale": row.locale,
+        "locale_explicit": row.locale is not None,
+        "organization_admin": organization_id in administers if organization_id else bool(administers),
+        "organization_count": len(row.organization_ids),
+        "organization_id": row.current_organization,
+        "phone": row.phone,
+        "phone_type": "",
+        "phone_verified": row.phone_verified,
+        "primary_individual_id": row.individual_id,
+        "registered": row.registered,
+        "registration_completed_time": row.registration_completed_at,
+        "registration_invite": row.registration_invite,
+        "shared_with": [
+            SharedWith.model_construct(display_name=share.display_name, id=share.id, name=share.name, type=share.type)
+            for share in shares
+        ],
+        "status": STATUS.get(row.state, "CONFIRMED" if row.confirmed else "UNCONFIRMED"),
+        "tz": row.tz,
+        "tz_explicit": row.tz is not None,
+    }
