@@ -57,19 +57,19 @@ class AnswerBook:
         self._connection: AsyncConnection | None = None
         self._connecting = asyncio.Lock()
         self._running: set[int] = set()
+        self._stopping = asyncio.Event()
         self._cleaner: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._cleaner = asyncio.create_task(self._clean_forever(), name="answer-book")
+        self._cleaner = asyncio.create_task(self._clean_now_and_then(), name="answer-book")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._cleaner is not None
-        self._cleaner.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._cleaner
+        self._stopping.set()  # a cancellation can get lost in a query that is being cancelled
+        await self._cleaner
         if self._connection is not None:
             await self._connection.close()
 
@@ -91,15 +91,12 @@ class AnswerBook:
             return
         self._running.add(slot.lock)
         try:
-            connection = await self._lock_connection()
-            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [slot.lock])
-            if await cursor.fetchone() != (True,):
-                yield False
-                return
+            connection = await self._lock(slot.lock)
             try:
-                yield True
+                yield connection is not None
             finally:
-                await _unlock(connection, slot.lock)
+                if connection is not None:
+                    await _unlock(connection, slot.lock)
         finally:
             self._running.discard(slot.lock)
 
@@ -133,6 +130,17 @@ class AnswerBook:
     def _digest(self, purpose: bytes, *parts: bytes) -> bytes:
         return hmac.digest(self._secret, b"\0".join([purpose, *parts]), hashlib.sha256)
 
+    async def _lock(self, lock: int) -> AsyncConnection | None:
+        """The connection that holds the lock from now on; None when another process has it."""
+        connection = await self._lock_connection()
+        try:
+            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [lock])
+        except psycopg.OperationalError:  # it was lost while nobody looked
+            await connection.close()
+            connection = await self._lock_connection()
+            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [lock])
+        return connection if await cursor.fetchone() == (True,) else None
+
     async def _lock_connection(self) -> AsyncConnection:
         async with self._connecting:
             if self._connection is None or self._connection.closed:
@@ -141,13 +149,14 @@ class AnswerBook:
                 )
             return self._connection
 
-    async def _clean_forever(self) -> None:
-        while True:
+    async def _clean_now_and_then(self) -> None:
+        while not self._stopping.is_set():
             try:
                 await self.clean()
             except psycopg.Error as error:
                 log.warning("answers-not-cleaned", reason=type(error).__name__)
-            await asyncio.sleep(CLEAN_EVERY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), CLEAN_EVERY)
 
 
 async def _unlock(connection: AsyncConnection, lock: int) -> None:

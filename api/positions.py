@@ -36,6 +36,7 @@ class Positions:
         self._known: dict[str, int] = {}
         self._waiting: set[_Waiter] = set()
         self._look = asyncio.Event()
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
         notifications.on(LOG, self._heard_head)
         notifications.on(PROJECTED, self._heard_projection)
@@ -48,14 +49,19 @@ class Positions:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        self._stopping = True  # a cancellation can get lost in a query that is being cancelled
+        self._look.set()
+        await self._task
 
     @property
     def known(self) -> Mapping[str, int]:
         """What was heard or seen last, by name."""
         return self._known
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return len(self._waiting)
 
     def learn(self, name: str, position: int) -> None:
         """Somebody has seen this read model at this position."""
@@ -103,22 +109,22 @@ class Positions:
                 waiter.done.set()
 
     async def _look_while_somebody_waits(self) -> None:
-        while True:
-            await self._look.wait()
+        await self._look.wait()
+        while not self._stopping:
             self._look.clear()
-            try:
-                async with self._pool.connection() as connection:
-                    cursor = await connection.execute(_LOOK)
-                    rows = await cursor.fetchall()
-            except (psycopg.Error, TimeoutError) as error:
-                log.warning("positions-unread", reason=type(error).__name__)
-                rows = []
-            for name, position in rows:
+            for name, position in await self._seen():
                 self.learn(name, position)
-            if self._waiting:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._look.wait(), POLL)
-                self._look.set()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), POLL if self._waiting else None)
+
+    async def _seen(self) -> list[tuple[str, int]]:
+        try:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(_LOOK, prepare=True)
+                return await cursor.fetchall()
+        except psycopg.Error as error:
+            log.warning("positions-unread", reason=type(error).__name__)
+            return []
 
 
 class _Waiter:

@@ -1,0 +1,294 @@
+"""A retried POST is carried out once (semantics 0.8, ruling A6)."""
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from starlette.responses import Response
+
+from adapters.answer_book import AnswerBook
+from adapters.settings import application_dsn
+from api.caller import MayWriteGroup, Signed
+from api.deps import PathId, ReadingDep, RequestDep, ServicesDep
+from api.documents.common import Attributes, Single, Strict
+from api.documents.fields import Name
+from api.envelope import answer
+from api.route import answers, contract_router
+from domain.errors import InvalidState, LostRace
+from domain.groups import Group
+from domain.ids import new_id
+from domain.ports import decided_again
+from tests.support.edge import Edge, an_edge
+from tests.support.stores import MASTER_KEY
+
+router = contract_router("things")
+
+
+class NewThing(Strict):
+    name: Name
+
+
+class Thing(Attributes):
+    id: UUID
+    name: str
+
+
+class ThingDocument(Single[Thing]):
+    pass
+
+
+class World:
+    """What the endpoints below use and tell; made anew for each test."""
+
+    edge: Edge
+    calls = 0
+    races = 0
+    going: asyncio.Event
+    entered: asyncio.Event
+
+
+@decided_again
+async def make(name: str) -> tuple[UUID, int]:
+    World.calls += 1
+    group = Group.make(new_id(), ORGANIZATION, name, node_type="group", type="regular", tags=[])
+    if World.races:
+        World.races -= 1
+        raise LostRace
+    return group.id, await World.edge.store.save(group)
+
+
+ORGANIZATION = uuid4()
+
+
+@router.post("/v1/things/", **answers(ThingDocument, 201))
+async def create(body: NewThing, caller: Signed, reading: ReadingDep) -> Response:
+    thing_id, position = await make(body.name)
+    async with reading(after=position) as read:
+        return read.single(ThingDocument, Thing(id=thing_id, name=body.name), 201)
+
+
+@router.post("/v1/shown-late/", **answers(ThingDocument, 201))
+async def create_shown_late(body: NewThing, caller: Signed, reading: ReadingDep) -> Response:
+    thing_id, position = await make(body.name)
+    async with reading("late", after=position) as read:
+        return read.single(ThingDocument, Thing(id=thing_id, name=body.name), 201)
+
+
+@router.post("/v1/things/{id}/nothing/", **answers(None, 201))
+async def nothing(thing_id: PathId, caller: MayWriteGroup) -> Response:
+    World.calls += 1
+    return answer(None, 201, position=await World.edge.store.save())
+
+
+@router.post("/v1/refusals/", **answers(None, 201))
+async def refuse(caller: Signed) -> Response:
+    World.calls += 1
+    raise InvalidState
+
+
+@router.post("/v1/slow/", **answers(None, 201))
+async def slow(caller: Signed) -> Response:
+    World.calls += 1
+    World.entered.set()
+    await World.going.wait()
+    return answer(None, 201, position=0)
+
+
+@router.post("/v1/secrets/", **answers(None, 201, secret=True))
+async def secret(caller: Signed) -> Response:
+    World.calls += 1
+    return answer(World.calls, 201)
+
+
+@router.post("/v1/questions/", **answers(None, 201, reads=True))
+async def question(caller: Signed) -> Response:
+    World.calls += 1
+    return answer(World.calls, 201)
+
+
+@router.post("/v1/anonymous/", **answers(None, 201))
+async def anonymous(request: RequestDep, services: ServicesDep) -> Response:
+    World.calls += 1
+    return answer(World.calls, 201)
+
+
+@pytest.fixture(autouse=True)
+def fresh_world() -> None:
+    World.calls = World.races = 0
+
+
+async def post(edge: Edge, path: str, person: Any, key: str | bytes | None, json: Any = None) -> Any:
+    headers: Any = person.bearer | ({} if key is None else {"Idempotency-Key": key})
+    return await edge.client.post(path, headers=headers, **({} if json is None else {"json": json}))
+
+
+def told(response: Any) -> tuple[int, bytes, str | None]:
+    return response.status_code, response.content, response.headers.get("X-Position")
+
+
+async def test_a_retry_is_answered_like_the_first_call(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge, ann = World.edge, World.edge.person()
+        first = await post(edge, "/v1/things/", ann, "k", {"name": "a"})
+        again = await post(edge, "/v1/things/", ann, "k", {"name": "a"})
+        assert told(first)[0] == 201
+        assert told(again) == told(first)
+        assert again.headers["Content-Type"] == first.headers["Content-Type"]
+        assert (World.calls, await edge.store.head()) == (1, 1)
+
+
+async def test_keys_are_a_users_own(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge = World.edge
+        answers_ = [await post(edge, "/v1/things/", edge.person(), "k", {"name": "a"}) for _ in range(2)]
+        assert answers_[0].json()["data"]["id"] != answers_[1].json()["data"]["id"]
+        assert await edge.store.head() == 2
+
+
+async def test_a_key_belongs_to_one_request(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge, ann = World.edge, World.edge.person()
+        await post(edge, "/v1/things/", ann, "k", {"name": "a"})
+        for path, body in [("/v1/things/", {"name": "b"}), ("/v1/shown-late/", {"name": "a"})]:
+            response = await post(edge, path, ann, "k", body)
+            assert (response.status_code, response.json()["errors"][0]["code"]) == (409, "conflict")
+            assert "Retry-After" not in response.headers
+        assert await edge.store.head() == 1
+
+
+@pytest.mark.parametrize("key", ["", "a b", "a" * 256, "ä".encode()])
+async def test_odd_keys_are_refused(database_url: str, key: Any) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        response = await post(World.edge, "/v1/things/", World.edge.person(), key, {"name": "a"})
+        assert response.status_code == 400
+        assert response.json()["errors"][0]["source"] == {"parameter": "Idempotency-Key"}
+
+
+async def test_while_the_first_call_runs_the_second_is_told_to_wait(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge, ann = World.edge, World.edge.person()
+        World.going, World.entered = asyncio.Event(), asyncio.Event()
+        first = asyncio.create_task(post(edge, "/v1/slow/", ann, "k"))
+        await World.entered.wait()
+        second = await post(edge, "/v1/slow/", ann, "k")
+        assert (second.status_code, second.headers["Retry-After"]) == (409, "1")
+        other_process = AnswerBook(edge.services.pool, application_dsn(database_url), MASTER_KEY)
+        async with other_process, other_process.running(other_process.slot(ann.user_id, "k")) as alone:
+            assert not alone
+        World.going.set()
+        assert (await first).status_code == 201
+        assert (await post(edge, "/v1/slow/", ann, "k")).status_code == 201
+        assert World.calls == 1
+
+
+async def test_a_lock_ends_with_the_process_that_took_it(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge, ann = World.edge, World.edge.person()
+        slot = edge.services.answers.slot(ann.user_id, "k")
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as dying:
+            await dying.execute("SELECT pg_advisory_lock(%s)", [slot.lock])
+            assert (await post(edge, "/v1/things/", ann, "k", {"name": "a"})).status_code == 409
+        for _ in range(100):  # the server notices in its own time
+            if (await post(edge, "/v1/things/", ann, "k", {"name": "a"})).status_code == 201:
+                break
+            await asyncio.sleep(0.01)
+        assert (await post(edge, "/v1/things/", ann, "k", {"name": "a"})).status_code == 201
+
+
+async def test_a_lost_connection_of_the_locks_is_made_again(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge, ann = World.edge, World.edge.person()
+        assert (await post(edge, "/v1/things/", ann, "k", {"name": "a"})).status_code == 201
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'rollbook-idempotency' AND datname = current_database()"
+            )
+        assert (await post(edge, "/v1/things/", ann, "l", {"name": "a"})).status_code == 201
+
+
+async def test_refusals_are_decided_anew(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        ann = World.edge.person()
+        for calls in (1, 2):
+            assert (await post(World.edge, "/v1/refusals/", ann, "k")).status_code == 409
+            assert World.calls == calls
+
+
+async def test_what_changed_nothing_is_remembered_too_and_so_is_the_permission(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge, ann, thing_id = World.edge, World.edge.person(), uuid4()
+        edge.grants.allow(ann.user_id, thing_id, "read", "write")
+        first = await post(edge, f"/v1/things/{thing_id}/nothing/", ann, "k")
+        edge.grants.allowed.clear()
+        assert told(await post(edge, f"/v1/things/{thing_id}/nothing/", ann, "k")) == told(first) == (201, b"null", "0")
+        assert World.calls == 1
+        assert (await post(edge, f"/v1/things/{thing_id}/nothing/", ann, "l")).status_code == 404
+
+
+async def test_what_was_recorded_and_not_shown_is_shown_to_the_retry(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.05) as World.edge:
+        edge, ann = World.edge, World.edge.person()
+        World.races = 1
+        first = await post(edge, "/v1/shown-late/", ann, "k", {"name": "a"})
+        assert (first.status_code, first.headers["X-Position"]) == (503, "1")
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            cursor = await connection.execute("SELECT originator_id FROM events")
+            (recorded,) = await cursor.fetchone() or (None,)
+            await connection.execute(
+                "INSERT INTO projections (name, id, classpath, mode, log, version, position)"
+                " VALUES ('late', gen_random_uuid(), '', 'background', 'identity', 1, 1)"
+            )
+        second = await post(edge, "/v1/shown-late/", ann, "k", {"name": "a"})
+        assert told(second)[::2] == (201, "1")
+        assert second.json()["data"]["id"] == str(recorded)
+        assert told(await post(edge, "/v1/shown-late/", ann, "k", {"name": "a"})) == told(second)
+        assert await edge.store.head() == 1
+
+
+async def test_after_a_day_a_key_is_new(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge, ann = World.edge, World.edge.person()
+        first = await post(edge, "/v1/things/", ann, "k", {"name": "a"})
+        await post(edge, "/v1/things/", edge.person(), "k", {"name": "a"})
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await connection.execute("UPDATE idempotency_keys SET recorded_at = now() - interval '24 hours 1 second'")
+        second = await post(edge, "/v1/things/", ann, "k", {"name": "b"})
+        assert second.status_code == 201
+        assert second.json()["data"]["id"] != first.json()["data"]["id"]
+        assert await edge.services.answers.clean() == 1
+
+
+@pytest.mark.parametrize("path", ["secrets", "questions", "anonymous"])
+async def test_some_operations_know_no_keys(database_url: str, path: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        ann = World.edge.person()
+        for calls in (1, 2):
+            response = await post(World.edge, f"/v1/{path}/", ann, "no good" if calls == 1 else "k")
+            assert (response.status_code, response.json()) == (201, calls)
+
+
+async def test_answers_are_kept_sealed(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        await post(World.edge, "/v1/things/", World.edge.person(), "Client-Key", {"name": "Jane Roe"})
+        async with await psycopg.AsyncConnection.connect(database_url) as connection:
+            cursor = await connection.execute("SELECT key::bytea || fingerprint || answer FROM idempotency_keys")
+            ((kept,),) = await cursor.fetchall()
+        assert b"Jane" not in kept
+        assert b"Client-Key" not in kept
+
+
+async def test_after_a_new_master_key_a_retry_still_finds_what_was_recorded(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge, ann = World.edge, World.edge.person()
+        first = await post(edge, "/v1/things/", ann, "k", {"name": "a"})
+        book = edge.services.answers
+        slot = book.slot(ann.user_id, "k")
+        entry = await book.find(slot)
+        assert entry is not None
+        assert entry.answer is not None
+        unreadable = await book.find(slot._replace(seal=bytes(32)))
+        assert unreadable is not None
+        assert (unreadable.position, unreadable.answer) == (int(first.headers["X-Position"]), None)

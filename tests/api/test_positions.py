@@ -1,0 +1,207 @@
+"""Positions on answers, waiting for them, and giving up (semantics 0.2, rulings A5, B1 to B6, G16)."""
+
+import asyncio
+import time
+from typing import Any
+
+import psycopg
+import pytest
+from starlette.responses import Response
+
+from api.caller import Signed
+from api.deps import ReadingDep
+from api.documents.common import Attributes, Listing, Single
+from api.positions import POLL
+from api.route import answers, contract_router
+from tests.support.edge import Edge, an_edge, eventually
+
+router = contract_router("things")
+COMMAND = 5
+
+
+class Thing(Attributes):
+    rows: int
+
+
+class ThingDocument(Single[Thing]):
+    pass
+
+
+class ThingList(Listing[Thing]):
+    pass
+
+
+@router.get("/v1/things/", **answers(ThingList))
+async def things(caller: Signed, reading: ReadingDep) -> Response:
+    async with reading("things", "others") as read:
+        return read.listing(ThingList, [Thing(rows=1)])
+
+
+@router.get("/v1/heads/", **answers(ThingDocument))
+async def heads(caller: Signed, reading: ReadingDep) -> Response:
+    async with reading() as read:
+        return read.single(ThingDocument, Thing(rows=1))
+
+
+@router.post("/v1/questions/", **answers(ThingDocument, 201, reads=True))
+async def question(caller: Signed, reading: ReadingDep) -> Response:
+    async with reading("things") as read:
+        return read.single(ThingDocument, Thing(rows=1), 201)
+
+
+@router.post("/v1/things/", **answers(ThingDocument, 201))
+async def command(caller: Signed, reading: ReadingDep) -> Response:
+    async with reading("things", after=COMMAND) as read:
+        return read.single(ThingDocument, Thing(rows=1), 201)
+
+
+@router.get("/v1/snapshots/", **answers(ThingDocument))
+async def snapshot(caller: Signed, reading: ReadingDep) -> Response:
+    async with reading("things") as read:
+        await read.cursor.execute("SELECT count(*) FROM projections")
+        async with await psycopg.AsyncConnection.connect(OWNER[0], autocommit=True) as other:
+            await stand(other, more=1)
+        await read.cursor.execute("SELECT count(*) FROM projections")
+        return read.single(ThingDocument, Thing(rows=(await read.cursor.fetchone() or (0,))[0]))
+
+
+OWNER: list[str] = []
+
+
+async def stand(connection: psycopg.AsyncConnection, **positions: int) -> None:
+    for name, position in positions.items():
+        await connection.execute(
+            "INSERT INTO projections (name, id, classpath, mode, log, version, position, last_poll_at)"
+            " VALUES (%s, gen_random_uuid(), %s, 'background', 'identity', 1, %s, now())"
+            " ON CONFLICT (name) DO UPDATE SET position = EXCLUDED.position",
+            [name, name, position],
+        )
+
+
+async def project(owner: str, *, notify: bool = True, **positions: int) -> None:
+    async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as connection:
+        await stand(connection, **positions)
+        for name, position in positions.items():
+            if notify:
+                await connection.execute("SELECT pg_notify('rollbook_projected', %s)", [f"{name}:{position}"])
+
+
+async def get(edge: Edge, path: str, at_least: object = None, method: str = "GET") -> Any:
+    headers = edge.person().bearer | ({} if at_least is None else {"X-At-Least-Position": str(at_least)})
+    return await edge.client.request(method, path, headers=headers)
+
+
+async def test_a_read_carries_the_lowest_position_of_what_it_reads(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        await project(database_url, things=7, others=6)
+        response = await get(edge, "/v1/things/")
+        assert response.headers["X-Position"] == "6"
+        assert response.json()["meta"] == {"page[limit]": 1, "page[offset]": 0, "page[total]": 1, "position": 6}
+        assert (await get(edge, "/v1/heads/")).json()["meta"] == {"position": 0}
+
+
+async def test_a_read_model_that_never_ran_is_at_the_start(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        await project(database_url, things=7)
+        assert (await get(edge, "/v1/things/")).headers["X-Position"] == "0"
+
+
+async def test_a_read_waits_and_is_woken(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        await project(database_url, things=1, others=9)
+        await heard(edge)
+        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
+        await waited_for(edge)
+        started = time.monotonic()
+        await project(database_url, things=3)
+        await project(database_url, things=4)
+        response = await reading
+        assert (response.status_code, response.headers["X-Position"]) == (200, "4")
+        assert time.monotonic() - started < POLL / 2
+
+
+async def test_a_question_by_post_waits_too(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.05) as edge:
+        await project(database_url, things=1)
+        assert (await get(edge, "/v1/questions/", 2, "POST")).status_code == 503
+        await project(database_url, things=2)
+        assert (await get(edge, "/v1/questions/", 2, "POST")).status_code == 201
+
+
+async def test_a_lost_listener_costs_time_only(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        await project(database_url, things=1, others=9)
+        await heard(edge)
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'rollbook-listener' AND datname = current_database()"
+            )
+        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
+        await waited_for(edge)
+        await project(database_url, notify=False, things=4)
+        assert (await reading).status_code == 200
+
+
+async def test_a_read_gives_up(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.05) as edge:
+        await project(database_url, things=1, others=9)
+        for path, position in [("/v1/things/", 2), ("/v1/heads/", 1), ("/v1/heads/", 2**63 - 1)]:
+            response = await get(edge, path, position)
+            assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+            assert "X-Position" not in response.headers
+            (error,) = response.json()["errors"]
+            assert (error["code"], error["status"], error["meta"]) == ("read-model-behind", 503, {})
+
+
+async def test_what_was_known_may_turn_out_wrong(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.3) as edge:
+        edge.services.positions.learn("things", 100)
+        edge.services.positions.learn("others", 100)
+        await project(database_url, notify=False, things=1, others=1)
+        assert (await get(edge, "/v1/things/", 50)).status_code == 503
+
+
+@pytest.mark.parametrize("odd", ["", "-1", "1.0", "x", "+1", "1 2", str(2**63), "٣".encode()])
+async def test_odd_positions_are_refused(database_url: str, odd: Any) -> None:
+    async with an_edge(database_url, router) as edge:
+        headers: Any = edge.person().bearer | {"X-At-Least-Position": odd}
+        response = await edge.client.get("/v1/heads/", headers=headers)
+        (error,) = response.json()["errors"]
+        assert (response.status_code, error["code"]) == (400, "invalid-parameter")
+        assert error["source"] == {"parameter": "X-At-Least-Position"}
+
+
+async def test_a_command_answers_from_where_it_recorded(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        await project(database_url, things=COMMAND + 3)
+        for ignored in (None, 1000, "odd"):
+            response = await get(edge, "/v1/things/", ignored, "POST")
+            assert (response.status_code, response.headers["X-Position"]) == (201, str(COMMAND))
+            assert response.json()["meta"] == {"position": COMMAND}
+
+
+async def test_a_command_that_cannot_be_shown_says_where_it_was_recorded(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.05) as edge:
+        await project(database_url, things=COMMAND - 1)
+        response = await get(edge, "/v1/things/", method="POST")
+        assert (response.status_code, response.headers["X-Position"]) == (503, str(COMMAND))
+        assert response.headers["Retry-After"] == "1"
+        assert response.json()["errors"][0]["meta"] == {"position": COMMAND}
+
+
+async def test_one_request_sees_one_moment(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        OWNER[:] = [database_url]
+        await project(database_url, things=1)
+        assert (await get(edge, "/v1/snapshots/")).json()["data"] == {"rows": 1}
+
+
+async def heard(edge: Edge) -> None:
+    """Until the listener is there and has been told so."""
+    await eventually(lambda: "things" in edge.services.positions.known)
+
+
+async def waited_for(edge: Edge) -> None:
+    """Until a request waits."""
+    await eventually(lambda: edge.services.positions.waiting)
