@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -18,9 +19,11 @@ from adapters import embedded_account as accounts
 
 GUARD = Path(__file__).with_name("embedded_guard.py")
 START_PATIENCE = 300.0  # a crashed Postgres first replays its log, which may take minutes
-RETRY_PATIENCE = 15.0
-STOP_PATIENCE = 5.0
+REMAINS_PATIENCE = 15.0
+STOP_PATIENCE = 4.0
 LOG_LIMIT = 10_000_000
+# PGPORT, PGDATA and the like of the caller mean another server.
+BARE_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 # Guards that may outlive this process because others use their servers; subprocess warns of those that it forgets.
 LEFT: list[subprocess.Popen[bytes]] = []
@@ -39,7 +42,6 @@ class EmbeddedServer(ABC):
     name: ClassVar[str]
     package: ClassVar[str]
     stop_signal: ClassVar[signal.Signals]
-    passing: ClassVar[tuple[str, ...]] = ()  # complaints that end when the rest of a killed server has ended
 
     def __init__(self, home: Path, *, discard: bool = False) -> None:
         self.home = home.resolve()
@@ -64,7 +66,7 @@ class EmbeddedServer(ABC):
         with self._one_at_a_time, _locked(self.home / "start.lock", fcntl.LOCK_EX, START_PATIENCE):
             if self._users_lock is None:
                 # waits here while a guard is ending a server whose last user has just gone
-                self._users_lock = _lock(self.home / "users.lock", fcntl.LOCK_SH, RETRY_PATIENCE)
+                self._users_lock = _lock(self.home / "users.lock", fcntl.LOCK_SH, REMAINS_PATIENCE)
             if not self.answers():
                 self._reap()
                 self._launch()
@@ -92,6 +94,8 @@ class EmbeddedServer(ABC):
             if self._guard is not None:
                 self._guard.terminate()
                 self._reap()
+                with contextlib.suppress(ServerFailedError):  # the next start waits on
+                    self._wait_for_remains(1.0)
             self.leave()
 
     def __enter__(self) -> Self:
@@ -112,46 +116,67 @@ class EmbeddedServer(ABC):
         self._guard = None
 
     def _launch(self) -> None:
+        self._wait_for_remains(REMAINS_PATIENCE)
         accounts.private_folder(self.sockets, self.account)
         command = self._prepare(accounts.reachable_package(self.package, self.account))
-        end = time.monotonic() + RETRY_PATIENCE
-        while (complaint := self._complaint_of_start(command)) is not None:
-            if self._ending or time.monotonic() > end or not any(text in complaint for text in self.passing):
-                raise ServerFailedError(f"{self.name} did not start in {self.home}:\n{complaint}")
-            time.sleep(0.1)
-
-    def _complaint_of_start(self, command: list[str]) -> str | None:
+        if self._ending:
+            raise ServerFailedError(f"{self.name} was stopped while it was starting")
         log_path = self.home / f"{self.name}.log"
         with log_path.open("ab") as log:
             if log.tell() > LOG_LIMIT:
                 log.truncate(0)
-            begin = log.tell() if log.tell() <= LOG_LIMIT else 0
-            self._guard = guard = self._start_guard(command, log.fileno())
+            begin = log.seek(0, os.SEEK_END)
+            self._guard = self._start_guard(command, log.fileno())
+        if not self._answers_in_time(self._guard):
+            self._guard.terminate()
+            self._reap()
+            said = log_path.read_bytes()[begin:].decode(errors="replace")[-2000:]
+            raise ServerFailedError(f"{self.name} did not start in {self.home}:\n{said}")
+
+    def _answers_in_time(self, guard: subprocess.Popen[bytes]) -> bool:
         end = time.monotonic() + START_PATIENCE
         while guard.poll() is None and time.monotonic() < end and not self._ending:
             if self.answers():
-                return None
+                return True
             time.sleep(0.02)
-        if guard.poll() is None:
-            guard.terminate()
-        self._reap()
-        return log_path.read_bytes()[begin:].decode(errors="replace")[-2000:]
+        return False
+
+    def _run_to_end(self, command: list[str]) -> None:
+        """A preparation, as the server's user; given up when we are told to stop."""
+        uid, gid = self.account or (None, None)
+        groups = None if self.account is None else list[int]()
+        with tempfile.TemporaryFile() as said, subprocess.Popen(  # noqa: S603 - our own command
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", env=BARE_ENVIRONMENT,
+            user=uid, group=gid, extra_groups=groups, start_new_session=True,
+        ) as process:  # fmt: skip
+            while process.poll() is None:
+                if self._ending:
+                    process.kill()
+                time.sleep(0.02)
+            said.seek(0)
+            if process.returncode:
+                raise ServerFailedError(
+                    f"{Path(command[0]).name} failed in {self.home}:\n{said.read().decode()[-2000:]}"
+                )
+
+    def _wait_for_remains(self, patience: float) -> None:
+        """Return when every process of an earlier server has ended; a killed one leaves children for a moment."""
+        os.close(_lock(self.home / "server.lock", fcntl.LOCK_EX, patience))
 
     def _start_guard(self, command: list[str], log: int) -> subprocess.Popen[bytes]:
-        options = ["--users-lock", str(self.home / "users.lock"), "--stop-signal", str(int(self.stop_signal))]
+        options = ["--home", str(self.home), "--stop-signal", str(int(self.stop_signal))]
         if self.account is not None:
             options += ["--uid", str(self.account.uid), "--gid", str(self.account.gid)]
         if self._discard:
-            options += ["--discard", str(self.home)]
-        # A session of its own: Ctrl-C and a signal to the caller's group must not reach the server. A bare
-        # environment: PGPORT, PGDATA and the like of the caller mean another server.
+            options += ["--discard"]
+        # a session of its own: Ctrl-C and a signal to the caller's group must not reach the server
         return subprocess.Popen(  # noqa: S603 - our own script
             [sys.executable, "-I", "-S", str(GUARD), *options, "--", *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd="/",
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+            env=BARE_ENVIRONMENT,
             start_new_session=True,
         )
 

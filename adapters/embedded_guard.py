@@ -1,8 +1,11 @@
 """Runs one server and ends it when nobody uses it any more.
 
 A script of its own, standard library only, started with `python -I -S`: it lives beside the server for as long as the
-server does, so it must be small, and it must outlive whoever started it. "Nobody uses it" is the exclusive flock on the
-users' lock file: the kernel gives up the users' shared locks however they end, kill -9 included.
+server does, so it must be small, and it must outlive whoever started it.
+
+Two lock files in the server's folder say who is there, and the kernel gives the locks up however a process ends:
+each user holds `users.lock` shared: whoever gets it exclusively knows that nobody uses the server; the server and all
+its children inherit a shared hold of `server.lock`: whoever gets that one exclusively knows that all have ended.
 """
 
 import argparse
@@ -24,11 +27,11 @@ PATIENCE = 3.0  # seconds for an orderly stop; SIGQUIT then makes Postgres stop 
 def arguments() -> argparse.Namespace:
     """What to run, as whom, and whose lock says that it is still used."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users-lock", type=Path, required=True)
+    parser.add_argument("--home", type=Path, required=True, help="the server's folder")
     parser.add_argument("--uid", type=int)
     parser.add_argument("--gid", type=int)
     parser.add_argument("--stop-signal", type=int, required=True)
-    parser.add_argument("--discard", type=Path, help="a folder to remove once the server has ended")
+    parser.add_argument("--discard", action="store_true", help="remove the folder with the last user")
     parser.add_argument("command", nargs="+")
     return parser.parse_args()
 
@@ -36,6 +39,8 @@ def arguments() -> argparse.Namespace:
 def start(options: argparse.Namespace) -> "subprocess.Popen[bytes]":
     """The server, as a child that is told to stop when this guard is killed."""
     guard = os.getpid()
+    presence = os.open(options.home / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(presence, fcntl.LOCK_SH)
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def die_with_the_guard() -> None:
@@ -46,13 +51,14 @@ def start(options: argparse.Namespace) -> "subprocess.Popen[bytes]":
                 os._exit(1)
 
     as_account = {} if options.uid is None else {"user": options.uid, "group": options.gid, "extra_groups": []}
-    return subprocess.Popen(options.command, preexec_fn=die_with_the_guard, **as_account)  # noqa: S603, PLW1509
+    command = options.command
+    return subprocess.Popen(command, preexec_fn=die_with_the_guard, pass_fds=[presence], **as_account)  # noqa: S603, PLW1509
 
 
 def main() -> None:
     """Ends with the server, the users or SIGTERM, whichever comes first; the server never outlives it."""
     options = arguments()
-    users = os.open(options.users_lock, os.O_RDWR)
+    users = os.open(options.home / "users.lock", os.O_RDWR)
     server = start(options)
     unused = threading.Event()
 
@@ -70,9 +76,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     threading.Thread(target=stop_when_unused, daemon=True).start()
     code = server.wait()
-    if options.discard is not None and unused.is_set():
+    if options.discard and unused.is_set():
         with contextlib.suppress(OSError):
-            shutil.rmtree(options.discard)
+            shutil.rmtree(options.home)
     os._exit(code & 0xFF)
 
 
