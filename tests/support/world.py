@@ -83,7 +83,7 @@ class World:
         assert answer.status_code == status, answer.text
         return answer.json() if answer.content else None
 
-    async def get(self, path: str, by: Person, status: int = 200, **parameters: Any) -> Any:
+    async def get(self, path: str, by: Person, status: int = 200, /, **parameters: Any) -> Any:
         """The answer's JSON; fails on any other status."""
         answer = await self.client.get(path, params=parameters, headers=by.bearer)
         assert answer.status_code == status, answer.text
