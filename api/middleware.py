@@ -8,8 +8,8 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.metrics import FAILURES, REQUESTS
 from api.errors import unhandled
-from api.metrics import FAILURES, REQUESTS
 
 REQUEST_ID = "rollbook.request_id"
 ACCEPTABLE = re.compile(rb"[\x21-\x7e]{1,128}")

@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 from starlette.requests import Request
 
 from adapters.answer_book import AnswerBook
+from adapters.metrics import DECISIONS
 from adapters.settings import Settings
 from adapters.tokens import Tokens
-from api.metrics import DECISIONS
 from api.positions import Positions
 from domain.application import Identity
 from domain.ports import Access, AccessQuery, Directory, TokenVerifier

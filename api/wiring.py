@@ -12,6 +12,7 @@ from adapters.keyring import Keyring
 from adapters.login_attempts import LoginAttempts
 from adapters.notifications import Notifications
 from adapters.passwords import PasswordPool
+from adapters.remembered_tokens import RememberedTokens
 from adapters.settings import Settings
 from adapters.token_reviewers import SettingReviewer
 from adapters.tokens import Tokens
@@ -51,7 +52,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
             settings=settings,
             pool=pool,
             positions=positions,
-            tokens=signer,
+            tokens=RememberedTokens(signer),
             access=access,
             answers=await stack.enter_async_context(AnswerBook(pool, settings.listen_dsn(), secret)),
             identity=Identity(

@@ -12,6 +12,7 @@ import httpx2
 from fastapi import APIRouter, FastAPI
 from psycopg import AsyncCursor
 from psycopg_pool import AsyncConnectionPool
+from redis.asyncio import Redis
 
 from adapters.answer_book import AnswerBook
 from adapters.event_store import EventStore
@@ -105,7 +106,9 @@ def sessions_of(people: dict[UUID, Person]) -> Callable[[AsyncCursor, UUID], Any
 
 
 @asynccontextmanager
-async def an_edge(database_url: str, *routers: APIRouter, **settings: Any) -> AsyncIterator[Edge]:
+async def an_edge(
+    database_url: str, *routers: APIRouter, redis: Redis | None = None, **settings: Any
+) -> AsyncIterator[Edge]:
     """Routes of a test, served: 2 s of patience unless the settings say otherwise."""
     people: dict[UUID, Person] = {}
     grants = Grants()
@@ -130,6 +133,7 @@ async def an_edge(database_url: str, *routers: APIRouter, **settings: Any) -> As
             directory=cast("Any", None),
             signer=cast("Any", None),
             reviewer=cast("Any", None),
+            redis=redis,
             session_of=sessions_of(people),
         )
 

@@ -1,0 +1,96 @@
+"""Is it alive, can it serve, what does it count (rulings J4 and J6)."""
+
+from typing import Any
+
+import psycopg
+import pytest
+from redis.asyncio import Redis
+from starlette.responses import Response
+
+from api import health
+from api.caller import MayReadGroup
+from api.deps import PathId
+from api.envelope import answer
+from api.route import answers, contract_router
+from tests.support.edge import Edge, an_edge
+
+router = contract_router("things")
+
+
+@router.get("/v1/things/{id}/", **answers(None))
+async def thing(thing_id: PathId, caller: MayReadGroup) -> Response:
+    return answer("thing")
+
+
+async def polled(owner: str, when: str) -> None:
+    async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as connection:
+        await connection.execute(
+            "INSERT INTO projections (name, id, classpath, mode, log, version, last_poll_at)"
+            " VALUES ('things', gen_random_uuid(), '', 'background', 'identity', 1, now() + %s::interval)"
+            " ON CONFLICT (name) DO UPDATE SET last_poll_at = EXCLUDED.last_poll_at",
+            [when],
+        )
+
+
+async def ready(edge: Edge) -> tuple[int, Any]:
+    response = await edge.client.get("/readyz", headers={"Accept": "text/plain"})
+    return response.status_code, response.json()
+
+
+async def test_it_is_ready_once_somebody_projects(database_url: str) -> None:
+    async with an_edge(database_url, health.router) as edge:
+        assert await ready(edge) == (
+            503,
+            {"ready": False, "postgres": True, "migrated": True, "projectors": False, "redis": "absent"},
+        )
+        await polled(database_url, "-1 second")
+        assert (await ready(edge))[0] == 200
+        await polled(database_url, "-1 minute")
+        assert (await ready(edge))[0] == 503
+
+
+async def test_it_is_not_ready_before_all_migrations(database_url: str) -> None:
+    async with an_edge(database_url, health.router) as edge:
+        await polled(database_url, "0")
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await connection.execute("DELETE FROM schema_migrations WHERE version = 1")
+            status, told = await ready(edge)
+            assert (status, told["migrated"]) == (503, False)
+            await connection.execute("DROP TABLE schema_migrations")
+            status, told = await ready(edge)
+            assert (status, told["postgres"], told["migrated"]) == (503, True, False)
+
+
+async def test_without_postgres_it_lives_and_is_not_ready(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PATIENCE", 0.1)
+    async with an_edge(database_url, health.router) as edge:
+        await edge.services.pool.close()
+        status, told = await ready(edge)
+        assert (status, told["postgres"]) == (503, False)
+        assert (await edge.client.get("/healthz")).status_code == 200
+
+
+async def test_it_says_how_redis_is(database_url: str, redis_url: str) -> None:
+    for url, told in [(redis_url, "ok"), ("redis://127.0.0.1:1", "unreachable")]:
+        async with Redis.from_url(url) as redis, an_edge(database_url, health.router, redis=redis) as edge:
+            response = await edge.client.get("/healthz")
+            assert (response.status_code, response.json()) == (200, {"status": "ok", "redis": told})
+
+
+async def test_figures_are_served_when_asked_for(database_url: str) -> None:
+    async with an_edge(database_url, health.router, router, metrics=True) as edge:
+        await polled(database_url, "0")
+        await edge.client.get("/v1/things/x/", headers=edge.person().bearer)
+        await edge.client.request("INVENTED", "/v1/nowhere/Jane/")
+        figures = (await edge.client.get("/metrics")).text
+        assert 'rollbook_request_seconds_count{method="GET",route="/v1/things/{id}/",status="400"}' in figures
+        assert 'rollbook_projection_lag_events{projection="things",state="running"} 0' in figures
+        assert "# TYPE rollbook_jobs gauge" in figures
+        assert "rollbook_append_seconds_bucket" in figures
+        assert "INVENTED" not in figures
+        assert "Jane" not in figures
+
+
+async def test_figures_are_not_there_otherwise(database_url: str) -> None:
+    async with an_edge(database_url, health.router, metrics=False) as edge:
+        assert (await edge.client.get("/metrics")).status_code == 404

@@ -1,0 +1,44 @@
+"""Whatever asks for no caller stands in this list (semantics 4, first row); everything else needs a token."""
+
+from starlette.routing import Route
+
+from api.app import routers
+from api.route import ContractRoute
+
+ANYBODY = {
+    "GET /.well-known/jwks.json",
+    "GET /healthz",
+    "GET /metrics",
+    "GET /readyz",
+    "POST /v1/internal-auth/",
+    "POST /v1/login/",
+    "POST /v1/refresh-token/",
+    "POST /v2/internal-auth/",
+}
+
+
+def routes() -> list[Route]:
+    return [route for router in routers() for route in router.routes if isinstance(route, Route)]
+
+
+def named(route: Route) -> str:
+    return f"{'|'.join(sorted(route.methods or ()))} {route.path}"
+
+
+def test_only_these_operations_ask_for_no_token() -> None:
+    anonymous = {named(route) for route in routes() if not isinstance(route, ContractRoute) or route.anonymous}
+    assert anonymous == ANYBODY
+
+
+def test_every_operation_but_the_health_is_refused_in_the_one_order() -> None:
+    others = {route.path for route in routes() if not isinstance(route, ContractRoute)}
+    assert others == {"/healthz", "/readyz", "/metrics"}
+
+
+def test_no_path_hides_another() -> None:
+    names = [named(route) for route in routes()]
+    assert len(names) == len(set(names))
+
+
+def test_paths_end_in_a_slash() -> None:
+    assert {route.path for route in routes() if route.path.startswith("/v") and not route.path.endswith("/")} == set()
