@@ -24,7 +24,18 @@ CREATE INDEX groups_of_organization ON groups (organization_id, name_key, group_
 CREATE INDEX groups_by_modified ON groups (modified_at, group_id);
 CREATE INDEX groups_of_organization_by_modified ON groups (organization_id, modified_at, group_id);
 CREATE INDEX groups_by_parent ON groups (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX groups_computed ON groups (organization_id, type) WHERE type IN ('all_participants', 'unassigned');
 CREATE INDEX groups_by_tags ON groups USING gin (tags);
+
+-- How many groups there are, so that a list without other filters need not count them.
+CREATE TABLE group_totals (
+    organization_id uuid NOT NULL,
+    type text NOT NULL,
+    node_type text NOT NULL,
+    active boolean NOT NULL,
+    total bigint NOT NULL,
+    CONSTRAINT group_totals_pkey PRIMARY KEY (organization_id, type, node_type, active)
+) WITH (fillfactor = 50);
 
 CREATE TABLE group_logs (
     log_id uuid NOT NULL CONSTRAINT group_logs_pkey PRIMARY KEY,
@@ -40,7 +51,7 @@ CREATE TABLE group_logs (
 COMMENT ON COLUMN group_logs.subject_id IS 'An individual''s id, or a user''s for leaders and members.';
 CREATE INDEX group_logs_of_group ON group_logs (group_id, position DESC);
 CREATE INDEX group_logs_of_subject ON group_logs (subject_id, position DESC);
-CREATE INDEX group_logs_of_organization ON group_logs (organization_id, position DESC);
+CREATE INDEX group_logs_of_organization ON group_logs (organization_id, position DESC) INCLUDE (group_id, subject);
 
 CREATE TABLE tasks (
     task_id uuid NOT NULL CONSTRAINT tasks_pkey PRIMARY KEY,
@@ -53,4 +64,4 @@ CREATE TABLE tasks (
     error text
 );
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON groups, group_logs, tasks TO rollbook_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON groups, group_totals, group_logs, tasks TO rollbook_app;

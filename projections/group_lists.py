@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 
 from domain.ports import AccessQuery
 from projections.access_checks import decide
-from projections.group_viewers import Viewer, seated
+from projections.group_viewers import Viewer, seated, seated_above
 from projections.groups import name_key
 
 
@@ -78,9 +78,7 @@ async def page(
     parameters = {**query.parameters, "limit": limit, "offset": offset, "top": limit + offset}
     await cursor.execute(query.counted(), parameters)
     counted = await cursor.fetchone()
-    rows = cursor.connection.cursor(row_factory=class_row(GroupRow))
-    await rows.execute(query.page(), parameters)
-    return await rows.fetchall(), counted[0] if counted else 0
+    return await _rows(cursor, query.page(), parameters), counted[0] if counted else 0
 
 
 async def detail(
@@ -94,9 +92,41 @@ async def detail(
 
 async def known(cursor: AsyncCursor, group_id: UUID) -> GroupRow | None:
     """One group, whoever asks: for the answer to a command that was just allowed."""
+    one = _SHOW.format(picked="SELECT %(group)s::uuid AS group_id", order="name_key")
+    return next(iter(await _rows(cursor, one, {"group": group_id})), None)
+
+
+async def _rows(cursor: AsyncCursor, statement: str, parameters: dict[str, Any]) -> list[GroupRow]:
     rows = cursor.connection.cursor(row_factory=class_row(GroupRow))
-    await rows.execute(_SHOW.format(picked="SELECT %(group)s::uuid AS group_id", order="name_key"), {"group": group_id})
-    return await rows.fetchone()
+    await rows.execute(statement, parameters)
+    found = await rows.fetchall()
+    organizations = [row.organization_id for row in found if row.type == "unassigned"]
+    if not organizations:
+        return found
+    # together and only now: it looks at everybody in these organizations
+    await cursor.execute(_COUNT_UNASSIGNED, {"organizations": organizations})
+    numbers: dict[UUID, int] = dict(await cursor.fetchall())
+    return [
+        row._replace(individuals_count=numbers.get(row.organization_id, 0)) if row.type == "unassigned" else row
+        for row in found
+    ]
+
+
+class _Part(NamedTuple):
+    """A part of what a viewer sees: of each whole organization, or of what is outside these by his seats, or of all."""
+
+    shown: str
+    per_whole: bool = False
+    by_seat: bool = False
+
+    def condition(self, *, few: bool = False) -> str:
+        """The condition on a group `g`; `few` when it is asked of few groups only."""
+        if self.per_whole:
+            return f"g.organization_id = {'ANY(%(whole)s)' if few else 'o.id'} AND {self.shown}"
+        if self.by_seat:
+            sits = seated_above("g") if few else seated("g")
+            return f"g.organization_id <> ALL(%(whole)s) AND {self.shown} AND {sits}"
+        return self.shown
 
 
 class _Query:
@@ -113,49 +143,53 @@ class _Query:
     def page(self) -> str:
         """The rows of the page."""
         key = f"g.{self._order}, g.group_id"
-        picked = " UNION ALL ".join(f"({each})" for each in self._branches(f"g.group_id, {key[: key.index(',')]}", key))
+        parts = self._parts(f"SELECT g.group_id, g.{self._order} FROM groups g", f" ORDER BY {key} LIMIT %(top)s")
+        picked = " UNION ALL ".join(f"({each})" for each in parts)
         cut = f"SELECT group_id FROM ({picked}) p ORDER BY {self._order}, group_id LIMIT %(limit)s OFFSET %(offset)s"
         return _SHOW.format(picked=cut, order=self._order)
 
     def counted(self) -> str:
         """How many rows there are."""
-        counts = (f"({each})" for each in self._branches("count(*) AS number", None))
+        counts = (f"({each})" for each in self._parts("SELECT count(*) AS number FROM groups g", ""))
         return f"SELECT coalesce(sum(number), 0)::bigint FROM ({' UNION ALL '.join(counts)}) c"
 
-    def _branches(self, columns: str, order: str | None) -> list[str]:
-        """Disjoint parts of what the viewer sees; each ordered and cut where the page ends, if there is an order."""
-        cut = f" ORDER BY {order} LIMIT %(top)s" if order else ""
+    def _parts(self, select: str, cut: str) -> list[str]:
+        """Disjoint selections from what the viewer sees, each cut where the page ends if there is a cut."""
         if self._few:
-            visible = " OR ".join(self._visible()).replace(_EACH, "ANY(%(whole)s)")
-            where = " AND ".join([f"({visible})", *self._conditions])
-            looked_up = f"WITH few AS MATERIALIZED ({self._few})"
-            return [f"{looked_up} SELECT {columns} FROM few JOIN groups g USING (group_id) WHERE {where}{cut}"]
-        branches = []
-        for visible in self._visible():
-            where = " AND ".join([f"({visible})", *self._conditions])
-            if _EACH in visible:
-                inner = f"SELECT {columns} FROM groups g WHERE {where.replace(_EACH, 'o.id')}{cut}"
-                branches.append(f"SELECT x.* FROM unnest(%(whole)s::uuid[]) o(id) CROSS JOIN LATERAL ({inner}) x")
-            else:
-                branches.append(f"SELECT {columns} FROM groups g WHERE {where}{cut}")
-        return branches
+            visible = " OR ".join(part.condition(few=True) for part in self._visible())
+            few = f"WITH few AS MATERIALIZED ({self._few}) {select} JOIN few USING (group_id)"
+            return [f"{few} WHERE {' AND '.join([f'({visible})', *self._conditions])}{cut}"]
+        parts = []
+        for part in self._visible():
+            where = " AND ".join([f"({part.condition()})", *self._conditions])
+            inner = f"{_TOTAL if self._countable(part) and not cut else select} WHERE {where}{cut}"
+            parts.append(_PER_WHOLE.format(inner=inner) if part.per_whole else inner)
+        return parts
 
-    def _visible(self) -> list[str]:
-        """Disjoint conditions; together, what the viewer sees."""
+    def _countable(self, part: "_Part") -> bool:
+        """Whether the totals, which know organization, types and whether it is active, can tell the number."""
+        plain = vars(GroupFilter(types=self._wanted.types, organization_id=self._wanted.organization_id,
+                                 node_type=self._wanted.node_type, include_inactive=self._wanted.include_inactive,
+                                 with_people=self._wanted.with_people))  # fmt: skip
+        return not part.by_seat and vars(self._wanted) == plain
+
+    def _visible(self) -> list["_Part"]:
+        """Disjoint parts; together, what the viewer sees."""
         viewer, hidden = self._viewer, "g.active"
+        shown = "true" if self._wanted.include_inactive else hidden
         if viewer.unlimited:
-            return ["true" if self._wanted.include_inactive else hidden]
-        whole = hidden
+            return [_Part(shown)]
         if self._wanted.include_inactive:
-            whole = "(g.active OR g.organization_id = ANY(%(administered)s))"
-        of_whole = f"g.organization_id = {_EACH} AND {whole}"
+            hidden = "(g.active OR g.organization_id = ANY(%(administered)s))"
+        of_whole, by_seat = _Part(hidden, per_whole=True), _Part("g.active", by_seat=True)
         if viewer.staff and not self._wanted.tells_of_people:
-            shown = "true" if self._wanted.include_inactive else hidden
-            mine = f"g.type IN ('all_participants', 'unassigned') AND {of_whole}"
-            ordinary = "g.type NOT IN ('all_participants', 'unassigned') AND g.organization_id <> ALL(%(closed)s)"
-            return [f"{ordinary} AND {shown}", mine]
-        by_seat = f"g.organization_id <> ALL(%(whole)s) AND g.active AND {seated('g')}"
-        return [of_whole, by_seat]
+            ordinary = f"g.type <> ALL({_SYSTEM}) AND g.organization_id <> ALL(%(closed)s) AND {shown}"
+            return [
+                _Part(ordinary),
+                *([_Part(f"g.type = ANY({_SYSTEM}) AND {hidden}", per_whole=True)] if viewer.whole else []),
+            ]
+        parts = [*([of_whole] if viewer.whole else []), *([by_seat] if viewer.seats else [])]
+        return parts or [_Part("false")]
 
     def _filters(self) -> list[str]:
         wanted = self._wanted
@@ -195,14 +229,17 @@ def _escaped(text: str) -> str:
 
 
 _LEADERS = "('leader')"
-_EACH = "<each whole organization>"
+_SYSTEM = "ARRAY['all_participants', 'unassigned']"
+_TOTAL = "SELECT sum(g.total) AS number FROM group_totals g"
+_PER_WHOLE = "SELECT x.* FROM unnest(%(whole)s::uuid[]) o(id) CROSS JOIN LATERAL ({inner}) x"
 
 # (group) that an individual stands in: placed, or computed
 _PLACES = """
     SELECT group_id FROM group_individuals WHERE individual_id = {individual}
     UNION ALL
-    SELECT s.group_id FROM individual_organizations b JOIN access_groups s USING (organization_id)
-    WHERE b.individual_id = {individual} AND s.system AND (s.type = 'all_participants' OR NOT EXISTS (
+    SELECT s.group_id FROM individual_organizations b JOIN groups s USING (organization_id)
+    WHERE b.individual_id = {individual} AND s.type IN ('all_participants', 'unassigned')
+      AND (s.type = 'all_participants' OR NOT EXISTS (
         SELECT FROM group_individuals p JOIN access_groups r USING (group_id)
         WHERE p.individual_id = b.individual_id AND r.organization_id = s.organization_id
           AND r.active AND r.type = 'regular'))"""
@@ -233,22 +270,24 @@ _ELIGIBLE = """g.type = 'regular' AND g.active
         WHERE p.individual_id = %(eligible_individual_id)s)))"""
 
 UNASSIGNED = """
-    SELECT b.individual_id FROM individual_organizations b
+    SELECT b.individual_id, b.organization_id FROM individual_organizations b
     WHERE b.organization_id = {organization} AND NOT EXISTS (
         SELECT FROM group_individuals p JOIN access_groups r USING (group_id)
         WHERE p.individual_id = b.individual_id AND p.organization_id = b.organization_id
           AND r.active AND r.type = 'regular')"""
 """Individuals of an organization that stand in none of its active regular groups."""
 
-_SHOW = f"""
-WITH picked AS ({{picked}})
+_SHOW = """
+WITH picked AS ({picked})
 SELECT g.group_id, g.organization_id, g.name, g.node_type, g.type, g.tags, g.active, g.parent_id, p.name AS parent_name,
        CASE g.type
            WHEN 'all_participants' THEN coalesce((
                SELECT o.individuals FROM access_organizations o WHERE o.organization_id = g.organization_id), 0)
-           WHEN 'unassigned' THEN (SELECT count(*) FROM ({UNASSIGNED.format(organization="g.organization_id")}) i)
            ELSE g.individuals_count END AS individuals_count,
        g.child_count, g.modified_at
 FROM picked JOIN groups g USING (group_id) LEFT JOIN groups p ON p.group_id = g.parent_id
-ORDER BY g.{{order}}, g.group_id
+ORDER BY g.{order}, g.group_id
+"""
+_COUNT_UNASSIGNED = f"""
+SELECT organization_id, count(*) FROM ({UNASSIGNED.format(organization="ANY(%(organizations)s)")}) loose GROUP BY 1
 """

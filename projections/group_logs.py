@@ -59,7 +59,7 @@ async def page(
     A row must be about all of `individual_ids`; they are also found by the leaders and members whose own they are.
     Those of individuals are left out where the viewer reads the group only as staff.
     """
-    conditions = [viewer.reads_people(alias="l") if viewer.unlimited else _readable(viewer)]
+    conditions = [_readable(viewer, few=group_id is not None or bool(individual_ids))]
     parameters: dict[str, Any] = {"group": group_id, "organization": organization_id, **viewer.parameters()}
     if group_id is not None:
         conditions.append("l.group_id = %(group)s")
@@ -76,9 +76,11 @@ async def page(
     return await rows.fetchall(), counted[0] if counted else 0
 
 
-def _readable(viewer: Viewer) -> str:
-    people, staff = viewer.reads_people(alias="l"), viewer.reads_as_staff(alias="l")
-    return f"({people} OR l.subject <> 'individual' AND {staff})"
+def _readable(viewer: Viewer, *, few: bool) -> str:
+    people = viewer.reads_people("l", few=few)
+    if viewer.unlimited or not viewer.staff:
+        return people
+    return f"({people} OR l.subject <> 'individual' AND {viewer.reads_as_staff('l')})"
 
 
 def _row(recorded: Recorded) -> tuple[Any, ...]:

@@ -17,13 +17,15 @@ from projections.access_policy import POLICIES
 class Viewer(NamedTuple):
     """A user's standing. `whole` are organizations all of whose groups he reads, `administered` some of them.
 
-    `belongs` tells whether he is a provider or administrator anywhere: who is not, is a participant.
+    `belongs` tells whether he is a provider or administrator anywhere: who is not, is a participant. `seats` tells
+    whether he leads or belongs to any group.
     """
 
     user_id: UUID
     unlimited: bool
     staff: bool
     belongs: bool
+    seats: bool
     whole: list[UUID]
     administered: list[UUID]
     closed: list[UUID]
@@ -47,20 +49,34 @@ class Viewer(NamedTuple):
             "closed": self.closed,
         }
 
-    def reads_people(self, alias: str = "g") -> str:
-        """The condition on a row with a group and its organization that he reads the active group and its people."""
+    def reads_people(self, alias: str, *, few: bool) -> str:
+        """The condition on rows with a group and its organization that he reads the active group and its people.
+
+        `few` tells whether it is asked of few rows.
+        """
         if self.unlimited:
             return "true"
-        return f"({alias}.organization_id = ANY(%(whole)s) AND {_ACTIVE.format(alias=alias)} OR {seated(alias)})"
+        paths = []
+        if self.whole:
+            active = _ACTIVE if few else _NOT_INACTIVE
+            paths.append(f"{alias}.organization_id = ANY(%(whole)s) AND {active.format(alias=alias)}")
+        if self.seats:
+            paths.append(seated_above(alias) if few else seated(alias))
+        return f"({' OR '.join(paths)})" if paths else "false"
 
-    def reads_as_staff(self, alias: str = "g") -> str:
+    def reads_as_staff(self, alias: str) -> str:
         """The condition that he reads the group, if not its people, by being staff."""
         return _AS_STAFF.format(alias=alias) if self.staff else "false"
 
 
 def seated(alias: str, kinds: str = "('leader', 'member')") -> str:
-    """The condition that the viewer sits in the active group or above it."""
+    """The condition that the viewer sits in the active group or above it, for many groups: looked up once."""
     return f"{alias}.group_id IN ({_BELOW_SEATS.format(kinds=kinds)})"
+
+
+def seated_above(alias: str, kinds: str = "('leader', 'member')") -> str:
+    """The same for few groups: looked up for each."""
+    return f"EXISTS ({_BELOW_SEATS.format(kinds=kinds)} AND c.descendant_id = {alias}.group_id)"
 
 
 async def viewer(cursor: AsyncCursor, user_id: UUID) -> Viewer:
@@ -68,7 +84,11 @@ async def viewer(cursor: AsyncCursor, user_id: UUID) -> Viewer:
     rows = cursor.connection.cursor(row_factory=class_row(Viewer))
     await rows.execute(_VIEWER, {"user": user_id}, prepare=True)
     found = await rows.fetchone()
-    return found or Viewer(user_id, unlimited=False, staff=False, belongs=False, whole=[], administered=[], closed=[])
+    if found is None:
+        return Viewer(
+            user_id, unlimited=False, staff=False, belongs=False, seats=False, whole=[], administered=[], closed=[]
+        )
+    return found
 
 
 async def groups_with_people(cursor: AsyncCursor, user_id: UUID, group_ids: Iterable[UUID]) -> set[UUID]:
@@ -84,12 +104,16 @@ WITH standing AS (
     WHERE p.user_id = %(user)s AND o.active AND (p.admin OR p.provider)
 )
 SELECT u.user_id, u.unlimited, u.staff, EXISTS (SELECT FROM standing) AS belongs,
+       EXISTS (SELECT FROM group_users s WHERE s.user_id = u.user_id) AS seats,
        ARRAY(SELECT organization_id FROM standing WHERE whole ORDER BY 1) AS whole,
        ARRAY(SELECT organization_id FROM standing WHERE admin ORDER BY 1) AS administered,
        ARRAY(SELECT organization_id FROM access_organizations WHERE NOT active ORDER BY 1) AS closed
 FROM access_users u WHERE u.user_id = %(user)s AND u.live
 """
 _ACTIVE = "EXISTS (SELECT FROM access_groups a WHERE a.group_id = {alias}.group_id AND a.active)"
+# inactive groups are few and known at once, active ones are many
+_NOT_INACTIVE = """{alias}.group_id <> ALL(ARRAY(
+    SELECT a.group_id FROM access_groups a WHERE a.organization_id = ANY(%(whole)s) AND NOT a.active))"""
 _AS_STAFF = """EXISTS (
     SELECT FROM access_groups a
     WHERE a.group_id = {alias}.group_id AND a.active AND NOT a.system AND a.organization_id <> ALL(%(closed)s))"""

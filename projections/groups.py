@@ -74,7 +74,7 @@ class GroupsProjection:
     name: ClassVar[str] = "groups"
     version: ClassVar[int] = 1
     mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("groups",)
+    tables: ClassVar[tuple[str, ...]] = ("groups", "group_totals")
     taken: ClassVar[dict[str, type[DomainError]]] = {}
     events: ClassVar[tuple[type[Event], ...] | None] = (
         Group.Created,
@@ -95,6 +95,8 @@ class GroupsProjection:
         for recorded in events:
             fold.add(recorded)
         await _write(cursor, _CREATE, (_new_row(group_id, event, fold) for group_id, event in fold.created.items()))
+        created = Counter((each.organization_id, each.type, each.node_type) for each in fold.created.values())
+        await _write(cursor, _ADD_TO_TOTALS, ((*kind, number) for kind, number in created.items()))
         await _write(cursor, _NAME, ((key, name, name_key(name)) for key, name in fold.names.items()))
         # one by one: Postgres has no arrays of arrays of different lengths
         for group_id, tags in fold.tags.items():
@@ -105,6 +107,7 @@ class GroupsProjection:
         if fold.deactivated:  # after the moves: an inactive group stays where it last stood
             await cursor.execute(_LOSE_CHILDREN, (fold.deactivated,))
             await cursor.execute(_DEACTIVATE, (fold.deactivated,))
+            await cursor.execute(_CHANGE_TOTALS, (fold.deactivated,))
         await _write(cursor, _STAMP, fold.modified.items())
 
 
@@ -151,6 +154,19 @@ _LOSE_CHILDREN = """
 UPDATE groups p SET child_count = p.child_count - gone.number
 FROM (SELECT parent_id, count(*) AS number FROM groups WHERE group_id = ANY(%s::uuid[]) GROUP BY parent_id) gone
 WHERE p.group_id = gone.parent_id
+"""
+_ADD_TO_TOTALS = """
+INSERT INTO group_totals (organization_id, type, node_type, active, total)
+SELECT organization_id, type, node_type, true, number
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[]) AS new(organization_id, type, node_type, number)
+ON CONFLICT ON CONSTRAINT group_totals_pkey DO UPDATE SET total = group_totals.total + EXCLUDED.total
+"""
+_CHANGE_TOTALS = """
+INSERT INTO group_totals (organization_id, type, node_type, active, total)
+SELECT organization_id, type, node_type, became.active, sum(became.change)
+FROM groups CROSS JOIN (VALUES (true, -1), (false, 1)) AS became(active, change)
+WHERE group_id = ANY(%s::uuid[]) GROUP BY organization_id, type, node_type, became.active
+ON CONFLICT ON CONSTRAINT group_totals_pkey DO UPDATE SET total = group_totals.total + EXCLUDED.total
 """
 _DEACTIVATE = "UPDATE groups SET active = false WHERE group_id = ANY(%s::uuid[])"
 _STAMP = """
