@@ -81,7 +81,7 @@ class Memberships:
         for seat in seats:
             seat.leave()
         user.leave(organization_id)
-        individuals = [] if user.organizations else await self._individuals_of(user.id)
+        individuals = [] if user.organizations else await self._individuals_of(user)
         for individual in individuals:
             individual.mark_provider(provider=False)
         not_held = [role for role in roles if role not in held]
@@ -101,17 +101,20 @@ class Memberships:
         """Let him join; his individuals, which become a provider's."""
         if not organization.active or user.state not in {"confirmed", "init"} or user.kind == "service":
             raise InvalidState
-        individuals = [] if user.organizations else await self._individuals_of(user.id)
-        if len(individuals) > 1 or any(individual.shared for individual in individuals):
+        individuals = [] if user.organizations else await self._individuals_of(user)
+        if len(individuals) > 1 or any(_is_participants(individual) for individual in individuals):
             raise UserIsParticipant
         for individual in individuals:
             individual.mark_provider(provider=True)
         user.join(organization.id)
         return individuals
 
-    async def _individuals_of(self, user_id: UUID) -> list[Individual]:
-        found = await self._store.get_many(Individual, await self._directory.owned_individuals(user_id))
-        return list(found.values())
+    async def _individuals_of(self, user: User) -> list[Individual]:
+        """Those that he owns, and his primary one, which is an organization's until he has claimed it."""
+        ids = set(await self._directory.owned_individuals(user.id))
+        if user.individual_id is not None:
+            ids.add(user.individual_id)
+        return list((await self._store.get_many(Individual, ids)).values())
 
     async def _roles(self, organization_id: UUID) -> list[Role]:
         return list((await self._store.get_many(Role, [role_id(organization_id, name) for name in KEPT])).values())
@@ -120,3 +123,8 @@ class Memberships:
         places = await self._directory.seats(user_id, organization_id)
         seats = await self._store.get_many(Seat, [seat_id(group, kind, user_id) for group, kind in places])
         return list(seats.values())
+
+
+def _is_participants(individual: Individual) -> bool:
+    """Whether somebody else may read it, or will when its person claims it from the organization that cares for him."""
+    return individual.shared or (individual.owner_type == "organization" and not individual.provider)

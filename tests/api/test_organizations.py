@@ -1,9 +1,11 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from domain.organizations import OPERATOR_ID
 from tests.support.world import Person, World, a_world, role_id
 
 PATH = "/v1/organizations/"
@@ -89,10 +91,21 @@ async def test_a_name_is_taken_once(database_url: str) -> None:
         assert answer["errors"][0]["source"]["pointer"] == "/data/attributes/name"
 
 
+async def test_of_two_who_take_a_name_at_once_one_gets_it(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        body = create(name="clinic")
+        answers = await asyncio.gather(
+            *(world.client.post(PATH, json=body, headers=world.system.bearer) for _ in range(8))
+        )
+        assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
+        assert await names(world, world.system) == ["clinic", "operator"]
+
+
 async def test_nobody_else_creates_organizations(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
-        for by in (await world.admin(clinic), await world.patient(clinic), world.service):
+        staff = await world.provider(OPERATOR_ID)
+        for by in (await world.admin(clinic), await world.patient(clinic), staff, world.service):
             await refused(world, PATH, create(), by, "403 forbidden")
 
 
@@ -102,7 +115,7 @@ async def test_everybody_sees_what_he_may(database_url: str) -> None:
         provider, patient = await world.provider(a), await world.patient(b)
         assert await names(world, provider) == ["a"]
         assert await names(world, patient) == ["b"]
-        for everything in (world.system, world.service):
+        for everything in (world.system, world.service, await world.provider(OPERATOR_ID)):
             assert await names(world, everything) == ["a", "b", "c", "operator"]
         (shown,) = (await world.get(PATH, patient))["data"]
         assert {name for name, value in shown["attributes"].items() if value is not None} == {
@@ -166,6 +179,7 @@ async def test_who_only_reads_an_organization_does_not_change_it(database_url: s
         for by, status in (
             (await world.provider(clinic), 403),
             (world.service, 403),
+            (await world.provider(OPERATOR_ID), 403),
             (await world.admin(other), 404),
             (await world.patient(clinic), 404),
         ):
@@ -266,27 +280,22 @@ async def test_exactly_one_of_address_and_id_names_the_user(database_url: str) -
 async def test_services_staff_and_strangers_add_nobody(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic, other = await world.organization(), await world.organization()
-        ann = await world.provider(clinic)
+        ann, staff = await world.provider(clinic), await world.provider(OPERATOR_ID)
         for operation in ("add-user", "remove-user"):
-            for by, status in ((world.service, 403), (ann, 403), (await world.admin(other), 404)):
+            for by, status in ((world.service, 403), (ann, 403), (staff, 403), (await world.admin(other), 404)):
                 await world.post(f"{PATH}{clinic}/{operation}/", action(user_id=ann.user_id), by, status)
             await world.post(f"{PATH}{uuid4()}/{operation}/", action(user_id=ann.user_id), world.system, 404)
 
 
 async def test_only_a_system_administrator_lets_somebody_into_the_operators_organization(database_url: str) -> None:
     async with a_world(database_url) as world:
-        operator = next(
-            each["id"]
-            for each in (await world.get(PATH, world.system))["data"]
-            if each["attributes"]["name"] == "operator"
-        )
         clinic = await world.organization()
         ann, colleague = await world.provider(clinic), await world.provider(clinic)
-        body = action(user_id=ann.user_id, role_id=role_id(UUID(operator), "org.admin"))
-        await world.post(f"{PATH}{operator}/add-user/", body, world.system)
-        await refused(world, f"{PATH}{operator}/add-user/", action(user_id=colleague.user_id), ann, "403 forbidden")
-        system = action(user_id=ann.user_id, role_id=role_id(UUID(operator), "carium.admin"))
-        await world.post(f"{PATH}{operator}/add-user/", system, world.system)
+        body = action(user_id=ann.user_id, role_id=role_id(OPERATOR_ID, "org.admin"))
+        await world.post(f"{PATH}{OPERATOR_ID}/add-user/", body, world.system)
+        await refused(world, f"{PATH}{OPERATOR_ID}/add-user/", action(user_id=colleague.user_id), ann, "403 forbidden")
+        system = action(user_id=ann.user_id, role_id=role_id(OPERATOR_ID, "carium.admin"))
+        await world.post(f"{PATH}{OPERATOR_ID}/add-user/", system, world.system)
         await refused(world, PATH, create(), ann, "403 forbidden")  # the role alone does not make him staff
 
 
@@ -312,6 +321,35 @@ async def test_leaving_ends_rights_roles_places_and_sessions_at_once(database_ur
         logs = await world.get("/v1/individual-group-logs/", admin, **{"individual-group-id": str(group)})
         newest = logs["data"][0]["attributes"]
         assert (newest["event"], newest["subject"]) == ("remove", "leader")
+
+
+async def test_who_is_seated_while_he_leaves_has_no_seat_and_no_right_afterwards(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        clinic = await world.organization()
+        admin, patient = await world.admin(clinic), await world.patient(clinic)
+        people = [await world.provider(clinic) for _ in range(8)]
+        group = await world.group(clinic, **_rosters(patient))
+        sent: list[Any] = []
+        for person in people:
+            leaders = {"user-ids": [str(person.user_id)]}
+            sent += [
+                world.client.post(f"/v1/individual-groups/{group}/add-leaders/", json=leaders, headers=admin.bearer),
+                world.client.post(
+                    f"{PATH}{clinic}/remove-user/", json=action(user_id=person.user_id), headers=admin.bearer
+                ),
+            ]
+        answers = await asyncio.gather(*sent)
+        assert {answer.status_code for answer in answers[1::2]} == {201}
+        assert {answer.status_code for answer in answers[::2]} <= {201, 404, 409}
+        await world.catch_up()
+        leaders_now = await world.get("/v1/individual-group-leaders/", admin, **{"individual-group-id": str(group)})
+        assert leaders_now["data"] == []
+        for person in people:
+            await world.get(f"/v1/individuals/{patient.individual_id}/", await world.as_(person.user_id), 404)
+
+
+def _rosters(patient: Person) -> dict[str, Any]:
+    return {"individual-ids": [str(patient.individual_id)]}
 
 
 async def test_removing_again_records_nothing_and_succeeds(database_url: str) -> None:

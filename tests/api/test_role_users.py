@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -46,6 +47,18 @@ async def test_holders_are_listed_by_user_id_for_those_who_may_read_the_organiza
             assert error["source"] == {"parameter": "role-id"}
         await world.get(PATH, world.system, 404, **{"role-id": str(uuid4())})
         await world.get(PATH, world.system, 400)
+
+
+async def test_grants_at_once_all_land_with_numbers_of_their_own(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        clinic = await world.organization()
+        admin = await world.admin(clinic)
+        people = [await world.provider(clinic) for _ in range(8)]
+        role = role_id(clinic, "org.admin")
+        made = await asyncio.gather(*(world.post(PATH, body(role, user_id=person.user_id), admin) for person in people))
+        assert len({each["data"]["id"] for each in made}) == 8
+        answer = await world.get(PATH, admin, **{"role-id": str(role)})
+        assert answer["meta"]["page[total]"] == 9
 
 
 async def test_refusals(database_url: str) -> None:

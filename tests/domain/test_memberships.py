@@ -11,7 +11,7 @@ from domain.organizations import Organization, Organizations
 from domain.roles import LastAdmin, Role, RoleNotFound, SystemRole, role_id
 from domain.rosters import Seat, seat_id
 from domain.users import User, UserArchived, UserNotFound
-from tests.domain.people import a_person, an_organization
+from tests.domain.people import a_person, a_user, an_organization
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
 
 CALLER = uuid4()
@@ -129,6 +129,23 @@ async def test_a_participant_does_not_join() -> None:
     for participant in (shared, shared_with_user, two):
         with pytest.raises(UserIsParticipant):
             await world.add(clinic, participant)
+
+
+async def test_a_patient_who_has_yet_to_claim_his_record_does_not_join() -> None:
+    world = World()
+    clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
+    expected = [(False, UserIsParticipant), (True, None)]
+    for provider, refusal in expected:
+        user = a_user(live=False)
+        assert user.individual_id is not None
+        record = Individual.create(user.individual_id, "organization", other, provider=provider)
+        await world.store.save(user, record)
+        world.grants.let_read(CALLER, user.id)
+        if refusal:
+            with pytest.raises(refusal):
+                await world.add(clinic, user)
+        else:
+            await world.add(clinic, user)
 
 
 async def test_a_share_at_the_same_time_is_seen() -> None:
