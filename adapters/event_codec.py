@@ -92,7 +92,7 @@ class EventCodec(Mapper[UUID]):
         subjects = {
             personal.subject
             for event in events
-            if _carries_personal(type(event))
+            if _carries_personal(type(event))  # type: ignore[arg-type]
             for personal in _personals(vars(event).values())
         }
         keys = await self._keyring.keys_for_writing(subjects)
@@ -150,7 +150,7 @@ class EventCodec(Mapper[UUID]):
         return sealed
 
     def _to_row(self, event: Event, keys: Mapping[UUID, DataKey]) -> StoredEvent:
-        kind = type(event)
+        kind: type[Any] = type(event)
         fields = vars(event)
         if _carries_personal(kind):
             state = {name: _seal(value, keys) for name, value in fields.items() if name not in _NOT_STATE}

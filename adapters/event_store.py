@@ -16,7 +16,8 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.append import Append, AppendWriter, InlineProjection
+from adapters.append import AppendWriter
+from adapters.append_transaction import Append, InlineProjection
 from adapters.event_codec import EventCodec
 from adapters.keyring import Keyring
 from domain.audited import Audited

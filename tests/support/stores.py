@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.append import InlineProjection
+from adapters.append_transaction import InlineProjection
 from adapters.event_store import EventStore, Log
 from adapters.keyring import Keyring
 from adapters.settings import application_dsn

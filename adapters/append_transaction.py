@@ -1,0 +1,211 @@
+"""What one append is in the database: a transaction on a connection of the writer's own."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain
+from time import monotonic
+from typing import Any, ClassVar, Protocol
+from uuid import UUID, uuid4
+
+from eventsourcing.persistence import StoredEvent
+from psycopg import AsyncConnection, AsyncCursor, Error
+from psycopg.conninfo import make_conninfo
+
+from adapters.append_sql import APPEND, GUARD, READ_BACK, REMEMBER, SETTLE
+from domain.errors import LostRace
+from domain.idempotency import IdempotentRequest
+from domain.recorded import Event, Recorded
+
+# Seconds (the last one milliseconds) after which a silent network counts as a lost connection.
+NOTICE_A_DEAD_PEER: Mapping[str, int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+
+class InlineProjection(Protocol):
+    """What the writer asks of a projection: see `projections.projection.Projection`."""
+
+    name: ClassVar[str]
+    events: ClassVar[tuple[type[Event], ...] | None]
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None: ...
+
+
+@dataclass(eq=False, slots=True)
+class Append:
+    """One command's events on their way into the log.
+
+    `outcome` is the position of the last of them; `id` tells their rows from a rival's.
+    """
+
+    events: Sequence[Event]
+    rows: Sequence[StoredEvent]
+    unchanged: Sequence[tuple[UUID, int]]
+    request: IdempotentRequest | None
+    id: UUID = field(default_factory=uuid4)
+    since: float = field(default_factory=monotonic)
+    outcome: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def succeed(self, position: int) -> None:
+        """Unless the caller has gone."""
+        if not self.outcome.done():
+            self.outcome.set_result(position)
+
+    def fail(self, error: BaseException) -> None:
+        """Unless the caller has gone."""
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+
+
+class AppendTransaction:
+    """Opened when first needed, kept from batch to batch, opened anew after a failure that it does not survive."""
+
+    def __init__(self, dsn: str, log: str, table: str, projections: Sequence[InlineProjection]) -> None:
+        self._dsn = make_conninfo(dsn, **NOTICE_A_DEAD_PEER)
+        self._log = log
+        self._append_sql = APPEND.format(events=table)
+        self._guard_sql = GUARD.format(events=table)
+        self._read_back_sql = READ_BACK.format(events=table)
+        self._projections = projections
+        self._interested: dict[type[Event], list[InlineProjection]] = {}
+        self._connection: AsyncConnection | None = None
+
+    async def append(self, batch: Sequence[Append]) -> int:
+        """All or nothing; returns the position before the first event.
+
+        COMMIT is only sent once the head's lock is known to be held: this is what makes `settled` the last word.
+        """
+        connection = await self._connected()
+        try:
+            async with connection.pipeline():
+                await connection.execute("BEGIN")
+                base = await self._execute(connection, batch)
+                await connection.execute("COMMIT")
+        except BaseException:
+            await self._give_up(connection)
+            raise
+        return base
+
+    async def settled(self, batch: Sequence[Append]) -> dict[UUID, int]:
+        """The positions of those that are in the log, by id.
+
+        An earlier try that can still be committed holds the head's lock, so its end is waited for.
+        """
+        connection = await self._connected()
+        ends = [row for append in batch for row in (append.rows[0], append.rows[-1])]
+        try:
+            async with connection.transaction():
+                await connection.execute(SETTLE, {"log": self._log})
+                cursor = await connection.execute(
+                    self._read_back_sql,
+                    {
+                        "ids": [row.originator_id for row in ends],
+                        "versions": [row.originator_version for row in ends],
+                    },
+                )
+                return dict(await cursor.fetchall())
+        except BaseException:
+            await self._give_up(connection)
+            raise
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _connected(self) -> AsyncConnection:
+        if self._connection is None or self._connection.closed:
+            self._connection = await AsyncConnection.connect(self._dsn, autocommit=True)
+        return self._connection
+
+    async def _give_up(self, connection: AsyncConnection) -> None:
+        """Back to a connection in no transaction, or to none."""
+        with suppress(Error):
+            await connection.rollback()
+            return
+        await self.close()
+
+    async def _execute(self, connection: AsyncConnection, batch: Sequence[Append]) -> int:
+        cursor = connection.cursor()
+        await cursor.execute(self._append_sql, self._columns(batch), prepare=True)
+        guards = [guard for append in batch for guard in append.unchanged]
+        guarding = connection.cursor()
+        if guards:
+            await guarding.execute(
+                self._guard_sql, {"ids": [stream for stream, _ in guards], "versions": [end for _, end in guards]}
+            )
+        row = await cursor.fetchone()
+        assert row is not None
+        base = int(row[0])
+        if guards and (await guarding.fetchone() or (0,))[0]:
+            raise LostRace
+        await self._project(cursor, base, batch)
+        await self._remember(cursor, base, batch)
+        return base
+
+    async def _project(self, cursor: AsyncCursor, base: int, batch: Sequence[Append]) -> None:
+        chosen: dict[str, list[Recorded]] = {}
+        events = chain.from_iterable(append.events for append in batch)
+        for position, event in enumerate(events, base + 1):
+            for projection in self._projections_for(type(event)):
+                chosen.setdefault(projection.name, []).append(Recorded(position, event))
+        for projection in self._projections:
+            if projection.name in chosen:
+                await projection.apply(cursor, chosen[projection.name])
+
+    def _projections_for(self, kind: type[Event]) -> list[InlineProjection]:
+        found = self._interested.get(kind)
+        if found is None:
+            found = [each for each in self._projections if each.events is None or issubclass(kind, each.events)]
+            self._interested[kind] = found
+        return found
+
+    async def _remember(self, cursor: AsyncCursor, base: int, batch: Sequence[Append]) -> None:
+        remembered: dict[tuple[UUID, str], tuple[IdempotentRequest, int]] = {}
+        position = base
+        for append in batch:
+            position += len(append.rows)
+            if append.request is not None:
+                remembered[append.request.user_id, append.request.key] = (append.request, position)
+        if remembered:
+            await cursor.execute(
+                REMEMBER,
+                {
+                    "users": [request.user_id for request, _ in remembered.values()],
+                    "keys": [request.key for request, _ in remembered.values()],
+                    "fingerprints": [request.fingerprint for request, _ in remembered.values()],
+                    "positions": [position for _, position in remembered.values()],
+                },
+            )
+
+    def _columns(self, batch: Sequence[Append]) -> dict[str, Any]:
+        rows = [row for append in batch for row in append.rows]
+        events = [vars(event) for append in batch for event in append.events]
+        return {
+            "log": self._log,
+            "count": len(rows),
+            "ids": [row.originator_id for row in rows],
+            "versions": [row.originator_version for row in rows],
+            "topics": [row.topic for row in rows],
+            "states": [row.state for row in rows],
+            "times": [fields["timestamp"] for fields in events],
+            "actors": [fields["by"].actor for fields in events],
+            "organizations": [_organization(event) for append in batch for event in append.events],
+            "correlations": [fields["by"].correlation for fields in events],
+            "appends": [append.id for append in batch for _ in append.rows],
+        }
+
+
+def _organization(event: Event) -> UUID | None:
+    """The organization that the event is about, for auditors who look without decoding."""
+    fields = vars(event)
+    if type(event).__qualname__.startswith("Organization."):
+        return event.originator_id
+    found: UUID | None = fields.get("organization_id", fields["by"].organization)
+    return found
