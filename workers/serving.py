@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import uvicorn
 import uvloop
 
+from adapters.logging import configure_logging
 from adapters.settings import Settings
 from workers.lifeline import hold_lifeline, inherited_socket
 
@@ -45,6 +46,7 @@ def serve_api(settings: Settings, application: ASGIApplication) -> None:
 def work(settings: Settings, workers: Sequence[Worker]) -> None:
     """The given workers, side by side; when one fails, all end and the failure is raised."""
     hold_lifeline()
+    configure_logging(settings.log_level)
     uvloop.run(_until_told(settings, workers))
 
 
