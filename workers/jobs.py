@@ -6,7 +6,8 @@ Whoever enqueues does it in a transaction of his own, so a job exists exactly wh
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,10 +18,16 @@ from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecisio
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from adapters.event_store import EventStore
+from adapters.keyring import Keyring
 from adapters.settings import Settings
 from domain.audited import Acting, acting
+from domain.group_moves import GroupMoves
+from domain.ports import AccessQuery
+from projections import registry
 from workers import moves
 from workers.failures import describe
 
@@ -110,9 +117,37 @@ async def work_off(app: App) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Commands:
+    """What jobs call."""
+
+    group_moves: GroupMoves
+
+
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Carry out jobs until `stop`; survives the loss of Postgres."""
-    raise NotImplementedError
+    while not stop.is_set():
+        try:
+            async with AsyncConnectionPool(settings.dsn(), min_size=1, max_size=4, open=False) as pool:
+                keyring = Keyring(pool, settings.master_key_bytes())
+                inline = registry.inline(await keyring.lookup())
+                async with EventStore(pool, "identity", inline, keyring) as store:
+                    commands = Commands(GroupMoves(store, _NobodyAsks()))
+                    await work(queue(commands, settings.listen_dsn()), stop)
+        except (OperationalError, PoolTimeout, ConnectorException) as error:
+            _log.warning("jobs-interrupted", reason=type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), POLL)
+
+
+class _NobodyAsks:
+    """Jobs finish what was permitted when it was requested."""
+
+    async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
+        raise NotImplementedError
+
+    async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+        raise NotImplementedError
 
 
 async def _run_worker(app: App, *, wait: bool) -> None:

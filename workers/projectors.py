@@ -165,7 +165,8 @@ class Projector:
             if self._connection.broken or self._connection.closed:
                 raise
             if len(followers) == 1:
-                await self._failed(followers[0], upto, error)
+                if not await self._stands_elsewhere(followers[0]):
+                    await self._failed(followers[0], upto, error)
                 return
             for follower in followers:  # nobody pays for a neighbour's failure
                 await self._advance([follower], upto)
@@ -208,6 +209,14 @@ class Projector:
         described = describe(error)
         await replicators.record_failure(self._connection, follower.name, described, position, event)
         _log.error("projection-failed", projection=follower.name, position=position, stream=event, error=described)
+
+    async def _stands_elsewhere(self, follower: Follower) -> bool:
+        """Whether it failed only because its tables are no longer those that we knew."""
+        place = (await replicators.places(self._connection, [follower.name]))[follower.name]
+        if place == (follower.position, follower.projection.version):
+            return False
+        await self._find_again([follower])
+        return True
 
     async def _find_again(self, followers: list[Follower]) -> None:
         places = await replicators.places(self._connection, [follower.name for follower in followers])

@@ -98,9 +98,7 @@ async def test_a_failing_event_stops_its_projection_alone_and_in_plain_sight(wat
             await eventually(connection, "SELECT total FROM event_count", 40)
             row = await shown(connection)
             assert (row.state, row.position, row.lag_events) == ("failed", 23, 17)
-            cursor = await connection.execute(
-                "SELECT originator_id || '/1' FROM events WHERE notification_id = 24"
-            )
+            cursor = await connection.execute("SELECT originator_id || '/1' FROM events WHERE notification_id = 24")
             (event,) = await cursor.fetchone() or ("",)
             assert row.error is not None
             assert row.error.startswith("ValueError in tests/support/followers.py:")

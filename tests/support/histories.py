@@ -1,0 +1,245 @@
+"""A random but possible history of everything the log can tell, for comparing what is built from it."""
+
+from collections import deque
+from random import Random
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from domain.group_trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
+from domain.groups import Group
+from domain.individuals import Individual
+from domain.onboarding_requests import OnboardingRequest
+from domain.organizations import Organization, system_groups
+from domain.ports import Store
+from domain.roles import LastAdmin, Role
+from domain.rosters import Seat
+from domain.sessions import Session, SessionRevocation
+from domain.user_replications import UserReplication
+from domain.users import User
+
+T = TypeVar("T")
+
+STEPS = (
+    "found", "describe", "onboard", "register", "disable", "enable", "leave", "grant", "revoke", "record", "share",
+    "unshare", "change_owner", "make_group", "rename", "tag", "seat", "unseat", "move", "deactivate", "sign_in",
+    "sign_out", "replicate",
+)  # fmt: skip
+
+
+class History:
+    """Keeps the aggregates it made; each step is one append."""
+
+    def __init__(self, store: Store, session_store: Store, seed: int = 1) -> None:
+        self._store = store
+        self._sessions_store = session_store
+        self._random = Random(seed)
+        self._organizations: list[Organization] = []
+        self._roles: dict[UUID, Role] = {}
+        self._trees: dict[UUID, GroupTree] = {}
+        self._users: list[User] = []
+        self._individuals: list[Individual] = []
+        self._groups: list[Group] = []
+        self._seats: dict[UUID, Seat] = {}
+        self._sessions: list[Session] = []
+        self._steps: deque[str] = deque(("found", "onboard", "record", "make_group") * 3)
+
+    async def go_on(self, steps: int) -> None:
+        """As many further steps; one that is not possible at the moment is none."""
+        for _ in range(steps):
+            step = self._steps.popleft() if self._steps else self._random.choice(STEPS)
+            await getattr(self, f"_{step}")()
+
+    async def _found(self) -> None:
+        organization = Organization.found(
+            uuid4(), f"org-{len(self._organizations)}", display_name="An organization", classification="customer",
+            provider_type="coach", timezone="UTC",
+        )  # fmt: skip
+        role = Role.create(organization.id, "org.admin", "Organization administrator")
+        tree = GroupTree.plant(organization.id)
+        await self._store.save(organization, role, tree, *system_groups(organization.id))
+        self._organizations.append(organization)
+        self._roles[organization.id] = role
+        self._trees[organization.id] = tree
+
+    async def _describe(self) -> None:
+        organization = self._one(self._organizations)
+        organization.change({"display_name": f"Described {self._random.random()}"})
+        await self._store.save(organization)
+
+    async def _onboard(self) -> None:
+        organization = self._one(self._organizations)
+        user_id, individual_id = uuid4(), uuid4()
+        email = f"person-{len(self._users)}@example.org"
+        user = User.create(user_id, classification="customer", individual_id=individual_id, email=email)
+        provider = self._random.random() < 0.6
+        individual = Individual.create(individual_id, "user", user_id, provider=provider)
+        user.set_password("hashed")
+        user.confirm(email_verified=True)
+        if provider:
+            user.join(organization.id)
+        else:
+            individual.share("organization", organization.id)
+            self._individuals.append(individual)
+        await self._store.save(user, individual)
+        self._users.append(user)
+
+    async def _register(self) -> None:
+        """A request that stays open, or is claimed."""
+        user_id = uuid4()
+        request = OnboardingRequest.open(
+            uuid4(), self._one(self._organizations).id, "patient", user_id, new_user=True, individual_id=None,
+            email=f"guest-{user_id}@example.org", phone=None, username=None, provider_roles=[], group_ids=[],
+            notifications=None, email_user_now=False, auto_sign_up=False, auto_confirm=False,
+            communication_preferences=None, created_by=None,
+        )  # fmt: skip
+        if self._random.random() < 0.3:
+            request.claim(user_id, uuid4())
+        await self._store.save(request)
+
+    async def _disable(self) -> None:
+        user = self._one(self._users)
+        user.disable()
+        await self._store.save(user)
+
+    async def _enable(self) -> None:
+        user = self._one(self._users)
+        user.enable()
+        await self._store.save(user)
+
+    async def _leave(self) -> None:
+        user = self._one(self._users)
+        if user.organizations:
+            organization_id = self._one(list(user.organizations))
+            user.leave(organization_id)
+            await self._store.save(user, *self._standing_up(user.id, organization_id))
+
+    async def _grant(self) -> None:
+        role, user = self._one(list(self._roles.values())), self._one(self._users)
+        if role.organization_id in user.organizations:
+            role.grant(user.id, live=user.live)
+            await self._store.save(role)
+
+    async def _revoke(self) -> None:
+        role = self._one(list(self._roles.values()))
+        if role.holders:
+            try:
+                role.revoke(self._one(list(role.holders)))
+            except LastAdmin:
+                return
+            await self._store.save(role)
+
+    async def _record(self) -> None:
+        organization = self._one(self._organizations)
+        individual = Individual.create(uuid4(), "organization", organization.id)
+        await self._store.save(individual)
+        self._individuals.append(individual)
+
+    async def _share(self) -> None:
+        individual = self._one(self._individuals)
+        if self._random.random() < 0.5:
+            individual.share("organization", self._one(self._organizations).id)
+        else:
+            individual.share("user", self._one(self._users).id, self._random.choice(["read", "write"]))
+        await self._store.save(individual)
+
+    async def _unshare(self) -> None:
+        individual = self._one(self._individuals)
+        gone = []
+        for organization_id in list(individual.organizations):
+            individual.unshare("organization", organization_id)
+            if not individual.belongs_to(organization_id):
+                gone += self._standing_up(individual.id, organization_id)
+        await self._store.save(individual, *gone)
+
+    async def _change_owner(self) -> None:
+        individual, organization = self._one(self._individuals), self._one(self._organizations)
+        before = individual.owner_id
+        individual.change_owner("organization", organization.id)
+        gone = [] if individual.belongs_to(before) else self._standing_up(individual.id, before)
+        await self._store.save(individual, *gone)
+
+    async def _make_group(self) -> None:
+        group = Group.make(uuid4(), self._one(self._organizations).id, f"Group {len(self._groups)}", tags=["new"])
+        await self._store.save(group)
+        self._groups.append(group)
+
+    async def _rename(self) -> None:
+        group = self._one(self._groups)
+        group.rename(f"Renamed {self._random.random()}")
+        await self._store.save(group)
+
+    async def _tag(self) -> None:
+        group = self._one(self._groups)
+        group.tag([f"tag-{self._random.randrange(9)}"])
+        await self._store.save(group)
+
+    async def _seat(self) -> None:
+        group = self._one(self._groups)
+        kind = self._random.choice(["individual", "leader", "member"])
+        if kind == "individual":
+            fitting = [each.id for each in self._individuals if each.belongs_to(group.organization_id)]
+        else:
+            fitting = [each.id for each in self._users if group.organization_id in each.organizations]
+        if not fitting or not group.active:
+            return
+        seat = Seat.take(group.id, group.organization_id, kind, self._one(fitting))
+        if known := self._seats.get(seat.id):
+            seat = known
+            seat.take_again()
+        self._seats[seat.id] = seat
+        await self._store.save(seat)
+
+    async def _unseat(self) -> None:
+        if self._seats:
+            seat = self._one(list(self._seats.values()))
+            seat.leave()
+            await self._store.save(seat)
+
+    async def _move(self) -> None:
+        group, parent = self._one(self._groups), self._one(self._groups)
+        if not (group.active and parent.active) or group.organization_id != parent.organization_id:
+            return
+        tree = self._trees[group.organization_id]
+        try:
+            tree.request_move(uuid4(), group.id, self._random.choice([parent.id, parent.id, None]), 0)
+            if group.id in tree.moves and self._random.random() < 0.9:
+                tree.finish_move(group.id)
+        except (GroupCycle, TooDeep, MoveInProgress):
+            return
+        await self._store.save(tree)
+
+    async def _deactivate(self) -> None:
+        group = self._one(self._groups)
+        tree = self._trees[group.organization_id]
+        if not tree.children(group.id) and len(self._groups) > 5:
+            tree.prune(group.id)
+            group.deactivate()
+            await self._store.save(group, tree)
+            self._groups.remove(group)
+
+    async def _sign_in(self) -> None:
+        user = self._one(self._users)
+        session = Session.open(uuid4(), user, position=user.version, kind="password", seconds=3600, refresh_token="t")
+        await self._sessions_store.save(session)
+        self._sessions.append(session)
+
+    async def _sign_out(self) -> None:
+        if self._sessions:
+            session = self._sessions.pop()
+            await self._store.save(SessionRevocation.of(session.id, session.user_id))
+
+    async def _replicate(self) -> None:
+        await self._store.save(UserReplication.mark(self._one(self._users).id, f"service-{uuid4().hex}"))
+
+    def _standing_up(self, subject_id: UUID, organization_id: UUID) -> list[Seat]:
+        taken = [
+            seat
+            for seat in self._seats.values()
+            if (seat.subject_id, seat.organization_id, seat.taken) == (subject_id, organization_id, True)
+        ]
+        for seat in taken:
+            seat.leave()
+        return taken
+
+    def _one(self, things: list[T]) -> T:
+        return self._random.choice(things)

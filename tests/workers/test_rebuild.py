@@ -1,0 +1,308 @@
+"""Rebuilding: the same rows, without a gap for readers, whatever happens in between."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.event_store import EventStore, Log
+from adapters.keyring import Keyring
+from domain.users import User
+from projections import registry, replicators
+from projections.projection import Mode, Projection
+from tests.support.followers import (
+    EventCount,
+    RoleNames,
+    a_projector,
+    a_role,
+    eventually,
+    following,
+    make_tables,
+    save_roles,
+)
+from tests.support.histories import History
+from tests.support.stores import MASTER_KEY, a_pool, a_store
+from workers import rebuild
+
+
+class InlineCount(EventCount):
+    """The same, in the append's own transaction."""
+
+    mode = Mode.INLINE
+
+
+@contextlib.asynccontextmanager
+async def owner_pool(database_url: str) -> AsyncIterator[AsyncConnectionPool]:
+    async with AsyncConnectionPool(database_url, min_size=1, max_size=3, open=False) as pool:
+        yield pool
+
+
+async def rebuilt(database_url: str, projection: Projection, log: Log = "identity") -> list[str]:
+    """Rebuilds it; what was reported."""
+    said: list[str] = []
+    async with owner_pool(database_url) as pool:
+        async with pool.connection() as connection:
+            await replicators.register(connection, [projection], log)
+        keyring = Keyring(pool, MASTER_KEY)
+        await rebuild.rebuild_one(database_url, pool, keyring, projection, said.append, log=log)
+    return said
+
+
+async def looking(database_url: str) -> AsyncConnection:
+    return await AsyncConnection.connect(database_url, autocommit=True)
+
+
+async def rows_of(connection: AsyncConnection, tables: Sequence[str]) -> dict[str, list[str]]:
+    """All rows as text, sorted: the order in a table means nothing."""
+    found = {}
+    for table in tables:
+        cursor = await connection.execute(f'SELECT t::text FROM "{table}" t ORDER BY 1'.encode())
+        found[table] = [text for (text,) in await cursor.fetchall()]
+    return found
+
+
+async def make_of(connection: AsyncConnection, tables: Sequence[str]) -> list[object]:
+    """Everything about the tables but their rows."""
+    cursor = await connection.execute(_MAKE, {"tables": list(tables)})
+    return list(await cursor.fetchall())
+
+
+NAMES = [
+    *(each.name for each in (*registry.inline(lambda *_: b""), *registry.background())),
+    *(each.name for each in registry.inline_of_sessions()),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_rebuilt_tables_equal_the_live_ones(database_url: str, name: str) -> None:
+    async with a_pool(database_url) as pool:
+        lookup = await Keyring(pool, MASTER_KEY).lookup()
+    inline, background, sessions = registry.inline(lookup), registry.background(), registry.inline_of_sessions()
+    async with (
+        a_store(database_url, projections=inline) as store,
+        a_store(database_url, projections=sessions, log="sessions") as session_store,
+        a_projector(database_url, *background) as projector,
+        await looking(database_url) as connection,
+    ):
+        history = History(store, session_store)
+        await history.go_on(150)
+        await projector.catch_up()
+        await history.go_on(150)
+        await projector.catch_up()
+        projection = next(each for each in (*inline, *background, *sessions) if each.name == name)
+        before = await rows_of(connection, projection.tables)
+        made = await make_of(connection, projection.tables)
+        assert all(before.values()), "the history has to fill every table"
+        await rebuilt(database_url, projection, "sessions" if projection in sessions else "identity")
+        assert await rows_of(connection, projection.tables) == before
+        assert await make_of(connection, projection.tables) == made
+        await history.go_on(60)
+        await projector.catch_up()
+        assert await leftovers(connection) == []
+
+
+async def leftovers(connection: AsyncConnection) -> list[tuple[str, ...]]:
+    cursor = await connection.execute(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('rebuild', 'retired')"
+        " UNION ALL SELECT 'rebuilds', name FROM rebuilds"
+    )
+    return list(await cursor.fetchall())
+
+
+async def test_the_old_name_of_the_refusal_still_works_after_a_rebuild(database_url: str) -> None:
+    """Unique indexes keep their names, because refusals are told apart by them."""
+    async with a_pool(database_url) as pool:
+        lookup = await Keyring(pool, MASTER_KEY).lookup()
+    inline = registry.inline(lookup)
+    identifiers = next(each for each in inline if each.name == "identifiers")
+    async with a_store(database_url, projections=inline) as store:
+        await store.save(a_user("ada@example.org"))
+        await rebuilt(database_url, identifiers)
+        (refusal,) = identifiers.taken.values()
+        with pytest.raises(refusal):
+            await store.save(a_user("ada@example.org"))
+
+
+def a_user(email: str) -> User:
+    return User.create(uuid4(), classification="customer", individual_id=uuid4(), email=email)
+
+
+@pytest.mark.parametrize("projection", [EventCount(), InlineCount()], ids=["background", "inline"])
+async def test_readers_never_fail_or_see_less_than_before(database_url: str, projection: EventCount) -> None:
+    make_tables(database_url)
+    inline = [projection] if projection.mode is Mode.INLINE else []
+    async with a_store(database_url, projections=inline) as store, a_pool(database_url) as pool:
+        await save_roles(store, *"abc")
+        finished = asyncio.Event()
+        seen = asyncio.gather(
+            *(read_on(pool, finished, isolation) for isolation in ISOLATIONS), write_on(store, finished)
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            if projection.mode is Mode.BACKGROUND:
+                await stack.enter_async_context(following(database_url, EventCount()))
+            for _ in range(5):
+                await rebuilt(database_url, projection)
+                await asyncio.sleep(0.05)
+            finished.set()
+            *counts, written = await seen
+            async with await looking(database_url) as connection:
+                await eventually(connection, "SELECT total FROM event_count", written + 3)
+        assert min(counts) > 20
+
+
+ISOLATIONS = (psycopg.IsolationLevel.READ_COMMITTED, psycopg.IsolationLevel.REPEATABLE_READ)
+
+
+async def read_on(pool: AsyncConnectionPool, finished: asyncio.Event, isolation: psycopg.IsolationLevel) -> int:
+    """How often it was read; each transaction sees at least what the one before saw."""
+    last = count = 0
+    async with pool.connection() as connection:
+        await connection.set_isolation_level(isolation)
+        while not finished.is_set():
+            async with connection.transaction():
+                await connection.execute("SELECT 1")  # takes the snapshot, long before the table is named
+                await asyncio.sleep(0.002)
+                cursor = await connection.execute("SELECT coalesce(max(total), 0) FROM event_count", prepare=True)
+                row = await cursor.fetchone()
+            assert row is not None
+            assert row[0] >= last, f"{row[0]} after {last} at {isolation.name}"
+            last, count = row[0], count + 1
+        await connection.rollback()
+        await connection.set_isolation_level(None)
+    return count
+
+
+async def write_on(store: EventStore, finished: asyncio.Event) -> int:
+    """How many events it wrote."""
+    count = 0
+    while not finished.is_set():
+        await store.save(a_role())
+        count += 1
+        await asyncio.sleep(0.001)
+    return count
+
+
+async def test_a_transaction_that_began_before_keeps_seeing_what_it_saw(database_url: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url, projections=[InlineCount()]) as store, a_pool(database_url) as pool:
+        await save_roles(store, *"abc")
+        async with pool.connection() as reader:
+            await reader.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+            await reader.execute("SELECT 1")
+            rebuilding = asyncio.create_task(rebuilt(database_url, InlineCount()))
+            await asyncio.sleep(1)
+            assert not rebuilding.done()
+            cursor = await reader.execute("SELECT total FROM event_count")
+            assert await cursor.fetchone() == (3,)
+            await reader.rollback()
+            await rebuilding
+            await reader.set_isolation_level(None)
+
+
+async def test_a_killed_rebuild_goes_on_where_it_was(database_url: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, *(f"role-{number}" for number in range(2500)))
+        async with a_projector(database_url, EventCount()) as projector:
+            await projector.catch_up()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.workers.slow_rebuild", database_url, env={**os.environ, "PYTHONPATH": "."},
+            cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+        await eventually(connection, "SELECT position FROM rebuilds", 1000)
+        assert (await shown(connection)).state == "rebuilding"
+        process.kill()
+        await process.wait()
+        await connection.execute("UPDATE rebuilds SET alive_at = alive_at - interval '1 minute'")
+        row = await shown(connection)
+        assert (row.state, row.position, row.rebuilt) == ("stopped", 2500, 1000)
+        said = await rebuilt(database_url, EventCount())
+        assert said[0] == "event_count: goes on at position 1,000"
+        assert await rows_of(connection, ["event_count"]) == {"event_count": ["(1,2500)"]}
+
+
+async def shown(connection: AsyncConnection) -> replicators.Replicator:
+    await connection.execute("UPDATE projections SET last_poll_at = NULL")
+    return (await replicators.replicators(connection))[0]
+
+
+async def test_the_copy_of_another_version_is_thrown_away(database_url: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, *"abc")
+        async with a_projector(database_url, EventCount()) as projector:
+            await projector.catch_up()
+        await connection.execute("CREATE TABLE rebuild.event_count (id integer, total bigint, older text)")
+        await connection.execute("INSERT INTO rebuilds (name, version, shape, phase, position) VALUES"
+                                 " ('event_count', 0, '', 'filling', 2)")  # fmt: skip
+        assert len(await rebuilt(database_url, EventCount())) == 1
+        assert await rows_of(connection, ["event_count"]) == {"event_count": ["(1,3)"]}
+
+
+async def test_a_rebuild_mends_what_stands_still(database_url: str) -> None:
+    make_tables(database_url)
+    poisoned = RoleNames()
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, "a", "poison", "b")
+        async with following(database_url, poisoned):
+            await eventually(connection, "SELECT error IS NOT NULL FROM projections", True)
+            with pytest.raises(rebuild.RebuildRefusedError, match="cannot apply positions 1 to 3: ValueError in tests"):
+                await rebuilt(database_url, poisoned)
+            poisoned.poisonous = False
+            await rebuilt(database_url, RoleNames(poisonous=False))
+            await eventually(connection, "SELECT position FROM projections", 3)
+            await save_roles(store, "c")
+            await eventually(connection, "SELECT array_agg(name ORDER BY position) FROM role_names",
+                             ["a", "poison", "b", "c"])  # fmt: skip
+            assert (await replicators.replicators(connection))[0].error is None
+
+
+async def test_one_rebuild_of_a_projection_at_a_time(database_url: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url) as store:
+        await save_roles(store, *(f"role-{number}" for number in range(3000)))
+        slow = RoleNames(pause=0.2)
+        first = asyncio.create_task(rebuilt(database_url, slow))
+        async with await looking(database_url) as connection:
+            await eventually(connection, "SELECT count(*) FROM rebuilds", 1)
+            with pytest.raises(rebuild.RebuildRefusedError, match="another process"):
+                await rebuilt(database_url, RoleNames())
+        await first
+
+
+async def test_what_a_copy_could_not_take_over_is_refused(database_url: str) -> None:
+    make_tables(database_url)
+    async with await looking(database_url) as connection:
+        await connection.execute("CREATE VIEW seen AS SELECT total FROM event_count")
+        with pytest.raises(rebuild.RebuildRefusedError, match="table event_count is read by a view"):
+            await rebuilt(database_url, EventCount())
+        await connection.execute("DROP VIEW seen; DROP TABLE event_count")
+        with pytest.raises(rebuild.RebuildRefusedError, match="table event_count does not exist"):
+            await rebuilt(database_url, EventCount())
+
+
+_MAKE = """
+WITH chosen AS (SELECT format('public.%%I', name)::regclass AS oid, name FROM unnest(%(tables)s::text[]) name)
+SELECT name, 'column', a.attname::text, concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull,
+       a.attgenerated, pg_get_expr(d.adbin, d.adrelid))
+FROM chosen JOIN pg_attribute a ON a.attrelid = chosen.oid AND attnum > 0 AND NOT attisdropped
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+UNION ALL SELECT name, 'constraint', conname, pg_get_constraintdef(k.oid)
+    FROM chosen JOIN pg_constraint k ON k.conrelid = chosen.oid
+UNION ALL SELECT name, 'index', indexrelid::regclass::text, pg_get_indexdef(indexrelid)
+    FROM chosen JOIN pg_index i ON i.indrelid = chosen.oid
+UNION ALL SELECT name, 'grant', pg_get_userbyid(grantee)::text, privilege_type
+    FROM chosen JOIN pg_class c USING (oid) CROSS JOIN LATERAL aclexplode(relacl)
+UNION ALL SELECT name, 'table', pg_get_userbyid(relowner)::text,
+    concat_ws(' ', reloptions::text, obj_description(c.oid, 'pg_class'))
+    FROM chosen JOIN pg_class c USING (oid)
+ORDER BY 1, 2, 3, 4
+"""

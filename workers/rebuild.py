@@ -1,0 +1,318 @@
+"""Builds projections anew beside the live ones and swaps them in: readers never see a gap, nor anything older.
+
+A killed rebuild goes on where it was. The live copy is fed and read meanwhile as ever.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from psycopg import AsyncConnection, errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.event_codec import EventCodec
+from adapters.event_store import Log
+from adapters.keyring import Keyring
+from adapters.log_reader import Batch, LogReader, topics_of
+from adapters.settings import Settings
+from projections import registry, replicators
+from projections.projection import Mode, Projection
+from workers import leases
+from workers import table_copies as copies
+from workers.failures import describe
+from workers.reactions import reactions
+
+BATCH = 1000
+FIRST_ANALYSIS = 10_000  # events; again whenever there are ten times as many
+HEARTBEAT = 2.0
+REPORT = 1.0
+SHORTEST_LOCK, LONGEST_LOCK = 200, 1500  # milliseconds that readers may have to wait for one try of the swap
+OLD_READERS = 0.3  # seconds that one try waits for transactions that began before the copy was complete
+
+Report = Callable[[str], None]
+
+
+class RebuildRefusedError(Exception):
+    """It cannot be rebuilt; the text says why."""
+
+
+async def rebuild(settings: Settings, names: Sequence[str], report: Report) -> None:
+    """Rebuild the named projections, all when none is named, one after the other. Raises RebuildRefusedError."""
+    pool = AsyncConnectionPool(settings.owner_dsn(), min_size=1, max_size=3, open=False)
+    async with pool:
+        keyring = Keyring(pool, settings.master_key_bytes())
+        lookup = await keyring.lookup()
+        known: list[tuple[Projection, Log]] = [
+            *((each, "identity") for each in (*registry.inline(lookup), *registry.background())),
+            *((each, "sessions") for each in registry.inline_of_sessions()),
+        ]
+        if unknown := set(names) - {each.name for each, _ in known}:
+            what = ", ".join(sorted(each.name for each, _ in known))
+            raise RebuildRefusedError(f"no projection is named {', '.join(sorted(unknown))}; there are {what}")
+        async with pool.connection() as connection:
+            await replicators.register(connection, [*registry.inline(lookup), *registry.background(), *reactions()])
+            await replicators.register(connection, registry.inline_of_sessions(), "sessions")
+        for projection, log in known:
+            if projection.name in names or not names:
+                await rebuild_one(settings.owner_dsn(), pool, keyring, projection, report, log=log)
+
+
+async def rebuild_one(
+    owner_dsn: str,
+    pool: AsyncConnectionPool,
+    keyring: Keyring,
+    projection: Projection,
+    report: Report,
+    *,
+    log: Log = "identity",
+) -> None:
+    """One projection that is registered. The role of `owner_dsn` and of the pool owns the tables."""
+    reader = LogReader(EventCodec(keyring), log)
+    async with (
+        await _connect(owner_dsn, "public") as control,
+        await _connect(owner_dsn, f"{copies.COPY},public") as filler,
+        _heartbeat(pool, projection.name),
+    ):
+        if not await leases.take(control, [_lease(projection)]):
+            raise RebuildRefusedError(f"{projection.name} is being rebuilt by another process")
+        await _Rebuild(control, filler, reader, projection, log, report).run()
+
+
+@dataclass
+class _Rebuild:
+    """`control` defines, locks and swaps; `filler` writes, and resolves names to the copies first."""
+
+    control: AsyncConnection
+    filler: AsyncConnection
+    reader: LogReader
+    projection: Projection
+    log: Log
+    report: Report
+
+    def __post_init__(self) -> None:
+        self._tables = self.projection.tables
+        self._topics = topics_of(self.projection.events)
+        self._position = 0
+        self._reported = time.monotonic()
+
+    async def run(self) -> None:
+        try:
+            wanted = await copies.definitions(self.control, self._tables)
+        except copies.NotCopiableError as error:
+            raise RebuildRefusedError(f"{self.projection.name}: {error}") from None
+        began = time.monotonic()
+        await self._begin(wanted)
+        first = self._position
+        await self._catch_up()
+        await self._enter("completing")
+        await copies.add_foreign_keys(self.control, wanted)
+        await copies.analyze(self.control, self._tables)
+        await self._enter("swapping")
+        await self._drop_retired()  # of a rebuild that was killed just after its swap
+        await self._swap()
+        took = time.monotonic() - began
+        rate = (self._position - first) / took
+        self._say(f"swapped in at position {self._position:,} after {took:.1f} s, {rate:,.0f} events/s")
+
+    async def _begin(self, wanted: copies.Definitions) -> None:
+        """Go on with the copies of an interrupted rebuild, unless they are of another make."""
+        name, version = self.projection.name, self.projection.version
+        cursor = await self.control.execute("SELECT version, shape, position FROM rebuilds WHERE name = %s", (name,))
+        row = await cursor.fetchone()
+        if (
+            row is not None
+            and row[:2] == (version, wanted.shape)
+            and await copies.copies_exist(self.control, self._tables)
+        ):
+            self._position = row[2]
+            self._say(f"goes on at position {self._position:,}")
+            return
+        async with self.control.transaction():
+            await copies.make_copies(self.control, wanted)
+            await self.control.execute(_BEGIN, {"name": name, "version": version, "shape": wanted.shape})
+
+    async def _catch_up(self) -> None:
+        """Up to the head, as it moves, until there is little left."""
+        analysis = max(FIRST_ANALYSIS, self._position * 10)
+        began, first = time.monotonic(), self._position
+        while (head := await self.reader.head(self.filler)) > self._position:
+            await self._fill(min(self._position + BATCH, head), began, first)
+            self._report_now_and_then(head, (self._position - first) / (time.monotonic() - began))
+            if self._position >= analysis:  # plans made for empty tables would be kept
+                await copies.analyze(self.control, self._tables)
+                analysis *= 10
+
+    async def _fill(self, upto: int, began: float | None = None, first: int = 0) -> None:
+        """One batch, together with how far the copy is."""
+        rate = (self._position - first) / (time.monotonic() - began) if began is not None else None
+        try:
+            batch = await self.reader.read(self.filler, self._position, upto, self._topics)
+            await self._apply(batch, rate)
+        except (errors.OperationalError, RebuildRefusedError):
+            raise
+        except Exception as error:
+            raise RebuildRefusedError(
+                f"{self.projection.name} cannot apply positions {self._position + 1} to {upto}: {describe(error)}"
+            ) from error
+        self._position = upto
+
+    async def _apply(self, batch: Batch, rate: float | None) -> None:
+        move = {"name": self.projection.name, "after": batch.after, "upto": batch.upto, "rate": rate}
+        async with self.filler.pipeline(), self.filler.transaction():
+            moved = await self.filler.execute(_MOVE, move, prepare=True)
+            if batch.events:
+                await self.projection.apply(self.filler.cursor(), batch.events)
+            if await moved.fetchone() is None:
+                raise RebuildRefusedError(f"{self.projection.name}: somebody else meddled with the copy")
+
+    async def _swap(self) -> None:
+        tries = 0
+        while not await self._swapped(min(LONGEST_LOCK, SHORTEST_LOCK + 20 * tries)):
+            tries += 1
+            if tries % 20 == 0:
+                self._say("waits for readers of the live tables to end")
+            await asyncio.sleep(min(1.0, 0.05 * tries))
+            await self._catch_up()
+        await self._drop_retired()
+
+    async def _swapped(self, patience: int) -> bool:
+        """One try, in one transaction that gives up rather than let others wait."""
+        try:
+            async with self.control.transaction():
+                await self.control.execute(f"SET LOCAL lock_timeout = {patience}; SET LOCAL synchronous_commit = on")
+                live = await self._hold_still()
+                if live > self._position + BATCH:
+                    return False
+                if live > self._position:
+                    await self._fill(live)
+                if await self._old_readers():
+                    return False
+                await copies.swap(self.control, self._tables)
+                await self.control.execute(
+                    _FINISH,
+                    {"name": self.projection.name, "version": self.projection.version, "position": self._position},
+                )
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            return False
+        return True
+
+    async def _hold_still(self) -> int:
+        """Until the transaction ends nobody applies anything to the live tables; up to where they are filled."""
+        name = self.projection.name
+        if self.projection.mode is Mode.INLINE:
+            query, key = "SELECT position FROM log_head WHERE log = %s FOR UPDATE", str(self.log)
+        else:
+            query, key = "SELECT position FROM projections WHERE name = %s FOR UPDATE", name
+        cursor = await self.control.execute(query, (key,))
+        row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+
+    async def _old_readers(self) -> bool:
+        """Whether somebody still reads with a snapshot from before the copy was complete.
+
+        Such a transaction would find the new table by its name, and in it less than the old one had.
+        """
+        end = time.monotonic() + OLD_READERS
+        readers = await self._readers()
+        while readers and time.monotonic() < end:
+            await asyncio.sleep(0.005)
+            readers &= await self._readers()
+        return bool(readers)
+
+    async def _readers(self) -> set[TupleRow]:
+        """By the other connection: within one transaction the answer would never change."""
+        cursor = await self.filler.execute(_READERS, (self.control.info.backend_pid,))
+        return set(await cursor.fetchall())
+
+    async def _drop_retired(self) -> None:
+        await self.control.execute(f"SET lock_timeout = {LONGEST_LOCK}")
+        while True:
+            try:
+                await copies.drop(self.control, copies.RETIRED, self._tables)
+            except (errors.LockNotAvailable, errors.DeadlockDetected):
+                await asyncio.sleep(0.5)  # a reader that began before the swap; nobody new can find them
+            else:
+                return
+
+    async def _enter(self, phase: str) -> None:
+        await self.control.execute(
+            "UPDATE rebuilds SET phase = %s, alive_at = now() WHERE name = %s", (phase, self.projection.name)
+        )
+
+    def _report_now_and_then(self, head: int, rate: float) -> None:
+        if time.monotonic() - self._reported >= REPORT:
+            self._reported = time.monotonic()
+            done = f"{self._position:,} of {head:,} events ({self._position / head:.0%})"
+            self._say(f"{done}, {rate:,.0f}/s, {(head - self._position) / rate:.0f} s left")
+
+    def _say(self, text: str) -> None:
+        self.report(f"{self.projection.name}: {text}")
+
+
+def _lease(projection: Projection) -> str:
+    return f"rebuild of {projection.name}"
+
+
+async def _connect(dsn: str, search_path: str) -> AsyncConnection:
+    options = str(conninfo_to_dict(dsn).get("options") or "")
+    wanted = f"-c search_path={search_path} -c synchronous_commit=off"
+    return await AsyncConnection.connect(
+        make_conninfo(dsn, options=f"{options} {wanted}".strip()),
+        autocommit=True,
+        connect_timeout=5,
+        application_name="rollbook-rebuild",
+    )
+
+
+@contextlib.asynccontextmanager
+async def _heartbeat(pool: AsyncConnectionPool, name: str) -> AsyncIterator[None]:
+    """Says that the rebuild is alive, also while one statement takes long."""
+
+    async def beat() -> None:
+        while True:
+            with contextlib.suppress(errors.OperationalError):
+                async with pool.connection() as connection:
+                    await connection.execute("UPDATE rebuilds SET alive_at = now() WHERE name = %s", (name,))
+            await asyncio.sleep(HEARTBEAT)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+_BEGIN = """
+INSERT INTO rebuilds (name, version, shape, phase) VALUES (%(name)s, %(version)s, %(shape)s, 'filling')
+ON CONFLICT (name) DO UPDATE SET version = EXCLUDED.version, shape = EXCLUDED.shape, phase = EXCLUDED.phase,
+    position = 0, rate = NULL, started_at = now(), alive_at = now()
+"""
+
+_MOVE = """
+UPDATE rebuilds SET position = %(upto)s, rate = coalesce(%(rate)s, rate), alive_at = now()
+WHERE name = %(name)s AND position = %(after)s RETURNING position
+"""
+
+_FINISH = """
+WITH gone AS (DELETE FROM rebuilds WHERE name = %(name)s),
+done AS (
+    UPDATE projections SET version = %(version)s, error = NULL, failed_position = NULL, failed_event = NULL,
+        position = CASE mode WHEN 'inline' THEN position ELSE %(position)s END
+    WHERE name = %(name)s RETURNING name, mode, position
+)
+SELECT pg_notify('rollbook_projected', name || ':' || position) FROM done WHERE mode = 'background'
+"""
+
+# Those who wait for a lock are writers held up by us; the snapshots of their statements will be new ones.
+_READERS = """
+SELECT pid, xact_start FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND backend_xmin IS NOT NULL
+    AND pid NOT IN (pg_backend_pid(), %s) AND wait_event_type IS DISTINCT FROM 'Lock'
+"""
