@@ -54,10 +54,12 @@ CREATE TABLE individual_organizations (
     organization_id uuid NOT NULL,
     owned boolean NOT NULL,
     shared boolean NOT NULL,
+    several boolean NOT NULL DEFAULT false,  -- the individual is also another organization's
     PRIMARY KEY (individual_id, organization_id)
 );
 CREATE UNIQUE INDEX individual_organizations_by_organization
     ON individual_organizations (organization_id, individual_id);
+CREATE INDEX individual_organizations_several ON individual_organizations (organization_id, individual_id) WHERE several;
 
 CREATE TABLE individual_users (
     user_id uuid NOT NULL,

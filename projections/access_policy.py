@@ -22,13 +22,16 @@ class Policy:
     """`source` is the table of the resources as `r`, `key` its id.
 
     `grants` is the relation (user_id, resource_id); `everyone` is the condition on a user `u` and a resource `r`
-    under which he has it without any grant.
+    under which he has it without any grant. `single` are the grants that do not come from a whole organization, with
+    the group's; `counted` are the same where nobody looks at the second lock, because a foreign key is the first.
     """
 
     source: str
     key: str
     grants: str
     everyone: str
+    single: str = ""
+    counted: str = ""
 
 
 def _whole_organizations(standing: str) -> str:
@@ -44,22 +47,38 @@ WHOLE = _whole_organizations("p.admin OR p.provider AND o.open")
 """(user_id, organization_id): those whose individuals he reads and writes, wherever they stand."""
 
 
-def _individuals(shares: str, kinds: str) -> str:
+_SECOND_LOCK = """
+    JOIN individual_organizations b ON (b.individual_id, b.organization_id) = (i.individual_id, i.organization_id)"""
+
+
+def _singly(shares: str, kinds: str, lock: str = _SECOND_LOCK) -> str:
     return f"""
-    SELECT owner_id AS user_id, individual_id AS resource_id FROM access_individuals
+    SELECT owner_id AS user_id, individual_id AS resource_id, NULL::uuid AS organization_id FROM access_individuals
     UNION ALL
-    SELECT user_id, individual_id FROM individual_users WHERE {shares}
+    SELECT user_id, individual_id, NULL FROM individual_users WHERE {shares}
     UNION ALL
-    SELECT w.user_id, b.individual_id
-    FROM ({WHOLE}) w JOIN individual_organizations b USING (organization_id)
-    UNION ALL
-    SELECT s.user_id, i.individual_id
+    SELECT s.user_id, i.individual_id, s.organization_id
     FROM group_users s
     JOIN group_closure c ON c.ancestor_id = s.group_id
-    JOIN group_individuals i ON i.group_id = c.descendant_id
-    JOIN individual_organizations b ON (b.individual_id, b.organization_id) = (i.individual_id, i.organization_id)
-    JOIN access_organizations o ON o.organization_id = i.organization_id
+    JOIN group_individuals i ON i.group_id = c.descendant_id {lock}
+    JOIN access_organizations o ON o.organization_id = s.organization_id
     WHERE s.kind IN {kinds} AND o.active"""
+
+
+def _individuals(shares: str, kinds: str) -> Policy:
+    single = _singly(shares, kinds)
+    grants = f"""
+    SELECT user_id, resource_id FROM ({single}) single
+    UNION ALL
+    SELECT w.user_id, b.individual_id FROM ({WHOLE}) w JOIN individual_organizations b USING (organization_id)"""
+    return Policy(
+        "access_individuals r",
+        "individual_id",
+        grants,
+        everyone="u.unlimited",
+        single=single,
+        counted=_singly(shares, kinds, lock=""),
+    )
 
 
 def _groups(standings: str, kinds: str, stored: str) -> str:
@@ -104,20 +123,12 @@ _CONTAINED = f"""
     UNION ALL
     {_COMPUTED}"""
 
-_INDIVIDUALS = "access_individuals r"
 _ORGANIZATIONS = "access_organizations r"
 _GROUPS = "access_groups r JOIN access_organizations o USING (organization_id)"
 
 POLICIES: dict[tuple[str, str], Policy] = {
-    ("individual", "read"): Policy(
-        _INDIVIDUALS,
-        "individual_id",
-        _individuals("true", SEATED if MEMBERS_READ_INDIVIDUALS else LEADERS),
-        everyone="u.unlimited",
-    ),
-    ("individual", "write"): Policy(
-        _INDIVIDUALS, "individual_id", _individuals("writes", LEADERS), everyone="u.unlimited"
-    ),
+    ("individual", "read"): _individuals("true", SEATED if MEMBERS_READ_INDIVIDUALS else LEADERS),
+    ("individual", "write"): _individuals("writes", LEADERS),
     ("organization", "read"): Policy(
         _ORGANIZATIONS,
         "organization_id",

@@ -98,8 +98,7 @@ class AuthorizationProjection:
         await _write(cursor, sql.DROP_STANDINGS, ((user_id,) for user_id in fold.leavers))
 
     async def _write_individuals(self, cursor: AsyncCursor, fold: AccessFold) -> None:
-        changed = {individual_id: at for individual_id, (_, _, at) in fold.owners.items()}
-        changed = {individual_id: at for individual_id, at in changed.items() if individual_id not in fold.created}
+        changed = fold.disowned
         await _write(cursor, sql.STAMP_FORMER_OWNERS, changed.items())
         await _write(cursor, sql.STAMP_FORMER_OWNING_ORGANIZATIONS, changed.items())
         await _write(cursor, sql.SET_OWNERS, ((key, owner, at) for key, (_, owner, at) in fold.owners.items()))
@@ -146,6 +145,7 @@ class AuthorizationProjection:
         await _write(cursor, sql.ADD_GROUP_USERS, ((s, g, k, org) for (g, k, s), org in staff.items() if org))
         # after the places, which refer to them
         await _write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_leave))
+        await _write(cursor, sql.SET_SEVERAL, ((key,) for key in fold.owners.keys() | {key for key, _ in fold.shares}))
 
     async def _write_stamps(self, cursor: AsyncCursor, fold: AccessFold) -> None:
         await _write(cursor, sql.STAMP_USERS, fold.touched_users.items())

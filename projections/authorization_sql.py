@@ -100,6 +100,13 @@ UPDATE access_organizations o SET individuals = o.individuals - gone.number
 FROM (SELECT organization_id, count(*) AS number FROM dropped GROUP BY organization_id) gone
 WHERE o.organization_id = gone.organization_id
 """
+# So that those who have several organizations can be told how many individuals that makes without counting them all.
+SET_SEVERAL = """
+UPDATE individual_organizations b SET several = now.several
+FROM (SELECT individual_id, count(*) > 1 AS several FROM individual_organizations
+      WHERE individual_id = ANY(%s::uuid[]) GROUP BY individual_id) now
+WHERE b.individual_id = now.individual_id AND b.several <> now.several
+"""
 SET_INDIVIDUAL_USERS = """
 INSERT INTO individual_users (user_id, individual_id, writes)
 SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[])

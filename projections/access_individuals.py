@@ -1,0 +1,191 @@
+"""Lists of individuals, of whom there may be a million: the work follows the page (docs/decisions/0010).
+
+A whole organization is a range of an index and a kept count. What a user has besides (as owner, by shares, by groups)
+is counted, and collected only up to the id where the page must end. With filters, few candidates are checked one by
+one, many are joined.
+"""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+
+from domain.ports import AccessQuery, Operation
+from projections.access_checks import decide
+from projections.access_filters import NO_FILTER, IndividualFilter
+from projections.access_pages import NONE, OF_ORGANIZATION, PAGE, Ids, Slice, cut, page_of
+from projections.access_policy import POLICIES, WHOLE
+
+FEW = 2_000
+_SPACE = 1 << 128
+_LAST = UUID(int=_SPACE - 1)
+
+
+class Reach(NamedTuple):
+    """How far a user's rights on individuals go without asking for single ones; the largest organization first."""
+
+    unlimited: bool
+    whole: list[UUID]
+
+
+_REACH = f"""
+SELECT u.unlimited, ARRAY(
+    SELECT w.organization_id FROM ({WHOLE}) w JOIN access_organizations USING (organization_id)
+    WHERE w.user_id = u.user_id AND (%(organization)s::uuid IS NULL OR organization_id = %(organization)s)
+    ORDER BY individuals DESC, organization_id)
+FROM access_users u WHERE u.user_id = %(user)s AND u.live
+"""
+
+_EVERYBODY = """
+SELECT coalesce((SELECT total FROM access_totals WHERE kind = 'individual'), 0),
+       ARRAY(SELECT individual_id FROM access_individuals ORDER BY individual_id LIMIT %(limit)s OFFSET %(offset)s)
+"""
+_EVERYBODY_OF_ORGANIZATION = """
+SELECT coalesce((SELECT individuals FROM access_organizations WHERE organization_id = %(organization)s), 0),
+       ARRAY(SELECT individual_id FROM individual_organizations WHERE organization_id = %(organization)s
+             ORDER BY individual_id LIMIT %(limit)s OFFSET %(offset)s)
+"""
+
+_OTHERS = "SELECT DISTINCT s.resource_id AS id FROM ({grants}) s WHERE s.user_id = %(user)s"
+# OFFSET 0 keeps the planner from reading whole organizations to look up a few individuals in them.
+_NOT_OF_WHOLE = """
+    AND (s.organization_id IS NULL OR s.organization_id <> ALL(%(whole)s::uuid[]))
+    AND NOT EXISTS (SELECT FROM individual_organizations b
+                    WHERE b.individual_id = s.resource_id AND b.organization_id = ANY(%(whole)s::uuid[]) OFFSET 0)"""
+_IN_ORGANIZATION = """
+    AND (s.organization_id IS NOT DISTINCT FROM %(organization)s::uuid OR EXISTS (
+        SELECT FROM individual_organizations b
+        WHERE b.individual_id = s.resource_id AND b.organization_id = %(organization)s::uuid))"""
+
+# Individuals of several of the organizations are counted once.
+_COUNT_WHOLE = """
+    + (SELECT sum(individuals) FROM access_organizations WHERE organization_id = ANY(%(whole)s::uuid[]))
+    - (SELECT count(*) - count(DISTINCT individual_id) FROM individual_organizations
+       WHERE several AND organization_id = ANY(%(whole)s::uuid[]))"""
+
+_RANGE = """(SELECT individual_id AS id FROM individual_organizations WHERE organization_id = %(whole{place})s
+     ORDER BY individual_id LIMIT %(end)s)"""
+
+# Many candidates: each is looked up in the whole organizations, all are intersected with the others.
+_CANDIDATES_MINE = """others AS MATERIALIZED ({others}), candidates AS MATERIALIZED ({candidates}),
+mine AS MATERIALIZED (
+    SELECT id FROM candidates WHERE EXISTS (
+        SELECT FROM individual_organizations b
+        WHERE b.individual_id = id AND b.organization_id = ANY(%(whole)s::uuid[]) OFFSET 0)
+    UNION ALL
+    (SELECT id FROM candidates INTERSECT SELECT id FROM others))"""
+
+# Filters that nearly everybody passes: all that the user has is looked at.
+_MINE_PASSING = """others AS MATERIALIZED ({others}),
+mine AS MATERIALIZED (
+    {candidates} AND r.individual_id IN (
+        SELECT individual_id FROM individual_organizations WHERE organization_id = ANY(%(whole)s::uuid[]))
+    UNION ALL
+    {candidates} AND r.individual_id IN (SELECT id FROM others))"""
+
+
+async def accessible_individuals(
+    cursor: AsyncCursor,
+    user_id: UUID,
+    operation: Operation,
+    page: Slice,
+    *,
+    organization_id: UUID | None = None,
+    filters: IndividualFilter = NO_FILTER,
+) -> Ids:
+    """The individuals on whom the user has the operation, of those that the filters let through.
+
+    Several statements: run it in one snapshot.
+    """
+    parameters: dict[str, Any] = {"user": user_id, "organization": organization_id, **page._asdict()}
+    await cursor.execute(_REACH, parameters, prepare=True)
+    row = await cursor.fetchone()
+    if row is None:
+        return NONE
+    reach = Reach(*row)
+    parameters["whole"] = reach.whole
+    parameters |= {f"whole{place}": each for place, each in enumerate(reach.whole)}
+    if filters:
+        return await _filtered(cursor, reach, operation, page, parameters, filters)
+    if reach.unlimited:
+        return await page_of(cursor, _EVERYBODY_OF_ORGANIZATION if organization_id else _EVERYBODY, parameters)
+    return await _merged(cursor, reach, operation, page, parameters)
+
+
+async def _merged(
+    cursor: AsyncCursor, reach: Reach, operation: Operation, page: Slice, parameters: dict[str, Any]
+) -> Ids:
+    counted = _others(POLICIES["individual", operation].counted, reach, parameters)
+    total_of_all = f"others {_COUNT_WHOLE if reach.whole else ''}"
+    count = f"SELECT others, {total_of_all} FROM (SELECT count(*) AS others FROM ({counted}) o) counted"
+    await cursor.execute(count, parameters, prepare=True)
+    row = await cursor.fetchone()
+    assert row is not None
+    others, total = int(row[0]), int(row[1])
+    end = min(page.offset + page.limit, total)
+    if end <= page.offset:
+        return Ids(total, [])
+    statement = _page_up_to_an_id(reach, operation, parameters)
+    parameters["end"] = end
+    while True:
+        last = _id_after(end, others)
+        await cursor.execute(statement, parameters | {"last": last}, prepare=True)
+        row = await cursor.fetchone()
+        assert row is not None
+        if last == _LAST or row[0] >= end:
+            return Ids(total, row[1])
+        others //= 8  # the ids are not spread evenly: look further
+
+
+def _id_after(count: int, of: int) -> UUID:
+    """An id that probably has at least so many of them before it, if they are spread evenly (ours are)."""
+    wanted = count + count // 4 + 100
+    return _LAST if of <= FEW or wanted >= of else UUID(int=_SPACE * wanted // of)
+
+
+def _page_up_to_an_id(reach: Reach, operation: Operation, parameters: dict[str, Any]) -> str:
+    """The page, if enough of the others stand up to that id. An organization gives no more than the page can need."""
+    others = _others(POLICIES["individual", operation].single, reach, parameters)
+    parts = ["SELECT id FROM others", *(_RANGE.format(place=place) for place in range(len(reach.whole)))]
+    distinct = "DISTINCT" if len(reach.whole) > 1 else ""
+    return f"""
+WITH others AS MATERIALIZED ({others} AND s.resource_id <= %(last)s)
+SELECT (SELECT count(*) FROM others), ARRAY(
+    SELECT {distinct} id FROM ({" UNION ALL ".join(parts)}) mine ORDER BY id LIMIT %(limit)s OFFSET %(offset)s)"""
+
+
+def _others(grants: str, reach: Reach, parameters: dict[str, Any]) -> str:
+    """What the user has besides the whole organizations."""
+    conditions = _NOT_OF_WHOLE if reach.whole else ""
+    conditions += _IN_ORGANIZATION if parameters["organization"] else ""
+    return _OTHERS.format(grants=grants) + conditions
+
+
+async def _filtered(
+    cursor: AsyncCursor,
+    reach: Reach,
+    operation: Operation,
+    page: Slice,
+    parameters: dict[str, Any],
+    filters: IndividualFilter,
+) -> Ids:
+    """Planned anew for the values at hand: what is rare decides where to begin."""
+    asked, conditions = await filters.resolved(cursor)
+    parameters |= asked
+    if parameters["organization"]:
+        conditions.append(f"r.individual_id IN ({OF_ORGANIZATION['individual']})")
+    candidates = f"SELECT r.individual_id AS id FROM access_individuals r WHERE {' AND '.join(conditions)}"
+    if filters.selective and not reach.unlimited:
+        await cursor.execute(f"{candidates} LIMIT {FEW + 1}", parameters, prepare=False)
+        found = [row[0] for row in await cursor.fetchall()]
+        if len(found) <= FEW:
+            queries = [AccessQuery("individual", each, operation) for each in found]
+            allowed = await decide(cursor, parameters["user"], queries)
+            return cut((each for each, yes in zip(found, allowed, strict=True) if yes), page)
+    others = _others(POLICIES["individual", operation].counted, reach, parameters)
+    if reach.unlimited:
+        mine = "mine AS MATERIALIZED ({candidates})"
+    else:
+        mine = _CANDIDATES_MINE if filters.selective else _MINE_PASSING
+    collected = mine.format(others=others, candidates=candidates)
+    return await page_of(cursor, PAGE.format(collected=collected), parameters, prepare=False)

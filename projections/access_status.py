@@ -1,0 +1,75 @@
+"""When something last touched a user's access, derived from stamps when asked (semantics, 6.4).
+
+An event stamps what it is about: the user, the individual, the group, the organization; a move stamps two groups,
+however many people stand below them. A stamp is seen from where it matters: of a group's two, `touched_at` (its
+individuals) from its own seats and those above, `moved_at` (its place in the tree) also from those below. A group that
+left an ancestor stamps the parent that it left.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+
+
+class AccessStatus(NamedTuple):
+    """`latest_event_at` is the time of the last event that touches the user's access."""
+
+    last_populated_at: datetime | None
+    latest_event_at: datetime
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether what answers the user's checks has applied that event."""
+        return self.last_populated_at is not None and self.last_populated_at >= self.latest_event_at
+
+
+_LATEST = """
+WITH his AS (
+    SELECT individual_id, touched_at FROM access_individuals WHERE owner_id = %(user)s
+    UNION ALL
+    SELECT i.individual_id, i.touched_at FROM individual_users s JOIN access_individuals i USING (individual_id)
+    WHERE s.user_id = %(user)s
+), places AS (
+    SELECT group_id FROM group_users WHERE user_id = %(user)s
+    UNION
+    SELECT p.group_id FROM access_individuals i JOIN group_individuals p USING (individual_id)
+    WHERE i.owner_id = %(user)s
+), stamps(at) AS (
+    SELECT max(touched_at) FROM his
+    UNION ALL
+    SELECT max(g.moved_at) FROM places JOIN access_groups g USING (group_id)
+    UNION ALL
+    SELECT max(above.moved_at) FROM places
+    JOIN group_closure c ON c.descendant_id = places.group_id
+    JOIN access_groups above ON above.group_id = c.ancestor_id
+    UNION ALL
+    SELECT max(greatest(below.moved_at, below.touched_at)) FROM group_users s
+    JOIN group_closure c ON c.ancestor_id = s.group_id
+    JOIN access_groups below ON below.group_id = c.descendant_id
+    WHERE s.user_id = %(user)s
+    UNION ALL
+    SELECT max(greatest(o.authorization_at, CASE WHEN p.admin OR o.open THEN o.touched_at END))
+    FROM organization_users p JOIN access_organizations o USING (organization_id)
+    WHERE p.user_id = %(user)s
+)
+SELECT greatest(u.touched_at, (SELECT max(at) FROM stamps)) FROM access_users u WHERE u.user_id = %(user)s
+"""
+
+# Times of different processes' events may differ from their order by a little; none of them is missing.
+_APPLIED = """
+SELECT recorded_at FROM events ORDER BY notification_id DESC LIMIT 1
+"""
+
+
+async def access_status(cursor: AsyncCursor, user_id: UUID) -> AccessStatus | None:
+    """None for an unknown user. The decision tables are never behind, so everything in the log is applied."""
+    await cursor.execute(_LATEST, {"user": user_id}, prepare=True)
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    latest: datetime = row[0]
+    await cursor.execute(_APPLIED, prepare=True)
+    applied = await cursor.fetchone()
+    return AccessStatus(max(applied[0], latest) if applied else None, latest)
