@@ -14,6 +14,7 @@ from domain.users import User
 from projections.authorization import AuthorizationProjection
 from projections.organization_names import OrganizationNamesProjection
 from projections.organizations import OrganizationsProjection
+from projections.projection import Projection
 from projections.role_users import RoleUsersProjection
 from projections.roles import RolesProjection
 from projections.user_replications import UserReplicationsProjection
@@ -71,8 +72,13 @@ class Tenants:
 
 @asynccontextmanager
 async def tenants(database_url: str) -> AsyncIterator[Tenants]:
-    inline = [AuthorizationProjection(), OrganizationNamesProjection(), RoleUsersProjection()]
-    background = [OrganizationsProjection(), RolesProjection(), UserReplicationsProjection(), UsersProjection()]
+    inline: list[Projection] = [AuthorizationProjection(), OrganizationNamesProjection(), RoleUsersProjection()]
+    background: list[Projection] = [
+        OrganizationsProjection(),
+        RolesProjection(),
+        UserReplicationsProjection(),
+        UsersProjection(),
+    ]
     async with (
         a_store(database_url, projections=inline) as store,
         a_pool(database_url, size=1) as pool,
