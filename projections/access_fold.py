@@ -35,6 +35,7 @@ class AccessFold:
         self.leavers: set[UUID] = set()
         self.created: set[UUID] = set()
         self.owners: dict[UUID, tuple[str, UUID, datetime]] = {}
+        self.disowned: Stamps = {}  # when the owner from before the batch ceased to be it
         self.shares: dict[tuple[UUID, UUID], bool] = {}
         self.user_shares: dict[tuple[UUID, UUID], str | None] = {}
         self.may_leave: set[UUID] = set()
@@ -149,6 +150,11 @@ class AccessFold:
         _stamp(self.touched_individuals, individual_id, event)
 
     def _set_owner(self, event: Any, party: str, owner_id: UUID) -> None:
+        former = self.owners.get(event.originator_id)
+        if former is not None:  # owner for a part of this batch
+            _stamp(self.touched_organizations if former[0] == "organization" else self.touched_users, former[1], event)
+        elif isinstance(event, Individual.OwnerChanged):
+            self.disowned[event.originator_id] = event.timestamp
         self.owners[event.originator_id] = (party, owner_id, event.timestamp)
         if party == "organization":
             _stamp(self.touched_organizations, owner_id, event)
