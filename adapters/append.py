@@ -3,18 +3,16 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from time import monotonic
 
-from psycopg import OperationalError, errors
+from psycopg import errors
 from psycopg_pool import AsyncConnectionPool
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from adapters.announcer import Announcer
 from adapters.append_transaction import Append, AppendTransaction, InlineProjection
+from adapters.outages import is_outage, until_it_answers
 from domain.errors import AlreadyExists, DomainError, LostRace, Unavailable
 
 MOST_IN_A_BATCH = 500
-SECONDS_TO_RECOVER = 20.0
 
 LOST_RACES = (errors.ForeignKeyViolation, errors.DeadlockDetected, errors.SerializationFailure)
 
@@ -74,7 +72,7 @@ class AppendWriter:
         try:
             await self._write(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, its command is told and the writer goes on
-            if _is_outage(error):
+            if is_outage(error):
                 await self._recover(batch)
             else:
                 await self._divide(batch, error)
@@ -82,11 +80,11 @@ class AppendWriter:
     async def _recover(self, batch: Sequence[Append]) -> None:
         """Find out whether it was written before writing it again, until the database answers or patience ends."""
         try:
-            async for attempt in _while_it_may_come_back(batch[0].since):
+            async for attempt in until_it_answers(batch[0].since):
                 with attempt:
                     await self._write(await self._unwritten(batch))
         except Exception as error:  # noqa: BLE001 - as above
-            if _is_outage(error):
+            if is_outage(error):
                 for append in batch:
                     append.fail(Unavailable())
             else:
@@ -128,16 +126,3 @@ class AppendWriter:
             refusal: type[DomainError] = self._refusals.get(constraint, AlreadyExists)
             return LostRace() if constraint == self._key else refusal()
         return error
-
-
-def _while_it_may_come_back(since: float) -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception(_is_outage),
-        stop=stop_after_delay(max(0, since + SECONDS_TO_RECOVER - monotonic())),
-        wait=wait_exponential_jitter(multiplier=0.05, max=1, jitter=0.05),
-        reraise=True,
-    )
-
-
-def _is_outage(error: BaseException) -> bool:
-    return isinstance(error, OperationalError) and not isinstance(error, LOST_RACES)

@@ -20,6 +20,7 @@ from adapters.append import AppendWriter
 from adapters.append_transaction import Append, InlineProjection
 from adapters.event_codec import EventCodec
 from adapters.keyring import Keyring
+from adapters.outages import patiently
 from domain.audited import Audited
 from domain.errors import NotFound
 from domain.idempotency import current_request
@@ -71,9 +72,13 @@ class EventStore:
         ids = list(dict.fromkeys(aggregate_ids))
         if not ids:
             return {}
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(self._select, (ids, ids), prepare=True)
-            rows = [StoredEvent(*row) for row in await cursor.fetchall()]
+
+        async def read(connection: AsyncConnection) -> list[StoredEvent]:
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(self._select, (ids, ids), prepare=True)
+            return [StoredEvent(*row) for row in await cursor.fetchall()]
+
+        rows = await patiently(self._pool, read)
         found: dict[UUID, Audited] = {}
         for event in await self._codec.decode_many(rows):
             found[event.originator_id] = event.mutate(found.get(event.originator_id))
@@ -82,11 +87,14 @@ class EventStore:
 
     async def head(self) -> int:
         """The position of the last committed event, 0 in an empty log."""
-        async with self._pool.connection() as connection:
+
+        async def read(connection: AsyncConnection) -> int:
             cursor = await connection.execute("SELECT position FROM log_head WHERE log = %s", (self._log,))
             row = await cursor.fetchone()
-        assert row is not None
-        return int(row[0])
+            assert row is not None
+            return int(row[0])
+
+        return await patiently(self._pool, read)
 
     async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:
         """As in `domain.ports.Store`; inside an idempotent request also what makes its retry find it."""
@@ -134,12 +142,12 @@ async def _insert_snapshot(connection: AsyncConnection, table: str, row: StoredE
 _SELECT = """
 WITH latest AS (
     SELECT DISTINCT ON (originator_id) originator_id, originator_version, topic, state
-    FROM {snapshots} WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version DESC
+    FROM {snapshots} WHERE originator_id = ANY(%b) ORDER BY originator_id, originator_version DESC
 )
 SELECT originator_id, originator_version, topic, state FROM latest
 UNION ALL
 SELECT e.originator_id, e.originator_version, e.topic, e.state
 FROM {events} e LEFT JOIN latest USING (originator_id)
-WHERE e.originator_id = ANY(%s) AND e.originator_version > coalesce(latest.originator_version, 0)
+WHERE e.originator_id = ANY(%b) AND e.originator_version > coalesce(latest.originator_version, 0)
 ORDER BY 1, 2
 """

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from adapters.outages import patiently
 from domain.ports import Lookup
 
 LOOKUP_SUBJECT = UUID(int=0)
@@ -52,15 +53,15 @@ class Keyring:
         wanted = list(set(subjects))
         if not wanted:
             return {}
-        async with self._pool.connection() as connection:
-            return await self._read(connection, wanted)
+        return await patiently(self._pool, lambda connection: self._read(connection, wanted))
 
     async def keys_for_writing(self, subjects: Iterable[UUID]) -> dict[UUID, DataKey]:
         """As `keys`, with new ones for new subjects. An erased subject stays without one."""
         wanted = list(set(subjects))
         if not wanted:
             return {}
-        async with self._pool.connection() as connection:
+
+        async def read_or_make(connection: AsyncConnection) -> dict[UUID, DataKey]:
             found = await self._read(connection, wanted)
             missing = [subject for subject in wanted if subject not in found]
             if not missing:
@@ -71,6 +72,8 @@ class Keyring:
                 (missing, [self._wrap(subject, AESGCM.generate_key(256)) for subject in missing]),
             )
             return found | await self._read(connection, missing)
+
+        return await patiently(self._pool, read_or_make)
 
     async def destroy(self, subject: UUID) -> None:
         """From now on no value of this person can be read, and none can be written."""
