@@ -1,0 +1,22 @@
+"""What the README says is so."""
+
+from pathlib import Path
+
+from adapters.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_setting_stands_in_the_readme_with_its_meaning() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name, field in Settings.model_fields.items():
+        variable = field.validation_alias if isinstance(field.validation_alias, str) else f"ROLLBOOK_{name.upper()}"
+        assert f"| `{variable}` |" in readme
+        assert str(field.description) in readme
+
+
+def test_every_folder_of_the_map_is_there() -> None:
+    named = [line.split("`")[1] for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
+    folders = [name for name in named if name.endswith("/")]
+    assert len(folders) == 9
+    assert all((ROOT / folder).is_dir() for folder in folders)
