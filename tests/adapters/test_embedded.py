@@ -194,14 +194,16 @@ def test_root_never_runs_the_server_itself(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not ROOT, reason="only root hands servers to another user")
-def test_a_data_folder_out_of_reach_is_replaced_by_one_named_after_it(tmp_path: Path) -> None:
+def test_a_data_folder_out_of_reach_is_replaced_by_one_named_after_it(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.embedded_account.SYSTEM_FOLDER", folder)
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     home = home_of(closed, "postgres")
-    assert home.parent.parent == Path("/var/lib/rollbook")
+    assert home.parent.parent == folder
     assert home.parent.name.startswith("closed-")
     assert home_of(closed, "postgres") == home
-    shutil.rmtree(home.parent)
 
 
 @pytest.mark.skipif(not ROOT, reason="only root hands servers to another user")
