@@ -1,7 +1,6 @@
 """Access queries as callers write them: `type:id:operation` (semantics, 6.1)."""
 
 import re
-from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
@@ -37,21 +36,6 @@ def parse(text: str) -> AccessQuery:
     if operation not in _operations(resource_type):
         raise InvalidAccessQuery
     return AccessQuery(resource_type, _resource(resource_type, resource_id), cast(Operation, operation))
-
-
-def parse_all(texts: Sequence[str], pointer: str) -> list[AccessQuery]:
-    """What the texts ask. Raises InvalidAccessQuery with one refusal for each bad one, at `pointer`/<its place>."""
-    queries: list[AccessQuery] = []
-    refusals: list[InvalidAccessQuery] = []
-    for place, text in enumerate(texts):
-        try:
-            queries.append(parse(text))
-        except InvalidAccessQuery:
-            refusals.append(InvalidAccessQuery(pointer=f"{pointer}/{place}"))
-    if refusals:
-        first, *others = refusals
-        raise InvalidAccessQuery(pointer=first.pointer, others=others)
-    return queries
 
 
 def _operations(resource_type: str) -> tuple[str, ...]:

@@ -145,6 +145,7 @@ class AuthorizationProjection:
         await _write(cursor, sql.ADD_GROUP_USERS, ((s, g, k, org) for (g, k, s), org in staff.items() if org))
         # after the places, which refer to them
         await _write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_leave))
+        await _write(cursor, sql.SET_SEVERAL, ((key,) for key in fold.owners.keys() | {key for key, _ in fold.shares}))
 
     async def _write_stamps(self, cursor: AsyncCursor, fold: AccessFold) -> None:
         await _write(cursor, sql.STAMP_USERS, fold.touched_users.items())

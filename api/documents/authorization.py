@@ -1,6 +1,5 @@
 """authz3: checks, accessible resources, accessors, status (semantics 6, rulings G1 to G16)."""
 
-import re
 from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -23,14 +22,8 @@ from api.documents.fields import (
     without_nul,
 )
 from api.documents.parameters import LARGEST_OFFSET, Flag, WidePage
+from domain.access_queries import InvalidAccessQuery, parse
 from domain.ports import AccessQuery
-
-ID = r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?"
-GRAMMAR = re.compile(
-    rf"group:{ID}:(?:read|write|contain)"
-    rf"|(?:individual|organization):{ID}:(?:read|write)"
-    r"|(?:system|app\.[a-z0-9_.-]{1,64}):(?P<named>[^:]*):(?:read|write)"
-)
 
 
 class SentQuery(NamedTuple):
@@ -41,14 +34,12 @@ class SentQuery(NamedTuple):
 
 
 def _sent_query(text: Any) -> SentQuery:
-    """Split `type:id:operation` (semantics 6.1)."""
-    if not isinstance(text, str) or len(text) > 256 or not (found := GRAMMAR.fullmatch(without_nul(text))):
-        raise PydanticCustomError("invalid-access-query", "Input should be type:id:operation, at most 256 characters")
-    resource_type, resource_id, operation = text.split(":")
-    named: UUID | str | None = resource_id
-    if found["named"] is None:
-        named = UUID(resource_id) if resource_id else None
-    return SentQuery(text, AccessQuery(resource_type, named, operation))  # type: ignore[arg-type]  # the grammar knows no other
+    if not isinstance(text, str):
+        raise PydanticCustomError(InvalidAccessQuery.code, InvalidAccessQuery.detail)
+    try:
+        return SentQuery(text, parse(without_nul(text)))
+    except InvalidAccessQuery as refusal:
+        raise PydanticCustomError(refusal.code, refusal.detail) from None
 
 
 AccessQueryText = Annotated[SentQuery, Parsed(_sent_query, max_length=256)]
