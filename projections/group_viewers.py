@@ -38,7 +38,7 @@ class Viewer(NamedTuple):
     @property
     def only_staff(self) -> bool:
         """Whether nothing but being staff lets him read groups: then he sees no individuals (ruling A2)."""
-        return self.staff and not (self.unlimited or self.belongs)
+        return self.staff and not (self.unlimited or self.whole or self.seats)
 
     def parameters(self) -> dict[str, Any]:
         """What the conditions refer to."""
