@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.caller import Caller, Signed
 from api.deps import AccessDep, IdentityDep, PathId, ReadingDep
+from api.documents.people import CommunicationPreferences
 from api.documents.users import (
     AdditionalIndividual,
     OnboardingRequestRef,
@@ -218,6 +219,10 @@ def _basic(row: UserRow) -> dict[str, Any]:
     }
 
 
+def _preferences(stored: dict[str, Any] | None) -> CommunicationPreferences | None:
+    return None if stored is None else CommunicationPreferences.model_construct(**stored)
+
+
 def _whole(row: UserRow, around: Surroundings, organization_id: UUID | None) -> dict[str, Any]:
     administers = around.administers.get(row.user_id, set())
     further = around.further_individuals.get(row.user_id, [])
@@ -230,7 +235,7 @@ def _whole(row: UserRow, around: Surroundings, organization_id: UUID | None) -> 
         "auto_sign_up": row.auto_sign_up,
         "birth_date": row.birth_date,
         "classification": row.classification,
-        "communication_preferences": row.communication_preferences,
+        "communication_preferences": _preferences(row.communication_preferences),
         "date_created": row.created_at,
         "date_last_modified": row.modified_at,
         "default_organization_id": row.default_organization_id,

@@ -1,0 +1,326 @@
+"""Users: who sees whom, and how much; who may disable whom."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.support.world import PASSWORD, Person, World, a_world
+
+BASIC = {"email", "enabled", "first-name", "last-name", "organization-ids", "state", "username"}
+EVERYBODY = {"filter[include-participants]": "true", "filter[include-unverified]": "true"}
+
+
+async def listed(world: World, by: Person, **query: Any) -> list[UUID]:
+    await world.catch_up()
+    return [UUID(row["id"]) for row in (await world.get("/v1/users/", by, **query))["data"]]
+
+
+async def shown(world: World, by: Person, user_id: UUID, **query: Any) -> Any:
+    await world.catch_up()
+    return (await world.get(f"/v1/users/{user_id}/", by, **query))["data"]["attributes"]
+
+
+async def refused(world: World, method: str, path: str, by: Person, **query: Any) -> tuple[int, str]:
+    answer = await world.client.request(method, path, params=query, headers=by.bearer)
+    return answer.status_code, answer.json()["errors"][0]["code"]
+
+
+def given(attributes: dict[str, Any]) -> set[str]:
+    return {name for name, value in attributes.items() if value is not None}
+
+
+async def test_a_list_holds_the_providers_of_the_organization(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        admin, provider, patient = await world.admin(north), await world.provider(north), await world.patient(north)
+        await world.provider(south)
+        here = {"organization-id": str(north)}
+        expected = sorted([admin.user_id, provider.user_id])
+        assert await listed(world, admin, **here) == expected
+        assert await listed(world, provider, **here) == expected
+        assert await listed(world, world.system, **here) == expected
+        with_patients = await listed(world, admin, **here, **{"filter[include-participants]": "true"})
+        assert with_patients == sorted([*expected, patient.user_id])
+        everybody = await world.get("/v1/users/", world.service)
+        assert everybody["meta"]["page[total]"] == 4  # and no service account
+        assert everybody["meta"]["position"] > 0
+
+
+async def test_colleagues_see_the_basics_only(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        admin, provider = await world.admin(north), await world.provider(north)
+        await world.catch_up()
+        rows = {
+            row["id"]: given(row["attributes"])
+            for row in (await world.get("/v1/users/", provider, **{"organization-id": str(north)}))["data"]
+        }
+        assert rows[str(admin.user_id)] <= BASIC
+        assert rows[str(provider.user_id)] > BASIC - {"first-name", "last-name"}
+        assert given(await shown(world, provider, admin.user_id)) <= BASIC
+        whole = await shown(world, admin, provider.user_id)
+        assert whole["primary-individual-id"] == str(provider.individual_id)
+        assert set(whole) == set(await shown(world, provider, admin.user_id))
+
+
+async def test_lists_are_not_for_participants_and_strangers(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        provider, patient = await world.provider(north), await world.patient(north)
+        assert await refused(world, "GET", "/v1/users/", patient, **{"organization-id": str(north)}) == (
+            403,
+            "forbidden",
+        )
+        assert await refused(world, "GET", "/v1/users/", provider) == (400, "invalid-parameter")
+        stranger = await refused(world, "GET", "/v1/users/", provider, **{"organization-id": str(south)})
+        assert stranger == (404, "not-found")
+        classified = {"organization-id": str(north), "filter[classification]": "customer"}
+        assert await refused(world, "GET", "/v1/users/", provider, **classified) == (403, "forbidden")
+
+
+async def test_filters(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        admin, doc = await world.admin(north, "adam@north.test"), await world.provider(north, "doc_1@north.test")
+        patient = await world.patient(south, "pat@south.test")
+        unverified = await onboarded(world, south, {"phone-number": "+16505550100", "username": "Nina"})
+        system = world.system.user_id
+        everybody = sorted([system, admin.user_id, doc.user_id, patient.user_id, unverified])
+        expected: list[tuple[dict[str, Any], list[UUID]]] = [
+            ({}, [system, admin.user_id, doc.user_id]),
+            (EVERYBODY, everybody),
+            ({"filter[include-participants]": "true"}, [system, admin.user_id, doc.user_id, patient.user_id]),
+            ({"email": "ADAM@north.test"}, [admin.user_id]),
+            ({**EVERYBODY, "filter[username]": "nina"}, [unverified]),
+            ({**EVERYBODY, "filter[username]": "pat@SOUTH.test"}, [patient.user_id]),
+            ({**EVERYBODY, "filter[phone-number]": "+16505550100"}, [unverified]),
+            ({**EVERYBODY, "filter[email-verified]": "false"}, [unverified]),
+            ({"text": "DOC_"}, [doc.user_id]),
+            ({"text": "do%"}, []),
+            ({"text": "north"}, []),
+            ({"filter[organization-admin]": "true"}, [system, admin.user_id]),
+            ({"filter[organization-admin]": "true", "organization-id": str(north)}, [admin.user_id]),
+            ({"filter[classification]": "carium"}, [system]),
+            ({"filter[enabled]": "false"}, []),
+            ({"shared-with-id": str(south)}, [patient.user_id]),
+            ({"shared-with-id": str(north)}, []),
+            ({**EVERYBODY, "filter[primary-individual-ids]": str(patient.individual_id)}, [patient.user_id]),
+            ({**EVERYBODY, "filter[registration-invite]": "none"}, [system]),
+            (
+                {**EVERYBODY, "filter[registration-invite]": ["accepted", "failed"]},
+                [each for each in everybody if each != system],
+            ),
+            ({"filter[cmp-last-modified-time]": ">2100-01-01 00:00:00"}, []),
+            ({"filter[include-tester]": "false"}, [system, admin.user_id, doc.user_id]),
+        ]
+        for query, users in expected:
+            assert await listed(world, world.system, **query) == sorted(users), query
+
+
+async def test_a_user_shared_with_a_user_is_found(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        patient, friend = await world.patient(north), await world.patient(north)
+        share = {"with": {"type": "user", "id": str(friend.user_id)}, "operation": "read"}
+        await world.post(f"/v1/individuals/{patient.individual_id}/share/", share, patient)
+        assert await listed(world, world.service, **{"shared-with-id": str(friend.user_id)}) == [patient.user_id]
+        shares = (await shown(world, patient, patient.user_id))["shared-with"]
+        assert {(each["type"], each["id"]) for each in shares} == {
+            ("organization", str(north)),
+            ("user", str(friend.user_id)),
+        }
+
+
+async def test_pages_are_in_the_order_asked_for(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        people = [await world.provider(north, f"{letter}@north.test") for letter in "CaB"]
+        by_email = [people[1].user_id, people[2].user_id, people[0].user_id]
+        here = {"organization-id": str(north)}
+        assert await listed(world, world.system, **here, **{"sort-by": "email"}) == by_email
+        assert await listed(world, world.system, **here, **{"sort-by": "-email"}) == by_email[::-1]
+        assert await listed(world, world.system, **here) == sorted(by_email)
+        assert await listed(world, world.system, **here, **{"sort-by": "-id"}) == sorted(by_email, reverse=True)
+        for key in ("first-name", "-first-name", "last-name", "-last-name"):
+            assert set(await listed(world, world.system, **here, **{"sort-by": key})) == set(by_email)
+        page = await world.get(
+            "/v1/users/", world.system, **here, **{"sort-by": "email", "page[limit]": 1, "page[offset]": 1}
+        )
+        assert [row["id"] for row in page["data"]] == [str(by_email[1])]
+        assert {key: value for key, value in page["meta"].items() if key != "position"} == {
+            "page[limit]": 1,
+            "page[offset]": 1,
+            "page[total]": 3,
+        }
+        past = await world.get("/v1/users/", world.system, **here, **{"page[offset]": 10})
+        assert (past["data"], past["meta"]["page[total]"]) == ([], 3)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"sort-by": "phone"},
+        {"filter[organization-admin]": "false"},
+        {"page[limit]": "0"},
+        {"page[limit]": "1001"},
+        {"organization-id": "x"},
+        {"filter[cmp-last-modified-time]": ">=2026-01-01 00:00:00"},
+        {"nonsense": "1"},
+    ],
+    ids=str,
+)
+async def test_parameters_out_of_bounds_are_refused(database_url: str, query: dict[str, str]) -> None:
+    async with a_world(database_url, projecting=False) as world:
+        assert (await refused(world, "GET", "/v1/users/", world.system, **query))[0] == 400
+
+
+async def test_who_may_see_whom(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        people = {
+            "admin": await world.admin(north),
+            "provider": await world.provider(north),
+            "patient": await world.patient(north),
+            "stranger": await world.provider(south),
+            "other": await world.patient(north),
+        }
+        expected = {
+            "admin": {"admin", "provider", "patient", "other"},
+            "provider": {"admin", "provider", "patient", "other"},
+            "patient": {"patient"},
+            "stranger": {"stranger"},
+        }
+        await world.catch_up()
+        for viewer, visible in expected.items():
+            seen = set()
+            for name, person in people.items():
+                answer = await world.client.get(f"/v1/users/{person.user_id}/", headers=people[viewer].bearer)
+                assert answer.status_code in {200, 404}
+                if answer.status_code == 200:
+                    seen.add(name)
+            assert seen == visible, viewer
+        for viewer_everywhere in (world.system, world.service):
+            for person in people.values():
+                await shown(world, viewer_everywhere, person.user_id)
+            assert await refused(world, "GET", f"/v1/users/{uuid4()}/", viewer_everywhere) == (404, "not-found")
+        assert await refused(world, "GET", f"/v1/users/{world.service.user_id}/", world.system) == (404, "not-found")
+
+
+async def test_a_detail_page_tells_all_to_those_who_may(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north, south = await world.organization("north"), await world.organization("south")
+        admin, doc = await world.admin(north), await world.provider(north, "doc@north.test", roles=["org.admin"])
+        adding = {"data": {"type": "organizations", "attributes": {"user-id": str(doc.user_id)}}}
+        await world.post(f"/v1/organizations/{south}/add-user/", adding, world.system)
+        login = {"username": "doc@north.test", "password": PASSWORD}
+        assert (await world.client.post("/v1/login/", json=login)).status_code == 201
+        asked = {"with-roles": "true", "with-signups": "true"}
+        by_admin = await shown(world, admin, doc.user_id, **asked)
+        assert [role["name"] for role in by_admin["roles"]] == ["org.admin"]
+        assert by_admin["roles"][0]["organization-name"] == "north"
+        assert len(by_admin["onboarding-requests"]) == 1
+        assert [each["name"] for each in by_admin["organizations"]] == ["north"]
+        by_himself = await shown(world, doc, doc.user_id, **asked)
+        assert [each["name"] for each in by_himself["organizations"]] == ["north", "south"]
+        assert (by_himself["organization-admin"], by_himself["organization-count"]) == (True, 2)
+        assert by_himself["organization-id"] == str(north)
+        assert by_himself["organization-ids"] == [str(north), str(south)]
+        assert (by_himself["status"], by_himself["state"]) == ("CONFIRMED", "confirmed")
+        last = datetime.strptime(by_himself["last-login-time"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        assert abs((datetime.now(UTC) - last).total_seconds()) < 60
+        in_south = await shown(world, world.system, doc.user_id, **asked, **{"organization-id": str(south)})
+        assert (in_south["organization-admin"], in_south["roles"]) == (False, [])
+        plain = await shown(world, admin, doc.user_id)
+        assert (plain["roles"], plain["onboarding-requests"]) == (None, None)
+
+
+async def test_disabling_takes_every_right_at_once_and_enabling_gives_it_back(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        admin, doc = await world.admin(north), await world.provider(north)
+        answer = await world.client.post(f"/v1/users/{doc.user_id}/disable/", headers=admin.bearer)
+        assert answer.status_code == 201
+        document = answer.json()["data"]
+        assert (document["id"], document["attributes"]["enabled"]) == (str(doc.user_id), False)
+        assert document["attributes"]["state"] == "disabled"
+        position = int(answer.headers["x-position"])
+        assert answer.json()["meta"]["position"] == position
+        again = await world.client.post(f"/v1/users/{doc.user_id}/disable/", headers=admin.bearer)
+        assert (again.status_code, int(again.headers["x-position"])) == (201, position)
+        assert await refused(world, "GET", "/v1/users/", doc) == (401, "session-revoked")
+        assert await listed(world, admin, **{"organization-id": str(north), "filter[enabled]": "false"}) == [
+            doc.user_id
+        ]
+        enabled = (await world.post(f"/v1/users/{doc.user_id}/enable/", {}, admin))["data"]["attributes"]
+        assert (enabled["state"], enabled["enabled"]) == ("confirmed", True)
+        await world.post(f"/v1/users/{doc.user_id}/enable/", {}, admin)
+
+
+async def test_who_may_disable_whom(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        admin, doc, patient = await world.admin(north), await world.provider(north), await world.patient(north)
+        both = await world.provider(north)
+        adding = {"data": {"type": "organizations", "attributes": {"user-id": str(both.user_id)}}}
+        await world.post(f"/v1/organizations/{south}/add-user/", adding, world.system)
+        stranger = await world.admin(south)
+        forbidden, unseen = (403, "forbidden"), (404, "not-found")
+        for by, whom, expected in (
+            (admin, patient, forbidden),
+            (admin, both, forbidden),
+            (doc, admin, forbidden),
+            (doc, doc, forbidden),
+            (patient, patient, forbidden),
+            (stranger, doc, unseen),
+            (patient, doc, unseen),
+            (world.service, doc, forbidden),
+            (admin, world.system, unseen),
+            (admin, admin, (409, "invalid-state")),
+            (world.system, world.system, (409, "invalid-state")),
+            (world.system, world.service, unseen),
+        ):
+            assert await refused(world, "POST", f"/v1/users/{whom.user_id}/disable/", by) == expected
+        for whom in (patient, both):
+            await world.post(f"/v1/users/{whom.user_id}/disable/", {}, world.system)
+            assert await refused(world, "POST", f"/v1/users/{whom.user_id}/enable/", admin) == forbidden
+
+
+async def test_the_last_administrator_stays(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        first, second = await world.admin(north), await world.admin(north)
+        await world.post(f"/v1/users/{second.user_id}/disable/", {}, first)
+        assert await refused(world, "POST", f"/v1/users/{first.user_id}/disable/", world.system) == (409, "last-admin")
+        await world.post(f"/v1/users/{second.user_id}/enable/", {}, first)
+        await world.post(f"/v1/users/{first.user_id}/disable/", {}, world.system)
+        assert await refused(world, "POST", f"/v1/users/{second.user_id}/disable/", world.system) == (409, "last-admin")
+
+
+async def test_somebody_disabled_before_he_was_confirmed_stays_unconfirmed(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        user_id = await onboarded(world, north, {"patient-email": "reg@people.test"}, at_once=False)
+        for action, state in (("disable", "registered_disabled"), ("enable", "registered")):
+            answer = await world.post(f"/v1/users/{user_id}/{action}/", {}, world.system)
+            assert answer["data"]["attributes"]["state"] == state
+
+
+async def onboarded(world: World, organization_id: UUID, contact: dict[str, str], *, at_once: bool = True) -> UUID:
+    attributes = {
+        "organization": str(organization_id),
+        "onboard-type": "patient",
+        "notifications": [],
+        "auto-sign-up": True,
+        "auto-confirm": at_once,
+        "password": PASSWORD,
+        **contact,
+    }
+    body = {"data": {"type": "onboarding-requests", "attributes": attributes}}
+    claimed = (await world.post("/v1/onboarding-requests/", body, world.system))["data"]["attributes"]["claimed-by"]
+    if claimed is not None:
+        return UUID(claimed)
+    found = await world.services.directory.user_by_login(next(iter(contact.values())))
+    assert found is not None
+    return found
