@@ -91,11 +91,11 @@ async def save_roles(store: EventStore, *names: str) -> int:
 async def a_projector(database_url: str, *projections: Projection) -> AsyncIterator[projectors.Projector]:
     """On a connection of its own, like a worker's; it leads nothing yet."""
     dsn = application_dsn(database_url)
-    async with AsyncConnectionPool(dsn, min_size=1, max_size=1, open=False) as pool:
-        async with await projectors.connect(dsn) as connection:
-            await replicators.register(connection, projections)
-            reader = LogReader(EventCodec(Keyring(pool, MASTER_KEY)))
-            yield projectors.Projector(connection, reader, projections)
+    pool = AsyncConnectionPool(dsn, min_size=1, max_size=1, open=False)
+    async with pool, await projectors.connect(dsn) as connection:
+        await replicators.register(connection, projections)
+        reader = LogReader(EventCodec(Keyring(pool, MASTER_KEY)))
+        yield projectors.Projector(connection, reader, projections)
 
 
 async def follow(database_url: str, *projections: Projection) -> None:

@@ -12,13 +12,14 @@ from domain.onboarding_requests import OnboardingRequest
 from domain.organizations import Organization, system_groups
 from domain.ports import Store
 from domain.roles import LastAdmin, Role
-from domain.rosters import Seat
+from domain.rosters import RosterKind, Seat
 from domain.sessions import Session, SessionRevocation
 from domain.user_replications import UserReplication
 from domain.users import User
 
 T = TypeVar("T")
 
+KINDS: list[RosterKind] = ["individual", "leader", "member"]
 STEPS = (
     "found", "describe", "onboard", "register", "disable", "enable", "leave", "grant", "revoke", "record", "share",
     "unshare", "change_owner", "make_group", "rename", "tag", "seat", "unseat", "move", "deactivate", "sign_in",
@@ -175,7 +176,7 @@ class History:
 
     async def _seat(self) -> None:
         group = self._one(self._groups)
-        kind = self._random.choice(["individual", "leader", "member"])
+        kind = self._one(KINDS)
         if kind == "individual":
             fitting = [each.id for each in self._individuals if each.belongs_to(group.organization_id)]
         else:
