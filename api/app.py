@@ -76,12 +76,12 @@ def application(with_routers: list[APIRouter], building: Building) -> FastAPI:
         redirect_slashes=False,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it would tell bodies, and asks at each request
     )
     for router in with_routers:
         app.router.routes.extend(router.routes)
     errors.install(app)
-    app.add_middleware(Observed)
-    app.router.middleware_stack = Dispatch(app.router.routes, app.router.app)
+    app.middleware_stack = Observed(Dispatch(app.router.routes, app.build_middleware_stack()))
     app.openapi = lambda: _documented(app)  # type: ignore[method-assign]  # FastAPI's way to extend the document
     return app
 

@@ -12,7 +12,6 @@ import psycopg
 import structlog
 from fastapi import FastAPI
 from pydantic import ValidationError
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -141,26 +140,23 @@ def unhandled(error: Exception) -> Response:
     return refusal(Unhandled(meta={"id": reference}))
 
 
+def refusal_of(error: DomainError | psycopg.OperationalError) -> Response:
+    """The answer to whatever was foreseen: refusals, and a database that is away (or whose pool is exhausted)."""
+    if isinstance(error, DomainError):
+        return refusal(error)
+    log.warning("database-away", kind=_name(error))
+    return refusal(Unavailable())
+
+
 def install(app: FastAPI) -> None:
-    """Answer refusals of this application with errors documents. What nobody foresaw: `api.middleware`."""
+    """Have FastAPI answer refusals of plain routes likewise. What nobody foresaw: `api.middleware`."""
 
     async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, DomainError)
-        return refusal(error)
-
-    async def from_starlette(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        if error.status_code == 405:
-            return refusal(MethodNotAllowed((error.headers or {}).get("Allow", "").split(", ")))
-        return refusal(NotFound("There is nothing at this path."))
-
-    async def database_away(_: Request, error: Exception) -> Response:
-        log.warning("database-away", kind=_name(error))
-        return refusal(Unavailable())
+        assert isinstance(error, (DomainError, psycopg.OperationalError))
+        return refusal_of(error)
 
     app.add_exception_handler(DomainError, refused)
-    app.add_exception_handler(HTTPException, from_starlette)
-    app.add_exception_handler(psycopg.OperationalError, database_away)  # its pool's time-outs are of this kind too
+    app.add_exception_handler(psycopg.OperationalError, refused)
 
 
 def _body_violation(kind: str, message: str, location: Sequence[str | int]) -> DomainError:
