@@ -227,10 +227,11 @@ def _whole(row: UserRow, around: Surroundings, organization_id: UUID | None) -> 
     administers = around.administers.get(row.user_id, set())
     further = around.further_individuals.get(row.user_id, [])
     shares = around.shares.get(row.user_id, [])
+    access = around.access.get(row.user_id)
     return _basic(row) | {
         "additional_individuals": [AdditionalIndividual(id=each) for each in further],
-        "authz_last_event_time": around.touched.get(row.user_id),
-        "authz_last_populated_time": around.touched.get(row.user_id),
+        "authz_last_event_time": None if access is None else access.latest_event_at,
+        "authz_last_populated_time": None if access is None else access.last_populated_at,
         "auto_confirm": row.auto_confirm,
         "auto_sign_up": row.auto_sign_up,
         "birth_date": row.birth_date,

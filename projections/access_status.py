@@ -6,6 +6,7 @@ individuals) from its own seats and those above, `moved_at` (its place in the tr
 left an ancestor stamps the parent that it left.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -57,6 +58,12 @@ WITH his AS (
 SELECT greatest(u.touched_at, (SELECT max(at) FROM stamps)) FROM access_users u WHERE u.user_id = %(user)s
 """
 
+# The same of several users at once: what names the user becomes the row's.
+_LATEST_OF_SEVERAL = f"""
+SELECT wanted.id, found.latest
+FROM unnest(%(users)s::uuid[]) wanted(id) CROSS JOIN LATERAL ({_LATEST.replace("%(user)s", "wanted.id")}) found(latest)
+"""
+
 # Times of different processes' events may differ from their order by a little; none of them is missing.
 _APPLIED = """
 SELECT recorded_at FROM events ORDER BY notification_id DESC LIMIT 1
@@ -73,3 +80,12 @@ async def access_status(cursor: AsyncCursor, user_id: UUID) -> AccessStatus | No
     await cursor.execute(_APPLIED, prepare=True)
     applied = await cursor.fetchone()
     return AccessStatus(max(applied[0], latest) if applied else None, latest)
+
+
+async def access_statuses(cursor: AsyncCursor, user_ids: Sequence[UUID]) -> dict[UUID, AccessStatus]:
+    """Of those of the users that there are."""
+    await cursor.execute(_LATEST_OF_SEVERAL, {"users": list(user_ids)}, prepare=True)
+    latest: dict[UUID, datetime] = dict(await cursor.fetchall())
+    await cursor.execute(_APPLIED, prepare=True)
+    applied = await cursor.fetchone()
+    return {user_id: AccessStatus(max(applied[0], at) if applied else None, at) for user_id, at in latest.items()}

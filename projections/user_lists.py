@@ -12,6 +12,8 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
+from projections.access_status import AccessStatus, access_statuses
+
 SORT_KEYS = {"id": "", "email": "u.email_key", "first-name": "u.first_name_key", "last-name": "u.last_name_key"}
 
 PROVIDERS = "SELECT user_id FROM organization_users WHERE organization_id = %(organization)s AND provider"
@@ -219,7 +221,7 @@ class Surroundings:
     administers: dict[UUID, set[UUID]]
     shares: dict[UUID, list[Share]]
     further_individuals: dict[UUID, list[UUID]]
-    touched: dict[UUID, datetime]
+    access: dict[UUID, AccessStatus]
 
 
 async def surroundings(cursor: AsyncCursor, user_ids: Sequence[UUID]) -> Surroundings:
@@ -234,7 +236,9 @@ async def surroundings(cursor: AsyncCursor, user_ids: Sequence[UUID]) -> Surroun
         administers.setdefault(user_id, set()).add(organization_id)
     for user_id, individual_id in await _tuples(cursor, FURTHER_INDIVIDUALS, ids):
         further.setdefault(user_id, []).append(individual_id)
-    return Surroundings(dict(await _tuples(cursor, LAST_LOGINS, ids)), administers, shares, further, {})
+    return Surroundings(
+        dict(await _tuples(cursor, LAST_LOGINS, ids)), administers, shares, further, await access_statuses(cursor, ids)
+    )
 
 
 async def _tuples(cursor: AsyncCursor, query: str, ids: list[UUID]) -> list[Any]:

@@ -12,7 +12,7 @@ from tests.support.world import PASSWORD, Person, World, a_world
 AT_ONCE: dict[str, Any] = {"auto-sign-up": True, "auto-confirm": True, "password": PASSWORD}
 
 
-async def ask(world: World, by: Person, organization: UUID, status: int = 201, **attributes: Any) -> Any:
+async def ask(world: World, by: Person, organization: UUID, status: int = 201, /, **attributes: Any) -> Any:
     given = {"organization": str(organization), "onboard-type": "patient", "notifications": [], **attributes}
     body = {"data": {"type": "onboarding-requests", "attributes": given}}
     answer = await world.post("/v1/onboarding-requests/", body, by, status)

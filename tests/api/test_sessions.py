@@ -15,7 +15,7 @@ from tests.support.world import ADMIN_EMAIL, PASSWORD, SIGNING_KEY, Person, Worl
 WRONG = "not-the-password"
 
 
-async def log_in(world: World, username: str, password: str = PASSWORD, status: int = 201, **options: Any) -> Any:
+async def log_in(world: World, username: str, password: str = PASSWORD, status: int = 201, /, **options: Any) -> Any:
     answer = await world.client.post("/v1/login/", json={"username": username, "password": password, **options})
     assert answer.status_code == status, answer.text
     return answer.json()
@@ -31,7 +31,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def whoami(world: World, token: str, status: int = 201, **body: Any) -> Any:
+async def whoami(world: World, token: str, status: int = 201, /, **body: Any) -> Any:
     answer = await world.client.post("/v1/authenticate/", json=body, headers=bearer(token))
     assert answer.status_code == status, answer.text
     return answer.json()
@@ -132,7 +132,7 @@ async def test_an_address_has_a_limit_of_its_own(database_url: str) -> None:
 
 async def test_failures_are_counted_together_in_redis(database_url: str, redis_url: str) -> None:
     email = f"{uuid4().hex}@people.test"
-    limits = {"login_failures": 2, "login_failures_address": 10_000, "redis_url": redis_url}
+    limits: dict[str, Any] = {"login_failures": 2, "login_failures_address": 10_000, "redis_url": redis_url}
     async with a_world(database_url, **limits) as world:
         await log_in(world, email, WRONG, 401)
         await log_in(world, email, WRONG, 401)

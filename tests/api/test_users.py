@@ -227,6 +227,7 @@ async def test_a_detail_page_tells_all_to_those_who_may(database_url: str) -> No
         assert (by_himself["organization-admin"], by_himself["organization-count"]) == (True, 2)
         assert by_himself["organization-id"] == str(north)
         assert by_himself["organization-ids"] == [str(north), str(south)]
+        assert by_himself["authz-last-event-time"] <= by_himself["authz-last-populated-time"]
         assert (by_himself["status"], by_himself["state"]) == ("CONFIRMED", "confirmed")
         last = datetime.strptime(by_himself["last-login-time"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
         assert abs((datetime.now(UTC) - last).total_seconds()) < 60
