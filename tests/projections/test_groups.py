@@ -289,3 +289,32 @@ async def test_a_list_without_whole_organizations_costs_no_error(database_url: s
             world.cursor, await world.viewer(uuid4()), GroupFilter(include_inactive=True), limit=5, offset=5
         )
         assert (named(rows), total) == ([], 0)
+
+
+async def test_built_anew_in_one_batch_the_rows_are_the_same(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization()
+        user, record = await world.user(organization), await world.record(organization)
+        parent, child = await world.group(organization, "parent"), await world.group(organization, "child")
+        await world.catch_up()
+        await world.seat(organization, child, "individual", record)
+        await world.seat(organization, child, "leader", user)
+        await world.catch_up()
+        await world.move(organization, child, parent)
+        await world.catch_up()
+        await world.deactivate(child)
+        await world.catch_up()
+        before = await everything(world)
+        await world.forget()
+        await world.catch_up()
+        assert await everything(world) == before
+        assert all(before.values())
+
+
+async def everything(world: Wards) -> dict[str, list[Any]]:
+    tables = ("groups", "group_totals", "group_logs", "tasks")
+    rows = {}
+    for table in tables:
+        await world.cursor.execute(f"SELECT t::text FROM {table} t WHERE t::text NOT LIKE '%%,0)' ORDER BY 1".encode())
+        rows[table] = await world.cursor.fetchall()
+    return rows
