@@ -20,7 +20,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 PASSWORD = "a-demo-needs-no-secrets-7"  # noqa: S105 - of people who exist for a demonstration
 PATIENCE = 60.0  # seconds a server has to be ready
 
-_console = Console(highlight=False)
+_console = Console(highlight=False, soft_wrap=True)
 
 
 class DemoRefusedError(Exception):
@@ -119,7 +119,7 @@ class Story:
         for row in answer["data"]:
             facts = row["attributes"]
             _console.print(
-                f"     {row['attributes']['classpath']:<58} {facts['mode']:<10} {facts['state']:<8}"
+                f"     {facts['classpath'].rpartition('.')[2]:<34} {facts['mode']:<10} {facts['state']:<8}"
                 f" {facts['position']:>5} of {facts['head']}"
             )
 
