@@ -1,0 +1,53 @@
+"""/v1/replicators/: who follows the log and how far, true at every moment (semantics 11, ruling I1)."""
+
+from starlette.responses import Response
+
+from api.caller import StaffOrService
+from api.deps import PathId, ReadingDep
+from api.documents.replicators import ReplicatorAttributes, ReplicatorDocument, ReplicatorList, ReplicatorResource
+from api.route import answers, contract_router
+from domain.errors import NotFound
+from projections import replicators
+from projections.replicators import Replicator
+
+router = contract_router("replicators")
+
+
+@router.get("/v1/replicators/", **answers(ReplicatorList))
+async def list_replicators(caller: StaffOrService, reading: ReadingDep) -> Response:  # noqa: ARG001 - the right to ask
+    """Every projection and reaction, by classpath."""
+    async with reading() as read:
+        rows = await replicators.replicators(read.cursor.connection)
+        return read.listing(ReplicatorList, [resource(row) for row in rows])
+
+
+@router.get("/v1/replicators/{id}/", **answers(ReplicatorDocument))
+async def get_replicator(
+    replicator_id: PathId,
+    caller: StaffOrService,  # noqa: ARG001 - the right to ask
+    reading: ReadingDep,
+) -> Response:
+    """One of them."""
+    async with reading() as read:
+        row = await replicators.replicator(read.cursor.connection, replicator_id)
+        if row is None:
+            raise NotFound
+        return read.single(ReplicatorDocument, resource(row))
+
+
+def resource(row: Replicator) -> ReplicatorResource:
+    """A follower as the contract shows it, with our extensions."""
+    attributes = ReplicatorAttributes.model_construct(
+        classpath=row.classpath,
+        created_time=row.created_at,
+        last_poll_time=row.last_poll_at,
+        mode=row.mode,
+        version=row.version,
+        position=row.position,
+        head=row.head,
+        lag_events=row.lag_events,
+        lag_seconds=row.lag_seconds,
+        state=row.state,
+        error=row.error,
+    )
+    return ReplicatorResource.model_construct(id=row.id, attributes=attributes, type="replicators")
