@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, TypedDict
 
 from fastapi import APIRouter, FastAPI
@@ -11,31 +9,50 @@ from fastapi.openapi.utils import get_openapi
 
 from adapters.logging import configure_logging
 from adapters.settings import Settings
-from api import errors, health
+from api import (
+    authorization,
+    errors,
+    group_logs,
+    groups,
+    health,
+    individuals,
+    internal_auth,
+    onboarding_requests,
+    organizations,
+    replicators,
+    role_users,
+    roles,
+    rosters,
+    sessions,
+    tasks,
+    user_organizations,
+    user_replications,
+    users,
+)
 from api.dispatch import Dispatch
 from api.middleware import Observed
 from api.services import Services
+from api.wiring import built
 
 RESOURCES = (
-    "authorization",
-    "authenticate",
-    "group_logs",
-    "groups",
-    "individuals",
-    "internal_auth",
-    "onboarding_requests",
-    "organizations",
-    "replicators",
-    "role_users",
-    "roles",
-    "rosters",
-    "sessions",
-    "tasks",
-    "user_organizations",
-    "user_replications",
-    "users",
+    authorization,
+    group_logs,
+    groups,
+    health,
+    individuals,
+    internal_auth,
+    onboarding_requests,
+    organizations,
+    replicators,
+    role_users,
+    roles,
+    rosters,
+    sessions,
+    tasks,
+    user_organizations,
+    user_replications,
+    users,
 )
-"""Modules of this package, each with a `router`."""
 
 Building = Callable[[], AbstractAsyncContextManager[Services]]
 
@@ -51,8 +68,6 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def building() -> AsyncIterator[Services]:
-        from api.wiring import built  # noqa: PLC0415 - the document needs none of it
-
         configure_logging(settings.log_level)
         async with built(settings) as services:
             yield services
@@ -87,9 +102,8 @@ def application(with_routers: list[APIRouter], building: Building) -> FastAPI:
 
 
 def routers() -> list[APIRouter]:
-    """Those of all resources that there are."""
-    names = [f"api.{name}" for name in RESOURCES]
-    return [health.router, *(import_module(name).router for name in names if find_spec(name))]
+    """Those of all resources."""
+    return [resource.router for resource in RESOURCES]
 
 
 def openapi_document() -> dict[str, Any]:
