@@ -1,11 +1,16 @@
 """The application: which resources it has, and who builds what they ask for. Importing this opens nothing."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypedDict
 
+import orjson
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from adapters.logging import configure_logging
 from adapters.settings import Settings
@@ -54,6 +59,8 @@ RESOURCES = (
     users,
 )
 
+DOCUMENT = "/openapi.json"
+
 Building = Callable[[], AbstractAsyncContextManager[Services]]
 
 
@@ -93,6 +100,8 @@ def application(with_routers: list[APIRouter], building: Building) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would tell bodies, and asks at each request
     )
+    document = Route(DOCUMENT, _document_of(app), include_in_schema=False)
+    app.router.routes[:] = [document, *(route for route in app.router.routes if getattr(route, "path", "") != DOCUMENT)]
     for router in with_routers:
         app.router.routes.extend(router.routes)
     errors.install(app)
@@ -109,6 +118,20 @@ def routers() -> list[APIRouter]:
 def openapi_document() -> dict[str, Any]:
     """The OpenAPI document; nothing is read from the environment and nothing opened."""
     return create_app(Settings.model_construct()).openapi()
+
+
+def _document_of(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
+    """Serves the document. It is made in a thread, and once: that takes a second, for which nobody else should wait."""
+    making = asyncio.Lock()
+    made: list[bytes] = []
+
+    async def openapi(_: Request) -> Response:
+        async with making:
+            if not made:
+                made.append(await asyncio.to_thread(lambda: orjson.dumps(app.openapi())))
+        return Response(made[0], media_type="application/json")
+
+    return openapi
 
 
 def _documented(app: FastAPI) -> dict[str, Any]:

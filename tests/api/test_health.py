@@ -1,5 +1,6 @@
 """Is it alive, can it serve, what does it count (rulings J4 and J6)."""
 
+import asyncio
 from typing import Any
 
 import psycopg
@@ -94,3 +95,12 @@ async def test_figures_are_served_when_asked_for(database_url: str) -> None:
 async def test_figures_are_not_there_otherwise(database_url: str) -> None:
     async with an_edge(database_url, health.router, metrics=False) as edge:
         assert (await edge.client.get("/metrics")).status_code == 404
+
+
+async def test_the_document_is_served_to_anybody(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        first, second = await asyncio.gather(edge.client.get("/openapi.json"), edge.client.get("/openapi.json"))
+        assert first.json() == second.json() == edge.app.openapi()
+        assert "/v1/things/{id}/" in first.json()["paths"]
+        assert (await edge.client.get("/docs")).status_code == 200
+        assert (await edge.client.post("/openapi.json")).headers["Allow"] == "GET"
