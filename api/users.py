@@ -48,7 +48,7 @@ async def list_users(query: Annotated[UserListQuery, Query()], caller: Signed, r
         refuse_strangers(caller, viewer, query)
         rows, total = await user_lists.users_page(
             read.cursor,
-            user_filter(query),
+            await user_filter(read, query),
             sort=query.sort_by[0] if query.sort_by else "id",
             limit=query.page_limit,
             offset=query.page_offset,
@@ -124,8 +124,10 @@ async def refuse_unreadable(access: Access, caller: Caller, user_id: UUID) -> No
         raise UserNotFound
 
 
-def user_filter(query: UserListQuery) -> UserFilter:
+async def user_filter(read: Read, query: UserListQuery) -> UserFilter:
     """The query's filters. Testers are in unless they are asked to be left out."""
+    sharee = query.shared_with_id
+    with_organization = sharee is not None and await user_lists.is_organization(read.cursor, sharee)
     return UserFilter(
         organization=query.organization_id,
         participants=query.include_participants,
@@ -140,7 +142,8 @@ def user_filter(query: UserListQuery) -> UserFilter:
         classification=query.classification,
         email_verified=query.email_verified,
         enabled=query.enabled,
-        shared_with=query.shared_with_id,
+        shared_with_organization=sharee if with_organization else None,
+        shared_with_user=None if with_organization else sharee,
         individuals=query.primary_individual_ids,
         invites=query.registration_invite,
         modified=[(bound.comparator, bound.moment) for bound in query.modified],

@@ -75,6 +75,8 @@ CREATE INDEX users_by_email ON users (email_key, user_id);
 CREATE INDEX users_by_first_name ON users (first_name_key, user_id);
 CREATE INDEX users_by_last_name ON users (last_name_key, user_id);
 CREATE INDEX users_by_modified ON users (modified_at, user_id);
+-- what lists show unless they are asked for more; a small index, so that counting touches no rows
+CREATE INDEX users_listed ON users (user_id) INCLUDE (account_type) WHERE verified AND NOT archived;
 CREATE INDEX users_providers ON users (user_id) WHERE account_type = 'provider';
 
 CREATE TABLE user_onboarding_requests (
@@ -84,6 +86,34 @@ CREATE TABLE user_onboarding_requests (
 );
 CREATE INDEX user_onboarding_requests_of_user ON user_onboarding_requests (user_id, request_id);
 
+CREATE TABLE user_individuals (
+    individual_id uuid NOT NULL CONSTRAINT user_individuals_pkey PRIMARY KEY,
+    owner_id uuid NOT NULL
+);
+COMMENT ON TABLE user_individuals IS 'Individuals that users own.';
+CREATE INDEX user_individuals_by_owner ON user_individuals (owner_id, individual_id);
+
+CREATE TABLE user_shares (
+    individual_id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    CONSTRAINT user_shares_pkey PRIMARY KEY (individual_id, organization_id)
+);
+COMMENT ON TABLE user_shares IS 'Organizations that individuals are shared with, whoever owns them.';
+
+CREATE TABLE user_places (
+    organization_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    provider boolean NOT NULL,
+    participant boolean NOT NULL,
+    listed boolean NOT NULL,
+    CONSTRAINT user_places_pkey PRIMARY KEY (organization_id, user_id) INCLUDE (provider, participant, listed)
+);
+COMMENT ON TABLE user_places IS
+    'Who is inside an organization: as its provider, as owner of an individual shared with it, or both.';
+COMMENT ON COLUMN user_places.listed IS 'Verified and not archived: shown by lists that are not asked for more.';
+CREATE INDEX user_places_of_user ON user_places (user_id, organization_id) INCLUDE (provider, participant);
+
 GRANT SELECT, INSERT, UPDATE, DELETE ON
-    user_identifiers, open_onboarding_requests, users, user_onboarding_requests
+    user_identifiers, open_onboarding_requests, users, user_onboarding_requests, user_individuals, user_shares,
+    user_places
 TO rollbook_app;

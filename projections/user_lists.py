@@ -16,10 +16,7 @@ from projections.access_status import AccessStatus, access_statuses
 
 SORT_KEYS = {"id": "", "email": "u.email_key", "first-name": "u.first_name_key", "last-name": "u.last_name_key"}
 
-PROVIDERS = "SELECT user_id FROM organization_users WHERE organization_id = %(organization)s AND provider"
-SHARERS = """
-SELECT i.owner_id FROM individual_organizations s JOIN access_individuals i USING (individual_id)
-WHERE s.organization_id = %({0})s AND s.shared"""
+PLACE = "SELECT FROM user_places p WHERE p.user_id = u.user_id AND p.organization_id = %({0})s"
 SHARERS_WITH_USER = """
 SELECT i.owner_id FROM individual_users s JOIN access_individuals i USING (individual_id)
 WHERE s.user_id = %(sharee)s"""
@@ -84,7 +81,8 @@ class UserFilter:
     classification: str | None = None
     email_verified: bool | None = None
     enabled: bool | None = None
-    shared_with: UUID | None = None
+    shared_with_organization: UUID | None = None
+    shared_with_user: UUID | None = None
     individuals: Sequence[UUID] = ()
     invites: Sequence[str] = ()
     modified: Sequence[tuple[str, datetime]] = ()
@@ -98,17 +96,27 @@ class UserFilter:
             conditions.add(f"u.modified_at {comparator} %(modified{number})s", **{f"modified{number}": moment})
         return " AND ".join(conditions.parts) or "true", conditions.values
 
+    @property
+    def counted_by_place(self) -> bool:
+        """Whether `user_places` alone tells how many there are."""
+        return self.organization is not None and self == UserFilter(
+            organization=self.organization, participants=self.participants
+        )
+
     def _select_kinds(self, conditions: "_Conditions") -> None:
-        # somebody shared with is a participant: asking for sharers is asking for participants
-        participants = self.participants or self.shared_with is not None
+        # somebody who shares is a participant: asking for sharers is asking for participants
+        sharers = self.shared_with_organization is not None or self.shared_with_user is not None
+        participants = self.participants or sharers
         if self.organization is not None:
-            inside = f"{PROVIDERS} UNION ALL {SHARERS.format('organization')}" if participants else PROVIDERS
-            conditions.add(f"u.user_id IN ({inside})", organization=self.organization)
-        if not participants:
+            place = PLACE.format("organization") + ("" if participants else " AND p.provider")
+            conditions.add(f"EXISTS ({place})", organization=self.organization)
+        elif not participants:
             conditions.add("u.account_type = 'provider'")
-        if self.shared_with is not None:
-            sharers = f"{SHARERS.format('sharee')} UNION ALL {SHARERS_WITH_USER}"
-            conditions.add(f"u.user_id IN ({sharers})", sharee=self.shared_with)
+        if self.shared_with_organization is not None:
+            place = PLACE.format("sharee") + " AND p.participant"
+            conditions.add(f"EXISTS ({place})", sharee=self.shared_with_organization)
+        if self.shared_with_user is not None:
+            conditions.add(f"u.user_id IN ({SHARERS_WITH_USER})", sharee=self.shared_with_user)
         if self.administrators:
             here = " AND organization_id = %(organization)s" if self.organization is not None else ""
             conditions.add(f"u.user_id IN ({ADMINISTRATORS}{here})")
@@ -168,10 +176,19 @@ async def users_page(
     page = await rows.fetchall()
     if 0 < len(page) < limit or (not page and offset == 0):
         return page, offset + len(page)
-    await cursor.execute(f"SELECT count(*) FROM users u WHERE {where}", values)
+    return page, await _count(cursor, wanted)
+
+
+async def _count(cursor: AsyncCursor, wanted: UserFilter) -> int:
+    where, values = wanted.where()
+    if wanted.counted_by_place:
+        where = "p.organization_id = %(organization)s AND p.listed" + ("" if wanted.participants else " AND p.provider")
+        await cursor.execute(f"SELECT count(*) FROM user_places p WHERE {where}", values)
+    else:
+        await cursor.execute(f"SELECT count(*) FROM users u WHERE {where}", values)
     counted = await cursor.fetchone()
     assert counted is not None
-    return page, int(counted[0])
+    return int(counted[0])
 
 
 async def user(cursor: AsyncCursor, user_id: UUID) -> UserRow | None:
@@ -336,6 +353,12 @@ async def viewer(cursor: AsyncCursor, user_id: UUID) -> Viewer:
     )
     rows = await cursor.fetchall()
     return Viewer(frozenset(row[0] for row in rows), frozenset(row[0] for row in rows if row[1]))
+
+
+async def is_organization(cursor: AsyncCursor, party_id: UUID) -> bool:
+    """Whether there is an organization with this id."""
+    await cursor.execute("SELECT FROM access_organizations WHERE organization_id = %s", [party_id])
+    return await cursor.fetchone() is not None
 
 
 async def insides(cursor: AsyncCursor, user_id: UUID) -> set[UUID]:

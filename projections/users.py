@@ -15,7 +15,9 @@ from domain.individuals import Individual
 from domain.onboarding_requests import OnboardingRequest
 from domain.personal import Personal, revealed
 from domain.users import User
+from projections import user_places
 from projections.projection import Event, Mode, Recorded
+from projections.user_places import Places
 
 COLUMNS = (
     "user_id", "classification", "account_type", "individual_id", "email", "phone", "username", "first_name",
@@ -47,7 +49,7 @@ class UsersProjection:
     name: ClassVar[str] = "users"
     version: ClassVar[int] = 1
     mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("users", "user_onboarding_requests")
+    tables: ClassVar[tuple[str, ...]] = ("users", "user_onboarding_requests", *user_places.TABLES)
     events: ClassVar[tuple[type[Event], ...] | None] = (
         User.Created,
         User.PasswordSet,
@@ -58,8 +60,8 @@ class UsersProjection:
         User.JoinedOrganization,
         User.LeftOrganization,
         User.DefaultOrganizationChanged,
-        Individual.Created,
         Individual.MarkedProvider,
+        *user_places.EVENTS,
         OnboardingRequest.Created,
         OnboardingRequest.Claimed,
     )
@@ -70,7 +72,9 @@ class UsersProjection:
         rows = await _touched(cursor, events)
         of_individual = {row["individual_id"]: row for row in rows.values()}
         requests: list[tuple[UUID, UUID, UUID]] = []
+        places = Places()
         for _, event in events:
+            places.add(event)
             match event:
                 case User.Created(kind="person", individual_id=individual_id):
                     rows[event.originator_id] = of_individual[individual_id] = _new(event)
@@ -85,6 +89,7 @@ class UsersProjection:
                     _fold(rows.get(event.originator_id), event)
         if rows:
             await cursor.execute(UPSERT, [orjson.dumps(list(rows.values())).decode()])
+        await places.write(cursor, rows)
         if requests:
             await cursor.execute(
                 "INSERT INTO user_onboarding_requests (request_id, user_id, organization_id)"
@@ -103,6 +108,10 @@ async def _touched(cursor: AsyncCursor, events: Sequence[Recorded]) -> dict[UUID
                 individuals.add(event.originator_id)
             case OnboardingRequest.Created(user_id=user_id) | OnboardingRequest.Claimed(user_id=user_id):
                 users.add(user_id)
+            case (
+                Individual.OwnerChanged() | Individual.SharedWithOrganization() | Individual.UnsharedFromOrganization()
+            ):
+                pass
             case _:
                 users.add(event.originator_id)
     rows = cursor.connection.cursor(row_factory=dict_row)
