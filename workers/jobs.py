@@ -26,7 +26,7 @@ from adapters.keyring import Keyring
 from adapters.settings import Settings
 from domain.audited import Acting, acting
 from domain.group_moves import GroupMoves
-from domain.ports import AccessQuery
+from domain.ports import AccessQuery, Store
 from projections import registry
 from workers import moves
 from workers.failures import describe
@@ -124,6 +124,11 @@ class Commands:
     group_moves: GroupMoves
 
 
+def commands(store: Store) -> Commands:
+    """Over a store alone: jobs finish what was permitted when it was requested."""
+    return Commands(GroupMoves(store, _NobodyAsks()))
+
+
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Carry out jobs until `stop`; survives the loss of Postgres."""
     while not stop.is_set():
@@ -132,8 +137,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 keyring = Keyring(pool, settings.master_key_bytes())
                 inline = registry.inline(await keyring.lookup())
                 async with EventStore(pool, "identity", inline, keyring) as store:
-                    commands = Commands(GroupMoves(store, _NobodyAsks()))
-                    await work(queue(commands, settings.listen_dsn()), stop)
+                    await work(queue(commands(store), settings.listen_dsn()), stop)
         except (OperationalError, PoolTimeout, ConnectorException) as error:
             _log.warning("jobs-interrupted", reason=type(error).__name__)
             with contextlib.suppress(TimeoutError):
@@ -141,8 +145,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 
 class _NobodyAsks:
-    """Jobs finish what was permitted when it was requested."""
-
     async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
         raise NotImplementedError
 
