@@ -17,12 +17,13 @@ from projections.access_pages import NONE, OF_ORGANIZATION, PAGE, Ids, Slice, cu
 from projections.access_policy import POLICIES, WHOLE
 
 FEW = 2_000
+SPARE = 100
 _SPACE = 1 << 128
 _LAST = UUID(int=_SPACE - 1)
 
 
 class Reach(NamedTuple):
-    """How far a user's rights on individuals go without asking for single ones; the largest organization first."""
+    """How far a user's rights on individuals go without asking for single ones."""
 
     unlimited: bool
     whole: list[UUID]
@@ -30,9 +31,8 @@ class Reach(NamedTuple):
 
 _REACH = f"""
 SELECT u.unlimited, ARRAY(
-    SELECT w.organization_id FROM ({WHOLE}) w JOIN access_organizations USING (organization_id)
-    WHERE w.user_id = u.user_id AND (%(organization)s::uuid IS NULL OR organization_id = %(organization)s)
-    ORDER BY individuals DESC, organization_id)
+    SELECT w.organization_id FROM ({WHOLE}) w
+    WHERE w.user_id = u.user_id ORDER BY organization_id)
 FROM access_users u WHERE u.user_id = %(user)s AND u.live
 """
 
@@ -52,10 +52,18 @@ _NOT_OF_WHOLE = """
     AND (s.organization_id IS NULL OR s.organization_id <> ALL(%(whole)s::uuid[]))
     AND NOT EXISTS (SELECT FROM individual_organizations b
                     WHERE b.individual_id = s.resource_id AND b.organization_id = ANY(%(whole)s::uuid[]) OFFSET 0)"""
+
+# In an organization that he does not have as a whole: what of it he has singly, or by another one that he has.
+_BY_ANOTHER = """
+    UNION ALL
+    SELECT %(user)s::uuid, b.individual_id, b.organization_id FROM individual_organizations b
+    WHERE b.organization_id = %(organization)s AND b.several AND EXISTS (
+        SELECT FROM individual_organizations a
+        WHERE a.individual_id = b.individual_id AND a.organization_id = ANY(%(whole)s::uuid[]) OFFSET 0)"""
 _IN_ORGANIZATION = """
     AND (s.organization_id IS NOT DISTINCT FROM %(organization)s::uuid OR EXISTS (
         SELECT FROM individual_organizations b
-        WHERE b.individual_id = s.resource_id AND b.organization_id = %(organization)s::uuid))"""
+        WHERE b.individual_id = s.resource_id AND b.organization_id = %(organization)s::uuid OFFSET 0))"""
 
 # Individuals of several of the organizations are counted once.
 _COUNT_WHOLE = """
@@ -107,58 +115,60 @@ async def accessible_individuals(
     parameters |= {f"whole{place}": each for place, each in enumerate(reach.whole)}
     if filters:
         return await _filtered(cursor, reach, operation, page, parameters, filters)
+    if organization_id and (reach.unlimited or organization_id in reach.whole):
+        return await page_of(cursor, _EVERYBODY_OF_ORGANIZATION, parameters)
     if reach.unlimited:
-        return await page_of(cursor, _EVERYBODY_OF_ORGANIZATION if organization_id else _EVERYBODY, parameters)
-    return await _merged(cursor, reach, operation, page, parameters)
+        return await page_of(cursor, _EVERYBODY, parameters)
+    return await _merged(cursor, [] if organization_id else reach.whole, operation, page, parameters)
 
 
 async def _merged(
-    cursor: AsyncCursor, reach: Reach, operation: Operation, page: Slice, parameters: dict[str, Any]
+    cursor: AsyncCursor, ranges: list[UUID], operation: Operation, page: Slice, parameters: dict[str, Any]
 ) -> Ids:
-    counted = _others(POLICIES["individual", operation].counted, reach, parameters)
-    total_of_all = f"others {_COUNT_WHOLE if reach.whole else ''}"
-    count = f"SELECT others, {total_of_all} FROM (SELECT count(*) AS others FROM ({counted}) o) counted"
+    policy, organization_id = POLICIES["individual", operation], parameters["organization"]
+    total_of_all = f"others {_COUNT_WHOLE if ranges else ''}"
+    others = _others(policy.counted, parameters["whole"], organization_id)
+    count = f"SELECT others, {total_of_all} FROM (SELECT count(*) AS others FROM ({others}) o) counted"
     await cursor.execute(count, parameters, prepare=True)
     row = await cursor.fetchone()
     assert row is not None
-    others, total = int(row[0]), int(row[1])
+    single, total = int(row[0]), int(row[1])
     end = min(page.offset + page.limit, total)
     if end <= page.offset:
         return Ids(total, [])
-    statement = _page_up_to_an_id(reach, operation, parameters)
     parameters["end"] = end
+    statement = _page_up_to_an_id(_others(policy.single, parameters["whole"], organization_id), len(ranges))
     while True:
-        last = _id_after(end, others)
+        last = _id_after(end, single)
         await cursor.execute(statement, parameters | {"last": last}, prepare=True)
         row = await cursor.fetchone()
         assert row is not None
         if last == _LAST or row[0] >= end:
             return Ids(total, row[1])
-        others //= 8  # the ids are not spread evenly: look further
+        single //= 8  # the ids are not spread evenly: look further
 
 
 def _id_after(count: int, of: int) -> UUID:
     """An id that probably has at least so many of them before it, if they are spread evenly (ours are)."""
-    wanted = count + count // 4 + 100
+    wanted = count + count // 4 + SPARE
     return _LAST if of <= FEW or wanted >= of else UUID(int=_SPACE * wanted // of)
 
 
-def _page_up_to_an_id(reach: Reach, operation: Operation, parameters: dict[str, Any]) -> str:
+def _page_up_to_an_id(others: str, ranges: int) -> str:
     """The page, if enough of the others stand up to that id. An organization gives no more than the page can need."""
-    others = _others(POLICIES["individual", operation].single, reach, parameters)
-    parts = ["SELECT id FROM others", *(_RANGE.format(place=place) for place in range(len(reach.whole)))]
-    distinct = "DISTINCT" if len(reach.whole) > 1 else ""
+    parts = ["SELECT id FROM others", *(_RANGE.format(place=place) for place in range(ranges))]
     return f"""
 WITH others AS MATERIALIZED ({others} AND s.resource_id <= %(last)s)
 SELECT (SELECT count(*) FROM others), ARRAY(
-    SELECT {distinct} id FROM ({" UNION ALL ".join(parts)}) mine ORDER BY id LIMIT %(limit)s OFFSET %(offset)s)"""
+    SELECT {"DISTINCT" if ranges > 1 else ""} id FROM ({" UNION ALL ".join(parts)}) mine
+    ORDER BY id LIMIT %(limit)s OFFSET %(offset)s)"""
 
 
-def _others(grants: str, reach: Reach, parameters: dict[str, Any]) -> str:
-    """What the user has besides the whole organizations."""
-    conditions = _NOT_OF_WHOLE if reach.whole else ""
-    conditions += _IN_ORGANIZATION if parameters["organization"] else ""
-    return _OTHERS.format(grants=grants) + conditions
+def _others(grants: str, whole: list[UUID], organization_id: UUID | None = None) -> str:
+    """What the user has besides whole organizations; with `organization_id` all that he has in it."""
+    if organization_id is None:
+        return _OTHERS.format(grants=grants) + (_NOT_OF_WHOLE if whole else "")
+    return _OTHERS.format(grants=grants + (_BY_ANOTHER if whole else "")) + _IN_ORGANIZATION
 
 
 async def _filtered(
@@ -182,7 +192,7 @@ async def _filtered(
             queries = [AccessQuery("individual", each, operation) for each in found]
             allowed = await decide(cursor, parameters["user"], queries)
             return cut((each for each, yes in zip(found, allowed, strict=True) if yes), page)
-    others = _others(POLICIES["individual", operation].counted, reach, parameters)
+    others = _others(POLICIES["individual", operation].counted, reach.whole)
     if reach.unlimited:
         mine = "mine AS MATERIALIZED ({candidates})"
     else:
