@@ -10,7 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 from adapters.announcer import Announcer
 from adapters.append_transaction import Append, AppendTransaction, InlineProjection
 from adapters.outages import is_outage, until_it_answers
-from domain.errors import AlreadyExists, DomainError, LostRace, Unavailable
+from domain.errors import AlreadyExists, Conflict, DomainError, LostRace, Unavailable
 
 MOST_IN_A_BATCH = 500
 
@@ -121,6 +121,8 @@ class AppendWriter:
     def _refusal(self, error: Exception) -> Exception:
         if isinstance(error, LOST_RACES):
             return LostRace()
+        if isinstance(error, errors.NotNullViolation) and error.diag.table_name == "idempotency_keys":
+            return Conflict("Another request with this Idempotency-Key was faster.")
         if isinstance(error, errors.UniqueViolation):
             constraint = error.diag.constraint_name or ""
             refusal: type[DomainError] = self._refusals.get(constraint, AlreadyExists)

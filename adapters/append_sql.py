@@ -27,10 +27,12 @@ SELECT count(*) FROM unnest(%(ids)b::uuid[], %(versions)b::bigint[]) AS seen(ori
 JOIN {events} e ON e.originator_id = seen.originator_id AND e.originator_version = seen.originator_version + 1
 """
 
+# A key that another request took meanwhile becomes a null, which is refused: never two commands under one key.
 REMEMBER = """
 INSERT INTO idempotency_keys (user_id, key, fingerprint, position)
 SELECT * FROM unnest(%(users)s::uuid[], %(keys)s::text[], %(fingerprints)s::bytea[], %(positions)s::bigint[])
-ON CONFLICT (user_id, key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, position = EXCLUDED.position
+ON CONFLICT (user_id, key) DO UPDATE SET position = EXCLUDED.position, fingerprint =
+    CASE WHEN idempotency_keys.fingerprint = EXCLUDED.fingerprint THEN EXCLUDED.fingerprint END
 """
 
 # Waits for whoever holds the head, so for the lost connection's transaction too: after it the outcome is settled.

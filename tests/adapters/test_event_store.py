@@ -10,13 +10,14 @@ import pytest
 from psycopg import AsyncCursor
 
 from domain.audited import Acting, acting
-from domain.errors import AlreadyExists, DomainError, LostRace, NotFound
+from domain.errors import AlreadyExists, Conflict, DomainError, LostRace, NotFound
+from domain.idempotency import IdempotentRequest, idempotent
 from domain.organizations import Organization
 from domain.personal import Personal
 from domain.recorded import Event, Recorded
 from domain.roles import Role
 from domain.users import User
-from tests.support.stores import a_pool, a_store
+from tests.support.stores import a_pool, a_store, waits_for_a_lock
 
 
 def a_role(name: str = "org.admin") -> Role:
@@ -253,18 +254,6 @@ async def test_positions_follow_the_order_of_commits(database_url: str) -> None:
     assert positions(database_url) == [1, 2]
 
 
-async def waits_for_a_lock(database_url: str) -> None:
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        for _ in range(500):
-            cursor = await connection.execute(
-                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if await cursor.fetchone():
-                return
-            await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits")
-
-
 async def test_a_connection_killed_under_a_command_neither_loses_nor_doubles_it(database_url: str) -> None:
     async with a_store(database_url) as store:
         roles = [a_role() for _ in range(60)]
@@ -292,3 +281,14 @@ async def test_the_applications_role_can_neither_change_nor_delete_events(databa
             async with pool.connection() as connection:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     await connection.execute(statement)
+
+
+async def test_of_two_commands_under_one_idempotency_key_one_is_carried_out(database_url: str) -> None:
+    user_id = uuid4()
+    async with a_store(database_url) as store:
+        with idempotent(IdempotentRequest(user_id, "key", b"first")):
+            assert await store.save(a_role()) == 1
+            assert await store.save(a_role()) == 2
+        with idempotent(IdempotentRequest(user_id, "key", b"second")), pytest.raises(Conflict):
+            await store.save(a_role())
+    assert positions(database_url) == [1, 2]
