@@ -18,7 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from adapters.append import AppendWriter
 from adapters.append_transaction import Append, InlineProjection
-from adapters.event_codec import EventCodec
+from adapters.event_codec import EventCodec, snapshot_topic
 from adapters.keyring import Keyring
 from adapters.outages import patiently
 from domain.audited import Audited
@@ -75,7 +75,7 @@ class EventStore:
 
         async def read(connection: AsyncConnection) -> list[StoredEvent]:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(self._select, (ids, ids), prepare=True)
+            await cursor.execute(self._select, (ids, snapshot_topic(kind), ids), prepare=True)
             return [StoredEvent(*row) for row in await cursor.fetchall()]
 
         rows = await patiently(self._pool, read)
@@ -142,7 +142,7 @@ async def _insert_snapshot(connection: AsyncConnection, table: str, row: StoredE
 _SELECT = """
 WITH latest AS (
     SELECT DISTINCT ON (originator_id) originator_id, originator_version, topic, state
-    FROM {snapshots} WHERE originator_id = ANY(%b) ORDER BY originator_id, originator_version DESC
+    FROM {snapshots} WHERE originator_id = ANY(%b) AND topic = %b ORDER BY originator_id, originator_version DESC
 )
 SELECT originator_id, originator_version, topic, state FROM latest
 UNION ALL

@@ -19,6 +19,13 @@ LOOKUP_SUBJECT = UUID(int=0)
 
 _NONCE = 12
 
+_ADD = (
+    "INSERT INTO data_keys (subject, wrapped) SELECT * FROM unnest(%s::uuid[], %s::bytea[])"
+    " ON CONFLICT (subject) DO NOTHING"
+)
+_SHARE = "SELECT wrapped FROM data_keys WHERE subject = %s FOR SHARE"
+_LOCK = "SELECT FROM data_keys WHERE subject = %s FOR UPDATE"
+
 
 class WrongMasterKey(Exception):
     """The master key of the settings does not open this database's keys."""
@@ -66,11 +73,8 @@ class Keyring:
             missing = [subject for subject in wanted if subject not in found]
             if not missing:
                 return found
-            await connection.execute(
-                "INSERT INTO data_keys (subject, wrapped) SELECT * FROM unnest(%s::uuid[], %s::bytea[])"
-                " ON CONFLICT (subject) DO NOTHING",
-                (missing, [self._wrap(subject, AESGCM.generate_key(256)) for subject in missing]),
-            )
+            await self._hold_master(connection)
+            await connection.execute(_ADD, (missing, [self._new(subject) for subject in missing]))
             return found | await self._read(connection, missing)
 
         return await patiently(self._pool, read_or_make)
@@ -88,6 +92,8 @@ class Keyring:
         """Wrap every key anew under another master key; returns how many. Values and hashes stay as they are."""
         new_master = AESGCM(new_master_key)
         async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(_ADD, ([LOOKUP_SUBJECT], [self._new(LOOKUP_SUBJECT)]))
+            await connection.execute(_LOCK, (LOOKUP_SUBJECT,))
             cursor = await connection.execute(
                 "SELECT subject, wrapped FROM data_keys WHERE wrapped IS NOT NULL FOR UPDATE"
             )
@@ -115,6 +121,17 @@ class Keyring:
 
         return lookup
 
+    async def _hold_master(self, connection: AsyncConnection) -> None:
+        """Until the transaction ends nobody rotates the master key, and ours is still the one in use.
+
+        Otherwise a process that has not heard of a rotation would make keys that nobody can open later.
+        """
+        await connection.execute(_ADD, ([LOOKUP_SUBJECT], [self._new(LOOKUP_SUBJECT)]))
+        cursor = await connection.execute(_SHARE, (LOOKUP_SUBJECT,))
+        row = await cursor.fetchone()
+        assert row is not None
+        self._unwrap(LOOKUP_SUBJECT, row[0])
+
     async def _read(self, connection: AsyncConnection, subjects: list[UUID]) -> dict[UUID, DataKey]:
         cursor = await connection.execute(
             "SELECT subject, wrapped FROM data_keys WHERE subject = ANY(%s) AND wrapped IS NOT NULL", (subjects,)
@@ -123,8 +140,8 @@ class Keyring:
             subject: DataKey(subject, self._unwrap(subject, wrapped)) for subject, wrapped in await cursor.fetchall()
         }
 
-    def _wrap(self, subject: UUID, key: bytes) -> bytes:
-        return _wrap(self._master, subject, key)
+    def _new(self, subject: UUID) -> bytes:
+        return _wrap(self._master, subject, AESGCM.generate_key(256))
 
     def _unwrap(self, subject: UUID, wrapped: bytes) -> bytes:
         try:

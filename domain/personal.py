@@ -2,6 +2,12 @@
 
 from uuid import UUID
 
+from domain.errors import InvalidState
+
+
+class PersonErased(InvalidState):
+    detail = "This person has been erased; nothing personal can be recorded any more."
+
 
 class Personal:
     """A value about the person `subject`. `value` is None once that person is erased.

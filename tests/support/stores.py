@@ -1,8 +1,10 @@
 """A store on a test's own database, as the application's role sees it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.append_transaction import InlineProjection
@@ -25,3 +27,16 @@ async def a_store(
 ) -> AsyncIterator[EventStore]:
     async with a_pool(database_url) as pool, EventStore(pool, log, projections, Keyring(pool, MASTER_KEY)) as store:
         yield store
+
+
+async def waits_for_a_lock(database_url: str) -> None:
+    """Return as soon as somebody in this database does."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        for _ in range(500):
+            cursor = await connection.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if await cursor.fetchone():
+                return
+            await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits")
