@@ -40,7 +40,7 @@ class _Sealed(Personal):
         """Without a key (erased) or with a spoilt value the person stays unreadable."""
         key = keys.get(self.subject)
         if key is not None and self.sealed:
-            with suppress(InvalidTag):
+            with suppress(InvalidTag, ValueError):
                 self._value = key.open(self.sealed).decode()
 
 
