@@ -94,6 +94,21 @@ class Settings(BaseSettings):
     )
     issuer: str = Field(default="rollbook", min_length=1, description="`iss` of access tokens.")
     audience: str = Field(default="rollbook", min_length=1, description="`aud` of access tokens.")
+    token_review_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="A Kubernetes API server that knows service accounts by their tokens; the setting does when absent.",
+    )
+    token_review_audience: str = Field(
+        default="rollbook", min_length=1, description="Audience that those tokens must be made for."
+    )
+    token_review_credential: Path = Field(
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"),
+        description="File with our own token for that API server.",
+    )
+    token_review_authority: Path | None = Field(
+        default=None, description="File with the certificate authority of that API server; the system's when absent."
+    )
     metrics: bool = Field(default=False, description="Serve Prometheus figures at /metrics on the main port.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severity that is logged."

@@ -14,11 +14,12 @@ from adapters.notifications import Notifications
 from adapters.passwords import PasswordPool
 from adapters.remembered_tokens import RememberedTokens
 from adapters.settings import Settings
-from adapters.token_reviewers import SettingReviewer
+from adapters.token_reviewers import KubernetesReviewer, SettingReviewer
 from adapters.tokens import Tokens
 from api.positions import Positions
 from api.services import ReadAccess, Services
 from domain.application import Identity
+from domain.service_accounts import TokenReviewer
 from projections import registry
 from projections.directory import InlineDirectory
 from projections.sessions import SessionStanding
@@ -65,9 +66,22 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
             ),
             directory=directory,
             signer=signer,
-            reviewer=SettingReviewer(settings.service_accounts),
+            reviewer=_reviewer(settings),
             redis=redis,
         )
+
+
+def _reviewer(settings: Settings) -> TokenReviewer:
+    reviewer = SettingReviewer(settings.service_accounts)
+    if settings.token_review_url is None:
+        return reviewer
+    return KubernetesReviewer(
+        settings.token_review_url,
+        settings.token_review_audience,
+        settings.token_review_credential,
+        reviewer,
+        settings.token_review_authority,
+    )
 
 
 def _pool(settings: Settings, *, autocommit: bool) -> AsyncConnectionPool:

@@ -1,0 +1,79 @@
+"""Password hashes: bounded, never on the event loop, and the same for everybody from outside."""
+
+import asyncio
+import re
+
+import pytest
+
+from adapters.passwords import WAITING_PER_THREAD, PasswordPool
+from adapters.setting_values import Argon2Parameters
+from domain.errors import TooMany
+
+CHEAP = Argon2Parameters(1, 8, 1)
+
+
+async def test_a_password_matches_its_own_hash_only() -> None:
+    with PasswordPool(CHEAP, 1) as passwords:
+        first, second = await passwords.hash("walrus"), await passwords.hash("walrus")
+        assert first != second
+        assert first.startswith("$argon2id$")
+        assert await passwords.verify("walrus", first)
+        assert not await passwords.verify("Walrus", first)
+        assert not await passwords.verify("walrus", "no hash at all")
+
+
+async def test_nobody_has_a_password() -> None:
+    with PasswordPool(CHEAP, 1) as passwords:
+        assert not await passwords.verify("walrus", None)
+
+
+async def test_a_hash_of_other_parameters_still_matches_and_is_outdated() -> None:
+    with PasswordPool(CHEAP, 1) as before, PasswordPool(Argon2Parameters(2, 16, 1), 1) as now:
+        hashed = await before.hash("walrus")
+        assert not before.outdated(hashed)
+        assert now.outdated(hashed)
+        assert await now.verify("walrus", hashed)
+
+
+async def test_beyond_its_bound_it_says_later() -> None:
+    with PasswordPool(CHEAP, 1) as passwords:
+        calls = [asyncio.create_task(passwords.hash("walrus")) for _ in range(WAITING_PER_THREAD + 20)]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        refused = [each for each in outcomes if isinstance(each, TooMany)]
+        assert len(refused) == 19
+        assert all(re.match(r"\$argon2id", each) for each in outcomes if isinstance(each, str))
+        assert await passwords.verify("walrus", await passwords.hash("walrus"))
+
+
+async def test_hashing_does_not_hold_up_the_event_loop() -> None:
+    with PasswordPool(Argon2Parameters(4, 65_536, 1), 1) as passwords:
+        hashing = asyncio.create_task(passwords.hash("walrus"))
+        turns = 0
+        while not hashing.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns > 100
+
+
+@pytest.mark.parametrize(
+    ("password", "about", "good"),
+    [
+        ("password1", (), False),
+        ("qwertyuiop", (), False),
+        ("jonathan.smithers", ("jonathan.smithers@people.test",), False),
+        ("jonathan.smithers", (), True),
+        ("correct horse battery staple", (), True),
+        ("é" * 300, (), False),
+    ],
+)
+async def test_a_password_is_worth_what_it_takes_to_guess_it(password: str, about: tuple[str, ...], good: bool) -> None:
+    with PasswordPool(CHEAP, 2) as passwords:
+        assert (await passwords.score(password, about) >= 2) is good
+
+
+async def test_what_is_known_of_one_user_does_not_count_for_another() -> None:
+    with PasswordPool(CHEAP, 2) as passwords:
+        name = "jonathan.smithers"
+        scores = await asyncio.gather(*(passwords.score(name, (name,) if odd % 2 else ()) for odd in range(20)))
+        assert {score >= 2 for score in scores[::2]} == {True}
+        assert {score >= 2 for score in scores[1::2]} == {False}
