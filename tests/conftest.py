@@ -19,6 +19,8 @@ from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.embedded_valkey import EmbeddedValkey
 from migrations.runner import migrate_sync, migrations_in
 
+pytest_plugins = ["tests.support.personal_values"]
+
 # pytest-xdist gives all workers of one run the same id, so that they share the servers
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")

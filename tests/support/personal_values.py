@@ -1,0 +1,84 @@
+"""After every test: no personal value and no secret that it used stands in clear where it must not.
+
+A plugin (see conftest.py). It notes every `Personal`, password and token that comes into being in the test's process,
+and looks for them in the raw bytes of all tables but the read models that have to search or sort by them.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from adapters.passwords import PasswordPool
+from adapters.tokens import Tokens
+from domain.personal import Personal
+from projections.users import UsersProjection
+
+IN_CLEAR = UsersProjection.tables
+SHORTEST = 6
+"""Bytes. What is shorter stands in random bytes now and then, and in words that are not personal."""
+
+_TABLES = """
+SELECT string_agg(format('SELECT %%L, string_agg(record_send(t), '''') FROM %%I t', relname, relname), ' UNION ALL ')
+FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relname = ANY(%s)
+"""
+
+
+@pytest.fixture(autouse=True)
+def noted_values(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+    """The personal values and secrets of this test so far; sought in its database when it is over."""
+    values: set[str] = set()
+    if "database_url" not in request.fixturenames:
+        yield values
+        return
+    database_url = request.getfixturevalue("database_url")
+    _note_what_comes_into_being(values, monkeypatch)
+    yield values
+    found = in_raw_tables(database_url, values)
+    assert not found, f"personal values stand in clear: {found}"
+
+
+def in_raw_tables(database_url: str, values: set[str], allowed: tuple[str, ...] = IN_CLEAR) -> list[tuple[str, str]]:
+    """Which of the values stand in which tables, as text or inside JSON."""
+    sought = {(value, form) for value in values for form in _forms(value) if len(form) >= SHORTEST}
+    if not sought:
+        return []
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        row = connection.execute(_TABLES, [list(allowed)]).fetchone()
+        assert row is not None
+        contents = connection.cursor(binary=True).execute(row[0].encode()).fetchall()
+    return sorted({(table, value) for table, content in contents for value, form in sought if form in (content or b"")})
+
+
+def _forms(value: str) -> set[bytes]:
+    return {value.encode(), json.dumps(value)[1:-1].encode(), json.dumps(value, ensure_ascii=False)[1:-1].encode()}
+
+
+def _note_what_comes_into_being(values: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    make, sign, hash_, urlsafe = Personal.__init__, Tokens._sign, PasswordPool.hash, secrets.token_urlsafe
+
+    def noting_personal(self: Personal, subject: UUID, value: str | None) -> None:
+        if value is not None:
+            values.add(value)
+        make(self, subject, value)
+
+    def noting_token(self: Tokens, *args: Any) -> str:
+        values.add(token := sign(self, *args))
+        return token
+
+    async def noting_password(self: PasswordPool, password: str) -> str:
+        values.add(password)
+        return await hash_(self, password)
+
+    def noting_secret(nbytes: int | None = None) -> str:
+        values.add(secret := urlsafe(nbytes))
+        return secret
+
+    monkeypatch.setattr(Personal, "__init__", noting_personal)
+    monkeypatch.setattr(Tokens, "_sign", noting_token)
+    monkeypatch.setattr(PasswordPool, "hash", noting_password)
+    monkeypatch.setattr(secrets, "token_urlsafe", noting_secret)
