@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     token_review_url: str | None = Field(
         default=None,
         pattern=r"^https?://\S+$",
-        description="A Kubernetes API server that knows service accounts by their tokens; the setting does when absent.",
+        description="Kubernetes API server that knows service accounts by their tokens; the setting does when absent.",
     )
     token_review_audience: str = Field(
         default="rollbook", min_length=1, description="Audience that those tokens must be made for."

@@ -1,0 +1,198 @@
+"""What users decide."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.errors import DomainError
+from domain.personal import Personal, revealed
+from domain.roles import ORGANIZATION_ADMIN, LastAdmin, Role, role_id
+from domain.users import NotYourProvider, NotYourself, User, UserArchived, UserNotFound, Users, normal_login
+from tests.domain.people import a_user
+from tests.support.doubles import Grants, MemoryStore
+
+
+class Clinic:
+    """ADMIN administers the organization of DOC."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.grants = Grants()
+        self.users = Users(self.store, self.grants)
+        self.organization = uuid4()
+        self.admin = uuid4()
+        self.grants.allow(self.admin, self.organization, "read", "write")
+
+    async def provider(self, *further: UUID, roles: tuple[str, ...] = ()) -> User:
+        user = a_user()
+        for organization in (self.organization, *further):
+            user.join(organization)
+        await self.store.save(user)
+        for name in roles:
+            role = await self.store.find(Role, role_id(self.organization, name))
+            role = role or Role.create(self.organization, name, name)
+            role.grant(user.id, live=True)
+            await self.store.save(role)
+        return user
+
+    async def disable(self, user: User, by: UUID | None = None, *, system: bool = False) -> User:
+        found, _ = await self.users.disable(user.id, caller_id=by or self.admin, as_system_admin=system)
+        return found
+
+    async def enable(self, user: User, by: UUID | None = None) -> User:
+        found, _ = await self.users.enable(user.id, caller_id=by or self.admin, as_system_admin=False)
+        return found
+
+
+def archived(user: User) -> User:
+    user.archived = True
+    return user
+
+
+def test_states_follow_from_facts() -> None:
+    user = a_user(live=False)
+    states = [user.state]
+    user.disable()
+    states.append(user.state)
+    user.enable()
+    user.set_password("hash")
+    states.append(user.state)
+    user.disable()
+    states.append(user.state)
+    user.enable()
+    user.confirm()
+    states.append(user.state)
+    user.disable()
+    states.append(user.state)
+    assert states == ["init", "registered_disabled", "registered", "registered_disabled", "confirmed", "disabled"]
+    assert not user.live
+    user.enable()
+    user.reset_required = True
+    assert (user.state, user.live) == ("force_reset_password", False)
+    assert archived(user).state == "archived"
+
+
+def test_repeating_records_nothing() -> None:
+    user = a_user(email="a@p.test")
+    user.disable()
+    user.prefer_communication("{}")
+    user.join(organization := uuid4())
+    before = len(user.pending_events)
+    user.disable()
+    user.confirm()
+    user.prefer_communication("{}")
+    user.join(organization)
+    user.leave(uuid4())
+    assert len(user.pending_events) == before
+
+
+def test_an_archived_user_stays_as_he_is() -> None:
+    for change in (User.disable, User.enable, lambda user: user.set_password("x"), lambda user: user.join(uuid4())):
+        with pytest.raises(UserArchived):
+            change(archived(a_user()))
+
+
+def test_a_membership_counts_from_the_moment_of_joining() -> None:
+    user, organization = a_user(), uuid4()
+    user.join(organization)
+    assert user.organizations[organization] == user.pending_events[-1].timestamp
+
+
+def test_the_current_organization_is_the_default_else_the_oldest() -> None:
+    user, first, second = a_user(), uuid4(), uuid4()
+    assert user.current_organization is None
+    user.join(first)
+    user.join(second)
+    assert user.current_organization == first
+    user._default_organization_changed(second)
+    assert user.current_organization == second
+    user.leave(second)
+    assert (user.current_organization, user.default_organization_id) == (first, first)  # type: ignore[comparison-overlap]  # mypy holds on to None
+    user.leave(first)
+    assert (user.current_organization, user.default_organization_id) == (None, None)
+
+
+def test_what_is_personal_is_wrapped_and_never_shown() -> None:
+    user = a_user(email="ann@people.test")
+    assert isinstance(user.email, Personal)
+    assert revealed(user.email) == "ann@people.test"
+    assert "ann@" not in repr(user.pending_events)
+    assert "hashed" not in repr(user.pending_events)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("Ann@People.Test", "ann@people.test"),
+        (" ann ", "ann"),
+        ("+1 650-555-0100", "+16505550100"),
+        ("+plus", "+plus"),
+        ("STRASSE", "strasse"),
+        ("Straße", "strasse"),
+    ],
+)
+def test_names_are_compared_without_case_and_blanks(typed: str, meant: str) -> None:
+    assert normal_login(typed) == meant
+
+
+async def test_an_administrator_disables_and_enables_his_providers() -> None:
+    clinic = Clinic()
+    doc = await clinic.provider()
+    assert (await clinic.disable(doc)).state == "disabled"
+    recorded = len(clinic.store.events)
+    await clinic.disable(doc)
+    assert len(clinic.store.events) == recorded
+    assert (await clinic.enable(doc)).state == "confirmed"
+
+
+async def test_only_who_administers_every_organization_of_a_provider_may() -> None:
+    clinic = Clinic()
+    elsewhere, participant = await clinic.provider(uuid4()), a_user()
+    await clinic.store.save(participant)
+    for user in (elsewhere, participant):
+        with pytest.raises(NotYourProvider):
+            await clinic.disable(user)
+        assert (await clinic.disable(user, system=True)).state == "disabled"
+        with pytest.raises(NotYourProvider):
+            await clinic.enable(user)
+
+
+async def test_nobody_disables_himself_even_as_the_last_administrator() -> None:
+    clinic = Clinic()
+    admin = await clinic.provider(roles=(ORGANIZATION_ADMIN,))
+    clinic.grants.allow(admin.id, clinic.organization, "write")
+    with pytest.raises(NotYourself):
+        await clinic.disable(admin, by=admin.id)
+
+
+async def test_the_last_live_administrator_stays() -> None:
+    clinic = Clinic()
+    first, second = [await clinic.provider(roles=(ORGANIZATION_ADMIN,)) for _ in range(2)]
+    await clinic.disable(second)
+    with pytest.raises(LastAdmin):
+        await clinic.disable(first, system=True)
+    await clinic.enable(second)
+    await clinic.disable(first)
+    role = await clinic.store.get(Role, role_id(clinic.organization, ORGANIZATION_ADMIN))
+    assert role.holders == {first.id: False, second.id: True}
+
+
+async def test_of_two_administrators_disabled_at_once_one_stays() -> None:
+    clinic = Clinic()
+    first, second = [await clinic.provider(roles=(ORGANIZATION_ADMIN,)) for _ in range(2)]
+
+    async def meanwhile() -> None:
+        await clinic.disable(second)
+
+    clinic.store.meanwhile = meanwhile
+    with pytest.raises(LastAdmin):
+        await clinic.disable(first)
+
+
+async def test_services_and_strangers_are_not_found() -> None:
+    clinic, service = Clinic(), a_user(kind="service")
+    await clinic.store.save(service)
+    for user_id in (service.id, uuid4()):
+        with pytest.raises(UserNotFound) as refusal:
+            await clinic.users.disable(user_id, caller_id=clinic.admin, as_system_admin=True)
+        assert isinstance(refusal.value, DomainError)
