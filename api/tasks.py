@@ -23,8 +23,9 @@ async def task(task_id: PathId, caller: Signed, reading: ReadingDep) -> Response
         row = await _visible(read.cursor, caller, task_id)
         if row.finished_position is None:
             return read.single(TaskDocument, _resource(row))
+        position = read.position
     # who reads that it is done finds it done in the lists as well
-    async with reading("tasks", "groups", after=row.finished_position) as read:
+    async with reading("tasks", "groups", after=position) as read:
         return read.single(TaskDocument, _resource(row))
 
 
