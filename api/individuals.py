@@ -5,7 +5,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from api.caller import Caller, MayReadIndividual, ServiceOnly, Signed
-from api.deps import AccessDep, IdentityDep, PathId, ReadingDep
+from api.deps import IdentityDep, PathId, ReadingDep
 from api.documents.individuals import (
     CreateIndividual,
     IndividualAttributes,
@@ -18,30 +18,29 @@ from api.documents.individuals import (
 from api.reading import Read
 from api.route import answers, contract_router
 from domain.individuals import IndividualNotFound
-from domain.ports import Access, AccessQuery
+from domain.ports import AccessQuery
 from projections import individuals
+from projections.access_checks import decide
 
 router = contract_router("individuals")
 
 
 @router.post("/v1/individuals/", **answers(IndividualDocument, 201))
 async def create_individual(
-    body: CreateIndividual, caller: ServiceOnly, access: AccessDep, identity: IdentityDep, reading: ReadingDep
+    body: CreateIndividual, caller: ServiceOnly, identity: IdentityDep, reading: ReadingDep
 ) -> Response:
     """Register the owner of an individual, a user or an organization."""
     individual_id = body.attributes.individual_id
     _, position = await identity.individuals.create(individual_id, body.attributes.owner_id)
     async with reading(after=position) as read:
-        return await _shown(read, access, caller, individual_id, 201)
+        return await _shown(read, caller, individual_id, 201)
 
 
 @router.get("/v1/individuals/{id}/", **answers(IndividualDocument))
-async def get_individual(
-    individual_id: PathId, caller: MayReadIndividual, access: AccessDep, reading: ReadingDep
-) -> Response:
+async def get_individual(individual_id: PathId, caller: MayReadIndividual, reading: ReadingDep) -> Response:
     """Its owner; for those who may write it also with whom it is shared."""
     async with reading() as read:
-        return await _shown(read, access, caller, individual_id, 200)
+        return await _shown(read, caller, individual_id, 200)
 
 
 @router.post("/v1/individuals/{id}/share/", **answers(IndividualDocument, 201, extension=True))
@@ -49,7 +48,6 @@ async def share_individual(
     individual_id: PathId,
     body: ShareIndividual,
     caller: Signed,
-    access: AccessDep,
     identity: IdentityDep,
     reading: ReadingDep,
 ) -> Response:
@@ -58,7 +56,7 @@ async def share_individual(
         individual_id, body.with_.type, body.with_.id, body.operation, caller_id=caller.user_id
     )
     async with reading(after=position) as read:
-        return await _shown(read, access, caller, individual_id, 201)
+        return await _shown(read, caller, individual_id, 201)
 
 
 @router.post("/v1/individuals/{id}/unshare/", **answers(IndividualDocument, 201, extension=True))
@@ -66,7 +64,6 @@ async def unshare_individual(
     individual_id: PathId,
     body: UnshareIndividual,
     caller: Signed,
-    access: AccessDep,
     identity: IdentityDep,
     reading: ReadingDep,
 ) -> Response:
@@ -75,15 +72,15 @@ async def unshare_individual(
         individual_id, body.with_.type, body.with_.id, caller_id=caller.user_id
     )
     async with reading(after=position) as read:
-        return await _shown(read, access, caller, individual_id, 201)
+        return await _shown(read, caller, individual_id, 201)
 
 
-async def _shown(read: Read, access: Access, caller: Caller, individual_id: UUID, status: int) -> Response:
+async def _shown(read: Read, caller: Caller, individual_id: UUID, status: int) -> Response:
     owner_id = await individuals.owner_of(read.cursor, individual_id)
     if owner_id is None:
         raise IndividualNotFound
     shares = None
-    if all(await access.decide(caller.user_id, [AccessQuery("individual", individual_id, "write")])):
+    if all(await decide(read.cursor, caller.user_id, [AccessQuery("individual", individual_id, "write")])):
         rows = await individuals.shares_of(read.cursor, individual_id)
         shares = [IndividualShare(type=row.type, id=row.id, operation=row.operation) for row in rows]
     attributes = IndividualAttributes(owner_id=owner_id, shared_with=shares)

@@ -6,8 +6,8 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.administrators import administers_role
-from api.caller import Signed, require
-from api.deps import AccessDep, IdentityDep, ReadingDep, ServicesDep
+from api.caller import Signed
+from api.deps import IdentityDep, ReadingDep, ServicesDep
 from api.documents.role_users import (
     CreateRoleUser,
     HeldRole,
@@ -19,9 +19,12 @@ from api.documents.role_users import (
     RoleUserResource,
 )
 from api.route import answers, contract_router
+from domain.errors import NotFound
 from domain.named_users import UserName
+from domain.ports import AccessQuery
 from domain.roles import RoleNotFound
 from projections import role_users, roles
+from projections.access_checks import decide
 from projections.role_users import RoleUserRow
 from projections.users import UsersProjection
 
@@ -30,14 +33,15 @@ router = contract_router("role-users")
 
 @router.get("/v1/role-users/", **answers(RoleUserList))
 async def list_role_users(
-    query: Annotated[RoleUserListQuery, Query()], caller: Signed, access: AccessDep, reading: ReadingDep
+    query: Annotated[RoleUserListQuery, Query()], caller: Signed, reading: ReadingDep
 ) -> Response:
     """Holders of a role of an organization that the caller may read, by user id."""
     async with reading(UsersProjection.name) as read:
         organization_id = await roles.organization_of(read.cursor, query.role_id)
         if organization_id is None:
             raise RoleNotFound(parameter="role-id")
-        await require(access, caller, "organization", organization_id, "read", parameter="role-id")
+        if not all(await decide(read.cursor, caller.user_id, [AccessQuery("organization", organization_id, "read")])):
+            raise NotFound(parameter="role-id")
         rows, total = await role_users.role_users(
             read.cursor, query.role_id, limit=query.page_limit, offset=query.page_offset
         )

@@ -1,0 +1,23 @@
+"""A request never waits for a connection while it holds one: with few of them and many callers all would stand still."""
+
+import asyncio
+from uuid import uuid4
+
+from tests.support.world import a_world, role_id
+
+CALLERS = 12
+
+
+async def test_many_callers_share_two_connections(database_url: str) -> None:
+    async with a_world(database_url, pool_size=2) as world:
+        clinic = await world.organization()
+        admin = await world.admin(clinic)
+        owner = {"owner-id": str(clinic)}
+        bodies = [
+            {"data": {"type": "individuals", "attributes": {"individual-id": str(uuid4()), **owner}}}
+            for _ in range(CALLERS)
+        ]
+        role = {"role-id": str(role_id(clinic, "org.admin"))}
+        async with asyncio.timeout(20):  # a connection is waited for 30 s
+            await asyncio.gather(*(world.post("/v1/individuals/", each, world.service) for each in bodies))
+            await asyncio.gather(*(world.get("/v1/role-users/", admin, **role) for _ in range(CALLERS)))
