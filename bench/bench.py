@@ -1,0 +1,61 @@
+"""What a question is given: a world in a database of its own, and how long to measure."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from adapters.settings import Settings
+from bench.cluster import SERVICE, Cluster
+from bench.load import Run, load
+from bench.machine import cpu_seconds
+from bench.servers import Server, product
+from bench.stores import token_of
+from bench.world import World
+
+
+@dataclass
+class Bench:
+    """`say` tells whoever waits."""
+
+    cluster: Cluster
+    world: World
+    settings: Settings
+    seconds: float
+    say: Callable[[str], None]
+    _tokens: dict[UUID, str] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["Serving"]:
+        """The product on this database."""
+        async with product(self.settings) as server:
+            yield Serving(self, server)
+
+    async def token(self, user_id: UUID = SERVICE.user_id) -> str:
+        """That of a service account, unless somebody else is meant."""
+        if user_id not in self._tokens:
+            self._tokens[user_id] = await token_of(self.settings, user_id)
+        return self._tokens[user_id]
+
+
+@dataclass
+class Serving:
+    """The running product under load."""
+
+    bench: Bench
+    server: Server
+
+    async def load(
+        self, requests: Sequence[bytes], *, clients: int, status: int, once: bool = False
+    ) -> tuple[Run, dict[str, float]]:
+        """What happened, and where the time went: processor time per request, in microseconds."""
+        parts = {"api": self.server.api, "worker": self.server.worker, "Postgres": self.bench.cluster.server_process}
+        before = {name: cpu_seconds([process]) for name, process in parts.items()}
+        run = await load(
+            self.server.port, requests, clients=clients, seconds=self.bench.seconds, status=status, once=once
+        )
+        answered = sum(run.statuses.values())
+        spent = {
+            f"{name} µs": (cpu_seconds([process]) - before[name]) / answered * 1e6 for name, process in parts.items()
+        }
+        return run, spent | {"generator busy": run.busy}

@@ -1,0 +1,136 @@
+"""Embedded, durable servers and the databases on them: a world is made once, each question gets a copy of it."""
+
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+from psycopg import AsyncConnection, sql
+from pydantic import SecretStr
+
+from adapters.embedded_account import home_of, open_folder, package_folder
+from adapters.embedded_postgres import OWNER, EmbeddedPostgres
+from adapters.embedded_valkey import EmbeddedValkey
+from adapters.key_files import with_keys
+from adapters.settings import Settings
+from api.services import ReadAccess
+from bench.figures import Figure, Limit
+from bench.population import populate
+from bench.stores import a_pool, a_store, keyring_of
+from bench.world import World
+from domain.group_moves import GroupMoves
+from domain.service_accounts import ServiceName
+from migrations.runner import migrate, migrations_in
+from workers import projectors
+from workers.bootstrap import bootstrap
+from workers.jobs import Commands
+
+SERVICE = ServiceName("apps", "bench")
+MADE_BY = ("world.py", "population.py", "sizes.py")
+Say = Callable[[str], None]
+
+
+class Cluster:
+    """A context manager; inside, the servers run. `keep` leaves the worlds for the next time."""
+
+    def __init__(self, folder: Path, say: Say, *, keep: bool) -> None:
+        self._data = open_folder(folder)
+        self._postgres = EmbeddedPostgres(home_of(self._data, "postgres"), discard=not keep)
+        self._valkey = EmbeddedValkey(home_of(self._data, "valkey"), discard=not keep)
+        self._say = say
+
+    def __enter__(self) -> Self:
+        self._postgres.start()
+        self._valkey.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._valkey.stop()
+        self._postgres.stop()
+
+    @property
+    def dsn(self) -> str:
+        """The maintenance database."""
+        return self._postgres.dsn(OWNER)
+
+    @property
+    def pgbench(self) -> Path:
+        """Measures what Postgres can do by itself."""
+        return package_folder(self._postgres.package) / "pginstall" / "bin" / "pgbench"
+
+    @property
+    def server_process(self) -> int:
+        """The process id of Postgres."""
+        return int((self._postgres.home / "cluster" / "postmaster.pid").read_text().split("\n", 1)[0])
+
+    async def made(self, world: World) -> list[Figure]:
+        """See that the world is there; figures of making it when it had to be made."""
+        name = _name(world)
+        async with await AsyncConnection.connect(self.dsn, autocommit=True) as connection:
+            cursor = await connection.execute(
+                "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname LIKE %s",
+                (f"world_{world.size.name}_%",),
+            )
+            known: dict[str, str | None] = dict(await cursor.fetchall())
+            if known.get(name) == "made":
+                return []
+            for outdated in known:
+                await connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(outdated)))
+            await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            figures = await self._fill(name, world)
+            await connection.execute(sql.SQL("COMMENT ON DATABASE {} IS 'made'").format(sql.Identifier(name)))
+        return figures
+
+    @asynccontextmanager
+    async def copy(self, world: World) -> AsyncIterator[Settings]:
+        """Settings of a database that is like the world until somebody changes it; gone afterwards."""
+        name = f"copy_{uuid4().hex}"
+        names = {"copy": sql.Identifier(name), "world": sql.Identifier(_name(world))}
+        async with await AsyncConnection.connect(self.dsn, autocommit=True) as connection:
+            await connection.execute(
+                sql.SQL("CREATE DATABASE {copy} TEMPLATE {world} STRATEGY file_copy").format(**names)
+            )
+            await connection.execute("CHECKPOINT")  # what copying left to write is not ours to wait for
+            try:
+                yield self._settings(name)
+            finally:
+                await connection.execute(sql.SQL("DROP DATABASE {copy} WITH (FORCE)").format(**names))
+
+    def _settings(self, database: str) -> Settings:
+        settings = Settings(
+            database_url=SecretStr(self._postgres.dsn(database)),
+            redis_url=SecretStr(self._valkey.url),
+            data=self._data,
+            service_accounts=f"{SERVICE}:bench-token",  # type: ignore[arg-type]  # as the environment gives it
+        )
+        return with_keys(settings, make=True)
+
+    async def _fill(self, name: str, world: World) -> list[Figure]:
+        settings = self._settings(name)
+        await migrate(settings.owner_dsn())
+        await bootstrap(settings)
+        began = time.perf_counter()
+        async with a_pool(settings) as pool, a_store(settings, pool) as store:
+            events = await populate(store, world, self._say)
+            made = time.perf_counter()
+            await projectors.catch_up(pool, keyring_of(settings, pool), Commands(GroupMoves(store, ReadAccess(pool))))
+            caught_up = time.perf_counter()
+        async with await AsyncConnection.connect(settings.owner_dsn(), autocommit=True) as connection:
+            await connection.execute("VACUUM (ANALYZE, PARALLEL 0)")
+            await connection.execute("CHECKPOINT")
+        self._say(f"caught up after {caught_up - made:.0f} s")
+        rate = Limit("appending the same events, many to a save", events / (made - began))
+        return [
+            Figure("making the world: events appended", rate.value, "events/s", []),
+            Figure("catching up: all background projections", events / (caught_up - made), "events/s", [rate]),
+        ]
+
+
+def _name(world: World) -> str:
+    """Changes with everything that makes the world what it is."""
+    known = [migration.checksum for migration in migrations_in()]
+    known += [Path(__file__).with_name(name).read_text() for name in MADE_BY]
+    return f"world_{world.size.name}_{hashlib.sha256(''.join(known).encode()).hexdigest()[:12]}"

@@ -1,0 +1,98 @@
+"""What this machine can do at all, measured in the same run as what it is compared with."""
+
+import asyncio
+import re
+import tempfile
+import time
+from pathlib import Path
+
+from psycopg import AsyncConnection
+
+from bench.bench import Bench
+from bench.figures import Limit, quantile
+from bench.http import request
+from bench.load import Run, load
+from bench.servers import bare_route
+
+EVENT_SIZE = 300  # bytes, about those of an event
+TPS = re.compile(r"tps = ([0-9.]+)")
+
+
+async def insert_commits(bench: Bench, clients: int) -> Limit:
+    """Single-row INSERTs a second, each its own durable transaction, by as many connections."""
+    async with await AsyncConnection.connect(bench.settings.owner_dsn(), autocommit=True) as connection:
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS bench_rows (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, state bytea)"
+        )
+        statement = f"INSERT INTO bench_rows (state) VALUES (decode(repeat('7b', {EVENT_SIZE}), 'hex'));\n"
+        rate = await _pgbench(bench, statement, clients)
+        await connection.execute("TRUNCATE bench_rows")
+    return Limit(f"bare INSERT commits/s, {_connections(clients)}", rate)
+
+
+async def selects(bench: Bench, clients: int) -> Limit:
+    """Rows a second by primary key, by as many connections of one Python process like the API's."""
+    keys = [bench.world.large.individual(place) for place in range(min(2000, bench.world.large.individuals))]
+    end = time.perf_counter() + bench.seconds
+    began = time.perf_counter()
+
+    async def select(offset: int) -> int:
+        done = offset
+        async with await AsyncConnection.connect(bench.settings.dsn(), autocommit=True) as connection:
+            while time.perf_counter() < end:
+                key = keys[done * 7919 % len(keys)]
+                cursor = await connection.execute(_SELECT, (key,), prepare=True, binary=True)
+                await cursor.fetchone()
+                done += 1
+        return done - offset
+
+    done = await asyncio.gather(*(select(offset * 31) for offset in range(clients)))
+    return Limit(f"bare SELECTs by primary key/s, {_connections(clients)}", sum(done) / (time.perf_counter() - began))
+
+
+async def bare_requests(bench: Bench, clients: int) -> Run:
+    """Requests to a route that does nothing, of the size of a check."""
+    body = {
+        "access-query": [f"individual:{bench.world.large.individual(1)}:read"],
+        "user-id": str(bench.world.large.id),
+    }
+    async with bare_route() as server:
+        sent = request("POST", "/", "x" * 300, body)
+        return await load(server.port, [sent], clients=clients, seconds=bench.seconds, status=201)
+
+
+def rate_of(run: Run, clients: int) -> Limit:
+    """As a rate."""
+    return Limit(f"bare ASGI requests/s, {_clients(clients)}", run.rate)
+
+
+def median_of(run: Run, clients: int) -> Limit:
+    """As a time."""
+    return Limit(f"bare ASGI p50 ms, {_clients(clients)}", quantile(run.latencies, 0.5) * 1000)
+
+
+async def _pgbench(bench: Bench, statement: str, clients: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "script.sql"
+        await asyncio.to_thread(script.write_text, statement)
+        options = ["-n", "-M", "prepared", "-f", str(script), "-c", str(clients), "-j", str(min(2, clients))]
+        seconds = ["-T", str(max(1, round(bench.seconds)))]
+        process = await asyncio.create_subprocess_exec(
+            str(bench.cluster.pgbench), *options, *seconds, bench.settings.owner_dsn(), stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await process.communicate()
+    found = TPS.search(said.decode())
+    if found is None:
+        raise AssertionError(f"pgbench ended with {process.returncode}: {said.decode()}")
+    return float(found[1])
+
+
+def _connections(number: int) -> str:
+    return f"{number} connection{'s' if number > 1 else ''}"
+
+
+def _clients(number: int) -> str:
+    return f"{number} client{'s' if number > 1 else ''}"
+
+
+_SELECT = "SELECT owner_id FROM access_individuals WHERE individual_id = %s"

@@ -1,0 +1,136 @@
+"""Fills an empty database with a world: real aggregates through the real store, many of them per save."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from uuid import UUID
+
+from adapters.event_store import EventStore
+from bench.world import ADMIN, Ward, World
+from domain.audited import Acting, Audited, acting
+from domain.group_trees import GroupTree
+from domain.groups import Group, NodeType
+from domain.individuals import Individual
+from domain.organizations import Organization, system_groups
+from domain.roles import ORGANIZATION_ADMIN, Role
+from domain.rosters import RosterKind, Seat
+from domain.users import User
+
+AT_ONCE = 500  # aggregates of one save
+SAVES = 3  # under way at one time, so that Postgres writes one while we encode the next
+Say = Callable[[str], None]
+
+
+async def populate(store: EventStore, world: World, say: Say) -> int:
+    """How many events it took."""
+    began, before = time.perf_counter(), await store.head()
+    with acting(Acting(actor=world.large.provider(ADMIN))):
+        for name, made in (
+            ("organizations", map(_organization, world.wards)),
+            ("people", (person for ward in world.wards for person in _people(ward))),
+            ("individuals", _individuals(world)),
+            ("groups", (group for ward in world.wards for group in _groups(ward))),
+            ("seats", (seat for ward in world.wards for seat in _seats(ward))),
+        ):
+            await _save_all(store, made)
+            events, seconds = await store.head() - before, time.perf_counter() - began
+            say(f"{name}: {events:,} events after {seconds:.0f} s")
+        for ward in world.wards:
+            await _grow(store, ward)
+    events = await store.head() - before
+    say(f"{events:,} events, {events / (time.perf_counter() - began):,.0f} events/s")
+    return events
+
+
+async def _save_all(store: EventStore, made: Iterable[list[Audited]]) -> None:
+    """Each list is saved at once with its neighbours."""
+    remaining = iter(made)
+
+    async def save() -> None:
+        while chunk := _chunk(remaining):
+            await store.save(*chunk)
+
+    await asyncio.gather(*(save() for _ in range(SAVES)))
+
+
+def _chunk(made: Iterator[list[Audited]]) -> list[Audited]:
+    return [aggregate for together in islice(made, AT_ONCE) for aggregate in together]
+
+
+def _organization(ward: Ward) -> list[Audited]:
+    name = f"bench-{ward.number}"
+    organization = Organization.found(
+        ward.id, name, display_name=name, classification="customer", provider_type="coach", timezone="UTC"
+    )
+    role = Role.create(ward.id, ORGANIZATION_ADMIN, "Organization administrator")
+    role.grant(ward.provider(ADMIN), live=True)
+    return [organization, role, *system_groups(ward.id)]
+
+
+def _people(ward: Ward) -> Iterator[list[Audited]]:
+    for place in range(ward.providers):
+        own = Individual.create(ward.providers_individual(place), "user", ward.provider(place), provider=True)
+        user = _user(ward.provider(place), own.id, f"provider-{place}@{ward.number}.bench.test")
+        user.join(ward.id)
+        yield [user, own]
+    for place in range(ward.patients):
+        yield [_user(ward.patient(place), ward.individual(place), f"patient-{place}@{ward.number}.bench.test")]
+
+
+def _user(user_id: UUID, individual_id: UUID, email: str) -> User:
+    user = User.create(user_id, classification="customer", individual_id=individual_id, email=email)
+    user.set_password("not a hash, nobody signs in")
+    user.confirm(email_verified=True)
+    return user
+
+
+def _individuals(world: World) -> Iterator[list[Audited]]:
+    """One in fifty is shared with the next organization too, one in a hundred with a user elsewhere."""
+    for ward, place in world.individuals():
+        individual_id = ward.individual(place)
+        if place < ward.patients:
+            individual = Individual.create(individual_id, "user", ward.patient(place))
+            individual.share("organization", ward.id)
+        else:
+            individual = Individual.create(individual_id, "organization", ward.id)
+        neighbour = world.wards[(ward.number + 1) % len(world.wards)]
+        if place % 50 == 7:
+            individual.share("organization", neighbour.id)
+        if place % 100 == 9:
+            individual.share("user", neighbour.provider(place), "read")
+        yield [individual]
+
+
+def _groups(ward: Ward) -> Iterator[list[Audited]]:
+    for place in range(ward.groups):
+        kind: NodeType = "group" if ward.is_leaf(place) else "division"
+        yield [Group.make(ward.group(place), ward.id, f"Group {place}", node_type=kind, tags=[f"tag-{place % 20}"])]
+    yield [Group.make(ward.full_roster, ward.id, "Roster")]
+
+
+def _seats(ward: Ward) -> Iterator[list[Audited]]:
+    for place in range(ward.groups):
+        yield [_seat(ward, place, "leader"), _seat(ward, place, "member")]
+    for individual in range(ward.individuals):
+        subject = ward.individual(individual)
+        yield [Seat.take(ward.group(place), ward.id, "individual", subject) for place in ward.places(individual)]
+    for individual in range(ward.roster):
+        yield [Seat.take(ward.full_roster, ward.id, "individual", ward.individual(individual))]
+
+
+def _seat(ward: Ward, place: int, kind: RosterKind) -> Seat:
+    user = ward.leader(place) if kind == "leader" else ward.member(place)
+    return Seat.take(ward.group(place), ward.id, kind, user)
+
+
+async def _grow(store: EventStore, ward: Ward) -> None:
+    """The tree, from its top."""
+    tree = GroupTree.plant(ward.id)
+    for place in range(1, ward.groups):
+        group, parent = ward.group(place), ward.group(ward.parent(place))
+        # not requested first: each request would leave a job for the workers
+        tree._moved(ward.id, group, group, None, parent)  # noqa: SLF001
+        if place % AT_ONCE == 0:
+            await store.save(tree)
+    await store.save(tree)

@@ -1,0 +1,59 @@
+"""5. How many events a second a projection is rebuilt with."""
+
+import time
+
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.event_codec import EventCodec
+from adapters.log_reader import LogReader, topics_of
+from bench.bench import Bench
+from bench.figures import Figure, Limit
+from bench.stores import keyring_of
+from projections import registry, replicators
+from projections.projection import Projection
+from workers.rebuild import BATCH, rebuild_one
+
+AIM = 20_000
+
+
+async def measure(bench: Bench) -> list[Figure]:
+    async with AsyncConnectionPool(bench.settings.owner_dsn(), min_size=1, max_size=3, open=False) as pool:
+        keyring = keyring_of(bench.settings, pool)
+        projections = [*registry.inline(await keyring.lookup()), *registry.background()]
+        async with pool.connection() as connection:
+            await replicators.register(connection, projections)
+        decoding = Limit("decoding all events alone, events/s", await _decoded(bench, pool))
+        return [await _rebuilt(bench, pool, each, decoding) for each in projections]
+
+
+async def _decoded(bench: Bench, pool: AsyncConnectionPool) -> float:
+    reader = LogReader(EventCodec(keyring_of(bench.settings, pool)))
+    async with pool.connection() as connection:
+        began, head = time.perf_counter(), await reader.head(connection)
+        for position in range(0, head, BATCH):
+            await reader.read(connection, position, min(position + BATCH, head), None)
+    return head / (time.perf_counter() - began)
+
+
+async def _rebuilt(bench: Bench, pool: AsyncConnectionPool, projection: Projection, decoding: Limit) -> Figure:
+    keyring = keyring_of(bench.settings, pool)
+    wanted, passed = await _counted(pool, projection)
+    began = time.perf_counter()
+    await rebuild_one(bench.settings.owner_dsn(), pool, keyring, projection, lambda _: None)
+    took = time.perf_counter() - began
+    bench.say(f"{projection.name}: {took:.1f} s")
+    more = {"seconds": took, "its own events/s": wanted / took}
+    return Figure(f"rebuild of {projection.name} ({projection.mode})", passed / took, "events/s", [decoding], AIM, more)
+
+
+async def _counted(pool: AsyncConnectionPool, projection: Projection) -> tuple[int, int]:
+    """How many events the projection looks at, and how many there are."""
+    topics = topics_of(projection.events)
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT count(*) FILTER (WHERE %s::text[] IS NULL OR topic = ANY(%s::text[])), count(*) FROM events",
+            (topics, topics),
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])

@@ -1,0 +1,90 @@
+"""The processes that are measured: `rollbook api` and `rollbook worker` as operators start them, and a bare route."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters.settings import Settings
+from bench.http import HOST, connect
+from workers.readiness import becomes_ready
+
+READY_PATIENCE = 60.0
+STOP_PATIENCE = 10.0
+ROLLBOOK = str(Path(sys.executable).with_name("rollbook"))
+
+
+class Server(NamedTuple):
+    """Where it listens, and the processes it is made of."""
+
+    port: int
+    api: int
+    worker: int = 0
+
+
+@asynccontextmanager
+async def product(settings: Settings) -> AsyncIterator[Server]:
+    """One API process and one worker, ready."""
+    port = free_port()
+    environment = _environment(settings) | {"ROLLBOOK_PORT": str(port)}
+    async with (
+        _process([sys.executable, ROLLBOOK, "worker"], environment) as worker,
+        _process([sys.executable, ROLLBOOK, "api"], environment) as api,
+    ):
+        if not await becomes_ready(HOST, port, READY_PATIENCE):
+            raise AssertionError(f"not ready after {READY_PATIENCE:.0f} s")
+        yield Server(port, api, worker)
+
+
+@asynccontextmanager
+async def bare_route() -> AsyncIterator[Server]:
+    """A route that does nothing, on the same HTTP server."""
+    port = free_port()
+    async with _process([sys.executable, "-m", "bench.bare", str(port)], dict(os.environ)) as process:
+        for _ in range(500):
+            try:
+                (await connect(port)).close()
+                break
+            except OSError:
+                await asyncio.sleep(0.02)
+        yield Server(port, process)
+
+
+def free_port() -> int:
+    """One that nobody listens on at this moment."""
+    with socket.create_server((HOST, 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+@asynccontextmanager
+async def _process(command: Sequence[str], environment: dict[str, str]) -> AsyncIterator[int]:
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        yield process.pid
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), STOP_PATIENCE)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    redis = settings.redis()
+    assert redis is not None
+    return os.environ | {
+        "DATABASE_URL": settings.owner_dsn(),
+        "REDIS_URL": redis,
+        "ROLLBOOK_DATA": str(settings.data),
+        "ROLLBOOK_SERVICE_ACCOUNTS": ",".join(
+            f"{each.namespace}/{each.name}:{each.token.get_secret_value()}" for each in settings.service_accounts
+        ),
+    }

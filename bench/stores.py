@@ -1,0 +1,49 @@
+"""The product's own store on a database, in this process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.event_store import EventStore
+from adapters.keyring import Keyring
+from adapters.settings import Settings
+from adapters.tokens import Tokens
+from domain.ids import new_id
+from domain.sessions import LONGEST_ACCESS, Session, SessionKind
+from domain.users import User
+from projections import registry
+
+
+@asynccontextmanager
+async def a_pool(settings: Settings) -> AsyncIterator[AsyncConnectionPool]:
+    async with AsyncConnectionPool(settings.dsn(), min_size=2, max_size=settings.pool_size, open=False) as pool:
+        yield pool
+
+
+@asynccontextmanager
+async def a_store(settings: Settings, pool: AsyncConnectionPool) -> AsyncIterator[EventStore]:
+    """The identity log with all inline projections, as an API process has it."""
+    keyring = keyring_of(settings, pool)
+    async with EventStore(pool, "identity", registry.inline(await keyring.lookup()), keyring) as store:
+        yield store
+
+
+def keyring_of(settings: Settings, pool: AsyncConnectionPool) -> Keyring:
+    return Keyring(pool, settings.master_key_bytes())
+
+
+async def token_of(settings: Settings, user_id: UUID) -> str:
+    """What lets its bearer call as the user, for an hour."""
+    signer = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
+    async with (
+        a_pool(settings) as pool,
+        a_store(settings, pool) as store,
+        EventStore(pool, "sessions", registry.inline_of_sessions(), keyring_of(settings, pool)) as sessions,
+    ):
+        user = await store.get(User, user_id)
+        kind: SessionKind = "service" if user.kind == "service" else "password"
+        session = Session.open(new_id(), user, position=await store.head(), kind=kind, seconds=LONGEST_ACCESS)
+        await sessions.save(session)
+    return signer.access_token(user.id, session.id, session.organization_id, session.access_until())
