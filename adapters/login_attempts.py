@@ -41,7 +41,7 @@ class LocalCounters:
 
 
 class LoginAttempts:
-    """Implements `domain.sessions.Attempts` (ruling H1). Keys are hashes: Redis holds nothing personal."""
+    """Implements `domain.session_commands.Attempts` (ruling H1). Keys are hashes: Redis holds nothing personal."""
 
     def __init__(self, redis: Redis | None, per_account: int, per_address: int) -> None:
         self._redis = redis

@@ -23,7 +23,7 @@ LONGEST_SCORED = 72
 
 
 class PasswordPool:
-    """Implements `domain.users.Passwords`. A context manager: its threads end with it."""
+    """Implements `domain.passwords.Passwords`. A context manager: its threads end with it."""
 
     def __init__(self, parameters: Argon2Parameters, threads: int) -> None:
         self._hasher = PasswordHasher(parameters.time, parameters.memory, parameters.lanes, type=Type.ID)

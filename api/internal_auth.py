@@ -16,7 +16,7 @@ from api.route import answers, contract_router
 from api.sessions import private
 from domain.errors import Unauthenticated
 from domain.service_accounts import ServiceName
-from domain.sessions import SignedIn
+from domain.session_commands import SignedIn
 
 router = contract_router("internal-auth")
 

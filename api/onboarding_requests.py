@@ -15,7 +15,7 @@ from api.documents.onboarding_requests import (
 )
 from api.documents.people import GivenCommunicationPreferences
 from api.route import answers, contract_router
-from domain.onboarding import Invitation, Inviter
+from domain.invitations import Invitation, Inviter
 from domain.onboarding_requests import OnboardingRequest
 from domain.personal import revealed
 from projections.users import UsersProjection

@@ -29,8 +29,9 @@ from api.envelope import answer, no_content
 from api.route import answers, contract_router
 from domain.errors import Forbidden
 from domain.personal import revealed
-from domain.sessions import Login as LoginWish
-from domain.sessions import Session, SessionNotFound, SignedIn
+from domain.session_commands import Login as LoginWish
+from domain.session_commands import SignedIn
+from domain.sessions import Session, SessionNotFound
 from domain.users import User
 from projections import sessions
 from projections.users import UsersProjection

@@ -31,8 +31,9 @@ from domain.errors import Forbidden, InvalidParameter
 from domain.organizations import OrganizationNotFound
 from domain.ports import Access
 from domain.users import UserNotFound
-from projections import onboarding_requests, user_lists
-from projections.user_lists import Surroundings, UserFilter, UserRow, Viewer
+from projections import onboarding_requests, user_details, user_lists
+from projections.user_details import Surroundings, Viewer
+from projections.user_lists import UserFilter, UserRow
 from projections.users import UsersProjection
 
 router = contract_router("users")
@@ -44,7 +45,7 @@ STATUS = {"archived": "ARCHIVED", "force_reset_password": "RESET_REQUIRED"}
 async def list_users(query: Annotated[UserListQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
     """Users of an organization; for staff and services of all."""
     async with reading(MODEL) as read:
-        viewer = await user_lists.viewer(read.cursor, caller.user_id)
+        viewer = await user_details.viewer(read.cursor, caller.user_id)
         refuse_strangers(caller, viewer, query)
         rows, total = await user_lists.users_page(
             read.cursor,
@@ -157,7 +158,7 @@ async def attributes_of(
     seen_whole = [row.user_id for row in rows if whole or row.user_id == caller.user_id]
     if not seen_whole:
         return {row.user_id: UserAttributes.model_construct(**_basic(row)) for row in rows}
-    around = await user_lists.surroundings(read.cursor, seen_whole)
+    around = await user_details.surroundings(read.cursor, seen_whole)
     chosen = set(seen_whole)
     return {
         row.user_id: UserAttributes.model_construct(
@@ -169,19 +170,19 @@ async def attributes_of(
 
 async def _detail(read: Read, caller: Caller, user_id: UUID, query: UserQuery) -> UserDetailAttributes:
     row = await _row(read, user_id)
-    viewer = await user_lists.viewer(read.cursor, caller.user_id)
+    viewer = await user_details.viewer(read.cursor, caller.user_id)
     unlimited = sees_all(caller) or caller.user_id == user_id
-    governed = viewer.administers & await user_lists.insides(read.cursor, user_id)
+    governed = viewer.administers & await user_details.insides(read.cursor, user_id)
     if not (unlimited or governed):
         return UserDetailAttributes.model_construct(**_basic(row))
-    around = await user_lists.surroundings(read.cursor, [user_id])
+    around = await user_details.surroundings(read.cursor, [user_id])
     shown = _whole(row, around, query.organization_id)
     # of somebody else's organizations an administrator is told nothing but that they are there
     limits = None if unlimited else list(governed)
-    organizations = await user_lists.organizations_of(read.cursor, user_id, limits)
+    organizations = await user_details.organizations_of(read.cursor, user_id, limits)
     shown["organizations"] = [UserOrganizationRef.model_construct(**each._asdict()) for each in organizations]
     if query.with_roles:
-        held = await user_lists.roles_of(read.cursor, user_id, limits)
+        held = await user_details.roles_of(read.cursor, user_id, limits)
         shown["roles"] = [
             UserRole.model_construct(**each._asdict())
             for each in held

@@ -6,13 +6,14 @@ from domain.individuals import Individuals
 from domain.memberships import Memberships
 from domain.onboarding import OnboardingRequests
 from domain.organizations import Organizations
+from domain.passwords import Passwords
 from domain.ports import Access, Directory, Store
 from domain.role_users import RoleUsers
 from domain.roster_commands import Rosters
 from domain.service_accounts import ServiceAccounts
-from domain.sessions import Attempts, Sessions, Standing
+from domain.session_commands import Attempts, Sessions, Standing
+from domain.user_commands import Users
 from domain.user_replications import UserReplications
-from domain.users import Passwords, Users
 
 
 class Identity:

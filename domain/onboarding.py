@@ -1,98 +1,25 @@
-"""The command that opens onboarding requests: who may ask for what, who it is, and what happens at once."""
+"""The command that opens onboarding requests: who it is about, and what happens at once."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from domain.errors import Conflict, Forbidden, Invalid, InvalidState, LostRace
-from domain.group_permissions import GroupPermissions
-from domain.groups import Group, GroupProviderOnly
+from domain.errors import Conflict, InvalidState, LostRace
 from domain.ids import new_id
-from domain.individuals import Individual, IndividualNotFound
-from domain.memberships import StaffOrganization, UserIsParticipant
-from domain.onboarding_requests import OnboardingRequest, OnboardType
-from domain.organizations import Organization, OrganizationNotFound
-from domain.ports import Access, AccessQuery, Directory, Store, decided_again
-from domain.roles import Role, role_id
+from domain.individuals import Individual
+from domain.invitations import AT, Invitation, Inviter, refuse_contradictions
+from domain.memberships import UserIsParticipant
+from domain.onboarding_places import Place, Places
+from domain.onboarding_requests import OnboardingRequest
+from domain.passwords import Passwords, WeakPassword, is_strong
+from domain.ports import Access, Directory, Store, decided_again
+from domain.roles import Role
 from domain.rosters import RosterKind, Seat, seat_id
-from domain.users import IdentifierTaken, Passwords, User, administrator_roles
-
-AT = "/data/attributes"
-LEAST_PASSWORD = 8
-LEAST_SCORE = 2
-
-
-class WeakPassword(Invalid):
-    code = "weak-password"
-    detail = "The password is too easy to guess."
-
-
-class ForProvidersOnly(Invalid):
-    detail = "Only a provider can have this."
-
-
-class ForPatientsOnly(Invalid):
-    detail = "Only a patient can have this."
-
-
-class PasswordWithoutSignUp(Invalid):
-    detail = "A password is taken with auto-sign-up only."
-
-
-class UnknownRole(Conflict):
-    detail = "The organization has no such role."
-
-
-class ForeignGroup(Conflict):
-    detail = "The group belongs to another organization."
-
-
-class ForeignIndividual(Conflict):
-    detail = "The individual is not owned by the organization."
+from domain.user_commands import administrator_roles
+from domain.users import IdentifierTaken, User
 
 
 class AlreadyProvider(Conflict):
     detail = "The user is a provider; a provider's record is not shared."
-
-
-class Invitation(NamedTuple):
-    """Who is to be brought in where, and how. `communication_preferences` is a JSON object."""
-
-    organization_id: UUID
-    onboard_type: OnboardType
-    email: str | None = None
-    phone: str | None = None
-    username: str | None = None
-    password: str | None = None
-    individual_id: UUID | None = None
-    group_ids: Sequence[UUID] = ()
-    provider_roles: Sequence[str] = ()
-    notifications: Sequence[str] | None = None
-    email_user_now: bool = False
-    auto_sign_up: bool = False
-    auto_confirm: bool = False
-    communication_preferences: str | None = None
-
-    @property
-    def contacts(self) -> list[str]:
-        return [contact for contact in (self.email, self.phone, self.username) if contact is not None]
-
-    @property
-    def at_once(self) -> bool:
-        """Whether nobody is asked to claim it."""
-        return self.auto_sign_up and self.auto_confirm
-
-
-class Inviter(NamedTuple):
-    """Who asks. System administrators and services may bring in people who have accounts already (ruling A1)."""
-
-    user_id: UUID
-    system: bool = False
-    service: bool = False
-
-    @property
-    def trusted(self) -> bool:
-        return self.system or self.service
 
 
 class NewIds(NamedTuple):
@@ -101,15 +28,6 @@ class NewIds(NamedTuple):
     request: UUID
     user: UUID
     individual: UUID
-
-
-class Place(NamedTuple):
-    """Where somebody is brought in, all of it found and permitted."""
-
-    organization: Organization
-    groups: list[Group]
-    roles: list[Role]
-    individual: Individual | None
 
 
 class Arrival(NamedTuple):
@@ -127,9 +45,8 @@ class OnboardingRequests:
     def __init__(self, store: Store, directory: Directory, access: Access, passwords: Passwords) -> None:
         self._store = store
         self._directory = directory
-        self._access = access
         self._passwords = passwords
-        self._groups = GroupPermissions(store, access)
+        self._places = Places(store, access)
 
     async def create(self, invitation: Invitation, inviter: Inviter) -> tuple[OnboardingRequest, int]:
         """The request, claimed already when it asks for that and the person is new (or the inviter is trusted).
@@ -137,9 +54,9 @@ class OnboardingRequests:
         Raises Invalid (WeakPassword among others), OrganizationNotFound, StaffOrganization, Forbidden, InvalidState,
         what `GroupPermissions.changeable` raises, IndividualNotFound, Conflict, OnboardingRequestOpen, IdentifierTaken.
         """
-        _refuse_contradictions(invitation)
+        refuse_contradictions(invitation)
         await self._refuse_weak(invitation)
-        place = await self._place(invitation, inviter)
+        place = await self._places.find(invitation, inviter)
         hashed = None if invitation.password is None else await self._passwords.hash(invitation.password)
         return await self._decide(invitation, inviter, place, hashed, NewIds(new_id(), new_id(), new_id()))
 
@@ -155,7 +72,7 @@ class OnboardingRequests:
         known = await self._store.find(OnboardingRequest, ids.request)
         if known is not None:  # a retried request: the people found now may be those it made the first time
             return known, await self._store.save()
-        place = await self._reloaded(place)
+        place = await self._places.reloaded(place)
         found = await self._known_users(invitation)
         if found and not (inviter.trusted and invitation.at_once):
             request = _request(ids.request, invitation, inviter, found[0].id, new_user=False)
@@ -268,90 +185,10 @@ class OnboardingRequests:
         users = await self._store.get_many(User, dict.fromkeys(each for each in ids if each is not None))
         return list(users.values())
 
-    async def _place(self, invitation: Invitation, inviter: Inviter) -> Place:
-        organization = await self._organization(invitation, inviter)
-        individual = await self._individual(invitation, inviter)
-        groups = [await self._group(invitation, inviter, each) for each in invitation.group_ids]
-        roles = await self._roles(invitation, inviter)
-        if not organization.active:
-            raise InvalidState(pointer=f"{AT}/organization")
-        return Place(organization, groups, roles, individual)
-
-    async def _reloaded(self, place: Place) -> Place:
-        """What is changed, as it is by now."""
-        roles = await self._store.get_many(Role, [role.id for role in place.roles])
-        individual = place.individual and await self._store.get(Individual, place.individual.id)
-        if individual is not None and individual.owner_id != place.organization.id:
-            raise ForeignIndividual(pointer=f"{AT}/patient")
-        return place._replace(roles=list(roles.values()), individual=individual)
-
-    async def _organization(self, invitation: Invitation, inviter: Inviter) -> Organization:
-        """Where the inviter may do this: as administrator, or for a patient with nothing done at once as provider."""
-        pointer = f"{AT}/organization"
-        organization = await self._store.find(Organization, invitation.organization_id)
-        queries = [AccessQuery("organization", invitation.organization_id, each) for each in ("read", "write")]
-        reads, governs = await self._access.decide(inviter.user_id, queries)
-        if organization is None or not reads:
-            raise OrganizationNotFound(pointer=pointer)
-        if organization.staffed and not inviter.system:
-            raise StaffOrganization(pointer=pointer)
-        if governs:
-            return organization
-        if invitation.onboard_type == "provider" or invitation.auto_sign_up or invitation.auto_confirm:
-            raise Forbidden(pointer=pointer)
-        member = await self._store.get(User, inviter.user_id)
-        if organization.id not in member.organizations:  # staff read it all the same
-            raise Forbidden(pointer=pointer)
-        return organization
-
-    async def _individual(self, invitation: Invitation, inviter: Inviter) -> Individual | None:
-        if invitation.individual_id is None:
-            return None
-        pointer = f"{AT}/patient"
-        queries = [AccessQuery("individual", invitation.individual_id, each) for each in ("read", "write")]
-        reads, writes = await self._access.decide(inviter.user_id, queries)
-        individual = await self._store.find(Individual, invitation.individual_id) if reads else None
-        if individual is None:
-            raise IndividualNotFound(pointer=pointer)
-        if not writes:
-            raise Forbidden(pointer=pointer)
-        if individual.owner_id != invitation.organization_id:
-            raise ForeignIndividual(pointer=pointer)
-        return individual
-
-    async def _group(self, invitation: Invitation, inviter: Inviter, group_id: UUID) -> Group:
-        pointer = f"{AT}/individual-group-ids"
-        group = await self._groups.changeable(inviter.user_id, group_id, pointer=pointer)
-        if group.organization_id != invitation.organization_id:
-            raise ForeignGroup(pointer=pointer)
-        if group.type == "provider_only" and invitation.onboard_type == "patient":
-            raise GroupProviderOnly(pointer=pointer)
-        return group
-
-    async def _roles(self, invitation: Invitation, inviter: Inviter) -> list[Role]:
-        ids = [role_id(invitation.organization_id, name) for name in invitation.provider_roles]
-        roles = await self._store.get_many(Role, ids)
-        if len(roles) != len(set(ids)):
-            raise UnknownRole(pointer=f"{AT}/provider-roles")
-        for role in roles.values():
-            role.refuse_strangers(as_system_admin=inviter.system)
-        return list(roles.values())
-
     async def _refuse_weak(self, invitation: Invitation) -> None:
         password = invitation.password
-        if password is None:
-            return
-        if len(password) < LEAST_PASSWORD or await self._passwords.score(password, invitation.contacts) < LEAST_SCORE:
+        if password is not None and not await is_strong(self._passwords, password, invitation.contacts):
             raise WeakPassword(pointer=f"{AT}/password")
-
-
-def _refuse_contradictions(invitation: Invitation) -> None:
-    if invitation.provider_roles and invitation.onboard_type == "patient":
-        raise ForProvidersOnly(pointer=f"{AT}/provider-roles")
-    if invitation.individual_id is not None and invitation.onboard_type == "provider":
-        raise ForPatientsOnly(pointer=f"{AT}/patient")
-    if invitation.password is not None and not invitation.auto_sign_up:
-        raise PasswordWithoutSignUp(pointer=f"{AT}/password")
 
 
 def _request(

@@ -6,20 +6,15 @@ of the identity log, so that it decides in the same order as everything else tha
 
 import hashlib
 import hmac
-import secrets
-from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import event
 
 from domain.audited import Audited
-from domain.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
-from domain.ids import new_id
-from domain.ports import Directory, Store, decided_again
-from domain.users import Passwords, User, normal_login
+from domain.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from domain.users import User
 
 SessionKind = Literal["password", "service", "synthetic"]
 
@@ -218,167 +213,3 @@ class SessionRevocation(Audited):
     @classmethod
     def of(cls, session_id: UUID, user_id: UUID) -> "SessionRevocation":
         return cls._create(cls.Created, id=revocation_id(session_id), session_id=session_id, user_id=user_id)
-
-
-class Standing(Protocol):
-    """Whether sessions still count. Never stale."""
-
-    async def stands(self, session_id: UUID) -> bool:
-        """Whether it has neither expired nor been revoked and its user is live."""
-        ...
-
-
-class Attempts(Protocol):
-    """Counts failed logins, for each account and for each address they come from."""
-
-    async def refuse_excess(self, account: str, address: str) -> None:
-        """Raises TooMany when there were too many lately."""
-        ...
-
-    async def failed(self, account: str, address: str) -> None: ...
-
-    async def succeeded(self, account: str) -> None: ...
-
-
-class Login(NamedTuple):
-    """What somebody who signs in asks for; lifetimes in seconds, the delay in milliseconds."""
-
-    username: str
-    password: str
-    access_seconds: int | None = None
-    refresh_seconds: int | None = None
-    sticky: bool = False
-    locale: str | None = None
-    service_documents: Sequence[UUID] = ()
-    queue_delay: int = 0
-
-
-class SignedIn(NamedTuple):
-    """`refresh_token` is handed out this once only; None for services and after a refresh."""
-
-    session: Session
-    user: User
-    access_until: datetime
-    refresh_token: str | None
-
-
-class Sessions:
-    """Commands on sessions. `identity` and `sessions` are the two logs."""
-
-    def __init__(
-        self,
-        identity: Store,
-        sessions: Store,
-        directory: Directory,
-        passwords: Passwords,
-        attempts: Attempts,
-        standing: Standing,
-    ) -> None:
-        self._identity = identity
-        self._sessions = sessions
-        self._directory = directory
-        self._passwords = passwords
-        self._attempts = attempts
-        self._standing = standing
-
-    async def log_in(self, login: Login, address: str) -> SignedIn:
-        """A session for whoever knows the password. `address` is where the request comes from.
-
-        Raises TooMany, InvalidCredentials; after a right password UserNotConfirmed, UserDisabled,
-        PasswordResetRequired, UnknownServiceDocuments.
-        """
-        name = normal_login(login.username)
-        user_id = await self._directory.user_by_login(name)
-        account = f"login:{name}" if user_id is None else f"user:{user_id}"
-        await self._attempts.refuse_excess(account, address)
-        position = await self._identity.save()  # before the user is read: what happens to him later ends the session
-        user = None if user_id is None else await self._identity.find(User, user_id)
-        await self._verify(user, login.password, account, address)
-        assert user is not None
-        if user.state in REFUSED_STATES:
-            raise REFUSED_STATES[user.state]
-        if login.service_documents:
-            raise UnknownServiceDocuments
-        return await self._open(user, login, position)
-
-    async def open_for_service(self, user_id: UUID) -> SignedIn:
-        """A session, an hour at most, of a service account that has proven who it is. Raises Unauthenticated."""
-        position = await self._identity.save()
-        user = await self._identity.find(User, user_id)
-        if user is None or user.kind != "service" or not user.live:
-            raise Unauthenticated
-        session = Session.open(new_id(), user, position=position, kind="service", seconds=LONGEST_ACCESS)
-        await self._sessions.save(session)
-        return SignedIn(session, user, session.access_until(), None)
-
-    @decided_again
-    async def refresh(self, refresh_token: str) -> SignedIn:
-        """Another access token for the session. Raises InvalidRefreshToken, whatever the reason (ruling H7)."""
-        session_id = session_of_token(refresh_token)
-        session = None if session_id is None else await self._sessions.find(Session, session_id)
-        if session is None:
-            raise InvalidRefreshToken
-        session.refresh(refresh_token)
-        if not await self._standing.stands(session.id):
-            raise InvalidRefreshToken
-        user = await self._identity.get(User, session.user_id)
-        await self._sessions.save(session)
-        return SignedIn(session, user, session.access_until(refreshed=True), None)
-
-    async def find(self, session_id: UUID) -> Session:
-        """Raises SessionNotFound, also when it has ended."""
-        session = await self._sessions.find(Session, session_id)
-        if session is None or not await self._standing.stands(session_id):
-            raise SessionNotFound
-        return session
-
-    @decided_again
-    async def revoke(self, session_id: UUID, *, caller_id: UUID, of_anybody: bool) -> int:
-        """End a session; answers the position of that. Raises SessionNotFound when there is none of the caller's."""
-        session = await self._sessions.find(Session, session_id)
-        if session is None or not (of_anybody or session.user_id == caller_id):
-            raise SessionNotFound
-        revocation = await self._identity.find(SessionRevocation, revocation_id(session_id))
-        if revocation is None:
-            return await self._identity.save(SessionRevocation.of(session_id, session.user_id))
-        return await self._identity.save()
-
-    async def _verify(self, user: User | None, password: str, account: str, address: str) -> None:
-        """A user without a password, and an archived one, is not told from an unknown one."""
-        hashed = None
-        if user is not None and not user.archived and user.password_hash is not None:
-            hashed = user.password_hash.value
-        if not await self._passwords.verify(password, hashed):
-            await self._attempts.failed(account, address)
-            raise InvalidCredentials
-        await self._attempts.succeeded(account)
-        assert user is not None
-        assert hashed is not None
-        if self._passwords.outdated(hashed):
-            with suppress(TooMany):  # another login will do
-                await self._rehash(user.id, hashed, await self._passwords.hash(password))
-
-    @decided_again
-    async def _rehash(self, user_id: UUID, old: str, new: str) -> None:
-        user = await self._identity.get(User, user_id)
-        if user.password_hash is not None and user.password_hash.value == old:
-            user.rehash_password(new)
-            await self._identity.save(user)
-
-    async def _open(self, user: User, login: Login, position: int) -> SignedIn:
-        session_id = new_id()
-        refresh_token = f"{session_id.hex}.{secrets.token_urlsafe(32)}"
-        session = Session.open(
-            session_id,
-            user,
-            position=position,
-            kind="password",
-            seconds=login.refresh_seconds or LONGEST_REFRESH,
-            refresh_token=refresh_token,
-            access_seconds=login.access_seconds or LONGEST_ACCESS,
-            sticky=login.sticky,
-            locale=login.locale,
-            queue_delay=login.queue_delay,
-        )
-        await self._sessions.save(session)
-        return SignedIn(session, user, session.access_until(), refresh_token)

@@ -1,8 +1,7 @@
 """Users: acting principals, people and service accounts, their account states and organizations."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from uuid import UUID
 
 import phonenumbers
@@ -11,8 +10,6 @@ from eventsourcing.domain import event
 from domain.audited import Audited
 from domain.errors import AlreadyExists, Forbidden, InvalidState, NotFound
 from domain.personal import Personal, revealed
-from domain.ports import Access, AccessQuery, Hasher, Store, decided_again
-from domain.roles import KEPT, Role, role_id
 
 Kind = Literal["person", "service"]
 
@@ -35,18 +32,6 @@ class NotYourself(InvalidState):
 
 class NotYourProvider(Forbidden):
     detail = "Only providers all of whose organizations you administer."
-
-
-class Passwords(Hasher, Protocol):
-    """Password hashing and what a password is worth."""
-
-    def outdated(self, hashed: str) -> bool:
-        """Whether the settings ask for a dearer (or cheaper) hash by now."""
-        ...
-
-    async def score(self, password: str, about: Sequence[str]) -> int:
-        """0 (guessed at once) to 4; `about` are words that an attacker knows of the user."""
-        ...
 
 
 def normal_phone(text: str) -> str:
@@ -321,55 +306,3 @@ class User(Audited):
 
 def _personal(user_id: UUID, value: str | None) -> Personal | None:
     return None if value is None else Personal(user_id, value)
-
-
-class Users:
-    """Commands on users. Each answers the user as it is then, and the position that shows it."""
-
-    def __init__(self, store: Store, access: Access) -> None:
-        self._store = store
-        self._access = access
-
-    @decided_again
-    async def disable(self, user_id: UUID, *, caller_id: UUID, as_system_admin: bool) -> tuple[User, int]:
-        """From now on nobody signs in as the user, and no right of his counts; all his sessions end.
-
-        Raises UserNotFound, NotYourProvider, NotYourself, LastAdmin, UserArchived.
-        """
-        user = await self._manageable(user_id, caller_id, as_system_admin=as_system_admin)
-        if user_id == caller_id:
-            raise NotYourself
-        user.disable()
-        return user, await self._save(user)
-
-    @decided_again
-    async def enable(self, user_id: UUID, *, caller_id: UUID, as_system_admin: bool) -> tuple[User, int]:
-        """Undo `disable`; no session comes back.
-
-        Raises UserNotFound, NotYourProvider, UserArchived.
-        """
-        user = await self._manageable(user_id, caller_id, as_system_admin=as_system_admin)
-        user.enable()
-        return user, await self._save(user)
-
-    async def _manageable(self, user_id: UUID, caller_id: UUID, *, as_system_admin: bool) -> User:
-        user = await self._store.find(User, user_id)
-        if user is None or user.kind == "service":
-            raise UserNotFound
-        if not as_system_admin:
-            queries = [AccessQuery("organization", organization_id, "write") for organization_id in user.organizations]
-            if not queries or not all(await self._access.decide(caller_id, queries)):
-                raise NotYourProvider
-        return user
-
-    async def _save(self, user: User) -> int:
-        roles = await administrator_roles(self._store, user)
-        for role in roles:
-            role.holder_became(user.id, live=user.live)
-        return await self._store.save(user, *roles)
-
-
-async def administrator_roles(store: Store, user: User) -> Sequence[Role]:
-    """The roles of the user's organizations that must never lose their last live holder."""
-    roles = await store.get_many(Role, [role_id(each, name) for each in user.organizations for name in KEPT])
-    return [role for role in roles.values() if user.id in role.holders]

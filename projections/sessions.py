@@ -155,7 +155,7 @@ async def bearer_of(cursor: AsyncCursor, user_id: UUID, organization_id: UUID | 
 
 
 class SessionStanding:
-    """Implements `domain.sessions.Standing`."""
+    """Implements `domain.session_commands.Standing`."""
 
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool

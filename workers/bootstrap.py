@@ -15,8 +15,8 @@ from adapters.passwords import PasswordPool
 from adapters.settings import InvalidSettingsError, Settings
 from domain.ids import new_id
 from domain.individuals import Individual
-from domain.onboarding import LEAST_PASSWORD, LEAST_SCORE
 from domain.organizations import OPERATOR_ID, STAFF, Organization, system_groups
+from domain.passwords import LEAST_LENGTH, is_strong
 from domain.personal import revealed
 from domain.ports import Directory, Store, decided_again
 from domain.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, Role
@@ -77,9 +77,9 @@ async def _first_administrator(settings: Settings, store: Store, passwords: Pass
 
 
 async def _refuse_weak(password: str, email: str, passwords: PasswordPool) -> None:
-    if len(password) < LEAST_PASSWORD or await passwords.score(password, [email]) < LEAST_SCORE:
+    if not await is_strong(passwords, password, [email]):
         raise InvalidSettingsError(
-            f"ROLLBOOK_ADMIN_PASSWORD: must have at least {LEAST_PASSWORD} characters and not be easy to guess"
+            f"ROLLBOOK_ADMIN_PASSWORD: must have at least {LEAST_LENGTH} characters and not be easy to guess"
         )
 
 

@@ -8,16 +8,14 @@ import pytest
 import time_machine
 
 from domain.errors import TooMany, Unauthenticated
+from domain.session_commands import Login, Sessions, SignedIn
 from domain.sessions import (
     LONGEST_REFRESH,
     InvalidCredentials,
     InvalidRefreshToken,
-    Login,
     PasswordResetRequired,
     Session,
     SessionNotFound,
-    Sessions,
-    SignedIn,
     UnknownServiceDocuments,
     UserDisabled,
     UserNotConfirmed,

@@ -7,7 +7,8 @@ import pytest
 from domain.errors import DomainError
 from domain.personal import Personal, revealed
 from domain.roles import ORGANIZATION_ADMIN, LastAdmin, Role, role_id
-from domain.users import NotYourProvider, NotYourself, User, UserArchived, UserNotFound, Users, normal_login
+from domain.user_commands import Users
+from domain.users import NotYourProvider, NotYourself, User, UserArchived, UserNotFound, normal_login
 from tests.domain.people import a_user
 from tests.support.doubles import Grants, MemoryStore
 

@@ -29,7 +29,7 @@ from api.services import Services
 from domain.application import Identity
 from domain.audited import Acting, acting
 from domain.ids import new_id
-from domain.onboarding import Invitation, Inviter
+from domain.invitations import Invitation, Inviter
 from domain.onboarding_requests import OnboardType
 from domain.roles import ORGANIZATION_ADMIN, role_id
 from domain.service_accounts import ServiceName
