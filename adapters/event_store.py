@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from itertools import chain
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 from uuid import UUID
@@ -99,7 +100,8 @@ class EventStore:
     async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:
         """As in `domain.ports.Store`; inside an idempotent request also what makes its retry find it."""
         request = current_request()
-        events = [event for aggregate in aggregates for event in aggregate.collect_events()]
+        fresh = [aggregate.collect_events() for aggregate in aggregates]
+        events = list(chain.from_iterable(fresh))
         if request is not None and request.replayed_position is not None:
             return request.replayed_position
         if not events:
@@ -111,13 +113,13 @@ class EventStore:
             request=request if self._log == "identity" else None,
         )
         position = await self._writer.append(append)
-        for aggregate in aggregates:
-            self._snapshot_when_due(aggregate, [event for event in events if event.originator_id == aggregate.id])
+        for aggregate, own in zip(aggregates, fresh, strict=True):
+            self._snapshot_when_due(aggregate, len(own))
         return position
 
-    def _snapshot_when_due(self, aggregate: Audited, fresh: Sequence[object]) -> None:
+    def _snapshot_when_due(self, aggregate: Audited, fresh: int) -> None:
         every = aggregate.SNAPSHOT_EVERY
-        if every and aggregate.version // every != (aggregate.version - len(fresh)) // every:
+        if every and aggregate.version // every != (aggregate.version - fresh) // every:
             task = asyncio.create_task(self._snapshot(deepcopy(aggregate)))
             self._snapshotting.add(task)
             task.add_done_callback(self._snapshotting.discard)

@@ -1,4 +1,4 @@
-"""A request never waits for a connection while it holds one: with few of them and many callers all would stand still."""
+"""A request never waits for a connection while it holds one: few of them and many callers would make a stand-still."""
 
 import asyncio
 from uuid import uuid4
