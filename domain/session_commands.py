@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from domain.audited import ACTING, acting
 from domain.errors import TooMany, Unauthenticated
 from domain.ids import new_id
 from domain.passwords import Passwords
@@ -114,8 +116,10 @@ class Sessions:
         user = await self._identity.find(User, user_id)
         if user is None or user.kind != "service" or not user.live:
             raise Unauthenticated
-        session = Session.open(new_id(), user, position=position, kind="service", seconds=LONGEST_ACCESS)
-        await self._sessions.save(session)
+        session_id = new_id()
+        with _as(user, session_id):
+            session = Session.open(session_id, user, position=position, kind="service", seconds=LONGEST_ACCESS)
+            await self._sessions.save(session)
         return SignedIn(session, user, session.access_until(), None)
 
     @decided_again
@@ -125,11 +129,12 @@ class Sessions:
         session = None if session_id is None else await self._sessions.find(Session, session_id)
         if session is None:
             raise InvalidRefreshToken
-        session.refresh(refresh_token)
-        if not await self._standing.stands(session.id):
-            raise InvalidRefreshToken
         user = await self._identity.get(User, session.user_id)
-        await self._sessions.save(session)
+        with _as(user, session.id):
+            session.refresh(refresh_token)
+            if not await self._standing.stands(session.id):
+                raise InvalidRefreshToken
+            await self._sessions.save(session)
         return SignedIn(session, user, session.access_until(refreshed=True), None)
 
     async def find(self, session_id: UUID) -> Session:
@@ -169,23 +174,30 @@ class Sessions:
     async def _rehash(self, user_id: UUID, old: str, new: str) -> None:
         user = await self._identity.get(User, user_id)
         if user.password_hash is not None and user.password_hash.value == old:
-            user.rehash_password(new)
-            await self._identity.save(user)
+            with _as(user):
+                user.rehash_password(new)
+                await self._identity.save(user)
 
     async def _open(self, user: User, login: Login, position: int) -> SignedIn:
         session_id = new_id()
         refresh_token = f"{session_id.hex}.{secrets.token_urlsafe(32)}"
-        session = Session.open(
-            session_id,
-            user,
-            position=position,
-            kind="password",
-            seconds=login.refresh_seconds or LONGEST_REFRESH,
-            refresh_token=refresh_token,
-            access_seconds=login.access_seconds or LONGEST_ACCESS,
-            sticky=login.sticky,
-            locale=login.locale,
-            queue_delay=login.queue_delay,
-        )
-        await self._sessions.save(session)
+        with _as(user, session_id):
+            session = Session.open(
+                session_id,
+                user,
+                position=position,
+                kind="password",
+                seconds=login.refresh_seconds or LONGEST_REFRESH,
+                refresh_token=refresh_token,
+                access_seconds=login.access_seconds or LONGEST_ACCESS,
+                sticky=login.sticky,
+                locale=login.locale,
+                queue_delay=login.queue_delay,
+            )
+            await self._sessions.save(session)
         return SignedIn(session, user, session.access_until(), refresh_token)
+
+
+def _as(user: User, session_id: UUID | None = None) -> AbstractContextManager[None]:
+    """Who signs in is who does it: until now nobody was known to be calling."""
+    return acting(replace(ACTING.get(), actor=user.id, session=session_id))

@@ -66,6 +66,15 @@ async def test_login_says_nothing_of_a_position_and_is_not_cached(database_url: 
         assert answer.headers["cache-control"] == "no-store"
 
 
+async def test_the_log_tells_which_request_signed_somebody_in(database_url: str) -> None:
+    async with a_world(database_url, projecting=False) as world:
+        body, headers = {"username": ADMIN_EMAIL, "password": PASSWORD}, {"X-Request-ID": "the-first"}
+        assert (await world.client.post("/v1/login/", json=body, headers=headers)).status_code == 201
+        async with world.pool.connection() as connection:
+            cursor = await connection.execute("SELECT actor FROM session_events WHERE correlation_id = 'the-first'")
+            assert await cursor.fetchall() == [(world.system.user_id,)]
+
+
 async def test_who_is_unknown_is_not_told_from_who_mistypes(database_url: str) -> None:
     async with a_world(database_url) as world:
         wrong = await log_in(world, ADMIN_EMAIL, WRONG, 401)

@@ -112,6 +112,15 @@ async def test_the_right_password_opens_a_session() -> None:
     assert signed_in.refresh_token not in repr(opened)
 
 
+async def test_who_signs_in_is_who_did_it() -> None:
+    door = Door()
+    user = await door.user(password="old:walrus")
+    session = (await door.log_in()).session
+    (opened,) = door.log.events
+    assert (vars(opened)["by"].actor, vars(opened)["by"].session) == (user.id, session.id)
+    assert vars(door.identity.events[-1])["by"].actor == user.id
+
+
 async def test_a_session_notes_how_far_the_log_was_before_its_user_was_read() -> None:
     door = Door()
     await door.user()
