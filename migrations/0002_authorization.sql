@@ -58,7 +58,7 @@ CREATE TABLE individual_organizations (
     PRIMARY KEY (individual_id, organization_id)
 );
 CREATE UNIQUE INDEX individual_organizations_by_organization
-    ON individual_organizations (organization_id, individual_id);
+    ON individual_organizations (organization_id, individual_id) INCLUDE (several);
 CREATE INDEX individual_organizations_several ON individual_organizations (organization_id, individual_id) WHERE several;
 
 CREATE TABLE individual_users (

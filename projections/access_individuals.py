@@ -71,8 +71,15 @@ _COUNT_WHOLE = """
     - (SELECT count(*) - count(DISTINCT individual_id) FROM individual_organizations
        WHERE several AND organization_id = ANY(%(whole)s::uuid[]))"""
 
-_RANGE = """(SELECT individual_id AS id FROM individual_organizations WHERE organization_id = %(whole{place})s
-     ORDER BY individual_id LIMIT %(end)s)"""
+# An organization gives no more than the page can need. Whoever is of several of them stands in the first, so that the
+# ranges share nobody and need no sorting together.
+_RANGE = """(
+    SELECT b.individual_id AS id FROM individual_organizations b
+    WHERE b.organization_id = %(whole{place})s AND NOT (b.several AND EXISTS (
+        SELECT FROM individual_organizations a
+        WHERE a.individual_id = b.individual_id AND a.organization_id = ANY(%(whole)s::uuid[])
+          AND a.organization_id < b.organization_id OFFSET 0))
+    ORDER BY b.individual_id LIMIT %(end)s)"""
 
 # Many candidates: each is looked up in the whole organizations, all are intersected with the others.
 _CANDIDATES_MINE = """others AS MATERIALIZED ({others}), candidates AS MATERIALIZED ({candidates}),
@@ -155,13 +162,12 @@ def _id_after(count: int, of: int) -> UUID:
 
 
 def _page_up_to_an_id(others: str, ranges: int) -> str:
-    """The page, if enough of the others stand up to that id. An organization gives no more than the page can need."""
+    """The page, if enough of the others stand up to that id."""
     parts = ["SELECT id FROM others", *(_RANGE.format(place=place) for place in range(ranges))]
     return f"""
 WITH others AS MATERIALIZED ({others} AND s.resource_id <= %(last)s)
 SELECT (SELECT count(*) FROM others), ARRAY(
-    SELECT {"DISTINCT" if ranges > 1 else ""} id FROM ({" UNION ALL ".join(parts)}) mine
-    ORDER BY id LIMIT %(limit)s OFFSET %(offset)s)"""
+    SELECT id FROM ({" UNION ALL ".join(parts)}) mine ORDER BY id LIMIT %(limit)s OFFSET %(offset)s)"""
 
 
 def _others(grants: str, whole: list[UUID], organization_id: UUID | None = None) -> str:
