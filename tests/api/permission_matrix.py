@@ -1,0 +1,79 @@
+"""Reads `permission_matrix.yaml`: its rows, and the requests that they stand for."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import yaml
+
+from tests.api.ward import Ward
+from tests.contract.described import Operation, operations
+
+PRINCIPALS = (
+    "ANON", "PAT", "PROV", "MEM", "LEAD", "OADM", "FAR-PROV", "FAR-OADM", "EMP", "SYS", "SVC", "GONE",
+)  # fmt: skip
+WITHOUT_TOKEN = ("ANON", "GONE")
+
+
+@dataclass(frozen=True)
+class Row:
+    """`statuses` are by principal."""
+
+    operation: Operation
+    case: str
+    told: dict[str, Any]
+    statuses: dict[str, int]
+
+    @property
+    def title(self) -> str:
+        return f"{self.operation.title}{f' ({self.case})' if self.case else ''}"
+
+    async def sent_by(self, ward: Ward, name: str) -> httpx2.Response:
+        """The answer that this principal gets. What is new is used again until somebody has changed it."""
+        caller = ward.people[name]
+        told = await ward.filled(self.told, caller)
+        answer = await ward.world.client.request(
+            self.operation.method,
+            self.operation.path.replace("{id}", told.get("id", "")),
+            params=told.get("query", {}),
+            headers={**caller.bearer, "X-At-Least-Position": str(await ward.world.identity.store.save())},
+            json=self._body(told),
+        )
+        if answer.is_success and self.operation.method != "GET":
+            ward.forget()
+        return answer
+
+    def _body(self, told: dict[str, Any]) -> Any:
+        if "attributes" not in told:
+            return told.get("body")
+        assert self.operation.body
+        resource = self.operation.body["properties"]["data"]["properties"]["type"]["const"]
+        data = {"type": resource, "attributes": told["attributes"]}
+        return {"data": {**data, "id": told["id"]} if self.operation.method == "PATCH" else data}
+
+
+@cache
+def families() -> dict[str, list[Row]]:
+    """The rows by the headings they stand under."""
+    written = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    return {family: [_row(row) for row in rows] for family, rows in written.items()}
+
+
+def _row(written: dict[Any, Any]) -> Row:
+    (operation,) = (each for each in operations() if each.title == written["operation"])
+    told = {name: written[name] for name in ("id", "query", "body", "attributes") if name in written}
+    unknown = {name for name in written if isinstance(name, str)} - {*told, "operation", "case"}
+    assert not unknown, unknown
+    return Row(operation, written.get("case", ""), told, _statuses(written))
+
+
+def _statuses(written: dict[Any, Any]) -> dict[str, int]:
+    named = {name: status for status, names in written.items() if isinstance(status, int) for name in names.split()}
+    listed = [name for status, names in written.items() if isinstance(status, int) for name in names.split()]
+    assert len(listed) == len(named), f"{written['operation']}: somebody stands there twice"
+    rest = named.pop("others", None)
+    found = {**{name: rest for name in PRINCIPALS if rest}, **dict.fromkeys(WITHOUT_TOKEN, 401), **named}
+    assert set(found) == set(PRINCIPALS), f"{written['operation']}: {set(PRINCIPALS) ^ set(found)}"
+    return {name: status for name, status in found.items() if status is not None}

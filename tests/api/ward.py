@@ -1,0 +1,180 @@
+"""The world of `permission_matrix.yaml`: its people by name, and what its rows ask about, made when asked for."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from hashlib import sha512
+from typing import Any
+from uuid import UUID, uuid4
+
+from domain.organizations import OPERATOR_ID
+from domain.roles import ORGANIZATION_ADMIN, role_id
+from tests.support.world import PASSWORD, SERVICE, Person, World, a_world
+
+NAME = re.compile(r"<([^>]+)>")
+GROUPS = "/v1/individual-groups/"
+
+
+class Ward:
+    """`people` are the principals. What is called "new …" exists for one request only."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.people: dict[str, Person] = {}
+        self.things: dict[str, str] = {}
+        self._made: dict[str, str] = {}
+        self._makers: dict[str, Callable[[], Awaitable[Any]]] = {
+            "new provider": self._provider,
+            "new disabled provider": self._disabled_provider,
+            "new provider of both": self._provider_of_both,
+            "new patient": self._patient,
+            "new administrator": self._administrator,
+            "new session of somebody": self._session,
+            "new refresh token": self._refresh_token,
+            "new group": self._group,
+            "new parent": self._group,
+            "new inactive group": self._inactive_group,
+            "new record of north": lambda: world.individual(self.id("north")),
+            "new record of PAT": lambda: world.individual(self.people["PAT"].user_id),
+            "new record of PAT, shared": self._shared_record,
+            "new id": self._id,
+            "new name": self._name,
+            "new address": self._address,
+        }
+
+    def id(self, name: str) -> UUID:
+        return UUID(self.things[name])
+
+    async def filled(self, template: Any, caller: Person) -> Any:
+        """The template with what its names in angle brackets stand for."""
+        match template:
+            case dict():
+                return {key: await self.filled(value, caller) for key, value in template.items()}
+            case list():
+                return [await self.filled(value, caller) for value in template]
+            case str():
+                found = {name: await self._named(name, caller) for name in NAME.findall(template)}
+                return NAME.sub(lambda name: found[name[1]], template)
+            case _:
+                return template
+
+    def forget(self) -> None:
+        """What is new is made again."""
+        self._made.clear()
+
+    async def _named(self, name: str, caller: Person) -> str:
+        match name:
+            case "myself":
+                return str(caller.user_id)
+            case "my session":
+                return self.session_of(caller)
+            case "my new session":
+                return self.session_of(await self.world.as_(caller.user_id)) if caller.bearer else str(uuid4())
+        if name in self._makers:
+            if name not in self._made:
+                self._made[name] = str(await self._makers[name]())
+            return self._made[name]
+        return self.things[name]
+
+    def session_of(self, person: Person) -> str:
+        """Some id for somebody without a session."""
+        token = person.bearer.get("Authorization", "").removeprefix("Bearer ")
+        return str(self.world.tokens.verify(token).session_id) if token else str(uuid4())
+
+    async def _provider(self) -> UUID:
+        return (await self.world.provider(self.id("north"))).user_id
+
+    async def _disabled_provider(self) -> UUID:
+        user_id = await self._provider()
+        await self.world.post(f"/v1/users/{user_id}/disable/", {}, self.world.system)
+        return user_id
+
+    async def _provider_of_both(self) -> UUID:
+        user_id = await self._provider()
+        body = {"type": "organizations", "attributes": {"user-id": str(user_id)}}
+        path = f"/v1/organizations/{self.things['south']}/add-user/"
+        await self.world.post(path, {"data": body}, self.world.system)
+        return user_id
+
+    async def _patient(self) -> UUID:
+        return (await self.world.patient(self.id("north"))).user_id
+
+    async def _administrator(self) -> UUID:
+        return (await self.world.admin(self.id("north"))).user_id
+
+    async def _session(self) -> str:
+        return self.session_of(await self.world.provider(self.id("north")))
+
+    async def _refresh_token(self) -> str:
+        body = {"username": self.people["PROV"].email, "password": PASSWORD}
+        return str((await self.world.post("/v1/login/", body, Person(uuid4(), None, "", {})))["refresh-token"])
+
+    async def _group(self) -> UUID:
+        """Led by LEAD, with MEM as a member."""
+        lead, member = str(self.people["LEAD"].user_id), str(self.people["MEM"].user_id)
+        group_id = await self.world.group(self.id("north"), "New", **{"leader-ids": [lead]})
+        await self.world.post(f"{GROUPS}{group_id}/add-members/", {"user-ids": [member]}, self.world.system)
+        return group_id
+
+    async def _inactive_group(self) -> UUID:
+        group_id = await self._group()
+        answer = await self.world.client.delete(f"{GROUPS}{group_id}/", headers=self.world.system.bearer)
+        assert answer.status_code == 204
+        return group_id
+
+    async def _shared_record(self) -> UUID:
+        record = await self.world.individual(self.people["PAT"].user_id)
+        body = {"with": {"type": "organization", "id": self.things["north"]}}
+        await self.world.post(f"/v1/individuals/{record}/share/", body, self.world.service)
+        return record
+
+    async def _id(self) -> UUID:
+        return uuid4()
+
+    async def _name(self) -> str:
+        return f"name-{uuid4().hex[:12]}"
+
+    async def _address(self) -> str:
+        return f"{uuid4().hex[:12]}@people.test"
+
+
+@asynccontextmanager
+async def a_ward(database_url: str) -> AsyncIterator[Ward]:
+    """Two restricted organizations; PAT's individual is in the ward, which LEAD leads and MEM is a member of."""
+    async with a_world(database_url) as world:
+        ward = Ward(world)
+        north, south = await world.organization("north"), await world.organization("south")
+        await _introduce(ward, north, south)
+        people = ward.people
+        lead, patient = str(people["LEAD"].user_id), str(people["PAT"].individual_id)
+        group = await world.group(north, "Ward", **{"leader-ids": [lead], "individual-ids": [patient]})
+        await world.post(f"{GROUPS}{group}/add-members/", {"user-ids": [str(people["MEM"].user_id)]}, world.system)
+        elsewhere = await world.group(north, "Elsewhere")
+        below = await world.group(north, "Below", **{"leader-ids": [lead]})
+        move = await world.post(f"{GROUPS}{below}/move-group/", {"to-parent-group-id": str(group)}, people["LEAD"])
+        await world.catch_up()
+        system = await world.get(GROUPS, world.system, 200, **{"organization-id": north, "type": "all_participants"})
+        replicators = await world.get("/v1/replicators/", world.system)
+        things: dict[str, Any] = {
+            "north": north, "south": south, "administrators of north": role_id(north, ORGANIZATION_ADMIN),
+            "ward": group, "elsewhere": elsewhere, "all participants": system["data"][0]["id"],
+            "task of LEAD": move["data"]["task-id"], "individual of PAT": patient,
+            "replicator": replicators["data"][0]["id"], "password": PASSWORD, "service token": SERVICE[2],
+            "hash of the service token": sha512(SERVICE[2].encode()).hexdigest(),
+            "address of PROV": people["PROV"].email,
+        }  # fmt: skip
+        things |= {name: person.user_id for name, person in people.items()}
+        ward.things = {name: str(thing) for name, thing in things.items()}
+        yield ward
+
+
+async def _introduce(ward: Ward, north: UUID, south: UUID) -> None:
+    world, people = ward.world, ward.people
+    for name in ("PROV", "MEM", "LEAD", "GONE"):
+        people[name] = await world.provider(north, f"{name.lower()}@people.test")
+    people["OADM"], people["FAR-OADM"] = await world.admin(north), await world.admin(south)
+    people["FAR-PROV"], people["EMP"] = await world.provider(south), await world.provider(OPERATOR_ID)
+    people["PAT"] = await world.patient(north)
+    people["SYS"], people["SVC"] = world.system, world.service
+    people["ANON"] = Person(uuid4(), None, "", {})
+    await world.post(f"/v1/users/{people['GONE'].user_id}/disable/", {}, world.system)
