@@ -9,16 +9,17 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 import structlog
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import Job, Status
-from procrastinate.manager import JobManager
+from procrastinate.jobs import Job as QueuedJob
+from procrastinate.jobs import Status
 from psycopg import AsyncConnection, OperationalError
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from adapters.event_store import EventStore
@@ -47,7 +48,7 @@ _log = structlog.get_logger(__name__)
 class BackOff(BaseRetryStrategy):
     """1, 2, 4 … 120 seconds, then the job is dead: status `failed`, until somebody retries it by hand."""
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+    def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
         where = {"job": job.id, "task": job.task_name, "attempt": job.attempts + 1, "error": describe(exception)}
         if job.attempts + 1 >= ATTEMPTS:
             _log.error("job-dead", **where)
@@ -68,21 +69,21 @@ def queue(identity: moves.HasMoves, dsn: str = "") -> App:
     return app
 
 
-def job(task: str, arguments: dict[str, Any], by: Acting, *, due: datetime | None = None) -> Job:
-    """A job to enqueue. Its arguments are ids and the like: they stand in the queue in clear."""
-    return Job(
-        queue=QUEUE,
-        lock=None,  # a lock would let a job that is not due yet hold up the others
-        queueing_lock=None,
-        task_name=task,
-        task_kwargs={**arguments, "by": msgspec.to_builtins(by)},
-        scheduled_at=due,
-    )
+class Job(NamedTuple):
+    """Something to do. Its arguments are ids and the like: they stand in the queue in clear."""
+
+    task: str
+    arguments: dict[str, Any]
+    by: Acting
+    due: datetime | None = None
 
 
 async def enqueue(connection: AsyncConnection, jobs: Sequence[Job]) -> None:
     """In the connection's open transaction."""
-    await JobManager(PsycopgConnector()).batch_defer_jobs_async(jobs=list(jobs), connection=connection)
+    arguments = [Jsonb({**job.arguments, "by": msgspec.to_builtins(job.by)}) for job in jobs]
+    await connection.execute(
+        _ENQUEUE, (QUEUE, [job.task for job in jobs], arguments, [job.due for job in jobs]), prepare=True
+    )
 
 
 async def dead_jobs(connection: AsyncConnection) -> int:
@@ -191,3 +192,11 @@ async def _rescue_stalled(app: App) -> None:
 def _without_texts_of_errors(record: logging.LogRecord) -> bool:
     record.exc_info = record.exc_text = None
     return True
+
+
+# As its `defer` does, in a form that needs no pool. No lock: it would let a job that is not due yet hold up the others.
+_ENQUEUE = """
+SELECT procrastinate_defer_jobs_v1(array_agg(
+    ROW(%s, task, 0, NULL, NULL, arguments, due)::procrastinate_job_to_defer_v1))
+FROM unnest(%s::text[], %s::jsonb[], %s::timestamptz[]) AS job(task, arguments, due)
+"""

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from adapters.arrays import sending_arrays_in_binary
 from adapters.event_codec import EventCodec
 from adapters.keyring import Keyring
 from adapters.log_reader import Batch, LogGapError, LogReader, topics_of
@@ -302,12 +303,13 @@ async def connect(dsn: str) -> AsyncConnection:
         "client_connection_check_interval": "500ms",
     }
     given = str(conninfo_to_dict(dsn).get("options") or "")
-    return await AsyncConnection.connect(
+    connection = await AsyncConnection.connect(
         make_conninfo(dsn, options=" ".join([given, *(f"-c {name}={value}" for name, value in wanted.items())])),
         autocommit=True,
         connect_timeout=5,
         application_name="rollbook-projector",
     )
+    return sending_arrays_in_binary(connection)
 
 
 async def _register_all(connection: AsyncConnection, lookup: Lookup) -> None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
-from procrastinate.jobs import Job
 from psycopg import AsyncCursor
 
 from domain.errors import DomainError
@@ -37,10 +36,10 @@ def reactions() -> list[Projection]:
     return [MovesReaction()]
 
 
-def _move(recorded: Recorded) -> Job:
+def _move(recorded: Recorded) -> jobs.Job:
     requested = recorded.event
     assert isinstance(requested, GroupTree.MoveRequested)
-    return jobs.job(
+    return jobs.Job(
         jobs.MOVE_GROUP,
         {"organization_id": str(requested.organization_id), "task_id": str(requested.task_id)},
         replace(requested.by, causation=recorded.position),

@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
+from adapters.arrays import sending_arrays_in_binary
 from adapters.event_codec import EventCodec
 from adapters.event_store import Log
 from adapters.keyring import Keyring
@@ -26,7 +27,7 @@ from workers import table_copies as copies
 from workers.failures import describe
 from workers.reactions import reactions
 
-BATCH = 1000
+BATCH = 3000  # a third faster than 1,000 where many tables are written
 FIRST_ANALYSIS = 10_000  # events; again whenever there are ten times as many
 HEARTBEAT = 2.0
 REPORT = 1.0
@@ -262,12 +263,13 @@ async def _connect(dsn: str, search_path: str) -> AsyncConnection:
     """One whose locks end soon when this process is killed, even in the middle of a statement."""
     options = str(conninfo_to_dict(dsn).get("options") or "")
     wanted = f"-c search_path={search_path} -c synchronous_commit=off -c client_connection_check_interval=500ms"
-    return await AsyncConnection.connect(
+    connection = await AsyncConnection.connect(
         make_conninfo(dsn, options=f"{options} {wanted}".strip()),
         autocommit=True,
         connect_timeout=5,
         application_name="rollbook-rebuild",
     )
+    return sending_arrays_in_binary(connection)
 
 
 @contextlib.asynccontextmanager

@@ -30,7 +30,7 @@ def a_queue(dsn: str, *, fail: bool = False, last: float = 0) -> App:
 
 async def enqueue_notes(connection: AsyncConnection, *numbers: int) -> None:
     by = Acting(actor=UUID(int=1))
-    await jobs.enqueue(connection, [jobs.job("note", {"number": number}, by) for number in numbers])
+    await jobs.enqueue(connection, [jobs.Job("note", {"number": number}, by) for number in numbers])
 
 
 async def a_worker_process(dsn: str, *, last: float) -> asyncio.subprocess.Process:

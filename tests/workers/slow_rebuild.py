@@ -25,6 +25,7 @@ class SlowCount(EventCount):
 
 
 async def main(database_url: str) -> None:
+    rebuild.BATCH = 100
     async with AsyncConnectionPool(database_url, min_size=1, max_size=3, open=False) as pool:
         async with pool.connection() as connection:
             await replicators.register(connection, [SlowCount()])

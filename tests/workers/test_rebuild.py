@@ -210,23 +210,23 @@ async def test_a_transaction_that_began_before_keeps_seeing_what_it_saw(database
 async def test_a_killed_rebuild_goes_on_where_it_was(database_url: str) -> None:
     make_tables(database_url)
     async with a_store(database_url) as store, await looking(database_url) as connection:
-        await save_roles(store, *(f"role-{number}" for number in range(2500)))
+        await save_roles(store, *(f"role-{number}" for number in range(250)))
         async with a_projector(database_url, EventCount()) as projector:
             await projector.catch_up()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.workers.slow_rebuild", database_url, env={**os.environ, "PYTHONPATH": "."},
             cwd=Path(__file__).parents[2],
         )  # fmt: skip
-        await eventually(connection, "SELECT position FROM rebuilds", 1000)
+        await eventually(connection, "SELECT position FROM rebuilds", 100)
         assert (await shown(connection)).state == "rebuilding"
         process.kill()
         await process.wait()
         await connection.execute("UPDATE rebuilds SET alive_at = alive_at - interval '1 minute'")
         row = await shown(connection)
-        assert (row.state, row.position, row.rebuilt) == ("stopped", 2500, 1000)
+        assert (row.state, row.position, row.rebuilt) == ("stopped", 250, 100)
         said = await rebuilt(database_url, EventCount())
-        assert said[0] == "event_count: goes on at position 1,000"
-        assert await rows_of(connection, ["event_count"]) == {"event_count": ["(1,2500)"]}
+        assert said[0] == "event_count: goes on at position 100"
+        assert await rows_of(connection, ["event_count"]) == {"event_count": ["(1,250)"]}
 
 
 async def shown(connection: AsyncConnection) -> replicators.Replicator:
@@ -268,8 +268,8 @@ async def test_a_rebuild_mends_what_stands_still(database_url: str) -> None:
 async def test_one_rebuild_of_a_projection_at_a_time(database_url: str) -> None:
     make_tables(database_url)
     async with a_store(database_url) as store:
-        await save_roles(store, *(f"role-{number}" for number in range(3000)))
-        slow = RoleNames(pause=0.2)
+        await save_roles(store, *"abc")
+        slow = RoleNames(pause=1)
         first = asyncio.create_task(rebuilt(database_url, slow))
         async with await looking(database_url) as connection:
             await eventually(connection, "SELECT count(*) FROM rebuilds", 1)
