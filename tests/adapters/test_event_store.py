@@ -274,15 +274,6 @@ async def test_a_connection_killed_under_a_command_neither_loses_nor_doubles_it(
     assert positions(database_url) == list(range(1, 61))
 
 
-async def test_the_applications_role_can_neither_change_nor_delete_events(database_url: str) -> None:
-    async with a_store(database_url) as store, a_pool(database_url) as pool:
-        await store.save(a_role())
-        for statement in ("UPDATE events SET topic = 'x'", "DELETE FROM events", "TRUNCATE events"):
-            async with pool.connection() as connection:
-                with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                    await connection.execute(statement)
-
-
 async def test_of_two_commands_under_one_idempotency_key_one_is_carried_out(database_url: str) -> None:
     user_id = uuid4()
     async with a_store(database_url) as store:
