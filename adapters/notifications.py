@@ -32,6 +32,7 @@ class Notifications:
         self._url = listen_url
         self._callbacks: dict[str, list[Heard]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
         self.connected = asyncio.Event()
 
     def on(self, channel: str, callback: Heard) -> None:
@@ -44,6 +45,7 @@ class Notifications:
 
     async def stop(self) -> None:
         """End the connection."""
+        self._stopping = True  # psycopg may turn the cancellation into an error of its own
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -58,13 +60,14 @@ class Notifications:
         await self.stop()
 
     async def _listen(self) -> None:
-        while True:
+        while not self._stopping:
             try:
                 await self._listen_until_lost()
             except (psycopg.Error, OSError) as error:
-                _log.warning("listener-lost", reason=type(error).__name__)
-            self.connected.clear()
-            await asyncio.sleep(RETRY)
+                self.connected.clear()
+                if not self._stopping:
+                    _log.warning("listener-lost", reason=type(error).__name__)
+                    await asyncio.sleep(RETRY)
 
     async def _listen_until_lost(self) -> None:
         async with await psycopg.AsyncConnection.connect(

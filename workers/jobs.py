@@ -100,10 +100,12 @@ async def work(app: App, stop: asyncio.Event) -> None:
         logging.getLogger(logger).addFilter(_without_texts_of_errors)
     async with app.open_async():
         worker = asyncio.create_task(_run_worker(app, wait=True))
-        rescuer = asyncio.create_task(_rescue_stalled(app))
+        ending = asyncio.Event()
+        rescuer = asyncio.create_task(_rescue_stalled(app, ending))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({worker, rescuer, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (rescuer, stopped, worker):
+        ending.set()
+        for task in (stopped, worker):
             task.cancel()
         for outcome in await asyncio.gather(worker, rescuer, stopped, return_exceptions=True):
             if isinstance(outcome, Exception):
@@ -175,9 +177,9 @@ async def _any_due(app: App) -> bool:
     return bool(row["due"])
 
 
-async def _rescue_stalled(app: App) -> None:
+async def _rescue_stalled(app: App, ending: asyncio.Event) -> None:
     """Jobs of a worker that was killed are tried again by somebody else."""
-    while True:
+    while not ending.is_set():
         for stalled in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED):
             assert stalled.id is not None
             _log.warning("job-stalled", job=stalled.id, task=stalled.task_name, attempt=stalled.attempts + 1)
@@ -186,7 +188,8 @@ async def _rescue_stalled(app: App) -> None:
                     await app.job_manager.finish_job_by_id_async(stalled.id, status=Status.FAILED, delete_job=False)
                 else:
                     await app.job_manager.retry_job_by_id_async(stalled.id, retry_at=datetime.now(UTC))
-        await asyncio.sleep(HEARTBEAT)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), HEARTBEAT)
 
 
 def _without_texts_of_errors(record: logging.LogRecord) -> bool:

@@ -275,21 +275,22 @@ async def _connect(dsn: str, search_path: str) -> AsyncConnection:
 @contextlib.asynccontextmanager
 async def _heartbeat(pool: AsyncConnectionPool, name: str) -> AsyncIterator[None]:
     """Says that the rebuild is alive, also while one statement takes long."""
+    done = asyncio.Event()
 
     async def beat() -> None:
-        while True:
+        while not done.is_set():
             with contextlib.suppress(errors.OperationalError):
                 async with pool.connection() as connection:
                     await connection.execute("UPDATE rebuilds SET alive_at = now() WHERE name = %s", (name,))
-            await asyncio.sleep(HEARTBEAT)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), HEARTBEAT)
 
-    task = asyncio.create_task(beat())
+    beating = asyncio.create_task(beat())
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        done.set()
+        await beating
 
 
 _BEGIN = """

@@ -4,7 +4,6 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 from psycopg import AsyncConnection
 
@@ -21,6 +20,8 @@ from tests.support.followers import (
     save_roles,
 )
 from tests.support.stores import a_store
+from tests.support.world import settings_for
+from workers import projectors
 from workers.projectors import NotCaughtUpError
 
 
@@ -253,19 +254,18 @@ async def test_writes_are_visible_soon(watched: str) -> None:
         assert sorted(took)[len(took) // 2] < 0.3  # 2 ms, unless the machine is busy with other tests
 
 
-async def test_a_worker_survives_the_loss_of_its_connection(watched: str) -> None:
-    async with a_store(watched) as store, await looking(watched) as connection:
-        async with a_projector(watched, RoleNames()) as projector:
-            await save_roles(store, "a")
-            await projector.catch_up()
+async def test_a_worker_survives_the_loss_of_postgres_and_stops_when_told(database_url: str) -> None:
+    stop = asyncio.Event()
+    worker = asyncio.create_task(projectors.run(settings_for(database_url), stop))
+    behind = "SELECT count(*) FROM projections WHERE mode = 'background' AND position < {}"
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        for _ in range(3):
+            position = await save_roles(store, "a")
+            await eventually(connection, "SELECT count(*) > 0 FROM projections", True)
+            await eventually(connection, behind.format(position), 0)
             await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rollbook-projector'"
-                " AND datname = current_database()"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-            await save_roles(store, "b")
-            with pytest.raises(psycopg.OperationalError):
-                await projector.step()
-        async with a_projector(watched, RoleNames()) as successor:
-            await successor.catch_up()
-        await eventually(connection, "SELECT count(*) FROM role_names", 2)
-        await asyncio.sleep(0)
+    stop.set()
+    await asyncio.wait_for(worker, 5)
