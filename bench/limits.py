@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -77,13 +78,10 @@ async def _pgbench(bench: Bench, statement: str, clients: int) -> float:
         await asyncio.to_thread(script.write_text, statement)
         options = ["-n", "-M", "prepared", "-f", str(script), "-c", str(clients), "-j", str(min(2, clients))]
         seconds = ["-T", str(max(1, round(bench.seconds)))]
-        process = await asyncio.create_subprocess_exec(
-            str(bench.cluster.pgbench), *options, *seconds, bench.settings.owner_dsn(), stdout=asyncio.subprocess.PIPE
-        )
-        said, _ = await process.communicate()
-    found = TPS.search(said.decode())
-    if found is None:
-        raise AssertionError(f"pgbench ended with {process.returncode}: {said.decode()}")
+        command = [str(bench.cluster.pgbench), *options, *seconds, bench.settings.owner_dsn()]
+        done = await asyncio.to_thread(subprocess.run, command, check=True, text=True, stdout=subprocess.PIPE)
+    found = TPS.search(done.stdout)
+    assert found is not None, done.stdout
     return float(found[1])
 
 

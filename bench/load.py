@@ -6,11 +6,13 @@ tells its own share of a core as well.
 
 import asyncio
 import base64
+import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import orjson
@@ -65,11 +67,10 @@ async def load(
         "port": port, "clients": clients, "seconds": seconds, "once": once, "keep": keep, "status": status,
         "requests": [base64.b64encode(each).decode() for each in requests],
     }  # fmt: skip
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.load", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    said, _ = await process.communicate(orjson.dumps(order))
-    told = orjson.loads(said)
+    # in a thread: uvloop may lose the end of what a process says last
+    generator = partial(subprocess.run, [sys.executable, "-m", "bench.load"], check=True, stdout=subprocess.PIPE)
+    done = await asyncio.to_thread(generator, input=orjson.dumps(order))
+    told = orjson.loads(done.stdout)
     told["statuses"] = {int(status): number for status, number in told["statuses"].items()}
     run = Run(**{**told, "kept": [Kept(*each) for each in told["kept"]]})
     if set(run.statuses) != {status}:
@@ -133,7 +134,9 @@ def _list(value: object) -> list[str]:
 def main() -> None:
     order = orjson.loads(sys.stdin.buffer.read())
     run = uvloop.run(Generator(order).run())
-    sys.stdout.buffer.write(orjson.dumps(run, default=list, option=orjson.OPT_NON_STR_KEYS))
+    # not sys.stdout.buffer: with PYTHONUNBUFFERED it writes what fits and forgets the rest
+    with open(sys.stdout.fileno(), "wb", closefd=False) as told:
+        told.write(orjson.dumps(run, default=list, option=orjson.OPT_NON_STR_KEYS))
 
 
 if __name__ == "__main__":
