@@ -53,7 +53,10 @@ async def replicator(connection: AsyncConnection, wanted: UUID) -> Replicator | 
 
 
 async def register(connection: AsyncConnection, projections: Iterable[Projection], log: str = "identity") -> None:
-    """Make the rows of followers that have none yet; they begin at position 0."""
+    """Make the rows of followers that have none yet; they begin at position 0.
+
+    An inline projection that older code has built says so: unlike the others it cannot wait for its rebuild.
+    """
     rows = [
         (each.name, replicator_id(each.name), _classpath(each), each.mode.value, log, each.version)
         for each in projections
@@ -91,8 +94,12 @@ def _classpath(projection: Projection) -> str:
 
 _REGISTER = """
 INSERT INTO projections (name, id, classpath, mode, log, version) VALUES (%s, %s, %s, %s, %s, %s)
-ON CONFLICT (name) DO UPDATE SET classpath = EXCLUDED.classpath, mode = EXCLUDED.mode, log = EXCLUDED.log
+ON CONFLICT (name) DO UPDATE SET classpath = EXCLUDED.classpath, mode = EXCLUDED.mode, log = EXCLUDED.log,
+    error = CASE WHEN EXCLUDED.mode = 'inline' AND projections.version < EXCLUDED.version
+        THEN format('built by version %%s, the code is version %%s: rebuild it', projections.version, EXCLUDED.version)
+        ELSE projections.error END
 WHERE (projections.classpath, projections.mode, projections.log) <> (EXCLUDED.classpath, EXCLUDED.mode, EXCLUDED.log)
+    OR (EXCLUDED.mode = 'inline' AND projections.version < EXCLUDED.version)
 """
 
 # The workers poll twice a second; a rebuild reports with every batch.

@@ -1,6 +1,7 @@
 from psycopg import AsyncConnection
 
 from projections import replicators
+from projections.projection import Mode
 from tests.support.followers import EventCount, RoleNames, make_tables, save_roles
 from tests.support.stores import a_store
 
@@ -49,3 +50,18 @@ async def test_what_failed_says_where(database_url: str) -> None:
         await replicators.record_failure(connection, "event_count", "ValueError in x.py:1", 5, "stream/2")
         (row,) = await replicators.replicators(connection)
         assert (row.state, row.error) == ("failed", "ValueError in x.py:1 at position 5, event stream/2")
+
+
+async def test_an_inline_projection_of_older_code_asks_for_its_rebuild(database_url: str) -> None:
+    class Inline(EventCount):
+        mode = Mode.INLINE
+
+    class Newer(Inline):
+        version = 2
+
+    async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+        for projection, state in ((Inline(), "running"), (Newer(), "failed")):
+            await replicators.register(connection, [projection])
+            (row,) = await replicators.replicators(connection)
+            assert row.state == state
+        assert row.error == "built by version 1, the code is version 2: rebuild it"
