@@ -25,6 +25,7 @@ from api.documents.authorization import (
     ResourceIds,
     SentQuery,
 )
+from api.envelope import answer
 from api.reading import PageAsked, Read
 from api.route import answers, contract_router
 from domain.access_queries import InvalidAccessQuery
@@ -32,7 +33,7 @@ from domain.errors import Forbidden
 from domain.ports import AccessQuery
 from domain.users import UserNotFound
 from projections.access_accessors import accessors
-from projections.access_checks import decide, decide_many
+from projections.access_checks import decide, decisions
 from projections.access_filters import READ_MODEL, IndividualFilter
 from projections.access_individuals import accessible_individuals
 from projections.access_lists import accessible
@@ -46,10 +47,10 @@ router = contract_router("authorization")
 async def check(body: ResourceAccess, caller: Signed, reading: ReadingDep) -> Response:
     """Whether the user passes all queries."""
     refuse_others(caller, body.user_id)
-    async with reading() as read:
-        with DECISIONS.time():
-            allowed = await decide(read.cursor, body.user_id, [sent.query for sent in body.access_query])
-        return read.answer({"allow": all(allowed)}, 201)
+    queries = [sent.query for sent in body.access_query]
+    with DECISIONS.time():
+        decided = await reading.at_once(lambda cursor: decisions(cursor, [body.user_id], queries))
+    return answer({"allow": all(decided.allowed[0])}, 201, position=decided.position)
 
 
 @router.post("/v1/bulk-authz-resource-access/", **answers(BulkResourceAccessAnswer, 201, reads=True))
@@ -57,15 +58,16 @@ async def check_many(body: BulkResourceAccess, caller: Signed, reading: ReadingD
     """For each user in order one row, or one for each query: all from one snapshot."""
     asked = body.multi_user_ids
     refuse_others(caller, *asked.user_ids)
-    async with reading() as read:
-        allowed = await decide_many(read.cursor, asked.user_ids, [sent.query for sent in asked.access_query])
-        texts = [sent.text for sent in asked.access_query]
-        rows = [
-            {"access-query": queries, "allow": allow, "user-id": user_id}
-            for user_id, decisions in zip(asked.user_ids, allowed, strict=True)
-            for queries, allow in answered(texts, decisions, individually=asked.individually)
-        ]
-        return read.answer({"access-queries": rows}, 201)
+    queries = [sent.query for sent in asked.access_query]
+    with DECISIONS.time():
+        decided = await reading.at_once(lambda cursor: decisions(cursor, asked.user_ids, queries))
+    texts = [sent.text for sent in asked.access_query]
+    rows = [
+        {"access-query": asked_queries, "allow": allow, "user-id": user_id}
+        for user_id, allowed in zip(asked.user_ids, decided.allowed, strict=True)
+        for asked_queries, allow in answered(texts, allowed, individually=asked.individually)
+    ]
+    return answer({"access-queries": rows}, 201, position=decided.position)
 
 
 @router.post("/v1/authz-get-accessible-resources/", **answers(ResourceIds, 201, reads=True))

@@ -19,7 +19,7 @@ A command without a resource answers with `api.envelope.answer(None, 201, positi
 """
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, Protocol, TypeVar
@@ -49,6 +49,16 @@ def _opening(models: tuple[str, ...]) -> bytes:
     """Two statements in one round trip without a pipeline, whose machinery costs more than a query does."""
     names = sql.SQL(", ").join(sql.Literal(name) for name in models)
     return (_BEGIN + (_LOWEST.format(names) if models else _HEAD)).as_bytes()
+
+
+class Positioned(Protocol):
+    """An answer that says of which position it is."""
+
+    @property
+    def position(self) -> int: ...
+
+
+TPositioned = TypeVar("TPositioned", bound=Positioned)
 
 
 class PageAsked(Protocol):
@@ -127,6 +137,20 @@ class Reading:
                     return
                 await connection.execute("ROLLBACK")
             self._services.positions.forget(models)
+
+    async def at_once(self, ask: Callable[[AsyncCursor], Awaitable[TPositioned]]) -> TPositioned:
+        """What a single statement answers together with its position: no transaction, one round trip.
+
+        Asked again once the log is where the request wants it. Raises ReadModelBehind.
+        """
+        deadline = time.monotonic() + self._services.settings.position_wait
+        while True:
+            async with self._services.pool.connection() as connection:
+                answered = await ask(connection.cursor())
+            if self._at_least is None or answered.position >= self._at_least:
+                return answered
+            await self._wait((), self._at_least, deadline, None)
+            self._services.positions.forget(())
 
     async def _begin(self, connection: AsyncConnection, models: tuple[str, ...]) -> int:
         """Starts the snapshot; the lowest position of the read models in it."""

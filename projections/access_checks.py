@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -29,7 +29,21 @@ _OF_THE_USER = """
 SELECT {place}::smallint, u.user_id, NULL::uuid FROM access_users u
 WHERE u.user_id {users} AND u.live AND ({condition})"""
 
+# The position stands in the same snapshot, so an answer costs one round trip and no transaction.
+_WITH_POSITION = """
+SELECT head.position, allowed.* FROM log_head head LEFT JOIN ({branches}
+) AS allowed(place, user_id, resource_id) ON true WHERE head.log = 'identity'"""
+
+_HEAD = "SELECT position FROM log_head WHERE log = 'identity'"
+
 _MOST_WRITTEN_OUT = 64
+
+
+class Decisions(NamedTuple):
+    """For each user, in order, one answer per query, all as of this position."""
+
+    position: int
+    allowed: list[list[bool]]
 
 
 async def decide(cursor: AsyncCursor, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
@@ -41,11 +55,18 @@ async def decide_many(
     cursor: AsyncCursor, user_ids: Sequence[UUID], queries: Sequence[AccessQuery]
 ) -> list[list[bool]]:
     """For each user, in order, one answer per query."""
+    return (await decisions(cursor, user_ids, queries)).allowed
+
+
+async def decisions(cursor: AsyncCursor, user_ids: Sequence[UUID], queries: Sequence[AccessQuery]) -> Decisions:
+    """As `decide_many`, with the position that the answers are of."""
     asked: dict[Kind, set[UUID]] = {}
     for query in queries:
         asked.setdefault(_kind(query), set()).update([query.resource_id] if isinstance(query.resource_id, UUID) else [])
     if not asked or not user_ids:
-        return [[] for _ in user_ids]
+        await cursor.execute(_HEAD)
+        (head,) = await cursor.fetchone() or (0,)
+        return Decisions(head, [[] for _ in user_ids])
     kinds = tuple(sorted(asked))
     places = {kind: place for place, kind in enumerate(kinds)}
     users, parameters = _one_of("user", list(dict.fromkeys(user_ids)))
@@ -56,9 +77,11 @@ async def decide_many(
         parameters |= ids
         parameters[f"name{place}"] = kind[0].removeprefix("app.")
     await cursor.execute(_statement(kinds, users, tuple(sizes)), parameters, prepare=True)
-    allowed = set(await cursor.fetchall())
+    rows = await cursor.fetchall()
+    allowed = {row[1:] for row in rows}
     wanted = [(places[_kind(query)], query.resource_id if _kind(query)[2] else None) for query in queries]
-    return [[(place, user_id, resource) in allowed for place, resource in wanted] for user_id in user_ids]
+    answers = [[(place, user_id, resource) in allowed for place, resource in wanted] for user_id in user_ids]
+    return Decisions(rows[0][0], answers)
 
 
 def _kind(query: AccessQuery) -> Kind:
@@ -83,7 +106,8 @@ def _one_of(name: str, ids: list[UUID]) -> tuple[str, dict[str, Any]]:
 
 @lru_cache(maxsize=256)
 def _statement(kinds: tuple[Kind, ...], users: str, ids: tuple[str, ...]) -> str:
-    return "\nUNION ALL".join(_branch(kind, place, users, ids[place]) for place, kind in enumerate(kinds))
+    branches = "\nUNION ALL".join(_branch(kind, place, users, ids[place]) for place, kind in enumerate(kinds))
+    return _WITH_POSITION.format(branches=branches)
 
 
 def _branch(kind: Kind, place: int, users: str, ids: str) -> str:
