@@ -140,11 +140,14 @@ def _is_refusal(error: Exception) -> bool:
     from adapters.settings import InvalidSettingsError
     from domain.errors import DomainError
     from migrations.runner import MigrationRefusedError
+    from workers.demo import DemoRefusedError
     from workers.folder_claim import FolderTakenError
+    from workers.rebuild import RebuildRefusedError
     from workers.supervisor import PortTakenError
 
-    ours = (ServerFailedError, InvalidSettingsError, MigrationRefusedError, FolderTakenError, PortTakenError)
-    return isinstance(error, (*ours, DomainError, PermissionError, psycopg.OperationalError))
+    starting = (ServerFailedError, InvalidSettingsError, MigrationRefusedError, FolderTakenError, PortTakenError)
+    working = (DemoRefusedError, RebuildRefusedError, DomainError, PermissionError, psycopg.OperationalError)
+    return isinstance(error, (*starting, *working))
 
 
 def _part(arguments: str, *, listens: bool = False) -> "PartCommand":
