@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 from psycopg import OperationalError
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 SECONDS_BETWEEN_NOTICES = 0.004
 SECONDS_FOR_A_NOTICE = 2.0
@@ -43,12 +43,20 @@ class Announcer:
         while True:
             if self._position > announced:
                 announced = self._position
-                with contextlib.suppress(OperationalError, PoolTimeout):
-                    async with self._pool.connection(timeout=SECONDS_FOR_A_NOTICE) as connection:
-                        await connection.execute(NOTIFY, (str(announced),), prepare=True)
+                with contextlib.suppress(OperationalError):
+                    await self._notify(announced)
                 await asyncio.sleep(SECONDS_BETWEEN_NOTICES)
             elif self._stopping:
                 return
             else:
                 self._wake.clear()
                 await self._wake.wait()
+
+    async def _notify(self, position: int) -> None:
+        """One round trip: BEGIN and COMMIT would be two more, several hundred times a second."""
+        async with self._pool.connection(timeout=SECONDS_FOR_A_NOTICE) as connection:
+            await connection.set_autocommit(True)
+            try:
+                await connection.execute(NOTIFY, (str(position),), prepare=True)
+            finally:
+                await connection.set_autocommit(False)

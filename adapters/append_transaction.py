@@ -171,8 +171,11 @@ class AppendTransaction:
         position = base
         for append in batch:
             position += len(append.rows)
-            if append.request is not None:
-                remembered[append.request.user_id, append.request.key] = (append.request, position)
+            if (request := append.request) is not None:
+                earlier, _ = remembered.get((request.user_id, request.key), (request, 0))
+                if earlier.fingerprint != request.fingerprint:
+                    raise LostRace  # written alone, the second is refused for what it is
+                remembered[request.user_id, request.key] = (request, position)
         if remembered:
             await cursor.execute(
                 REMEMBER,

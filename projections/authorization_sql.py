@@ -2,79 +2,79 @@
 
 ADD_ORGANIZATIONS = """
 INSERT INTO access_organizations (organization_id, open, touched_at, authorization_at)
-SELECT id, open, at, at FROM unnest(%s::uuid[], %s::boolean[], %s::timestamptz[]) AS new(id, open, at)
+SELECT id, open, at, at FROM unnest(%b::uuid[], %b::boolean[], %b::timestamptz[]) AS new(id, open, at)
 """
 SET_OPEN = """
 UPDATE access_organizations o SET open = new.open
-FROM unnest(%s::uuid[], %s::boolean[]) AS new(id, open) WHERE o.organization_id = new.id
+FROM unnest(%b::uuid[], %b::boolean[]) AS new(id, open) WHERE o.organization_id = new.id
 """
 SET_ACTIVE = """
 UPDATE access_organizations o SET active = new.active
-FROM unnest(%s::uuid[], %s::boolean[]) AS new(id, active) WHERE o.organization_id = new.id
+FROM unnest(%b::uuid[], %b::boolean[]) AS new(id, active) WHERE o.organization_id = new.id
 """
 ADD_ROLES = """
-INSERT INTO access_roles (role_id, organization_id, name) SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[])
+INSERT INTO access_roles (role_id, organization_id, name) SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[])
 """
 
 ADD_USERS = """
 INSERT INTO access_users (user_id, service_name, staff, touched_at)
-SELECT * FROM unnest(%s::uuid[], %s::text[], %s::boolean[], %s::timestamptz[])
+SELECT * FROM unnest(%b::uuid[], %b::text[], %b::boolean[], %b::timestamptz[])
 """
-CONFIRM_USERS = "UPDATE access_users SET confirmed = true WHERE user_id = ANY(%s::uuid[])"
+CONFIRM_USERS = "UPDATE access_users SET confirmed = true WHERE user_id = ANY(%b::uuid[])"
 ENABLE_USERS = """
 UPDATE access_users u SET enabled = new.enabled
-FROM unnest(%s::uuid[], %s::boolean[]) AS new(id, enabled) WHERE u.user_id = new.id
+FROM unnest(%b::uuid[], %b::boolean[]) AS new(id, enabled) WHERE u.user_id = new.id
 """
 END_SESSIONS = """
 UPDATE access_users u SET sessions_from = new.position
-FROM unnest(%s::uuid[], %s::bigint[]) AS new(id, position) WHERE u.user_id = new.id
+FROM unnest(%b::uuid[], %b::bigint[]) AS new(id, position) WHERE u.user_id = new.id
 """
 
 SET_PROVIDERS = """
 INSERT INTO organization_users (user_id, organization_id, provider, admin)
 SELECT user_id, organization_id, provider, false
-FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[]) AS new(user_id, organization_id, provider)
+FROM unnest(%b::uuid[], %b::uuid[], %b::boolean[]) AS new(user_id, organization_id, provider)
 ON CONFLICT (user_id, organization_id) DO UPDATE SET provider = EXCLUDED.provider
 """
 SET_ADMINS = """
 INSERT INTO organization_users (user_id, organization_id, provider, admin)
 SELECT new.user_id, r.organization_id, false, new.holds
-FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[]) AS new(role_id, user_id, holds)
+FROM unnest(%b::uuid[], %b::uuid[], %b::boolean[]) AS new(role_id, user_id, holds)
 JOIN access_roles r USING (role_id) WHERE r.name = 'org.admin'
 ON CONFLICT (user_id, organization_id) DO UPDATE SET admin = EXCLUDED.admin
 """
 SET_SYSTEM_ROLE = """
 UPDATE access_users u SET system_role = new.holds
-FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[]) AS new(role_id, user_id, holds)
+FROM unnest(%b::uuid[], %b::uuid[], %b::boolean[]) AS new(role_id, user_id, holds)
 JOIN access_roles r USING (role_id) WHERE r.name = 'carium.admin' AND u.user_id = new.user_id
 """
-DROP_STANDINGS = "DELETE FROM organization_users WHERE user_id = ANY(%s::uuid[]) AND NOT provider AND NOT admin"
+DROP_STANDINGS = "DELETE FROM organization_users WHERE user_id = ANY(%b::uuid[]) AND NOT provider AND NOT admin"
 
 # The event tells the new owner only, so these two come before SET_OWNERS.
 STAMP_FORMER_OWNERS = """
 UPDATE access_users u SET touched_at = greatest(u.touched_at, new.at)
-FROM unnest(%s::uuid[], %s::timestamptz[]) AS new(id, at), access_individuals i
+FROM unnest(%b::uuid[], %b::timestamptz[]) AS new(id, at), access_individuals i
 WHERE i.individual_id = new.id AND u.user_id = i.owner_id
 """
 STAMP_FORMER_OWNING_ORGANIZATIONS = """
 UPDATE access_organizations o SET touched_at = greatest(o.touched_at, new.at)
-FROM unnest(%s::uuid[], %s::timestamptz[]) AS new(id, at), access_individuals i
+FROM unnest(%b::uuid[], %b::timestamptz[]) AS new(id, at), access_individuals i
 WHERE i.individual_id = new.id AND o.organization_id = i.owner_id
 """
 SET_OWNERS = """
 INSERT INTO access_individuals (individual_id, owner_id, touched_at)
-SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[])
+SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::timestamptz[])
 ON CONFLICT (individual_id) DO UPDATE SET owner_id = EXCLUDED.owner_id
 """
 COUNT_INDIVIDUALS = """
-INSERT INTO access_totals (kind, total) SELECT 'individual', * FROM unnest(%s::bigint[])
+INSERT INTO access_totals (kind, total) SELECT 'individual', * FROM unnest(%b::bigint[])
 ON CONFLICT (kind) DO UPDATE SET total = access_totals.total + EXCLUDED.total
 """
-DISOWN = "UPDATE individual_organizations SET owned = false WHERE individual_id = ANY(%s::uuid[]) AND owned"
+DISOWN = "UPDATE individual_organizations SET owned = false WHERE individual_id = ANY(%b::uuid[]) AND owned"
 ADD_INDIVIDUAL_ORGANIZATIONS = """
 WITH added AS (
     INSERT INTO individual_organizations (individual_id, organization_id, owned, shared)
-    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[], %s::boolean[])
+    SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::boolean[], %b::boolean[])
     ON CONFLICT (individual_id, organization_id) DO NOTHING RETURNING organization_id
 )
 UPDATE access_organizations o SET individuals = o.individuals + new.number
@@ -83,17 +83,17 @@ WHERE o.organization_id = new.organization_id
 """
 OWN = """
 UPDATE individual_organizations b SET owned = true
-FROM unnest(%s::uuid[], %s::uuid[]) AS new(individual_id, organization_id)
+FROM unnest(%b::uuid[], %b::uuid[]) AS new(individual_id, organization_id)
 WHERE (b.individual_id, b.organization_id) = (new.individual_id, new.organization_id) AND NOT b.owned
 """
 SET_SHARED = """
 UPDATE individual_organizations b SET shared = new.shared
-FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[]) AS new(individual_id, organization_id, shared)
+FROM unnest(%b::uuid[], %b::uuid[], %b::boolean[]) AS new(individual_id, organization_id, shared)
 WHERE (b.individual_id, b.organization_id) = (new.individual_id, new.organization_id) AND b.shared <> new.shared
 """
 DROP_INDIVIDUAL_ORGANIZATIONS = """
 WITH dropped AS (
-    DELETE FROM individual_organizations WHERE individual_id = ANY(%s::uuid[]) AND NOT owned AND NOT shared
+    DELETE FROM individual_organizations WHERE individual_id = ANY(%b::uuid[]) AND NOT owned AND NOT shared
     RETURNING organization_id
 )
 UPDATE access_organizations o SET individuals = o.individuals - gone.number
@@ -104,25 +104,25 @@ WHERE o.organization_id = gone.organization_id
 SET_SEVERAL = """
 UPDATE individual_organizations b SET several = now.several
 FROM (SELECT individual_id, count(*) > 1 AS several FROM individual_organizations
-      WHERE individual_id = ANY(%s::uuid[]) GROUP BY individual_id) now
+      WHERE individual_id = ANY(%b::uuid[]) GROUP BY individual_id) now
 WHERE b.individual_id = now.individual_id AND b.several <> now.several
 """
 SET_INDIVIDUAL_USERS = """
 INSERT INTO individual_users (user_id, individual_id, writes)
-SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::boolean[])
+SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::boolean[])
 ON CONFLICT (user_id, individual_id) DO UPDATE SET writes = EXCLUDED.writes
 """
 DROP_INDIVIDUAL_USERS = """
-DELETE FROM individual_users WHERE (user_id, individual_id) IN (SELECT * FROM unnest(%s::uuid[], %s::uuid[]))
+DELETE FROM individual_users WHERE (user_id, individual_id) IN (SELECT * FROM unnest(%b::uuid[], %b::uuid[]))
 """
 
 ADD_GROUPS = """
 INSERT INTO access_groups (group_id, organization_id, type, touched_at, moved_at)
 SELECT id, organization_id, type, at, at
-FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[]) AS new(id, organization_id, type, at)
+FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::timestamptz[]) AS new(id, organization_id, type, at)
 """
 ADD_TO_CLOSURE = """
-INSERT INTO group_closure (descendant_id, ancestor_id) SELECT id, id FROM unnest(%s::uuid[]) AS new(id)
+INSERT INTO group_closure (descendant_id, ancestor_id) SELECT id, id FROM unnest(%b::uuid[]) AS new(id)
 """
 
 # What left is no longer below those above it; their stamp has to tell that something left.
@@ -149,22 +149,22 @@ DEACTIVATE = "UPDATE access_groups SET active = false, moved_at = greatest(moved
 
 ADD_GROUP_USERS = """
 INSERT INTO group_users (user_id, group_id, kind, organization_id)
-SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[]) ON CONFLICT DO NOTHING
+SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::uuid[]) ON CONFLICT DO NOTHING
 """
 DROP_GROUP_USERS = """
-DELETE FROM group_users WHERE (user_id, group_id, kind) IN (SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[]))
+DELETE FROM group_users WHERE (user_id, group_id, kind) IN (SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[]))
 """
 ADD_GROUP_INDIVIDUALS = """
 INSERT INTO group_individuals (individual_id, group_id, organization_id)
-SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) ON CONFLICT DO NOTHING
+SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[]) ON CONFLICT DO NOTHING
 """
 DROP_GROUP_INDIVIDUALS = """
-DELETE FROM group_individuals WHERE (individual_id, group_id) IN (SELECT * FROM unnest(%s::uuid[], %s::uuid[]))
+DELETE FROM group_individuals WHERE (individual_id, group_id) IN (SELECT * FROM unnest(%b::uuid[], %b::uuid[]))
 """
 
 _STAMP = """
 UPDATE {table} t SET {column} = greatest(t.{column}, new.at)
-FROM unnest(%s::uuid[], %s::timestamptz[]) AS new(id, at) WHERE t.{key} = new.id
+FROM unnest(%b::uuid[], %b::timestamptz[]) AS new(id, at) WHERE t.{key} = new.id
 """
 STAMP_USERS = _STAMP.format(table="access_users", column="touched_at", key="user_id")
 STAMP_INDIVIDUALS = _STAMP.format(table="access_individuals", column="touched_at", key="individual_id")

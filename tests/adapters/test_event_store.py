@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import AsyncCursor
 
+from adapters.event_store import EventStore
 from domain.audited import Acting, acting
 from domain.errors import AlreadyExists, Conflict, DomainError, LostRace, NotFound
 from domain.idempotency import IdempotentRequest, idempotent
@@ -282,4 +283,22 @@ async def test_of_two_commands_under_one_idempotency_key_one_is_carried_out(data
             assert await store.save(a_role()) == 2
         with idempotent(IdempotentRequest(user_id, "key", b"second")), pytest.raises(Conflict):
             await store.save(a_role())
+    assert positions(database_url) == [1, 2]
+
+
+async def test_of_two_commands_under_one_key_at_once_one_is_carried_out(database_url: str) -> None:
+    """Also when both wait for the same batch."""
+    user_id = uuid4()
+
+    async def save_under_the_key(store: EventStore, fingerprint: bytes) -> int:
+        with idempotent(IdempotentRequest(user_id, "key", fingerprint)):
+            return await store.save(a_role())
+
+    async with a_store(database_url) as store:
+        outcomes = await asyncio.gather(
+            store.save(a_role()),  # keeps the writer busy
+            *(save_under_the_key(store, fingerprint) for fingerprint in (b"first", b"second")),
+            return_exceptions=True,
+        )
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "int", "int"]
     assert positions(database_url) == [1, 2]
