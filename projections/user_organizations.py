@@ -57,7 +57,7 @@ m.provider AND (%(everything)s OR m.user_id = %(caller)s OR m.organization_id IN
 """
 _ROWS = """
 SELECT m.user_id, m.organization_id, n.name, n.display_name,
-       (SELECT count(*) FROM organization_users every WHERE every.user_id = m.user_id AND every.provider) AS organizations
+       (SELECT count(*) FROM organization_users each WHERE each.user_id = m.user_id AND each.provider) AS organizations
 FROM organization_users m JOIN organization_names n USING (organization_id)
 WHERE {where} ORDER BY m.user_id, m.organization_id LIMIT %(limit)s OFFSET %(offset)s
 """
