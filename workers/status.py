@@ -30,7 +30,10 @@ async def show(settings: Settings, console: Console, *, once: bool) -> None:
 
 def table_of(rows: list[Replicator]) -> Table:
     """One line per follower; the error below its name."""
-    table = Table("replicator", "mode", "version", "state")
+    table = Table(box=None, padding=(0, 1, 0, 0))  # 80 columns are enough
+    table.add_column("replicator", no_wrap=True)
+    for column in ("mode", "v", "state"):
+        table.add_column(column)
     for column in ("position", "head", "behind", "seconds"):
         table.add_column(column, justify="right")
     for row in rows:
