@@ -157,7 +157,8 @@ async def a_ward(database_url: str) -> AsyncIterator[Ward]:
         replicators = await world.get("/v1/replicators/", world.system)
         things: dict[str, Any] = {
             "north": north, "south": south, "administrators of north": role_id(north, ORGANIZATION_ADMIN),
-            "ward": group, "elsewhere": elsewhere, "all participants": system["data"][0]["id"],
+            "ward": group, "elsewhere": elsewhere, "below": below, "record of north": await world.individual(north),
+            "all participants": system["data"][0]["id"],
             "task of LEAD": move["data"]["task-id"], "individual of PAT": patient,
             "replicator": replicators["data"][0]["id"], "password": PASSWORD, "service token": SERVICE[2],
             "hash of the service token": sha512(SERVICE[2].encode()).hexdigest(),
