@@ -153,6 +153,11 @@ async def a_ward(database_url: str) -> AsyncIterator[Ward]:
         below = await world.group(north, "Below", **{"leader-ids": [lead]})
         move = await world.post(f"{GROUPS}{below}/move-group/", {"to-parent-group-id": str(group)}, people["LEAD"])
         await world.catch_up()
+        copied = {
+            "type": "user-replications",
+            "attributes": {"service": "caredb", "user-id": str(people["PROV"].user_id)},
+        }
+        await world.post("/v1/user-replications/", {"data": copied}, world.service)
         system = await world.get(GROUPS, world.system, 200, **{"organization-id": north, "type": "all_participants"})
         replicators = await world.get("/v1/replicators/", world.system)
         things: dict[str, Any] = {
