@@ -73,8 +73,9 @@ class Keyring:
             missing = [subject for subject in wanted if subject not in found]
             if not missing:
                 return found
-            await self._hold_master(connection)
-            await connection.execute(_ADD, (missing, [self._new(subject) for subject in missing]))
+            async with connection.transaction():
+                await self._hold_master(connection)
+                await connection.execute(_ADD, (missing, [self._new(subject) for subject in missing]))
             return found | await self._read(connection, missing)
 
         return await patiently(self._pool, read_or_make)

@@ -29,9 +29,9 @@ from projections.sessions import SessionStanding
 async def built(settings: Settings) -> AsyncIterator[Services]:
     """Everything an API process needs, open. Raises what Postgres raises when it cannot be reached."""
     async with AsyncExitStack() as stack:
-        # reads commit by themselves; the stores have a pool of their own, so that neither starves the other
-        pool = await stack.enter_async_context(_pool(settings, autocommit=True))
-        writing = await stack.enter_async_context(_pool(settings, autocommit=False))
+        # the stores have a pool of their own, so that neither starves the other
+        pool = await stack.enter_async_context(_pool(settings))
+        writing = await stack.enter_async_context(_pool(settings))
         redis = await stack.enter_async_context(_redis(settings))
         notifications = Notifications(settings.listen_dsn())
         positions = await stack.enter_async_context(Positions(pool, notifications))
@@ -84,13 +84,14 @@ def _reviewer(settings: Settings) -> TokenReviewer:
     )
 
 
-def _pool(settings: Settings, *, autocommit: bool) -> AsyncConnectionPool:
+def _pool(settings: Settings) -> AsyncConnectionPool:
+    """Statements commit by themselves: what is one statement is then one round trip, not three."""
     return AsyncConnectionPool(
         settings.dsn(),
         min_size=2,
         max_size=settings.pool_size,
         open=False,
-        kwargs={"autocommit": autocommit, "application_name": "rollbook-api"},
+        kwargs={"autocommit": True, "application_name": "rollbook-api"},
     )
 
 
