@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.logging import configure_logging
 from adapters.settings import Settings
 from api import (
     authorization,
@@ -75,7 +74,6 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def building() -> AsyncIterator[Services]:
-        configure_logging(settings.log_level)
         async with built(settings) as services:
             yield services
 

@@ -20,6 +20,7 @@ Worker = Callable[[Settings, asyncio.Event], Awaitable[None]]
 def serve_api(settings: Settings, application: ASGIApplication) -> None:
     """One API process, on the supervisor's socket or on one of its own."""
     hold_lifeline()
+    configure_logging(settings.log_level)
     inherited = inherited_socket()
     server = uvicorn.Server(
         uvicorn.Config(
