@@ -1,6 +1,8 @@
 """Request bodies: bounded, and strictly JSON (rulings D7, D8, D9)."""
 
 import json
+import math
+import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -11,6 +13,8 @@ from domain.errors import DomainError, Invalid
 
 LARGEST_BODY = 8 * 1024 * 1024
 DEEPEST = 32
+LARGEST_NUMBER = 2**63 - 1
+MANY_DIGITS = re.compile(rb"[0-9]{19}")
 
 
 async def read_body(request: Request) -> bytes:
@@ -31,18 +35,21 @@ async def read_body(request: Request) -> bytes:
 def parsed_body(body: bytes) -> Any:
     """The JSON value; None for no body. Raises Invalid, one for each violation.
 
-    Refused are what the standard library takes beyond RFC 8259 (NaN), what it folds silently (members given twice)
-    and what Postgres cannot store (NUL, lone surrogates).
+    Refused are what the standard library takes beyond RFC 8259 (NaN), what it folds silently (members given twice),
+    and what cannot be stored or passed on (NUL, lone surrogates, numbers beyond 64 bits).
     """
     if not body:
         return None
     try:
-        value = json.loads(body.decode(), object_pairs_hook=_members, parse_constant=_refuse_constant)
+        value = json.loads(
+            body.decode(), object_pairs_hook=_members, parse_constant=_refuse_constant, parse_float=_finite
+        )
     except (ValueError, RecursionError) as error:
         raise Invalid(f"The body is not acceptable JSON{_reason(error)}.", pointer="") from None
     if body.count(b"{") + body.count(b"[") > DEEPEST and _depth(value) > DEEPEST:
         raise Invalid(f"The body is nested deeper than {DEEPEST}.", pointer="")
-    if b"\\u" in body:  # only escapes can bring in what UTF-8 and the JSON grammar forbid
+    # only escapes can bring in what UTF-8 and the JSON grammar forbid
+    if b"\\u" in body or MANY_DIGITS.search(body):
         unstorable = list(_unstorable(value, ()))
         if unstorable:
             raise several(unstorable)
@@ -68,12 +75,17 @@ def _refuse_constant(_: str) -> NoReturn:
     raise _ConstantError
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_constant(text)
+
+
 def _reason(error: Exception) -> str:
     match error:
         case _RepeatedMemberError():
             return ": a member is given twice"
         case _ConstantError():
-            return ": NaN and Infinity are no numbers"
+            return ": NaN and Infinity are no numbers, nor what is as large"
         case RecursionError():
             return f": it is nested deeper than {DEEPEST}"
         case json.JSONDecodeError():
@@ -101,6 +113,8 @@ def _unstorable(value: Any, location: tuple[str | int, ...]) -> Iterator[DomainE
     match value:
         case str() if not _storable(value):
             yield Invalid("NUL and lone surrogates are not acceptable.", pointer=json_pointer(location))
+        case int() if abs(value) > LARGEST_NUMBER:
+            yield Invalid("Input should be a number of at most 64 bits.", pointer=json_pointer(location))
         case dict():
             if not all(map(_storable, value)):
                 yield Invalid("NUL and lone surrogates are not acceptable in names.", pointer=json_pointer(location))

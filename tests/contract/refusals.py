@@ -197,7 +197,8 @@ def _made(request: Request, path: list[str]) -> tuple[Any, Any]:
 def _invalid(path: list[str], value: Any) -> tuple[str, Source]:
     unstorable = isinstance(value, str) and ("\0" in value or "\ud800" in value)
     a_query = path[-2:-1] == ["access-query"] and not unstorable
-    return "invalid-access-query" if a_query else "invalid-attribute", {"pointer": _pointer(path)}
+    place = [*path, *value] if isinstance(value, dict) else path  # what is wrong with an object stands in it
+    return "invalid-access-query" if a_query else "invalid-attribute", {"pointer": _pointer(place)}
 
 
 def _without(request: Request, path: list[str]) -> Case:
@@ -248,7 +249,8 @@ def of_whole_bodies(request: Request) -> Iterator[Case]:
         "an array": b"[]", "null": b"null", "a text": b'"x"', "a number": b"1", "a comma too many": b'{"a": 1,}',
         "a member twice": f"{{{member}, {member}}}".encode(), "a comment": f"{good}//".encode(),
         "twice, deep": _inside(good, f'"x": {{{member}, {member}}}'), "NaN": _inside(good, '"x": NaN'),
-        "infinity": _inside(good, '"x": -Infinity'), "too deep": _inside(good, f'"x": {"[" * 32}{"]" * 32}'),
+        "infinity": _inside(good, '"x": -Infinity'), "almost infinity": _inside(good, '"x": 1e999'),
+        "too deep": _inside(good, f'"x": {"[" * 32}{"]" * 32}'),
         "far too deep": b'{"x":' * 100_000, "a BOM": b"\xef\xbb\xbf" + good.encode(),
     }  # fmt: skip
     if request.operation.body_required:

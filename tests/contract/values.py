@@ -73,7 +73,10 @@ def bad_members(schema: Schema, name: str) -> Iterator[tuple[str, Any]]:
             yield from _bad_texts(schema, name)
             yield from (("NUL", "a\0b"), ("a lone surrogate", "a\ud800b"))
         case "integer" | "number":
+            yield from (("beyond 64 bits", 2**63), ("far below 64 bits", -(10**30)))
             yield from _out_of_range(schema)
+        case "object" if "properties" not in schema:  # any object: what stands in it must be storable
+            yield from (("a NUL in it", {"x": "a\0b"}), ("a number beyond 64 bits in it", {"x": 10**30}))
         case "array":
             yield from _miscounted(schema, name)
 
