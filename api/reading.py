@@ -41,6 +41,8 @@ TResource = TypeVar("TResource")
 
 _BEGIN = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ")
 _HEAD = sql.SQL("SELECT position, 0 FROM log_head WHERE log = 'identity'")
+# Not ROLLBACK: psycopg then forgets all that it has prepared on the connection, and every statement is planned anew.
+_END = "COMMIT"
 _LOWEST = sql.SQL("SELECT coalesce(min(position), 0), count(*) FROM projections WHERE name IN ({})")
 
 
@@ -124,7 +126,7 @@ class Reading:
                 async with _ended(connection):
                     yield Read(connection.cursor(), position if after is None else after)
                 return
-            await connection.execute("ROLLBACK")
+            await connection.execute(_END)
         # the connection is given back while this waits: the projector's progress must not depend on the pool
         deadline = time.monotonic() + self._services.settings.position_wait
         while True:
@@ -135,7 +137,7 @@ class Reading:
                     async with _ended(connection):
                         yield Read(connection.cursor(), position if after is None else after)
                     return
-                await connection.execute("ROLLBACK")
+                await connection.execute(_END)
             self._services.positions.forget(models)
 
     async def at_once(self, ask: Callable[[AsyncCursor], Awaitable[TPositioned]]) -> TPositioned:
@@ -172,7 +174,7 @@ async def _ended(connection: AsyncConnection) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await connection.execute("ROLLBACK")  # nothing was written
+        await connection.execute(_END)
 
 
 def at_least(request: Request) -> int | None:
