@@ -141,11 +141,12 @@ async def _insert_snapshot(connection: AsyncConnection, table: str, row: StoredE
 
 
 # One statement, so that a snapshot taken meanwhile cannot hide events from the answer; stream by stream, so that what
-# lies before a snapshot is not even read (20,000 events: 3 ms instead of 10).
+# lies before a snapshot is not even read (20,000 events: 3 ms instead of 10). The array stands in a SELECT so that its
+# length does not enter the plan: a plan for the one id at hand looks cheaper than one for all, so each was planned anew.
 _SELECT = """
 WITH latest AS (
     SELECT wanted.originator_id, snapshot.originator_version, snapshot.topic, snapshot.state
-    FROM unnest(%b::uuid[]) AS wanted(originator_id) LEFT JOIN LATERAL (
+    FROM unnest((SELECT %b::uuid[])) AS wanted(originator_id) LEFT JOIN LATERAL (
         SELECT originator_version, topic, state FROM {snapshots} s
         WHERE s.originator_id = wanted.originator_id AND s.topic = %b ORDER BY originator_version DESC LIMIT 1
     ) snapshot ON true
