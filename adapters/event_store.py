@@ -142,7 +142,7 @@ async def _insert_snapshot(connection: AsyncConnection, table: str, row: StoredE
 
 # One statement, so that a snapshot taken meanwhile cannot hide events from the answer; stream by stream, so that what
 # lies before a snapshot is not even read (20,000 events: 3 ms instead of 10). The array stands in a SELECT so that its
-# length does not enter the plan: a plan for the one id at hand looks cheaper than one for all, so each was planned anew.
+# length does not enter the plan: one for the id at hand looks cheaper than one for any, so each was planned anew.
 _SELECT = """
 WITH latest AS (
     SELECT wanted.originator_id, snapshot.originator_version, snapshot.topic, snapshot.state
