@@ -118,8 +118,9 @@ class EventCodec(Mapper[UUID]):
         }
         keys = await self._keyring.keys_for_writing({personal.subject for personal in _personals(state.values())})
         sealed = {name: _seal(value, keys) for name, value in state.items()}
+        kind = type(aggregate)
         return StoredEvent(
-            aggregate.id, aggregate.version, snapshot_topic(type(aggregate)), self.transcoder.encode(sealed)
+            kind.stream_of(aggregate.id), aggregate.version, snapshot_topic(kind), self.transcoder.encode(sealed)
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
@@ -128,7 +129,8 @@ class EventCodec(Mapper[UUID]):
         if shape:
             return _snapshot(stored_event, topic, self._typed(kind, stored_event.state))
         state = self._state_of(kind, bytes(stored_event.state))
-        state["originator_id"] = stored_event.originator_id
+        name = getattr(kind, "NAMED_BY", None)
+        state["originator_id"] = stored_event.originator_id if name is None else state[name]
         state["originator_version"] = stored_event.originator_version
         event = object.__new__(kind)
         object.__setattr__(event, "__dict__", state)
@@ -166,9 +168,10 @@ class EventCodec(Mapper[UUID]):
         state["by"] = _circumstances(fields["by"])
         if (version := getattr(kind, "class_version", 1)) > 1:
             state["class_version"] = version
-        return StoredEvent(
-            event.originator_id, event.originator_version, get_topic(kind), self.transcoder.encode(state)
-        )
+        stream = event.originator_id
+        if getattr(kind, "NAMED_BY", None) is not None:
+            stream = kind.stream_of(stream)  # type: ignore[attr-defined]  # `domain.audited.Audited.Event`
+        return StoredEvent(stream, event.originator_version, get_topic(kind), self.transcoder.encode(state))
 
 
 @cache

@@ -70,14 +70,14 @@ class EventStore:
         return found
 
     async def get_many(self, kind: type[TAggregate], aggregate_ids: Iterable[UUID]) -> dict[UUID, TAggregate]:
-        ids = list(dict.fromkeys(aggregate_ids))
+        ids = {kind.stream_of(aggregate_id): aggregate_id for aggregate_id in aggregate_ids}
         if not ids:
             return {}
 
         async def read(connection: AsyncConnection) -> list[StoredEvent]:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(self._select, (ids, snapshot_topic(kind)), prepare=True)
-            return [StoredEvent(*row) for row in await cursor.fetchall()]
+            await cursor.execute(self._select, (list(ids), snapshot_topic(kind)), prepare=True)
+            return [StoredEvent(ids[stream], *row) for stream, *row in await cursor.fetchall()]
 
         rows = await patiently(self._pool, read)
         found: dict[UUID, Audited] = {}
@@ -109,7 +109,7 @@ class EventStore:
         append = Append(
             events=events,
             rows=await self._codec.encode_many(events),
-            unchanged=[(aggregate.id, aggregate.version) for aggregate in unchanged],
+            unchanged=[(aggregate.stream_of(aggregate.id), aggregate.version) for aggregate in unchanged],
             request=request if self._log == "identity" else None,
         )
         position = await self._writer.append(append)

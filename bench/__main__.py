@@ -35,7 +35,6 @@ QUESTIONS: dict[str, Question] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
-    configure_logging("error")
     with _folder(asked.keep) as folder:
         uvloop.run(_measure(asked, folder))
 
@@ -101,4 +100,5 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    configure_logging("error")  # of this process only: tests call `main` in theirs
     main()

@@ -47,8 +47,20 @@ class Audited(Aggregate):
 
     SNAPSHOT_EVERY: ClassVar[int | None] = 100
 
+    @staticmethod
+    def stream_of(aggregate_id: UUID) -> UUID:
+        """The stream of the aggregate's events: its id, unless clients choose the ids and may choose a taken one."""
+        return aggregate_id
+
     class Event(Aggregate.Event):
+        """`NAMED_BY` is the field with the aggregate's id, where `stream_of` makes another one of it."""
+
+        NAMED_BY: ClassVar[str | None] = None
         by: Acting
+
+        @staticmethod
+        def stream_of(aggregate_id: UUID) -> UUID:
+            return aggregate_id
 
     class Created(Event, Aggregate.Created):
         pass

@@ -1,7 +1,7 @@
 """Individuals: the records of persons, who owns them and with whom they are shared."""
 
-from typing import Literal
-from uuid import UUID
+from typing import Any, ClassVar, Literal, Self
+from uuid import UUID, uuid5
 
 from eventsourcing.domain import event
 
@@ -9,6 +9,7 @@ from domain.audited import Audited
 from domain.errors import AlreadyExists, Conflict, Forbidden, InvalidState, NotFound
 from domain.organizations import Organization
 from domain.ports import Access, AccessQuery, Directory, Store, decided_again
+from domain.recorded import Event
 from domain.rosters import Seat, seat_id
 from domain.users import User
 
@@ -40,10 +41,23 @@ class NotTheOwner(Forbidden):
     detail = "Only its owner may share an individual."
 
 
+def individual_stream(aggregate_id: UUID) -> UUID:
+    """Clients choose the ids of individuals, perhaps one that something else has: only individuals are compared."""
+    return uuid5(aggregate_id, "individual")
+
+
+class OfIndividual:
+    """Events in a stream that is not named after the individual carry its id."""
+
+    NAMED_BY: ClassVar[str | None] = "individual_id"
+    stream_of = staticmethod(individual_stream)
+
+
 class Individual(Audited):
     """`organizations` are those it is shared with; `users` those it is shared with, by id: "read" or "write"."""
 
     TOPIC = "individual"
+    stream_of = staticmethod(individual_stream)
 
     owner_type: Party
     owner_id: UUID
@@ -51,42 +65,49 @@ class Individual(Audited):
     organizations: dict[UUID, bool]
     users: dict[UUID, str]
 
-    class Created(Audited.Created):
+    class Created(OfIndividual, Audited.Created):
         """`provider` marks a provider's own individual, which is never shared."""
 
         TOPIC = "individual.created"
+        individual_id: UUID
         owner_type: Party
         owner_id: UUID
         provider: bool
 
-    class OwnerChanged(Audited.Event):
+    class OwnerChanged(OfIndividual, Audited.Event):
         TOPIC = "individual.owner-changed"
+        individual_id: UUID
         owner_type: Party
         owner_id: UUID
 
-    class MarkedProvider(Audited.Event):
+    class MarkedProvider(OfIndividual, Audited.Event):
         """Its owner became a provider (or ceased to be one)."""
 
         TOPIC = "individual.marked-provider"
+        individual_id: UUID
         provider: bool
 
-    class SharedWithOrganization(Audited.Event):
+    class SharedWithOrganization(OfIndividual, Audited.Event):
         TOPIC = "individual.shared-with-organization"
+        individual_id: UUID
         organization_id: UUID
 
-    class UnsharedFromOrganization(Audited.Event):
+    class UnsharedFromOrganization(OfIndividual, Audited.Event):
         TOPIC = "individual.unshared-from-organization"
+        individual_id: UUID
         organization_id: UUID
 
-    class SharedWithUser(Audited.Event):
+    class SharedWithUser(OfIndividual, Audited.Event):
         """A later share with the same user replaces the operation."""
 
         TOPIC = "individual.shared-with-user"
+        individual_id: UUID
         user_id: UUID
         operation: str
 
-    class UnsharedFromUser(Audited.Event):
+    class UnsharedFromUser(OfIndividual, Audited.Event):
         TOPIC = "individual.unshared-from-user"
+        individual_id: UUID
         user_id: UUID
 
     @event(Created)
@@ -100,6 +121,13 @@ class Individual(Audited):
     @classmethod
     def create(cls, individual_id: UUID, owner_type: Party, owner_id: UUID, *, provider: bool = False) -> "Individual":
         return cls._create(cls.Created, id=individual_id, owner_type=owner_type, owner_id=owner_id, provider=provider)
+
+    def trigger_event(self, event_class: type[Event], **fields: Any) -> None:
+        super().trigger_event(event_class, individual_id=self.id, **fields)
+
+    @classmethod
+    def _create(cls, event_class: Any, **fields: Any) -> Self:
+        return super()._create(event_class, individual_id=fields["id"], **fields)
 
     @property
     def shared(self) -> bool:

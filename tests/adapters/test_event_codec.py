@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, get_origin, get_type_hints
 from uuid import UUID, uuid4
@@ -57,11 +58,13 @@ for kind, strategy in PLAIN.items():
 
 
 def events(kind: type[Any]) -> SearchStrategy[Any]:
-    """Any event of this class."""
+    """Any event of this class; where a field names the aggregate too, it names the same one."""
     hints = {name: hint for name, hint in get_type_hints(kind).items() if get_origin(hint) is not ClassVar}
     hints = {name: hint for name, hint in hints.items() if hint is not ClassVar and name != "originator_id_type"}
     hints |= {"originator_id": UUID, "by": Acting}
-    return st.builds(kind, **{name: st.from_type(hint) for name, hint in hints.items()})
+    made = st.builds(kind, **{name: st.from_type(hint) for name, hint in hints.items()})
+    named_by = getattr(kind, "NAMED_BY", None)
+    return made if named_by is None else made.map(lambda event: replace(event, **{named_by: event.originator_id}))
 
 
 @settings(max_examples=300, deadline=None)

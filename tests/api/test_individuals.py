@@ -139,3 +139,16 @@ async def test_a_providers_own_individual_is_not_shared(database_url: str) -> No
         path = f"{PATH}{provider.individual_id}/share/"
         answer = await world.post(path, party("organization", clinic), provider, 409)
         assert answer["errors"][0]["code"] == "invalid-state"
+
+
+async def test_an_id_that_something_else_has_is_as_good_as_any(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        organization_id = await world.organization()
+        provider = await world.provider(organization_id)
+        for taken in (organization_id, provider.user_id):
+            attributes = {"individual-id": str(taken), "owner-id": str(organization_id)}
+            body = {"data": {"type": "individuals", "attributes": attributes}}
+            answer = await world.post("/v1/individuals/", body, world.service)
+            assert answer["data"]["id"] == str(taken)
+            found = await world.get(f"/v1/individuals/{taken}/", world.service)
+            assert found["data"]["attributes"]["owner-id"] == str(organization_id)
