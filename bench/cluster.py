@@ -29,7 +29,7 @@ from workers.bootstrap import bootstrap
 from workers.jobs import Commands
 
 SERVICE = ServiceName("apps", "bench")
-MADE_BY = ("world.py", "population.py", "sizes.py")
+MADE_BY = ("world.py", "population.py", "sizes.py", "../docs/events.md")
 """What a world is like follows from these. One that was kept is migrated like any other database."""
 Say = Callable[[str], None]
 
