@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from eventsourcing.persistence import StoredEvent
-from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore  # noqa: TID251 - proves it can read
+from eventsourcing.persistence import ApplicationRecorder, StoredEvent, Subscription
+from eventsourcing.postgres import (  # noqa: TID251 - proves that the library can read our log
+    PostgresApplicationRecorder,
+    PostgresDatastore,
+    PostgresSubscription,
+)
 from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow
+from psycopg.sql import SQL, Identifier
 
 from adapters.append_sql import APPEND
 from adapters.settings import application_dsn
@@ -43,6 +48,21 @@ class LogRecorder(PostgresApplicationRecorder):
         assert row is not None
         (base,) = row.values()
         return list(range(base + 1, base + 1 + len(stored_events)))
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
+        return LookingAgainSubscription(self, gt, topics)
+
+
+class LookingAgainSubscription(PostgresSubscription):
+    """The library's begins to listen while the first events are read, and then misses what comes in between."""
+
+    def _listen(self) -> None:
+        with self._recorder.datastore.get_connection() as connection:
+            connection.execute(SQL("LISTEN {0}").format(Identifier(self._recorder.channel_name)))
+            self._has_been_notified.set()
+            while not self._has_been_stopped and not self._thread_error:
+                for _ in connection.notifies(timeout=0.1, stop_after=1):
+                    self._has_been_notified.set()
 
 
 def _datastore(database_url: str) -> PostgresDatastore:

@@ -219,6 +219,8 @@ async def a_world(database_url: str, *, projecting: bool = True, **changes: Any)
                 client, services, settings, session_store, tokens, keyring, pool, following, nobody, nobody
             )  # fmt: skip
             await _introduce(world)
+            if projecting:  # what the first start recorded can be read from the first request on
+                await world.catch_up()
             yield world
     stop.set()
     if following is not None:
