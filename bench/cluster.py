@@ -132,5 +132,5 @@ class Cluster:
 
 
 def _name(world: World) -> str:
-    known = "".join(Path(__file__).with_name(name).read_text() for name in MADE_BY)
+    known = "".join((Path(__file__).parent / name).read_text() for name in MADE_BY)
     return f"world_{world.size.name}_{hashlib.sha256(known.encode()).hexdigest()[:12]}"

@@ -15,7 +15,8 @@ from workers.readiness import becomes_ready
 
 READY_PATIENCE = 60.0
 STOP_PATIENCE = 10.0
-ROLLBOOK = str(Path(sys.executable).with_name("rollbook"))
+PROJECT = Path(__file__).parents[1]
+ROLLBOOK = (sys.executable, "-m", "workers.cli")  # this tree's, whatever is installed
 
 
 class Server(NamedTuple):
@@ -32,8 +33,8 @@ async def product(settings: Settings) -> AsyncIterator[Server]:
     port = free_port()
     environment = _environment(settings) | {"ROLLBOOK_PORT": str(port)}
     async with (
-        _process([sys.executable, ROLLBOOK, "worker"], environment) as worker,
-        _process([sys.executable, ROLLBOOK, "api"], environment) as api,
+        _process([*ROLLBOOK, "worker"], environment) as worker,
+        _process([*ROLLBOOK, "api"], environment) as api,
     ):
         if not await becomes_ready(HOST, port, READY_PATIENCE):
             raise AssertionError(f"not ready after {READY_PATIENCE:.0f} s")
@@ -63,7 +64,7 @@ def free_port() -> int:
 @asynccontextmanager
 async def _process(command: Sequence[str], environment: dict[str, str]) -> AsyncIterator[int]:
     process = await asyncio.create_subprocess_exec(
-        *command, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
+        *command, cwd=PROJECT, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
     )
     try:
         yield process.pid
