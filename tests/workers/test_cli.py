@@ -164,7 +164,7 @@ def test_a_killed_api_comes_back_ready(running: tuple[Path, Path]) -> None:
 
 
 def test_the_second_start_is_ready_and_shows_no_password() -> None:
-    """How soon is measured by `make bench`: beside other tests the clock measures them."""
+    """How soon is not asserted: beside other tests the clock measures them. Nothing measures it yet but by hand."""
     with a_folder() as data:
         with up(data, "first"):
             pass
