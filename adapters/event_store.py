@@ -22,6 +22,7 @@ from adapters.append_transaction import Append, InlineProjection
 from adapters.event_codec import EventCodec, snapshot_topic
 from adapters.keyring import Keyring
 from adapters.outages import patiently
+from adapters.stream_reader import StreamReader
 from domain.audited import Audited
 from domain.errors import NotFound
 from domain.idempotency import current_request
@@ -47,7 +48,7 @@ class EventStore:
         self._log = log
         self._codec = EventCodec(keyring)
         self._writer = AppendWriter(pool, log, EVENTS[log], projections)
-        self._select = _SELECT.format(events=EVENTS[log], snapshots=SNAPSHOTS[log])
+        self._streams = StreamReader(pool, EVENTS[log], SNAPSHOTS[log])
         self._snapshotting: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -73,15 +74,10 @@ class EventStore:
         ids = {kind.stream_of(aggregate_id): aggregate_id for aggregate_id in aggregate_ids}
         if not ids:
             return {}
-
-        async def read(connection: AsyncConnection) -> list[StoredEvent]:
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(self._select, (list(ids), snapshot_topic(kind)), prepare=True)
-            return [StoredEvent(ids[stream], *row) for stream, *row in await cursor.fetchall()]
-
-        rows = await patiently(self._pool, read)
+        rows = await self._streams.rows(ids, snapshot_topic(kind))
         found: dict[UUID, Audited] = {}
-        for event in await self._codec.decode_many(rows):
+        stored = (StoredEvent(ids[stream], version, topic, state) for stream, version, topic, state in rows)
+        for event in await self._codec.decode_many(stored):
             found[event.originator_id] = event.mutate(found.get(event.originator_id))
         # a request may name anything: what is of another kind is not there
         return {stream: aggregate for stream, aggregate in found.items() if isinstance(aggregate, kind)}
@@ -138,25 +134,3 @@ async def _insert_snapshot(connection: AsyncConnection, table: str, row: StoredE
         " ON CONFLICT (originator_id, originator_version) DO NOTHING",
         (row.originator_id, row.originator_version, row.topic, row.state),
     )
-
-
-# One statement, so that a snapshot taken meanwhile cannot hide events from the answer; stream by stream, so that what
-# lies before a snapshot is not even read (20,000 events: 3 ms instead of 10). The array stands in a SELECT so that its
-# length does not enter the plan: one for the id at hand looks cheaper than one for any, so each was planned anew.
-_SELECT = """
-WITH latest AS (
-    SELECT wanted.originator_id, snapshot.originator_version, snapshot.topic, snapshot.state
-    FROM unnest((SELECT %b::uuid[])) AS wanted(originator_id) LEFT JOIN LATERAL (
-        SELECT originator_version, topic, state FROM {snapshots} s
-        WHERE s.originator_id = wanted.originator_id AND s.topic = %b ORDER BY originator_version DESC LIMIT 1
-    ) snapshot ON true
-)
-SELECT originator_id, originator_version, topic, state FROM latest WHERE originator_version IS NOT NULL
-UNION ALL
-SELECT e.originator_id, e.originator_version, e.topic, e.state
-FROM latest CROSS JOIN LATERAL (
-    SELECT originator_id, originator_version, topic, state FROM {events} own
-    WHERE own.originator_id = latest.originator_id AND own.originator_version > coalesce(latest.originator_version, 0)
-) e
-ORDER BY 1, 2
-"""

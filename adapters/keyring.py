@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -11,11 +11,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from adapters.gathering import Gathering
 from adapters.outages import patiently
 from domain.ports import Lookup
 
 LOOKUP_SUBJECT = UUID(int=0)
 """The key of keyed hashes is kept like a person's, so that rotating the master key leaves the hashes as they are."""
+
+FEW = 100
+"""Whoever wants more keys than this does not hold up others with them."""
 
 _NONCE = 12
 
@@ -54,12 +58,15 @@ class Keyring:
     def __init__(self, pool: AsyncConnectionPool, master_key: bytes) -> None:
         self._pool = pool
         self._master = AESGCM(master_key)
+        self._together = Gathering(self._keys_of_all)
 
     async def keys(self, subjects: Iterable[UUID]) -> dict[UUID, DataKey]:
         """The keys there are, in one query. Erased and unknown subjects are missing."""
         wanted = list(set(subjects))
         if not wanted:
             return {}
+        if len(wanted) <= FEW:
+            return await self._together.ask(wanted)
         return await patiently(self._pool, lambda connection: self._read(connection, wanted))
 
     async def keys_for_writing(self, subjects: Iterable[UUID]) -> dict[UUID, DataKey]:
@@ -79,6 +86,11 @@ class Keyring:
             return found | await self._read(connection, missing)
 
         return await patiently(self._pool, read_or_make)
+
+    async def _keys_of_all(self, wanted: Sequence[list[UUID]]) -> Sequence[dict[UUID, DataKey]]:
+        subjects = list({subject for each in wanted for subject in each})
+        found = await patiently(self._pool, lambda connection: self._read(connection, subjects))
+        return [{subject: found[subject] for subject in each if subject in found} for each in wanted]
 
     async def destroy(self, subject: UUID) -> None:
         """From now on no value of this person can be read, and none can be written."""

@@ -7,9 +7,8 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from adapters.metrics import DECISIONS
 from api.caller import Caller, Signed
-from api.deps import PathId, ReadingDep
+from api.deps import AccessDep, PathId, ReadingDep
 from api.documents.authorization import (
     AccessibleIndividualsQuery,
     AccessibleResources,
@@ -33,7 +32,7 @@ from domain.errors import Forbidden
 from domain.ports import AccessQuery
 from domain.users import UserNotFound
 from projections.access_accessors import accessors
-from projections.access_checks import decide, decisions
+from projections.access_checks import decide
 from projections.access_filters import READ_MODEL, IndividualFilter
 from projections.access_individuals import accessible_individuals
 from projections.access_lists import accessible
@@ -44,23 +43,21 @@ router = contract_router("authorization")
 
 
 @router.post("/v1/authz-resource-access/", **answers(ResourceAccessAnswer, 201, reads=True))
-async def check(body: ResourceAccess, caller: Signed, reading: ReadingDep) -> Response:
+async def check(body: ResourceAccess, caller: Signed, access: AccessDep, reading: ReadingDep) -> Response:
     """Whether the user passes all queries."""
     refuse_others(caller, body.user_id)
     queries = [sent.query for sent in body.access_query]
-    with DECISIONS.time():
-        decided = await reading.at_once(lambda cursor: decisions(cursor, [body.user_id], queries))
-    return answer({"allow": all(decided.allowed[0])}, 201, position=decided.position)
+    decided = await reading.at_once(lambda: access.decided(body.user_id, queries))
+    return answer({"allow": all(decided.allowed)}, 201, position=decided.position)
 
 
 @router.post("/v1/bulk-authz-resource-access/", **answers(BulkResourceAccessAnswer, 201, reads=True))
-async def check_many(body: BulkResourceAccess, caller: Signed, reading: ReadingDep) -> Response:
+async def check_many(body: BulkResourceAccess, caller: Signed, access: AccessDep, reading: ReadingDep) -> Response:
     """For each user in order one row, or one for each query: all from one snapshot."""
     asked = body.multi_user_ids
     refuse_others(caller, *asked.user_ids)
     queries = [sent.query for sent in asked.access_query]
-    with DECISIONS.time():
-        decided = await reading.at_once(lambda cursor: decisions(cursor, asked.user_ids, queries))
+    decided = await reading.at_once(lambda: access.decided_for_all(asked.user_ids, queries))
     texts = [sent.text for sent in asked.access_query]
     rows = [
         {"access-query": asked_queries, "allow": allow, "user-id": user_id}

@@ -63,8 +63,7 @@ async def authenticate(request: Request) -> Caller:
         raise Unauthenticated
     services = services_of(request)
     claims = services.tokens.verify(token.strip())
-    async with services.pool.connection() as connection, connection.cursor() as cursor:
-        session = await services.session_of(cursor, claims.session_id)
+    session = await services.session_of(claims.session_id)
     if session is None or session.user_id != claims.user_id:
         raise Unauthenticated
     if session.revoked:

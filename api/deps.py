@@ -19,8 +19,8 @@ from adapters.tokens import Tokens
 from api.documents.fields import UuidText
 from api.reading import Reading, reading
 from api.services import Services, services_of
+from api.standing import ReadAccess
 from domain.application import Identity
-from domain.ports import Access
 from domain.service_accounts import TokenReviewer
 
 
@@ -39,7 +39,7 @@ async def identity(request: Request) -> Identity:
     return services_of(request).identity
 
 
-async def access(request: Request) -> Access:
+async def access(request: Request) -> ReadAccess:
     """The authorization engine."""
     return services_of(request).access
 
@@ -63,7 +63,7 @@ PathId = Annotated[UuidText, Path(alias="id")]
 PathText = Annotated[str, Path(alias="id")]
 ReadingDep = Annotated[Reading, Depends(reading)]
 IdentityDep = Annotated[Identity, Depends(identity)]
-AccessDep = Annotated[Access, Depends(access)]
+AccessDep = Annotated[ReadAccess, Depends(access)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 ServicesDep = Annotated[Services, Depends(all_services)]
 RequestDep = Annotated[Request, Depends(current_request)]

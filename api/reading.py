@@ -15,6 +15,7 @@ that ignores positions reads its own writes:
         async with reading("groups", after=position) as read:
             return read.single(GroupDocument, resource(await groups.group(read.cursor, group_id)), status=200)
 
+A command that knows all of its resource needs no snapshot: `single(IndividualDocument, resource, position, 201)`.
 A command without a resource answers with `api.envelope.answer(None, 201, position=position)`.
 """
 
@@ -81,8 +82,7 @@ class Read:
 
     def single(self, document: type[Single[TResource]], resource: TResource, status: int = 200) -> Response:
         """A document about one thing."""
-        meta = SingleMeta.model_construct(position=self.position)
-        return self.answer(document.model_construct(data=resource, meta=meta), status)
+        return single(document, resource, self.position, status)
 
     def listing(
         self,
@@ -104,6 +104,12 @@ class Read:
     def answer(self, document: Any, status: int = 200) -> Response:
         """Any other document."""
         return answer(document, status, position=self.position)
+
+
+def single(document: type[Single[TResource]], resource: TResource, position: int, status: int = 200) -> Response:
+    """A document about one thing as it is at the position: as it was read, or as a command has left it."""
+    meta = SingleMeta.model_construct(position=position)
+    return answer(document.model_construct(data=resource, meta=meta), status, position=position)
 
 
 class Reading:
@@ -140,15 +146,14 @@ class Reading:
                 await connection.execute(_END)
             self._services.positions.forget(models)
 
-    async def at_once(self, ask: Callable[[AsyncCursor], Awaitable[TPositioned]]) -> TPositioned:
+    async def at_once(self, ask: Callable[[], Awaitable[TPositioned]]) -> TPositioned:
         """What a single statement answers together with its position: no transaction, one round trip.
 
         Asked again once the log is where the request wants it. Raises ReadModelBehind.
         """
         deadline = time.monotonic() + self._services.settings.position_wait
         while True:
-            async with self._services.pool.connection() as connection:
-                answered = await ask(connection.cursor())
+            answered = await ask()
             if self._at_least is None or answered.position >= self._at_least:
                 return answered
             await self._wait((), self._at_least, deadline, None)

@@ -1,26 +1,19 @@
 """What the application is made of, built once in its lifespan and found again from a request."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
-from psycopg import AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 from starlette.requests import Request
 
 from adapters.answer_book import AnswerBook
-from adapters.metrics import DECISIONS
 from adapters.settings import Settings
 from adapters.tokens import Tokens
 from api.positions import Positions
+from api.standing import ReadAccess, SessionOf
 from domain.application import Identity
-from domain.ports import Access, AccessQuery, Directory, TokenVerifier
+from domain.ports import Directory, TokenVerifier
 from domain.service_accounts import TokenReviewer
-from projections import access_checks, users_access
-from projections.sessions import SessionRow, session_of
-
-SessionOf = Callable[[AsyncCursor, UUID], Awaitable[SessionRow | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,30 +28,14 @@ class Services:
     pool: AsyncConnectionPool
     positions: Positions
     tokens: TokenVerifier
-    access: Access
+    session_of: SessionOf
+    access: ReadAccess
     answers: AnswerBook
     identity: Identity
     directory: Directory
     signer: Tokens
     reviewer: TokenReviewer
     redis: Redis | None = None
-    session_of: SessionOf = session_of
-
-
-class ReadAccess:
-    """Implements `domain.ports.Access` over a pool; each question is one statement, so one snapshot."""
-
-    def __init__(self, pool: AsyncConnectionPool) -> None:
-        self._pool = pool
-
-    async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
-        with DECISIONS.time():
-            async with self._pool.connection() as connection:
-                return await access_checks.decide(connection.cursor(), user_id, queries)
-
-    async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
-        async with self._pool.connection() as connection:
-            return await users_access.readable_users(connection.cursor(), caller_id, user_ids)
 
 
 def services_of(request: Request) -> Services:

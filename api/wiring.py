@@ -17,7 +17,8 @@ from adapters.settings import Settings
 from adapters.token_reviewers import KubernetesReviewer, SettingReviewer
 from adapters.tokens import Tokens
 from api.positions import Positions
-from api.services import ReadAccess, Services
+from api.services import Services
+from api.standing import ReadAccess, session_lookup
 from domain.application import Identity
 from domain.service_accounts import TokenReviewer
 from projections import registry
@@ -54,6 +55,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
             pool=pool,
             positions=positions,
             tokens=RememberedTokens(signer),
+            session_of=session_lookup(pool),
             access=access,
             answers=await stack.enter_async_context(AnswerBook(pool, settings.listen_dsn(), secret)),
             identity=Identity(

@@ -16,7 +16,7 @@ from adapters.embedded_postgres import OWNER, EmbeddedPostgres
 from adapters.embedded_valkey import EmbeddedValkey
 from adapters.key_files import with_keys
 from adapters.settings import Settings
-from api.services import ReadAccess
+from api.standing import ReadAccess
 from bench.figures import Figure, Limit
 from bench.population import populate
 from bench.stores import a_pool, a_store, keyring_of

@@ -1,5 +1,6 @@
 """Individuals: the records of persons, who owns them and with whom they are shared."""
 
+import asyncio
 from typing import Any, ClassVar, Literal, Self
 from uuid import UUID, uuid5
 
@@ -208,10 +209,11 @@ class Individuals:
 
         Raises OwnerNotFound, IndividualTaken, ProviderOwner, InvalidState when the owner is archived.
         """
-        owner = await self._find_party(owner_id)
+        owner, individual = await asyncio.gather(
+            self._find_party(owner_id), self._store.find(Individual, individual_id)
+        )
         if owner is None:
             raise OwnerNotFound(pointer="/data/attributes/owner-id")
-        individual = await self._store.find(Individual, individual_id)
         if individual is not None:
             if individual.owner_id != owner_id:
                 raise IndividualTaken(pointer="/data/attributes/individual-id")
@@ -287,10 +289,12 @@ class Individuals:
         raise NotTheOwner if reads else IndividualNotFound
 
     async def _find_party(self, party_id: UUID) -> Parties | None:
-        user = await self._store.find(User, party_id)
+        user, organization = await asyncio.gather(
+            self._store.find(User, party_id), self._store.find(Organization, party_id)
+        )
         if user is not None:
             return user if user.kind == "person" else None
-        return await self._store.find(Organization, party_id)
+        return organization
 
     async def _other(self, party: Party, party_id: UUID) -> Parties:
         found = await self._find_party(party_id)

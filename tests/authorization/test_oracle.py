@@ -99,7 +99,7 @@ async def compare_checks(cursor: AsyncCursor, world: RandomWorld) -> None:
     for kind in ("system", "app.records", "app.nobody"):
         queries += [AccessQuery(kind, "x", "read"), AccessQuery(kind, "", "write")]
     people = [*world.people, uuid4()]
-    found = await decide_many(cursor, people, queries)
+    found = (await decide_many(cursor, people, queries)).allowed
     for user_id, answers in zip(people, found, strict=True):
         wrong = [q for q, answer in zip(queries, answers, strict=True) if answer != oracle.allows(user_id, q)]
         assert not wrong, (people.index(user_id), wrong)

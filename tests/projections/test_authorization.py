@@ -235,7 +235,7 @@ async def test_the_system_role_counts_for_staff_only(database_url: str) -> None:
     queries = [AccessQuery("system", "x", "write"), AccessQuery("system", "x", "read")]
     async with a_log(database_url) as log, log.connection.cursor() as cursor:
         await log.save(operator, staff, customer, role)
-        assert await decide_many(cursor, [staff.id, customer.id], queries) == [[True, True], [False, False]]
+        assert (await decide_many(cursor, [staff.id, customer.id], queries)).allowed == [[True, True], [False, False]]
         role.revoke(customer.id)
         role._revoked(staff.id)
         await log.save(role)
@@ -244,18 +244,18 @@ async def test_the_system_role_counts_for_staff_only(database_url: str) -> None:
 
 async def test_nobody_asked_and_nothing_asked(database_url: str) -> None:
     async with a_log(database_url) as log, log.connection.cursor() as cursor:
-        assert await decide_many(cursor, [], [AccessQuery("system", "", "read")]) == []
-        assert await decide_many(cursor, [uuid4(), uuid4()], []) == [[], []]
+        assert (await decide_many(cursor, [], [AccessQuery("system", "", "read")])).allowed == []
+        assert (await decide_many(cursor, [uuid4(), uuid4()], [])).allowed == [[], []]
         assert await decide(cursor, uuid4(), [AccessQuery("group", None, "read")]) == [False]
 
 
-async def test_more_users_and_things_than_are_written_out(database_url: str) -> None:
+async def test_many_users_and_many_things_at_once(database_url: str) -> None:
     users = [a_user() for _ in range(70)]
     individuals = [Individual.create(uuid4(), "user", user.id) for user in users]
     async with a_log(database_url) as log, log.connection.cursor() as cursor:
         await log.save(*users, *individuals)
         queries = [AccessQuery("individual", each.id, "write") for each in individuals]
-        answers = await decide_many(cursor, [user.id for user in users], queries)
+        answers = (await decide_many(cursor, [user.id for user in users], queries)).allowed
         assert answers == [[mine is his for his in users] for mine in users]
 
 

@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 
 import httpx2
 from fastapi import APIRouter, FastAPI
-from psycopg import AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 
@@ -22,6 +21,7 @@ from adapters.settings import Settings, application_dsn
 from api.app import application
 from api.positions import Positions
 from api.services import Services
+from api.standing import ReadAccess
 from domain.application import Identity
 from domain.errors import TokenExpired, Unauthenticated
 from domain.ports import Claims
@@ -81,8 +81,8 @@ class SpokenTokens:
         return Claims(person.user_id if person else uuid4(), session_id, None, 0)
 
 
-def sessions_of(people: dict[UUID, Person]) -> Callable[[AsyncCursor, UUID], Any]:
-    async def session_of(_: AsyncCursor, session_id: UUID) -> SessionRow | None:
+def sessions_of(people: dict[UUID, Person]) -> Callable[[UUID], Any]:
+    async def session_of(session_id: UUID) -> SessionRow | None:
         person = people.get(session_id)
         if person is None:
             return None
@@ -127,7 +127,7 @@ async def an_edge(
             pool=pool,
             positions=positions,
             tokens=SpokenTokens(people),
-            access=grants,
+            access=cast("ReadAccess", grants),
             answers=await stack.enter_async_context(AnswerBook(pool, dsn, MASTER_KEY)),
             identity=cast("Identity", None),  # these routes have no commands, and nobody signs in
             directory=cast("Any", None),

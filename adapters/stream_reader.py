@@ -1,0 +1,88 @@
+"""Reads streams of the log, each from its latest snapshot on; those that are wanted at one time in one query."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.gathering import Gathering
+from adapters.outages import patiently
+
+FEW = 100
+"""Whoever wants more streams than this does not hold up others with them."""
+
+
+class Row(NamedTuple):
+    """An event, or a snapshot."""
+
+    stream: UUID
+    version: int
+    topic: str
+    state: bytes
+
+
+class Wanted(NamedTuple):
+    """Streams, and the topic of snapshots that may stand for their beginnings."""
+
+    streams: tuple[UUID, ...]
+    snapshots: str
+
+
+class StreamReader:
+    """Of one of the two logs, by its tables."""
+
+    def __init__(self, pool: AsyncConnectionPool, events: str, snapshots: str) -> None:
+        self._pool = pool
+        self._select = _SELECT.format(events=events, snapshots=snapshots)
+        self._together = Gathering(self._read)
+
+    async def rows(self, streams: Iterable[UUID], snapshots: str) -> list[Row]:
+        """Stream by stream the latest snapshot with that topic, if there is one, and all events since."""
+        wanted = Wanted(tuple(streams), snapshots)
+        if len(wanted.streams) <= FEW:
+            return await self._together.ask(wanted)
+        (rows,) = await self._read([wanted])
+        return rows
+
+    async def _read(self, wanted: Sequence[Wanted]) -> Sequence[list[Row]]:
+        places = {pair: n for n, pair in enumerate(dict.fromkeys(p for each in wanted for p in _pairs(each)), start=1)}
+        found: dict[int, list[Row]] = {place: [] for place in places.values()}
+        streams, topics = [stream for stream, _ in places], [topic for _, topic in places]
+
+        async def read(connection: AsyncConnection) -> list[tuple[int, UUID, int, str, bytes]]:
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(self._select, (streams, topics), prepare=True)
+            return await cursor.fetchall()
+
+        for place, stream, version, topic, state in await patiently(self._pool, read):
+            found[place].append(Row(stream, version, topic, state))
+        return [[row for pair in _pairs(each) for row in found[places[pair]]] for each in wanted]
+
+
+def _pairs(wanted: Wanted) -> list[tuple[UUID, str]]:
+    return [(stream, wanted.snapshots) for stream in wanted.streams]
+
+
+# One statement, so that a snapshot taken meanwhile cannot hide events from the answer; stream by stream, so that what
+# lies before a snapshot is not even read (20,000 events: 3 ms instead of 10). The arrays stand in SELECTs so that their
+# length does not enter the plan: one for the ids at hand looks cheaper than one for any, so each was planned anew.
+_SELECT = """
+WITH latest AS (
+    SELECT wanted.place, wanted.originator_id, snapshot.originator_version, snapshot.topic, snapshot.state
+    FROM unnest((SELECT %b::uuid[]), (SELECT %b::text[])) WITH ORDINALITY AS wanted(originator_id, topic, place)
+    LEFT JOIN LATERAL (
+        SELECT originator_version, topic, state FROM {snapshots} s
+        WHERE s.originator_id = wanted.originator_id AND s.topic = wanted.topic ORDER BY originator_version DESC LIMIT 1
+    ) snapshot ON true
+)
+SELECT place, originator_id, originator_version, topic, state FROM latest WHERE originator_version IS NOT NULL
+UNION ALL
+SELECT latest.place, e.originator_id, e.originator_version, e.topic, e.state
+FROM latest CROSS JOIN LATERAL (
+    SELECT originator_id, originator_version, topic, state FROM {events} own
+    WHERE own.originator_id = latest.originator_id AND own.originator_version > coalesce(latest.originator_version, 0)
+) e
+ORDER BY 1, 3
+"""

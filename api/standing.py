@@ -1,0 +1,62 @@
+"""What nearly every request asks of the decision tables: whose session it is, and what its user may do."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from uuid import UUID
+
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.gathering import Gathering
+from adapters.metrics import DECISIONS
+from domain.ports import AccessQuery
+from projections import users_access
+from projections.access_checks import Asked, Decided, Decisions, decide_each, decide_many
+from projections.sessions import SessionRow, sessions_of
+
+FEW = 50
+"""A question with more queries than this is not made to wait for, nor does it hold up, those of others."""
+
+SessionOf = Callable[[UUID], Awaitable[SessionRow | None]]
+
+
+def session_lookup(pool: AsyncConnectionPool) -> SessionOf:
+    """Finds a session as it is now, also when it has ended; None when there never was one."""
+
+    async def ask_all(session_ids: Sequence[UUID]) -> Sequence[SessionRow | None]:
+        async with pool.connection() as connection:
+            return await sessions_of(connection.cursor(), session_ids)
+
+    return Gathering(ask_all).ask
+
+
+class ReadAccess:
+    """Implements `domain.ports.Access` over a pool: one statement for each question, so one snapshot."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+        self._checks = Gathering(self._ask_all)
+
+    async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
+        return (await self.decided(user_id, queries)).allowed
+
+    async def decided(self, user_id: UUID, queries: Sequence[AccessQuery]) -> Decided:
+        """As `decide`, with the position of the log that the answers are of."""
+        asked = Asked(user_id, queries)
+        with DECISIONS.time():
+            if len(queries) <= FEW:
+                return await self._checks.ask(asked)
+            (decided,) = await self._ask_all([asked])
+            return decided
+
+    async def decided_for_all(self, user_ids: Sequence[UUID], queries: Sequence[AccessQuery]) -> Decisions:
+        """The same queries for each of the users, all from one snapshot."""
+        with DECISIONS.time():
+            async with self._pool.connection() as connection:
+                return await decide_many(connection.cursor(), user_ids, queries)
+
+    async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+        async with self._pool.connection() as connection:
+            return await users_access.readable_users(connection.cursor(), caller_id, user_ids)
+
+    async def _ask_all(self, asked: Sequence[Asked]) -> Sequence[Decided]:
+        async with self._pool.connection() as connection:
+            return await decide_each(connection.cursor(), asked)
