@@ -137,9 +137,8 @@ class AppendTransaction:
         guards = [guard for append in batch for guard in append.unchanged]
         guarding = connection.cursor()
         if guards:
-            await guarding.execute(
-                self._guard_sql, {"ids": [stream for stream, _ in guards], "versions": [end for _, end in guards]}
-            )
+            ends = {"ids": [stream for stream, _ in guards], "versions": [end for _, end in guards]}
+            await guarding.execute(self._guard_sql, ends, prepare=True)
         row = await cursor.fetchone()
         assert row is not None
         base = int(row[0])

@@ -32,7 +32,7 @@ class Gathering(Generic[TQuestion, TAnswer]):
 
     async def ask(self, question: TQuestion) -> TAnswer:
         """Its answer, or what `ask_all` raised."""
-        asked = _Asked[TQuestion, TAnswer](question, asyncio.get_running_loop().create_future())
+        asked: _Asked[TQuestion, TAnswer] = _Asked(question, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
         if self._free:
             self._free -= 1

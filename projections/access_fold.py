@@ -80,6 +80,17 @@ class AccessFold:
             case _:
                 pass
 
+    def may_be_there(self, individual_id: UUID, organization_id: UUID) -> bool:
+        """Whether the organization may have had part in the individual before it was shared with it."""
+        return individual_id not in self.created or self.owners[individual_id][1] == organization_id
+
+    def may_have_several(self) -> set[UUID]:
+        """Individuals that may be several organizations' now, or no longer be it."""
+        parties: dict[UUID, int] = {key: party == "organization" for key, (party, _, _) in self.owners.items()}
+        for individual_id, _ in self.shares:
+            parties[individual_id] = parties.get(individual_id, 0) + 1
+        return {key for key, number in parties.items() if number > 1 or key not in self.created}
+
     def _add_user(self, event: Any, position: int) -> None:
         user_id = event.originator_id
         match event:

@@ -101,19 +101,21 @@ class AuthorizationProjection:
         changed = fold.disowned
         await _write(cursor, sql.STAMP_FORMER_OWNERS, changed.items())
         await _write(cursor, sql.STAMP_FORMER_OWNING_ORGANIZATIONS, changed.items())
-        await _write(cursor, sql.SET_OWNERS, ((key, owner, at) for key, (_, owner, at) in fold.owners.items()))
-        await _write(cursor, sql.COUNT_INDIVIDUALS, [(len(fold.created),)] if fold.created else [])
+        owned = ((key, owner, fold.touched_individuals[key]) for key, (_, owner, _) in fold.owners.items())
+        await _write(cursor, sql.SET_OWNERS, owned, len(fold.created))
         await _write(cursor, sql.DISOWN, ((individual_id,) for individual_id in changed))
         await _write(
             cursor,
             sql.ADD_INDIVIDUAL_ORGANIZATIONS,
             ((key, owner, True, False) for key, (party, owner, _) in fold.owners.items() if party == "organization"),
         )
-        await _write(cursor, sql.OWN, ((k, owner) for k, (party, owner, _) in fold.owners.items() if party != "user"))
+        await _write(cursor, sql.OWN, ((key, fold.owners[key][1]) for key in changed if fold.owners[key][0] != "user"))
         await _write(
             cursor, sql.ADD_INDIVIDUAL_ORGANIZATIONS, ((*key, False, True) for key, yes in fold.shares.items() if yes)
         )
-        await _write(cursor, sql.SET_SHARED, _keyed(fold.shares))
+        await _write(
+            cursor, sql.SET_SHARED, ((*key, yes) for key, yes in fold.shares.items() if fold.may_be_there(*key))
+        )
         await _write(
             cursor, sql.SET_INDIVIDUAL_USERS, ((*k, op == "write") for k, op in fold.user_shares.items() if op)
         )
@@ -145,21 +147,30 @@ class AuthorizationProjection:
         await _write(cursor, sql.ADD_GROUP_USERS, ((s, g, k, org) for (g, k, s), org in staff.items() if org))
         # after the places, which refer to them
         await _write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_leave))
-        await _write(cursor, sql.SET_SEVERAL, ((key,) for key in fold.owners.keys() | {key for key, _ in fold.shares}))
+        await _write(cursor, sql.SET_SEVERAL, ((key,) for key in fold.may_have_several()))
 
     async def _write_stamps(self, cursor: AsyncCursor, fold: AccessFold) -> None:
-        await _write(cursor, sql.STAMP_USERS, fold.touched_users.items())
-        await _write(cursor, sql.STAMP_INDIVIDUALS, fold.touched_individuals.items())
-        await _write(cursor, sql.STAMP_GROUPS, fold.touched_groups.items())
-        await _write(cursor, sql.STAMP_ORGANIZATIONS, fold.touched_organizations.items())
-        await _write(cursor, sql.STAMP_AUTHORIZATION, fold.authorization_changed.items())
+        individuals = {key: at for key, at in fold.touched_individuals.items() if key not in fold.created}
+        touched, changed = fold.touched_organizations, fold.authorization_changed
+        organizations = list(touched.keys() | changed.keys())
+        users, groups = fold.touched_users, fold.touched_groups
+        if users or individuals or groups or organizations:
+            stamps = {
+                "users": list(users), "users_at": list(users.values()),
+                "individuals": list(individuals), "individuals_at": list(individuals.values()),
+                "groups": list(groups), "groups_at": list(groups.values()),
+                "organizations": organizations,
+                "touched": [touched.get(each) for each in organizations],
+                "changed": [changed.get(each) for each in organizations],
+            }  # fmt: skip
+            await cursor.execute(sql.STAMP, stamps)
 
 
-async def _write(cursor: AsyncCursor, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    """One statement for all rows, handed over as one array per column; nothing for none."""
+async def _write(cursor: AsyncCursor, statement: str, rows: Iterable[Sequence[Any]], *before: Any) -> None:
+    """One statement for all rows, handed over as one array per column; nothing for none. `before` comes first."""
     columns = [list(column) for column in zip(*rows, strict=True)]
     if columns:
-        await cursor.execute(statement, columns)
+        await cursor.execute(statement, [*before, *columns])
 
 
 def _keyed(values: dict[Any, Any]) -> Iterable[tuple[Any, ...]]:

@@ -61,14 +61,15 @@ UPDATE access_organizations o SET touched_at = greatest(o.touched_at, new.at)
 FROM unnest(%b::uuid[], %b::timestamptz[]) AS new(id, at), access_individuals i
 WHERE i.individual_id = new.id AND o.organization_id = i.owner_id
 """
+# Counted is what is new of them.
 SET_OWNERS = """
+WITH counted AS (
+    INSERT INTO access_totals (kind, total) SELECT 'individual', %b::bigint
+    ON CONFLICT (kind) DO UPDATE SET total = access_totals.total + EXCLUDED.total
+)
 INSERT INTO access_individuals (individual_id, owner_id, touched_at)
 SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::timestamptz[])
 ON CONFLICT (individual_id) DO UPDATE SET owner_id = EXCLUDED.owner_id
-"""
-COUNT_INDIVIDUALS = """
-INSERT INTO access_totals (kind, total) SELECT 'individual', * FROM unnest(%b::bigint[])
-ON CONFLICT (kind) DO UPDATE SET total = access_totals.total + EXCLUDED.total
 """
 DISOWN = "UPDATE individual_organizations SET owned = false WHERE individual_id = ANY(%b::uuid[]) AND owned"
 ADD_INDIVIDUAL_ORGANIZATIONS = """
@@ -162,12 +163,24 @@ DROP_GROUP_INDIVIDUALS = """
 DELETE FROM group_individuals WHERE (individual_id, group_id) IN (SELECT * FROM unnest(%b::uuid[], %b::uuid[]))
 """
 
-_STAMP = """
-UPDATE {table} t SET {column} = greatest(t.{column}, new.at)
-FROM unnest(%b::uuid[], %b::timestamptz[]) AS new(id, at) WHERE t.{key} = new.id
+# All stamps of an append at once: as many statements would take as long as all that they are about.
+STAMP = """
+WITH users AS (
+    UPDATE access_users t SET touched_at = greatest(t.touched_at, new.at)
+    FROM unnest(%(users)b::uuid[], %(users_at)b::timestamptz[]) AS new(id, at)
+    WHERE t.user_id = new.id
+), individuals AS (
+    UPDATE access_individuals t SET touched_at = greatest(t.touched_at, new.at)
+    FROM unnest(%(individuals)b::uuid[], %(individuals_at)b::timestamptz[]) AS new(id, at)
+    WHERE t.individual_id = new.id
+), groups AS (
+    UPDATE access_groups t SET touched_at = greatest(t.touched_at, new.at)
+    FROM unnest(%(groups)b::uuid[], %(groups_at)b::timestamptz[]) AS new(id, at)
+    WHERE t.group_id = new.id
+)
+UPDATE access_organizations t
+SET touched_at = greatest(t.touched_at, new.touched), authorization_at = greatest(t.authorization_at, new.changed)
+FROM unnest(%(organizations)b::uuid[], %(touched)b::timestamptz[],
+            %(changed)b::timestamptz[]) AS new(id, touched, changed)
+WHERE t.organization_id = new.id
 """
-STAMP_USERS = _STAMP.format(table="access_users", column="touched_at", key="user_id")
-STAMP_INDIVIDUALS = _STAMP.format(table="access_individuals", column="touched_at", key="individual_id")
-STAMP_GROUPS = _STAMP.format(table="access_groups", column="touched_at", key="group_id")
-STAMP_ORGANIZATIONS = _STAMP.format(table="access_organizations", column="touched_at", key="organization_id")
-STAMP_AUTHORIZATION = _STAMP.format(table="access_organizations", column="authorization_at", key="organization_id")
