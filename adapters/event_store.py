@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from itertools import chain
+from itertools import chain, islice
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -22,7 +22,7 @@ from adapters.append_transaction import Append, InlineProjection
 from adapters.event_codec import EventCodec, snapshot_topic
 from adapters.keyring import Keyring
 from adapters.outages import patiently
-from adapters.stream_reader import StreamReader
+from adapters.stream_reader import StreamReader, Wanted
 from domain.audited import Audited
 from domain.errors import NotFound
 from domain.idempotency import current_request
@@ -71,16 +71,26 @@ class EventStore:
         return found
 
     async def get_many(self, kind: type[TAggregate], aggregate_ids: Iterable[UUID]) -> dict[UUID, TAggregate]:
-        ids = {kind.stream_of(aggregate_id): aggregate_id for aggregate_id in aggregate_ids}
-        if not ids:
-            return {}
-        rows = await self._streams.rows(ids, snapshot_topic(kind))
-        found: dict[UUID, Audited] = {}
-        stored = (StoredEvent(ids[stream], version, topic, state) for stream, version, topic, state in rows)
-        for event in await self._codec.decode_many(stored):
-            found[event.originator_id] = event.mutate(found.get(event.originator_id))
+        wanted = list(dict.fromkeys(aggregate_ids))
+        found = await self._load([(kind, each) for each in wanted]) if wanted else []
         # a request may name anything: what is of another kind is not there
-        return {stream: aggregate for stream, aggregate in found.items() if isinstance(aggregate, kind)}
+        return {each.id: each for each in found if isinstance(each, kind)}
+
+    async def find_each(self, *wanted: tuple[type[Audited], UUID]) -> Any:
+        found = await self._load(wanted)
+        return tuple(each if isinstance(each, kind) else None for each, (kind, _) in zip(found, wanted, strict=True))
+
+    async def _load(self, wanted: Sequence[tuple[type[Audited], UUID]]) -> list[Audited | None]:
+        streams = [Wanted(kind.stream_of(aggregate_id), snapshot_topic(kind)) for kind, aggregate_id in wanted]
+        found = await self._streams.rows(streams)
+        events = iter(
+            await self._codec.decode_many(
+                StoredEvent(aggregate_id, row.version, row.topic, row.state)
+                for (_, aggregate_id), rows in zip(wanted, found, strict=True)
+                for row in rows
+            )
+        )
+        return [_replayed(islice(events, len(rows))) for rows in found]
 
     async def head(self) -> int:
         """The position of the last committed event, 0 in an empty log."""
@@ -126,6 +136,13 @@ class EventStore:
             row = await self._codec.encode_snapshot(aggregate)
             async with self._pool.connection() as connection:
                 await _insert_snapshot(connection, SNAPSHOTS[self._log], row)
+
+
+def _replayed(events: Iterable[Any]) -> Audited | None:
+    aggregate: Audited | None = None
+    for event in events:
+        aggregate = event.mutate(aggregate)
+    return aggregate
 
 
 async def _insert_snapshot(connection: AsyncConnection, table: str, row: StoredEvent) -> None:

@@ -1,6 +1,6 @@
 """Reads streams of the log, each from its latest snapshot on; those that are wanted at one time in one query."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -24,9 +24,9 @@ class Row(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Streams, and the topic of snapshots that may stand for their beginnings."""
+    """A stream, and the topic of snapshots that may stand for its beginning."""
 
-    streams: tuple[UUID, ...]
+    stream: UUID
     snapshots: str
 
 
@@ -38,31 +38,26 @@ class StreamReader:
         self._select = _SELECT.format(events=events, snapshots=snapshots)
         self._together = Gathering(self._read)
 
-    async def rows(self, streams: Iterable[UUID], snapshots: str) -> list[Row]:
-        """Stream by stream the latest snapshot with that topic, if there is one, and all events since."""
-        wanted = Wanted(tuple(streams), snapshots)
-        if len(wanted.streams) <= FEW:
+    async def rows(self, wanted: Sequence[Wanted]) -> list[list[Row]]:
+        """Of each stream the latest snapshot with that topic, if there is one, and all events since."""
+        if len(wanted) <= FEW:
             return await self._together.ask(wanted)
         (rows,) = await self._read([wanted])
         return rows
 
-    async def _read(self, wanted: Sequence[Wanted]) -> Sequence[list[Row]]:
-        places = {pair: n for n, pair in enumerate(dict.fromkeys(p for each in wanted for p in _pairs(each)), start=1)}
-        found: dict[int, list[Row]] = {place: [] for place in places.values()}
-        streams, topics = [stream for stream, _ in places], [topic for _, topic in places]
+    async def _read(self, asked: Sequence[Sequence[Wanted]]) -> Sequence[list[list[Row]]]:
+        found: dict[Wanted, list[Row]] = {each: [] for wanted in asked for each in wanted}
+        places = list(found.values())
+        parameters = [each.stream for each in found], [each.snapshots for each in found]
 
         async def read(connection: AsyncConnection) -> list[tuple[int, UUID, int, str, bytes]]:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(self._select, (streams, topics), prepare=True)
+            await cursor.execute(self._select, parameters, prepare=True)
             return await cursor.fetchall()
 
-        for place, stream, version, topic, state in await patiently(self._pool, read):
-            found[place].append(Row(stream, version, topic, state))
-        return [[row for pair in _pairs(each) for row in found[places[pair]]] for each in wanted]
-
-
-def _pairs(wanted: Wanted) -> list[tuple[UUID, str]]:
-    return [(stream, wanted.snapshots) for stream in wanted.streams]
+        for place, *row in await patiently(self._pool, read):
+            places[place - 1].append(Row._make(row))
+        return [[found[each] for each in wanted] for wanted in asked]
 
 
 # One statement, so that a snapshot taken meanwhile cannot hide events from the answer; stream by stream, so that what

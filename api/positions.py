@@ -19,6 +19,8 @@ HEAD = ""
 """The name under which the head of the identity log itself is waited for: what inline projections answer from."""
 
 POLL = 1.0
+MOMENT = 0.05
+"""Seconds in which nearly everybody who waits is told by a notification; only then does looking pay."""
 
 log = structlog.get_logger()
 
@@ -42,6 +44,7 @@ class Positions:
         notifications.on(PROJECTED, self._heard_projection)
 
     async def __aenter__(self) -> Self:
+        self._look.set()
         self._task = asyncio.create_task(self._look_while_somebody_waits(), name="positions")
         return self
 
@@ -109,13 +112,16 @@ class Positions:
                 waiter.done.set()
 
     async def _look_while_somebody_waits(self) -> None:
-        await self._look.wait()
-        while not self._stopping:
-            self._look.clear()
-            for name, position in await self._seen():
-                self.learn(name, position)
+        while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), POLL if self._waiting else None)
+            if self._stopping:
+                return
+            self._look.clear()
+            await asyncio.sleep(MOMENT)
+            if self._waiting or not self._known:
+                for name, position in await self._seen():
+                    self.learn(name, position)
 
     async def _seen(self) -> list[tuple[str, int]]:
         try:

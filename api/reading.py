@@ -126,25 +126,24 @@ class Reading:
         `after` is the position of a command, which the answer then carries. Raises ReadModelBehind.
         """
         wanted = self._at_least if after is None else after
-        async with self._services.pool.connection() as connection:
-            position = await self._begin(connection, models)
-            if wanted is None or position >= wanted:
-                async with _ended(connection):
-                    yield Read(connection.cursor(), position if after is None else after)
-                return
-            await connection.execute(_END)
-        # the connection is given back while this waits: the projector's progress must not depend on the pool
         deadline = time.monotonic() + self._services.settings.position_wait
+        told = False
+        if after is not None and models:  # what was just recorded is hardly projected yet: not worth a look
+            await self._wait(models, after, deadline, after)
+            told = True
         while True:
-            await self._wait(models, wanted, deadline, after)
             async with self._services.pool.connection() as connection:
                 position = await self._begin(connection, models)
-                if position >= wanted:
+                if wanted is None or position >= wanted:
                     async with _ended(connection):
                         yield Read(connection.cursor(), position if after is None else after)
                     return
                 await connection.execute(_END)
-            self._services.positions.forget(models)
+            # the connection is given back while this waits: the projector's progress must not depend on the pool
+            if told:
+                self._services.positions.forget(models)
+            await self._wait(models, wanted, deadline, after)
+            told = True
 
     async def at_once(self, ask: Callable[[], Awaitable[TPositioned]]) -> TPositioned:
         """What a single statement answers together with its position: no transaction, one round trip.

@@ -1,6 +1,5 @@
 """Individuals: the records of persons, who owns them and with whom they are shared."""
 
-import asyncio
 from typing import Any, ClassVar, Literal, Self
 from uuid import UUID, uuid5
 
@@ -209,9 +208,10 @@ class Individuals:
 
         Raises OwnerNotFound, IndividualTaken, ProviderOwner, InvalidState when the owner is archived.
         """
-        owner, individual = await asyncio.gather(
-            self._find_party(owner_id), self._store.find(Individual, individual_id)
+        user, organization, individual = await self._store.find_each(
+            (User, owner_id), (Organization, owner_id), (Individual, individual_id)
         )
+        owner = _party(user, organization)
         if owner is None:
             raise OwnerNotFound(pointer="/data/attributes/owner-id")
         if individual is not None:
@@ -289,12 +289,7 @@ class Individuals:
         raise NotTheOwner if reads else IndividualNotFound
 
     async def _find_party(self, party_id: UUID) -> Parties | None:
-        user, organization = await asyncio.gather(
-            self._store.find(User, party_id), self._store.find(Organization, party_id)
-        )
-        if user is not None:
-            return user if user.kind == "person" else None
-        return organization
+        return _party(*await self._store.find_each((User, party_id), (Organization, party_id)))
 
     async def _other(self, party: Party, party_id: UUID) -> Parties:
         found = await self._find_party(party_id)
@@ -311,6 +306,11 @@ class Individuals:
         for seat in seats.values():
             seat.leave()
         return list(seats.values())
+
+
+def _party(user: User | None, organization: Organization | None) -> Parties | None:
+    """Which of the two may own individuals."""
+    return user if user is not None and user.kind == "person" else organization
 
 
 def party_type(party: Parties) -> Party:

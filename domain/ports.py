@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import wraps
-from typing import Literal, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Literal, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 from uuid import UUID
 
 from domain.audited import Audited
@@ -11,6 +11,9 @@ from domain.ids import give_again, ids_given
 from domain.rosters import RosterKind
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
+TOne = TypeVar("TOne", bound=Audited)
+TOther = TypeVar("TOther", bound=Audited)
+TThird = TypeVar("TThird", bound=Audited)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -30,6 +33,18 @@ class Store(Protocol):
 
     async def get_many(self, kind: type[TAggregate], aggregate_ids: Iterable[UUID]) -> dict[UUID, TAggregate]:
         """Those that exist, by id, in one round trip."""
+        ...
+
+    @overload
+    async def find_each(
+        self, one: tuple[type[TOne], UUID], other: tuple[type[TOther], UUID], /
+    ) -> tuple[TOne | None, TOther | None]: ...
+    @overload
+    async def find_each(
+        self, one: tuple[type[TOne], UUID], other: tuple[type[TOther], UUID], third: tuple[type[TThird], UUID], /
+    ) -> tuple[TOne | None, TOther | None, TThird | None]: ...
+    async def find_each(self, *wanted: tuple[type[Audited], UUID]) -> tuple[Audited | None, ...]:
+        """As `find`, for several kinds in one round trip."""
         ...
 
     async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:

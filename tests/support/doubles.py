@@ -37,6 +37,9 @@ class MemoryStore:
         found = {each: await self.find(kind, each) for each in aggregate_ids}
         return {each: aggregate for each, aggregate in found.items() if aggregate is not None}
 
+    async def find_each(self, *wanted: tuple[type[Audited], UUID]) -> Any:
+        return tuple([await self.find(kind, aggregate_id) for kind, aggregate_id in wanted])
+
     async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:
         if self.meanwhile is not None:
             interruption, self.meanwhile = self.meanwhile, None

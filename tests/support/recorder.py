@@ -46,7 +46,7 @@ class LogRecorder(PostgresApplicationRecorder):
     ) -> list[int]:
         row = curs.fetchone()
         assert row is not None
-        base, *_ = row.values()
+        base = next(iter(row.values()))
         return list(range(base + 1, base + 1 + len(stored_events)))
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
