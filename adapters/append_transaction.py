@@ -10,9 +10,10 @@ from typing import Any, ClassVar, Protocol
 from uuid import UUID, uuid4
 
 from eventsourcing.persistence import StoredEvent
-from psycopg import AsyncConnection, AsyncCursor, Error
+from psycopg import AsyncCursor, Error
 from psycopg.conninfo import make_conninfo
 
+from adapters.append_connection import AppendConnection
 from adapters.append_sql import APPEND, GUARD, READ_BACK, REMEMBER, SETTLE
 from domain.errors import LostRace
 from domain.idempotency import IdempotentRequest
@@ -74,7 +75,7 @@ class AppendTransaction:
         self._read_back_sql = READ_BACK.format(events=table)
         self._projections = projections
         self._interested: dict[type[Event], list[InlineProjection]] = {}
-        self._connection: AsyncConnection | None = None
+        self._connection: AppendConnection | None = None
 
     async def append(self, batch: Sequence[Append]) -> int:
         """All or nothing; returns the position before the first event.
@@ -84,9 +85,11 @@ class AppendTransaction:
         connection = await self._connected()
         try:
             async with connection.pipeline():
-                await connection.execute("BEGIN")
-                base = await self._execute(connection, batch)
-                await connection.execute("COMMIT")
+                base = await self._append(connection, batch)
+                with connection.holding():
+                    await self._project(connection.cursor(), base, batch)
+                    await self._remember(connection.cursor(), base, batch)
+                    await connection.execute("COMMIT")
         except BaseException:
             await self._give_up(connection)
             raise
@@ -119,34 +122,34 @@ class AppendTransaction:
         if connection is not None:
             await connection.close()
 
-    async def _connected(self) -> AsyncConnection:
+    async def _connected(self) -> AppendConnection:
         if self._connection is None or self._connection.closed:
-            self._connection = await AsyncConnection.connect(self._dsn, autocommit=True)
+            self._connection = await AppendConnection.connect(self._dsn, autocommit=True)
         return self._connection
 
-    async def _give_up(self, connection: AsyncConnection) -> None:
+    async def _give_up(self, connection: AppendConnection) -> None:
         """Back to a connection in no transaction, or to none."""
         with suppress(Error):
             await connection.rollback()
             return
         await self.close()
 
-    async def _execute(self, connection: AsyncConnection, batch: Sequence[Append]) -> int:
-        cursor = connection.cursor()
-        await cursor.execute(self._append_sql, self._columns(batch), prepare=True)
+    async def _append(self, connection: AppendConnection, batch: Sequence[Append]) -> int:
+        """The position before the first event, once the head's lock is held. Raises LostRace."""
         guards = [guard for append in batch for guard in append.unchanged]
-        guarding = connection.cursor()
-        if guards:
-            ends = {"ids": [stream for stream, _ in guards], "versions": [end for _, end in guards]}
-            await guarding.execute(self._guard_sql, ends, prepare=True)
+        cursor, guarding = connection.cursor(), connection.cursor()
+        with connection.holding():
+            await connection.execute("BEGIN")
+            await cursor.execute(self._append_sql, self._columns(batch), prepare=True)
+            if guards:
+                ends = {"ids": [stream for stream, _ in guards], "versions": [end for _, end in guards]}
+                await guarding.execute(self._guard_sql, ends, prepare=True)
+        await connection.send_held()
         row = await cursor.fetchone()
         assert row is not None
-        base = int(row[0])
         if guards and (await guarding.fetchone() or (0,))[0]:
             raise LostRace
-        await self._project(cursor, base, batch)
-        await self._remember(cursor, base, batch)
-        return base
+        return int(row[0])
 
     async def _project(self, cursor: AsyncCursor, base: int, batch: Sequence[Append]) -> None:
         chosen: dict[str, list[Recorded]] = {}

@@ -1,5 +1,6 @@
 """Individuals: the records of persons, who owns them and with whom they are shared."""
 
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self
 from uuid import UUID, uuid5
 
@@ -41,6 +42,7 @@ class NotTheOwner(Forbidden):
     detail = "Only its owner may share an individual."
 
 
+@lru_cache(maxsize=10_000)
 def individual_stream(aggregate_id: UUID) -> UUID:
     """Clients choose the ids of individuals, perhaps one that something else has: only individuals are compared."""
     return uuid5(aggregate_id, "individual")
