@@ -76,5 +76,5 @@ def _recorded(individual: Individual, position: int) -> Response:
 
 
 def _resource(individual_id: UUID, owner_id: UUID, shares: list[IndividualShare] | None) -> IndividualResource:
-    attributes = IndividualAttributes(owner_id=owner_id, shared_with=shares)
-    return IndividualResource(attributes=attributes, id=individual_id)
+    attributes = IndividualAttributes.model_construct(owner_id=owner_id, shared_with=shares)
+    return IndividualResource.model_construct(attributes=attributes, id=individual_id, type="individuals")
