@@ -41,9 +41,7 @@ def parsed_body(body: bytes) -> Any:
     if not body:
         return None
     try:
-        value = json.loads(
-            body.decode(), object_pairs_hook=_members, parse_constant=_refuse_constant, parse_float=_finite
-        )
+        value = _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise Invalid(f"The body is not acceptable JSON{_reason(error)}.", pointer="") from None
     if body.count(b"{") + body.count(b"[") > DEEPEST and _depth(value) > DEEPEST:
@@ -78,6 +76,9 @@ def _refuse_constant(_: str) -> NoReturn:
 def _finite(text: str) -> float:
     number = float(text)
     return number if math.isfinite(number) else _refuse_constant(text)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _reason(error: Exception) -> str:

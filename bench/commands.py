@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from itertools import count
+from itertools import count, islice
 from typing import Any
 from uuid import uuid4
 
@@ -51,7 +51,10 @@ async def _at_the_store(bench: Bench, bare: dict[int, Limit]) -> AsyncIterator[F
 
 
 def _seating(bench: Bench, store: EventStore) -> Command:
-    places, organization_id = bench.world.large.free_places(), bench.world.large.id
+    """Whom to seat where is told beforehand: working that out would take a sixth of the time."""
+    organization_id = bench.world.large.id
+    most = round(STORE_AIM * len(CLIENTS) * bench.seconds)
+    places = iter(list(islice(bench.world.large.free_places(), most)))
 
     async def seat() -> None:
         group_id, individual_id = next(places)
@@ -62,10 +65,11 @@ def _seating(bench: Bench, store: EventStore) -> Command:
 
 def _renaming(bench: Bench, store: EventStore) -> Command:
     numbers, large = count(), bench.world.large
+    groups = [large.group(place) for place in range(large.groups)]
 
     async def rename() -> None:
         number = next(numbers)
-        group = await store.get(Group, large.group(number % large.groups))
+        group = await store.get(Group, groups[number % large.groups])
         group.rename(f"Renamed {number}")
         await store.save(group)
 
