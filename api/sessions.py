@@ -34,6 +34,7 @@ from domain.session_commands import SignedIn
 from domain.sessions import Session, SessionNotFound
 from domain.users import User
 from projections import sessions
+from projections.roles import RolesProjection
 from projections.users import UsersProjection
 
 router = contract_router("sessions")
@@ -70,7 +71,7 @@ async def authenticate(
     """Who the bearer is. Sessions of service accounts are no good on requests that come from outside."""
     if body is not None and body.edge_request and caller.service:
         raise Forbidden
-    async with reading(UsersProjection.name) as read:
+    async with reading(UsersProjection.name, RolesProjection.name) as read:
         known = await sessions.bearer_of(read.cursor, caller.user_id, caller.organization_id)
         email = known.email if known.projected else revealed((await identity.store.get(User, caller.user_id)).email)
         shown = AuthenticatedCaller(

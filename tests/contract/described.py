@@ -43,6 +43,19 @@ class Operation:
         return self.method in {"POST", "PATCH"}
 
     @property
+    def reads(self) -> bool:
+        """Whether it only looks: it waits until what it looks at is where the client wants it."""
+        return self._takes("X-At-Least-Position")
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a retry with the same key is answered what the first call was answered."""
+        return self._takes("Idempotency-Key")
+
+    def _takes(self, header: str) -> bool:
+        return any((each.name, each.where) == (header, "header") for each in self.parameters)
+
+    @property
     def query(self) -> tuple[Parameter, ...]:
         return tuple(each for each in self.parameters if each.where == "query")
 

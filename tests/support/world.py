@@ -70,6 +70,7 @@ class World:
     keyring: Keyring
     pool: AsyncConnectionPool
     projecting: asyncio.Task[None] | None
+    stop: asyncio.Event
     system: Person
     service: Person
 
@@ -160,6 +161,13 @@ class World:
                 if not await jobs.work_off(app):
                     break
 
+    async def stop_projecting(self) -> None:
+        """From now on read models stand still unless `catch_up` is called."""
+        self.stop.set()
+        if self.projecting is not None:
+            await self.projecting
+        self.projecting = None
+
     async def _onboard(
         self, organization_id: UUID, onboard_type: OnboardType, email: str | None, roles: Sequence[str] = ()
     ) -> Person:
@@ -216,15 +224,13 @@ async def a_world(database_url: str, *, projecting: bool = True, **changes: Any)
             tokens = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
             nobody = Person(new_id(), None, "", {})
             world = World(
-                client, services, settings, session_store, tokens, keyring, pool, following, nobody, nobody
+                client, services, settings, session_store, tokens, keyring, pool, following, stop, nobody, nobody
             )  # fmt: skip
             await _introduce(world)
             if projecting:  # what the first start recorded can be read from the first request on
                 await world.catch_up()
             yield world
-    stop.set()
-    if following is not None:
-        await following
+    await world.stop_projecting()
 
 
 async def _introduce(world: World) -> None:
