@@ -145,6 +145,10 @@ class Reading:
             await self._wait(models, wanted, deadline, after)
             told = True
 
+    def at_least(self, position: int) -> "Reading":
+        """The same for what must be read at this position or later."""
+        return Reading(self._services, position)
+
     async def at_once(self, ask: Callable[[], Awaitable[TPositioned]]) -> TPositioned:
         """What a single statement answers together with its position: no transaction, one round trip.
 

@@ -25,7 +25,7 @@ async def task(task_id: PathId, caller: Signed, reading: ReadingDep) -> Response
             return read.single(TaskDocument, _resource(row))
         position = read.position
     # who reads that it is done finds it done in the lists as well
-    async with reading("tasks", "groups", after=position) as read:
+    async with reading.at_least(position)("tasks", "groups") as read:
         return read.single(TaskDocument, _resource(row))
 
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from domain.group_trees import GroupTree, tree_id
@@ -55,6 +56,21 @@ async def slowed(world: World, person: Person, milliseconds: int) -> Person:
     await world.session_store.save(session)
     token = world.tokens.access_token(user.id, session.id, session.organization_id, session.access_until())
     return Person(person.user_id, person.individual_id, person.email, {"Authorization": f"Bearer {token}"})
+
+
+async def test_a_finished_task_waits_for_the_lists_and_then_says_that_they_are_behind(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        organization = await world.organization()
+        group, parent = await world.group(organization), await world.group(organization)
+        task = await world.move(group, parent)
+        await world.stop_projecting()
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner:
+            await owner.execute("UPDATE projections SET position = 1 WHERE name = 'groups'")
+        answer = await world.client.get(f"/v1/tasks/{task}/", headers=world.system.bearer)
+        assert (answer.status_code, code(answer.json())) == (503, "read-model-behind")
+        # it is a question: there is nothing of which it could say where it was recorded
+        assert "X-Position" not in answer.headers
+        assert answer.json()["errors"][0]["meta"] == {}
 
 
 async def test_a_finished_task_shows_in_the_lists(database_url: str) -> None:
