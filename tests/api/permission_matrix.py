@@ -39,13 +39,14 @@ class Row:
             self.operation.path.replace("{id}", told.get("id", "")),
             params=told.get("query", {}),
             headers={**caller.bearer, "X-At-Least-Position": str(await ward.world.identity.store.save())},
-            json=self._body(told),
+            json=self.body(told),
         )
         if answer.is_success and self.operation.method != "GET":
             ward.forget()
         return answer
 
-    def _body(self, told: dict[str, Any]) -> Any:
+    def body(self, told: dict[str, Any]) -> Any:
+        """What is sent; `told` is what the row says, with its names filled in."""
         if "attributes" not in told:
             return told.get("body")
         assert self.operation.body

@@ -1,0 +1,67 @@
+"""A retried command is answered what its first try was answered, also when nobody lived to hear that (ruling A6)."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import psycopg
+import pytest
+
+from tests.api.permission_matrix import Row, families
+from tests.api.ward import Ward, a_ward
+from tests.contract.described import operations
+
+ASKING = ("LEAD", "OADM", "SYS", "SVC", "PROV", "PAT")
+Told = tuple[int, str, str | None]
+
+
+def told(answer: httpx2.Response) -> Told:
+    return answer.status_code, answer.text, answer.headers.get("X-Position")
+
+
+async def tries(ward: Ward, row: Row, owner: psycopg.AsyncConnection) -> list[Told]:
+    """What is told first, when that got lost in a crash right after the commit, and to another try."""
+    caller = ward.people[next(name for name in ASKING if row.statuses[name] < 300)]
+    asked = await ward.filled(row.told, caller)
+    request: dict[str, Any] = {
+        "method": "POST",
+        "url": row.operation.path.replace("{id}", asked.get("id", "")),
+        "json": row.body(asked),
+        "headers": {**caller.bearer, "Idempotency-Key": str(uuid4())},
+    }
+    answers = [told(await ward.world.client.request(**request))]
+    lost = await owner.execute("UPDATE idempotency_keys SET answer = NULL")
+    assert lost.rowcount == 1, f"{row.title} is not remembered"
+    await ward.world.catch_up()
+    head = await ward.world.identity.store.save()
+    answers += [told(await ward.world.client.request(**request)) for _ in range(2)]
+    assert await ward.world.identity.store.save() == head, f"{row.title} was carried out again"
+    await owner.execute("DELETE FROM idempotency_keys")
+    ward.forget()
+    return answers
+
+
+def commands(family: str) -> list[Row]:
+    return [row for row in families()[family] if row.operation.remembers and min(row.statuses.values()) < 300]
+
+
+FAMILIES = [family for family in families() if commands(family)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+async def test_a_retry_is_told_what_the_first_try_was_although_it_was_never_answered(
+    database_url: str, family: str
+) -> None:
+    async with (
+        a_ward(database_url) as ward,
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner,
+    ):
+        for row in commands(family):
+            first, *others = await tries(ward, row, owner)
+            assert first[0] == 201, f"{row.title}: {first}"
+            assert others == [first, first], row.title
+
+
+def test_every_command_by_post_is_tried() -> None:
+    tried = {row.operation.title for family in FAMILIES for row in commands(family)}
+    assert tried == {each.title for each in operations() if each.remembers}
