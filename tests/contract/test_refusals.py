@@ -59,7 +59,7 @@ class Asked:
 
     async def send(self, request: Request, bearer: dict[str, str] | None = None, **other: Any) -> httpx2.Response:
         sent = {**request.sent(), **other}
-        sent["headers"] = {**sent["headers"], **(self.caller.bearer if bearer is None else bearer)}
+        sent["headers"] = {**(self.caller.bearer if bearer is None else bearer), **sent["headers"]}
         return await self.world.client.request(**sent)
 
     async def good(self, operation: Operation) -> Request:
