@@ -13,6 +13,8 @@ from domain.errors import DomainError, Invalid
 
 LARGEST_BODY = 8 * 1024 * 1024
 DEEPEST = 32
+MOST_VALUES = 100_000
+"""Several times what the largest rosters need; many small values cost far more time than their bytes."""
 LARGEST_NUMBER = 2**63 - 1
 MANY_DIGITS = re.compile(rb"[0-9]{19}")
 
@@ -40,11 +42,14 @@ def parsed_body(body: bytes) -> Any:
     """
     if not body:
         return None
+    containers = body.count(b"{") + body.count(b"[")
+    if containers + body.count(b",") > MOST_VALUES:
+        raise Invalid(f"The body has more than {MOST_VALUES} values.", pointer="")
     try:
         value = _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise Invalid(f"The body is not acceptable JSON{_reason(error)}.", pointer="") from None
-    if body.count(b"{") + body.count(b"[") > DEEPEST and _depth(value) > DEEPEST:
+    if containers > DEEPEST and _depth(value) > DEEPEST:
         raise Invalid(f"The body is nested deeper than {DEEPEST}.", pointer="")
     # only escapes can bring in what UTF-8 and the JSON grammar forbid
     if b"\\u" in body or MANY_DIGITS.search(body):

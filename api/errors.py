@@ -31,6 +31,8 @@ from domain.errors import (
 
 log = structlog.get_logger()
 
+MOST_TOLD = 10_000
+"""Violations of one request: as many as the largest array has items."""
 AN_ERROR_CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 
 
@@ -124,7 +126,7 @@ def violations(error: ValidationError, where: str, prefix: Sequence[str | int] =
     `where` is "query", "path" or "body". Only location, type and message are looked at: the input may be a secret.
     """
     found: list[DomainError] = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+    for problem in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_TOLD]:
         location = [*prefix, *problem["loc"]]
         if where == "body":
             found.append(_body_violation(problem["type"], problem["msg"], location))
