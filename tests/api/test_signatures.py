@@ -16,6 +16,13 @@ ANYBODY = {
     "POST /v2/internal-auth/",
 }
 
+WITHOUT_KEYS = {
+    "POST /v1/internal-auth/", "POST /v1/login/", "POST /v1/refresh-token/", "POST /v2/internal-auth/",
+    "POST /v1/authenticate/", "POST /v1/authz-get-accessible-resources/", "POST /v1/authz-resource-access/",
+    "POST /v1/bulk-authz-resource-access/",
+}  # fmt: skip
+"""They hand out tokens, or only look (rulings A6 and B4)."""
+
 
 def routes() -> list[Route]:
     return [route for router in routers() for route in router.routes if isinstance(route, Route)]
@@ -33,6 +40,12 @@ def test_only_these_operations_ask_for_no_token() -> None:
 def test_every_operation_but_the_health_is_refused_in_the_one_order() -> None:
     others = {route.path for route in routes() if not isinstance(route, ContractRoute)}
     assert others == {"/healthz", "/readyz", "/metrics"}
+
+
+def test_every_other_command_by_post_knows_idempotency_keys() -> None:
+    posts = [route for route in routes() if isinstance(route, ContractRoute) and route.methods == {"POST"}]
+    assert {named(route) for route in posts if not route.remembers} == WITHOUT_KEYS
+    assert {named(route) for route in posts if route.reads} == WITHOUT_KEYS - ANYBODY
 
 
 def test_no_path_hides_another() -> None:
