@@ -1,6 +1,7 @@
 """Runs one part in this process until SIGTERM or SIGINT: an API server, or workers. Its exit status is then 0."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -22,19 +23,7 @@ def serve_api(settings: Settings, application: ASGIApplication) -> None:
     hold_lifeline()
     configure_logging(settings.log_level)
     inherited = inherited_socket()
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application,
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE,
-        )
-    )
+    server = uvicorn.Server(server_config(settings, application))
 
     def end(*_: object) -> None:  # for a signal before uvicorn takes over, and for uvicorn, which raises it again after
         server.should_exit = True
@@ -42,6 +31,23 @@ def serve_api(settings: Settings, application: ASGIApplication) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     uvloop.run(server.serve(sockets=None if inherited is None else [inherited]))
+
+
+def server_config(settings: Settings, application: ASGIApplication) -> uvicorn.Config:
+    """How the application is served."""
+    return uvicorn.Config(
+        application,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+        # uvicorn believes whoever calls from this machine; then anybody there is a new address with each request
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", ""),
+    )
 
 
 def work(settings: Settings, workers: Sequence[Worker]) -> None:
