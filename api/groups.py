@@ -26,7 +26,7 @@ from api.documents.groups import (
     RemoveUsers,
     UpdateGroup,
 )
-from api.envelope import no_content
+from api.envelope import answer, no_content
 from api.group_people import MODELS, active, answer_group, existing, refuse_people, resource_v2, resources
 from api.reading import Read
 from api.route import answers, contract_router
@@ -194,5 +194,5 @@ async def move_group(
     task_id, position = await identity.group_moves.request(
         caller.user_id, group_id, body.to_parent_group_id, delay=caller.queue_delay
     )
-    async with reading("tasks", after=position) as read:  # so that the task is there to be read
-        return read.answer(MoveGroupAnswer(data=MoveTask(task_id=task_id)), 201)
+    await reading.shown("tasks", after=position)
+    return answer(MoveGroupAnswer(data=MoveTask(task_id=task_id)), 201, position=position)

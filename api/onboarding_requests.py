@@ -14,6 +14,7 @@ from api.documents.onboarding_requests import (
     OnboardingToRequest,
 )
 from api.documents.people import GivenCommunicationPreferences
+from api.reading import single
 from api.route import answers, contract_router
 from domain.invitations import Invitation, Inviter
 from domain.onboarding_requests import OnboardingRequest
@@ -30,8 +31,8 @@ async def create_onboarding_request(
     """Bring somebody into an organization, at once or when he claims it."""
     inviter = Inviter(caller.user_id, system=caller.system, service=caller.service)
     request, position = await identity.onboarding_requests.create(invitation(body.attributes), inviter)
-    async with reading(UsersProjection.name, after=position) as read:
-        return read.single(OnboardingRequestDocument, resource(request), 201)
+    await reading.shown(UsersProjection.name, after=position)
+    return single(OnboardingRequestDocument, resource(request), position, 201)
 
 
 def invitation(asked: OnboardingToRequest) -> Invitation:

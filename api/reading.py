@@ -16,6 +16,7 @@ that ignores positions reads its own writes:
             return read.single(GroupDocument, resource(await groups.group(read.cursor, group_id)), status=200)
 
 A command that knows all of its resource needs no snapshot: `single(IndividualDocument, resource, position, 201)`.
+Before that `reading.shown("groups", after=position)` waits until it is readable, and gives up in silence (ruling A5).
 A command without a resource answers with `api.envelope.answer(None, 201, position=position)`.
 """
 
@@ -144,6 +145,10 @@ class Reading:
                 self._services.positions.forget(models)
             await self._wait(models, wanted, deadline, after)
             told = True
+
+    async def shown(self, *models: str, after: int) -> None:
+        """Waits until these read models show the command, but not for ever: its answer rests on what it knows."""
+        await self._services.positions.reached(models, after, self._services.settings.position_wait)
 
     def at_least(self, position: int) -> "Reading":
         """The same for what must be read at this position or later."""

@@ -15,6 +15,7 @@ from api.documents.user_replications import (
     UserReplicationListQuery,
     UserReplicationResource,
 )
+from api.reading import single
 from api.route import answers, contract_router
 from domain.users import UserNotFound
 from projections import user_replications
@@ -47,9 +48,9 @@ async def create_user_replication(
 ) -> Response:
     """Mark a user as replicated to a service."""
     mark, position = await identity.user_replications.create(body.attributes.user_id, body.attributes.service)
-    async with reading(MODEL, after=position) as read:
-        row = UserReplicationRow(mark.id, mark.user_id, mark.service, mark.created_on)
-        return read.single(UserReplicationDocument, resource(row), 201)
+    await reading.shown(MODEL, after=position)
+    row = UserReplicationRow(mark.id, mark.user_id, mark.service, mark.created_on)
+    return single(UserReplicationDocument, resource(row), position, 201)
 
 
 def resource(row: UserReplicationRow) -> UserReplicationResource:

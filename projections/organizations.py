@@ -28,6 +28,22 @@ class OrganizationRow(NamedTuple):
     modified_at: datetime
     whole: bool = True
 
+    @classmethod
+    def of(cls, organization: Organization) -> "OrganizationRow":
+        """What the projection will make of it."""
+        return cls(
+            organization.id,
+            organization.name,
+            organization.display_name,
+            organization.classification,
+            organization.provider_type,
+            organization.timezone,
+            organization.theme_id,
+            organization.authorization_type,
+            organization.active,
+            organization.modified_on,
+        )
+
 
 class OrganizationsProjection:
     name: ClassVar[str] = "organizations"

@@ -52,6 +52,11 @@ class Operation:
         """Whether a retry with the same key is answered what the first call was answered."""
         return self._takes("Idempotency-Key")
 
+    @property
+    def changes(self) -> bool:
+        """Whether it may record something."""
+        return self.remembers or self.method in {"PATCH", "DELETE"}
+
     def _takes(self, header: str) -> bool:
         return any((each.name, each.where) == (header, "header") for each in self.parameters)
 

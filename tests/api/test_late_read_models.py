@@ -1,0 +1,83 @@
+"""What commands answer while nobody brings the read models up (rulings A5 and A6)."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from tests.api.permission_matrix import Row, families
+from tests.api.ward import Ward, a_ward
+
+ASKING = ("LEAD", "OADM", "SYS", "SVC", "PROV", "PAT")
+KNOWING = {
+    "POST /v1/organizations/", "PATCH /v1/organizations/{id}/", "POST /v1/organizations/{id}/add-user/",
+    "POST /v1/organizations/{id}/remove-user/", "POST /v1/roles/{id}/add-user/", "POST /v1/roles/{id}/remove-user/",
+    "POST /v1/user-organizations/", "POST /v1/individuals/", "POST /v1/individuals/{id}/share/",
+    "POST /v1/individuals/{id}/unshare/", "POST /v1/user-replications/", "POST /v1/onboarding-requests/",
+    "POST /v1/individual-groups/{id}/move-group/", "DELETE /v1/individual-groups/{id}/", "DELETE /v1/sessions/{id}/",
+}  # fmt: skip
+"""They are answered from what the command knows. The others show people by names that only read models hold."""
+
+
+class Command:
+    """A command of the matrix by somebody who may; what it is about is there already."""
+
+    def __init__(self, row: Row, ward: Ward, bearer: dict[str, str], asked: dict[str, Any]) -> None:
+        self.title = row.title
+        self.known = row.operation.title in KNOWING
+        self.retried = row.operation.remembers
+        self._client = ward.world.client
+        self._request: dict[str, Any] = {
+            "method": row.operation.method,
+            "url": row.operation.path.replace("{id}", asked.get("id", "")),
+            "json": row.body(asked),
+            "headers": {**bearer, "Idempotency-Key": str(uuid4())},
+        }
+
+    async def sent(self) -> httpx2.Response:
+        return await self._client.request(**self._request)
+
+
+async def commands(ward: Ward, family: str) -> list[Command]:
+    found = []
+    for row in families()[family]:
+        allowed = [name for name in ASKING if row.statuses[name] < 300]
+        if allowed and row.operation.changes:
+            caller = ward.people[allowed[0]]
+            found.append(Command(row, ward, caller.bearer, await ward.filled(row.told, caller)))
+            ward.forget()
+    return found
+
+
+def recorded(answer: httpx2.Response) -> int:
+    """Where a command says that it was recorded, whether or not it could be shown."""
+    if answer.status_code == 503:
+        (error,) = answer.json()["errors"]
+        assert error["code"] == "read-model-behind"
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert error["meta"] == {"position": int(answer.headers["X-Position"])}
+    return int(answer.headers["X-Position"])
+
+
+@pytest.mark.parametrize("family", families())
+async def test_a_command_says_where_it_was_recorded_and_its_retry_shows_it(database_url: str, family: str) -> None:
+    async with a_ward(database_url) as ward:
+        asked = await commands(ward, family)
+        await ward.world.catch_up()
+        await ward.world.stop_projecting()
+        first = await asyncio.gather(*(each.sent() for each in asked))
+        for command, answer in zip(asked, first, strict=True):
+            assert answer.is_success or not command.known, f"{command.title}: {answer.text}"
+            assert answer.is_success or answer.status_code == 503, f"{command.title}: {answer.text}"
+        positions = [recorded(answer) for answer in first]
+        await ward.world.catch_up()
+        head = await ward.world.identity.store.save()
+        for command, answer, position in zip(asked, first, positions, strict=True):
+            if command.retried:
+                again = await command.sent()
+                assert again.status_code == 201, f"{command.title}: {again.text}"
+                assert recorded(again) >= position, command.title  # later, when there was nothing to record
+                assert not answer.is_success or again.text == answer.text, command.title
+        assert await ward.world.identity.store.save() == head
