@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 import time_machine
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.support.world import ADMIN_EMAIL, PASSWORD, SIGNING_KEY, Person, World, a_world
@@ -208,7 +209,7 @@ async def test_others_can_verify_tokens_with_the_published_key(database_url: str
         assert "d" not in answer.json()["keys"][0]
 
 
-@pytest.mark.parametrize("change", ["aud", "iss", "alg", "signature", "typ"])
+@pytest.mark.parametrize("change", ["aud", "iss", "alg", "none", "key", "signature", "typ", "sub", "sid"])
 async def test_tokens_that_are_not_ours_open_nothing(database_url: str, change: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         token = (await log_in(world, ADMIN_EMAIL))["access-token"]
@@ -409,7 +410,11 @@ def forged(token: str, change: str) -> str:
         return f"{head}.{payload}.{signature[:-4]}AAAA"
     if change == "alg":
         return jwt.encode(claims, "x" * 32, "HS256", headers={"typ": header["typ"]})
+    if change == "none":
+        return jwt.encode(claims, "", "none", headers={"typ": header["typ"]})
+    if change == "key":
+        key = Ed25519PrivateKey.generate()
     if change in claims:
-        claims[change] = "somebody"
+        claims[change] = str(uuid4())
     typ = "JWT" if change == "typ" else header["typ"]
     return jwt.encode(claims, key, "EdDSA", headers={"kid": header["kid"], "typ": typ})
