@@ -1,12 +1,14 @@
 """Service accounts getting in."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from domain.service_accounts import ServiceName
+from tests.adapters.test_token_reviewers import a_cluster
 from tests.support.world import SERVICE, World, a_world
 from workers.bootstrap import bootstrap
 
@@ -90,3 +92,25 @@ async def test_an_account_that_left_the_setting_is_out_at_once(database_url: str
         assert refused.status_code == 401
         assert refused.json()["errors"][0]["code"] == "session-revoked"
         await enter(world, proof(), 401)  # this process still knows the token, but the account is not live
+
+
+async def test_a_cluster_may_say_whose_a_token_is(database_url: str, tmp_path: Path) -> None:
+    credential = tmp_path / "token"
+    credential.write_text("our-own")
+    async with a_cluster(vouched_for(NAMESPACE, NAME)) as cluster:
+        reviewing = {"token_review_url": cluster.url, "token_review_credential": credential}
+        async with a_world(database_url, projecting=False, **reviewing) as world:
+            document = (await enter_v2(world, "from-the-cluster"))["data"]
+            bearer = {"Authorization": f"Bearer {document['attributes']['access-token']}"}
+            known = (await world.client.post("/v1/authenticate/", headers=bearer)).json()["data"]
+            assert UUID(known["user-id"]) == ServiceName(NAMESPACE, NAME).user_id
+            await enter(world, proof())  # by the hash that the setting knows
+            cluster.status = vouched_for(NAMESPACE, "not-in-the-setting")
+            unknown = await enter_v2(world, "from-the-cluster", 401)
+            cluster.status = {"authenticated": False}
+            assert await enter_v2(world, "from-the-cluster", 401) == unknown
+
+
+def vouched_for(namespace: str, name: str) -> dict[str, Any]:
+    user = {"username": f"system:serviceaccount:{namespace}:{name}"}
+    return {"authenticated": True, "user": user, "audiences": ["rollbook"]}
