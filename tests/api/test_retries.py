@@ -1,5 +1,6 @@
 """A retried command is answered what its first try was answered, also when nobody lived to hear that (ruling A6)."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from tests.api.permission_matrix import Row, families
 from tests.api.ward import Ward, a_ward
 from tests.contract.described import operations
+from tests.support.world import a_world
 
 ASKING = ("LEAD", "OADM", "SYS", "SVC", "PROV", "PAT")
 Told = tuple[int, str, str | None]
@@ -65,3 +67,24 @@ async def test_a_retry_is_told_what_the_first_try_was_although_it_was_never_answ
 def test_every_command_by_post_is_tried() -> None:
     tried = {row.operation.title for family in FAMILIES for row in commands(family)}
     assert tried == {each.title for each in operations() if each.remembers}
+
+
+async def test_one_key_sent_to_two_processes_at_once_is_one_command(database_url: str) -> None:
+    async with a_world(database_url) as one, a_world(database_url, projecting=False) as other:
+        for _ in range(10):
+            head = await one.identity.store.save()
+            name = f"org-{uuid4().hex[:12]}"
+            request: dict[str, Any] = {
+                "json": {"data": {"type": "organizations", "attributes": {"name": name}}},
+                "headers": {**one.system.bearer, "Idempotency-Key": name},
+            }
+            sent = [world.client.post("/v1/organizations/", **request) for world in (one, other) * 5]
+            answers = await asyncio.gather(*sent)
+            done = {told(answer) for answer in answers if answer.status_code == 201}
+            waiting = [answer for answer in answers if answer.status_code == 409]
+            assert len(done) == 1
+            assert {answer.status_code for answer in answers} <= {201, 409}
+            assert all(answer.headers["Retry-After"] == "1" for answer in waiting)
+            ((_, text, position),) = done
+            assert int(position or 0) == await one.identity.store.save() > head
+            assert told(await other.client.post("/v1/organizations/", **request)) == (201, text, position)
