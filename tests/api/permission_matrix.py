@@ -33,20 +33,28 @@ class Row:
     async def sent_by(self, ward: Ward, name: str) -> httpx2.Response:
         """The answer that this principal gets. What is new is used again until somebody has changed it."""
         caller = ward.people[name]
-        told = await ward.filled(self.told, caller)
-        answer = await ward.world.client.request(
-            self.operation.method,
-            self.operation.path.replace("{id}", told.get("id", "")),
-            params=told.get("query", {}),
-            headers={**caller.bearer, "X-At-Least-Position": str(await ward.world.identity.store.save())},
-            json=self.body(told),
-        )
+        request = await self.request(ward, name)
+        at_least = {"X-At-Least-Position": str(await ward.world.identity.store.save())}
+        answer = await ward.world.client.request(**request, headers={**caller.bearer, **at_least})
         if answer.is_success and self.operation.method != "GET":
             ward.forget()
         return answer
 
-    def body(self, told: dict[str, Any]) -> Any:
-        """What is sent; `told` is what the row says, with its names filled in."""
+    def allowed(self) -> list[str]:
+        """Who may, those with the fewest rights first."""
+        return [name for name in PRINCIPALS if self.statuses.get(name, 403) < 300]
+
+    async def request(self, ward: Ward, name: str) -> dict[str, Any]:
+        """Arguments of a client's `request`, all but the headers. What is new is there from now on."""
+        told = await ward.filled(self.told, ward.people[name])
+        return {
+            "method": self.operation.method,
+            "url": self.operation.path.replace("{id}", told.get("id", "")),
+            "params": told.get("query", {}),
+            "json": self._body(told),
+        }
+
+    def _body(self, told: dict[str, Any]) -> Any:
         if "attributes" not in told:
             return told.get("body")
         assert self.operation.body

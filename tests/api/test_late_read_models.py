@@ -10,7 +10,6 @@ import pytest
 from tests.api.permission_matrix import Row, families
 from tests.api.ward import Ward, a_ward
 
-ASKING = ("LEAD", "OADM", "SYS", "SVC", "PROV", "PAT")
 KNOWING = {
     "POST /v1/organizations/", "PATCH /v1/organizations/{id}/", "POST /v1/organizations/{id}/add-user/",
     "POST /v1/organizations/{id}/remove-user/", "POST /v1/roles/{id}/add-user/", "POST /v1/roles/{id}/remove-user/",
@@ -24,17 +23,12 @@ KNOWING = {
 class Command:
     """A command of the matrix by somebody who may; what it is about is there already."""
 
-    def __init__(self, row: Row, ward: Ward, bearer: dict[str, str], asked: dict[str, Any]) -> None:
+    def __init__(self, row: Row, ward: Ward, bearer: dict[str, str], request: dict[str, Any]) -> None:
         self.title = row.title
         self.known = row.operation.title in KNOWING
         self.retried = row.operation.remembers
         self._client = ward.world.client
-        self._request: dict[str, Any] = {
-            "method": row.operation.method,
-            "url": row.operation.path.replace("{id}", asked.get("id", "")),
-            "json": row.body(asked),
-            "headers": {**bearer, "Idempotency-Key": str(uuid4())},
-        }
+        self._request = {**request, "headers": {**bearer, "Idempotency-Key": str(uuid4())}}
 
     async def sent(self) -> httpx2.Response:
         return await self._client.request(**self._request)
@@ -43,10 +37,9 @@ class Command:
 async def commands(ward: Ward, family: str) -> list[Command]:
     found = []
     for row in families()[family]:
-        allowed = [name for name in ASKING if row.statuses[name] < 300]
-        if allowed and row.operation.changes:
-            caller = ward.people[allowed[0]]
-            found.append(Command(row, ward, caller.bearer, await ward.filled(row.told, caller)))
+        if row.operation.changes and row.allowed():
+            name = row.allowed()[0]
+            found.append(Command(row, ward, ward.people[name].bearer, await row.request(ward, name)))
             ward.forget()
     return found
 

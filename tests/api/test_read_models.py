@@ -11,36 +11,27 @@ from projections import registry
 from projections.projection import Projection
 from tests.api.permission_matrix import families
 from tests.api.ward import Ward, a_ward
-from tests.support.world import Person
 
-ASKING = ("LEAD", "OADM", "EMP", "SYS", "SVC", "PROV", "PAT")
 BEHIND = "1"
 
 
 class Question:
     """A read of the matrix by somebody who may; what it asks about is there already."""
 
-    def __init__(self, title: str, caller: Person, request: dict[str, Any]) -> None:
+    def __init__(self, title: str, request: dict[str, Any]) -> None:
         self.title = title
         self._request = request
-        self._bearer = caller.bearer
 
     async def asked(self, ward: Ward) -> httpx2.Response:
-        return await ward.world.client.request(**self._request, headers=self._bearer)
+        return await ward.world.client.request(**self._request)
 
 
 async def questions(ward: Ward) -> list[Question]:
     found = []
     for row in (row for rows in families().values() for row in rows if row.operation.reads):
-        for name in (name for name in ASKING if row.statuses[name] < 300):
-            told = await ward.filled(row.told, ward.people[name])
-            request = {
-                "method": row.operation.method,
-                "url": row.operation.path.replace("{id}", told.get("id", "")),
-                "params": told.get("query", {}),
-                "json": told.get("body"),
-            }
-            found.append(Question(f"{row.title} by {name}", ward.people[name], request))
+        for name in row.allowed():
+            request = {**await row.request(ward, name), "headers": ward.people[name].bearer}
+            found.append(Question(f"{row.title} by {name}", request))
     return found
 
 

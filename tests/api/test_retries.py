@@ -13,7 +13,6 @@ from tests.api.ward import Ward, a_ward
 from tests.contract.described import operations
 from tests.support.world import a_world
 
-ASKING = ("LEAD", "OADM", "SYS", "SVC", "PROV", "PAT")
 Told = tuple[int, str, str | None]
 
 
@@ -23,14 +22,9 @@ def told(answer: httpx2.Response) -> Told:
 
 async def tries(ward: Ward, row: Row, owner: psycopg.AsyncConnection) -> list[Told]:
     """What is told first, when that got lost in a crash right after the commit, and to another try."""
-    caller = ward.people[next(name for name in ASKING if row.statuses[name] < 300)]
-    asked = await ward.filled(row.told, caller)
-    request: dict[str, Any] = {
-        "method": "POST",
-        "url": row.operation.path.replace("{id}", asked.get("id", "")),
-        "json": row.body(asked),
-        "headers": {**caller.bearer, "Idempotency-Key": str(uuid4())},
-    }
+    name = row.allowed()[0]
+    request = await row.request(ward, name)
+    request["headers"] = {**ward.people[name].bearer, "Idempotency-Key": str(uuid4())}
     answers = [told(await ward.world.client.request(**request))]
     lost = await owner.execute("UPDATE idempotency_keys SET answer = NULL")
     assert lost.rowcount == 1, f"{row.title} is not remembered"
@@ -44,7 +38,7 @@ async def tries(ward: Ward, row: Row, owner: psycopg.AsyncConnection) -> list[To
 
 
 def commands(family: str) -> list[Row]:
-    return [row for row in families()[family] if row.operation.remembers and min(row.statuses.values()) < 300]
+    return [row for row in families()[family] if row.operation.remembers and row.allowed()]
 
 
 FAMILIES = [family for family in families() if commands(family)]
