@@ -229,7 +229,7 @@ async def test_what_changed_nothing_is_remembered_too_and_so_is_the_permission(d
 
 
 async def test_what_was_recorded_and_not_shown_is_shown_to_the_retry(database_url: str) -> None:
-    async with an_edge(database_url, router, position_wait=0.05) as World.edge:
+    async with an_edge(database_url, router, position_wait=0.5) as World.edge:
         edge, ann = World.edge, World.edge.person()
         World.races = 1
         first = await post(edge, "/v1/shown-late/", ann, "k", {"name": "a"})
