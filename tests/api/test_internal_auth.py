@@ -69,6 +69,7 @@ async def test_every_failure_looks_alike(database_url: str) -> None:
                 {"sa-token-sha512": "no hex"},
                 {"sa-token-sha512": ""},
                 {"sa-token-sha512": TOKEN},
+                {"sa-token-sha512": f"{HASH[:2]} {HASH[2:]}"},
             )
         ]
         refusals += [await enter_v2(world, token, 401) for token in ("", "wrong", HASH)]
