@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from itertools import chain, islice
+from time import monotonic
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 from uuid import UUID
@@ -21,6 +22,7 @@ from adapters.append import AppendWriter
 from adapters.append_transaction import Append, InlineProjection
 from adapters.event_codec import EventCodec, snapshot_topic
 from adapters.keyring import Keyring
+from adapters.metrics import APPENDS
 from adapters.outages import patiently
 from adapters.stream_reader import StreamReader, Wanted
 from domain.audited import Audited
@@ -119,6 +121,7 @@ class EventStore:
             request=request if self._log == "identity" else None,
         )
         position = await self._writer.append(append)
+        APPENDS.observe(monotonic() - append.since)
         for aggregate, own in zip(aggregates, fresh, strict=True):
             self._snapshot_when_due(aggregate, len(own))
         return position
