@@ -1,18 +1,22 @@
 """Is this process alive, can it serve, and what does it count (architecture 8, rulings J4 and J6). Anybody may ask."""
 
 import asyncio
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
 import psycopg
 import structlog
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Metric, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily
 from psycopg import AsyncConnection
 from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.metrics import counted
 from api.services import Services, services_of
 from domain.errors import NotFound
 from migrations.runner import migrations_in
@@ -59,8 +63,18 @@ async def metrics(request: Request) -> Response:
     services = services_of(request)
     if not services.settings.metrics:
         raise NotFound("There is nothing at this path.")
-    figures = generate_latest(REGISTRY) + await _looked_up(services)
-    return Response(figures, media_type=CONTENT_TYPE_LATEST)
+    figures = _Figures(await _looked_up(services))
+    # in a thread: what several processes counted stands in files of theirs
+    return Response(await asyncio.to_thread(generate_latest, figures), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Figures(NamedTuple):
+    """As prometheus_client wants them: what was counted, and what was looked up."""
+
+    looked_up: Iterable[Metric]
+
+    def collect(self) -> Iterable[Metric]:
+        return chain(counted().collect(), self.looked_up)
 
 
 async def _readiness(services: Services) -> Readiness:
@@ -101,21 +115,23 @@ async def _redis(services: Services) -> str:
     return "ok"
 
 
-async def _looked_up(services: Services) -> bytes:
+async def _looked_up(services: Services) -> list[Metric]:
     """Figures that no process keeps: they are the same whoever is asked."""
-    lines = ["# TYPE rollbook_projection_lag_events gauge", "# TYPE rollbook_projection_lag_seconds gauge"]
+    labels = ["projection", "state"]
+    behind = GaugeMetricFamily("rollbook_projection_lag_events", "Events that are still to be applied.", labels=labels)
+    late = GaugeMetricFamily("rollbook_projection_lag_seconds", "Age of the oldest of them.", labels=labels)
+    queue = GaugeMetricFamily("rollbook_jobs", "Jobs in the queue; `failed` ones are dead.", labels=["status"])
     try:
         async with asyncio.timeout(PATIENCE), services.pool.connection() as connection:
             for row in await replicators(connection):
-                label = f'{{projection="{row.name}",state="{row.state}"}}'
-                lines.append(f"rollbook_projection_lag_events{label} {row.lag_events}")
-                lines.append(f"rollbook_projection_lag_seconds{label} {row.lag_seconds}")
+                behind.add_metric([row.name, row.state], row.lag_events)
+                late.add_metric([row.name, row.state], row.lag_seconds)
             cursor = await connection.execute("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status")
-            lines.append("# TYPE rollbook_jobs gauge")
-            lines += [f'rollbook_jobs{{status="{status}"}} {count}' for status, count in await cursor.fetchall()]
+            for status, jobs in await cursor.fetchall():
+                queue.add_metric([status], jobs)
     except (psycopg.Error, TimeoutError) as error:
         log.warning("figures-not-looked-up", reason=type(error).__name__)
-    return "\n".join([*lines, ""]).encode()
+    return [behind, late, queue]
 
 
 def _json(value: Any, status: int = 200) -> Response:

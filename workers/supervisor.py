@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,6 +16,7 @@ from adapters.embedded_account import home_of, open_folder
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.embedded_valkey import EmbeddedValkey
 from adapters.key_files import with_keys
+from adapters.metrics import SHARED_FOLDER
 from adapters.settings import Settings
 from migrations.runner import migrate
 from workers.folder_claim import FolderClaim
@@ -114,7 +116,8 @@ class Supervisor:
         reading, writing = os.pipe()
         held.callback(os.close, writing)  # only we have this end: the parts read its end when we are gone
         held.callback(os.close, reading)
-        environment = {**os.environ, **_as_environment(self._settings), LIFELINE: str(reading)}
+        environment = {**os.environ, **_as_environment(self._settings), **_shared_figures(self._settings)}
+        environment[LIFELINE] = str(reading)
         for part in self._plan.parts:
             own = {LISTENING: str(listening.fileno())} if part.listens else {}
             descriptors = [reading, claim, *([listening.fileno()] if part.listens else [])]
@@ -158,3 +161,12 @@ def _as_environment(settings: Settings) -> dict[str, str]:
     addresses = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
     known = {name: secret.get_secret_value() for name, secret in addresses.items() if secret is not None}
     return {**known, "ROLLBOOK_DATA": str(settings.data), "ROLLBOOK_OUTBOX": str(settings.outbox)}
+
+
+def _shared_figures(settings: Settings) -> dict[str, str]:
+    """Where all parts count together, from zero at each start, so that whichever API process is asked tells all."""
+    if not settings.metrics:
+        return {}
+    folder = settings.data / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    return {SHARED_FOLDER: str(open_folder(folder))}

@@ -14,6 +14,7 @@ from api.deps import PathId
 from api.envelope import answer
 from api.route import answers, contract_router
 from tests.support.edge import Edge, an_edge
+from tests.support.world import a_world
 
 router = contract_router("things")
 
@@ -90,6 +91,21 @@ async def test_figures_are_served_when_asked_for(database_url: str) -> None:
         assert "rollbook_append_seconds_bucket" in figures
         assert "INVENTED" not in figures
         assert "Jane" not in figures
+
+
+async def test_how_long_appends_and_decisions_take_is_counted(database_url: str) -> None:
+    async with a_world(database_url, metrics=True) as world:
+
+        async def counts() -> list[float]:
+            lines = (await world.client.get("/metrics")).text.splitlines()
+            told = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+            return [float(told[f"rollbook_{what}_seconds_count"]) for what in ("append", "decision")]
+
+        before = await counts()
+        organization = await world.organization()
+        query = {"user-id": str(world.system.user_id), "access-query": [f"organization:{organization}:read"]}
+        await world.post("/v1/authz-resource-access/", query, world.system)
+        assert all(now > then for now, then in zip(await counts(), before, strict=True))
 
 
 async def test_figures_are_not_there_otherwise(database_url: str) -> None:

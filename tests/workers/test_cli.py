@@ -1,10 +1,8 @@
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,22 +10,10 @@ from pathlib import Path
 import pytest
 
 from migrations.runner import migrations_in
-from tests.support.processes import processes, wait_until
+from tests.support.processes import wait_until
+from tests.support.running import a_folder, pids_of, rollbook, up, url_of
 
 COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "demo", "openapi")
-ROLLBOOK = [sys.executable, str(Path(sys.executable).with_name("rollbook"))]
-
-
-def environment(**more: str) -> dict[str, str]:
-    foreign = {"DATABASE_URL", "REDIS_URL"}
-    own = {name: value for name, value in os.environ.items() if "ROLLBOOK" not in name and name not in foreign}
-    return {**own, "TERM": "dumb", "COLUMNS": "150", **more}
-
-
-def rollbook(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*ROLLBOOK, *arguments], env=environment(**more), check=False, capture_output=True, text=True, timeout=60
-    )
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
@@ -91,40 +77,10 @@ def test_openapi_needs_neither_server_nor_database(tmp_path: Path) -> None:
     assert not (tmp_path / "nothing").exists()
 
 
-@contextlib.contextmanager
-def up(data: Path, name: str = "output") -> Iterator[Path]:
-    """The real `rollbook up` from ready to stopped; the file that holds what it says."""
-    output = data / name
-    with output.open("wb") as said, subprocess.Popen(
-        [*ROLLBOOK, "up"], stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
-        env=environment(ROLLBOOK_DATA=str(data), ROLLBOOK_PORT="0", ROLLBOOK_ARGON2="1,64,1"),
-    ) as process:  # fmt: skip
-        try:
-            wait_until(lambda: process.poll() is not None or "Rollbook is running." in output.read_text(), 40)
-            assert process.poll() is None, output.read_text()
-            yield output
-        finally:
-            process.terminate()
-            assert process.wait(10) == 0, output.read_text()
-    assert processes(str(data)) == {}
-
-
-@contextlib.contextmanager
-def a_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="rb-") as folder:
-        Path(folder).chmod(0o711)  # the user who runs servers for root must reach it
-        yield Path(folder)
-
-
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[Path, Path]]:
     with a_folder() as data, up(data) as output:
         yield data, output
-
-
-def url_of(output: Path) -> str:
-    (line,) = [line for line in output.read_text().splitlines() if line.startswith("API ")]
-    return line.split()[1]
 
 
 def test_up_runs_the_parts_under_their_names_and_shows_the_administrator_once(
@@ -132,7 +88,7 @@ def test_up_runs_the_parts_under_their_names_and_shows_the_administrator_once(
 ) -> None:
     data, output = running
     for part in ("rollbook api", "rollbook worker projectors", "rollbook worker jobs"):
-        assert [command for command in processes(str(data)).values() if command.strip().endswith(part)]
+        assert len(pids_of(data, part)) == 1
     said = output.read_text()
     assert [f"migrated {one.name}" for one in migrations_in()] == [
         line for line in said.splitlines() if "migra" in line
@@ -151,14 +107,9 @@ def test_commands_find_the_servers_of_a_running_up(running: tuple[Path, Path]) -
 
 def test_a_killed_api_comes_back_ready(running: tuple[Path, Path]) -> None:
     data, output = running
-
-    def pid() -> int | None:
-        return next((pid for pid, told in processes(str(data)).items() if told.strip().endswith("rollbook api")), None)
-
-    killed = pid()
-    assert killed
+    (killed,) = pids_of(data, "rollbook api")
     os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: pid() not in {None, killed})
+    wait_until(lambda: pids_of(data, "rollbook api") - {killed})
     with urllib.request.urlopen(f"{url_of(output)}/openapi.json", timeout=10) as answer:
         assert answer.status == 200
 

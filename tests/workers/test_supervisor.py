@@ -186,6 +186,16 @@ def test_servers_of_your_own_are_used_when_they_are_named(data: Path, database_u
         assert supervisor.ends() == 0
 
 
+def test_parts_share_a_folder_of_figures_that_begin_at_zero(data: Path) -> None:
+    (data / "metrics").mkdir()
+    (data / "metrics" / "counter_1.db").touch()
+    with Started(data, ROLLBOOK_METRICS="true").until_ready() as supervisor:
+        assert len(processes(f"PROMETHEUS_MULTIPROC_DIR={data}/metrics")) == 2
+        assert list((data / "metrics").iterdir()) == []
+        supervisor.process.terminate()
+        assert supervisor.ends() == 0
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to become")
 def test_an_ordinary_user_runs_everything_as_himself(data: Path) -> None:
     account, python = account_for(data / "none"), Path("/usr/bin/python3")
