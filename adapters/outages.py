@@ -27,7 +27,7 @@ def until_it_answers(since: float) -> AsyncRetrying:
     """Tries, until SECONDS_TO_RECOVER after `since` (as `monotonic` tells)."""
     return AsyncRetrying(
         retry=retry_if_exception(is_outage),
-        stop=stop_after_delay(max(0, since + SECONDS_TO_RECOVER - monotonic())),
+        stop=stop_after_delay(_left(since)),
         wait=wait_exponential_jitter(multiplier=0.05, max=1, jitter=0.05),
         reraise=True,
     )
@@ -45,9 +45,13 @@ async def patiently(pool: AsyncConnectionPool, work: Callable[[AsyncConnection],
     try:
         async for attempt in until_it_answers(since):
             with attempt:
-                async with pool.connection(timeout=SECONDS_TO_RECOVER) as connection:
+                async with pool.connection(timeout=_left(since)) as connection:
                     return await work(connection)
     except OperationalError as error:
         if not is_outage(error):
             raise
     raise Unavailable
+
+
+def _left(since: float) -> float:
+    return max(0, since + SECONDS_TO_RECOVER - monotonic())

@@ -11,6 +11,7 @@ from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.login_attempts import LoginAttempts
 from adapters.notifications import Notifications
+from adapters.outages import SECONDS_TO_RECOVER
 from adapters.passwords import PasswordPool
 from adapters.remembered_tokens import RememberedTokens
 from adapters.settings import Settings
@@ -92,6 +93,7 @@ def _pool(settings: Settings) -> AsyncConnectionPool:
         settings.dsn(),
         min_size=2,
         max_size=settings.pool_size,
+        timeout=SECONDS_TO_RECOVER,
         open=False,
         kwargs={"autocommit": True, "application_name": "rollbook-api"},
     )

@@ -8,13 +8,15 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
 from adapters import outages
 from adapters.event_store import EventStore
+from adapters.keyring import Keyring
 from domain.errors import Unavailable
 from domain.roles import Role
 from tests.support.proxy import Cut, Proxy, a_proxy
-from tests.support.stores import a_store
+from tests.support.stores import MASTER_KEY, a_store
 
 ROWS = "SELECT originator_id, originator_version, notification_id FROM events ORDER BY notification_id"
 
@@ -131,6 +133,13 @@ async def test_after_the_bound_commands_are_refused_and_later_ones_work(
         assert list(at.log()) == [1]
         at.proxy.admit()
         assert await at.store.save(a_role()) == 2
+
+
+async def test_whoever_waits_in_vain_waits_no_longer_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outages, "SECONDS_TO_RECOVER", 1.0)
+    async with AsyncConnectionPool("host=/nowhere", open=False) as pool, asyncio.timeout(1.8):
+        with pytest.raises(Unavailable):
+            await Keyring(pool, MASTER_KEY).keys([uuid4()])
 
 
 async def test_a_store_stops_although_the_database_is_down(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

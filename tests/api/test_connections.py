@@ -21,7 +21,7 @@ async def test_many_callers_share_two_connections(database_url: str) -> None:
             for _ in range(CALLERS)
         ]
         role = {"role-id": str(role_id(clinic, "org.admin"))}
-        async with asyncio.timeout(20):  # a connection is waited for 30 s
+        async with asyncio.timeout(20):  # a connection is waited for as long
             await asyncio.gather(*(world.post("/v1/individuals/", each, world.service) for each in bodies))
             await asyncio.gather(*(world.get("/v1/role-users/", admin, **role) for _ in range(CALLERS)))
 
