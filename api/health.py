@@ -19,7 +19,7 @@ from starlette.responses import Response
 from adapters.metrics import counted
 from api.services import Services, services_of
 from domain.errors import NotFound
-from migrations.runner import migrations_in
+from migrations.runner import lacking
 from projections.replicators import replicators
 
 PATIENCE = 2.0
@@ -81,18 +81,13 @@ async def _readiness(services: Services) -> Readiness:
     try:
         async with asyncio.timeout(PATIENCE), services.pool.connection() as connection:
             return Readiness(
-                postgres=True, migrated=await _migrated(connection), projectors=await _projecting(connection)
+                postgres=True, migrated=not await lacking(connection), projectors=await _projecting(connection)
             )
     except psycopg.errors.UndefinedTable:
         return Readiness(postgres=True)
     except (psycopg.Error, TimeoutError) as error:
         log.warning("not-ready", reason=type(error).__name__)
         return Readiness()
-
-
-async def _migrated(connection: AsyncConnection) -> bool:
-    cursor = await connection.execute("SELECT version FROM schema_migrations")
-    return {migration.version for migration in migrations_in()} <= {version for (version,) in await cursor.fetchall()}
 
 
 async def _projecting(connection: AsyncConnection) -> bool:

@@ -60,6 +60,23 @@ async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> li
     return [migration.name for migration in pending]
 
 
+async def lacking(connection: psycopg.AsyncConnection) -> list[str]:
+    """Names of the migrations that this version has and the database lacks; any user of it may ask."""
+    try:
+        cursor = await connection.execute("SELECT version FROM schema_migrations")
+    except psycopg.errors.UndefinedTable:
+        return [migration.name for migration in migrations_in()]
+    applied = {version for (version,) in await cursor.fetchall()}
+    return [migration.name for migration in migrations_in() if migration.version not in applied]
+
+
+async def refuse_unmigrated(dsn: str) -> None:
+    """Raises MigrationRefusedError when something is lacking, which only the database's owner may mend."""
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        if names := await lacking(connection):
+            raise MigrationRefusedError(f"the database lacks {names[0]}: run `rollbook migrate` first")
+
+
 def migrate_sync(dsn: str) -> list[str]:
     """`migrate` for callers without an event loop."""
     return asyncio.run(migrate(dsn))

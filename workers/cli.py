@@ -33,10 +33,12 @@ class WorkerKind(StrEnum):
 @app.command()
 def up() -> None:
     """Run everything: servers (unless DATABASE_URL and REDIS_URL are set), migrations, API, workers."""
+    from adapters.logging import configure_logging
     from adapters.settings import load_settings
     from workers.supervisor import Plan, Supervisor
 
     settings = load_settings()
+    configure_logging(settings.log_level)
     parts = [*([_part("api", listens=True)] * settings.api_processes), _part("worker projectors"), _part("worker jobs")]
 
     async def run() -> None:
@@ -47,12 +49,15 @@ def up() -> None:
 
 @app.command()
 def api() -> None:
-    """Run one API process."""
+    """Run one API process; the first one on a new database makes the first administrator."""
     from api.app import create_app
-    from workers.part_settings import settings_of_a_part
+    from workers.lifeline import supervised
     from workers.serving import serve_api
 
-    settings = settings_of_a_part()
+    settings = _settings_of_a_part()
+    if not supervised():  # else `rollbook up` has done it
+        for line in asyncio.run(_first_administrator(settings)):
+            _say(line)
     serve_api(settings, create_app(settings))
 
 
@@ -60,11 +65,10 @@ def api() -> None:
 def worker(kind: Annotated[WorkerKind, typer.Argument(help="Which of the workers to run.")] = WorkerKind.ALL) -> None:
     """Run background projections, jobs, or both. A second process for the same is a standby that takes over."""
     from workers import jobs, projectors
-    from workers.part_settings import settings_of_a_part
     from workers.serving import work
 
     wanted = {WorkerKind.PROJECTORS: [projectors.run], WorkerKind.JOBS: [jobs.run]}
-    work(settings_of_a_part(), wanted.get(kind, [projectors.run, jobs.run]))
+    work(_settings_of_a_part(), wanted.get(kind, [projectors.run, jobs.run]))
 
 
 @app.command()
@@ -82,10 +86,10 @@ def status(*, once: Annotated[bool, typer.Option("--once", help="Print it once a
     """Show every projection and how far it is behind the log."""
     from rich.console import Console
 
-    from workers.part_settings import settings_with_database
+    from workers.part_settings import settings_with_tables
     from workers.status import show
 
-    asyncio.run(show(settings_with_database(), Console(), once=once))
+    asyncio.run(show(settings_with_tables(), Console(), once=once))
 
 
 @app.command()
@@ -97,10 +101,9 @@ def rebuild(
     """Build projections anew from the log beside the live ones, then swap. May be interrupted and resumed."""
     if every == bool(names):
         raise typer.BadParameter("name the projections, or say --all")
-    from workers.part_settings import settings_of_a_part
     from workers.rebuild import rebuild as rebuild_projections
 
-    asyncio.run(rebuild_projections(settings_of_a_part(), names or [], typer.echo))
+    asyncio.run(rebuild_projections(_settings_of_a_part(), names or [], typer.echo))
 
 
 @app.command()
@@ -116,10 +119,9 @@ def demo(
 @app.command()
 def openapi() -> None:
     """Print the OpenAPI document; needs neither a server nor a database."""
-    from adapters.settings import load_settings
-    from api.app import create_app
+    from api.app import openapi_document
 
-    typer.echo(json.dumps(create_app(load_settings()).openapi(), indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(openapi_document(), indent=2, ensure_ascii=False))
 
 
 def main() -> None:
@@ -137,6 +139,7 @@ def _is_refusal(error: Exception) -> bool:
     import psycopg
 
     from adapters.embedded import ServerFailedError
+    from adapters.keyring import WrongMasterKey
     from adapters.settings import InvalidSettingsError
     from domain.errors import DomainError
     from migrations.runner import MigrationRefusedError
@@ -145,9 +148,21 @@ def _is_refusal(error: Exception) -> bool:
     from workers.rebuild import RebuildRefusedError
     from workers.supervisor import PortTakenError
 
-    starting = (ServerFailedError, InvalidSettingsError, MigrationRefusedError, FolderTakenError, PortTakenError)
-    working = (DemoRefusedError, RebuildRefusedError, DomainError, PermissionError, psycopg.OperationalError)
-    return isinstance(error, (*starting, *working))
+    set_up = (InvalidSettingsError, WrongMasterKey, MigrationRefusedError, OSError)
+    starting = (ServerFailedError, FolderTakenError, PortTakenError)
+    working = (DemoRefusedError, RebuildRefusedError, DomainError)
+    database = (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege)
+    return isinstance(error, (*set_up, *starting, *working, *database))
+
+
+def _settings_of_a_part() -> "Settings":
+    """From here on the process logs as they say."""
+    from adapters.logging import configure_logging
+    from workers.part_settings import settings_of_a_part
+
+    settings = settings_of_a_part()
+    configure_logging(settings.log_level)
+    return settings
 
 
 def _part(arguments: str, *, listens: bool = False) -> "PartCommand":

@@ -26,6 +26,7 @@ from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.settings import Settings
 from domain.audited import Acting, acting
+from domain.errors import Unavailable
 from domain.group_moves import GroupMoves
 from domain.ports import AccessQuery, Store
 from projections import registry
@@ -141,7 +142,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 inline = registry.inline(await keyring.lookup())
                 async with EventStore(pool, "identity", inline, keyring) as store:
                     await work(queue(commands(store), settings.listen_dsn()), stop)
-        except (OperationalError, PoolTimeout, ConnectorException) as error:
+        except (OperationalError, PoolTimeout, ConnectorException, Unavailable) as error:
             _log.warning("jobs-interrupted", reason=type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), POLL)

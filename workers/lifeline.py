@@ -10,6 +10,11 @@ LISTENING = "ROLLBOOK_LISTENING"
 PATIENCE = 3.0  # seconds for an orderly end; the whole must take less than 5 s, because the next start waits for it
 
 
+def supervised() -> bool:
+    """Whether a supervisor started this part; asked before the lifeline is held."""
+    return LIFELINE in os.environ
+
+
 def hold_lifeline() -> None:
     """End this process when the supervisor has ended, however it did; does nothing in a part started by itself."""
     descriptor = os.environ.pop(LIFELINE, None)

@@ -1,5 +1,7 @@
 """The settings of a command that works beside a running `rollbook up`, or on a machine of its own."""
 
+import asyncio
+
 from pydantic import SecretStr
 
 from adapters.embedded_account import home_of
@@ -7,6 +9,8 @@ from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.embedded_valkey import EmbeddedValkey
 from adapters.key_files import with_keys
 from adapters.settings import InvalidSettingsError, Settings, load_settings
+from migrations.runner import refuse_unmigrated
+from workers.lifeline import supervised
 
 
 def settings_with_database() -> Settings:
@@ -29,6 +33,14 @@ def settings_with_database() -> Settings:
     return settings.model_copy(update=found)
 
 
+def settings_with_tables() -> Settings:
+    """The same, refused when the database is not migrated; a supervisor has seen to that before it starts a part."""
+    settings = settings_with_database()
+    if not supervised():
+        asyncio.run(refuse_unmigrated(settings.owner_dsn()))
+    return settings
+
+
 def settings_of_a_part() -> Settings:
     """The same with both keys, which every part must have alike."""
-    return with_keys(settings_with_database(), make=False)
+    return with_keys(settings_with_tables(), make=False)

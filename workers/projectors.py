@@ -17,6 +17,7 @@ from adapters.keyring import Keyring
 from adapters.log_reader import Batch, LogGapError, LogReader, topics_of
 from adapters.notifications import LOG, Notifications
 from adapters.settings import Settings
+from domain.errors import Unavailable
 from domain.ports import Lookup
 from domain.recorded import Event
 from projections import registry, replicators
@@ -261,7 +262,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     await _register_all(connection, await keyring.lookup())
                     projector = Projector(connection, LogReader(EventCodec(keyring)), followers())
                     await follow(projector, woken, stop)
-            except (OperationalError, PoolTimeout) as error:
+            except (OperationalError, PoolTimeout, Unavailable) as error:
                 _log.warning("projectors-interrupted", reason=type(error).__name__)
                 await _wait(woken, POLL)
     await stopping

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 
+import structlog
 import uvicorn
 import uvloop
 
-from adapters.logging import configure_logging
 from adapters.settings import Settings
 from workers.lifeline import hold_lifeline, inherited_socket
 
@@ -17,11 +18,12 @@ GRACE = 3  # seconds for requests under way; the supervisor kills after 4.5
 ASGIApplication = Callable[..., Awaitable[None]]
 Worker = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
+_log = structlog.get_logger(__name__)
+
 
 def serve_api(settings: Settings, application: ASGIApplication) -> None:
     """One API process, on the supervisor's socket or on one of its own."""
     hold_lifeline()
-    configure_logging(settings.log_level)
     inherited = inherited_socket()
     server = uvicorn.Server(server_config(settings, application))
 
@@ -51,21 +53,25 @@ def server_config(settings: Settings, application: ASGIApplication) -> uvicorn.C
 
 
 def work(settings: Settings, workers: Sequence[Worker]) -> None:
-    """The given workers, side by side; when one fails, all end and the failure is raised."""
+    """The given workers, side by side; when one ends or fails, all end. After a failure the exit status is 1."""
     hold_lifeline()
-    configure_logging(settings.log_level)
-    uvloop.run(_until_told(settings, workers))
+    if not uvloop.run(_until_told(settings, workers)):
+        sys.exit(1)
 
 
-async def _until_told(settings: Settings, workers: Sequence[Worker]) -> None:
+async def _until_told(settings: Settings, workers: Sequence[Worker]) -> bool:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with asyncio.TaskGroup() as group:
-        for worker in workers:
-            group.create_task(_finished(worker, settings, stop))
+    return all(await asyncio.gather(*(_went_well(worker, settings, stop) for worker in workers)))
 
 
-async def _finished(worker: Worker, settings: Settings, stop: asyncio.Event) -> None:
-    await worker(settings, stop)
-    stop.set()  # a worker that ends by itself takes the others along, so that the part is started anew as a whole
+async def _went_well(worker: Worker, settings: Settings, stop: asyncio.Event) -> bool:
+    try:
+        await worker(settings, stop)
+    except Exception:  # noqa: BLE001 - not raised, because a traceback would quote values
+        _log.exception("worker-failed")
+        return False
+    finally:
+        stop.set()  # a worker that ends by itself takes the others along, so that the part is started anew as a whole
+    return True

@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from tests.support.processes import processes, wait_until
+
+KEYS = {
+    "ROLLBOOK_MASTER_KEY": "A" * 43 + "=",
+    "ROLLBOOK_SIGNING_KEY": Ed25519PrivateKey.generate()
+    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    .decode(),
+}
+"""For parts that run without a data folder."""
 
 ROLLBOOK = [sys.executable, str(Path(sys.executable).with_name("rollbook"))]
 

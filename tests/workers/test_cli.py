@@ -4,16 +4,27 @@ import signal
 import subprocess
 import sys
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from migrations.runner import migrations_in
 from tests.support.processes import wait_until
-from tests.support.running import a_folder, pids_of, rollbook, up, url_of
+from tests.support.running import KEYS, a_folder, pids_of, rollbook, up, url_of
 
 COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "demo", "openapi")
+
+
+@pytest.fixture
+def empty_database_url(database_server: str, administration: psycopg.Connection) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    administration.execute(f"CREATE DATABASE {name}".encode())
+    yield make_conninfo(database_server, dbname=name)
+    administration.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
@@ -56,6 +67,30 @@ def test_an_unreachable_database_is_told_without_its_password(tmp_path: Path) ->
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["api", "worker", "status --once", "rebuild --all"])
+def test_a_part_refuses_a_database_that_is_not_migrated(command: str, empty_database_url: str) -> None:
+    done = rollbook(*command.split(), DATABASE_URL=empty_database_url, **KEYS)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "rollbook: the database lacks 0001_log: run `rollbook migrate` first\n"
+
+
+def test_a_wrong_master_key_is_refused_in_one_line(database_url: str) -> None:
+    assert rollbook("rebuild", "users", DATABASE_URL=database_url, **KEYS).returncode == 0
+    other = {**KEYS, "ROLLBOOK_MASTER_KEY": "B" * 43 + "="}
+    done = rollbook("rebuild", "users", DATABASE_URL=database_url, **other)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "rollbook: ROLLBOOK_MASTER_KEY does not open the keys in this database\n",
+    )
+
+
+def test_a_data_folder_that_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = rollbook("up", ROLLBOOK_DATA=str(tmp_path / "file"))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("rollbook: ")
+
+
 def test_migrate_brings_a_database_up_to_date(database_url: str) -> None:
     assert rollbook("migrate", DATABASE_URL=database_url).stdout == "The database is up to date.\n"
 
@@ -71,8 +106,8 @@ def test_rebuild_asks_for_names_or_for_all(database_url: str) -> None:
     assert rollbook("rebuild", "groups", "--all", DATABASE_URL=database_url).returncode == 2
 
 
-def test_openapi_needs_neither_server_nor_database(tmp_path: Path) -> None:
-    done = rollbook("openapi", ROLLBOOK_DATA=str(tmp_path / "nothing"))
+def test_openapi_needs_neither_server_nor_database_nor_settings(tmp_path: Path) -> None:
+    done = rollbook("openapi", ROLLBOOK_DATA=str(tmp_path / "nothing"), ROLLBOOK_PORT="many")
     assert json.loads(done.stdout)["openapi"].startswith("3.")
     assert not (tmp_path / "nothing").exists()
 
