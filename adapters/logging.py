@@ -1,12 +1,15 @@
 """Logs: one JSON object a line on standard output, with the request's id, without personal values."""
 
 import logging
+import re
 import sys
 
 import orjson
 import structlog
 from structlog.typing import EventDict, Processor
 
+_TRACEBACK = "Traceback (most recent call last):\n"
+_PLACE = re.compile(r'^ *File "(.+)", line (\d+)', re.MULTILINE)
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -17,6 +20,7 @@ def configure_logging(level: str = "info") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _without_values,
+        _without_traceback,
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(serializer=orjson.dumps)],
@@ -49,4 +53,14 @@ def _without_values(_: object, __: str, event: EventDict) -> EventDict:
             places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
             trace = trace.tb_next
         event["at"] = places[-20:]
+    return event
+
+
+def _without_traceback(_: object, __: str, event: EventDict) -> EventDict:
+    """The same for a traceback that is told as a text, as uvicorn does when an application cannot start."""
+    _, found, trace = str(event["event"]).rpartition(_TRACEBACK)
+    if found:
+        raised = next((line for line in trace.splitlines() if line[:1].strip()), "")
+        places = [":".join(place) for place in _PLACE.findall(trace)]
+        event.update(event="failed", error=raised.partition(":")[0], at=places[-20:])
     return event
