@@ -1,21 +1,22 @@
 """The main story, told over HTTP against a server that runs, or one that is started for the occasion."""
 
 import asyncio
+import contextlib
 import os
 import secrets
-import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 from rich.console import Console
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from workers.readiness import becomes_ready
 
 PASSWORD = "a-demo-needs-no-secrets-7"  # noqa: S105 - of people who exist for a demonstration
 PATIENCE = 60.0  # seconds a server has to be ready
@@ -40,17 +41,23 @@ async def run(url: str | None) -> None:
 
 
 async def _tell(base: str, email: str, password: str) -> None:
-    async with httpx2.AsyncClient(base_url=base, timeout=30) as client:
-        story = Story(client)
-        await story.log_in(email, password)
-        await story.found_organization()
-        await story.bring_people_in()
-        await story.plant_groups()
-        await story.check("before the move")
-        await story.move()
-        await story.check("after the move")
-        await story.replay_log()
-        await story.show_replicators()
+    try:
+        async with httpx2.AsyncClient(base_url=base, timeout=30) as client:
+            await _tell_all(Story(client), email, password)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise DemoRefusedError(f"{base} does not answer: {error}") from error
+
+
+async def _tell_all(story: "Story", email: str, password: str) -> None:
+    await story.log_in(email, password)
+    await story.found_organization()
+    await story.bring_people_in()
+    await story.plant_groups()
+    await story.check("before the move")
+    await story.move()
+    await story.check("after the move")
+    await story.replay_log()
+    await story.show_replicators()
 
 
 class Story:
@@ -195,34 +202,48 @@ def _say(what: str, how: str) -> None:
 async def _server() -> AsyncIterator[tuple[str, str, str]]:
     """A server on a free port and in a folder of its own, stopped and removed afterwards."""
     email, password, port = "demo@rollbook.local", secrets.token_urlsafe(12), _free_port()
-    with tempfile.TemporaryDirectory(prefix="rollbook-demo-") as folder:
-        changes = {"DATA": folder, "PORT": str(port), "ADMIN_EMAIL": email, "ADMIN_PASSWORD": password}
-        environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
-        environment |= {f"ROLLBOOK_{name}": value for name, value in changes.items()}
+    with _folder() as folder:
+        own = {"DATA": folder, "PORT": str(port), "ADMIN_EMAIL": email, "ADMIN_PASSWORD": password}
         server = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).with_name("rollbook")), "up", env=environment, stdout=asyncio.subprocess.DEVNULL
+            *(sys.executable, str(Path(sys.executable).with_name("rollbook")), "up"),
+            env=_bare_environment() | {f"ROLLBOOK_{name}": value for name, value in own.items()},
+            stdout=asyncio.subprocess.DEVNULL,
         )
         try:
-            base = f"http://127.0.0.1:{port}"
-            _say("A server is started", base)
-            await _ready(base)
-            yield base, email, password
+            _say("A server is started", f"http://127.0.0.1:{port}")
+            await _ready(server, port)
+            yield f"http://127.0.0.1:{port}", email, password
         finally:
-            server.send_signal(signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                server.terminate()
             await server.wait()
 
 
-async def _ready(base: str) -> None:
-    retrying = AsyncRetrying(
-        retry=retry_if_exception_type((httpx2.HTTPError, DemoRefusedError)),
-        stop=stop_after_delay(PATIENCE),
-        wait=wait_fixed(0.2),
-        reraise=True,
-    )
-    async with httpx2.AsyncClient(base_url=base) as client:
-        async for attempt in retrying:
-            with attempt:
-                _accepted(await client.get("/readyz"))
+@contextmanager
+def _folder() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="rollbook-demo-") as folder:
+        Path(folder).chmod(0o711)  # the user who runs servers for root passes through; else their files go elsewhere
+        yield folder
+
+
+def _bare_environment() -> dict[str, str]:
+    """Without what the settings of another server may be."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DATABASE_URL", "REDIS_URL"} and not name.startswith("ROLLBOOK_")
+    }
+
+
+async def _ready(server: asyncio.subprocess.Process, port: int) -> None:
+    ready = asyncio.create_task(becomes_ready("127.0.0.1", port, PATIENCE))
+    ended = asyncio.create_task(server.wait())
+    await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (ready, ended):
+        task.cancel()
+    await asyncio.gather(ready, ended, return_exceptions=True)
+    if ready.cancelled() or not ready.result():
+        raise DemoRefusedError("the server did not start; `rollbook up` tells why")
 
 
 def _free_port() -> int:

@@ -140,6 +140,17 @@ def test_commands_find_the_servers_of_a_running_up(running: tuple[Path, Path]) -
     assert "running" in done.stdout, done.stderr
 
 
+def test_the_demo_tells_its_story_to_a_running_server_as_often_as_one_likes(running: tuple[Path, Path]) -> None:
+    _, output = running
+    (line,) = [line for line in output.read_text().splitlines() if line.startswith("First administrator ")]
+    password = line.removesuffix(" (shown only now)").rpartition(" ")[2]
+    who = {"ROLLBOOK_ADMIN_EMAIL": "admin@rollbook.local", "ROLLBOOK_ADMIN_PASSWORD": password}
+    for _ in range(2):
+        done = rollbook("demo", "--url", url_of(output), **who)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "Diabetes moves" in done.stdout
+
+
 def test_a_killed_api_comes_back_ready(running: tuple[Path, Path]) -> None:
     data, output = running
     (killed,) = pids_of(data, "rollbook api")

@@ -1,15 +1,20 @@
 """The demo as its users run it: a server of its own, the whole story, nothing left behind."""
 
 import subprocess
-import sys
 from pathlib import Path
 
+from adapters.embedded_account import SYSTEM_FOLDER
 from tests.support.processes import processes
+from tests.support.running import ROLLBOOK, rollbook
+
+
+def left() -> set[Path]:
+    return set(SYSTEM_FOLDER.glob("rollbook-demo-*"))
 
 
 def test_the_demo_tells_who_gains_and_who_loses_by_a_move() -> None:
-    rollbook = Path(sys.executable).with_name("rollbook")
-    told = subprocess.run([rollbook, "demo"], check=True, capture_output=True, text=True, timeout=120).stdout
+    before_it = left()
+    told = subprocess.run([*ROLLBOOK, "demo"], check=True, capture_output=True, text=True, timeout=120).stdout
     before, _, after = told.partition("after the move")
     assert "Cleo  yes" in before
     assert "Dora  no" in before
@@ -18,3 +23,11 @@ def test_the_demo_tells_who_gains_and_who_loses_by_a_move() -> None:
     assert "The log of Diabetes" in after
     assert "AuthorizationProjection" in after
     assert not processes("rollbook-demo-")
+    assert left() == before_it
+
+
+def test_the_demo_says_in_one_line_that_nobody_answers() -> None:
+    for url in ("http://127.0.0.1:1", "nonsense"):
+        done = rollbook("demo", "--url", url, ROLLBOOK_ADMIN_EMAIL="ann@rollbook.test", ROLLBOOK_ADMIN_PASSWORD="x")
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert done.stderr.startswith(f"rollbook: {url} does not answer: ")
