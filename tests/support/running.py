@@ -44,23 +44,48 @@ def a_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+class Running:
+    """A `rollbook up` in a session of its own; `output` holds what it says."""
+
+    def __init__(self, data: Path, name: str = "output", **more: str) -> None:
+        self.data, self.output = data, data / name
+        own = {"ROLLBOOK_DATA": str(data), "ROLLBOOK_PORT": "0", "ROLLBOOK_ARGON2": "1,64,1"}
+        with self.output.open("wb") as said:
+            self.process = subprocess.Popen(
+                [*ROLLBOOK, "up"], stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
+                env=environment(**own, **more),
+            )  # fmt: skip
+
+    def until_ready(self) -> None:
+        wait_until(lambda: self.process.poll() is not None or "Rollbook is running." in self.output.read_text(), 40)
+        assert self.process.poll() is None, self.output.read_text()
+
+    @property
+    def url(self) -> str:
+        """Where the API listens; http://127.0.0.1:1, where nobody does, before it is known."""
+        return url_of(self.output) if "Rollbook is running." in self.output.read_text() else "http://127.0.0.1:1"
+
+    def kill(self) -> None:
+        """As nobody can prevent; what it started goes on without it."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Everything has ended within ten seconds."""
+        self.process.terminate()
+        assert self.process.wait(10) == 0, self.output.read_text()
+        assert processes(str(self.data)) == {}
+
+
 @contextmanager
 def up(data: Path, name: str = "output", **more: str) -> Iterator[Path]:
     """The real `rollbook up` from ready to stopped; the file that holds what it says."""
-    output = data / name
-    own = {"ROLLBOOK_DATA": str(data), "ROLLBOOK_PORT": "0", "ROLLBOOK_ARGON2": "1,64,1"}
-    with output.open("wb") as said, subprocess.Popen(
-        [*ROLLBOOK, "up"], stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
-        env=environment(**own, **more),
-    ) as process:  # fmt: skip
-        try:
-            wait_until(lambda: process.poll() is not None or "Rollbook is running." in output.read_text(), 40)
-            assert process.poll() is None, output.read_text()
-            yield output
-        finally:
-            process.terminate()
-            assert process.wait(10) == 0, output.read_text()
-    assert processes(str(data)) == {}
+    running = Running(data, name, **more)
+    try:
+        running.until_ready()
+        yield running.output
+    finally:
+        running.stop()
 
 
 def url_of(output: Path) -> str:
@@ -72,3 +97,10 @@ def url_of(output: Path) -> str:
 def pids_of(data: Path, part: str) -> set[int]:
     """Those of the processes of that part, named as in the process list."""
     return {pid for pid, told in processes(str(data)).items() if told.strip().endswith(part)}
+
+
+def administrator_of(output: Path) -> dict[str, str]:
+    """What the first administrator signs in with, as the first start has said."""
+    (line,) = [line for line in output.read_text().splitlines() if line.startswith("First administrator ")]
+    email, _, rest = line.removeprefix("First administrator ").partition(", password ")
+    return {"username": email, "password": rest.removesuffix(" (shown only now)")}

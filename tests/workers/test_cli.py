@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from migrations.runner import migrations_in
 from tests.support.processes import wait_until
-from tests.support.running import KEYS, a_folder, pids_of, rollbook, up, url_of
+from tests.support.running import KEYS, a_folder, administrator_of, pids_of, rollbook, up, url_of
 
 COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "demo", "openapi")
 
@@ -142,9 +142,8 @@ def test_commands_find_the_servers_of_a_running_up(running: tuple[Path, Path]) -
 
 def test_the_demo_tells_its_story_to_a_running_server_as_often_as_one_likes(running: tuple[Path, Path]) -> None:
     _, output = running
-    (line,) = [line for line in output.read_text().splitlines() if line.startswith("First administrator ")]
-    password = line.removesuffix(" (shown only now)").rpartition(" ")[2]
-    who = {"ROLLBOOK_ADMIN_EMAIL": "admin@rollbook.local", "ROLLBOOK_ADMIN_PASSWORD": password}
+    known = administrator_of(output)
+    who = {"ROLLBOOK_ADMIN_EMAIL": known["username"], "ROLLBOOK_ADMIN_PASSWORD": known["password"]}
     for _ in range(2):
         done = rollbook("demo", "--url", url_of(output), **who)
         assert (done.returncode, done.stderr) == (0, "")

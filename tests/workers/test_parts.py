@@ -15,7 +15,7 @@ import pytest
 
 from adapters import outages
 from tests.support.processes import wait_until
-from tests.support.running import KEYS, ROLLBOOK, environment
+from tests.support.running import KEYS, ROLLBOOK, administrator_of, environment
 from tests.support.world import settings_for
 from workers import jobs, projectors
 from workers.serving import Worker
@@ -60,12 +60,6 @@ def parts(database_url: str, folder: Path, **more: str) -> Iterator[tuple[httpx2
 def signed_in(client: httpx2.Client, token: str, account: str = "oracle") -> int:
     body = {"namespace": "care", "sa-name": account, "sa-token-sha512": hashlib.sha512(token.encode()).hexdigest()}
     return client.post("/v1/internal-auth/", json=body).status_code
-
-
-def administrator_of(said: Path) -> dict[str, str]:
-    line = next(line for line in said.read_text().splitlines() if line.startswith("First administrator "))
-    email, _, rest = line.removeprefix("First administrator ").partition(", password ")
-    return {"username": email, "password": rest.removesuffix(" (shown only now)")}
 
 
 def test_the_first_api_process_makes_those_who_may_call_it(database_url: str, tmp_path: Path) -> None:
