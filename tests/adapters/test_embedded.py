@@ -16,9 +16,8 @@ from adapters.embedded import EmbeddedServer, ServerFailedError
 from adapters.embedded_account import account_for, home_of, open_folder, reachable_package, reaches, socket_folder
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.embedded_valkey import EmbeddedValkey
+from tests.support.ordinary import as_, only_root
 from tests.support.processes import processes, wait_until
-
-ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
@@ -187,13 +186,13 @@ def test_a_long_path_moves_the_socket_to_a_short_one(folder: Path) -> None:
     shutil.rmtree(server.sockets)
 
 
-@pytest.mark.skipif(not ROOT, reason="only root hands servers to another user")
+@only_root
 def test_root_never_runs_the_server_itself(folder: Path) -> None:
     with a_postgres(folder) as server:
         assert Path(f"/proc/{postmaster(server)}").stat().st_uid == (server.account or (0,))[0] != 0
 
 
-@pytest.mark.skipif(not ROOT, reason="only root hands servers to another user")
+@only_root
 def test_a_data_folder_out_of_reach_is_replaced_by_one_named_after_it(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +205,7 @@ def test_a_data_folder_out_of_reach_is_replaced_by_one_named_after_it(
     assert home_of(closed, "postgres") == home
 
 
-@pytest.mark.skipif(not ROOT, reason="only root hands servers to another user")
+@only_root
 def test_binaries_out_of_reach_are_copied_out(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = tmp_path / "site-packages"
     closed.mkdir(mode=0o700)
@@ -223,23 +222,18 @@ def test_binaries_out_of_reach_are_copied_out(tmp_path: Path, folder: Path, monk
     assert reachable_package("somewheel", account) == copy
 
 
-@pytest.mark.skipif(not ROOT, reason="needs another user to become")
+@only_root
 def test_an_ordinary_user_runs_the_server_as_himself(folder: Path) -> None:
     account = account_for(folder / "none")
     assert account
     os.chown(folder, account.uid, account.gid)
-    python = Path("/usr/bin/python3")
-    if not python.exists() or not reaches(account, Path(__file__).parent):
-        pytest.skip("no Python, or not this folder, within reach of that user")
     program = (
         "import sys; from pathlib import Path; from adapters.embedded_postgres import EmbeddedPostgres\n"
         "with EmbeddedPostgres(Path(sys.argv[1]), durable=False) as server: print(server.account)"
     )
     done = subprocess.run(
-        [python, "-c", program, str(folder / "postgres")],
-        env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PATH": os.defpath},
-        check=False, capture_output=True, text=True, user=account.uid, group=account.gid, extra_groups=[],
+        [*as_(account), sys.executable, "-c", program, str(folder / "postgres")],
+        cwd=Path(__file__).parents[2], check=False, capture_output=True, text=True,
     )  # fmt: skip
-    if "psycopg" in done.stderr and sys.version_info[:2] != (3, 11):
-        pytest.skip("the system's Python cannot load this environment's wheels")
     assert (done.stdout, done.stderr) == ("None\n", "")
+    assert {path.stat().st_uid for path in (folder / "postgres").iterdir()} == {account.uid}

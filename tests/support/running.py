@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,14 +45,14 @@ def a_folder() -> Iterator[Path]:
 
 
 class Running:
-    """A `rollbook up` in a session of its own; `output` holds what it says."""
+    """A `rollbook up` in a session of its own; `output` holds what it says, `before` the words before the command."""
 
-    def __init__(self, data: Path, name: str = "output", **more: str) -> None:
+    def __init__(self, data: Path, name: str = "output", before: Sequence[str] = (), **more: str) -> None:
         self.data, self.output = data, data / name
         own = {"ROLLBOOK_DATA": str(data), "ROLLBOOK_PORT": "0", "ROLLBOOK_ARGON2": "1,64,1"}
         with self.output.open("wb") as said:
             self.process = subprocess.Popen(
-                [*ROLLBOOK, "up"], stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
+                [*before, *ROLLBOOK, "up"], stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
                 env=environment(**own, **more),
             )  # fmt: skip
 

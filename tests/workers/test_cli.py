@@ -12,9 +12,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from adapters.embedded_account import account_for
 from migrations.runner import migrations_in
-from tests.support.processes import wait_until
-from tests.support.running import KEYS, a_folder, administrator_of, pids_of, rollbook, up, url_of
+from tests.support.ordinary import as_, only_root
+from tests.support.processes import processes, wait_until
+from tests.support.running import KEYS, Running, a_folder, administrator_of, pids_of, rollbook, up, url_of
 
 COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "demo", "openapi")
 
@@ -157,6 +159,21 @@ def test_a_killed_api_comes_back_ready(running: tuple[Path, Path]) -> None:
     wait_until(lambda: pids_of(data, "rollbook api") - {killed})
     with urllib.request.urlopen(f"{url_of(output)}/openapi.json", timeout=10) as answer:
         assert answer.status == 200
+
+
+@only_root
+def test_an_ordinary_user_runs_everything_as_himself() -> None:
+    with a_folder() as data:
+        account = account_for(data / "none")
+        assert account
+        os.chown(data, account.uid, account.gid)
+        running = Running(data, before=as_(account))
+        try:
+            running.until_ready()
+            assert len(found := processes(str(data))) > 8
+            assert {Path(f"/proc/{pid}").stat().st_uid for pid in found} == {account.uid}
+        finally:
+            running.stop()
 
 
 def test_the_second_start_is_ready_and_shows_no_password() -> None:

@@ -14,7 +14,6 @@ from typing import Self
 
 import pytest
 
-from adapters.embedded_account import account_for, reaches
 from tests.support.processes import processes, wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -36,17 +35,16 @@ def data() -> Iterator[Path]:
 class Started:
     """A supervisor with stand-in parts, in a session of its own like a shell's foreground job."""
 
-    def __init__(self, data: Path, python: str = sys.executable, uid: int | None = None, **environment: str) -> None:
+    def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
         self.output = data / "output"
         inherited = {name: value for name, value in os.environ.items() if "ROLLBOOK" not in name}
         ours = {"ROLLBOOK_DATA": str(data), "ROLLBOOK_PORT": "0", "PYTHONUNBUFFERED": "1"}
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [python, "-m", "tests.support.supervised"],
+                [sys.executable, "-m", "tests.support.supervised"],
                 cwd=PROJECT, env={**inherited, **ours, **environment}, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True, user=uid, group=uid,
-                extra_groups=None if uid is None else [],
+                stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -194,18 +192,3 @@ def test_parts_share_a_folder_of_figures_that_begin_at_zero(data: Path) -> None:
         assert list((data / "metrics").iterdir()) == []
         supervisor.process.terminate()
         assert supervisor.ends() == 0
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to become")
-def test_an_ordinary_user_runs_everything_as_himself(data: Path) -> None:
-    account, python = account_for(data / "none"), Path("/usr/bin/python3")
-    assert account
-    if not (python.exists() and reaches(account, PROJECT) and sys.version_info[:2] == (3, 11)):
-        pytest.skip("no Python, or not this folder, within reach of that user")
-    os.chown(data, account.uid, account.gid)
-    path = os.pathsep.join(filter(None, sys.path))
-    with Started(data, str(python), account.uid, PYTHONPATH=path).until_ready() as supervisor:
-        assert {Path(f"/proc/{pid}").stat().st_uid for pid in processes(str(data))} == {account.uid}
-        supervisor.process.terminate()
-        assert supervisor.ends() == 0
-        assert processes(str(data)) == {}
