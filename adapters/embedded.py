@@ -25,9 +25,6 @@ LOG_LIMIT = 10_000_000
 # PGPORT, PGDATA and the like of the caller mean another server.
 BARE_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
-# Guards that may outlive this process because others use their servers; subprocess warns of those that it forgets.
-LEFT: list[subprocess.Popen[bytes]] = []
-
 
 class ServerFailedError(Exception):
     """An embedded server did not start; the text ends with what it said itself."""
@@ -81,7 +78,7 @@ class EmbeddedServer(ABC):
             os.close(self._users_lock)
             self._users_lock = None
         if self._guard is not None:
-            LEFT.append(self._guard)
+            self._guard.returncode = 0  # others may still use the server; subprocess warns of a child it cannot forget
             self._guard = None
 
     def stop(self) -> None:
