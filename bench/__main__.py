@@ -12,7 +12,7 @@ import uvloop
 
 from adapters.embedded_account import open_folder
 from adapters.logging import configure_logging
-from bench import checks, commands, lists, moves, rebuilds, report, rosters, visible
+from bench import checks, commands, lists, moves, rebuilds, report, rosters, starts, visible
 from bench.bench import Bench
 from bench.cluster import Cluster
 from bench.figures import Figure
@@ -30,6 +30,7 @@ QUESTIONS: dict[str, Question] = {
     "rebuilds": rebuilds.measure,
     "moves": moves.measure,
     "rosters": rosters.measure,
+    "starts": starts.measure,
 }
 
 

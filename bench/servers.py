@@ -36,9 +36,20 @@ async def product(settings: Settings) -> AsyncIterator[Server]:
         _process([*ROLLBOOK, "worker"], environment) as worker,
         _process([*ROLLBOOK, "api"], environment) as api,
     ):
-        if not await becomes_ready(HOST, port, READY_PATIENCE):
-            raise AssertionError(f"not ready after {READY_PATIENCE:.0f} s")
+        await _wait_for(port)
         yield Server(port, api, worker)
+
+
+@asynccontextmanager
+async def everything(data: Path) -> AsyncIterator[Server]:
+    """`rollbook up` on this data folder and servers of its own, ready."""
+    port = free_port()
+    foreign = {"DATABASE_URL", "REDIS_URL"}
+    environment = {name: value for name, value in os.environ.items() if name not in foreign and "ROLLBOOK_" not in name}
+    environment |= {"ROLLBOOK_DATA": str(data), "ROLLBOOK_PORT": str(port)}
+    async with _process([*ROLLBOOK, "up"], environment) as supervisor:
+        await _wait_for(port)
+        yield Server(port, supervisor)
 
 
 @asynccontextmanager
@@ -53,6 +64,11 @@ async def bare_route() -> AsyncIterator[Server]:
             except OSError:
                 await asyncio.sleep(0.02)
         yield Server(port, process)
+
+
+async def _wait_for(port: int) -> None:
+    if not await becomes_ready(HOST, port, READY_PATIENCE):
+        raise AssertionError(f"not ready after {READY_PATIENCE:.0f} s")
 
 
 def free_port() -> int:

@@ -11,15 +11,17 @@ from bench.report import as_markdown
 
 
 def test_questions_are_answered_in_a_small_world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["moves", "--size", "small", "--seconds", "0.1", "--results", str(tmp_path)])
+    main(["moves", "starts", "--size", "small", "--seconds", "0.1", "--results", str(tmp_path)])
     (path,) = tmp_path.glob("*.json")
     results = orjson.loads(path.read_bytes())
     found = {each["question"]: each for each in results["figures"]}
-    assert found.keys() == {"making", "moves"}
+    assert found.keys() == {"making", "moves", "starts"}
     (wrong,) = (each for each in results["figures"] if each["unit"] == "answers")
     assert wrong["value"] == 0
     assert wrong["more"]["checks"] > 0
     assert "| " + wrong["figure"] in as_markdown("today", results)
+    (second,) = (each for each in results["figures"] if each["unit"] == "s" and each["aim"])
+    assert (second["aim"], len(second["beside"])) == (5, 2)
     assert "append of a move" in capsys.readouterr().out
 
 

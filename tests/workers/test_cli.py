@@ -177,7 +177,7 @@ def test_an_ordinary_user_runs_everything_as_himself() -> None:
 
 
 def test_the_second_start_is_ready_and_shows_no_password() -> None:
-    """How soon is not asserted: beside other tests the clock measures them. Nothing measures it yet but by hand."""
+    """How soon is not asserted, because beside other tests the clock measures them: `bench starts` tells it."""
     with a_folder() as data:
         with up(data, "first"):
             pass
