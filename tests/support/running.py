@@ -21,6 +21,7 @@ KEYS = {
 }
 """For parts that run without a data folder."""
 
+PROJECT = Path(__file__).parents[2]
 ROLLBOOK = [sys.executable, str(Path(sys.executable).with_name("rollbook"))]
 
 
@@ -45,15 +46,17 @@ def a_folder() -> Iterator[Path]:
 
 
 class Running:
-    """A `rollbook up` in a session of its own; `output` holds what it says, `before` the words before the command."""
+    """A `rollbook up` in a session of its own, or another command that does the same; `output` holds what it says."""
 
-    def __init__(self, data: Path, name: str = "output", before: Sequence[str] = (), **more: str) -> None:
+    def __init__(
+        self, data: Path, name: str = "output", command: Sequence[str] = (*ROLLBOOK, "up"), **more: str
+    ) -> None:
         self.data, self.output = data, data / name
         own = {"ROLLBOOK_DATA": str(data), "ROLLBOOK_PORT": "0", "ROLLBOOK_ARGON2": "1,64,1"}
         with self.output.open("wb") as said:
             self.process = subprocess.Popen(
-                [*before, *ROLLBOOK, "up"], stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
-                env=environment(**own, **more),
+                command, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
+                env=environment(**own, **more), cwd=PROJECT,
             )  # fmt: skip
 
     def until_ready(self) -> None:

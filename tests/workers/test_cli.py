@@ -16,7 +16,7 @@ from adapters.embedded_account import account_for
 from migrations.runner import migrations_in
 from tests.support.ordinary import as_, only_root
 from tests.support.processes import processes, wait_until
-from tests.support.running import KEYS, Running, a_folder, administrator_of, pids_of, rollbook, up, url_of
+from tests.support.running import KEYS, ROLLBOOK, Running, a_folder, administrator_of, pids_of, rollbook, up, url_of
 
 COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "demo", "openapi")
 
@@ -167,13 +167,22 @@ def test_an_ordinary_user_runs_everything_as_himself() -> None:
         account = account_for(data / "none")
         assert account
         os.chown(data, account.uid, account.gid)
-        running = Running(data, before=as_(account))
+        running = Running(data, command=[*as_(account), *ROLLBOOK, "up"])
         try:
             running.until_ready()
             assert len(found := processes(str(data))) > 8
             assert {Path(f"/proc/{pid}").stat().st_uid for pid in found} == {account.uid}
         finally:
             running.stop()
+
+
+def test_make_run_that_is_told_to_end_ends_everything() -> None:
+    with a_folder() as data:
+        running = Running(data, command=["make", "run"])
+        running.until_ready()
+        running.process.terminate()  # make alone, as a service manager does
+        assert running.process.wait(10) == -signal.SIGTERM
+        assert processes(str(data)) == {}
 
 
 def test_the_second_start_is_ready_and_shows_no_password() -> None:
