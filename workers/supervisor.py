@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from adapters.embedded import EmbeddedServer, ServerFailedError
 from adapters.embedded_account import home_of, open_folder
-from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.embedded_postgres import CONNECTIONS, EmbeddedPostgres
 from adapters.embedded_valkey import EmbeddedValkey
 from adapters.key_files import with_keys
 from adapters.metrics import SHARED_FOLDER
@@ -27,6 +27,8 @@ from workers.readiness import becomes_ready
 WATCH_INTERVAL = 0.25
 READY_PATIENCE = 30.0
 BACKLOG = 2048
+KEPT = 6  # connections of an API process beside its pools: writers and listeners
+OTHERS = 40  # those of workers, of commands, and some to spare
 
 
 class PortTakenError(Exception):
@@ -89,7 +91,7 @@ class Supervisor:
     async def _start_servers(self) -> None:
         data, known = self._settings.data, dict[str, SecretStr]()
         if self._settings.database_url is None:
-            postgres = EmbeddedPostgres(home_of(data, "postgres"))
+            postgres = EmbeddedPostgres(home_of(data, "postgres"), connections=_connections(self._settings))
             self._servers.append(postgres)
             known["database_url"] = SecretStr(postgres.dsn())
         if self._settings.redis_url is None:
@@ -161,6 +163,11 @@ def _as_environment(settings: Settings) -> dict[str, str]:
     addresses = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
     known = {name: secret.get_secret_value() for name, secret in addresses.items() if secret is not None}
     return {**known, "ROLLBOOK_DATA": str(settings.data), "ROLLBOOK_OUTBOX": str(settings.outbox)}
+
+
+def _connections(settings: Settings) -> int:
+    """As many as all parts may want: an API process has two pools, and a few connections that it keeps."""
+    return max(CONNECTIONS, settings.api_processes * (2 * settings.pool_size + KEPT) + OTHERS)
 
 
 def _shared_figures(settings: Settings) -> dict[str, str]:

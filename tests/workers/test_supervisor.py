@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+import psycopg
 import pytest
 
+from adapters.embedded_postgres import EmbeddedPostgres
 from tests.support.processes import processes, wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -180,6 +182,15 @@ def test_a_signal_during_the_start_leaves_nothing(data: Path, moment: str) -> No
 def test_servers_of_your_own_are_used_when_they_are_named(data: Path, database_url: str, redis_url: str) -> None:
     with Started(data, DATABASE_URL=database_url, REDIS_URL=redis_url).until_ready() as supervisor:
         assert not processes(str(data), "embedded_guard")
+        supervisor.process.terminate()
+        assert supervisor.ends() == 0
+
+
+def test_the_embedded_postgres_has_connections_for_all_processes(data: Path) -> None:
+    with Started(data, ROLLBOOK_API_PROCESSES="12", ROLLBOOK_POOL_SIZE="20").until_ready() as supervisor:
+        with psycopg.connect(EmbeddedPostgres(data / "postgres").dsn()) as connection:
+            (most,) = connection.execute("SELECT current_setting('max_connections')::integer").fetchone() or (0,)
+        assert most >= 12 * (20 + 20 + 6)
         supervisor.process.terminate()
         assert supervisor.ends() == 0
 
