@@ -58,7 +58,7 @@ class Memberships:
         individuals = [] if organization_id in user.organizations else await self._enter(organization, user)
         for role in granted:
             role.refuse_strangers(as_system_admin=as_system_admin)
-            role.grant(user.id, live=user.live)
+            role.grant(user.id, live=role.counts(user))
         joined = [user] if user.pending_events else []
         return user, await self._store.save(*joined, *individuals, *granted, unchanged=[] if joined else [user])
 

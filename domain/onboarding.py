@@ -3,6 +3,7 @@
 from typing import NamedTuple
 from uuid import UUID
 
+from domain.audited import Audited
 from domain.errors import Conflict, InvalidState, LostRace
 from domain.ids import new_id
 from domain.individuals import Individual
@@ -14,7 +15,7 @@ from domain.passwords import Passwords, WeakPassword, is_strong
 from domain.ports import Access, Directory, Store, decided_again
 from domain.roles import Role
 from domain.rosters import RosterKind, Seat, seat_id
-from domain.user_commands import administrator_roles
+from domain.user_commands import told_roles
 from domain.users import IdentifierTaken, User
 
 
@@ -92,12 +93,12 @@ class OnboardingRequests:
         return request, await self._save(request, arrival, inviter)
 
     async def _save(self, request: OnboardingRequest, arrival: Arrival, inviter: Inviter) -> int:
-        user = arrival.user
-        saved = [user] if user.pending_events else []
+        # the user first: projections find him when they come to his individual and the request
+        everything: list[Audited] = [arrival.user, arrival.individual, *arrival.roles, *arrival.seats]
+        changed = [each for each in everything if each.pending_events]
         try:
-            # the user first: projections find him when they come to his individual and the request
             return await self._store.save(
-                *saved, arrival.individual, *arrival.roles, *arrival.seats, request, unchanged=[] if saved else [user]
+                *changed, request, unchanged=[each for each in everything if not each.pending_events]
             )
         except IdentifierTaken:
             if inviter.trusted:  # the person came into being at this moment: decide again about somebody known
@@ -151,9 +152,7 @@ class OnboardingRequests:
         former = individual.owner_id
         individual.change_owner("user", user.id)
         roles = {role.id: role for role in place.roles}
-        roles |= {role.id: role for role in await administrator_roles(self._store, user)}
-        for role in roles.values():
-            role.holder_became(user.id, live=user.live)
+        roles |= {role.id: role for role in await told_roles(self._store, user)}
         if invitation.onboard_type == "patient":
             if former != user.id:
                 individual.share("organization", former)
@@ -163,7 +162,7 @@ class OnboardingRequests:
             individual.mark_provider(provider=True)
             user.join(place.organization.id)
             for name in place.roles:
-                roles[name.id].grant(user.id, live=user.live)
+                roles[name.id].grant(user.id, live=roles[name.id].counts(user))
             seats = await self._seats(place, "member", user.id)
         return Arrival(user, individual, list(roles.values()), seats)
 

@@ -12,10 +12,10 @@ from domain.groups import SYSTEM_TYPES, Group, GroupType, system_group_id
 from domain.ids import new_id
 from domain.ports import Store, decided_again
 from domain.roles import ORGANIZATION_ADMIN, Role
+from domain.users import STAFF
 
 OPERATOR_ID = uuid5(NAMESPACE_URL, "rollbook:operator")
 """The platform operator's own organization, made at the first start; the only one with system administrators."""
-STAFF = "carium"
 DESCRIPTIVE = ("name", "display_name", "classification", "provider_type", "timezone", "theme_id")
 LOCAL = frozenset({"display_name", "timezone"})
 """What an organization's own administrators may change."""

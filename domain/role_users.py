@@ -31,7 +31,7 @@ class RoleUsers:
         user = await self._users.find(caller_id, name, role.organization_id)
         if role.organization_id not in user.organizations:
             raise NotInOrganization(pointer=name.pointer)
-        role.grant(user.id, live=user.live)
+        role.grant(user.id, live=role.counts(user))
         return user.id, await self._store.save(role, unchanged=[user])
 
     @decided_again

@@ -1,5 +1,6 @@
 """Roles of organizations and who holds them. A role knows its holders, so that it never loses its last live one."""
 
+from typing import Protocol
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import event
@@ -30,8 +31,17 @@ def role_id(organization_id: UUID, name: str) -> UUID:
     return uuid5(organization_id, f"role:{name}")
 
 
+class Holder(Protocol):
+    """Whoever holds a role, or is to hold it."""
+
+    @property
+    def live(self) -> bool: ...
+    @property
+    def staff(self) -> bool: ...
+
+
 class Role(Audited):
-    """Its holders by user id: whether they are live (enabled, confirmed, not archived)."""
+    """Its holders by user id: whether they count, as those do who can do what the role is for."""
 
     TOPIC = "role"
 
@@ -83,6 +93,10 @@ class Role(Audited):
         """Raises SystemRole when the role is the system administrators' and somebody else hands it out."""
         if self.name == SYSTEM_ADMIN and not as_system_admin:
             raise SystemRole(meta={"role-id": str(self.id)})
+
+    def counts(self, holder: Holder) -> bool:
+        """Whether he can do what the role is for: the system administrators' makes one of nobody but staff."""
+        return holder.live and (holder.staff or self.name != SYSTEM_ADMIN)
 
     def grant(self, user_id: UUID, *, live: bool) -> None:
         if user_id not in self.holders:

@@ -48,13 +48,18 @@ class Users:
         return user
 
     async def _save(self, user: User) -> int:
-        roles = await administrator_roles(self._store, user)
-        for role in roles:
-            role.holder_became(user.id, live=user.live)
-        return await self._store.save(user, *roles)
+        roles = await told_roles(self._store, user)
+        # `unchanged`: who gets a role at this moment gets it as he is afterwards
+        return await self._store.save(user, *roles, unchanged=[role for role in roles if not role.pending_events])
 
 
-async def administrator_roles(store: Store, user: User) -> Sequence[Role]:
-    """The roles of the user's organizations that must never lose their last live holder."""
-    roles = await store.get_many(Role, [role_id(each, name) for each in user.organizations for name in KEPT])
-    return [role for role in roles.values() if user.id in role.holders]
+async def told_roles(store: Store, user: User) -> Sequence[Role]:
+    """The roles of his organizations that must never lose their last live holder; those he holds know how he is now.
+
+    Raises LastAdmin.
+    """
+    ids = [role_id(organization_id, name) for organization_id in user.organizations for name in KEPT]
+    roles = list((await store.get_many(Role, ids)).values())
+    for role in roles:
+        role.holder_became(user.id, live=role.counts(user))
+    return roles

@@ -12,6 +12,8 @@ from domain.errors import AlreadyExists, Forbidden, InvalidState, NotFound
 from domain.personal import Personal, revealed
 
 Kind = Literal["person", "service"]
+STAFF = "carium"
+"""The classification of the platform operator's own organization and people."""
 
 
 class UserNotFound(NotFound):
@@ -221,6 +223,11 @@ class User(Audited):
     def live(self) -> bool:
         """Whether any right of the user counts (semantics, 6.2: the gate)."""
         return self.state == "confirmed"
+
+    @property
+    def staff(self) -> bool:
+        """Whether he is one of the platform operator's own people."""
+        return self.classification == STAFF
 
     def set_password(self, password_hash: str) -> None:
         """From now on this is the password; a first one makes the user registered."""

@@ -15,13 +15,13 @@ from adapters.passwords import PasswordPool
 from adapters.settings import InvalidSettingsError, Settings
 from domain.ids import new_id
 from domain.individuals import Individual
-from domain.organizations import OPERATOR_ID, STAFF, Organization, system_groups
+from domain.organizations import OPERATOR_ID, Organization, system_groups
 from domain.passwords import LEAST_LENGTH, is_strong
 from domain.personal import revealed
 from domain.ports import Directory, Store, decided_again
 from domain.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, Role
 from domain.service_accounts import ServiceAccounts, ServiceName
-from domain.users import User
+from domain.users import STAFF, User
 from projections import registry
 from projections.directory import InlineDirectory
 

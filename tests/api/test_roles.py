@@ -1,6 +1,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
+from domain.organizations import OPERATOR_ID
 from tests.support.world import Person, World, a_world, role_id
 
 
@@ -83,3 +84,19 @@ async def test_the_last_system_administrator_keeps_the_role(database_url: str) -
         path = f"/v1/roles/{UUID(role['id'])}/remove-user/"
         answer = await world.post(path, body(user_id=world.system.user_id), world.system, 409)
         assert answer["errors"][0]["code"] == "last-admin"
+
+
+async def test_who_holds_the_system_role_and_is_no_staff_is_no_other_system_administrator(
+    database_url: str,
+) -> None:
+    async with a_world(database_url) as world:
+        ann = await world.provider(await world.organization())
+        (role,) = (await world.get("/v1/roles/", world.system, **{"filter[name]": "carium.admin"}))["data"]
+        given = {"user-id": str(ann.user_id), "role-id": role["id"]}
+        adding = {"data": {"type": "organizations", "attributes": given}}
+        await world.post(f"/v1/organizations/{OPERATOR_ID}/add-user/", adding, world.system)
+        for path in (f"/v1/roles/{role['id']}/remove-user/", f"/v1/organizations/{OPERATOR_ID}/remove-user/"):
+            given = {"user-id": str(world.system.user_id)}
+            leaving = {"data": {"type": path.split("/")[2], "attributes": given}}
+            answer = await world.post(path, leaving, world.system, 409)
+            assert answer["errors"][0]["code"] == "last-admin"

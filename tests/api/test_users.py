@@ -1,12 +1,13 @@
 """Users: who sees whom, and how much; who may disable whom."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from tests.support.world import PASSWORD, Person, World, a_world
+from tests.support.world import PASSWORD, Person, World, a_world, role_id
 
 BASIC = {"email", "enabled", "first-name", "last-name", "organization-ids", "state", "username"}
 EVERYBODY = {"filter[include-participants]": "true", "filter[include-unverified]": "true"}
@@ -297,6 +298,22 @@ async def test_the_last_administrator_stays(database_url: str) -> None:
         await world.post(f"/v1/users/{second.user_id}/enable/", {}, first)
         await world.post(f"/v1/users/{first.user_id}/disable/", {}, world.system)
         assert await refused(world, "POST", f"/v1/users/{second.user_id}/disable/", world.system) == (409, "last-admin")
+
+
+async def test_who_gets_the_role_while_he_is_disabled_is_no_other_administrator(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        admin, role = await world.admin(north), str(role_id(north, "org.admin"))
+        for _ in range(8):
+            doc = str((await world.provider(north)).user_id)
+            granting = {"data": {"type": "role-users", "attributes": {"role-id": role, "user-id": doc}}}
+            await asyncio.gather(
+                world.post("/v1/role-users/", granting, admin),
+                world.post(f"/v1/users/{doc}/disable/", {}, world.system),
+            )
+            leaving = {"data": {"type": "roles", "attributes": {"user-id": str(admin.user_id)}}}
+            answer = await world.post(f"/v1/roles/{role}/remove-user/", leaving, world.system, 409)
+            assert answer["errors"][0]["code"] == "last-admin"
 
 
 async def test_somebody_disabled_before_he_was_confirmed_stays_unconfirmed(database_url: str) -> None:

@@ -4,15 +4,15 @@ from uuid import UUID, uuid4
 
 from domain.individuals import Individual
 from domain.organizations import Organization, Organizations
-from domain.users import User
+from domain.users import STAFF, User
 from tests.support.doubles import MemoryStore
 
 
-def a_user(*, live: bool = True, kind: str = "person", email: str | None = None) -> User:
-    """With a confirmed account, or one that was only made ahead."""
+def a_user(*, live: bool = True, kind: str = "person", email: str | None = None, staff: bool = False) -> User:
+    """With a confirmed account, or one that was only made ahead; a customer's unless `staff`."""
     user = User.create(
         uuid4(),
-        classification="customer",
+        classification=STAFF if staff else "customer",
         individual_id=None if kind == "service" else uuid4(),
         kind="service" if kind == "service" else "person",
         email=email,

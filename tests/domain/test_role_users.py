@@ -116,8 +116,8 @@ async def test_the_system_role_is_the_system_administrators_to_give() -> None:
     clinic = await an_organization(world.store)
     system, ann, bob = (
         Role.create(clinic, "carium.admin", "System"),
-        await world.provider(clinic),
-        await world.provider(clinic),
+        await world.provider(clinic, staff=True),
+        await world.provider(clinic, staff=True),
     )
     await world.store.save(system)
     with pytest.raises(SystemRole):
@@ -129,6 +129,19 @@ async def test_the_system_role_is_the_system_administrators_to_give() -> None:
     await world.revoke(system.id, ann, system=True)
     with pytest.raises(LastAdmin):
         await world.revoke(system.id, bob, system=True)
+
+
+async def test_who_is_no_staff_is_no_system_administrator_whatever_role_he_holds() -> None:
+    world = World()
+    clinic = await an_organization(world.store)
+    system = Role.create(clinic, "carium.admin", "System")
+    ann, bob = await world.provider(clinic, staff=True), await world.provider(clinic)
+    await world.store.save(system)
+    await world.grant(system.id, ann, system=True)
+    await world.grant(system.id, bob, system=True)
+    with pytest.raises(LastAdmin):
+        await world.revoke(system.id, ann, system=True)
+    await world.revoke(system.id, bob, system=True)
 
 
 async def test_unknown_roles_and_users_are_not_found() -> None:

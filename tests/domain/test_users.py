@@ -190,6 +190,25 @@ async def test_of_two_administrators_disabled_at_once_one_stays() -> None:
         await clinic.disable(first)
 
 
+@pytest.mark.parametrize("enabled", [False, True])
+async def test_who_gets_a_role_while_he_is_disabled_or_enabled_counts_as_he_is_afterwards(*, enabled: bool) -> None:
+    clinic = Clinic()
+    await clinic.provider(roles=(ORGANIZATION_ADMIN,))
+    doc = await clinic.provider()
+    if enabled:
+        doc = await clinic.disable(doc)
+
+    async def meanwhile() -> None:
+        role = await clinic.store.get(Role, role_id(clinic.organization, ORGANIZATION_ADMIN))
+        role.grant(doc.id, live=doc.live)
+        await clinic.store.save(role)
+
+    clinic.store.meanwhile = meanwhile
+    await (clinic.enable(doc) if enabled else clinic.disable(doc))
+    role = await clinic.store.get(Role, role_id(clinic.organization, ORGANIZATION_ADMIN))
+    assert role.holders[doc.id] is enabled
+
+
 async def test_services_and_strangers_are_not_found() -> None:
     clinic, service = Clinic(), a_user(kind="service")
     await clinic.store.save(service)
