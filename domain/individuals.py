@@ -222,7 +222,7 @@ class Individuals:
             return individual, await self._store.save(individual)
         refuse_as_further_owner(owner)
         individual = Individual.create(individual_id, party_type(owner), owner_id)
-        return individual, await self._store.save(individual, unchanged=[owner])
+        return individual, await self._save_owned(individual, owner)
 
     @decided_again
     async def share(
@@ -266,12 +266,20 @@ class Individuals:
         owner = await self._find_party(owner_id)
         if owner is None:
             raise OwnerNotFound
+        if individual.owner_id == owner_id:
+            return individual, await self._store.save()
+        refuse_as_further_owner(owner)
         former = individual.owner_id
-        if former != owner_id:
-            refuse_as_further_owner(owner)
         individual.change_owner(party_type(owner), owner_id)
-        left = await self._left_behind(individual, former)
-        return individual, await self._store.save(*left, individual, unchanged=[owner])
+        left: list[Audited] = [*await self._left_behind(individual, former), *await self._given_up(individual, former)]
+        return individual, await self._save_owned(individual, owner, *left)
+
+    async def _save_owned(self, individual: Individual, owner: Parties, *left: Audited) -> int:
+        """A user knows what he owns, so that nobody becomes a provider while he gets a further individual."""
+        if isinstance(owner, User):
+            owner.take_on(individual.id)
+        taking = [owner] if owner.pending_events else []
+        return await self._store.save(*left, *taking, individual, unchanged=[] if taking else [owner])
 
     async def _owned_by(self, caller_id: UUID, individual_id: UUID) -> Individual:
         """The individual, if the caller decides with whom it is shared."""
@@ -298,6 +306,13 @@ class Individuals:
         if found is None or party_type(found) != party:
             raise OwnerNotFound(pointer="/with/id")
         return found
+
+    async def _given_up(self, individual: Individual, owner_id: UUID) -> list[User]:
+        owner = await self._store.find(User, owner_id)
+        if owner is None:
+            return []
+        owner.give_up(individual.id)
+        return [owner]
 
     async def _left_behind(self, individual: Individual, organization_id: UUID) -> list[Seat]:
         """Its places in the groups of an organization that has no more part in it, left."""

@@ -1,5 +1,6 @@
 """Memberships: who is a provider of which organization, and all that follows from joining and leaving."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from domain.errors import Conflict, Forbidden, InvalidState
@@ -102,19 +103,14 @@ class Memberships:
         if not organization.active or user.state not in {"confirmed", "init"} or user.kind == "service":
             raise InvalidState
         individuals = [] if user.organizations else await self._individuals_of(user)
-        if len(individuals) > 1 or any(_is_participants(individual) for individual in individuals):
-            raise UserIsParticipant
+        refuse_participants(individuals)
         for individual in individuals:
             individual.mark_provider(provider=True)
         user.join(organization.id)
         return individuals
 
     async def _individuals_of(self, user: User) -> list[Individual]:
-        """Those that he owns, and his primary one, which is an organization's until he has claimed it."""
-        ids = set(await self._directory.owned_individuals(user.id))
-        if user.individual_id is not None:
-            ids.add(user.individual_id)
-        return list((await self._store.get_many(Individual, ids)).values())
+        return list((await self._store.get_many(Individual, user.individuals)).values())
 
     async def _roles(self, organization_id: UUID) -> list[Role]:
         return list((await self._store.get_many(Role, [role_id(organization_id, name) for name in KEPT])).values())
@@ -123,6 +119,12 @@ class Memberships:
         places = await self._directory.seats(user_id, organization_id)
         seats = await self._store.get_many(Seat, [seat_id(group, kind, user_id) for group, kind in places])
         return list(seats.values())
+
+
+def refuse_participants(individuals: Sequence[Individual]) -> None:
+    """Raises UserIsParticipant when these, all that somebody owns, make a participant of him."""
+    if len(individuals) > 1 or any(_is_participants(individual) for individual in individuals):
+        raise UserIsParticipant
 
 
 def _is_participants(individual: Individual) -> bool:

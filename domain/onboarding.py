@@ -8,7 +8,7 @@ from domain.errors import Conflict, InvalidState, LostRace
 from domain.ids import new_id
 from domain.individuals import Individual
 from domain.invitations import AT, Invitation, Inviter, refuse_contradictions
-from domain.memberships import UserIsParticipant
+from domain.memberships import refuse_participants
 from domain.onboarding_places import Place, Places
 from domain.onboarding_requests import OnboardingRequest
 from domain.passwords import Passwords, WeakPassword, is_strong
@@ -132,12 +132,10 @@ class OnboardingRequests:
     async def _bring_in(self, user: User, invitation: Invitation, place: Place, hashed: str | None) -> Arrival:
         """Somebody who has an account, claimed for him by somebody trusted; his password stays as it is."""
         assert user.individual_id is not None, "only services have none, and they cannot be reached"
-        owned = await self._directory.owned_individuals(user.id)
-        individuals = await self._store.get_many(Individual, {user.individual_id, *owned})
+        individuals = await self._store.get_many(Individual, user.individuals)
         own = individuals[user.individual_id]
         if invitation.onboard_type == "provider":
-            if not user.organizations and (len(individuals) > 1 or any(each.shared for each in individuals.values())):
-                raise UserIsParticipant
+            refuse_participants(list(individuals.values()))
         elif user.organizations:
             raise AlreadyProvider
         if place.individual is not None and own.owner_id != user.id:
@@ -151,6 +149,7 @@ class OnboardingRequests:
         """Make the user a provider or a patient of the organization, now."""
         former = individual.owner_id
         individual.change_owner("user", user.id)
+        user.take_on(individual.id)
         roles = {role.id: role for role in place.roles}
         roles |= {role.id: role for role in await told_roles(self._store, user)}
         if invitation.onboard_type == "patient":

@@ -123,10 +123,6 @@ class Directory(Protocol):
         """Users who lead the group directly."""
         ...
 
-    async def owned_individuals(self, user_id: UUID) -> list[UUID]:
-        """Individuals that the user owns."""
-        ...
-
     async def organization_of_role(self, role_id: UUID) -> UUID | None:
         """The organization whose role it is."""
         ...

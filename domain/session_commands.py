@@ -11,6 +11,7 @@ from uuid import UUID
 from domain.audited import ACTING, acting
 from domain.errors import TooMany, Unauthenticated
 from domain.ids import new_id
+from domain.login_names import normal_login
 from domain.passwords import Passwords
 from domain.ports import Directory, Store, decided_again
 from domain.sessions import (
@@ -26,7 +27,7 @@ from domain.sessions import (
     revocation_id,
     session_of_token,
 )
-from domain.users import User, normal_login
+from domain.users import User
 
 
 class Standing(Protocol):

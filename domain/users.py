@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-import phonenumbers
 from eventsourcing.domain import event
 
 from domain.audited import Audited
@@ -36,20 +35,6 @@ class NotYourProvider(Forbidden):
     detail = "Only providers all of whose organizations you administer."
 
 
-def normal_phone(text: str) -> str:
-    """The number in E.164; as given when it is none."""
-    try:
-        return phonenumbers.format_number(phonenumbers.parse(text, None), phonenumbers.PhoneNumberFormat.E164)
-    except phonenumbers.NumberParseException:
-        return text
-
-
-def normal_login(text: str) -> str:
-    """What is compared of a username, an e-mail address or a phone number: never its case or its blanks."""
-    folded = text.strip().casefold()
-    return normal_phone(folded) if folded.startswith("+") else folded
-
-
 class User(Audited):
     """Facts are kept apart and `state` derives from them (semantics, section 3)."""
 
@@ -75,6 +60,7 @@ class User(Audited):
     organizations: dict[UUID, datetime]
     former_organizations: dict[UUID, datetime]
     default_organization_id: UUID | None
+    further_individuals: list[UUID]
 
     class Created(Audited.Created):
         """`individual_id` is the primary individual, None for service accounts."""
@@ -137,6 +123,18 @@ class User(Audited):
         TOPIC = "user.default-organization-changed"
         organization_id: UUID | None
 
+    class TookOnIndividual(Audited.Event):
+        """He owns one more beside his primary individual: told here, because a provider has one only."""
+
+        TOPIC = "user.took-on-individual"
+        individual_id: UUID
+
+    class GaveUpIndividual(Audited.Event):
+        """It has another owner."""
+
+        TOPIC = "user.gave-up-individual"
+        individual_id: UUID
+
     @event(Created)
     def __init__(
         self,
@@ -169,6 +167,7 @@ class User(Audited):
         self.organizations = {}
         self.former_organizations = {}
         self.default_organization_id = None
+        self.further_individuals = []
 
     @classmethod
     def create(
@@ -200,6 +199,11 @@ class User(Audited):
     def login_name(self) -> str | None:
         """What the contract calls `username`: the one chosen, else the e-mail address, else the phone number."""
         return revealed(self.username) or revealed(self.email) or revealed(self.phone)
+
+    @property
+    def individuals(self) -> list[UUID]:
+        """Those that he owns, his primary one first, which is an organization's until he has claimed it."""
+        return ([] if self.individual_id is None else [self.individual_id]) + self.further_individuals
 
     @property
     def current_organization(self) -> UUID | None:
@@ -270,6 +274,15 @@ class User(Audited):
             if self.default_organization_id == organization_id:
                 self._default_organization_changed(self.current_organization)
 
+    def take_on(self, individual_id: UUID) -> None:
+        """He owns the individual from now on."""
+        if individual_id not in self.individuals:
+            self._took_on_individual(individual_id)
+
+    def give_up(self, individual_id: UUID) -> None:
+        if individual_id in self.further_individuals:
+            self._gave_up_individual(individual_id)
+
     def _refuse_archived(self) -> None:
         if self.archived:
             raise UserArchived
@@ -309,6 +322,14 @@ class User(Audited):
     @event(DefaultOrganizationChanged)
     def _default_organization_changed(self, organization_id: UUID | None) -> None:
         self.default_organization_id = organization_id
+
+    @event(TookOnIndividual)
+    def _took_on_individual(self, individual_id: UUID) -> None:
+        self.further_individuals.append(individual_id)
+
+    @event(GaveUpIndividual)
+    def _gave_up_individual(self, individual_id: UUID) -> None:
+        self.further_individuals.remove(individual_id)
 
 
 def _personal(user_id: UUID, value: str | None) -> Personal | None:

@@ -45,11 +45,6 @@ class InlineDirectory:
             "SELECT user_id FROM group_users WHERE group_id = %s AND kind = 'leader' ORDER BY 1", group_id
         )
 
-    async def owned_individuals(self, user_id: UUID) -> list[UUID]:
-        return await self._column(
-            "SELECT individual_id FROM access_individuals WHERE owner_id = %s ORDER BY 1", user_id
-        )
-
     async def organization_of_role(self, role_id: UUID) -> UUID | None:
         found = await self._column("SELECT organization_id FROM access_roles WHERE role_id = %s", role_id)
         return found[0] if found else None

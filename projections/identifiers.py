@@ -7,9 +7,10 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.errors import DomainError
+from domain.login_names import normal_login
 from domain.personal import Personal, revealed
 from domain.ports import Lookup
-from domain.users import IdentifierTaken, User, normal_login
+from domain.users import IdentifierTaken, User
 from projections.projection import Event, Mode, Recorded
 
 KIND = "login"

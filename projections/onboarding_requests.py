@@ -7,10 +7,10 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.errors import DomainError
+from domain.login_names import normal_login
 from domain.onboarding_requests import OnboardingRequest, OnboardingRequestOpen
 from domain.personal import revealed
 from domain.ports import Lookup
-from domain.users import normal_login
 from projections.projection import Event, Mode, Recorded
 
 

@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -139,6 +140,23 @@ async def test_a_providers_own_individual_is_not_shared(database_url: str) -> No
         path = f"{PATH}{provider.individual_id}/share/"
         answer = await world.post(path, party("organization", clinic), provider, 409)
         assert answer["errors"][0]["code"] == "invalid-state"
+
+
+async def test_nobody_is_a_provider_with_two_individuals_whoever_was_faster(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        clinic = await world.organization()
+        for _ in range(8):
+            ann = await world.patient(clinic)
+            await world.post(f"{PATH}{ann.individual_id}/unshare/", party("organization", clinic), ann)
+            joining = {"data": {"type": "organizations", "attributes": {"user-id": str(ann.user_id)}}}
+            paths = ((PATH, create(uuid4(), ann.user_id), world.service),
+                     (f"/v1/organizations/{clinic}/add-user/", joining, world.system))  # fmt: skip
+            answers = await asyncio.gather(
+                *(world.client.post(path, json=body, headers=by.bearer) for path, body, by in paths)
+            )
+            refused = [answer.json()["errors"][0]["code"] for answer in answers if answer.status_code == 409]
+            assert sorted(answer.status_code for answer in answers) == [201, 409]
+            assert refused[0] in {"conflict", "user-is-participant"}
 
 
 async def test_an_id_that_something_else_has_is_as_good_as_any(database_url: str) -> None:

@@ -13,7 +13,7 @@ from domain.individuals import (
     ProviderOwner,
     ProvidersIndividual,
 )
-from domain.memberships import Memberships
+from domain.memberships import Memberships, UserIsParticipant
 from domain.named_users import UserName
 from domain.rosters import Seat, seat_id
 from domain.users import User
@@ -57,8 +57,10 @@ async def test_an_individual_is_registered_once() -> None:
 async def test_a_user_owns_several() -> None:
     world = World()
     ann = await a_person(world.store)
-    individual, _ = await world.individuals.create(uuid4(), ann.id)
+    individual, position = await world.individuals.create(uuid4(), ann.id)
     assert (individual.owner_type, individual.owner_id) == ("user", ann.id)
+    assert (await world.store.get(User, ann.id)).individuals == [ann.individual_id, individual.id]
+    assert await world.individuals.create(individual.id, ann.id) == (individual, position)
 
 
 async def test_another_owner_of_the_same_individual_is_refused() -> None:
@@ -86,6 +88,43 @@ async def test_a_provider_owns_no_further_individual() -> None:
     other, _ = await world.individuals.create(uuid4(), clinic)
     with pytest.raises(ProviderOwner):
         await world.individuals.change_owner(other.id, ann.id)
+
+
+async def test_who_gets_a_further_individual_while_he_is_to_become_a_provider_stays_a_participant() -> None:
+    world = World()
+    clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
+    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    for user, meanwhile in (
+        (ann, lambda: world.individuals.create(uuid4(), ann.id)),
+        (bob, lambda: world.individuals.change_owner(theirs.id, bob.id)),
+    ):
+        world.store.meanwhile = meanwhile
+        with pytest.raises(UserIsParticipant):
+            await world.become_provider(user, clinic)
+        assert not (await world.owned(user)).provider
+
+
+async def test_who_becomes_a_provider_while_he_is_to_get_a_further_individual_gets_none() -> None:
+    world = World()
+    clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
+    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    world.store.meanwhile = lambda: world.become_provider(ann, clinic)
+    with pytest.raises(ProviderOwner):
+        await world.individuals.create(uuid4(), ann.id)
+    world.store.meanwhile = lambda: world.become_provider(bob, clinic)
+    with pytest.raises(ProviderOwner):
+        await world.individuals.change_owner(theirs.id, bob.id)
+
+
+async def test_who_gave_his_further_individual_away_may_become_a_provider() -> None:
+    world = World()
+    clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
+    further, _ = await world.individuals.create(uuid4(), ann.id)
+    with pytest.raises(UserIsParticipant):
+        await world.become_provider(ann, clinic)
+    await world.individuals.change_owner(further.id, bob.id)
+    await world.become_provider(ann, clinic)
+    assert (await world.store.get(User, bob.id)).individuals == [bob.individual_id, further.id]
 
 
 async def test_sharing_again_records_nothing_and_another_operation_replaces_the_first() -> None:

@@ -125,7 +125,8 @@ async def test_a_participant_does_not_join() -> None:
     await world.share(shared, other)
     individual = await world.individual(shared_with_user)
     individual.share("user", two.id, "read")
-    await world.store.save(individual, Individual.create(uuid4(), "user", two.id))
+    two.take_on(uuid4())
+    await world.store.save(individual, two, Individual.create(two.individuals[-1], "user", two.id))
     for participant in (shared, shared_with_user, two):
         with pytest.raises(UserIsParticipant):
             await world.add(clinic, participant)

@@ -5,10 +5,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.errors import DomainError
+from domain.login_names import normal_login
 from domain.personal import Personal, revealed
 from domain.roles import ORGANIZATION_ADMIN, LastAdmin, Role, role_id
 from domain.user_commands import Users
-from domain.users import NotYourProvider, NotYourself, User, UserArchived, UserNotFound, normal_login
+from domain.users import NotYourProvider, NotYourself, User, UserArchived, UserNotFound
 from tests.domain.people import a_user
 from tests.support.doubles import Grants, MemoryStore
 

@@ -1,4 +1,4 @@
-"""Who is behind a group, a role or an individual: never stale."""
+"""Who is behind a group or a role: never stale."""
 
 from uuid import uuid4
 
@@ -15,19 +15,15 @@ async def test_places_are_known_as_soon_as_they_are_taken(database_url: str) -> 
         organization, _ = await Organizations(book.store).create("north")
         doc, group, other = a_user(), uuid4(), uuid4()
         doc.join(organization.id)
-        own, record = (
-            Individual.create(uuid4(), "user", doc.id),
-            Individual.create(uuid4(), "organization", organization.id),
-        )
+        record = Individual.create(uuid4(), "organization", organization.id)
         led = Seat.take(group, organization.id, "leader", doc.id)
         belongs = Seat.take(other, organization.id, "member", doc.id)
         placed = Seat.take(group, organization.id, "individual", record.id)
-        await book.store.save(doc, own, record, led, belongs, placed)
+        await book.store.save(doc, record, led, belongs, placed)
         assert set(await book.directory.seats(doc.id, organization.id)) == {(group, "leader"), (other, "member")}
         assert await book.directory.leaders(group) == [doc.id]
         assert await book.directory.leaders(other) == []
         assert await book.directory.placements(record.id, organization.id) == [group]
-        assert await book.directory.owned_individuals(doc.id) == [own.id]
         placed.leave()
         led.leave()
         await book.store.save(placed, led)

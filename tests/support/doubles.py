@@ -7,7 +7,6 @@ from uuid import UUID
 
 from domain.audited import Audited
 from domain.errors import LostRace, NotFound
-from domain.individuals import Individual
 from domain.ports import AccessQuery
 from domain.recorded import Event
 from domain.rosters import RosterKind, Seat
@@ -100,10 +99,6 @@ class MemoryDirectory:
 
     async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, RosterKind]]:
         return [(each.group_id, each.kind) for each in self._taken(user_id, organization_id)]
-
-    async def owned_individuals(self, user_id: UUID) -> list[UUID]:
-        found = [each for each in self._store.streams.values() if isinstance(each, Individual)]
-        return [each.id for each in found if each.owner_id == user_id]
 
     def _taken(self, subject_id: UUID, organization_id: UUID) -> list[Seat]:
         seats = [each for each in self._store.streams.values() if isinstance(each, Seat) and each.taken]
