@@ -1,5 +1,6 @@
 """The command that opens onboarding requests: who it is about, and what happens at once."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -8,10 +9,12 @@ from domain.errors import Conflict, InvalidState, LostRace
 from domain.ids import new_id
 from domain.individuals import Individual
 from domain.invitations import AT, Invitation, Inviter, refuse_contradictions
+from domain.login_names import normal_login
 from domain.memberships import refuse_participants
 from domain.onboarding_places import Place, Places
 from domain.onboarding_requests import OnboardingRequest
 from domain.passwords import Passwords, WeakPassword, is_strong
+from domain.personal import revealed
 from domain.ports import Access, Directory, Store, decided_again
 from domain.roles import Role
 from domain.rosters import RosterKind, Seat, seat_id
@@ -50,7 +53,9 @@ class OnboardingRequests:
         self._places = Places(store, access)
 
     async def create(self, invitation: Invitation, inviter: Inviter) -> tuple[OnboardingRequest, int]:
-        """The request, claimed already when it asks for that and the person is new (or the inviter is trusted).
+        """The request, claimed already when it asks for that and the person is new, or has come in this way before.
+
+        For a trusted inviter anybody's is claimed.
 
         Raises Invalid (WeakPassword among others), OrganizationNotFound, StaffOrganization, Forbidden, InvalidState,
         what `GroupPermissions.changeable` raises, IndividualNotFound, Conflict, OnboardingRequestOpen, IdentifierTaken.
@@ -75,7 +80,7 @@ class OnboardingRequests:
             return known, await self._store.save()
         place = await self._places.reloaded(place)
         found = await self._known_users(invitation)
-        if found and not (inviter.trusted and invitation.at_once):
+        if found and not await self._may_claim(inviter, invitation, found, place):
             request = _request(ids.request, invitation, inviter, found[0].id, new_user=False)
             return request, await self._store.save(request)
         if len(found) > 1:
@@ -90,9 +95,9 @@ class OnboardingRequests:
             request.claim(arrival.user.id, arrival.individual.id)
         elif invitation.auto_sign_up:
             request.register()
-        return request, await self._save(request, arrival, inviter)
+        return request, await self._save(request, arrival)
 
-    async def _save(self, request: OnboardingRequest, arrival: Arrival, inviter: Inviter) -> int:
+    async def _save(self, request: OnboardingRequest, arrival: Arrival) -> int:
         # the user first: projections find him when they come to his individual and the request
         everything: list[Audited] = [arrival.user, arrival.individual, *arrival.roles, *arrival.seats]
         changed = [each for each in everything if each.pending_events]
@@ -100,17 +105,16 @@ class OnboardingRequests:
             return await self._store.save(
                 *changed, request, unchanged=[each for each in everything if not each.pending_events]
             )
-        except IdentifierTaken:
-            if inviter.trusted:  # the person came into being at this moment: decide again about somebody known
-                raise LostRace from None
-            raise
+        except IdentifierTaken:  # the person came into being at this moment: decide again about somebody known
+            raise LostRace from None
 
     async def _make(self, ids: NewIds, invitation: Invitation, place: Place, hashed: str | None) -> Arrival:
-        """Somebody new. Until the claim his individual is the organization's."""
+        """Somebody new. Until the claim a patient's individual is the organization's; a provider's never is."""
         organization = place.organization
-        individual = place.individual or Individual.create(
-            ids.individual, "organization", organization.id, provider=invitation.onboard_type == "provider"
-        )
+        if invitation.onboard_type == "provider":
+            individual = Individual.create(ids.individual, "user", ids.user, provider=True)
+        else:
+            individual = place.individual or Individual.create(ids.individual, "organization", organization.id)
         user = User.create(
             ids.user,
             classification=organization.classification,
@@ -130,8 +134,13 @@ class OnboardingRequests:
         return Arrival(user, individual, [], seats)
 
     async def _bring_in(self, user: User, invitation: Invitation, place: Place, hashed: str | None) -> Arrival:
-        """Somebody who has an account, claimed for him by somebody trusted; his password stays as it is."""
+        """Somebody who has an account, claimed for him; his password stays as it is.
+
+        Who has yet to confirm his contact would be confirmed with a password of whoever signed up with it.
+        """
         assert user.individual_id is not None, "only services have none, and they cannot be reached"
+        if user.state not in {"confirmed", "init"}:
+            raise InvalidState
         individuals = await self._store.get_many(Individual, user.individuals)
         own = individuals[user.individual_id]
         if invitation.onboard_type == "provider":
@@ -142,7 +151,7 @@ class OnboardingRequests:
             raise InvalidState(pointer=f"{AT}/patient")  # he has yet to claim his own
         if user.state == "init" and hashed is not None:
             user.set_password(hashed)
-            user.confirm(email_verified=invitation.email is not None)
+            user.confirm(email_verified=_is_his_address(user, invitation))
         return await self._enter(user, place.individual or own, invitation, place)
 
     async def _enter(self, user: User, individual: Individual, invitation: Invitation, place: Place) -> Arrival:
@@ -164,6 +173,18 @@ class OnboardingRequests:
                 roles[name.id].grant(user.id, live=roles[name.id].counts(user))
             seats = await self._seats(place, "member", user.id)
         return Arrival(user, individual, list(roles.values()), seats)
+
+    async def _may_claim(self, inviter: Inviter, invitation: Invitation, found: Sequence[User], place: Place) -> bool:
+        """Whether somebody known comes in at once: for others than trusted inviters only who is in already (I7)."""
+        if inviter.trusted or not invitation.at_once:
+            return invitation.at_once
+        user = found[0]
+        if len(found) > 1 or not user.live or place.individual is not None:
+            return False
+        if invitation.onboard_type == "provider":
+            return place.organization.id in user.organizations
+        own = await self._store.get(Individual, user.individuals[0])
+        return place.organization.id in own.organizations
 
     async def _seats(self, place: Place, kind: RosterKind, subject_id: UUID) -> list[Seat]:
         ids = {group.id: seat_id(group.id, kind, subject_id) for group in place.groups}
@@ -187,6 +208,11 @@ class OnboardingRequests:
         password = invitation.password
         if password is not None and not await is_strong(self._passwords, password, invitation.contacts):
             raise WeakPassword(pointer=f"{AT}/password")
+
+
+def _is_his_address(user: User, invitation: Invitation) -> bool:
+    own = revealed(user.email)
+    return own is not None and invitation.email is not None and normal_login(own) == normal_login(invitation.email)
 
 
 def _request(

@@ -144,19 +144,18 @@ async def test_a_service_may_take_in_a_known_patient_whose_password_stays(databa
         assert {each["id"] for each in shown["shared-with"]} == {str(north), str(south)}
 
 
-async def test_asking_again_after_the_claim_doubles_nothing(database_url: str) -> None:
+@pytest.mark.parametrize("onboard_type", ["patient", "provider"])
+async def test_asking_again_after_the_claim_doubles_nothing(database_url: str, onboard_type: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
-        first, second = [
-            await ask(world, world.system, north, **AT_ONCE, **{"patient-email": "ann@people.test"}) for _ in range(2)
-        ]
-        assert (first["claimed-by"], first["patient"]) == (second["claimed-by"], second["patient"])
-        assert first["status"] == second["status"] == "claimed"
-        people = (
-            "SELECT count(*) FROM access_individuals i JOIN access_users u ON u.user_id = i.owner_id WHERE NOT u.staff"
-        )
-        assert await count(world, people) == 1
-        assert await count(world, "SELECT count(*) FROM individual_organizations") == 1
+        asked = {**AT_ONCE, "patient-email": "ann@people.test", "onboard-type": onboard_type}
+        claims = [await ask(world, by, north, **asked) for by in [await world.admin(north)] * 3 + [world.system]]
+        assert len({(claim["claimed-by"], claim["patient"], claim["status"]) for claim in claims}) == 1
+        assert claims[0]["status"] == "claimed"
+        of_ann = f"FROM access_individuals WHERE owner_id = '{claims[0]['claimed-by']}'"
+        assert await count(world, f"SELECT count(*) {of_ann}") == 1
+        shares = f"SELECT count(*) FROM individual_organizations WHERE individual_id IN (SELECT individual_id {of_ann})"
+        assert await count(world, shares) == (1 if onboard_type == "patient" else 0)
 
 
 async def test_an_open_request_for_the_same_person_is_refused(database_url: str) -> None:
@@ -169,26 +168,17 @@ async def test_an_open_request_for_the_same_person_is_refused(database_url: str)
         assert (await ask(world, world.system, south, **{"patient-email": "ann@people.test"}))["status"] == "created"
 
 
-async def test_two_calls_at_once_make_one_user(database_url: str) -> None:
+@pytest.mark.parametrize("onboard_type", ["patient", "provider"])
+async def test_two_calls_at_once_make_one_user(database_url: str, onboard_type: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         admin = await world.admin(north)
         for by in (world.system, admin):
             email = f"{uuid4().hex}@people.test"
-            given = {**AT_ONCE, "organization": str(north), "onboard-type": "patient", "patient-email": email}
+            given = {**AT_ONCE, "organization": str(north), "onboard-type": onboard_type, "patient-email": email}
             body = {"data": {"type": "onboarding-requests", "attributes": given}}
-            answers = await asyncio.gather(
-                *(world.client.post("/v1/onboarding-requests/", json=body, headers=by.bearer) for _ in range(6))
-            )
-            claimed = {
-                answer.json()["data"]["attributes"]["claimed-by"] for answer in answers if answer.status_code == 201
-            }
-            refused = {answer.json()["errors"][0]["code"] for answer in answers if answer.status_code != 201}
-            assert len(claimed - {None}) == 1
-            assert refused <= {"already-exists"}
-            assert {answer.status_code for answer in answers} <= {201, 409}
-            if by is world.system:
-                assert len(claimed) == 1
+            answers = await asyncio.gather(*(world.post("/v1/onboarding-requests/", body, by) for _ in range(6)))
+            assert len({answer["data"]["attributes"]["claimed-by"] for answer in answers} | {None}) == 2
 
 
 async def test_a_retry_answers_what_the_first_call_answered(database_url: str) -> None:
@@ -283,6 +273,20 @@ async def test_only_system_administrators_let_anybody_into_the_operators_organiz
         assert refusal["code"] == "forbidden"  # staff see every organization and work in none of them
 
 
+async def test_nobody_may_read_what_belongs_to_a_provider_who_has_not_come_in_yet(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        admin = await world.admin(north)
+        await ask(world, admin, north, **{"patient-email": "doc@people.test", "onboard-type": "provider"})
+        groups = {"organization-id": str(north), "type": ["all_participants", "unassigned"]}
+        await world.catch_up()
+        rows = (await world.get("/v2/individual-groups/", admin, **groups))["data"]
+        assert [row["attributes"]["individuals-count"] for row in rows] == [0, 0]
+        query = {"operation": "read", "user-id": str(admin.user_id)}
+        found = await world.get("/v1/authz-individuals/", admin, **query)
+        assert found["resource-ids"] == [str(admin.individual_id)]
+
+
 async def test_a_provider_is_no_patient(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
@@ -292,6 +296,46 @@ async def test_a_provider_is_no_patient(database_url: str) -> None:
         as_provider = {"onboard-type": "provider", "patient-email": patient.email}
         refusal = await ask(world, world.system, north, 409, **AT_ONCE, **as_provider)
         assert refusal["code"] == "user-is-participant"
+        await ask(world, world.system, north, **{"patient-email": "ahead@people.test"})
+        south, as_provider = await world.organization(), {**as_provider, "patient-email": "ahead@people.test"}
+        refusal = await ask(world, world.system, south, 409, **AT_ONCE, **as_provider)
+        assert refusal["code"] == "user-is-participant"  # north cares for him, though he has yet to claim his record
+
+
+async def test_who_is_disabled_or_has_yet_to_be_confirmed_does_not_come_in_at_once(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        ann = await world.patient(north, "disabled@people.test")
+        await world.post(f"/v1/users/{ann.user_id}/disable/", {}, world.system)
+        signing_up = {"patient-email": "registered@people.test", "auto-sign-up": True, "password": PASSWORD}
+        await ask(world, world.system, north, **signing_up)
+        admins = {organization: await world.admin(organization) for organization in (north, south)}
+        for email in ("disabled@people.test", "registered@people.test"):
+            refusal = await ask(world, world.service, south, 409, **AT_ONCE, **{"patient-email": email})
+            assert refusal["code"] == "invalid-state"
+            told = await ask(world, admins[south], south, **AT_ONCE, **{"patient-email": email})
+            assert (told["status"], told["claimed-by"]) == ("created", None)
+
+
+@pytest.mark.parametrize(
+    ("inviting", "onboard_type"), [("admin", "patient"), ("admin", "provider"), ("provider", "patient")]
+)
+async def test_an_invitation_does_not_tell_who_is_known(database_url: str, inviting: str, onboard_type: str) -> None:
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        by = await (world.admin(north) if inviting == "admin" else world.provider(north))
+        people = [await world.patient(south), await world.provider(south), await world.patient(north), world.system]
+        await world.post(f"/v1/users/{people[0].user_id}/disable/", {}, world.system)
+        await ask(world, world.system, south, **{"patient-email": "ahead@people.test"})
+        told = []
+        for email in [*(person.email for person in people), "ahead@people.test", "nobody@people.test"]:
+            given = {"organization": str(north), "onboard-type": onboard_type, "patient-email": email}
+            body = {"data": {"type": "onboarding-requests", "attributes": given}}
+            answer = await world.client.post("/v1/onboarding-requests/", json=body, headers=by.bearer)
+            shown = answer.json()["data"]["attributes"]
+            assert shown.pop("patient-email") == email
+            told.append((answer.status_code, sorted(answer.headers), {**shown, "created-time": None}))
+        assert told == [told[-1]] * len(told)
 
 
 @pytest.mark.parametrize(
