@@ -30,7 +30,7 @@ from api.route import answers, contract_router
 from domain.errors import Forbidden, InvalidParameter
 from domain.organizations import OrganizationNotFound
 from domain.ports import Access
-from domain.users import UserNotFound
+from domain.users import User, UserNotFound
 from projections import onboarding_requests, user_details, user_lists
 from projections.user_details import Surroundings, Viewer
 from projections.user_lists import UserFilter, UserRow
@@ -62,10 +62,17 @@ async def list_users(query: Annotated[UserListQuery, Query()], caller: Signed, r
 
 @router.get("/v1/users/{id}/", **answers(UserDetailDocument))
 async def get_user(
-    user_id: PathId, query: Annotated[UserQuery, Query()], caller: Signed, access: AccessDep, reading: ReadingDep
+    user_id: PathId,
+    query: Annotated[UserQuery, Query()],
+    caller: Signed,
+    access: AccessDep,
+    identity: IdentityDep,
+    reading: ReadingDep,
 ) -> Response:
     """A user: oneself, or somebody inside one's organizations."""
     await refuse_unreadable(access, caller, user_id)
+    if caller.service and user_id == caller.user_id:
+        return await _account(reading, await identity.store.get(User, user_id))
     async with reading(MODEL) as read:
         attributes = await _detail(read, caller, user_id, query)
         resource = UserDetailResource.model_construct(attributes=attributes, id=user_id)
@@ -193,6 +200,19 @@ async def _detail(read: Read, caller: Caller, user_id: UUID, query: UserQuery) -
         shown["onboarding_requests"] = [OnboardingRequestRef(id=each) for each in requests]
         shown["org_code_signup_requests"] = []
     return UserDetailAttributes.model_construct(**shown)
+
+
+async def _account(reading: ReadingDep, service: User) -> Response:
+    """A service account, which no read model of people holds, as it sees itself: what only people have is null."""
+    async with reading() as read:
+        attributes = UserDetailAttributes.model_construct(
+            classification=service.classification,
+            enabled=service.enabled,
+            organization_ids=[],
+            state=service.state,
+            username=service.login_name,
+        )
+        return read.single(UserDetailDocument, UserDetailResource.model_construct(attributes=attributes, id=service.id))
 
 
 async def _row(read: Read, user_id: UUID) -> UserRow:

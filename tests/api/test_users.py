@@ -209,6 +209,22 @@ async def test_who_may_see_whom(database_url: str) -> None:
         assert await refused(world, "GET", f"/v1/users/{world.service.user_id}/", world.system) == (404, "not-found")
 
 
+async def test_a_service_account_sees_itself_and_nobody_else_does(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        service = world.service
+        attributes = await shown(world, service, service.user_id, **{"with-roles": "true", "with-signups": "true"})
+        assert {name: value for name, value in attributes.items() if value not in (None, [])} == {
+            "classification": "customer",
+            "enabled": True,
+            "state": "confirmed",
+            "username": "apps/records",
+        }
+        assert set(attributes) == set(await shown(world, world.system, world.system.user_id))
+        unseen = (404, "not-found")
+        for by in (world.system, await world.provider(await world.organization())):
+            assert await refused(world, "GET", f"/v1/users/{service.user_id}/", by) == unseen
+
+
 async def test_a_detail_page_tells_all_to_those_who_may(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization("north"), await world.organization("south")
