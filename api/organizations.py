@@ -29,6 +29,7 @@ from domain.named_users import UserName
 from domain.organizations import Organization, OrganizationNotFound
 from projections import organizations
 from projections.organizations import OrganizationFilter, OrganizationRow
+from projections.organizations_access import Reads
 
 router = contract_router("organizations")
 MODEL = organizations.OrganizationsProjection.name
@@ -112,6 +113,13 @@ async def organization_remove_user(
 def sees_everything(caller: Caller) -> bool:
     """Whether the caller reads all organizations: staff, system administrators, services."""
     return caller.staff or caller.service
+
+
+def reads(caller: Caller) -> Reads:
+    """Whose roles and members the caller lists: staff that of no inactive organization."""
+    if caller.unlimited:
+        return "all"
+    return "active" if caller.staff else "own"
 
 
 def user_name(reference: UserReference) -> UserName:

@@ -18,6 +18,7 @@ from api.documents.roles import (
     RoleResource,
 )
 from api.envelope import answer
+from api.organizations import reads
 from api.route import answers, contract_router
 from domain.named_users import UserName
 from projections import roles
@@ -33,7 +34,7 @@ async def list_roles(query: Annotated[RoleListQuery, Query()], caller: Signed, r
         rows = await roles.roles(
             read.cursor,
             caller.user_id,
-            everything=caller.staff or caller.service,
+            reads=reads(caller),
             organization_id=query.organization_id,
             name=query.name,
         )

@@ -16,6 +16,7 @@ from api.documents.user_organizations import (
     UserOrganizationListQuery,
     UserOrganizationResource,
 )
+from api.organizations import reads
 from api.route import answers, contract_router
 from domain.named_users import UserName
 from domain.organizations import OrganizationNotFound
@@ -34,7 +35,7 @@ async def list_user_organizations(
         rows, total = await user_organizations.user_organizations(
             read.cursor,
             caller.user_id,
-            everything=caller.staff or caller.service,
+            reads=reads(caller),
             user_id=query.user_id,
             organization_id=query.organization_id,
             limit=query.page_limit,
@@ -57,7 +58,7 @@ async def create_user_organization(
         rows, _ = await user_organizations.user_organizations(
             read.cursor,
             caller.user_id,
-            everything=True,
+            reads="all",
             user_id=user_id,
             organization_id=organization_id,
             limit=1,

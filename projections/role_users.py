@@ -59,18 +59,25 @@ async def role_users(cursor: AsyncCursor, role_id: UUID, *, limit: int, offset: 
     total = await cursor.fetchone()
     assert total is not None
     rows = cursor.connection.cursor(row_factory=class_row(RoleUserRow))
-    await rows.execute(_ROWS + " WHERE h.role_id = %s ORDER BY h.user_id LIMIT %s OFFSET %s", [role_id, limit, offset])
+    await rows.execute(_ROWS.format(of=_PAGE), {"role": role_id, "limit": limit, "offset": offset})
     return await rows.fetchall(), int(total[0])
 
 
 async def role_user(cursor: AsyncCursor, role_id: UUID, user_id: UUID) -> RoleUserRow | None:
     """One holder, None when the user does not hold the role."""
     rows = cursor.connection.cursor(row_factory=class_row(RoleUserRow))
-    await rows.execute(_ROWS + " WHERE h.role_id = %s AND h.user_id = %s", [role_id, user_id])
+    await rows.execute(_ROWS.format(of=_ONE), {"role": role_id, "user": user_id})
     return await rows.fetchone()
 
 
+_ONE = "SELECT role_id, user_id FROM role_users WHERE role_id = %(role)s AND user_id = %(user)s"
+# The page first: nothing is looked up for the rows before it.
+_PAGE = """
+SELECT role_id, user_id FROM role_users WHERE role_id = %(role)s
+ORDER BY user_id LIMIT %(limit)s OFFSET %(offset)s
+"""
 _ROWS = """
-SELECT h.number, h.role_id, r.name AS role_name, h.user_id, u.email
-FROM role_users h JOIN access_roles r USING (role_id) LEFT JOIN users u USING (user_id)
+SELECT h.number, role_id, r.name AS role_name, user_id, u.email
+FROM ({of}) page JOIN role_users h USING (role_id, user_id) JOIN access_roles r USING (role_id)
+LEFT JOIN users u USING (user_id) ORDER BY user_id
 """

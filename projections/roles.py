@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from domain.errors import DomainError
 from domain.roles import Role
+from projections.organizations_access import READABLE, Reads
 from projections.projection import Event, Mode, Recorded
 
 
@@ -48,27 +49,30 @@ async def roles(
     cursor: AsyncCursor,
     caller_id: UUID,
     *,
-    everything: bool,
+    reads: Reads,
     organization_id: UUID | None = None,
     name: str | None = None,
 ) -> list[RoleRow]:
-    """Roles of the active organizations that the caller may read, or of one of them."""
+    """Roles of the organizations that the caller may read, or of one of them."""
+    conditions = [READABLE[reads].format("r.organization_id")]
+    if organization_id is not None:
+        conditions.append("r.organization_id = %(organization)s")
+    if name is not None:
+        conditions.append("r.name = %(name)s")
     rows = cursor.connection.cursor(row_factory=class_row(RoleRow))
     await rows.execute(
-        """
-        SELECT r.role_id, r.name, r.display_name, r.organization_id,
-               n.name AS organization_name, n.display_name AS organization_display_name
-        FROM roles r JOIN organization_names n USING (organization_id)
-        WHERE (%(everything)s OR r.organization_id IN (
-                  SELECT u.organization_id FROM organization_users u JOIN access_organizations a USING (organization_id)
-                  WHERE u.user_id = %(caller)s AND u.provider AND a.active))
-          AND (%(organization)s::uuid IS NULL OR r.organization_id = %(organization)s)
-          AND (%(name)s::text IS NULL OR r.name = %(name)s)
-        ORDER BY r.name, r.role_id
-        """,
-        {"caller": caller_id, "everything": everything, "organization": organization_id, "name": name},
+        _ROWS.format(where=" AND ".join(conditions)),
+        {"caller": caller_id, "organization": organization_id, "name": name},
     )
     return await rows.fetchall()
+
+
+_ROWS = """
+SELECT r.role_id, r.name, r.display_name, r.organization_id,
+       n.name AS organization_name, n.display_name AS organization_display_name
+FROM roles r JOIN organization_names n USING (organization_id)
+WHERE {where} ORDER BY r.name, r.role_id
+"""
 
 
 async def organization_of(cursor: AsyncCursor, role_id: UUID) -> UUID | None:

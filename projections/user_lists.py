@@ -12,13 +12,18 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-SORT_KEYS = {"id": "", "email": "u.email_key", "first-name": "u.first_name_key", "last-name": "u.last_name_key"}
+SORT_KEYS = {"id": "", "email": "email_key", "first-name": "first_name_key", "last-name": "last_name_key"}
+PERSONAL_KEYS = frozenset(SORT_KEYS.values()) - {""}
 
-PLACE = "SELECT FROM user_places p WHERE p.user_id = u.user_id AND p.organization_id = %({0})s"
-SHARERS_WITH_USER = """
-SELECT i.owner_id FROM individual_users s JOIN access_individuals i USING (individual_id)
-WHERE s.user_id = %(sharee)s"""
-ADMINISTRATORS = "SELECT user_id FROM organization_users WHERE admin"
+PLACE = "EXISTS (SELECT FROM user_places p WHERE p.user_id = u.user_id AND {0})"
+SHARES_WITH_ORGANIZATION = """EXISTS (
+    SELECT FROM user_places s WHERE s.user_id = {0}.user_id AND s.organization_id = %(sharee)s AND s.participant)"""
+SHARES_WITH_USER = """{0}.user_id IN (
+    SELECT i.owner_id FROM individual_users s JOIN access_individuals i USING (individual_id)
+    WHERE s.user_id = %(sharee)s)"""
+ADMINISTERS = "{0}.user_id IN (SELECT user_id FROM organization_users WHERE admin)"
+ADMINISTERS_IT = """{0}.user_id IN (
+    SELECT user_id FROM organization_users WHERE admin AND organization_id = %(organization)s)"""
 
 
 class UserRow(NamedTuple):
@@ -85,72 +90,77 @@ class UserFilter:
     invites: Sequence[str] = ()
     modified: Sequence[tuple[str, datetime]] = ()
 
-    def where(self) -> tuple[str, dict[str, Any]]:
-        """The condition on `u`, and its parameters."""
-        conditions = _Conditions()
-        self._select_kinds(conditions)
-        self._select_values(conditions)
-        for number, (comparator, moment) in enumerate(self.modified):
-            conditions.add(f"u.modified_at {comparator} %(modified{number})s", **{f"modified{number}": moment})
-        return " AND ".join(conditions.parts) or "true", conditions.values
+    def selection(self, *, in_order: bool = False) -> "Selection":
+        """Whom they select; `in_order` when they are wanted in an order that only `users` has."""
+        personal = (self.email, self.phone, self.username, self.text, *self.individuals)
+        from_users = self.organization is None or in_order or any(value is not None for value in personal)
+        found = Selection("users u" if from_users else "user_places p")
+        self._select_kinds(found)
+        self._select_flags(found)
+        self._select_values(found)
+        return found
 
-    @property
-    def counted_by_place(self) -> bool:
-        """Whether `user_places` alone tells how many there are."""
-        return self.organization is not None and self == UserFilter(
-            organization=self.organization, participants=self.participants
-        )
-
-    def _select_kinds(self, conditions: "_Conditions") -> None:
+    def _select_kinds(self, found: "Selection") -> None:
         # somebody who shares is a participant: asking for sharers is asking for participants
         sharers = self.shared_with_organization is not None or self.shared_with_user is not None
         participants = self.participants or sharers
         if self.organization is not None:
-            place = PLACE.format("organization") + ("" if participants else " AND p.provider")
-            conditions.add(f"EXISTS ({place})", organization=self.organization)
+            place = "p.organization_id = %(organization)s" + ("" if participants else " AND p.provider")
+            found.add(place if found.name == "p" else PLACE.format(place), organization=self.organization)
         elif not participants:
-            conditions.add("u.account_type = 'provider'")
+            found.add("u.account_type = 'provider'")
         if self.shared_with_organization is not None:
-            place = PLACE.format("sharee") + " AND p.participant"
-            conditions.add(f"EXISTS ({place})", sharee=self.shared_with_organization)
+            found.add(SHARES_WITH_ORGANIZATION, sharee=self.shared_with_organization)
         if self.shared_with_user is not None:
-            conditions.add(f"u.user_id IN ({SHARERS_WITH_USER})", sharee=self.shared_with_user)
+            found.add(SHARES_WITH_USER, sharee=self.shared_with_user)
         if self.administrators:
-            here = " AND organization_id = %(organization)s" if self.organization is not None else ""
-            conditions.add(f"u.user_id IN ({ADMINISTRATORS}{here})")
-        if not self.inactive:
-            conditions.add("NOT u.archived")
-        if not self.unverified:
-            conditions.add("u.verified")
-        if not self.testers:
-            conditions.add("u.classification <> 'customer_test'")
+            found.add(ADMINISTERS if self.organization is None else ADMINISTERS_IT)
 
-    def _select_values(self, conditions: "_Conditions") -> None:
-        for column in ("classification", "email_verified", "enabled", "phone"):
+    def _select_flags(self, found: "Selection") -> None:
+        if not self.inactive:
+            found.add("NOT {0}.archived")
+        if not self.unverified:
+            found.add("{0}.verified")
+        if not self.testers:
+            found.add("{0}.classification <> 'customer_test'")
+        for column in ("classification", "email_verified", "enabled"):
             if (value := getattr(self, column)) is not None:
-                conditions.add(f"u.{column} = %({column})s", **{column: value})
+                found.add(f"{{0}}.{column} = %({column})s", **{column: value})
+        if self.invites:
+            found.add("{0}.registration_invite = ANY(%(invites)s)", invites=list(self.invites))
+        for number, (comparator, moment) in enumerate(self.modified):
+            found.add(f"{{0}}.modified_at {comparator} %(modified{number})s", **{f"modified{number}": moment})
+
+    def _select_values(self, found: "Selection") -> None:
+        if self.phone is not None:
+            found.add("u.phone = %(phone)s", phone=self.phone)
         for column in ("email", "username"):
             if (value := getattr(self, column)) is not None:
-                conditions.add(f"u.{column}_key = %({column})s", **{column: value.casefold()})
+                found.add(f"u.{column}_key = %({column})s", **{column: value.casefold()})
         if self.text is not None:
             columns = ("u.email_key", "u.first_name_key", "u.last_name_key")
-            conditions.add(
-                f"({' OR '.join(f'{column} LIKE %(text)s' for column in columns)})", text=_beginning(self.text)
-            )
+            found.add(f"({' OR '.join(f'{column} LIKE %(text)s' for column in columns)})", text=_beginning(self.text))
         if self.individuals:
-            conditions.add("u.individual_id = ANY(%(individuals)s)", individuals=list(self.individuals))
-        if self.invites:
-            conditions.add("u.registration_invite = ANY(%(invites)s)", invites=list(self.invites))
+            found.add("u.individual_id = ANY(%(individuals)s)", individuals=list(self.individuals))
 
 
-class _Conditions:
-    def __init__(self) -> None:
-        self.parts: list[str] = []
+class Selection:
+    """Conditions on the users `u`, or, where that tells all, on the places `p` in an organization."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        self.name = table[-1]
         self.values: dict[str, Any] = {}
+        self._parts: list[str] = []
 
     def add(self, part: str, **values: Any) -> None:
-        self.parts.append(part)
+        """`{0}` stands for either of the two."""
+        self._parts.append(part.format(self.name))
         self.values |= values
+
+    def __str__(self) -> str:
+        """FROM and WHERE."""
+        return f"FROM {self.table} WHERE {' AND '.join(self._parts) or 'true'}"
 
 
 def _beginning(text: str) -> str:
@@ -163,30 +173,32 @@ async def users_page(
     cursor: AsyncCursor, wanted: UserFilter, *, sort: str, limit: int, offset: int
 ) -> tuple[list[UserRow], int]:
     """A page, and how many there are in all. `sort` is a key of SORT_KEYS, with "-" before it for the reverse."""
-    where, values = wanted.where()
-    key = "u.modified_at" if wanted.modified else SORT_KEYS[sort.removeprefix("-")]
-    order = ", ".join(f"{column}{' DESC' * sort.startswith('-')}" for column in (key, "u.user_id") if column)
+    page, count, values = statements(wanted, sort=sort, limit=limit, offset=offset)
     rows = cursor.connection.cursor(row_factory=class_row(UserRow))
-    await rows.execute(
-        f"SELECT {_COLUMNS} FROM users u WHERE {where} ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s",
-        {**values, "limit": limit, "offset": offset},
-    )
-    page = await rows.fetchall()
-    if 0 < len(page) < limit or (not page and offset == 0):
-        return page, offset + len(page)
-    return page, await _count(cursor, wanted)
-
-
-async def _count(cursor: AsyncCursor, wanted: UserFilter) -> int:
-    where, values = wanted.where()
-    if wanted.counted_by_place:
-        where = "p.organization_id = %(organization)s AND p.listed" + ("" if wanted.participants else " AND p.provider")
-        await cursor.execute(f"SELECT count(*) FROM user_places p WHERE {where}", values)
-    else:
-        await cursor.execute(f"SELECT count(*) FROM users u WHERE {where}", values)
+    # planned for these values: a plan for any values reads all people where they select few
+    await rows.execute(page, values, prepare=False)
+    found = await rows.fetchall()
+    if 0 < len(found) < limit or (not found and offset == 0):
+        return found, offset + len(found)
+    await cursor.execute(count, values, prepare=False)
     counted = await cursor.fetchone()
     assert counted is not None
-    return int(counted[0])
+    return found, int(counted[0])
+
+
+def statements(wanted: UserFilter, *, sort: str, limit: int, offset: int) -> tuple[str, str, dict[str, Any]]:
+    """The SQL of a page and that which counts, with their parameters. The page's ids come first, then its rows."""
+    key, downwards = SORT_KEYS[sort.removeprefix("-")], " DESC" * sort.startswith("-")
+    if wanted.modified:  # who follows the times wants them in their order
+        key, downwards = "modified_at", ""
+    selection = wanted.selection(in_order=key in PERSONAL_KEYS)
+    inner, outer = (
+        ", ".join(f"{name}.{column}{downwards}" for column in (key, "user_id") if column)
+        for name in (selection.name, "u")
+    )
+    ids = f"SELECT {selection.name}.user_id {selection} ORDER BY {inner} LIMIT %(limit)s OFFSET %(offset)s"
+    page = f"SELECT {_COLUMNS} FROM ({ids}) page JOIN users u USING (user_id) ORDER BY {outer}"
+    return page, f"SELECT count(*) {wanted.selection()}", {**selection.values, "limit": limit, "offset": offset}
 
 
 async def user(cursor: AsyncCursor, user_id: UUID) -> UserRow | None:

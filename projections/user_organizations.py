@@ -6,6 +6,8 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
+from projections.organizations_access import READABLE, Reads
+
 
 class UserOrganizationRow(NamedTuple):
     """`organizations` is in how many the user is."""
@@ -21,27 +23,24 @@ async def user_organizations(
     cursor: AsyncCursor,
     caller_id: UUID,
     *,
-    everything: bool,
+    reads: Reads,
     user_id: UUID | None,
     organization_id: UUID | None,
     limit: int,
     offset: int,
 ) -> tuple[list[UserOrganizationRow], int]:
     """A page of memberships and how many there are: the caller's own, and those in organizations he may read."""
-    parameters = {
-        "caller": caller_id,
-        "everything": everything,
-        "user": user_id,
-        "organization": organization_id,
-        "limit": limit,
-        "offset": offset,
-    }
-    conditions = [_READABLE]
+    conditions = ["m.provider"]
     if user_id is not None:
         conditions.append("m.user_id = %(user)s")
     if organization_id is not None:
         conditions.append("m.organization_id = %(organization)s")
+    if user_id != caller_id:
+        conditions.append(f"(m.user_id = %(caller)s OR {READABLE[reads].format('m.organization_id')})")
     where = " AND ".join(conditions)
+    parameters = {
+        "caller": caller_id, "user": user_id, "organization": organization_id, "limit": limit, "offset": offset
+    }  # fmt: skip
     await cursor.execute(f"SELECT count(*) FROM organization_users m WHERE {where}", parameters)
     total = await cursor.fetchone()
     assert total is not None
@@ -50,14 +49,12 @@ async def user_organizations(
     return await rows.fetchall(), int(total[0])
 
 
-_READABLE = """
-m.provider AND (%(everything)s OR m.user_id = %(caller)s OR m.organization_id IN (
-    SELECT o.organization_id FROM organization_users o JOIN access_organizations a USING (organization_id)
-    WHERE o.user_id = %(caller)s AND o.provider AND a.active))
-"""
+# The page first: nothing is looked up for the rows before it.
 _ROWS = """
-SELECT m.user_id, m.organization_id, n.name, n.display_name,
-       (SELECT count(*) FROM organization_users each WHERE each.user_id = m.user_id AND each.provider) AS organizations
-FROM organization_users m JOIN organization_names n USING (organization_id)
-WHERE {where} ORDER BY m.user_id, m.organization_id LIMIT %(limit)s OFFSET %(offset)s
+SELECT user_id, organization_id, n.name, n.display_name,
+       (SELECT count(*) FROM organization_users each WHERE each.user_id = page.user_id AND each.provider)
+           AS organizations
+FROM (SELECT m.user_id, m.organization_id FROM organization_users m
+      WHERE {where} ORDER BY m.user_id, m.organization_id LIMIT %(limit)s OFFSET %(offset)s) page
+JOIN organization_names n USING (organization_id) ORDER BY user_id, organization_id
 """

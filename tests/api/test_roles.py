@@ -100,3 +100,16 @@ async def test_who_holds_the_system_role_and_is_no_staff_is_no_other_system_admi
             leaving = {"data": {"type": path.split("/")[2], "attributes": given}}
             answer = await world.post(path, leaving, world.system, 409)
             assert answer["errors"][0]["code"] == "last-admin"
+
+
+async def test_an_inactive_organizations_roles_and_members_are_not_for_staff(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        clinic, staff = await world.organization(), await world.provider(OPERATOR_ID)
+        doc = await world.provider(clinic)
+        data = {"type": "organizations", "id": str(clinic), "attributes": {"is-active": False}}
+        await world.patch(f"/v1/organizations/{clinic}/", {"data": data}, world.system)
+        for by, shown in ((staff, 0), (doc, 0), (world.system, 1), (world.service, 1)):
+            roles = await world.get("/v1/roles/", by, **{"organization-id": str(clinic)})
+            members = await world.get("/v1/user-organizations/", by, **{"organization-id": str(clinic)})
+            # one's own memberships always
+            assert (len(roles["data"]), len(members["data"])) == (shown, 1 if by is doc else shown)

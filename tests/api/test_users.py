@@ -116,8 +116,15 @@ async def test_filters(database_url: str) -> None:
             ({"filter[cmp-last-modified-time]": ">2100-01-01 00:00:00"}, []),
             ({"filter[include-tester]": "false"}, [system, admin.user_id, doc.user_id]),
         ]
+        inside = {north: {admin.user_id, doc.user_id}, south: {patient.user_id, unverified}}
         for query, users in expected:
             assert await listed(world, world.system, **query) == sorted(users), query
+            for here, people in [(None, set(users)), *([] if "organization-id" in query else inside.items())]:
+                scope = {} if here is None else {"organization-id": str(here)}
+                counted = await world.get("/v1/users/", world.system, **scope, **query, **{"page[limit]": 1})
+                found = [row["id"] for row in counted["data"]]
+                assert counted["meta"]["page[total]"] == len(people & set(users)), (query, here)
+                assert found == [str(user) for user in sorted(people & set(users))[:1]], (query, here)
 
 
 async def test_a_user_shared_with_a_user_is_found(database_url: str) -> None:
@@ -157,6 +164,19 @@ async def test_pages_are_in_the_order_asked_for(database_url: str) -> None:
         }
         past = await world.get("/v1/users/", world.system, **here, **{"page[offset]": 10})
         assert (past["data"], past["meta"]["page[total]"]) == ([], 3)
+
+
+async def test_who_follows_the_times_gets_people_in_the_order_in_which_they_changed(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        people = [(await world.provider(north, f"{letter}@north.test")).user_id for letter in "cab"]
+        for action in ("disable", "enable"):
+            await world.post(f"/v1/users/{people[0]}/{action}/", {}, world.system)
+        changed = {"filter[cmp-last-modified-time]": ">2020-01-01 00:00:00", **EVERYBODY}
+        for scope in ({"organization-id": str(north)}, {}):
+            for order in ({}, {"sort-by": "-email"}, {"sort-by": "id"}):
+                found = await listed(world, world.system, **scope, **changed, **order)
+                assert [user for user in found if user in people] == [*people[1:], people[0]]
 
 
 @pytest.mark.parametrize(

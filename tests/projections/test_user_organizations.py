@@ -20,7 +20,7 @@ async def pairs(
     rows, total = await user_organizations.user_organizations(
         world.cursor,
         caller.id if caller else NOBODY,
-        everything=caller is None,
+        reads="all" if caller is None else "own",
         user_id=user.id if user else None,
         organization_id=organization.id if organization else None,
         limit=limit,
@@ -40,7 +40,7 @@ async def test_memberships_are_sorted_counted_and_named(database_url: str) -> No
         assert await pairs(world, user=ann, limit=1, offset=1) == (of_ann[1:], 2)
         assert await pairs(world, user=bob, organization=b) == ([], 0)
         rows, _ = await user_organizations.user_organizations(
-            world.cursor, NOBODY, everything=True, user_id=ann.id, organization_id=a.id, limit=1, offset=0
+            world.cursor, NOBODY, reads="all", user_id=ann.id, organization_id=a.id, limit=1, offset=0
         )
         assert (rows[0].name, rows[0].display_name, rows[0].organizations) == ("a", "A", 2)
 

@@ -1,0 +1,36 @@
+-- Lists of an organization's people filter, count and page, by id or by when they changed, in one index each, without
+-- looking at the people.
+
+ALTER TABLE user_places
+    ADD COLUMN verified boolean,
+    ADD COLUMN archived boolean,
+    ADD COLUMN enabled boolean,
+    ADD COLUMN email_verified boolean,
+    ADD COLUMN classification text,
+    ADD COLUMN registration_invite text,
+    ADD COLUMN modified_at timestamptz;
+UPDATE user_places p SET
+    verified = u.verified,
+    archived = u.archived,
+    enabled = u.enabled,
+    email_verified = u.email_verified,
+    classification = u.classification,
+    registration_invite = u.registration_invite,
+    modified_at = u.modified_at
+FROM users u WHERE u.user_id = p.user_id;
+ALTER TABLE user_places
+    DROP CONSTRAINT user_places_pkey,
+    DROP COLUMN listed,
+    ALTER COLUMN verified SET NOT NULL,
+    ALTER COLUMN archived SET NOT NULL,
+    ALTER COLUMN enabled SET NOT NULL,
+    ALTER COLUMN email_verified SET NOT NULL,
+    ALTER COLUMN classification SET NOT NULL,
+    ALTER COLUMN registration_invite SET NOT NULL,
+    ALTER COLUMN modified_at SET NOT NULL,
+    ADD CONSTRAINT user_places_pkey PRIMARY KEY (organization_id, user_id)
+        INCLUDE (provider, participant, verified, archived, enabled, email_verified, classification, registration_invite);
+CREATE INDEX user_places_by_modified ON user_places (organization_id, modified_at, user_id)
+    INCLUDE (provider, participant, verified, archived);
+COMMENT ON TABLE user_places IS
+    'Who is inside an organization: as its provider, as owner of an individual shared with it, or both; what lists filter by stands beside it.';
