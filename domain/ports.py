@@ -17,7 +17,8 @@ TThird = TypeVar("TThird", bound=Audited)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-ATTEMPTS = 10
+ATTEMPTS = 100
+"""Of a command. Of many who change one thing at once one comes through each time, so as many may as there are tries."""
 
 
 class Store(Protocol):
@@ -58,7 +59,7 @@ class Store(Protocol):
 
 
 def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """Run the command again from the start when it lost a race, at most ten times."""
+    """Run the command again from the start when it lost a race, ATTEMPTS times at most."""
 
     @wraps(command)
     async def deciding(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -159,6 +159,14 @@ async def test_nobody_is_a_provider_with_two_individuals_whoever_was_faster(data
             assert refused[0] in {"conflict", "user-is-participant"}
 
 
+async def test_many_individuals_of_one_person_may_be_registered_at_once(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        ann = await world.patient(await world.organization())
+        bodies = [create(uuid4(), ann.user_id) for _ in range(24)]
+        made = await asyncio.gather(*(world.post(PATH, body, world.service) for body in bodies))
+        assert len({each["data"]["id"] for each in made}) == 24
+
+
 async def test_an_id_that_something_else_has_is_as_good_as_any(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization_id = await world.organization()

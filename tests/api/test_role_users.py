@@ -53,12 +53,12 @@ async def test_grants_at_once_all_land_with_numbers_of_their_own(database_url: s
     async with a_world(database_url) as world:
         clinic = await world.organization()
         admin = await world.admin(clinic)
-        people = [await world.provider(clinic) for _ in range(8)]
+        people = [await world.provider(clinic) for _ in range(24)]
         role = role_id(clinic, "org.admin")
         made = await asyncio.gather(*(world.post(PATH, body(role, user_id=person.user_id), admin) for person in people))
-        assert len({each["data"]["id"] for each in made}) == 8
+        assert len({each["data"]["id"] for each in made}) == 24
         answer = await world.get(PATH, admin, **{"role-id": str(role)})
-        assert answer["meta"]["page[total]"] == 9
+        assert answer["meta"]["page[total]"] == 25
 
 
 async def test_refusals(database_url: str) -> None:
