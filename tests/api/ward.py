@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.organizations import OPERATOR_ID
-from domain.roles import ORGANIZATION_ADMIN, role_id
+from domain.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, role_id
 from tests.support.world import PASSWORD, SERVICE, Person, World, a_world
 
 NAME = re.compile(r"<([^>]+)>")
@@ -28,6 +28,9 @@ class Ward:
             "new disabled provider": self._disabled_provider,
             "new provider of both": self._provider_of_both,
             "new patient": self._patient,
+            "new staff": self._staff,
+            "new disabled patient": self._disabled_patient,
+            "new inactive organization": self._inactive_organization,
             "new administrator": self._administrator,
             "new session of somebody": self._session,
             "new refresh token": self._refresh_token,
@@ -99,6 +102,20 @@ class Ward:
     async def _patient(self) -> UUID:
         return (await self.world.patient(self.id("north"))).user_id
 
+    async def _staff(self) -> UUID:
+        return (await self.world.provider(OPERATOR_ID)).user_id
+
+    async def _disabled_patient(self) -> UUID:
+        user_id = await self._patient()
+        await self.world.post(f"/v1/users/{user_id}/disable/", {}, self.world.system)
+        return user_id
+
+    async def _inactive_organization(self) -> UUID:
+        organization_id = await self.world.organization()
+        data = {"type": "organizations", "id": str(organization_id), "attributes": {"is-active": False}}
+        await self.world.patch(f"/v1/organizations/{organization_id}/", {"data": data}, self.world.system)
+        return organization_id
+
     async def _administrator(self) -> UUID:
         return (await self.world.admin(self.id("north"))).user_id
 
@@ -162,6 +179,8 @@ async def a_ward(database_url: str) -> AsyncIterator[Ward]:
         replicators = await world.get("/v1/replicators/", world.system)
         things: dict[str, Any] = {
             "north": north, "south": south, "administrators of north": role_id(north, ORGANIZATION_ADMIN),
+            "operator": OPERATOR_ID, "system administrators": role_id(OPERATOR_ID, SYSTEM_ADMIN),
+            "individual of PROV": people["PROV"].individual_id,
             "ward": group, "elsewhere": elsewhere, "below": below, "record of north": await world.individual(north),
             "all participants": system["data"][0]["id"],
             "task of LEAD": move["data"]["task-id"], "individual of PAT": patient,
