@@ -34,21 +34,18 @@ class NamedUsers:
         organization knows its former providers. Raises UserNotFound, UserArchived.
         """
         user_id = name.user_id or await self._id_of(name)
-        user = await self._store.find(User, user_id)
-        if user is None or not await self._known(caller_id, user, organization_id):
+        # who has no account must not be told by the time it takes: in his place the caller is looked up
+        user = await self._store.find(User, user_id or caller_id)
+        if user is None or not await self._known(caller_id, user, organization_id) or user_id is None:
             raise UserNotFound(pointer=name.pointer)
         if user.archived:
             raise UserArchived(pointer=name.pointer)
         return user
 
-    async def _id_of(self, name: UserName) -> UUID:
+    async def _id_of(self, name: UserName) -> UUID | None:
         assert name.email is not None, "a user is named by id or e-mail address"
-        found = await self._directory.users_by_email([name.email])
-        if name.email not in found:
-            raise UserNotFound(pointer=name.pointer)
-        return found[name.email]
+        return (await self._directory.users_by_email([name.email])).get(name.email)
 
     async def _known(self, caller_id: UUID, user: User, organization_id: UUID) -> bool:
-        if organization_id in user.organizations or organization_id in user.former_organizations:
-            return True
-        return user.id in await self._access.readable_users(caller_id, [user.id])
+        readable = await self._access.readable_users(caller_id, [user.id])
+        return user.id in readable or organization_id in {**user.organizations, **user.former_organizations}

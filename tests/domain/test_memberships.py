@@ -132,6 +132,21 @@ async def test_a_participant_does_not_join() -> None:
             await world.add(clinic, participant)
 
 
+async def test_as_much_is_read_for_an_unknown_address_as_for_one_that_the_caller_may_not_know() -> None:
+    world = World()
+    clinic, stranger = await an_organization(world.store), await a_person(world.store)
+    await world.store.save(User.create(CALLER, classification="customer", individual_id=uuid4()))
+    world.directory.emails["stranger@people.test"] = stranger.id
+    read = []
+    for email in ("stranger@people.test", "nobody@people.test"):
+        before = world.store.found
+        with pytest.raises(UserNotFound) as refusal:
+            await world.memberships.add(clinic, UserName(email=email), caller_id=CALLER, as_system_admin=False)
+        assert refusal.value.pointer == "/data/attributes/email"
+        read.append(world.store.found - before)
+    assert read[0] == read[1]
+
+
 async def test_a_patient_who_has_yet_to_claim_his_record_does_not_join() -> None:
     world = World()
     clinic, other = await an_organization(world.store), await an_organization(world.store, "other")

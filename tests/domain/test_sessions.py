@@ -141,6 +141,19 @@ async def test_failures_are_counted_and_look_alike(username: str) -> None:
     assert len(door.passwords.verified) == 1  # one hash is computed for whoever is unknown, too
 
 
+async def test_as_much_is_read_for_nobody_as_for_somebody() -> None:
+    door = Door()
+    await door.user()
+    await door.log_in()
+    read = []
+    for username in (ANN, "nobody@people.test", ANN):
+        before = door.identity.found
+        with pytest.raises(InvalidCredentials):
+            await door.log_in("wrong", username)
+        read.append(door.identity.found - before)
+    assert read == [1, 1, 1]
+
+
 async def test_after_too_many_failures_not_even_the_right_password_is_looked_at() -> None:
     door = Door()
     await door.user()

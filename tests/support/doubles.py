@@ -15,15 +15,20 @@ T = TypeVar("T", bound=Audited)
 
 
 class MemoryStore:
-    """`events` are all that were ever saved. `meanwhile` runs once, between a decision and its save."""
+    """`events` are all that were ever saved. `meanwhile` runs once, between a decision and its save.
+
+    `found` counts what was asked for and is there.
+    """
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.streams: dict[UUID, Audited] = {}
         self.meanwhile: Any = None
+        self.found = 0
 
     async def find(self, kind: type[T], aggregate_id: UUID) -> T | None:
         found = self.streams.get(aggregate_id)
+        self.found += found is not None
         return deepcopy(found) if isinstance(found, kind) else None
 
     async def get(self, kind: type[T], aggregate_id: UUID) -> T:
