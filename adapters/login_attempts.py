@@ -1,6 +1,5 @@
 """Failed logins, counted in Redis so that all processes count together; in the process itself while Redis is away."""
 
-import hashlib
 import time
 from collections import OrderedDict
 
@@ -9,6 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from domain.errors import TooMany
+from domain.ports import Lookup
 
 WINDOW = 15 * 60
 MOST_REMEMBERED = 100_000
@@ -41,25 +41,29 @@ class LocalCounters:
 
 
 class LoginAttempts:
-    """Implements `domain.session_commands.Attempts` (ruling H1). Keys are hashes: Redis holds nothing personal."""
+    """Implements `domain.session_commands.Attempts` (ruling H1).
 
-    def __init__(self, redis: Redis | None, per_account: int, per_address: int) -> None:
+    Keys are keyed hashes, so that Redis holds nothing personal: whoever reads it could try all addresses otherwise.
+    """
+
+    def __init__(self, redis: Redis | None, lookup: Lookup, per_account: int, per_address: int) -> None:
         self._redis = redis
+        self._lookup = lookup
         self._limits = (per_account, per_address)
         self._local = LocalCounters()
 
     async def refuse_excess(self, account: str, address: str) -> None:
-        counters = [await self._read(key) for key in _keys(account, address)]
+        counters = [await self._read(key) for key in self._keys(account, address)]
         waits = [wait for (count, wait), limit in zip(counters, self._limits, strict=True) if count >= limit]
         if waits:
             raise TooMany(max(waits))
 
     async def failed(self, account: str, address: str) -> None:
-        for key in _keys(account, address):
+        for key in self._keys(account, address):
             await self._add(key)
 
     async def succeeded(self, account: str) -> None:
-        key = _key("account", account)
+        key = self._key("account", account)
         self._local.clear(key)
         if self._redis is not None:
             try:
@@ -95,13 +99,11 @@ class LoginAttempts:
                 return
         self._local.add(key)
 
+    def _keys(self, account: str, address: str) -> tuple[str, str]:
+        return self._key("account", account), self._key("address", address)
 
-def _keys(account: str, address: str) -> tuple[str, str]:
-    return _key("account", account), _key("address", address)
-
-
-def _key(kind: str, value: str) -> str:
-    return f"rollbook:login-failures:{kind}:{hashlib.sha256(value.encode()).hexdigest()}"
+    def _key(self, kind: str, value: str) -> str:
+        return f"rollbook:login-failures:{kind}:{self._lookup(f'login-failures:{kind}', value).hex()}"
 
 
 def _away(error: RedisError) -> None:

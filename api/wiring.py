@@ -64,7 +64,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 access=access,
                 directory=directory,
                 passwords=stack.enter_context(PasswordPool(settings.argon2, settings.hashing_threads)),
-                attempts=LoginAttempts(redis, settings.login_failures, settings.login_failures_address),
+                attempts=LoginAttempts(redis, lookup, settings.login_failures, settings.login_failures_address),
                 standing=SessionStanding(pool),
             ),
             directory=directory,
