@@ -48,7 +48,7 @@ class Slot(NamedTuple):
 
 
 class AnswerBook:
-    """An async context manager; inside, it forgets what is older than a day. `secret` is the master key."""
+    """An async context manager; inside, it forgets what is older than a day. `secret` is the same for all processes."""
 
     def __init__(self, pool: AsyncConnectionPool, lock_url: str, secret: bytes) -> None:
         self._pool = pool
@@ -166,7 +166,7 @@ async def _unlock(connection: AsyncConnection, lock: int) -> None:
 
 
 def _opened(seal: bytes, sealed: bytes) -> bytes | None:
-    """None after the master key was changed: the request is then carried out again as one that was never answered."""
+    """None when it is spoilt: the request is then answered again as one that was recorded and never answered."""
     try:
         return AESGCM(seal).decrypt(sealed[:NONCE], sealed[NONCE:], None)
     except InvalidTag:

@@ -38,10 +38,10 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
         notifications = Notifications(settings.listen_dsn())
         positions = await stack.enter_async_context(Positions(pool, notifications))
         await stack.enter_async_context(notifications)
-        secret = settings.master_key_bytes()
         access = ReadAccess(pool)
-        keyring = Keyring(writing, secret)
+        keyring = Keyring(writing, settings.master_key_bytes())
         lookup = await keyring.lookup()
+        secret = lookup("idempotency", "")  # outlives the master key, as a retry's answer must
         directory = InlineDirectory(pool, lookup)
         signer = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
         stores = [

@@ -1,6 +1,7 @@
 """A retried POST is carried out once (semantics 0.8, ruling A6)."""
 
 import asyncio
+from base64 import b64encode
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,6 +23,7 @@ from domain.ids import new_id
 from domain.ports import decided_again
 from tests.support.edge import Edge, an_edge
 from tests.support.stores import MASTER_KEY
+from tests.support.world import a_world
 
 router = contract_router("things")
 
@@ -280,7 +282,7 @@ async def test_answers_are_kept_sealed(database_url: str) -> None:
         assert b"Client-Key" not in kept
 
 
-async def test_after_a_new_master_key_a_retry_still_finds_what_was_recorded(database_url: str) -> None:
+async def test_of_a_spoilt_answer_it_is_still_known_what_was_recorded(database_url: str) -> None:
     async with an_edge(database_url, router) as World.edge:
         edge, ann = World.edge, World.edge.person()
         first = await post(edge, "/v1/things/", ann, "k", {"name": "a"})
@@ -292,3 +294,15 @@ async def test_after_a_new_master_key_a_retry_still_finds_what_was_recorded(data
         unreadable = await book.find(slot._replace(seal=bytes(32)))
         assert unreadable is not None
         assert (unreadable.position, unreadable.answer) == (int(first.headers["X-Position"]), None)
+
+
+async def test_a_retry_after_a_new_master_key_is_answered_like_the_first_call(database_url: str) -> None:
+    key = {"Idempotency-Key": "once"}
+    body = {"data": {"type": "organizations", "attributes": {"name": "clinic"}}}
+    async with a_world(database_url) as world:
+        first = await world.client.post("/v1/organizations/", json=body, headers=world.system.bearer | key)
+        assert first.status_code == 201
+        await world.keyring.rotate(bytes(32))
+    async with a_world(database_url, master_key=b64encode(bytes(32)).decode()) as world:
+        retry = await world.client.post("/v1/organizations/", json=body, headers=world.system.bearer | key)
+    assert told(retry) == told(first)

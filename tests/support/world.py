@@ -214,7 +214,7 @@ async def a_world(database_url: str, *, projecting: bool = True, **changes: Any)
     stop = asyncio.Event()
     following = asyncio.create_task(projectors.run(settings, stop)) if projecting else None
     async with app.router.lifespan_context(app) as state, AsyncConnectionPool(settings.dsn(), open=False) as pool:
-        keyring = Keyring(pool, MASTER_KEY)
+        keyring = Keyring(pool, settings.master_key_bytes())
         transport = httpx2.ASGITransport(app=WithState(app, dict(state or {})))
         async with (
             EventStore(pool, "sessions", registry.inline_of_sessions(), keyring) as session_store,
