@@ -34,6 +34,11 @@ _LOCK = "SELECT FROM data_keys WHERE subject = %s FOR UPDATE"
 class WrongMasterKey(Exception):
     """The master key of the settings does not open this database's keys."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            "ROLLBOOK_MASTER_KEY does not open the keys in this database; was `rollbook rotate-master-key` interrupted?"
+        )
+
 
 class DataKey:
     """The key of one person's values (AES-256-GCM, random nonce, the subject as associated data)."""
@@ -160,7 +165,7 @@ class Keyring:
         try:
             return self._master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], subject.bytes)
         except InvalidTag:
-            raise WrongMasterKey("ROLLBOOK_MASTER_KEY does not open the keys in this database") from None
+            raise WrongMasterKey from None
 
 
 def _wrap(master: AESGCM, subject: UUID, key: bytes) -> bytes:

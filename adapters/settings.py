@@ -91,6 +91,10 @@ class Settings(BaseSettings):
     master_key: MasterKey = Field(
         default=None, description="Wraps all data keys, 32 bytes in base64; <data>/master.key when absent."
     )
+    new_master_key: MasterKey = Field(
+        default=None,
+        description="The master key to come, for `rollbook rotate-master-key` where the present one is set.",
+    )
     signing_key: SigningKey = Field(
         default=None, description="Signs access tokens, Ed25519 in PEM; <data>/signing.pem when absent."
     )

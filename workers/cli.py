@@ -107,6 +107,15 @@ def rebuild(
 
 
 @app.command()
+def rotate_master_key() -> None:
+    """Wrap every data key anew under another master key, while nothing else runs. May be repeated when interrupted."""
+    from adapters.settings import load_settings
+    from workers import rotation
+
+    asyncio.run(rotation.rotate_master_key(load_settings(), typer.echo))
+
+
+@app.command()
 def demo(
     url: Annotated[str | None, typer.Option(help="A running server; started for the occasion when absent.")] = None,
 ) -> None:
@@ -146,11 +155,12 @@ def _is_refusal(error: Exception) -> bool:
     from workers.demo import DemoRefusedError
     from workers.folder_claim import FolderTakenError
     from workers.rebuild import RebuildRefusedError
+    from workers.rotation import RotationRefusedError
     from workers.supervisor import PortTakenError
 
     set_up = (InvalidSettingsError, WrongMasterKey, MigrationRefusedError, OSError)
     starting = (ServerFailedError, FolderTakenError, PortTakenError)
-    working = (DemoRefusedError, RebuildRefusedError, DomainError)
+    working = (DemoRefusedError, RebuildRefusedError, RotationRefusedError, DomainError)
     database = (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege)
     return isinstance(error, (*set_up, *starting, *working, *database))
 

@@ -41,6 +41,7 @@ LONGEST_WAIT = 120
 POLL = 0.5  # seconds; a job that becomes due is not notified of
 HEARTBEAT = 2.0
 STALLED = 10.0  # seconds without a heartbeat after which a worker's jobs are given to others
+NAMED = {"application_name": "rollbook-jobs"}
 PATIENCE = 4.0  # seconds a running job gets to end when the worker stops
 
 _log = structlog.get_logger(__name__)
@@ -137,7 +138,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Carry out jobs until `stop`; survives the loss of Postgres."""
     while not stop.is_set():
         try:
-            async with AsyncConnectionPool(settings.dsn(), min_size=1, max_size=4, open=False) as pool:
+            async with AsyncConnectionPool(settings.dsn(), min_size=1, max_size=4, open=False, kwargs=NAMED) as pool:
                 keyring = Keyring(pool, settings.master_key_bytes())
                 inline = registry.inline(await keyring.lookup())
                 async with EventStore(pool, "identity", inline, keyring) as store:

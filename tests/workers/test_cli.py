@@ -18,7 +18,7 @@ from tests.support.ordinary import as_, only_root
 from tests.support.processes import processes, wait_until
 from tests.support.running import KEYS, ROLLBOOK, Running, a_folder, administrator_of, pids_of, rollbook, up, url_of
 
-COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "demo", "openapi")
+COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "rotate-master-key", "demo", "openapi")
 
 
 @pytest.fixture
@@ -192,3 +192,19 @@ def test_the_second_start_is_ready_and_shows_no_password() -> None:
             pass
         with up(data, "second") as output:
             assert "First administrator" not in output.read_text()
+
+
+def test_a_stopped_up_gets_a_new_master_key_and_starts_with_it() -> None:
+    with a_folder() as data:
+        with up(data, "first"):
+            assert rollbook("rotate-master-key", ROLLBOOK_DATA=str(data)).stderr.startswith("rollbook: stop what works")
+        before = (data / "master.key").read_text()
+        done = rollbook("rotate-master-key", ROLLBOOK_DATA=str(data))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert processes(str(data)) == {}
+        with up(data, "second") as output:
+            assert "First administrator" not in output.read_text()
+        (data / "master.key").write_text(before)
+        done = rollbook("up", ROLLBOOK_DATA=str(data), ROLLBOOK_PORT="0")
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert done.stderr.startswith("rollbook: ROLLBOOK_MASTER_KEY does not open the keys in this database")
