@@ -143,6 +143,17 @@ async def test_a_lost_listener_costs_time_only(database_url: str) -> None:
         assert (await reading).status_code == 200
 
 
+async def test_a_lost_notification_costs_a_second_at_most(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=5.0) as edge:
+        await project(database_url, things=1, others=9)
+        await heard(edge)
+        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
+        await waited_for(edge)
+        await asyncio.sleep(0.1)  # the look that began with the wait is over
+        await project(database_url, notify=False, things=4)
+        assert (await reading).status_code == 200
+
+
 async def test_a_read_gives_up(database_url: str) -> None:
     async with an_edge(database_url, router, position_wait=0.05) as edge:
         await project(database_url, things=1, others=9)
@@ -198,8 +209,14 @@ async def test_one_request_sees_one_moment(database_url: str) -> None:
 
 
 async def heard(edge: Edge) -> None:
-    """Until the listener is there and has been told so."""
-    await eventually(lambda: "things" in edge.services.positions.known)
+    """Until the listener is there: what was told before then it has not heard."""
+    async with edge.services.pool.connection() as connection:
+        for _ in range(500):
+            await connection.execute("SELECT pg_notify('rollbook_projected', 'listener:1')")
+            if "listener" in edge.services.positions.known:
+                return
+            await asyncio.sleep(0.01)
+    raise AssertionError("nobody listens")
 
 
 async def waited_for(edge: Edge) -> None:

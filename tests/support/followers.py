@@ -98,18 +98,18 @@ async def a_projector(database_url: str, *projections: Projection) -> AsyncItera
         yield projectors.Projector(connection, reader, projections)
 
 
-async def follow(database_url: str, *projections: Projection) -> None:
+async def follow(database_url: str, *projections: Projection, listen_url: str | None = None) -> None:
     """What a worker process does, until cancelled."""
     woken, stop = asyncio.Event(), asyncio.Event()
-    notifications = Notifications(application_dsn(database_url))
+    notifications = Notifications(listen_url or application_dsn(database_url))
     notifications.on(LOG, lambda _: woken.set())
     async with notifications, a_projector(database_url, *projections) as projector:
         await projectors.follow(projector, woken, stop)
 
 
 @contextlib.asynccontextmanager
-async def following(database_url: str, *projections: Projection) -> AsyncIterator[None]:
-    task = asyncio.create_task(follow(database_url, *projections))
+async def following(database_url: str, *projections: Projection, listen_url: str | None = None) -> AsyncIterator[None]:
+    task = asyncio.create_task(follow(database_url, *projections, listen_url=listen_url))
     try:
         yield
     finally:

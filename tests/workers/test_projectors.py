@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
 
 from projections import replicators
 from projections.replicators import Replicator
@@ -172,12 +173,22 @@ async def test_of_two_workers_one_leads_and_the_other_takes_over(watched: str) -
                 " AND application_name = 'rollbook-projector'", 2)  # fmt: skip
             await save_roles(store, "b")
             await eventually(connection, "SELECT count(*) FROM role_names", 2)
+            assert len(await lease_holders(connection)) == 1
             first.kill()
             killed = time.monotonic()
             await save_roles(store, "c")
             await eventually(connection, "SELECT count(*) FROM role_names", 3)
             assert time.monotonic() - killed < 8  # of which 0.5 s are ours
             await eventually(connection, "SELECT total FROM event_count", 3)
+
+
+async def lease_holders(connection: AsyncConnection) -> set[int]:
+    """Processes of Postgres."""
+    cursor = await connection.execute(
+        "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND granted AND datname = current_database()"
+    )
+    return {pid for (pid,) in await cursor.fetchall()}
 
 
 async def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(watched: str) -> None:
@@ -208,6 +219,29 @@ async def test_a_lost_listener_costs_no_more_than_the_next_look(watched: str) ->
         await eventually(connection, "SELECT count(*) FROM role_names", 2)
         assert time.monotonic() - lost < 5  # of which 0.5 s are ours
         await eventually(connection, f"SELECT count(*) FROM pg_stat_activity WHERE {listeners}", 1)
+
+
+async def test_without_any_listener_a_worker_looks_for_itself(watched: str) -> None:
+    nowhere = make_conninfo(watched, dbname="there-is-none")
+    async with (
+        a_store(watched) as store,
+        await looking(watched) as connection,
+        following(watched, RoleNames(), listen_url=nowhere),
+    ):
+        for number in range(1, 4):
+            await save_roles(store, "a")
+            await eventually(connection, "SELECT count(*) FROM role_names", number)
+
+
+async def test_a_new_listener_looks_for_what_went_unheard(watched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projectors, "POLL", 60.0)
+    async with a_store(watched) as store, await looking(watched) as connection, following(watched, RoleNames()):
+        await save_roles(store, "a")
+        await eventually(connection, "SELECT count(*) FROM role_names", 1)
+        await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
+                                 " current_database() AND application_name = 'rollbook-listener'")  # fmt: skip
+        await save_roles(store, "b")
+        await eventually(connection, "SELECT count(*) FROM role_names", 2)
 
 
 async def test_what_is_projected_is_announced_with_its_position(watched: str) -> None:
