@@ -11,6 +11,7 @@ from structlog.typing import EventDict, Processor
 _TRACEBACK = "Traceback (most recent call last):\n"
 _PLACE = re.compile(r'^ *File "(.+)", line (\d+)', re.MULTILINE)
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_QUOTATION = re.compile(r"[\n<(:]")
 
 
 def configure_logging(level: str = "info") -> None:
@@ -29,6 +30,7 @@ def configure_logging(level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(_without_quotations)
     renderer = structlog.processors.JSONRenderer(serializer=lambda *args, **more: orjson.dumps(*args, **more).decode())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -41,12 +43,23 @@ def configure_logging(level: str = "info") -> None:
     root.setLevel(max(_LEVELS[level], logging.WARNING))
 
 
+def _without_quotations(record: logging.LogRecord) -> bool:
+    """Libraries put exceptions into their messages; asyncio also tasks and callbacks, with results and arguments."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(_kind(each) if isinstance(each, BaseException) else each for each in record.args)
+    if isinstance(record.msg, BaseException):
+        record.msg = _kind(record.msg)
+    if record.name == "asyncio":
+        record.msg, record.args = _QUOTATION.split(record.getMessage())[0].strip(), ()
+    return True
+
+
 def _without_values(_: object, __: str, event: EventDict) -> EventDict:
     """The texts of exceptions quote values: of rows, of requests. Their kind and place are enough."""
     raised = event.pop("exc_info", None)
     error = sys.exc_info()[1] if raised is True else raised[1] if isinstance(raised, tuple) else raised
     if isinstance(error, BaseException):
-        event["error"] = f"{type(error).__module__}.{type(error).__qualname__}"
+        event["error"] = _kind(error)
         trace = error.__traceback__
         places = []
         while trace is not None:
@@ -64,3 +77,7 @@ def _without_traceback(_: object, __: str, event: EventDict) -> EventDict:
         places = [":".join(place) for place in _PLACE.findall(trace)]
         event.update(event="failed", error=raised.partition(":")[0], at=places[-20:])
     return event
+
+
+def _kind(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
