@@ -5,6 +5,7 @@ and looks for them in the raw bytes of the logs and the jobs. Read models may ho
 """
 
 import json
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -25,12 +26,16 @@ RAW = (
     "sessions",
     "procrastinate_jobs",
     "procrastinate_events",
+    "projections",
+    "rebuilds",
     "idempotency_keys",
     "user_identifiers",
 )
-"""The logs, what is derived from them without a need for clear values, and the jobs."""
+"""The logs, what is derived from them without a need for clear values, the jobs, and the errors of followers."""
 SHORTEST = 6
 """Bytes. What is shorter stands in random bytes now and then, and in words that are not personal."""
+ADDRESS = re.compile(rb"[\w.+-]{3,}@[\w-]{3,}\.\w{3,}|\+[1-9]\d{10,14}")
+"""E-mail addresses and phone numbers: also found when nobody thought of making them `Personal`."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,14 +53,14 @@ def noted_values(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 
 def in_raw_tables(database_url: str, values: set[str], tables: Sequence[str] = RAW) -> list[tuple[str, str]]:
-    """Which of the values stand in which tables, as text or inside JSON."""
+    """Which of the values, and which addresses, stand in which tables, as text or inside JSON."""
     sought = {(value, form) for value in values for form in _forms(value) if len(form) >= SHORTEST}
-    if not sought:
-        return []
     contents = " UNION ALL ".join(f"SELECT '{each}', string_agg(record_send(t), '') FROM {each} t" for each in tables)
     with psycopg.connect(database_url, autocommit=True) as connection:
         rows = connection.cursor(binary=True).execute(contents.encode()).fetchall()
-    return sorted({(table, value) for table, content in rows for value, form in sought if form in (content or b"")})
+    found = {(table, value) for table, content in rows for value, form in sought if form in (content or b"")}
+    found |= {(table, address.decode()) for table, content in rows for address in ADDRESS.findall(content or b"")}
+    return sorted(found)
 
 
 def _forms(value: str) -> set[bytes]:
