@@ -1,5 +1,6 @@
 """What is recorded stays as it is: the application's own role can neither change nor delete it."""
 
+import asyncio
 from uuid import uuid4
 
 import psycopg
@@ -7,7 +8,10 @@ import pytest
 
 from domain.roles import Role
 from domain.users import User
+from tests.support.followers import eventually
 from tests.support.stores import a_pool, a_store
+from tests.support.world import PASSWORD, a_world
+from workers import jobs
 
 FOREVER = {
     "events": ("UPDATE events SET topic = 'x'", "DELETE FROM events", "TRUNCATE events"),
@@ -48,3 +52,50 @@ def test_the_applications_role_owns_nothing_and_has_no_way_around(database_url: 
             [list(FOREVER)],
         ).fetchall()
     assert rows == []
+
+
+WATCH = """
+CREATE TABLE writers (what text, role name);
+GRANT INSERT ON writers TO PUBLIC;
+CREATE FUNCTION note_writer() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO writers VALUES (TG_TABLE_NAME, current_user); RETURN NULL; END';
+"""
+WRITTEN = (
+    "events",
+    "session_events",
+    "access_groups",
+    "groups",
+    "projections",
+    "procrastinate_jobs",
+    "procrastinate_workers",
+)
+
+
+async def test_whatever_the_product_writes_it_writes_in_that_role(database_url: str) -> None:
+    """Its login is the owner's, so each connection has to give up his rights by itself."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(WATCH)
+        for table in WRITTEN:
+            connection.execute(
+                f"CREATE TRIGGER watched AFTER INSERT ON {table}"
+                " FOR EACH STATEMENT EXECUTE FUNCTION note_writer()".encode()
+            )
+    async with a_world(database_url) as world:
+        clinic = await world.organization()
+        await world.provider(clinic, "ann@people.test")
+        await world.post("/v1/login/", {"username": "ann@people.test", "password": PASSWORD}, world.system)
+        stop = asyncio.Event()
+        working = asyncio.create_task(jobs.run(world.settings, stop))
+        above, group = await world.group(clinic), await world.group(clinic)
+        body = {"to-parent-group-id": str(above)}
+        await world.post(f"/v1/individual-groups/{group}/move-group/", body, world.system)
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await eventually(connection, "SELECT count(*) FROM events WHERE topic = 'group-tree.moved'", 1)
+        stop.set()
+        await working
+        async with world.services.pool.connection() as reading:
+            assert await (await reading.execute("SELECT current_user::text")).fetchone() == ("rollbook_app",)
+    with psycopg.connect(database_url) as connection:
+        assert set(connection.execute("SELECT DISTINCT what, role::text FROM writers").fetchall()) == {
+            (table, "rollbook_app") for table in WRITTEN
+        }
