@@ -1,26 +1,28 @@
-"""Sixteen writers in four processes that are killed and replaced while a reader follows the log."""
+"""Several writers and a reader who follows the log: two that commit out of order, and sixteen that are killed."""
 
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from threading import Event
+from threading import Event as Signal
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 import psycopg
+from psycopg import AsyncCursor
 
 from adapters.event_codec import EventCodec
 from adapters.keyring import Keyring
 from adapters.log_reader import LogReader
-from domain.recorded import Recorded
+from domain.recorded import Event, Recorded
 from domain.roles import Role
 from tests.support.log_writers import COPIES, Copies, start_process
 from tests.support.processes import wait_until
-from tests.support.stores import MASTER_KEY, a_pool, a_store
+from tests.support.stores import MASTER_KEY, a_pool, a_store, waits_for_a_lock
 
 PROCESSES = 4
 KILLS = 8
@@ -67,7 +69,7 @@ class Writers:
 def a_reader(database_url: str) -> Iterator[list[int]]:
     """What a reader sees who asks again and again for whatever stands behind the last position that he has seen."""
     seen: list[int] = []
-    finished = Event()
+    finished = Signal()
 
     def follow() -> None:
         with psycopg.connect(database_url, autocommit=True) as connection:
@@ -116,12 +118,43 @@ def test_killed_writers_leave_a_log_without_gaps_losses_or_doubles(database_url:
     assert copies == [(each.position, each.event.originator_id, each.event.originator_version) for each in recorded]
 
 
+class Gate:
+    """An inline projection that holds up its append, position in hand, until somebody gives back the lock."""
+
+    name: ClassVar[str] = "gate"
+    events: ClassVar[tuple[type[Event], ...] | None] = None
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        await cursor.execute("SELECT pg_advisory_xact_lock(1)")
+
+
+async def test_a_writer_that_begins_first_and_commits_last_is_missed_by_nobody(database_url: str) -> None:
+    async with (
+        a_store(database_url, projections=[Gate()]) as slow,
+        a_store(database_url) as quick,
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as keeper,
+    ):
+        await keeper.execute("SELECT pg_advisory_lock(1)")
+        with a_reader(database_url) as seen:
+            first = asyncio.create_task(slow.save(a_role()))
+            await waits_for_a_lock(database_url)
+            second = asyncio.create_task(quick.save(a_role()))
+            await asyncio.wait({second}, timeout=0.3)  # it may not overtake, so it is not done
+            await keeper.execute("SELECT pg_advisory_unlock(1)")
+            assert (await first, await second) == (1, 2)
+    assert seen == [1, 2]
+
+
+def a_role() -> Role:
+    return Role(organization_id=uuid4(), name="org.admin", display_name="org.admin")
+
+
 async def prepare(database_url: str) -> UUID:
     with psycopg.connect(database_url) as connection:
         connection.execute(COPIES)
         connection.execute("GRANT INSERT ON copies TO rollbook_app")
     async with a_store(database_url, projections=[Copies()]) as store:
-        role = Role(organization_id=uuid4(), name="org.admin", display_name="org.admin")
+        role = a_role()
         await store.save(role)
     return role.id
 
