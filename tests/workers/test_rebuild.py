@@ -82,7 +82,10 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_rebuilt_tables_equal_the_live_ones(database_url: str, name: str) -> None:
+async def test_rebuilt_tables_equal_the_live_ones(
+    database_url: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the log is cut into batches."""
     async with a_pool(database_url) as pool:
         lookup = await Keyring(pool, MASTER_KEY).lookup()
     inline, background, sessions = registry.inline(lookup), registry.background(), registry.inline_of_sessions()
@@ -101,9 +104,11 @@ async def test_rebuilt_tables_equal_the_live_ones(database_url: str, name: str) 
         before = await rows_of(connection, projection.tables)
         made = await make_of(connection, projection.tables)
         assert all(before.values()), "the history has to fill every table"
-        await rebuilt(database_url, projection, "sessions" if projection in sessions else "identity")
-        assert await rows_of(connection, projection.tables) == before
-        assert await make_of(connection, projection.tables) == made
+        for batch in (rebuild.BATCH, 7):
+            monkeypatch.setattr(rebuild, "BATCH", batch)
+            await rebuilt(database_url, projection, "sessions" if projection in sessions else "identity")
+            assert await rows_of(connection, projection.tables) == before
+            assert await make_of(connection, projection.tables) == made
         await history.go_on(60)
         await projector.catch_up()
         assert await leftovers(connection) == []
