@@ -9,6 +9,7 @@ from rich.table import Table
 
 from adapters.settings import Settings
 from projections.replicators import Replicator, replicators
+from workers.jobs import dead_jobs
 
 REFRESH = 0.5
 COLOURS = {"running": "green", "rebuilding": "cyan", "failed": "bold red", "stopped": "yellow"}
@@ -17,20 +18,22 @@ COLOURS = {"running": "green", "rebuilding": "cyan", "failed": "bold red", "stop
 async def show(settings: Settings, console: Console, *, once: bool) -> None:
     """Print the table, and keep it up to date until interrupted unless `once`."""
     if once:
-        console.print(table_of(await _now(settings.dsn())))
+        console.print(table_of(*await _now(settings.dsn())))
         return
     with Live(console=console, auto_refresh=False) as live:
         while True:
             try:
-                live.update(table_of(await _now(settings.dsn())), refresh=True)
+                live.update(table_of(*await _now(settings.dsn())), refresh=True)
             except psycopg.OperationalError:
                 live.update("The database does not answer; asking again.", refresh=True)
             await asyncio.sleep(REFRESH)
 
 
-def table_of(rows: list[Replicator]) -> Table:
-    """One line per follower; the error below its name."""
-    table = Table(box=None, padding=(0, 1, 0, 0))  # 80 columns are enough
+def table_of(rows: list[Replicator], dead: int) -> Table:
+    """One line per follower; the error below its name. Below all, how many jobs are dead, if any."""
+    table = Table(box=None, padding=(0, 1, 0, 0), caption_justify="left")  # 80 columns are enough
+    if dead:
+        table.caption = f"[bold red]jobs that failed for good: {dead}[/bold red]"
     table.add_column("replicator", no_wrap=True)
     for column in ("mode", "v", "state"):
         table.add_column(column)
@@ -54,6 +57,6 @@ def _figures(row: Replicator) -> list[str]:
     return [f"{row.position:,}", f"{row.head:,}", f"{row.lag_events:,}", f"{row.lag_seconds:.1f}"]
 
 
-async def _now(dsn: str) -> list[Replicator]:
+async def _now(dsn: str) -> tuple[list[Replicator], int]:
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=5) as connection:
-        return await replicators(connection)
+        return await replicators(connection), await dead_jobs(connection)

@@ -101,6 +101,13 @@ def test_status_prints_the_replicators_once(database_url: str) -> None:
     done = rollbook("status", "--once", DATABASE_URL=database_url)
     assert (done.returncode, done.stderr) == (0, "")
     assert "replicator" in done.stdout
+    assert "failed" not in done.stdout
+
+
+def test_status_tells_of_dead_jobs(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO procrastinate_jobs (queue_name, task_name, status) VALUES ('q', 't', 'failed')")
+    assert "jobs that failed for good: 1" in rollbook("status", "--once", DATABASE_URL=database_url).stdout
 
 
 def test_rebuild_asks_for_names_or_for_all(database_url: str) -> None:

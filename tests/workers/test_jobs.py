@@ -19,7 +19,8 @@ from tests.support.jobs import a_queue, a_worker_process, enqueue_notes
 from tests.support.world import settings_for
 from workers import jobs
 
-MIGRATION = Path(__file__).parents[2] / "migrations" / "0008_jobs.sql"
+ROOT = Path(__file__).parents[2]
+MIGRATION = ROOT / "migrations" / "0008_jobs.sql"
 
 
 @contextlib.asynccontextmanager
@@ -93,6 +94,18 @@ async def test_a_job_that_goes_on_failing_is_dead_and_counted(
     (call,) = logger.calls
     assert (call.method_name, call.args, call.kwargs["task"]) == ("error", ("job-dead",), "note")
     assert call.kwargs["error"].startswith("ValueError in tests/support/jobs.py")
+
+
+async def test_a_dead_job_is_done_once_somebody_revives_it(database_url: str) -> None:
+    """By the statement in docs/operations.md."""
+    _, _, revive = (ROOT / "docs" / "operations.md").read_text().partition("```sql\n")
+    async with a_bench(database_url) as connection:
+        await enqueue_notes(connection, 1)
+        await connection.execute("UPDATE procrastinate_jobs SET status = 'failed', attempts = %s", (jobs.ATTEMPTS,))
+        async with working(a_queue(application_dsn(database_url))):
+            await connection.execute(revive.partition("```")[0].encode())
+            await eventually(connection, "SELECT count(*) FROM procrastinate_jobs", 0)
+        await eventually(connection, "SELECT count(*) FROM notes", 1)
 
 
 async def test_the_jobs_of_a_killed_worker_are_done_by_another(
