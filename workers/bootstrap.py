@@ -24,6 +24,7 @@ from domain.service_accounts import ServiceAccounts, ServiceName
 from domain.users import STAFF, User
 from projections import registry
 from projections.directory import InlineDirectory
+from workers.followers import register_all
 
 LOCK = 7_246_013_399_182_413  # any number that nobody else uses
 OPERATOR = "operator"
@@ -63,6 +64,8 @@ async def _one_at_a_time(settings: Settings) -> AsyncIterator[tuple[Store, Direc
         async with AsyncConnectionPool(settings.dsn(), min_size=1, max_size=2, open=False) as pool:
             keyring = Keyring(pool, settings.master_key_bytes())
             lookup = await keyring.lookup()
+            async with pool.connection() as registering:
+                await register_all(registering, lookup)
             async with EventStore(pool, "identity", registry.inline(lookup), keyring) as store:
                 yield store, InlineDirectory(pool, lookup)
 

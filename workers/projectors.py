@@ -18,14 +18,13 @@ from adapters.log_reader import Batch, LogGapError, LogReader, topics_of
 from adapters.notifications import LOG, Notifications
 from adapters.settings import Settings
 from domain.errors import Unavailable
-from domain.ports import Lookup
 from domain.recorded import Event
-from projections import registry, replicators
+from projections import replicators
 from projections.projection import Projection
 from workers import jobs, leases
 from workers.failures import describe
+from workers.followers import all_followers, register_all
 from workers.moves import HasMoves
-from workers.reactions import reactions
 
 BATCH = 1000
 POLL = 0.5  # seconds between looks without a notification, at most 1
@@ -259,8 +258,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 async with await connect(settings.listen_dsn()) as connection:
-                    await _register_all(connection, await keyring.lookup())
-                    projector = Projector(connection, LogReader(EventCodec(keyring)), followers())
+                    await register_all(connection, await keyring.lookup())
+                    projector = Projector(connection, LogReader(EventCodec(keyring)), all_followers())
                     await follow(projector, woken, stop)
             except (OperationalError, PoolTimeout, Unavailable) as error:
                 _log.warning("projectors-interrupted", reason=type(error).__name__)
@@ -277,19 +276,14 @@ async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, identity: HasMov
     async with pool.connection() as connection, app.open_async(pool):
         await connection.set_autocommit(True)
         try:
-            await _register_all(connection, await keyring.lookup())
-            projector = Projector(connection, LogReader(EventCodec(keyring)), followers())
+            await register_all(connection, await keyring.lookup())
+            projector = Projector(connection, LogReader(EventCodec(keyring)), all_followers())
             await projector.catch_up()
             while await jobs.work_off(app):
                 await projector.catch_up()
         finally:
             await leases.give_back_all(connection)
             await connection.set_autocommit(False)
-
-
-def followers() -> list[Projection]:
-    """Everything that follows the identity log by a position of its own."""
-    return [*registry.background(), *reactions()]
 
 
 async def connect(dsn: str) -> AsyncConnection:
@@ -311,11 +305,6 @@ async def connect(dsn: str) -> AsyncConnection:
         application_name="rollbook-projector",
     )
     return sending_arrays_in_binary(connection)
-
-
-async def _register_all(connection: AsyncConnection, lookup: Lookup) -> None:
-    await replicators.register(connection, [*registry.inline(lookup), *followers()])
-    await replicators.register(connection, registry.inline_of_sessions(), "sessions")
 
 
 async def follow(projector: Projector, woken: asyncio.Event, stop: asyncio.Event) -> None:

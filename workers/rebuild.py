@@ -20,12 +20,12 @@ from adapters.event_store import Log
 from adapters.keyring import Keyring
 from adapters.log_reader import Batch, LogReader, topics_of
 from adapters.settings import Settings
-from projections import registry, replicators
+from projections import registry
 from projections.projection import Mode, Projection
 from workers import leases
 from workers import table_copies as copies
 from workers.failures import describe
-from workers.reactions import reactions
+from workers.followers import register_all
 
 BATCH = 3000  # a third faster than 1,000 where many tables are written
 FIRST_ANALYSIS = 10_000  # events; again whenever there are ten times as many
@@ -55,8 +55,7 @@ async def rebuild(settings: Settings, names: Sequence[str], report: Report) -> N
             what = ", ".join(sorted(each.name for each, _ in known))
             raise RebuildRefusedError(f"no projection is named {', '.join(sorted(unknown))}; there are {what}")
         async with pool.connection() as connection:
-            await replicators.register(connection, [*registry.inline(lookup), *registry.background(), *reactions()])
-            await replicators.register(connection, registry.inline_of_sessions(), "sessions")
+            await register_all(connection, lookup)
         for projection, log in known:
             if projection.name in names or not names:
                 await rebuild_one(settings.owner_dsn(), pool, keyring, projection, report, log=log)

@@ -40,6 +40,7 @@ from projections.directory import InlineDirectory
 from tests.support.stores import MASTER_KEY
 from workers import jobs, projectors
 from workers.bootstrap import bootstrap
+from workers.followers import all_followers
 
 PASSWORD = "correct-horse-battery-9"
 ADMIN_EMAIL = "first.administrator@rollbook.test"
@@ -153,7 +154,7 @@ class World:
         if self.projecting is None:
             await projectors.catch_up(self.pool, self.keyring, self.identity)
             return
-        names = [follower.name for follower in projectors.followers()]
+        names = [follower.name for follower in all_followers()]
         app = jobs.queue(self.identity)
         async with app.open_async(self.pool):
             while True:
