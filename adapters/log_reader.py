@@ -45,6 +45,19 @@ class LogReader:
         assert row is not None
         return int(row[0])
 
+    async def beginning(self, connection: AsyncConnection) -> int:
+        """The position before the first event: what lies before it in the sessions' log is past its keeping."""
+        if self._log == "identity":
+            return 0  # kept for ever: whatever is missing is a gap
+        cursor = await connection.execute(
+            f"SELECT coalesce((SELECT min(notification_id) - 1 FROM {EVENTS[self._log]}), position)"
+            " FROM log_head WHERE log = %s",
+            (self._log,),
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+
     async def read(self, connection: AsyncConnection, after: int, upto: int, topics: list[str] | None) -> Batch:
         """The events in (after, upto] with one of the topics; None wants all. `upto` is at most the head.
 

@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     login_failures_address: int = Field(
         default=100, ge=1, description="Failed logins of one address in 15 minutes before it is answered 429."
     )
+    session_log_days: int = Field(
+        default=400, ge=31, description="Days that logins stay in the log of the sessions; a session lives 30."
+    )
     position_wait: float = Field(default=2.0, ge=0, le=60, description="Seconds a read waits for X-At-Least-Position.")
     master_key: MasterKey = Field(
         default=None, description="Wraps all data keys, 32 bytes in base64; <data>/master.key when absent."

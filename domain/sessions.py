@@ -7,7 +7,7 @@ of the identity log, so that it decides in the same order as everything else tha
 import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import event
@@ -115,6 +115,10 @@ class Session(Audited):
 
     class Refreshed(Audited.Event):
         TOPIC = "session.refreshed"
+
+        def mutate(self, aggregate: Any) -> Any:
+            """Of a session whose opening the log no longer keeps nothing is left: it has expired long ago."""
+            return None if aggregate is None else super().mutate(aggregate)
 
     @event(Created)
     def __init__(

@@ -64,11 +64,12 @@ def api() -> None:
 @app.command()
 def worker(kind: Annotated[WorkerKind, typer.Argument(help="Which of the workers to run.")] = WorkerKind.ALL) -> None:
     """Run background projections, jobs, or both. A second process for the same is a standby that takes over."""
-    from workers import jobs, projectors
+    from workers import jobs, projectors, retention
     from workers.serving import work
 
-    wanted = {WorkerKind.PROJECTORS: [projectors.run], WorkerKind.JOBS: [jobs.run]}
-    work(_settings_of_a_part(), wanted.get(kind, [projectors.run, jobs.run]))
+    doing_jobs = [jobs.run, retention.run]
+    wanted = {WorkerKind.PROJECTORS: [projectors.run], WorkerKind.JOBS: doing_jobs}
+    work(_settings_of_a_part(), wanted.get(kind, [projectors.run, *doing_jobs]))
 
 
 @app.command()

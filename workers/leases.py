@@ -15,6 +15,11 @@ def lease_key(name: str) -> int:
     return int.from_bytes(replicator_id(name).bytes[:8], "big", signed=True)
 
 
+def rebuild_of(name: str) -> str:
+    """The lease of whoever makes a projection's tables anew, or takes from its log what they were made from."""
+    return f"rebuild of {name}"
+
+
 async def take(connection: AsyncConnection, names: Iterable[str]) -> set[str]:
     """Those of the leases that were free and are ours from now on, until the connection ends."""
     keys = {lease_key(name): name for name in names}

@@ -77,7 +77,7 @@ async def rebuild_one(
         await _connect(owner_dsn, f"{copies.COPY},public") as filler,
         _heartbeat(pool, projection.name),
     ):
-        if not await leases.take(control, [_lease(projection)]):
+        if not await leases.take(control, [leases.rebuild_of(projection.name)]):
             raise RebuildRefusedError(f"{projection.name} is being rebuilt by another process")
         await _Rebuild(control, filler, reader, projection, log, report).run()
 
@@ -123,9 +123,11 @@ class _Rebuild:
         name, version = self.projection.name, self.projection.version
         cursor = await self.control.execute("SELECT version, shape, position FROM rebuilds WHERE name = %s", (name,))
         row = await cursor.fetchone()
+        beginning = await self.reader.beginning(self.control)
         if (
             row is not None
             and row[:2] == (version, wanted.shape)
+            and row[2] >= beginning
             and await copies.copies_exist(self.control, self._tables)
         ):
             self._position = row[2]
@@ -133,7 +135,9 @@ class _Rebuild:
             return
         async with self.control.transaction():
             await copies.make_copies(self.control, wanted)
-            await self.control.execute(_BEGIN, {"name": name, "version": version, "shape": wanted.shape})
+            begin = {"name": name, "version": version, "shape": wanted.shape, "position": beginning}
+            await self.control.execute(_BEGIN, begin)
+        self._position = beginning
 
     async def _catch_up(self) -> None:
         """Up to the head, as it moves, until there is little left."""
@@ -254,10 +258,6 @@ class _Rebuild:
         self.report(f"{self.projection.name}: {text}")
 
 
-def _lease(projection: Projection) -> str:
-    return f"rebuild of {projection.name}"
-
-
 async def _connect(dsn: str, search_path: str) -> AsyncConnection:
     """One whose locks end soon when this process is killed, even in the middle of a statement."""
     options = str(conninfo_to_dict(dsn).get("options") or "")
@@ -293,9 +293,10 @@ async def _heartbeat(pool: AsyncConnectionPool, name: str) -> AsyncIterator[None
 
 
 _BEGIN = """
-INSERT INTO rebuilds (name, version, shape, phase) VALUES (%(name)s, %(version)s, %(shape)s, 'filling')
+INSERT INTO rebuilds (name, version, shape, phase, position)
+VALUES (%(name)s, %(version)s, %(shape)s, 'filling', %(position)s)
 ON CONFLICT (name) DO UPDATE SET version = EXCLUDED.version, shape = EXCLUDED.shape, phase = EXCLUDED.phase,
-    position = 0, rate = NULL, started_at = now(), alive_at = now()
+    position = EXCLUDED.position, rate = NULL, started_at = now(), alive_at = now()
 """
 
 _MOVE = """
