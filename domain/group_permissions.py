@@ -31,7 +31,8 @@ class GroupPermissions:
         group, standing = await self.standing(caller_id, group_id, pointer=pointer)
         if standing.governs and group.system_managed:
             raise GroupSystemManaged(pointer=pointer)
-        if standing.governs and not group.active:
+        # who governs may change every active group: if not this one, it was deactivated after it was loaded
+        if standing.governs and not (group.active and standing.writes):
             raise GroupInactive(pointer=pointer)
         if not group.active or not standing.reads:
             raise GroupNotFound(pointer=pointer)

@@ -210,3 +210,13 @@ async def test_an_inactive_group_leaves_the_tree() -> None:
     await team.move(child, parent)
     await team.groups.deactivate(team.admin, child)
     assert (await team.store.get(GroupTree, tree_id(team.organization))).parents == {}
+
+
+@pytest.mark.parametrize("still", [[], ["read"]])
+async def test_a_group_that_ends_between_loading_and_asking_is_inactive_to_those_who_govern(still: list[str]) -> None:
+    team, governor = Team(), uuid4()
+    group_id = await team.group()
+    team.grants.allow(governor, team.organization, "read", "write")
+    team.grants.allow(governor, group_id, *still)
+    with pytest.raises(GroupInactive):
+        await team.groups.change(governor, group_id, name="Lung")
