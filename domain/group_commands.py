@@ -12,6 +12,9 @@ from domain.organizations import OrganizationNotFound
 from domain.ports import Access, AccessQuery, Directory, Store, decided_again
 from domain.roster_commands import NOTHING, Change, Roster, Seating
 
+LEADERS = "/data/attributes/leader-ids"
+INDIVIDUALS = "/data/attributes/individual-ids"
+
 
 class Groups:
     """Commands on groups. Each answers the position that shows it."""
@@ -42,10 +45,10 @@ class Groups:
         """
         await self._refuse_ungoverned(caller_id, organization_id)
         group = Group.make(new_id(), organization_id, name, node_type=node_type, type=type, tags=tags)
-        at = "/data/attributes"
-        leaders, individuals = Roster.of(group, "leader"), Roster.of(group, "individual")
-        led = await self._seating.add_users(caller_id, leaders, leader_ids, f"{at}/leader-ids")
-        placed = await self._seating.add_individuals(caller_id, individuals, individual_ids, f"{at}/individual-ids")
+        leaders = await self._seating.known(caller_id, leader_ids, LEADERS)
+        await self._seating.refuse_unwritable(caller_id, individual_ids, INDIVIDUALS)
+        led = await self._seating.seat_users(Roster.of(group, "leader"), leaders, LEADERS)
+        placed = await self._seating.seat_individuals(Roster.of(group, "individual"), individual_ids, INDIVIDUALS)
         return group.id, await self._store.save(group, *led.seats, *placed, unchanged=led.rests_on)
 
     @decided_again
@@ -104,6 +107,7 @@ class Groups:
 
     async def _replaced_leaders(self, caller_id: UUID, group: Group, leader_ids: Sequence[UUID]) -> Change:
         roster = Roster.of(group, "leader")
-        added = await self._seating.add_users(caller_id, roster, leader_ids, "/data/attributes/leader-ids")
+        leaders = await self._seating.known(caller_id, leader_ids, LEADERS)
+        added = await self._seating.seat_users(roster, leaders, LEADERS)
         going = set(await self._directory.leaders(group.id)) - set(leader_ids)
         return Change([*await self._seating.remove(roster, sorted(going)), *added.seats], added.rests_on)

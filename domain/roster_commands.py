@@ -53,14 +53,11 @@ class Seating:
         self._store = store
         self._access = access
 
-    async def add_individuals(
-        self, caller_id: UUID, roster: Roster, individual_ids: Sequence[UUID], pointer: str
-    ) -> list[Seat]:
-        """The seats that change when they are all there.
+    async def seat_individuals(self, roster: Roster, individual_ids: Sequence[UUID], pointer: str) -> list[Seat]:
+        """The seats that change when these, which the caller may write, are there.
 
-        Raises IndividualNotFound, Forbidden, GroupProviderOnly, NotEligible, each naming whom.
+        Raises GroupProviderOnly, NotEligible.
         """
-        await self._refuse_unwritable(caller_id, individual_ids, pointer)
         if roster.provider_only and individual_ids:
             raise GroupProviderOnly(pointer=pointer)
         seats = await self.seats(roster, individual_ids)
@@ -71,14 +68,6 @@ class Seating:
             raise NotEligible(pointer=pointer, meta={"individual-ids": _texts(strangers)})
         return _taken(roster, missing, seats)
 
-    async def add_users(self, caller_id: UUID, roster: Roster, user_ids: Sequence[UUID], pointer: str) -> Change:
-        """The seats that change when they are all there. Raises UserNotFound, NotEligible, each naming whom."""
-        users = await self.readable(caller_id, user_ids)
-        unknown = [each for each in user_ids if each not in users]
-        if unknown:
-            raise UserNotFound(pointer=pointer, meta={"user-ids": _texts(unknown)})
-        return await self.seat_users(roster, users, pointer)
-
     async def seat_users(self, roster: Roster, users: Mapping[UUID, User], pointer: str) -> Change:
         """The seats that change when these users, whom the caller may read, are there. Raises NotEligible."""
         seats = await self.seats(roster, users)
@@ -87,6 +76,14 @@ class Seating:
         if refused:
             raise NotEligible(pointer=pointer, meta={"user-ids": _texts(refused)})
         return Change(_taken(roster, missing, seats), [users[each] for each in missing])
+
+    async def known(self, caller_id: UUID, user_ids: Sequence[UUID], pointer: str) -> dict[UUID, User]:
+        """The users, in the order given. Raises UserNotFound, naming whom the caller may not read."""
+        users = await self.readable(caller_id, user_ids)
+        unknown = [each for each in user_ids if each not in users]
+        if unknown:
+            raise UserNotFound(pointer=pointer, meta={"user-ids": _texts(unknown)})
+        return users
 
     async def readable(self, caller_id: UUID, user_ids: Iterable[UUID]) -> dict[UUID, User]:
         """Those of the users that exist and that the caller may read (ruling A8), in the order given."""
@@ -107,7 +104,8 @@ class Seating:
             seat.leave()
         return list(seats.values())
 
-    async def _refuse_unwritable(self, caller_id: UUID, individual_ids: Sequence[UUID], pointer: str) -> None:
+    async def refuse_unwritable(self, caller_id: UUID, individual_ids: Sequence[UUID], pointer: str) -> None:
+        """Raises IndividualNotFound, Forbidden, naming the individuals that the caller may not read or write."""
         if not individual_ids:
             return
         reads = [AccessQuery("individual", each, "read") for each in individual_ids]
@@ -146,11 +144,13 @@ class Rosters:
 
         Raises IndividualNotFound, NotEligible, GroupProviderOnly, SameGroup, OtherOrganization.
         """
+        _refuse_same(group_id, remove_from)
         group = await self._permissions.changeable(caller_id, group_id)
         other = await self._other(caller_id, group, remove_from)
+        await self._seating.refuse_unwritable(caller_id, individual_ids, "/individual-ids")
         roster = Roster.of(group, "individual")
-        added = await self._seating.add_individuals(caller_id, roster, individual_ids, "/individual-ids")
-        return await self._save(group, Change(added, []), await self._removed(other, "individual", individual_ids))
+        added = Change(await self._seating.seat_individuals(roster, individual_ids, "/individual-ids"), [])
+        return await self._save(group, added, await self._removed(other, "individual", individual_ids), other)
 
     @decided_again
     async def add_users(
@@ -167,17 +167,17 @@ class Rosters:
 
         Raises UserNotFound, NotEligible, SameGroup, OtherOrganization.
         """
+        _refuse_same(group_id, remove_from)
         group = await self._permissions.changeable(caller_id, group_id)
         other = await self._other(caller_id, group, remove_from)
-        roster = Roster.of(group, kind)
         if user_emails is None:
-            ids = list(user_ids or ())
-            added = await self._seating.add_users(caller_id, roster, ids, "/user-ids")
+            pointer = "/user-ids"
+            users = await self._seating.known(caller_id, list(user_ids or ()), pointer)
         else:
-            users = await self._by_email(caller_id, user_emails)
-            ids = list(users)
-            added = await self._seating.seat_users(roster, users, "/user-emails")
-        return await self._save(group, added, await self._removed(other, kind, ids))
+            pointer = "/user-emails"
+            users = await self._by_email(caller_id, user_emails, pointer)
+        added = await self._seating.seat_users(Roster.of(group, kind), users, pointer)
+        return await self._save(group, added, await self._removed(other, kind, users), other)
 
     @decided_again
     async def remove_individuals(self, caller_id: UUID, group_id: UUID, individual_ids: Sequence[UUID]) -> int:
@@ -205,27 +205,33 @@ class Rosters:
     async def _other(self, caller_id: UUID, group: Group, remove_from: UUID | None) -> Group | None:
         if remove_from is None:
             return None
-        if remove_from == group.id:
-            raise SameGroup(pointer="/remove-from-group")
         other = await self._permissions.changeable(caller_id, remove_from, pointer="/remove-from-group")
         if other.organization_id != group.organization_id:
             raise OtherOrganization(pointer="/remove-from-group")
         return other
 
-    async def _by_email(self, caller_id: UUID, emails: Sequence[str]) -> dict[UUID, User]:
+    async def _by_email(self, caller_id: UUID, emails: Sequence[str], pointer: str) -> dict[UUID, User]:
         found = await self._directory.users_by_email(emails)
         users = await self._seating.readable(caller_id, found.values() or NOBODY)
         unknown = [email for email in emails if found.get(email) not in users]
         if unknown:
-            raise UserNotFound(pointer="/user-emails", meta={"user-emails": unknown})
+            raise UserNotFound(pointer=pointer, meta={"user-emails": unknown})
         return users
 
     async def _removed(self, group: Group | None, kind: RosterKind, subject_ids: Iterable[UUID]) -> list[Seat]:
         return [] if group is None else await self._seating.remove(Roster.of(group, kind), subject_ids)
 
-    async def _save(self, group: Group, added: Change, removed: Sequence[Seat]) -> int:
-        # `unchanged`: nobody is seated in a group that is deactivated, or while he leaves the organization
-        return await self._store.save(*removed, *added.seats, unchanged=[group, *added.rests_on])
+    async def _save(self, group: Group, added: Change, removed: Sequence[Seat], other: Group | None = None) -> int:
+        # `unchanged`: nobody is seated in or taken out of a group that is deactivated, or while he leaves the
+        # organization
+        groups = [group] if other is None else [group, other]
+        return await self._store.save(*removed, *added.seats, unchanged=[*groups, *added.rests_on])
+
+
+def _refuse_same(group_id: UUID, remove_from: UUID | None) -> None:
+    """Before everything that needs a state (ruling A10)."""
+    if remove_from == group_id:
+        raise SameGroup(pointer="/remove-from-group")
 
 
 def _not_seated(subject_ids: Iterable[UUID], seats: Mapping[UUID, Seat]) -> list[UUID]:

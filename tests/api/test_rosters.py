@@ -193,6 +193,7 @@ async def test_people_change_groups_in_one_step(database_url: str) -> None:
         computed = system_group_id(organization, "unassigned")
         for caller, other, status, expected in (
             (admin, new, 400, "invalid-attribute"),
+            (await world.provider(organization), new, 400, "invalid-attribute"),
             (admin, computed, 409, "group-system-managed"),
             (admin, closed, 409, "invalid-state"),
             (admin, foreign, 404, "not-found"),

@@ -15,6 +15,7 @@ from domain.groups import (
     GroupSystemManaged,
     system_group_id,
 )
+from domain.individuals import IndividualNotFound
 from domain.organizations import OrganizationNotFound
 from domain.roster_commands import NotEligible
 from domain.users import UserNotFound
@@ -68,6 +69,14 @@ async def test_a_group_with_somebody_unacceptable_is_not_made_at_all() -> None:
             team.admin, team.organization, "Heart", type="provider_only", individual_ids=individuals
         )
     assert len(team.store.events) == before
+
+
+async def test_whom_the_caller_may_not_see_comes_before_who_is_not_eligible() -> None:
+    team = Team()
+    disabled, hidden = await team.provider(), uuid4()
+    await team.disable(disabled)
+    with pytest.raises(IndividualNotFound):
+        await team.groups.create(team.admin, team.organization, "Heart", leader_ids=[disabled], individual_ids=[hidden])
 
 
 async def test_name_and_tags_change_and_repeating_it_records_nothing() -> None:

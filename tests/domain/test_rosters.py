@@ -140,6 +140,28 @@ async def test_nobody_is_seated_in_a_group_that_is_deactivated_meanwhile() -> No
         await team.rosters.add_users(team.admin, group, "leader", user_ids=[user])
 
 
+async def test_nobody_is_taken_out_of_a_group_that_is_deactivated_meanwhile() -> None:
+    team = Team()
+    old, new, individual = await team.group(), await team.group(), await team.individual()
+    await team.seat(old, "individual", [individual])
+
+    async def the_old_group_ends() -> None:
+        await team.groups.deactivate(team.admin, old)
+
+    team.store.meanwhile = the_old_group_ends
+    with pytest.raises(GroupInactive):
+        await team.rosters.add_individuals(team.admin, new, [individual], remove_from=old)
+    assert await team.sitting(old, "individual") == {individual}
+
+
+async def test_naming_the_same_group_twice_is_refused_before_anything_is_looked_up() -> None:
+    team, unknown = Team(), uuid4()
+    with pytest.raises(SameGroup):
+        await team.rosters.add_individuals(team.admin, unknown, [uuid4()], remove_from=unknown)
+    with pytest.raises(SameGroup):
+        await team.rosters.add_users(team.admin, unknown, "leader", user_ids=[uuid4()], remove_from=unknown)
+
+
 async def test_removing_ignores_whoever_is_not_in() -> None:
     team = Team()
     group, individual, user = await team.group(), await team.individual(), await team.provider()
