@@ -70,14 +70,6 @@ def existing(row: GroupRow | None) -> GroupRow:
     return row
 
 
-def active(row: GroupRow | None) -> GroupRow:
-    """The row of an active group. Raises GroupNotFound."""
-    found = existing(row)
-    if not found.active:
-        raise GroupNotFound
-    return found
-
-
 async def resources(
     cursor: AsyncCursor, caller: Caller, rows: Sequence[GroupRow], *, individuals: bool, members: bool = False
 ) -> list[GroupResource]:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.caller import Caller, MayReadGroup, Signed
+from api.caller import Caller, Signed
 from api.deps import IdentityDep, PathId, ReadingDep
 from api.documents.groups import (
     AddIndividuals,
@@ -27,7 +27,7 @@ from api.documents.groups import (
     UpdateGroup,
 )
 from api.envelope import answer, no_content
-from api.group_people import MODELS, active, answer_group, existing, refuse_people, resource_v2, resources
+from api.group_people import MODELS, answer_group, existing, refuse_people, resource_v2, resources
 from api.reading import Read
 from api.route import answers, contract_router
 from domain.errors import Forbidden
@@ -74,11 +74,11 @@ async def create_group(body: CreateGroup, caller: Signed, identity: IdentityDep,
 
 @router.get("/v1/individual-groups/{id}/", **answers(GroupDocument))
 async def group(
-    group_id: PathId, query: Annotated[GroupQuery, Query()], caller: MayReadGroup, reading: ReadingDep
+    group_id: PathId, query: Annotated[GroupQuery, Query()], caller: Signed, reading: ReadingDep
 ) -> Response:
     """An active group."""
     async with reading(*MODELS) as read:
-        row = active(await group_lists.known(read.cursor, group_id))
+        row = existing(await group_lists.detail(read.cursor, await viewer(read.cursor, caller.user_id), group_id))
         if query.with_individuals:
             await refuse_people(read.cursor, caller, group_id)
         individuals, members = query.with_individuals, query.with_members

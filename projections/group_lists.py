@@ -85,9 +85,9 @@ async def detail(
     cursor: AsyncCursor, viewer: Viewer, group_id: UUID, *, include_inactive: bool = False
 ) -> GroupRow | None:
     """One group, None when the viewer may not read it."""
-    wanted = GroupFilter(ids=[group_id], include_inactive=include_inactive)
-    rows, _ = await page(cursor, viewer, wanted, limit=1, offset=0)
-    return rows[0] if rows else None
+    query = _Query(viewer, GroupFilter(ids=[group_id], include_inactive=include_inactive))
+    parameters = {**query.parameters, "limit": 1, "offset": 0, "top": 1}
+    return next(iter(await _rows(cursor, query.page(), parameters)), None)
 
 
 async def known(cursor: AsyncCursor, group_id: UUID) -> GroupRow | None:
@@ -175,13 +175,14 @@ class _Query:
 
     def _visible(self) -> list["_Part"]:
         """Disjoint parts; together, what the viewer sees."""
-        viewer, hidden = self._viewer, "g.active"
-        shown = "true" if self._wanted.include_inactive else hidden
+        viewer, active = self._viewer, _ACTIVE_NOW if self._few else "g.active"
+        shown = "true" if self._wanted.include_inactive else active
         if viewer.unlimited:
             return [_Part(shown)]
+        hidden = active
         if self._wanted.include_inactive:
-            hidden = "(g.active OR g.organization_id = ANY(%(administered)s))"
-        of_whole, by_seat = _Part(hidden, per_whole=True), _Part("g.active", by_seat=True)
+            hidden = f"({active} OR g.organization_id = ANY(%(administered)s))"
+        of_whole, by_seat = _Part(hidden, per_whole=True), _Part(active, by_seat=True)
         if viewer.staff and not self._wanted.tells_of_people:
             ordinary = f"g.type <> ALL({_SYSTEM}) AND g.organization_id <> ALL(%(closed)s) AND {shown}"
             return [
@@ -229,6 +230,8 @@ def _escaped(text: str) -> str:
 
 
 _LEADERS = "('leader')"
+# where it costs little: a group that has just been deactivated is nobody's to read, whatever its row still says
+_ACTIVE_NOW = "EXISTS (SELECT FROM access_groups a WHERE a.group_id = g.group_id AND a.active)"
 _SYSTEM = "ARRAY['all_participants', 'unassigned']"
 _TOTAL = "SELECT sum(g.total) AS number FROM group_totals g"
 _PER_WHOLE = "SELECT x.* FROM unnest(%(whole)s::uuid[]) o(id) CROSS JOIN LATERAL ({inner}) x"

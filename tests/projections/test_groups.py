@@ -116,6 +116,26 @@ async def test_an_organization_open_to_its_providers_hides_inactive_groups_from_
         assert await world.listed(await world.user(organization), types=ORDINARY, include_inactive=True) == []
 
 
+async def test_a_group_that_was_just_deactivated_is_nobodys_to_read_though_its_row_is_behind(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization(opened=True)
+        group = await world.group(organization)
+        viewers = [
+            await world.admin(organization),
+            await world.user(organization),
+            await world.user(classification="carium"),
+            await world.system(),
+        ]
+        await world.catch_up()
+        for viewer in viewers:
+            assert await found(world, viewer, group)
+        await world.deactivate(group)
+        for viewer in viewers:
+            assert not await found(world, viewer, group)
+            assert await world.listed(viewer, ids=[group]) == []
+        assert await world.listed(viewers[0], ids=[group], include_inactive=True) == [group]
+
+
 async def test_every_filter_narrows_the_list(database_url: str) -> None:
     async with wards(database_url) as world:
         organization = await world.organization()
