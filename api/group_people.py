@@ -57,10 +57,10 @@ async def answer_group(
         return read.single(GroupDocument, resource, status)
 
 
-async def refuse_people(cursor: AsyncCursor, caller: Caller, group_id: UUID) -> None:
-    """Raises Forbidden when the caller may not see the group's individuals (ruling A2)."""
+async def refuse_people(cursor: AsyncCursor, caller: Caller, group_id: UUID, *, parameter: str) -> None:
+    """Raises Forbidden when the caller may not see the individuals for which `parameter` asks (ruling A2)."""
     if group_id not in await groups_with_people(cursor, caller.user_id, [group_id]):
-        raise Forbidden
+        raise Forbidden(parameter=parameter)
 
 
 def existing(row: GroupRow | None) -> GroupRow:

@@ -80,7 +80,7 @@ async def group(
     async with reading(*MODELS) as read:
         row = existing(await group_lists.detail(read.cursor, await viewer(read.cursor, caller.user_id), group_id))
         if query.with_individuals:
-            await refuse_people(read.cursor, caller, group_id)
+            await refuse_people(read.cursor, caller, group_id, parameter="with-individuals")
         individuals, members = query.with_individuals, query.with_members
         (shown,) = await resources(read.cursor, caller, [row], individuals=individuals, members=members)
         return read.single(GroupDocument, shown)

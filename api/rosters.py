@@ -38,7 +38,7 @@ async def list_individuals(
     """Individuals that stand in the group directly."""
     await require(access, caller, "group", query.individual_group_id, "read", parameter=GROUP)
     async with reading("users") as read:
-        await refuse_people(read.cursor, caller, query.individual_group_id)
+        await refuse_people(read.cursor, caller, query.individual_group_id, parameter=GROUP)
         roster = await rosters.roster(read.cursor, query.individual_group_id)
         if roster is None:
             raise GroupNotFound(parameter=GROUP)

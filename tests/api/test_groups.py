@@ -8,6 +8,7 @@ from tests.support.world import Person, World, a_world
 
 V1 = "/v1/individual-groups/"
 V2 = "/v2/individual-groups/"
+ROSTER = "/v1/individual-group-individuals/"
 PEOPLE = {"with-individuals": "true", "with-members": "true"}
 
 
@@ -196,16 +197,17 @@ async def test_staff_as_such_sees_no_individuals(database_url: str) -> None:
         employee = await staff(world)
         individual = str(patient.individual_id)
         assert (await world.get(f"{V1}{group}/", employee, **{"with-members": "true"}))["data"]["id"] == str(group)
-        for path, asked in (
-            (f"{V1}{group}/", {"with-individuals": "true"}),
-            (V1, {"with-individuals": "true"}),
-            (V1, {"filter[individual-id]": individual}),
-            (V2, {"filter[individual-id]": individual}),
-            (V2, {"exclude[individual-id]": individual}),
-            ("/v1/individual-group-individuals/", {"individual-group-id": str(group)}),
-            (f"{V1}{group}/eligible-members/", {"member-type": "individual"}),
+        for path, asked, source in (
+            (f"{V1}{group}/", {"with-individuals": "true"}, {"parameter": "with-individuals"}),
+            (V1, {"with-individuals": "true"}, {}),
+            (V1, {"filter[individual-id]": individual}, {}),
+            (V2, {"filter[individual-id]": individual}, {}),
+            (V2, {"exclude[individual-id]": individual}, {}),
+            (ROSTER, {"individual-group-id": str(group)}, {"parameter": "individual-group-id"}),
+            (f"{V1}{group}/eligible-members/", {"member-type": "individual"}, {}),
         ):
-            assert code(await world.get(path, employee, 403, **asked)) == "forbidden", (path, asked)
+            refused = await world.get(path, employee, 403, **asked)
+            assert (code(refused), refused["errors"][0]["source"]) == ("forbidden", source), (path, asked)
         logs = await world.get("/v1/individual-group-logs/", employee, **{"individual-group-id": str(group)})
         assert logs["data"] == []
         computed = system_group_id(organization, "all_participants")
@@ -270,7 +272,7 @@ async def test_computed_groups_hold_the_organizations_individuals_and_nobody_cha
         everyone, unassigned = (system_group_id(organization, kind) for kind in ("all_participants", "unassigned"))
 
         async def people(of: UUID) -> set[str]:
-            answer = await world.get("/v1/individual-group-individuals/", admin, **{"individual-group-id": str(of)})
+            answer = await world.get(ROSTER, admin, **{"individual-group-id": str(of)})
             shown = (await world.get(f"{V1}{of}/", admin, **PEOPLE))["data"]["attributes"]
             found = {row["attributes"]["individual"]["id"] for row in answer["data"]}
             assert found == set(shown["individual-ids"])
