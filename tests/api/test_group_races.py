@@ -4,9 +4,10 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+from domain.groups import Group
 from tests.api.test_group_logs import told
-from tests.api.test_groups import V1, V2
-from tests.api.test_moves import parent_of, requested
+from tests.api.test_groups import ROSTER, V1, V2
+from tests.api.test_moves import attributes, parent_of, requested, slowed, to
 from tests.api.test_rosters import roster
 from tests.support.world import Person, World, a_world
 from workers import moves
@@ -83,6 +84,67 @@ async def test_nobody_is_placed_who_was_unshared_at_that_moment(database_url: st
         assert await roster(world, group, "individual") == []
 
 
+async def test_nobody_is_placed_in_or_taken_out_of_a_group_that_was_deactivated_at_that_moment(
+    database_url: str,
+) -> None:
+    async with a_world(database_url) as world:
+        organization = await world.organization()
+        admin = await world.admin(organization)
+        for _ in range(ROUNDS):
+            record = str(await world.individual(organization))
+            old = await world.group(organization, "old", **{"individual-ids": [record]})
+            new = await world.group(organization, "new")
+            body = {"individual-ids": [record], "remove-from-group": str(old)}
+            moved, *deleted = await asyncio.gather(
+                status(world, f"{V1}{new}/add-individuals/", body, admin),
+                *(status(world, f"{V1}{each}/", None, admin, "DELETE") for each in (old, new)),
+            )
+            assert deleted == [204, 204]
+            assert moved in {201, 409}
+            listed = {each: await individuals_of(world, each) for each in (old, new)}
+            assert listed == ({old: [], new: [record]} if moved == 201 else {old: [record], new: []})
+
+
+async def test_of_many_who_deactivate_a_group_all_succeed_and_one_does_it(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        organization = await world.organization()
+        admin, group = await world.admin(organization), await world.group(organization)
+        calls = [status(world, f"{V1}{group}/", None, admin, "DELETE") for _ in range(6)]
+        assert await asyncio.gather(*calls) == [204] * 6
+        async with world.pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT count(*) FROM events WHERE topic = %s", (Group.Deactivated.TOPIC,)
+            )
+            assert await cursor.fetchone() == (1,)
+
+
+async def test_of_many_who_move_a_group_one_may(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        organization = await world.organization()
+        admin = await slowed(world, await world.admin(organization), 60_000)
+        group, *parents = [await world.group(organization) for _ in range(5)]
+        calls = (status(world, f"{V1}{group}/move-group/", to(parent), admin) for parent in parents)
+        assert sorted(await asyncio.gather(*calls)) == [201, 409, 409, 409]
+
+
+async def test_of_moves_in_a_ring_one_is_not_carried_out(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        organization = await world.organization()
+        admin = await slowed(world, await world.admin(organization), 60_000)
+        for _ in range(ROUNDS):
+            ring = [await world.group(organization) for _ in range(4)]
+            pairs = list(zip(ring, [*ring[1:], ring[0]], strict=True))
+            tasks = await asyncio.gather(*(requested(world, one, other, admin) for one, other in pairs))
+            await carried_out(world, organization, *tasks)
+            ended = [await attributes(world, task, admin) for task in tasks]
+            assert sorted((each["state"], each["error"]) for each in ended) == [
+                *[("done", None)] * 3,
+                ("failed", "group-cycle"),
+            ]
+            for (one, other), end in zip(pairs, ended, strict=True):
+                assert await parent_of(world, one, admin) == (str(other) if end["state"] == "done" else None)
+
+
 async def test_two_moves_that_exclude_each_other_are_not_both_carried_out(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
@@ -107,6 +169,12 @@ async def test_nothing_comes_under_a_group_that_was_deactivated_at_that_moment(d
             )
             await world.catch_up()
             assert await parent_of(world, child, admin) == (None if deleted == 204 else str(parent))
+
+
+async def individuals_of(world: World, group: UUID) -> list[str]:
+    """The ids of a group's individuals, whether it is active or not."""
+    answer = await world.get(ROSTER, world.service, **{"individual-group-id": str(group)})
+    return [row["attributes"]["individual"]["id"] for row in answer["data"]]
 
 
 async def carried_out(world: World, organization: UUID, *tasks: UUID) -> None:
