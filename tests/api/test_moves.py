@@ -1,6 +1,7 @@
 """Moves and their tasks through HTTP: what is refused, what is pending, what holds when they are done."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -146,6 +147,25 @@ async def test_what_a_move_is_refused_for(database_url: str) -> None:
             refused = await world.post(f"{V1}{node}/move-group/", to(parent), caller, status)
             assert code(refused) == expected, (node, parent)
         assert code(await world.post(f"{V1}{group}/move-group/", {}, admin, 400)) == "missing-attribute"
+
+
+async def test_a_tree_has_thirty_two_levels_with_what_stands_below_the_moved_group(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        organization = await world.organization()
+        admin = await world.admin(organization)
+        top, *chain = [await world.group(organization) for _ in range(32)]
+        below = await world.group(organization)
+        await world.move(below, chain[-1])
+        for parent, child in pairwise([top, *chain[:-1]]):
+            task, _ = await world.identity.group_moves.request(admin.user_id, child, parent)
+            await moves.carry_out(world.identity, organization, task)
+        refused = await world.post(f"{V1}{chain[-1]}/move-group/", to(chain[-2]), admin, 409)
+        assert code(refused) == "conflict"
+        await finished(world, await requested(world, below, None, admin), admin)
+        done = await finished(world, await requested(world, chain[-1], chain[-2], admin), admin)
+        assert done["state"] == "done"
+        refused = await world.post(f"{V1}{below}/move-group/", to(chain[-1]), admin, 409)
+        assert code(refused) == "conflict"
 
 
 async def test_while_a_move_is_pending_the_old_tree_and_the_old_rights_hold(database_url: str) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from domain.groups import system_group_id
 from domain.users import User
-from tests.api.test_groups import V1, V2, code
+from tests.api.test_groups import V1, code
 from tests.support.world import Person, World, a_world
 
 EMPTY: dict[str, Any] = {"with-individuals": True, "with-members": True}
@@ -260,108 +260,3 @@ async def test_rosters_are_listed_by_id_to_who_reads_the_group(database_url: str
         record = (await world.get("/v1/individual-group-individuals/", member, **asked))["data"][0]["attributes"]
         assert record["individual"]["owner"] == {"id": str(organization), "type": "organization"}
         assert (record["individual"]["name"], record["individual"]["registered"]) == (None, False)
-
-
-async def eligible(world: World, group: UUID, by: Person, **asked: Any) -> set[str]:
-    answer = await world.get(f"{V1}{group}/eligible-members/", by, **asked)
-    assert answer["meta"]["page[total]"] == len(answer["data"])
-    return {row["id"] for row in answer["data"]}
-
-
-async def test_who_could_be_added(database_url: str) -> None:
-    async with a_world(database_url) as world:
-        organization = await world.organization()
-        admin, leader, nurse, disabled = (
-            await world.admin(organization),
-            await world.provider(organization, "zoe@people.test"),
-            await world.provider(organization, "ann_x@people.test"),
-            await world.provider(organization),
-        )
-        placed, loose = await world.patient(organization), await world.individual(organization)
-        division = await world.group(organization, "Division", **{"node-type": "division"})
-        group = await world.group(
-            organization,
-            "Group",
-            **{"leader-ids": [str(leader.user_id)], "individual-ids": [str(placed.individual_id)]},
-        )
-        sister = await world.group(organization, "Sister")
-        await disable(world, disabled)
-        await world.catch_up()
-        staff = {str(each.user_id) for each in (admin, leader, nurse)}
-        people = {str(placed.individual_id), str(loose)}
-        assert await eligible(world, group, admin) == staff - {str(leader.user_id)}
-        assert await eligible(world, group, admin, **{"member-type": "member"}) == staff
-        assert await eligible(world, group, admin, **{"member-type": "individual"}) == {str(loose)}
-        assert await eligible(world, group, leader, **{"member-type": "individual"}) == set()
-        assert await eligible(world, division, admin, **{"member-type": "individual"}) == people
-        for node in (group, sister):
-            await world.move(node, division)
-        assert await eligible(world, sister, admin) == {str(leader.user_id)}
-        assert await eligible(world, sister, admin, **{"member-type": "individual"}) == {str(placed.individual_id)}
-        children = {"for-children": "true"}
-        assert await eligible(world, division, admin, **children) == {str(leader.user_id)}
-        assert await eligible(world, division, admin, **children, **{"member-type": "individual"}) == {
-            str(placed.individual_id)
-        }
-        assert await eligible(world, division, admin, **{"filter[text]": "ANN_"}) == {str(nurse.user_id)}
-        assert await eligible(world, division, admin, **{"filter[text]": "nn"}) == set()
-        assert await eligible(world, division, admin, **{"filter[verified]": "false"}) == set()
-        assert await eligible(world, division, admin, **{"filter[registration-invite]": "none"}) == set()
-        loose_ones = {"member-type": "individual", "filter[verified]": "false"}
-        assert await eligible(world, division, admin, **loose_ones) == {str(loose)}
-        nurses = await world.group(organization, "Nurses", type="provider_only")
-        assert await eligible(world, nurses, admin, **{"member-type": "individual"}) == set()
-        assert await eligible(world, nurses, admin) == staff
-        found = (await world.get(f"{V1}{division}/eligible-members/", admin))["data"]
-        assert set(found[0]) == {
-            "communication-preferences",
-            "email",
-            "email-verified",
-            "first-name",
-            "id",
-            "individual-id",
-            "last-name",
-            "member-type",
-            "phone-verified",
-            "verified",
-        }
-
-
-async def test_eligible_members_are_for_those_who_may_change_the_group(database_url: str) -> None:
-    async with a_world(database_url) as world:
-        organization = await world.organization()
-        member, provider = await world.provider(organization), await world.provider(organization)
-        group = await world.group(organization)
-        await world.post(f"{V1}{group}/add-members/", {"user-ids": [str(member.user_id)]}, world.system)
-        assert code(await world.get(f"{V1}{group}/eligible-members/", member, 403)) == "forbidden"
-        assert code(await world.get(f"{V1}{group}/eligible-members/", provider, 404)) == "not-found"
-        computed = system_group_id(organization, "unassigned")
-        assert await eligible(world, computed, world.system, **{"member-type": "individual"}) == set()
-
-
-async def test_where_an_individual_is_eligible_agrees_with_who_is_eligible_there(database_url: str) -> None:
-    async with a_world(database_url) as world:
-        organization = await world.organization()
-        admin, patient = await world.admin(organization), await world.patient(organization)
-        division = await world.group(organization, "Division", **{"node-type": "division"})
-        placed = await world.group(organization, "Placed", **{"individual-ids": [str(patient.individual_id)]})
-        groups = {division, placed, await world.group(organization, "Sister"), await world.group(organization, "Free")}
-        empty = await world.group(organization, "Empty", **{"node-type": "division"})
-        groups |= {
-            empty,
-            await world.group(organization, "Lost"),
-            await world.group(organization, "N", type="provider_only"),
-        }
-        for row in (await world.get(V2, admin))["data"]:
-            if row["attributes"]["name"] in {"Placed", "Sister"}:
-                await world.move(UUID(row["id"]), division)
-            if row["attributes"]["name"] == "Lost":
-                await world.move(UUID(row["id"]), empty)
-        listed = await world.get(V2, admin, **{"filter[eligible-individual-id]": str(patient.individual_id)})
-        there = {
-            str(group)
-            for group in groups
-            if str(patient.individual_id) in await eligible(world, group, admin, **{"member-type": "individual"})
-        }
-        assert {row["id"] for row in listed["data"]} == there
-        assert len(there) == 4
