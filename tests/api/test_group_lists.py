@@ -132,3 +132,33 @@ async def test_pages_join_without_gaps_and_each_tells_the_whole_total(database_u
                 paged += [row["id"] for row in page["data"]]
             assert paged == [row["id"] for row in whole["data"]]
             assert len(paged) == count
+
+
+async def test_the_first_version_lists_leaders_always_individuals_when_asked_and_members_never(
+    database_url: str,
+) -> None:
+    async with a_world(database_url) as world:
+        organization = await world.organization()
+        person, record = await world.provider(organization), str(await world.individual(organization))
+        people = {"leader-ids": [str(person.user_id)], "individual-ids": [record]}
+        await world.group(organization, "led", **people)
+        joined = await world.group(organization, "joined")
+        body = {"user-ids": [str(person.user_id)]}
+        await world.post(f"{V1}{joined}/add-members/", body, world.system)
+        plain = {row["attributes"]["name"]: row["attributes"] for row in (await world.get(V1, person))["data"]}
+        assert plain["led"]["leader-ids"] == [row["id"] for row in plain["led"]["leaders"]] == [str(person.user_id)]
+        assert plain["joined"]["leader-ids"] == plain["joined"]["leaders"] == []
+        assert {name: row["self-can-write"] for name, row in plain.items()} == {"led": True, "joined": False}
+        with_people = await world.get(V1, person, **{"with-individuals": "true"})
+        full = {row["attributes"]["name"]: row["attributes"] for row in with_people["data"]}
+        assert full["led"]["individual-ids"] == [row["id"] for row in full["led"]["individuals"]] == [record]
+        assert full["joined"]["individual-ids"] == full["joined"]["individuals"] == []
+        hidden = ("individual-ids", "individuals", "members")
+        assert {row[name] for row in plain.values() for name in hidden} == {None}
+        assert {row["members"] for row in full.values()} == {None}
+        computed = {"type": ["unassigned", "all_participants"], "with-individuals": "true"}
+        loose = str(await world.individual(organization))
+        everyone, unassigned = (await world.get(V1, await world.admin(organization), **computed))["data"]
+        assert everyone["attributes"]["individual-ids"] == sorted([record, loose])
+        assert unassigned["attributes"]["individual-ids"] == [loose]
+        assert unassigned["attributes"]["individuals-count"] == 1
