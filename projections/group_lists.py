@@ -13,8 +13,8 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.ports import AccessQuery
-from projections.access_checks import decide
+from projections.access_policy import LEADERS, SEATED
+from projections.group_candidacies import CANDIDATE, CANDIDATE_WHERE, Candidacy, candidacy_of
 from projections.group_viewers import Viewer, seated, seated_above
 from projections.groups import name_key
 
@@ -69,12 +69,12 @@ async def page(
     cursor: AsyncCursor, viewer: Viewer, wanted: GroupFilter, *, limit: int, offset: int
 ) -> tuple[list[GroupRow], int]:
     """The groups of a page by name (by modification when that is compared), and how many there are in all."""
-    eligible = wanted.eligible_individual_id
-    if eligible is not None:
-        (writable,) = await decide(cursor, viewer.user_id, [AccessQuery("individual", eligible, "write")])
-        if not writable:
+    candidacy = None
+    if wanted.eligible_individual_id is not None:
+        candidacy = await candidacy_of(cursor, viewer, wanted.eligible_individual_id)
+        if candidacy is None:
             return [], 0
-    query = _Query(viewer, wanted)
+    query = _Query(viewer, wanted, candidacy)
     parameters = {**query.parameters, "limit": limit, "offset": offset, "top": limit + offset}
     await cursor.execute(query.counted(), parameters)
     counted = await cursor.fetchone()
@@ -113,18 +113,21 @@ async def _rows(cursor: AsyncCursor, statement: str, parameters: dict[str, Any])
 
 
 class _Part(NamedTuple):
-    """A part of what a viewer sees: of each whole organization, or of what is outside these by his seats, or of all."""
+    """A part of what a viewer sees: of each whole organization, or of what is outside these by his seats, or of all.
+
+    `seats` are the kinds that count.
+    """
 
     shown: str
     per_whole: bool = False
-    by_seat: bool = False
+    seats: str | None = None
 
     def condition(self, *, few: bool = False) -> str:
         """The condition on a group `g`; `few` when it is asked of few groups only."""
         if self.per_whole:
             return f"g.organization_id = {'ANY(%(whole)s)' if few else 'o.id'} AND {self.shown}"
-        if self.by_seat:
-            sits = seated_above("g") if few else seated("g")
+        if self.seats is not None:
+            sits = seated_above("g", self.seats) if few else seated("g", self.seats)
             return f"g.organization_id <> ALL(%(whole)s) AND {self.shown} AND {sits}"
         return self.shown
 
@@ -132,10 +135,13 @@ class _Part(NamedTuple):
 class _Query:
     """The statements of one list."""
 
-    def __init__(self, viewer: Viewer, wanted: GroupFilter) -> None:
+    def __init__(self, viewer: Viewer, wanted: GroupFilter, candidacy: Candidacy | None = None) -> None:
         self._viewer = viewer
         self._wanted = wanted
+        self._candidacy = candidacy
         self.parameters: dict[str, Any] = {**viewer.parameters(), **_lists(vars(wanted))}
+        if candidacy is not None:
+            self.parameters |= candidacy.parameters()
         self._order = "modified_at" if wanted.modified else "name_key"
         self._conditions = self._filters()
         self._few = self._lookups()
@@ -171,18 +177,23 @@ class _Query:
         plain = vars(GroupFilter(types=self._wanted.types, organization_id=self._wanted.organization_id,
                                  node_type=self._wanted.node_type, include_inactive=self._wanted.include_inactive,
                                  with_people=self._wanted.with_people))  # fmt: skip
-        return not part.by_seat and vars(self._wanted) == plain
+        return part.seats is None and vars(self._wanted) == plain
 
     def _visible(self) -> list["_Part"]:
         """Disjoint parts; together, what the viewer sees."""
         viewer, active = self._viewer, _ACTIVE_NOW if self._few else "g.active"
+        if self._candidacy is not None:
+            return [
+                *(_Part(f"{active} AND {where}", per_whole=True) for where in CANDIDATE_WHERE),
+                *([_Part(f"{active} AND ({' OR '.join(CANDIDATE_WHERE)})", seats=LEADERS)] if viewer.seats else []),
+            ]
         shown = "true" if self._wanted.include_inactive else active
         if viewer.unlimited:
             return [_Part(shown)]
         hidden = active
         if self._wanted.include_inactive:
             hidden = f"({active} OR g.organization_id = ANY(%(administered)s))"
-        of_whole, by_seat = _Part(hidden, per_whole=True), _Part(active, by_seat=True)
+        of_whole, by_seat = _Part(hidden, per_whole=True), _Part(active, seats=SEATED)
         if viewer.staff and not self._wanted.tells_of_people:
             ordinary = f"g.type <> ALL({_SYSTEM}) AND g.organization_id <> ALL(%(closed)s) AND {shown}"
             return [
@@ -202,17 +213,12 @@ class _Query:
             self.parameters["name"] = name_key(wanted.name)
         if wanted.tree_node_type is not None:
             conditions.append("g.child_count = 0" if wanted.tree_node_type == "leaf" else "g.child_count > 0")
-        if wanted.eligible_individual_id is not None:
-            conditions += [_ELIGIBLE, self._writable()]
+        if self._candidacy is not None:
+            conditions.append(CANDIDATE)
         for number, (comparator, moment) in enumerate(wanted.modified):
             self.parameters[f"moment{number}"] = moment
             conditions.append(f"g.modified_at {comparator} %(moment{number})s")
         return conditions
-
-    def _writable(self) -> str:
-        if self._viewer.unlimited:
-            return "true"
-        return f"(g.organization_id = ANY(%(administered)s) OR {seated('g', _LEADERS)})"
 
     def _lookups(self) -> str:
         return " INTERSECT ".join(
@@ -229,7 +235,6 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-_LEADERS = "('leader')"
 # where it costs little: a group that has just been deactivated is nobody's to read, whatever its row still says
 _ACTIVE_NOW = "EXISTS (SELECT FROM access_groups a WHERE a.group_id = g.group_id AND a.active)"
 _SYSTEM = "ARRAY['all_participants', 'unassigned']"
@@ -262,16 +267,6 @@ _FILTERS = {
     "tags": "g.tags && %(tags)s::text[]",
     "exclude_individual_id": f"g.group_id <> ALL(ARRAY({_PLACES.format(individual='%(exclude_individual_id)s')}))",
 }
-# as eligible-members would list him: of the organization, not there yet, and under the parent if there is one
-_ELIGIBLE = """g.type = 'regular' AND g.active
-    AND g.organization_id = ANY(ARRAY(
-        SELECT organization_id FROM individual_organizations WHERE individual_id = %(eligible_individual_id)s))
-    AND g.group_id <> ALL(ARRAY(
-        SELECT group_id FROM group_individuals WHERE individual_id = %(eligible_individual_id)s))
-    AND (g.parent_id IS NULL OR g.parent_id = ANY(ARRAY(
-        SELECT c.ancestor_id FROM group_individuals p JOIN group_closure c ON c.descendant_id = p.group_id
-        WHERE p.individual_id = %(eligible_individual_id)s)))"""
-
 UNASSIGNED = """
     SELECT b.individual_id, b.organization_id FROM individual_organizations b
     WHERE b.organization_id = {organization} AND NOT EXISTS (

@@ -60,6 +60,10 @@ class Roster(NamedTuple):
         """The query of their ids; it refers to `group` and `organization`."""
         return _INDIVIDUALS.get(self.type, _STORED)
 
+    def number(self) -> str:
+        """The query of how many they are; it refers to the same."""
+        return _KEPT_NUMBERS.get(self.type, _counted(self.individuals()))
+
 
 async def roster(cursor: AsyncCursor, group_id: UUID) -> Roster | None:
     """How the individuals of a group are found, None when there is no such group."""
@@ -80,7 +84,7 @@ async def leaders(cursor: AsyncCursor, group_id: UUID, *, limit: int, offset: in
     parameters = {"groups": [group_id], "kind": "leader", "limit": limit, "offset": offset}
     rows = cursor.connection.cursor(row_factory=class_row(ProviderRow))
     await rows.execute(_PROVIDERS.format(seats=f"{_SEATS} ORDER BY user_id {_CUT}"), parameters)
-    return await rows.fetchall(), await _count(cursor, _SEATS, parameters)
+    return await rows.fetchall(), await _number(cursor, _counted(_SEATS), parameters)
 
 
 async def individuals(cursor: AsyncCursor, rosters: Iterable[Roster]) -> dict[UUID, list[IndividualRow]]:
@@ -106,7 +110,7 @@ async def individuals_page(
         f"SELECT %(group)s::uuid AS group_id, individual_id FROM ({roster.individuals()}) c"
         f" ORDER BY individual_id {_CUT}"
     )
-    return await _individuals(cursor, seats, parameters), await _count(cursor, roster.individuals(), parameters)
+    return await _individuals(cursor, seats, parameters), await _number(cursor, roster.number(), parameters)
 
 
 async def _individuals(cursor: AsyncCursor, seats: str, parameters: dict[str, Any]) -> list[IndividualRow]:
@@ -115,10 +119,14 @@ async def _individuals(cursor: AsyncCursor, seats: str, parameters: dict[str, An
     return await rows.fetchall()
 
 
-async def _count(cursor: AsyncCursor, query: str, parameters: dict[str, Any]) -> int:
-    await cursor.execute(f"SELECT count(*) FROM ({query}) c", parameters)
+async def _number(cursor: AsyncCursor, query: str, parameters: dict[str, Any]) -> int:
+    await cursor.execute(query, parameters)
     row = await cursor.fetchone()
     return row[0] if row else 0
+
+
+def _counted(query: str) -> str:
+    return f"SELECT count(*) FROM ({query}) c"
 
 
 def _parameters(roster: Roster) -> dict[str, Any]:
@@ -138,6 +146,9 @@ _STORED = "SELECT individual_id FROM group_individuals WHERE group_id = %(group)
 _INDIVIDUALS = {
     "all_participants": "SELECT individual_id FROM individual_organizations WHERE organization_id = %(organization)s",
     "unassigned": UNASSIGNED.format(organization="%(organization)s"),
+}
+_KEPT_NUMBERS = {
+    "all_participants": "SELECT individuals FROM access_organizations WHERE organization_id = %(organization)s"
 }
 _KNOWN = """
     coalesce(u.email_verified, false) AS email_verified, coalesce(u.phone_verified, false) AS phone_verified,

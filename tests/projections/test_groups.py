@@ -198,9 +198,17 @@ async def test_an_individual_is_eligible_where_eligible_members_would_list_him(d
         await world.catch_up()
         assert set(await world.listed(admin, eligible_individual_id=patient)) == {division, empty, sister}
         assert lost not in await world.listed(admin, eligible_individual_id=patient)
+        some = [there, sister, lost, empty]
+        assert set(await world.listed(admin, eligible_individual_id=patient, ids=some)) == {sister, empty}
+        assert set(await world.listed(await world.system(), eligible_individual_id=patient)) == {
+            division,
+            empty,
+            sister,
+        }
         assert await world.listed(leader, eligible_individual_id=patient) == []
         await world.seat(organization, division, "leader", leader)
         assert set(await world.listed(leader, eligible_individual_id=patient)) == {division, sister}
+        assert await world.listed(leader, eligible_individual_id=patient, ids=some) == [sister]
         assert await world.listed(admin, eligible_individual_id=stranger) == []
 
 

@@ -1,0 +1,22 @@
+-- Lists of groups, rosters and logs in large organizations: a page costs what it shows, a total no more than an index.
+
+-- What is filtered and counted stands in the index, so that rows which are only passed by or counted are never fetched.
+DROP INDEX groups_of_organization;
+CREATE INDEX groups_of_organization
+    ON groups (organization_id, name_key, group_id) INCLUDE (type, active, child_count);
+DROP INDEX groups_by_modified;
+CREATE INDEX groups_by_modified ON groups (modified_at, group_id) INCLUDE (type, active, organization_id);
+DROP INDEX groups_of_organization_by_modified;
+CREATE INDEX groups_of_organization_by_modified
+    ON groups (organization_id, modified_at, group_id) INCLUDE (type, active);
+
+-- Kinds of groups that may be rare among many others.
+CREATE INDEX groups_for_providers
+    ON groups (organization_id, name_key, group_id) INCLUDE (active) WHERE type = 'provider_only';
+CREATE INDEX groups_divisions
+    ON groups (organization_id, name_key, group_id) INCLUDE (type, active) WHERE node_type = 'division';
+CREATE INDEX groups_with_children
+    ON groups (organization_id, name_key, group_id) INCLUDE (type, active) WHERE child_count > 0;
+CREATE INDEX groups_at_the_top
+    ON groups (organization_id, name_key, group_id) INCLUDE (type, active) WHERE parent_id IS NULL;
+CREATE INDEX access_groups_inactive ON access_groups (organization_id, group_id) WHERE NOT active;
