@@ -20,3 +20,22 @@ CREATE INDEX groups_with_children
 CREATE INDEX groups_at_the_top
     ON groups (organization_id, name_key, group_id) INCLUDE (type, active) WHERE parent_id IS NULL;
 CREATE INDEX access_groups_inactive ON access_groups (organization_id, group_id) WHERE NOT active;
+
+-- Logs only grow, so how long they are is kept. Nothing is written to them between the count and the new version, which
+-- the code before this one does not go on with.
+CREATE INDEX group_logs_of_providers ON group_logs (group_id, position DESC) WHERE subject <> 'individual';
+LOCK TABLE group_logs IN SHARE ROW EXCLUSIVE MODE;
+CREATE TABLE group_log_totals (
+    group_id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    subject text NOT NULL,
+    total bigint NOT NULL,
+    CONSTRAINT group_log_totals_pkey PRIMARY KEY (group_id, subject)
+) WITH (fillfactor = 50);
+COMMENT ON COLUMN group_log_totals.group_id IS 'The organization itself for the logs of all its groups together.';
+INSERT INTO group_log_totals (group_id, organization_id, subject, total)
+SELECT coalesce(group_id, organization_id), organization_id, subject, count(*) FROM group_logs
+GROUP BY GROUPING SETS ((group_id, organization_id, subject), (organization_id, subject));
+UPDATE projections SET version = 2 WHERE name = 'group_logs' AND version = 1;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON group_log_totals TO rollbook_app;

@@ -1,6 +1,7 @@
 """Who came into and went out of which roster, by whom and when."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID, uuid5
@@ -9,9 +10,11 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.errors import DomainError
+from domain.ports import AccessQuery
 from domain.recorded import Event, Recorded
 from domain.rosters import Seat
-from projections.group_viewers import Viewer
+from projections.access_checks import decide
+from projections.group_viewers import Viewer, groups_with_people
 from projections.projection import Mode
 
 
@@ -29,19 +32,23 @@ class GroupLogRow(NamedTuple):
 
 
 class GroupLogsProjection:
-    """A row per event of a seat; its id follows from the event, so that a rebuild gives the same."""
+    """A row per event of a seat; its id follows from the event, so that a rebuild gives the same.
+
+    Logs only grow, so how long they are is kept and not counted.
+    """
 
     name: ClassVar[str] = "group_logs"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("group_logs",)
+    tables: ClassVar[tuple[str, ...]] = ("group_logs", "group_log_totals")
     taken: ClassVar[dict[str, type[DomainError]]] = {}
     events: ClassVar[tuple[type[Event], ...] | None] = (Seat.Created, Seat.TakenAgain, Seat.Left)
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Every effective change of a roster is one event, and one row."""
-        columns = [list(column) for column in zip(*map(_row, events), strict=True)]
-        await cursor.execute(_INSERT, columns)
+        await cursor.execute(_INSERT, _columns(map(_row, events)))
+        added = Counter(scope for recorded in events for scope in _scopes(recorded.event))
+        await cursor.execute(_ADD_TO_TOTALS, _columns((*scope, number) for scope, number in added.items()))
 
 
 async def page(
@@ -59,17 +66,19 @@ async def page(
     A row must be about all of `individual_ids`; they are also found by the leaders and members whose own they are.
     Those of individuals are left out where the viewer reads the group only as staff.
     """
-    conditions = [_readable(viewer, few=group_id is not None or bool(individual_ids))]
     parameters: dict[str, Any] = {"group": group_id, "organization": organization_id, **viewer.parameters()}
-    if group_id is not None:
-        conditions.append("l.group_id = %(group)s")
-    if organization_id is not None:
-        conditions.append("l.organization_id = %(organization)s")
-    for number, individual_id in enumerate(individual_ids):
-        parameters[f"individual{number}"] = individual_id
-        conditions.append(_ABOUT.format(individual=f"%(individual{number})s"))
+    parameters |= {f"individual{number}": each for number, each in enumerate(individual_ids)}
+    if group_id is None:
+        conditions = [_readable(viewer, few=bool(individual_ids))]
+    else:
+        conditions = [await _readable_of(cursor, viewer, group_id), "l.group_id = %(group)s"]
+    conditions += ["l.organization_id = %(organization)s"] if organization_id is not None else []
+    conditions += [_ABOUT.format(individual=f"%(individual{number})s") for number in range(len(individual_ids))]
     where = " AND ".join(conditions)
-    await cursor.execute(_COUNT.format(where=where), parameters)
+    counting = _COUNT
+    if not individual_ids:
+        counting = _total(viewer, group_id, organization_id)
+    await cursor.execute(counting.format(where=where), parameters)
     counted = await cursor.fetchone()
     rows = cursor.connection.cursor(row_factory=class_row(GroupLogRow))
     await rows.execute(_PAGE.format(where=where), {**parameters, "limit": limit, "offset": offset})
@@ -81,6 +90,32 @@ def _readable(viewer: Viewer, *, few: bool) -> str:
     if viewer.unlimited or not viewer.staff:
         return people
     return f"({people} OR l.subject <> 'individual' AND {viewer.reads_as_staff('l')})"
+
+
+async def _readable_of(cursor: AsyncCursor, viewer: Viewer, group_id: UUID) -> str:
+    """The same of one group, for all rows at once."""
+    if await groups_with_people(cursor, viewer.user_id, [group_id]):
+        return "true"
+    (reads,) = await decide(cursor, viewer.user_id, [AccessQuery("group", group_id, "read")])
+    return "l.subject <> 'individual'" if reads else "false"
+
+
+def _total(viewer: Viewer, group_id: UUID | None, organization_id: UUID | None) -> str:
+    """How long a log is, from the totals as far as they tell."""
+    if group_id is not None:
+        return _TOTAL
+    if viewer.unlimited:
+        return _TOTAL_OF_ORGANIZATION
+    return _TOTAL_OF_ORGANIZATION + _BUT_INACTIVE if organization_id in viewer.whole else _COUNT
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _scopes(event: Any) -> Iterable[tuple[UUID, UUID, str]]:
+    """Whose logs it makes longer: the group's and the organization's."""
+    return ((scope, event.organization_id, event.kind) for scope in (event.group_id, event.organization_id))
 
 
 def _row(recorded: Recorded) -> tuple[Any, ...]:
@@ -97,9 +132,20 @@ INSERT INTO group_logs
 SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::uuid[],
                      %s::timestamptz[])
 """
+_ADD_TO_TOTALS = """
+INSERT INTO group_log_totals (group_id, organization_id, subject, total)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[])
+ON CONFLICT ON CONSTRAINT group_log_totals_pkey DO UPDATE SET total = group_log_totals.total + EXCLUDED.total
+"""
 _ABOUT = """l.subject_id = ANY(ARRAY(
     SELECT user_id FROM users WHERE individual_id = {individual} UNION ALL SELECT {individual}))"""
 _COUNT = "SELECT count(*) FROM group_logs l WHERE {where}"
+_TOTAL = "SELECT coalesce(sum(l.total), 0)::bigint FROM group_log_totals l WHERE {where}"
+_TOTAL_OF_ORGANIZATION = """
+SELECT coalesce(sum(CASE l.group_id WHEN l.organization_id THEN l.total ELSE -l.total END), 0)::bigint
+FROM group_log_totals l WHERE l.group_id = %(organization)s"""
+_BUT_INACTIVE = """ OR l.group_id = ANY(ARRAY(
+    SELECT group_id FROM access_groups WHERE organization_id = %(organization)s AND NOT active))"""
 _PAGE = """
 SELECT l.log_id, l.group_id, l.event, l.subject,
        CASE l.subject WHEN 'individual' THEN l.subject_id ELSE u.individual_id END AS individual_id,

@@ -133,6 +133,32 @@ async def test_who_may_ask_for_what(database_url: str) -> None:
         assert code(await world.get(LOGS, admin, 400, **{"individual-id": "x"})) == "invalid-parameter"
 
 
+async def test_the_rows_of_an_inactive_group_are_the_systems_and_totals_follow(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        organization, other = await world.organization(), await world.organization()
+        admin, record = await world.admin(organization), str(await world.individual(organization))
+        people = {"individual-ids": [record], "leader-ids": [str(admin.user_id)]}
+        stays, goes = (
+            await world.group(organization, "Stays", **people),
+            await world.group(organization, "Goes", **people),
+        )
+        await world.group(other, "Abroad", **{"individual-ids": [str(await world.individual(other))]})
+        await world.client.delete(f"{V1}{goes}/", headers=admin.bearer)
+        await world.catch_up()
+        whole, of_one = {"organization-id": str(organization)}, {"individual-group-id": str(goes)}
+        assert len(await told(world, admin, **whole)) == 2
+        assert len(await told(world, world.system, **whole)) == 4
+        assert len(await told(world, admin, **{"individual-id": record})) == 1
+        assert len(await told(world, world.system, **{"individual-id": record})) == 2
+        await world.get(LOGS, admin, 404, **of_one)
+        assert len(await told(world, world.system, **of_one)) == 2
+        assert len(await told(world, world.system, **of_one, **whole)) == 2
+        assert await told(world, world.system, **of_one, **{"organization-id": str(other)}) == []
+        assert len(await told(world, await staff(world), **{"individual-group-id": str(stays)})) == 1
+        page = await world.get(LOGS, world.system, **whole, **{"page[limit]": 1, "page[offset]": 3})
+        assert (len(page["data"]), page["meta"]["page[total]"]) == (1, 4)
+
+
 async def share(world: World, patient: Person, organization: UUID) -> UUID:
     """A group of another organization that the patient stands in as well."""
     body = {"with": {"type": "organization", "id": str(organization)}}

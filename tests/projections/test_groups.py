@@ -340,7 +340,7 @@ async def test_built_anew_in_one_batch_the_rows_are_the_same(database_url: str) 
 
 
 async def everything(world: Wards) -> dict[str, list[Any]]:
-    tables = ("groups", "group_totals", "group_logs", "tasks")
+    tables = ("groups", "group_totals", "group_logs", "group_log_totals", "tasks")
     rows = {}
     for table in tables:
         await world.cursor.execute(f"SELECT t::text FROM {table} t WHERE t::text NOT LIKE '%%,0)' ORDER BY 1".encode())

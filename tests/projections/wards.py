@@ -46,7 +46,16 @@ class Wards:
 
     async def forget(self) -> None:
         """As if nothing had been projected yet."""
-        for table in ("groups", "group_totals", "group_logs", "tasks", "users", "user_onboarding_requests"):
+        tables = (
+            "groups",
+            "group_totals",
+            "group_logs",
+            "group_log_totals",
+            "tasks",
+            "users",
+            "user_onboarding_requests",
+        )
+        for table in tables:
             await self.cursor.execute(f"DELETE FROM {table}".encode())
         await self.cursor.execute("UPDATE projections SET position = 0")
         for follower in self._projector._leading.values():
