@@ -39,3 +39,18 @@ GROUP BY GROUPING SETS ((group_id, organization_id, subject), (organization_id, 
 UPDATE projections SET version = 2 WHERE name = 'group_logs' AND version = 1;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON group_log_totals TO rollbook_app;
+
+-- Of each organization the individuals that stand in none of its rosters, kept with the other tables that decide access:
+-- what the computed group "Unassigned" holds, but for those who stand in inactive groups only.
+CREATE TABLE unplaced_individuals (
+    organization_id uuid NOT NULL,
+    individual_id uuid NOT NULL,
+    CONSTRAINT unplaced_individuals_pkey PRIMARY KEY (organization_id, individual_id)
+);
+INSERT INTO unplaced_individuals (organization_id, individual_id)
+SELECT b.organization_id, b.individual_id FROM individual_organizations b
+WHERE NOT EXISTS (
+    SELECT FROM group_individuals p
+    WHERE p.individual_id = b.individual_id AND p.organization_id = b.organization_id);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON unplaced_individuals TO rollbook_app;

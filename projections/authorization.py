@@ -41,6 +41,7 @@ class AuthorizationProjection:
         "group_closure",
         "group_users",
         "group_individuals",
+        "unplaced_individuals",
         "access_totals",
     )
     events: ClassVar[tuple[type[Event], ...] | None] = (

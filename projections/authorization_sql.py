@@ -76,7 +76,10 @@ ADD_INDIVIDUAL_ORGANIZATIONS = """
 WITH added AS (
     INSERT INTO individual_organizations (individual_id, organization_id, owned, shared)
     SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::boolean[], %b::boolean[])
-    ON CONFLICT (individual_id, organization_id) DO NOTHING RETURNING organization_id
+    ON CONFLICT (individual_id, organization_id) DO NOTHING RETURNING organization_id, individual_id
+), unplaced AS (
+    INSERT INTO unplaced_individuals (organization_id, individual_id) SELECT organization_id, individual_id FROM added
+    ON CONFLICT DO NOTHING
 )
 UPDATE access_organizations o SET individuals = o.individuals + new.number
 FROM (SELECT organization_id, count(*) AS number FROM added GROUP BY organization_id) new
@@ -95,7 +98,10 @@ WHERE (b.individual_id, b.organization_id) = (new.individual_id, new.organizatio
 DROP_INDIVIDUAL_ORGANIZATIONS = """
 WITH dropped AS (
     DELETE FROM individual_organizations WHERE individual_id = ANY(%b::uuid[]) AND NOT owned AND NOT shared
-    RETURNING organization_id
+    RETURNING organization_id, individual_id
+), unplaced AS (
+    DELETE FROM unplaced_individuals u USING dropped d
+    WHERE (u.organization_id, u.individual_id) = (d.organization_id, d.individual_id)
 )
 UPDATE access_organizations o SET individuals = o.individuals - gone.number
 FROM (SELECT organization_id, count(*) AS number FROM dropped GROUP BY organization_id) gone
@@ -156,11 +162,28 @@ DROP_GROUP_USERS = """
 DELETE FROM group_users WHERE (user_id, group_id, kind) IN (SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[]))
 """
 ADD_GROUP_INDIVIDUALS = """
-INSERT INTO group_individuals (individual_id, group_id, organization_id)
-SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[]) ON CONFLICT DO NOTHING
+WITH added AS (
+    INSERT INTO group_individuals (individual_id, group_id, organization_id)
+    SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[]) ON CONFLICT DO NOTHING
+    RETURNING organization_id, individual_id
+)
+DELETE FROM unplaced_individuals u USING added a
+WHERE (u.organization_id, u.individual_id) = (a.organization_id, a.individual_id)
 """
+# All parts of the statement see the places as they were before it.
 DROP_GROUP_INDIVIDUALS = """
-DELETE FROM group_individuals WHERE (individual_id, group_id) IN (SELECT * FROM unnest(%b::uuid[], %b::uuid[]))
+WITH gone AS (
+    DELETE FROM group_individuals WHERE (individual_id, group_id) IN (SELECT * FROM unnest(%b::uuid[], %b::uuid[]))
+    RETURNING organization_id, individual_id, group_id
+)
+INSERT INTO unplaced_individuals (organization_id, individual_id)
+SELECT DISTINCT organization_id, individual_id
+FROM gone JOIN individual_organizations USING (organization_id, individual_id)
+WHERE NOT EXISTS (
+    SELECT FROM group_individuals p
+    WHERE p.individual_id = gone.individual_id AND p.organization_id = gone.organization_id
+      AND (p.individual_id, p.group_id) NOT IN (SELECT individual_id, group_id FROM gone))
+ON CONFLICT DO NOTHING
 """
 
 # All stamps of an append at once: as many statements would take as long as all that they are about.

@@ -103,7 +103,7 @@ async def _rows(cursor: AsyncCursor, statement: str, parameters: dict[str, Any])
     organizations = [row.organization_id for row in found if row.type == "unassigned"]
     if not organizations:
         return found
-    # together and only now: it looks at everybody in these organizations
+    # together and only now: it looks at all of these
     await cursor.execute(_COUNT_UNASSIGNED, {"organizations": organizations})
     numbers: dict[UUID, int] = dict(await cursor.fetchall())
     return [
@@ -268,12 +268,17 @@ _FILTERS = {
     "exclude_individual_id": f"g.group_id <> ALL(ARRAY({_PLACES.format(individual='%(exclude_individual_id)s')}))",
 }
 UNASSIGNED = """
-    SELECT b.individual_id, b.organization_id FROM individual_organizations b
-    WHERE b.organization_id = {organization} AND NOT EXISTS (
-        SELECT FROM group_individuals p JOIN access_groups r USING (group_id)
-        WHERE p.individual_id = b.individual_id AND p.organization_id = b.organization_id
-          AND r.active AND r.type = 'regular')"""
-"""Individuals of an organization that stand in none of its active regular groups."""
+    SELECT u.individual_id, u.organization_id FROM unplaced_individuals u WHERE u.organization_id = {organization}
+    UNION ALL
+    SELECT DISTINCT p.individual_id, p.organization_id
+    FROM access_groups closed JOIN group_individuals p USING (group_id)
+    WHERE closed.organization_id = {organization} AND NOT closed.active AND NOT EXISTS (
+        SELECT FROM group_individuals q JOIN access_groups r ON r.group_id = q.group_id
+        WHERE q.individual_id = p.individual_id AND q.organization_id = p.organization_id AND r.active)"""
+"""Individuals of an organization that stand in none of its active groups: in none at all, or in inactive ones.
+
+Only regular groups take individuals, so nobody asks for the type.
+"""
 
 _SHOW = """
 WITH picked AS ({picked})

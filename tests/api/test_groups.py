@@ -301,6 +301,47 @@ async def test_computed_groups_hold_the_organizations_individuals_and_nobody_cha
             assert (answer.status_code, code(answer.json())) == (status, expected)
 
 
+async def test_unassigned_is_whoever_stands_in_no_active_group_of_the_organization(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        organization, other = await world.organization(), await world.organization()
+        admin, patient = await world.admin(organization), await world.patient(organization)
+        person, beside = str(patient.individual_id), str(await world.individual(organization))
+        division = await world.group(organization, "Division", **{"node-type": "division"})
+        one, two = await world.group(organization, "One"), await world.group(organization, "Two")
+        unassigned = system_group_id(organization, "unassigned")
+
+        async def after(group: UUID, action: str, **body: Any) -> set[str]:
+            if action == "deactivate":
+                assert (await world.client.delete(f"{V1}{group}/", headers=admin.bearer)).status_code == 204
+            else:
+                await world.post(f"{V1}{group}/{action}-individuals/", {"individual-ids": [person], **body}, admin)
+            answer = await world.get(ROSTER, admin, **{"individual-group-id": str(unassigned)})
+            (row,) = (await world.get(V2, admin, type="unassigned"))["data"]
+            assert row["attributes"]["individuals-count"] == len(answer["data"]) == answer["meta"]["page[total]"]
+            return {each["attributes"]["individual"]["id"] for each in answer["data"]}
+
+        assert await after(one, "remove") == {person, beside}
+        assert await after(division, "add") == {beside}
+        assert await after(one, "add") == {beside}
+        assert await after(division, "remove") == {beside}
+        assert await after(two, "add", **{"remove-from-group": str(one)}) == {beside}
+        assert await after(one, "add") == {beside}
+        assert await after(one, "deactivate") == {beside}
+        assert await after(two, "deactivate") == {person, beside}
+        assert await after(division, "add") == {beside}
+        assert await after(division, "remove") == {person, beside}
+        share = {"with": {"type": "organization", "id": str(other)}}
+        await world.post(f"/v1/individuals/{person}/share/", share, world.service)
+        abroad = {"individual-group-id": str(system_group_id(other, "unassigned"))}
+        assert len((await world.get(ROSTER, world.system, **abroad))["data"]) == 1
+        unshare = {"with": {"type": "organization", "id": str(organization)}}
+        await world.post(f"/v1/individuals/{person}/unshare/", unshare, world.service)
+        here = {"individual-group-id": str(unassigned)}
+        assert [row["attributes"]["individual"]["id"] for row in (await world.get(ROSTER, admin, **here))["data"]] == [
+            beside
+        ]
+
+
 async def test_providers_of_an_open_organization_read_all_its_groups_and_change_none(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization(open_=True)

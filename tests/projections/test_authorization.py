@@ -147,6 +147,12 @@ async def test_any_cut_of_the_log_into_batches_leaves_the_same_rows(database_url
                 " FROM access_organizations o ORDER BY organization_id"
             )
         )
+        assert await log.rows("SELECT organization_id, individual_id FROM unplaced_individuals ORDER BY 1, 2") == (
+            await log.rows(
+                "SELECT organization_id, individual_id FROM individual_organizations EXCEPT"
+                " SELECT organization_id, individual_id FROM group_individuals ORDER BY 1, 2"
+            )
+        )
         assert await log.rows("SELECT total FROM access_totals WHERE kind = 'individual'") == (
             await log.rows("SELECT count(*) FROM access_individuals")
         )
