@@ -2,7 +2,7 @@
 
 import os
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
@@ -15,6 +15,9 @@ REQUESTS = Histogram(
 DECISIONS = Histogram("rollbook_decision_seconds", "Time of an authorization decision.", buckets=SECONDS)
 APPENDS = Histogram("rollbook_append_seconds", "Time until an append is committed.", buckets=SECONDS)
 FAILURES = Counter("rollbook_unhandled_total", "Requests that ended in what nobody foresaw.")
+INDEXED = Gauge(
+    "rollbook_indexed_individuals", "Individuals in the index for long lists of them.", multiprocess_mode="max"
+)
 
 
 def counted() -> Collector:

@@ -8,7 +8,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.caller import Caller, Signed
-from api.deps import AccessDep, PathId, ReadingDep
+from api.deps import AccessDep, IndexingDep, PathId, ReadingDep
 from api.documents.authorization import (
     AccessibleIndividualsQuery,
     AccessibleResources,
@@ -68,19 +68,23 @@ async def check_many(body: BulkResourceAccess, caller: Signed, access: AccessDep
 
 
 @router.post("/v1/authz-get-accessible-resources/", **answers(ResourceIds, 201, reads=True))
-async def accessible_resources(body: AccessibleResources, caller: Signed, reading: ReadingDep) -> Response:
+async def accessible_resources(
+    body: AccessibleResources, caller: Signed, reading: ReadingDep, indexing: IndexingDep
+) -> Response:
     """The resources that make all queries true, by id."""
     refuse_mixed(body.access_query)
     refuse_others(caller, body.user_id)
     queries = [sent.query for sent in body.access_query]
     async with reading() as read:
-        found = await accessible(read.cursor, body.user_id, queries, slice_of(body), body.organization_id)
+        found = await accessible(
+            read.cursor, body.user_id, queries, slice_of(body), body.organization_id, indexing.index()
+        )
         return page(read, body, found, 201)
 
 
 @router.get("/v1/authz-individuals/", **answers(ResourceIds))
 async def list_individuals(
-    query: Annotated[AccessibleIndividualsQuery, Query()], caller: Signed, reading: ReadingDep
+    query: Annotated[AccessibleIndividualsQuery, Query()], caller: Signed, reading: ReadingDep, indexing: IndexingDep
 ) -> Response:
     """The individuals that the user may read or write, of those that the filters let through, by id."""
     refuse_others(caller, query.user_id)
@@ -93,6 +97,7 @@ async def list_individuals(
             slice_of(query),
             organization_id=query.organization_id,
             filters=filters,
+            index=indexing.index(),
         )
         return page(read, query, found)
 

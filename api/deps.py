@@ -5,6 +5,7 @@
     ReadingDep    snapshots with a position, see `api.reading`
     IdentityDep   the commands
     AccessDep     the authorization engine, for `api.caller.require`
+    IndexingDep   the index of individuals, for long lists of them
 
 Query strings come as `query: Annotated[GroupListQuery, Query()]`, bodies as their model: `body: CreateGroup`.
 """
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from adapters.settings import Settings
 from adapters.tokens import Tokens
 from api.documents.fields import UuidText
+from api.indexing import Indexing
 from api.reading import Reading, reading
 from api.services import Services, services_of
 from api.standing import ReadAccess
@@ -44,6 +46,11 @@ async def access(request: Request) -> ReadAccess:
     return services_of(request).access
 
 
+async def indexing(request: Request) -> Indexing:
+    """The index of individuals."""
+    return services_of(request).indexing
+
+
 async def signer(request: Request) -> Tokens:
     """For answers that hand out tokens."""
     return services_of(request).signer
@@ -64,6 +71,7 @@ PathText = Annotated[str, Path(alias="id")]
 ReadingDep = Annotated[Reading, Depends(reading)]
 IdentityDep = Annotated[Identity, Depends(identity)]
 AccessDep = Annotated[ReadAccess, Depends(access)]
+IndexingDep = Annotated[Indexing, Depends(indexing)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 ServicesDep = Annotated[Services, Depends(all_services)]
 RequestDep = Annotated[Request, Depends(current_request)]

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from adapters.answer_book import AnswerBook
 from adapters.settings import Settings
 from adapters.tokens import Tokens
+from api.indexing import Indexing
 from api.positions import Positions
 from api.standing import ReadAccess, SessionOf
 from domain.application import Identity
@@ -21,12 +22,13 @@ class Services:
     """`pool` is for reading, its connections commit by themselves; the stores have a pool of their own.
 
     `settings` are for what an answer depends on, `answers` for requests with an Idempotency-Key, `signer` for answers
-    that hand out tokens, `reviewer` for the proofs of service accounts.
+    that hand out tokens, `reviewer` for the proofs of service accounts, `indexing` for long lists of individuals.
     """
 
     settings: Settings
     pool: AsyncConnectionPool
     positions: Positions
+    indexing: Indexing
     tokens: TokenVerifier
     session_of: SessionOf
     access: ReadAccess

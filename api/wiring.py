@@ -17,6 +17,7 @@ from adapters.remembered_tokens import RememberedTokens
 from adapters.settings import Settings
 from adapters.token_reviewers import KubernetesReviewer, SettingReviewer
 from adapters.tokens import Tokens
+from api.indexing import Indexing
 from api.positions import Positions
 from api.services import Services
 from api.standing import ReadAccess, session_lookup
@@ -55,6 +56,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
             settings=settings,
             pool=pool,
             positions=positions,
+            indexing=await stack.enter_async_context(Indexing(settings.dsn())),
             tokens=RememberedTokens(signer),
             session_of=session_lookup(pool),
             access=access,

@@ -11,7 +11,10 @@ from psycopg import AsyncCursor
 READ_MODEL = "users"
 """What the filters on the owning user look at; all others look at what is never behind."""
 
-_OWNER = "EXISTS (SELECT FROM users w WHERE w.user_id = r.owner_id AND {condition})"
+# Of few individuals each is looked up by itself: the fence keeps the planner from looking up everybody at once.
+_FENCE = "OFFSET 0"
+
+_OWNER = "EXISTS (SELECT FROM users w WHERE w.user_id = r.owner_id AND {condition} {{fence}})"
 
 _TEXTS = {
     "email": "w.email_key = %(email)s",
@@ -21,29 +24,32 @@ _TEXTS = {
     "birth_date": "w.birth_date = %(birth_date)s::date",
     "account_type": "w.account_type = %(account_type)s",
 }
-_FLAGS = ("email_verified", "phone_verified", "registered")
+FLAGS = frozenset({"email_verified", "phone_verified", "registered"})
+ACCOUNT_TYPES = ("patient", "provider")
 _RARE = {"email", "first_name", "last_name", "phone", "birth_date"}
 
-_BELOW = """r.individual_id IN (
-    SELECT p.individual_id FROM group_closure c JOIN group_individuals p ON p.group_id = c.descendant_id
-    WHERE c.ancestor_id = %(group)s)"""
-_PARTICIPANTS = """r.individual_id IN (
-    SELECT b.individual_id FROM individual_organizations b WHERE b.organization_id = %(group_organization)s)"""
+_OF_ORGANIZATION = """EXISTS (
+    SELECT FROM individual_organizations b
+    WHERE b.individual_id = r.individual_id AND b.organization_id = %({organization})s {{fence}})"""
+_BELOW = """EXISTS (
+    SELECT FROM group_individuals p JOIN group_closure c ON c.descendant_id = p.group_id
+    WHERE p.individual_id = r.individual_id AND c.ancestor_id = %(group)s {fence})"""
+_PARTICIPANTS = _OF_ORGANIZATION.format(organization="group_organization")
 _IN_NO_GROUP = """NOT EXISTS (
     SELECT FROM group_individuals p JOIN access_groups g USING (group_id)
     WHERE p.individual_id = r.individual_id AND p.organization_id = %(group_organization)s
-      AND g.active AND g.type = 'regular')"""
+      AND g.active AND g.type = 'regular' {fence})"""
 _IN_GROUP = {
     "regular": [_BELOW],
     "provider_only": [_BELOW],
     "all_participants": [_PARTICIPANTS],
     "unassigned": [_PARTICIPANTS, _IN_NO_GROUP],
 }
-_LED = """r.individual_id IN (
-    SELECT p.individual_id FROM group_users s
-    JOIN group_closure c ON c.ancestor_id = s.group_id
-    JOIN group_individuals p ON p.group_id = c.descendant_id
-    WHERE s.user_id = %(leader)s AND s.kind = 'leader')"""
+_LED = """EXISTS (
+    SELECT FROM group_individuals p
+    JOIN group_closure c ON c.descendant_id = p.group_id
+    JOIN group_users s ON s.group_id = c.ancestor_id
+    WHERE p.individual_id = r.individual_id AND s.user_id = %(leader)s AND s.kind = 'leader' {fence})"""
 _NOT_OWNED = "r.owner_id <> ALL(%(exclude_owners)s::uuid[])"
 
 
@@ -64,31 +70,43 @@ class IndividualFilter:
         """Whether so few may pass that they are better looked at one by one."""
         return bool(self.group_id or self.leader_id or _RARE & self.owner.keys())
 
-    async def resolved(self, cursor: AsyncCursor) -> tuple[dict[str, Any], list[str]]:
-        """Parameters and conditions. A computed group's conditions are its rule; an unknown group has nobody."""
-        texts = {name: value.casefold() if isinstance(value, str) else value for name, value in self.owner.items()}
+    @property
+    def textual(self) -> bool:
+        """Whether texts of the owner are asked for, which are in no set."""
+        return bool(_RARE & self.owner.keys())
+
+    async def resolved(
+        self, cursor: AsyncCursor, organization_id: UUID | None, *, one_by_one: bool = False
+    ) -> tuple[dict[str, Any], str]:
+        """Parameters and a condition, which keeps individuals of the organization if there is one.
+
+        A computed group's condition is its rule; an unknown group has nobody.
+        """
         parameters: dict[str, Any] = {
+            "organization": organization_id,
             "group": self.group_id,
             "leader": self.leader_id,
             "exclude_owners": list(self.exclude_owner_ids),
-            **texts,
+            **{name: value.casefold() if isinstance(value, str) else value for name, value in self.owner.items()},
         }
         conditions = [*self._about_owner()]
+        if organization_id is not None:
+            conditions.append(_OF_ORGANIZATION.format(organization="organization"))
         if self.group_id is not None:
-            group_type, parameters["group_organization"] = await _group(cursor, self.group_id)
-            conditions += _IN_GROUP.get(group_type, ["false"])
+            parameters["group_type"], parameters["group_organization"] = await _group(cursor, self.group_id)
+            conditions += _IN_GROUP.get(parameters["group_type"], ["false"])
         if self.leader_id is not None:
             conditions.append(_LED)
         if self.exclude_owner_ids:
             conditions.append(_NOT_OWNED)
-        return parameters, conditions
+        return parameters, " AND ".join(conditions or ["true"]).format(fence=_FENCE if one_by_one else "")
 
     def _about_owner(self) -> list[str]:
         """An individual without an owning user has no texts, and its flags are false."""
         conditions = [_OWNER.format(condition=" AND ".join(_TEXTS[name] for name in _TEXTS if name in self.owner))]
         if not _TEXTS.keys() & self.owner.keys():
             conditions = []
-        for name in _FLAGS:
+        for name in sorted(FLAGS):
             if name in self.owner:
                 yes = _OWNER.format(condition=f"w.{name}")
                 conditions.append(yes if self.owner[name] else f"NOT {yes}")

@@ -13,6 +13,7 @@ from psycopg import AsyncCursor
 from domain.access_queries import LISTABLE
 from domain.ports import AccessQuery, Operation
 from projections.access_checks import decide
+from projections.access_index import AccessIndex
 from projections.access_individuals import accessible_individuals
 from projections.access_pages import NONE, OF_ORGANIZATION, PAGE, Ids, Slice, cut, page_of
 from projections.access_policy import POLICIES
@@ -32,6 +33,7 @@ async def accessible(
     queries: Sequence[AccessQuery],
     page: Slice,
     organization_id: UUID | None = None,
+    index: AccessIndex | None = None,
 ) -> Ids:
     """The resources on which all queries without an id are true; the others are conditions (semantics, 6.3).
 
@@ -48,7 +50,9 @@ async def accessible(
     operations = {query.operation for query in open_queries}
     if resource_type == "individual":
         operation: Operation = "write" if "write" in operations else "read"
-        return await accessible_individuals(cursor, user_id, operation, page, organization_id=organization_id)
+        return await accessible_individuals(
+            cursor, user_id, operation, page, organization_id=organization_id, index=index
+        )
     parameters = {"user": user_id, "organization": organization_id, **page._asdict()}
     return await _collected(cursor, resource_type, operations, parameters)
 

@@ -21,6 +21,13 @@ class Ids(NamedTuple):
     ids: list[UUID]
 
 
+class Reach(NamedTuple):
+    """How far a user's rights on individuals go without asking for single ones."""
+
+    unlimited: bool
+    whole: list[UUID]
+
+
 NONE = Ids(0, [])
 
 # One statement, so that the page and its total belong together wherever it is run.

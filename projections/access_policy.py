@@ -24,6 +24,7 @@ class Policy:
     `grants` is the relation (user_id, resource_id); `everyone` is the condition on a user `u` and a resource `r`
     under which he has it without any grant. `single` are the grants that do not come from a whole organization, with
     the group's; `counted` are the same where nobody looks at the second lock, because a foreign key is the first.
+    `below` are the groups that they come from: (user_id, group_id, organization_id).
     """
 
     source: str
@@ -32,6 +33,7 @@ class Policy:
     everyone: str
     single: str = ""
     counted: str = ""
+    below: str = ""
 
 
 def _whole_organizations(standing: str) -> str:
@@ -48,25 +50,31 @@ WHOLE = _whole_organizations("p.admin OR p.provider AND o.open")
 
 
 _SECOND_LOCK = """
-    JOIN individual_organizations b ON (b.individual_id, b.organization_id) = (i.individual_id, i.organization_id)"""
+    JOIN individual_organizations k ON (k.individual_id, k.organization_id) = (i.individual_id, i.organization_id)"""
 
 
-def _singly(shares: str, kinds: str, lock: str = _SECOND_LOCK) -> str:
+def _below(kinds: str) -> str:
+    return f"""
+    SELECT s.user_id, c.descendant_id AS group_id, s.organization_id
+    FROM group_users s
+    JOIN group_closure c ON c.ancestor_id = s.group_id
+    JOIN access_organizations o ON o.organization_id = s.organization_id
+    WHERE s.kind IN {kinds} AND o.active"""
+
+
+def _singly(shares: str, below: str, lock: str = _SECOND_LOCK) -> str:
     return f"""
     SELECT owner_id AS user_id, individual_id AS resource_id, NULL::uuid AS organization_id FROM access_individuals
     UNION ALL
     SELECT user_id, individual_id, NULL FROM individual_users WHERE {shares}
     UNION ALL
-    SELECT s.user_id, i.individual_id, s.organization_id
-    FROM group_users s
-    JOIN group_closure c ON c.ancestor_id = s.group_id
-    JOIN group_individuals i ON i.group_id = c.descendant_id {lock}
-    JOIN access_organizations o ON o.organization_id = s.organization_id
-    WHERE s.kind IN {kinds} AND o.active"""
+    SELECT b.user_id, i.individual_id, b.organization_id
+    FROM ({below}) b JOIN group_individuals i USING (group_id) {lock}"""
 
 
 def _individuals(shares: str, kinds: str) -> Policy:
-    single = _singly(shares, kinds)
+    below = _below(kinds)
+    single = _singly(shares, below)
     grants = f"""
     SELECT user_id, resource_id FROM ({single}) single
     UNION ALL
@@ -77,7 +85,8 @@ def _individuals(shares: str, kinds: str) -> Policy:
         grants,
         everyone="u.unlimited",
         single=single,
-        counted=_singly(shares, kinds, lock=""),
+        counted=_singly(shares, below, lock=""),
+        below=below,
     )
 
 

@@ -4,6 +4,7 @@ It shares nothing with the product: no SQL, no policy text, no aggregates.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from domain.ports import AccessQuery
@@ -11,10 +12,20 @@ from domain.ports import AccessQuery
 
 @dataclass
 class OracleUser:
-    live: bool = True
+    email: str | None = None
+    phone: str | None = None
     staff: bool = False
     system: bool = False
     service: str | None = None
+    enabled: bool = True
+    confirmed: bool = True
+    registered: bool = False
+    email_verified: bool = False
+    provider: bool = False
+
+    @property
+    def live(self) -> bool:
+        return self.confirmed and self.enabled
 
     @property
     def unlimited(self) -> bool:
@@ -105,6 +116,11 @@ class Oracle:
         ]
         return sorted(found)
 
+    def passing(self, filters: dict[str, Any]) -> list[UUID]:
+        """Individuals that all filters of authz-individuals let through; filters by their contract names."""
+        found = [each for each in self.individuals if all(self._passes(each, *chosen) for chosen in filters.items())]
+        return sorted(found)
+
     def belongs(self, individual: UUID, organization: UUID) -> bool:
         facts = self.individuals[individual]
         return facts.owner == organization or organization in facts.organizations
@@ -132,6 +148,35 @@ class Oracle:
             everybody = {each for each in self.individuals if self.belongs(each, facts.organization)}
             return {each for each in everybody if facts.type == "all_participants" or self._unassigned(each, facts)}
         return {each for below in self.below(group) for each in self.groups[below].individuals}
+
+    def _passes(self, individual: UUID, name: str, value: Any) -> bool:
+        match name:
+            case "group-id":
+                return value in self.groups and individual in self.in_group(value)
+            case "group-members-with-leader-id":
+                led = [each for each, facts in self.groups.items() if value in facts.leaders]
+                return any(individual in self.in_group(each) for each in led)
+            case "exclude-owner-ids":
+                return self.individuals[individual].owner not in value
+            case "organization-id":
+                return self.belongs(individual, value)
+            case _:
+                return self._owner_is(self.users.get(self.individuals[individual].owner), name, value)
+
+    def _owner_is(self, owner: OracleUser | None, name: str, value: Any) -> bool:
+        """Nobody has a name, a birthday or a verified phone: no operation of this slice gives him one."""
+        match name:
+            case "registered" | "email-verified":
+                return value is bool(owner and getattr(owner, name.replace("-", "_")))
+            case "phone-verified":
+                return value is False
+            case "account-type":
+                return owner is not None and value.lower() == ("provider" if owner.provider else "patient")
+            case "email" | "phone":
+                own: str | None = getattr(owner, name, None)
+                return own is not None and own.lower() == value.lower()
+            case _:
+                return False
 
     def _allows(self, user_id: UUID, user: OracleUser, kind: str, thing: UUID, operation: str) -> bool:
         match kind:

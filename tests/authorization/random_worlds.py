@@ -1,70 +1,24 @@
-"""Small random worlds: each command changes the aggregates, whose events the projection gets, and the oracle."""
+"""Small random worlds: each command changes the aggregates and the oracle."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
-from uuid import UUID, uuid5
-
-from domain.audited import Audited
 from domain.group_trees import GroupCycle, GroupTree, tree_id
-from domain.groups import SYSTEM_TYPES, Group, system_group_id
-from domain.individuals import Individual
-from domain.organizations import Organization
-from domain.recorded import Recorded
-from domain.roles import LastAdmin, Role
-from domain.rosters import Seat, seat_id
-from domain.users import User
-from tests.authorization.oracle import Oracle, OracleGroup, OracleIndividual, OracleOrganization, OracleUser
+from domain.groups import Group
+from tests.authorization.oracle import OracleGroup
+from tests.authorization.random_facts import PROVIDERS, RandomFacts, chosen
 
-T = TypeVar("T")
-
-PROVIDERS = 4
-PARTICIPANTS = 3
 MOST_GROUPS = 7
-MOST_INDIVIDUALS = 7
-SPACE = UUID("2b0c6f0e-3f43-4f0e-9a0b-6f6f3f0e2b0c")
+MOST_INDIVIDUALS = 8
+MOST_PARTICIPANTS = 5
 
 Command = tuple[str, int, int, int]
 """Its name, and three numbers that choose among what there is at the time."""
 
 
-class RandomWorld:
-    """Two organizations, providers, participants, a staff member, a system administrator, two services."""
-
-    def __init__(self) -> None:
-        self.oracle = Oracle()
-        self.streams: dict[UUID, Any] = {}
-        self.pending: list[Recorded] = []
-        self.position = 0
-        self.made = 0
-        self.organizations = [self._organization() for _ in range(2)]
-        self.operator = self._organization(classification="carium")
-        self.providers = [self._user() for _ in range(PROVIDERS)]
-        self.participants = [self._user() for _ in range(PARTICIPANTS)]
-        self.staff = self._user(classification="carium")
-        self.system = self._user(classification="carium")
-        self.services = [self._user(service=name) for name in ("records", "courier")]
-        system_role = Role.create(self.operator, "carium.admin", "System")
-        system_role.grant(self.system, live=True)
-        system_role.grant(self.providers[0], live=True)  # counts for staff only
-        self._save(system_role)
-        self.oracle.users[self.system].system = True
-        self.oracle.users[self.providers[0]].system = True
-        for user_id in self.participants:
-            self._individual("user", user_id)
+class RandomWorld(RandomFacts):
+    """What may happen in it; a command that cannot be carried out now changes nothing."""
 
     def carry_out(self, command: Command) -> None:
-        """Do it if it can be done now."""
         name, *numbers = command
         getattr(self, f"do_{name}")(*numbers)
-
-    def taken(self) -> list[Recorded]:
-        """What happened since the last time."""
-        events, self.pending = self.pending, []
-        return events
-
-    @property
-    def people(self) -> list[UUID]:
-        return [*self.providers, *self.participants, self.staff, self.system, *self.services]
 
     def do_group(self, a: int, b: int, _: int) -> None:
         if len(self._groups()) < MOST_GROUPS:
@@ -106,7 +60,7 @@ class RandomWorld:
         facts.active = False
 
     def do_place(self, a: int, b: int, _: int) -> None:
-        group_id, individual = chosen(self._groups(), a), chosen(list(self.oracle.individuals), b)
+        group_id, individual = chosen(self._groups(), a), chosen(self._individuals(), b)
         if group_id is None or individual is None:
             return
         facts = self.oracle.groups[group_id]
@@ -141,7 +95,7 @@ class RandomWorld:
                 self.do_share(len(self.oracle.individuals) - 1, b, individual.int)
 
     def do_share(self, a: int, b: int, _: int) -> None:
-        individual_id, organization = chosen(list(self.oracle.individuals), a), self.organizations[b % 2]
+        individual_id, organization = chosen(self._individuals(), a), self.organizations[b % 2]
         if individual_id is not None and self.oracle.individuals[individual_id].owner != organization:
             individual = self.streams[individual_id]
             individual.share("organization", organization)
@@ -149,7 +103,7 @@ class RandomWorld:
             self.oracle.individuals[individual_id].organizations.add(organization)
 
     def do_unshare(self, a: int, b: int, _: int) -> None:
-        individual_id, organization = chosen(list(self.oracle.individuals), a), self.organizations[b % 2]
+        individual_id, organization = chosen(self._individuals(), a), self.organizations[b % 2]
         if individual_id is not None and organization in self.oracle.individuals[individual_id].organizations:
             individual = self.streams[individual_id]
             individual.unshare("organization", organization)
@@ -158,7 +112,7 @@ class RandomWorld:
             self._clear_places(individual_id)
 
     def do_own(self, a: int, b: int, c: int) -> None:
-        individual_id = chosen(list(self.oracle.individuals), a)
+        individual_id = chosen(self._individuals(), a)
         owners = [*self.organizations, *self.participants]
         if individual_id is not None and c % 2:
             owner = owners[b % len(owners)]
@@ -169,7 +123,7 @@ class RandomWorld:
             self._clear_places(individual_id)
 
     def do_lend(self, a: int, b: int, c: int) -> None:
-        individual_id, user_id = chosen(list(self.oracle.individuals), a), chosen(self.people, b)
+        individual_id, user_id = chosen(self._individuals(), a), chosen(self.people, b)
         if individual_id is None or user_id is None or self.oracle.individuals[individual_id].owner == user_id:
             return
         individual, facts = self.streams[individual_id], self.oracle.individuals[individual_id]
@@ -186,7 +140,41 @@ class RandomWorld:
         user = self.streams[user_id]
         (user.disable if b % 2 else user.enable)()
         self._save(user)
-        self.oracle.users[user_id].live = user.enabled
+        self.oracle.users[user_id].enabled = user.enabled
+
+    def do_person(self, a: int, b: int, _: int) -> None:
+        """A further participant, who may have no password yet or not be confirmed."""
+        if len(self.participants) < MOST_PARTICIPANTS:
+            user_id = self._user(confirmed=a % 2 == 0)
+            self.participants.append(user_id)
+            self._individual("user", user_id)
+            self.do_register(PROVIDERS + len(self.participants) - 1, b, 0)
+
+    def do_register(self, a: int, b: int, _: int) -> None:
+        user = self.streams[self.people[a % len(self.people)]]
+        if user.kind == "person" and b % 2:
+            user.set_password("no hash")
+            self._save(user)
+            self.oracle.users[user.id].registered = True
+
+    def do_confirm(self, a: int, b: int, _: int) -> None:
+        user_id = chosen([each for each in self.people if not self.oracle.users[each].confirmed], a)
+        if user_id is not None:
+            user = self.streams[user_id]
+            user.confirm(email_verified=b % 3 > 0)
+            self._save(user)
+            self.oracle.users[user_id].confirmed = True
+            self.oracle.users[user_id].email_verified = b % 3 > 0
+
+    def do_promote(self, a: int, b: int, _: int) -> None:
+        """Make staff a system administrator, or no longer."""
+        user_id = (self.staff, self.system)[a % 2]
+        if b % 2:
+            self._make_system(user_id)
+        else:
+            self._system_role.revoke(user_id)
+            self._save(self._system_role)
+            self.oracle.users[user_id].system = False
 
     def do_open(self, a: int, b: int, _: int) -> None:
         organization = self.streams[self.organizations[a % 2]]
@@ -206,6 +194,7 @@ class RandomWorld:
         user.join(organization)
         self._save(user)
         self.oracle.organizations[organization].providers.add(user_id)
+        self.oracle.users[user_id].provider = True  # whatever becomes of him
 
     def do_quit(self, a: int, b: int, _: int) -> None:
         user_id, organization = self._candidate(a), self.organizations[b % 2]
@@ -236,111 +225,6 @@ class RandomWorld:
         user_id, organization = self._candidate(a), self.organizations[b % 2]
         if not self._is_last_admin(user_id, organization):
             self._revoke(user_id, organization)
-
-    def _candidate(self, number: int) -> UUID:
-        return [*self.providers, self.staff][number % (PROVIDERS + 1)]
-
-    def _is_last_admin(self, user_id: UUID, organization: UUID) -> bool:
-        return self.oracle.organizations[organization].admins == {user_id}
-
-    def _revoke(self, user_id: UUID, organization: UUID) -> None:
-        role = self._role(organization)
-        try:
-            role.revoke(user_id)
-        except LastAdmin:
-            return
-        self._save(role)
-        self.oracle.organizations[organization].admins.discard(user_id)
-
-    def _role(self, organization: UUID) -> Role:
-        found: Role = next(
-            each for each in self.streams.values()
-            if isinstance(each, Role) and each.organization_id == organization and each.name == "org.admin"
-        )  # fmt: skip
-        return found
-
-    def _seat(self, a: int, b: int, kind: str, roster: Callable[[OracleGroup], set[UUID]]) -> None:
-        group_id = chosen(self._groups(), a)
-        if group_id is None:
-            return
-        facts = self.oracle.groups[group_id]
-        user_id = chosen(sorted(self.oracle.organizations[facts.organization].providers), b)
-        if user_id is not None:
-            self._sit(group_id, kind, user_id)
-            roster(facts).add(user_id)
-
-    def _unseat(self, a: int, b: int, kind: str, roster: Callable[[OracleGroup], set[UUID]]) -> None:
-        seated = [(g, u) for g, facts in self.oracle.groups.items() for u in sorted(roster(facts))]
-        if found := chosen(seated, a + b):
-            self._rise(found[0], kind, found[1])
-            roster(self.oracle.groups[found[0]]).discard(found[1])
-
-    def _sit(self, group_id: UUID, kind: Any, subject: UUID) -> None:
-        seat = self.streams.get(seat_id(group_id, kind, subject))
-        if seat is None:
-            seat = Seat.take(group_id, self.oracle.groups[group_id].organization, kind, subject)
-        seat.take_again()
-        self._save(seat)
-
-    def _rise(self, group_id: UUID, kind: Any, subject: UUID) -> None:
-        seat = self.streams[seat_id(group_id, kind, subject)]
-        seat.leave()
-        self._save(seat)
-
-    def _clear_places(self, individual: UUID) -> None:
-        """Places in organizations that it no longer belongs to end in the same append (ruling A4)."""
-        for group_id, facts in self.oracle.groups.items():
-            if individual in facts.individuals and not self.oracle.belongs(individual, facts.organization):
-                self._rise(group_id, "individual", individual)
-                facts.individuals.discard(individual)
-
-    def _groups(self) -> list[UUID]:
-        return [each for each, facts in self.oracle.groups.items() if facts.active and not facts.computed]
-
-    def _organization(self, classification: str = "customer") -> UUID:
-        organization = Organization.found(
-            self._id(), "o", display_name="o", classification=classification, provider_type="coach", timezone="UTC"
-        )
-        self._save(organization, Role.create(organization.id, "org.admin", "Administrator"))
-        self.oracle.organizations[organization.id] = OracleOrganization()
-        for kind in SYSTEM_TYPES:
-            self._save(Group.computed(organization.id, kind, kind))
-            self.oracle.groups[system_group_id(organization.id, kind)] = OracleGroup(organization.id, kind)
-        return organization.id
-
-    def _user(self, *, classification: str = "customer", service: str | None = None) -> UUID:
-        user = User.create(
-            self._id(),
-            kind="service" if service else "person",
-            classification=classification,
-            individual_id=None,
-            username=f"apps/{service}" if service else None,
-        )
-        user.confirm()
-        self._save(user)
-        self.oracle.users[user.id] = OracleUser(staff=classification == "carium", service=service)
-        return user.id
-
-    def _individual(self, party: Any, owner: UUID) -> UUID:
-        individual = Individual.create(self._id(), party, owner)
-        self._save(individual)
-        self.oracle.individuals[individual.id] = OracleIndividual(owner)
-        return individual.id
-
-    def _id(self) -> UUID:
-        self.made += 1
-        return uuid5(SPACE, str(self.made))
-
-    def _save(self, *aggregates: Audited) -> None:
-        for aggregate in aggregates:
-            self.streams[aggregate.id] = aggregate
-            for event in aggregate.collect_events():
-                self.position += 1
-                self.pending.append(Recorded(self.position, event))
-
-
-def chosen(among: Sequence[T], number: int) -> T | None:
-    return among[number % len(among)] if among else None
 
 
 COMMANDS = tuple(sorted(name.removeprefix("do_") for name in vars(RandomWorld) if name.startswith("do_")))

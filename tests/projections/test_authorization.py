@@ -122,9 +122,10 @@ async def contents(log: Log) -> dict[str, list[Any]]:
 async def test_any_cut_of_the_log_into_batches_leaves_the_same_rows(database_url: str, seed: int) -> None:
     chance = random.Random(seed)
     world = RandomWorld()
+    events = world.taken()
     for _ in range(150):
         world.carry_out((chance.choice(COMMANDS), *(chance.randint(0, 30) for _ in range(3))))  # type: ignore[arg-type]
-    events = world.taken()
+        events += world.taken()
     async with a_log(database_url) as log:
         # a rebuild cuts anywhere, also inside an append, and makes the foreign keys when it is through
         await log.connection.execute(

@@ -126,6 +126,7 @@ async def an_edge(
             settings=Settings.model_construct(**{"position_wait": 2.0, "metrics": True, **settings}),
             pool=pool,
             positions=positions,
+            indexing=cast("Any", None),
             tokens=SpokenTokens(people),
             access=cast("ReadAccess", grants),
             answers=await stack.enter_async_context(AnswerBook(pool, dsn, MASTER_KEY)),

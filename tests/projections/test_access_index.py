@@ -1,0 +1,195 @@
+"""The index of individuals: it says what the tables say, of exactly the snapshot that it is asked in, or nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from uuid import UUID, uuid4
+
+import pytest
+from psycopg import AsyncConnection
+from pyroaring import BitMap
+
+from adapters.event_store import EventStore
+from domain.individuals import Individual
+from domain.rosters import Seat
+from projections import access_index, replicators
+from projections.access_index import AccessIndex
+from projections.access_individuals import accessible_individuals
+from projections.access_pages import Slice
+from projections.access_runs import Listed, Merged, Ranked, Run
+from projections.access_sets import Ranking
+from projections.authorization import AuthorizationProjection
+from projections.users import UsersProjection
+from tests.projections.test_authorization import a_group, a_user, an_organization, seat
+from tests.support.stores import a_store
+from tests.support.world import a_world
+from workers.rebuild import rebuild
+
+EVERYBODY = Slice(1_000, 0)
+
+
+class Ward:
+    """A group with patients, its leader, and a store for whatever happens to them."""
+
+    def __init__(self, store: EventStore, connection: AsyncConnection) -> None:
+        self.store = store
+        self.connection = connection
+        self.clinic = an_organization()
+        self.group, self.leader = a_group(self.clinic), a_user(self.clinic)
+        self.patients = [Individual.create(uuid4(), "organization", self.clinic.id) for _ in range(5)]
+        self.seats = [seat(self.group, "individual", each) for each in self.patients]
+
+    async def begin(self) -> None:
+        led = seat(self.group, "leader", self.leader)
+        await self.store.save(self.clinic, self.group, self.leader, led, *self.patients, *self.seats)
+
+    @property
+    def placed(self) -> list[UUID]:
+        return sorted(each.subject_id for each in self.seats if each.taken)
+
+    async def leave(self, *seats: Seat) -> None:
+        for each in seats:
+            each.leave()
+        await self.store.save(*seats)
+
+    async def listed(self, index: AccessIndex | None, connection: AsyncConnection | None = None) -> list[UUID]:
+        cursor = (connection or self.connection).cursor()
+        found = await accessible_individuals(cursor, self.leader.id, "write", EVERYBODY, index=index)
+        assert found.total == len(found.ids)
+        return found.ids
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Of now."""
+        async with (
+            await AsyncConnection.connect(self.connection.info.dsn, autocommit=True) as connection,
+            connection.transaction(),
+        ):
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            await connection.execute("SELECT")
+            yield connection
+
+
+@asynccontextmanager
+async def a_ward(database_url: str) -> AsyncIterator[Ward]:
+    async with (
+        a_store(database_url, projections=[AuthorizationProjection()]) as store,
+        await AsyncConnection.connect(database_url, autocommit=True) as connection,
+    ):
+        ward = Ward(store, connection)
+        await ward.begin()
+        await replicators.register(connection, [UsersProjection()])
+        await connection.execute("UPDATE projections SET position = %s", [await store.head()])
+        yield ward
+
+
+async def test_each_snapshot_gets_its_own_answer_however_old_or_young_the_sets_are(database_url: str) -> None:
+    async with a_ward(database_url) as ward:
+        index = await access_index.load(ward.connection)
+        everybody = ward.placed
+        async with ward.snapshot() as first:
+            await ward.leave(ward.seats[0])
+            async with ward.snapshot() as second:
+                one_less = ward.placed
+                await ward.leave(ward.seats[1])
+                await index.freshen(ward.connection)  # younger than both snapshots
+                assert await ward.listed(index, first) == everybody
+                assert await ward.listed(index, second) == one_less
+                assert await ward.listed(index) == ward.placed
+                newer = await access_index.load(ward.connection)
+                assert await newer.view(second.cursor()) is None
+                assert await ward.listed(newer, second) == one_less
+
+
+async def test_somebody_who_changes_again_is_not_lost_between_old_and_young_sets(database_url: str) -> None:
+    async with a_ward(database_url) as ward:
+        index = await access_index.load(ward.connection)
+        for _ in range(3):
+            ward.seats[2].leave()
+            await ward.store.save(ward.seats[2])
+            assert await ward.listed(index) == ward.placed
+            await index.freshen(ward.connection)
+            assert await ward.listed(index) == ward.placed
+            ward.seats[2].take_again()
+            await ward.store.save(ward.seats[2])
+            assert await ward.listed(index) == ward.placed
+
+
+async def test_with_too_many_changes_the_tables_answer(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_ward(database_url) as ward:
+        index = await access_index.load(ward.connection)
+        monkeypatch.setattr(access_index, "MOST_LATE", 2)
+        monkeypatch.setattr(access_index, "AGED", 1)
+        await ward.leave(*ward.seats[:3])
+        assert await index.view(ward.connection.cursor()) is None
+        assert (index.aged, index.worn) == (True, False)
+        assert await ward.listed(index) == ward.placed
+        await index.freshen(ward.connection)
+        assert await index.view(ward.connection.cursor()) is not None
+        assert index.aged is False
+        monkeypatch.setattr(access_index, "FURTHEST", 1)
+        await ward.leave(*ward.seats[3:])
+        assert await index.view(ward.connection.cursor()) is None
+        assert index.worn is True
+        assert await ward.listed(index) == ward.placed
+
+
+async def test_an_individual_with_the_id_of_an_organization_stands_for_itself_only(database_url: str) -> None:
+    async with a_ward(database_url) as ward:
+        index = await access_index.load(ward.connection)
+        twin = Individual.create(ward.clinic.id, "organization", ward.clinic.id)
+        await ward.store.save(twin, place := seat(ward.group, "individual", twin))
+        view = await index.view(ward.connection.cursor())
+        assert view is not None
+        assert view.late == [twin.id]
+        assert twin.id in await ward.listed(index)
+        await ward.leave(place)
+        assert twin.id not in await ward.listed(index)
+
+
+async def test_sets_of_tables_that_a_rebuild_has_replaced_serve_nobody(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        indexing = world.services.indexing
+        indexing.least = 0
+        clinic = await world.organization(open_=True)
+        ann, patient = await world.provider(clinic), await world.patient(clinic)
+        await indexing.renew()
+        asked = {"user-id": str(ann.user_id), "access-query": ["individual::read"]}
+        expected = sorted([str(ann.individual_id), str(patient.individual_id)])
+        answer = await world.post("/v1/authz-get-accessible-resources/", asked, ann)
+        assert answer["resource-ids"] == expected
+        outdated = indexing.index()
+        await rebuild(world.settings, ["authorization"], lambda _: None)
+        assert (await world.post("/v1/authz-get-accessible-resources/", asked, ann))["resource-ids"] == expected
+        assert outdated is not None
+        assert outdated.worn
+        await indexing.renew()
+        async with world.pool.connection() as connection:
+            index = indexing.index()
+            assert index is not None
+            assert await index.view(connection.cursor()) is not None
+        assert (await world.post("/v1/authz-get-accessible-resources/", asked, ann))["resource-ids"] == expected
+
+
+def test_runs_are_cut_like_lists() -> None:
+    chance = Random(7)
+    for _ in range(60):
+        ids = sorted(UUID(int=chance.getrandbits(128)) for _ in range(chance.randint(0, 40)))
+        ranked, listed, left_out = ([each for each in ids if chance.random() < 0.5] for _ in range(3))
+        ranking = Ranking(b"".join(each.bytes for each in ids))
+        first = sorted({*ranked} - {*left_out})
+        second = sorted({*listed} - {*ranked, *left_out})
+        ranks = BitMap([ids.index(each) for each in first])
+        runs: list[tuple[Run, list[UUID]]] = [
+            (Ranked(ranking, ranks), first),
+            (Listed(second), second),
+            (Merged(Ranked(ranking, ranks), Listed(second)), sorted([*first, *second])),
+            (Merged(Listed([]), Merged(Listed(second), Ranked(ranking, ranks))), sorted([*first, *second])),
+        ]
+        for run, expected in runs:
+            assert len(run) == len(expected)
+            for offset in range(len(expected) + 2):
+                for limit in (0, 1, 3, 100):
+                    assert run.cut(offset, limit) == expected[offset : offset + limit]
+            for each in ids:
+                assert run.before(each) == len([other for other in expected if other < each])
