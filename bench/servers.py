@@ -101,6 +101,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "DATABASE_URL": settings.owner_dsn(),
         "REDIS_URL": redis,
         "ROLLBOOK_DATA": str(settings.data),
+        "ROLLBOOK_METRICS": "true",
         "ROLLBOOK_SERVICE_ACCOUNTS": ",".join(
             f"{each.namespace}/{each.name}:{each.token.get_secret_value()}" for each in settings.service_accounts
         ),
