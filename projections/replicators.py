@@ -58,11 +58,19 @@ async def register(connection: AsyncConnection, projections: Iterable[Projection
     An inline projection that older code has built says so: unlike the others it cannot wait for its rebuild.
     """
     rows = [
-        (each.name, replicator_id(each.name), _classpath(each), each.mode.value, log, each.version)
+        {
+            "name": each.name,
+            "id": replicator_id(each.name),
+            "classpath": _classpath(each),
+            "mode": each.mode.value,
+            "log": log,
+            "version": each.version,
+        }
         for each in projections
     ]
     async with connection.cursor() as cursor:
         await cursor.executemany(_REGISTER, rows)
+        await cursor.executemany(_BRING_UP_TO_DATE, rows)
 
 
 async def places(connection: AsyncConnection, names: Sequence[str]) -> dict[str, Place]:
@@ -92,14 +100,20 @@ def _classpath(projection: Projection) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
+# Whichever unique index two processes that start together meet at: an upsert expects only one of them.
 _REGISTER = """
-INSERT INTO projections (name, id, classpath, mode, log, version) VALUES (%s, %s, %s, %s, %s, %s)
-ON CONFLICT (name) DO UPDATE SET classpath = EXCLUDED.classpath, mode = EXCLUDED.mode, log = EXCLUDED.log,
-    error = CASE WHEN EXCLUDED.mode = 'inline' AND projections.version < EXCLUDED.version
-        THEN format('built by version %%s, the code is version %%s: rebuild it', projections.version, EXCLUDED.version)
-        ELSE projections.error END
-WHERE (projections.classpath, projections.mode, projections.log) <> (EXCLUDED.classpath, EXCLUDED.mode, EXCLUDED.log)
-    OR (EXCLUDED.mode = 'inline' AND projections.version < EXCLUDED.version)
+INSERT INTO projections (name, id, classpath, mode, log, version)
+VALUES (%(name)s, %(id)s, %(classpath)s, %(mode)s, %(log)s, %(version)s)
+ON CONFLICT DO NOTHING
+"""
+
+_BRING_UP_TO_DATE = """
+UPDATE projections SET classpath = %(classpath)s, mode = %(mode)s, log = %(log)s,
+    error = CASE WHEN %(mode)s = 'inline' AND version < %(version)s
+        THEN format('built by version %%s, the code is version %%s: rebuild it', version, %(version)s)
+        ELSE error END
+WHERE name = %(name)s AND ((classpath, mode, log) <> (%(classpath)s, %(mode)s, %(log)s)
+    OR (%(mode)s = 'inline' AND version < %(version)s))
 """
 
 # The workers poll twice a second; a rebuild reports with every batch.

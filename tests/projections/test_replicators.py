@@ -1,3 +1,5 @@
+import asyncio
+
 from psycopg import AsyncConnection
 
 from projections import replicators
@@ -65,3 +67,18 @@ async def test_an_inline_projection_of_older_code_asks_for_its_rebuild(database_
             (row,) = await replicators.replicators(connection)
             assert row.state == state
         assert row.error == "built by version 1, the code is version 2: rebuild it"
+
+
+async def test_processes_that_start_together_agree_on_the_rows(database_url: str) -> None:
+    """The table has two unique indexes to meet at; a round in fifty did when only one of them was expected."""
+    followers = [type("Named", (EventCount,), {"name": f"count_{number}"})() for number in range(300)]
+
+    async def start(meet: asyncio.Barrier) -> None:
+        async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+            for follower in followers:
+                await meet.wait()
+                await replicators.register(connection, [follower])
+
+    await asyncio.gather(*map(start, [asyncio.Barrier(2)] * 2))
+    async with await AsyncConnection.connect(database_url) as connection:
+        assert len(await replicators.replicators(connection)) == len(followers)
