@@ -5,8 +5,9 @@ A killed rebuild goes on where it was. The live copy is fed and read meanwhile a
 
 import asyncio
 import contextlib
+import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from psycopg import AsyncConnection, errors
@@ -28,6 +29,7 @@ from workers.failures import describe
 from workers.followers import register_all
 
 BATCH = 3000  # a third faster than 1,000 where many tables are written
+LITTLE = 300  # events that can wait for the swap, whose locks they lengthen by some 10 ms
 FIRST_ANALYSIS = 10_000  # events; again whenever there are ten times as many
 HEARTBEAT = 2.0
 REPORT = 1.0
@@ -140,29 +142,56 @@ class _Rebuild:
         self._position = beginning
 
     async def _catch_up(self) -> None:
-        """Up to the head, as it moves, until there is little left."""
+        """Up to the head, as it moves, until there is little left: somebody may always be writing."""
         analysis = max(FIRST_ANALYSIS, self._position * 10)
         began, first = time.monotonic(), self._position
         while (head := await self.reader.head(self.filler)) > self._position:
-            await self._fill(min(self._position + BATCH, head), began, first)
-            self._report_now_and_then(head, (self._position - first) / (time.monotonic() - began))
-            if self._position >= analysis:  # plans made for empty tables would be kept
-                await copies.analyze(self.control, self._tables)
-                analysis *= 10
+            left = head - self._position
+            async with contextlib.aclosing(self._batches(head)) as batches:
+                async for batch in batches:
+                    await self._fill(batch, (self._position - first) / (time.monotonic() - began))
+                    self._report_now_and_then(head, (self._position - first) / (time.monotonic() - began))
+                    if self._position >= analysis:  # plans made for empty tables would be kept
+                        await copies.analyze(self.control, self._tables)
+                        analysis *= 10
+            if left <= LITTLE:
+                return
 
-    async def _fill(self, upto: int, began: float | None = None, first: int = 0) -> None:
-        """One batch, together with how far the copy is."""
-        rate = (self._position - first) / (time.monotonic() - began) if began is not None else None
+    async def _batches(self, head: int) -> AsyncGenerator[Batch]:
+        """All up to the head. Each is read and decoded while Postgres writes the one before."""
+        ends = [*range(self._position + BATCH, head, BATCH), head]
+        ahead = asyncio.create_task(self._read(self.control, self._position, ends[0]))
         try:
-            batch = await self.reader.read(self.filler, self._position, upto, self._topics)
+            for after, upto in itertools.pairwise(ends):
+                batch = await ahead
+                ahead = asyncio.create_task(self._read(self.control, after, upto))
+                yield batch
+            yield await ahead
+        finally:
+            ahead.cancel()
+            await asyncio.wait([ahead])
+
+    async def _read(self, connection: AsyncConnection, after: int, upto: int) -> Batch:
+        with self._blamed_on(after, upto):
+            return await self.reader.read(connection, after, upto, self._topics)
+
+    async def _fill(self, batch: Batch, rate: float | None = None) -> None:
+        """One batch, together with how far the copy is."""
+        with self._blamed_on(batch.after, batch.upto):
             await self._apply(batch, rate)
+        self._position = batch.upto
+
+    @contextlib.contextmanager
+    def _blamed_on(self, after: int, upto: int) -> Iterator[None]:
+        """Whoever mends what fails is told where; a database that is away is nobody's fault."""
+        try:
+            yield
         except (errors.OperationalError, RebuildRefusedError):
             raise
         except Exception as error:
             raise RebuildRefusedError(
-                f"{self.projection.name} cannot apply positions {self._position + 1} to {upto}: {describe(error)}"
+                f"{self.projection.name} cannot apply positions {after + 1} to {upto}: {describe(error)}"
             ) from error
-        self._position = upto
 
     async def _apply(self, batch: Batch, rate: float | None) -> None:
         move = {"name": self.projection.name, "after": batch.after, "upto": batch.upto, "rate": rate}
@@ -192,7 +221,7 @@ class _Rebuild:
                 if live > self._position + BATCH:
                     return False
                 if live > self._position:
-                    await self._fill(live)
+                    await self._fill(await self._read(self.filler, self._position, live))
                 if await self._old_readers():
                     return False
                 await copies.swap(self.control, self._tables)

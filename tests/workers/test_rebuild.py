@@ -195,6 +195,19 @@ async def write_on(store: EventStore, finished: asyncio.Event) -> int:
     return count
 
 
+async def test_a_rebuild_ends_though_somebody_writes_while_each_of_its_batches_is_applied(database_url: str) -> None:
+    make_tables(database_url)
+    slow = RoleNames(pause=0.1)
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, "first")
+        finished = asyncio.Event()
+        writing = asyncio.create_task(write_on(store, finished))
+        async with following(database_url, RoleNames()):
+            await asyncio.wait_for(rebuilt(database_url, slow), 60)
+            finished.set()
+            await eventually(connection, "SELECT count(*) FROM role_names", 1 + await writing)
+
+
 async def test_a_transaction_that_began_before_keeps_seeing_what_it_saw(database_url: str) -> None:
     make_tables(database_url)
     async with a_store(database_url, projections=[InlineCount()]) as store, a_pool(database_url) as pool:
