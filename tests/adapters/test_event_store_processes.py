@@ -73,14 +73,14 @@ def a_reader(database_url: str) -> Iterator[list[int]]:
 
     def follow() -> None:
         with psycopg.connect(database_url, autocommit=True) as connection:
-            more = True
-            while more or not finished.is_set():
+            last = False
+            while not last:
+                last = finished.is_set()  # before looking: what was there by then is seen
                 rows = connection.execute(
                     "SELECT notification_id FROM events WHERE notification_id > %s ORDER BY notification_id",
                     (seen[-1] if seen else 0,),
                 ).fetchall()
                 seen.extend(position for (position,) in rows)
-                more = bool(rows)
 
     with ThreadPoolExecutor(1) as thread:
         following = thread.submit(follow)
