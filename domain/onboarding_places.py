@@ -72,7 +72,7 @@ class Places:
             raise OrganizationNotFound(pointer=pointer)
         if organization.staffed and not inviter.system:
             raise StaffOrganization(pointer=pointer)
-        if governs:
+        if governs or inviter.trusted:  # nobody governs an inactive one; that it is, those who still see it are told
             return organization
         if invitation.onboard_type == "provider" or invitation.auto_sign_up or invitation.auto_confirm:
             raise Forbidden(pointer=pointer)

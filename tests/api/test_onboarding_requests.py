@@ -370,6 +370,23 @@ async def test_a_role_that_is_not_there_is_refused(database_url: str) -> None:
         assert refusal["source"] == {"pointer": "/data/attributes/provider-roles"}
 
 
+@pytest.mark.parametrize("onboard_type", ["patient", "provider"])
+async def test_nobody_comes_into_an_inactive_organization(database_url: str, onboard_type: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        admin = await world.admin(north)
+        switched = {"type": "organizations", "id": str(north), "attributes": {"is-active": False}}
+        await world.patch(f"/v1/organizations/{north}/", {"data": switched}, world.system)
+        asked = {"onboard-type": onboard_type, "patient-email": "ann@people.test"}
+        for by, status, code in (
+            (world.system, 409, "invalid-state"),
+            (world.service, 409, "invalid-state"),
+            (admin, 404, "not-found"),
+        ):
+            refusal = await ask(world, by, north, status, **asked)
+            assert (refusal["code"], refusal["source"]) == (code, {"pointer": "/data/attributes/organization"})
+
+
 async def test_somebody_needs_a_contact(database_url: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         refusal = await ask(world, world.system, uuid4(), 400)
