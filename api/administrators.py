@@ -26,6 +26,7 @@ async def administers(access: Access, caller: Caller, organization_id: UUID, **w
     A system administrator's is whatever there is, also what is inactive: whether it is, the command finds out.
     """
     if caller.system:
+        await require(access, caller, "organization", organization_id, "read", **where)
         return
     await require(access, caller, "organization", organization_id, "write", **where)
     if caller.service:

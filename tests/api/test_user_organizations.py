@@ -63,9 +63,10 @@ async def test_refusals(database_url: str) -> None:
     async with a_world(database_url) as world:
         a, b = await world.organization(), await world.organization()
         admin, ann, other = await world.admin(a), await world.provider(a), await world.provider(b)
-        for by, status in ((ann, 403), (world.service, 403), (other, 404)):
-            error = (await world.post(PATH, body(ann.user_id, a), by, status))["errors"][0]
+        unknown = uuid4()
+        refused = ((ann, a, 403), (world.service, a, 403), (other, a, 404), (admin, unknown, 404))
+        for by, organization, status in (*refused, (world.system, unknown, 404)):
+            error = (await world.post(PATH, body(ann.user_id, organization), by, status))["errors"][0]
             assert error["source"] == {"pointer": "/data/attributes/organization-id"}
         error = (await world.post(PATH, body(other.user_id, a), admin, 404))["errors"][0]
         assert error["source"] == {"pointer": "/data/attributes/user-id"}
-        await world.post(PATH, body(ann.user_id, uuid4()), world.system, 404)
