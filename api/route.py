@@ -46,7 +46,7 @@ from api.negotiation import check_accept, check_content_type
 from api.reading import AT_LEAST, at_least
 from api.services import services_of
 from domain.audited import Acting, acting
-from domain.errors import DomainError, Invalid, InvalidParameter
+from domain.errors import DomainError, Invalid, InvalidParameter, NotFound
 
 Endpoint = Callable[..., Awaitable[Response]]
 FLAGS = "x-rollbook-flags"
@@ -154,13 +154,18 @@ class ContractRoute(APIRoute):
         self, request: Request, arguments: dict[str, Any], caller: Caller | None = None, *, permitted: bool = False
     ) -> Response:
         signature = self.signature
-        if signature.permission is not None and caller is not None:
-            arguments[signature.caller_name] = (
-                caller if permitted else await signature.permission.admit(request, caller)
-            )
-        for name, dependency in signature.dependencies:
-            arguments[name] = await dependency(request)
-        return await signature.endpoint(**arguments)
+        try:
+            if signature.permission is not None and caller is not None:
+                arguments[signature.caller_name] = (
+                    caller if permitted else await signature.permission.admit(request, caller)
+                )
+            for name, dependency in signature.dependencies:
+                arguments[name] = await dependency(request)
+            return await signature.endpoint(**arguments)
+        except NotFound as missing:
+            if missing.parameter is missing.pointer is None and "id" in request.path_params:
+                missing.parameter = "id"  # the path named it (ruling D12)
+            raise
 
 
 class Signature:

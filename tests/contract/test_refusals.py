@@ -214,6 +214,21 @@ async def test_other_methods_and_paths_without_their_slash_are_refused(database_
                     person.wrong.append(f"{wrong}: {problem}")
 
 
+async def test_an_id_in_the_path_that_nobody_has_is_told_by_its_parameter(database_url: str) -> None:
+    """Ruling D12."""
+    async with asked(database_url) as person:
+        told = {}
+        for operation in operations():
+            if "{id}" in operation.path:
+                good = await person.good(operation)
+                answers = [await person.send(good, by.bearer) for by in (person.caller, person.world.system)]
+                found = [difference(each, 404, [("not-found", {"parameter": "id"})]) for each in answers]
+                told[operation.title] = [each for each in found if not each.startswith("403 ")]
+        wrong = {title: found for title, found in told.items() if not found or any(found)}
+        assert told
+        assert not wrong
+
+
 async def test_syntax_is_judged_before_permission_and_after_the_token(database_url: str) -> None:
     """Ruling A10, for every operation: whatever else is wrong, the earlier refusal answers."""
     async with asked(database_url) as person:
