@@ -54,12 +54,9 @@ async def test_colleagues_see_the_basics_only(database_url: str) -> None:
         north = await world.organization()
         admin, provider = await world.admin(north), await world.provider(north)
         await world.catch_up()
-        rows = {
-            row["id"]: given(row["attributes"])
-            for row in (await world.get("/v1/users/", provider, **{"organization-id": str(north)}))["data"]
-        }
-        assert rows[str(admin.user_id)] <= BASIC
-        assert rows[str(provider.user_id)] > BASIC - {"first-name", "last-name"}
+        rows = (await world.get("/v1/users/", provider, **{"organization-id": str(north)}))["data"]
+        assert {row["id"] for row in rows} == {str(admin.user_id), str(provider.user_id)}
+        assert all(given(row["attributes"]) <= BASIC for row in rows)  # his own in the list too
         assert given(await shown(world, provider, admin.user_id)) <= BASIC
         whole = await shown(world, admin, provider.user_id)
         assert whole["primary-individual-id"] == str(provider.individual_id)
@@ -243,6 +240,19 @@ async def test_a_service_account_sees_itself_and_nobody_else_does(database_url: 
         unseen = (404, "not-found")
         for by in (world.system, await world.provider(await world.organization())):
             assert await refused(world, "GET", f"/v1/users/{service.user_id}/", by) == unseen
+
+
+async def test_what_somebody_administers_elsewhere_is_not_told(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        admin, boss = await world.admin(north), await world.admin(south)
+        adding = {"data": {"type": "organizations", "attributes": {"user-id": str(boss.user_id)}}}
+        await world.post(f"/v1/organizations/{north}/add-user/", adding, world.system)
+        for asked in ({}, {"organization-id": str(north)}, {"organization-id": str(south)}):
+            assert (await shown(world, admin, boss.user_id, **asked))["organization-admin"] is False
+            elsewhere = asked.get("organization-id") == str(north)
+            assert (await shown(world, boss, boss.user_id, **asked))["organization-admin"] is not elsewhere
+            assert (await shown(world, world.system, boss.user_id, **asked))["organization-admin"] is not elsewhere
 
 
 async def test_a_detail_page_tells_all_to_those_who_may(database_url: str) -> None:
