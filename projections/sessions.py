@@ -147,14 +147,17 @@ FROM (SELECT %(user)s::uuid AS user_id) wanted
 LEFT JOIN users u USING (user_id)
 LEFT JOIN LATERAL (
     SELECT array_agg(r.name ORDER BY r.name) AS roles
-    FROM roles r JOIN role_users h USING (role_id)
-    WHERE r.organization_id = %(organization)s AND h.user_id = %(user)s
+    FROM roles r JOIN role_users h USING (role_id) JOIN access_organizations o USING (organization_id)
+    WHERE r.organization_id = %(organization)s AND h.user_id = %(user)s AND o.active
 ) held ON true
 """
 
 
 async def bearer_of(cursor: AsyncCursor, user_id: UUID, organization_id: UUID | None) -> Bearer:
-    """What `authenticate` tells of a user: his roles are those of the organization, by name."""
+    """What `authenticate` tells of a user: his roles are those of the organization, by name.
+
+    In an inactive organization he has none: they count for nothing (ruling G14).
+    """
     rows = cursor.connection.cursor(row_factory=class_row(Bearer))
     await rows.execute(BEARER_OF, {"user": user_id, "organization": organization_id}, prepare=True)
     found = await rows.fetchone()

@@ -344,6 +344,16 @@ async def test_roles_are_those_of_the_current_organization_by_name(database_url:
             assert ((await known(person))["organization-id"], (await known(person))["roles"]) == (None, [])
 
 
+async def test_roles_in_an_inactive_organization_are_not_told_because_they_count_for_nothing(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        admin = await world.admin(north)
+        for active, roles in ((False, []), (True, ["org.admin"])):
+            body = {"data": {"type": "organizations", "id": str(north), "attributes": {"is-active": active}}}
+            await world.patch(f"/v1/organizations/{north}/", body, world.system)
+            assert (await world.post("/v1/authenticate/", {}, admin))["data"]["roles"] == roles
+
+
 async def test_services_are_no_good_from_outside(database_url: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         token = world.service.bearer["Authorization"].removeprefix("Bearer ")
