@@ -107,9 +107,11 @@ async def update_group(
 
 
 @router.delete("/v1/individual-groups/{id}/", **answers(None, 204, extension=True))
-async def deactivate_group(group_id: PathId, caller: Signed, identity: IdentityDep) -> Response:
+async def deactivate_group(group_id: PathId, caller: Signed, identity: IdentityDep, reading: ReadingDep) -> Response:
     """End the group and the rights that rest on it."""
-    return no_content(position=await identity.groups.deactivate(caller.user_id, group_id))
+    position = await identity.groups.deactivate(caller.user_id, group_id)
+    await reading.shown("groups", after=position)
+    return no_content(position=position)
 
 
 @router.post("/v1/individual-groups/{id}/add-individuals/", **answers(GroupDocument, 201))

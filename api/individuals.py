@@ -23,6 +23,8 @@ from projections import individuals
 from projections.access_checks import decide
 
 router = contract_router("individuals")
+SHOWN_IN = ("users", "groups", "group_logs")
+"""The read models in which a share, or its end, is seen beside the individual itself."""
 
 
 @router.post("/v1/individuals/", **answers(IndividualDocument, 201))
@@ -47,24 +49,26 @@ async def get_individual(individual_id: PathId, caller: MayReadIndividual, readi
 
 @router.post("/v1/individuals/{id}/share/", **answers(IndividualDocument, 201, extension=True))
 async def share_individual(
-    individual_id: PathId, body: ShareIndividual, caller: Signed, identity: IdentityDep
+    individual_id: PathId, body: ShareIndividual, caller: Signed, identity: IdentityDep, reading: ReadingDep
 ) -> Response:
     """Share it with an organization, or with a user for reading or writing."""
-    shared = await identity.individuals.share(
+    individual, position = await identity.individuals.share(
         individual_id, body.with_.type, body.with_.id, body.operation, caller_id=caller.user_id
     )
-    return _recorded(*shared)
+    await reading.shown(*SHOWN_IN, after=position)
+    return _recorded(individual, position)
 
 
 @router.post("/v1/individuals/{id}/unshare/", **answers(IndividualDocument, 201, extension=True))
 async def unshare_individual(
-    individual_id: PathId, body: UnshareIndividual, caller: Signed, identity: IdentityDep
+    individual_id: PathId, body: UnshareIndividual, caller: Signed, identity: IdentityDep, reading: ReadingDep
 ) -> Response:
     """End a share; an organization's groups lose the individual with it."""
-    unshared = await identity.individuals.unshare(
+    individual, position = await identity.individuals.unshare(
         individual_id, body.with_.type, body.with_.id, caller_id=caller.user_id
     )
-    return _recorded(*unshared)
+    await reading.shown(*SHOWN_IN, after=position)
+    return _recorded(individual, position)
 
 
 def _recorded(individual: Individual, position: int) -> Response:
