@@ -33,6 +33,8 @@ from projections.organizations_access import Reads
 
 router = contract_router("organizations")
 MODEL = organizations.OrganizationsProjection.name
+MEMBERS = ("users",)
+"""The read models in which it is seen who is a provider of an organization."""
 
 
 @router.get("/v1/organizations/", **answers(OrganizationList))
@@ -86,7 +88,11 @@ async def update_organization(
 
 @router.post("/v1/organizations/{id}/add-user/", **answers(None, 201, waits=False))
 async def organization_add_user(
-    organization_id: PathId, body: AddOrganizationUser, caller: AdministersOrganization, identity: IdentityDep
+    organization_id: PathId,
+    body: AddOrganizationUser,
+    caller: AdministersOrganization,
+    identity: IdentityDep,
+    reading: ReadingDep,
 ) -> Response:
     """Make a user a provider of the organization, and give him one of its roles."""
     _, position = await identity.memberships.add(
@@ -96,17 +102,23 @@ async def organization_add_user(
         caller_id=caller.user_id,
         as_system_admin=caller.system,
     )
+    await reading.shown(*MEMBERS, after=position)
     return answer(None, 201, position=position)
 
 
 @router.post("/v1/organizations/{id}/remove-user/", **answers(None, 201, waits=False))
 async def organization_remove_user(
-    organization_id: PathId, body: RemoveOrganizationUser, caller: AdministersOrganization, identity: IdentityDep
+    organization_id: PathId,
+    body: RemoveOrganizationUser,
+    caller: AdministersOrganization,
+    identity: IdentityDep,
+    reading: ReadingDep,
 ) -> Response:
     """End the membership, with it the user's roles and his places in the organization's groups."""
     position = await identity.memberships.remove(
         organization_id, user_name(body.attributes), caller_id=caller.user_id, as_system_admin=caller.system
     )
+    await reading.shown(*MEMBERS, "groups", "group_logs", after=position)
     return answer(None, 201, position=position)
 
 

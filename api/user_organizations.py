@@ -16,7 +16,7 @@ from api.documents.user_organizations import (
     UserOrganizationListQuery,
     UserOrganizationResource,
 )
-from api.organizations import reads
+from api.organizations import MEMBERS, reads
 from api.route import answers, contract_router
 from domain.named_users import UserName
 from domain.organizations import OrganizationNotFound
@@ -54,6 +54,7 @@ async def create_user_organization(
     _, position = await identity.memberships.add(
         organization_id, UserName(user_id), caller_id=caller.user_id, as_system_admin=caller.system
     )
+    await reading.shown(*MEMBERS, after=position)
     async with reading(after=position) as read:
         rows, _ = await user_organizations.user_organizations(
             read.cursor,
