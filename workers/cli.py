@@ -51,14 +51,16 @@ def up() -> None:
 def api() -> None:
     """Run one API process; the first one on a new database makes the first administrator."""
     from api.app import create_app
-    from workers.lifeline import supervised
+    from workers.lifeline import inherited_socket, supervised
+    from workers.listening import listen
     from workers.serving import serve_api
 
     settings = _settings_of_a_part()
+    listening = inherited_socket() or listen(settings.host, settings.port)  # first: a refused start makes nobody
     if not supervised():  # else `rollbook up` has done it
         for line in asyncio.run(_first_administrator(settings)):
             _say(line)
-    serve_api(settings, create_app(settings))
+    serve_api(create_app(settings), listening)
 
 
 @app.command()
@@ -155,9 +157,9 @@ def _is_refusal(error: Exception) -> bool:
     from migrations.runner import MigrationRefusedError
     from workers.demo import DemoRefusedError
     from workers.folder_claim import FolderTakenError
+    from workers.listening import PortTakenError
     from workers.rebuild import RebuildRefusedError
     from workers.rotation import RotationRefusedError
-    from workers.supervisor import PortTakenError
 
     set_up = (InvalidSettingsError, WrongMasterKey, MigrationRefusedError, OSError)
     starting = (ServerFailedError, FolderTakenError, PortTakenError)

@@ -13,7 +13,7 @@ import uvicorn
 import uvloop
 
 from adapters.settings import Settings
-from workers.lifeline import hold_lifeline, inherited_socket
+from workers.lifeline import hold_lifeline
 
 ALLOCATIONS = 10_000  # more than a busy moment needs at one time, so that hardly anything is looked at for nothing
 GRACE = 3  # seconds for requests under way; the supervisor kills after 4.5
@@ -24,18 +24,17 @@ Worker = Callable[[Settings, asyncio.Event], Awaitable[None]]
 _log = structlog.get_logger(__name__)
 
 
-def serve_api(settings: Settings, application: ASGIApplication) -> None:
+def serve_api(application: ASGIApplication, listening: socket.socket) -> None:
     """One API process, on the supervisor's socket or on one of its own."""
     hold_lifeline()
-    inherited = inherited_socket()
-    server = _Server(server_config(settings, application))
+    server = _Server(server_config(application))
 
     def end(*_: object) -> None:  # for a signal before uvicorn takes over, and for uvicorn, which raises it again after
         server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    uvloop.run(server.serve(sockets=None if inherited is None else [inherited]))
+    uvloop.run(server.serve(sockets=[listening]))
 
 
 class _Server(uvicorn.Server):
@@ -51,12 +50,10 @@ def _spare_the_collector() -> None:
     gc.set_threshold(ALLOCATIONS)
 
 
-def server_config(settings: Settings, application: ASGIApplication) -> uvicorn.Config:
+def server_config(application: ASGIApplication) -> uvicorn.Config:
     """How the application is served."""
     return uvicorn.Config(
         application,
-        host=settings.host,
-        port=settings.port,
         loop="uvloop",
         http="httptools",
         access_log=False,

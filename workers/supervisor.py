@@ -21,18 +21,14 @@ from adapters.settings import Settings
 from migrations.runner import migrate
 from workers.folder_claim import FolderClaim
 from workers.lifeline import LIFELINE, LISTENING
+from workers.listening import listen
 from workers.parts import Part, PartCommand
 from workers.readiness import becomes_ready
 
 WATCH_INTERVAL = 0.25
 READY_PATIENCE = 30.0
-BACKLOG = 2048
 KEPT = 6  # connections of an API process beside its pools: writers and listeners
 OTHERS = 40  # those of workers, of commands, and some to spare
-
-
-class PortTakenError(Exception):
-    """The API cannot listen; the text says where and why."""
 
 
 class Plan(NamedTuple):
@@ -144,19 +140,6 @@ class Supervisor:
         await asyncio.gather(*self._keeping, return_exceptions=True)
         await asyncio.gather(*(part.stop() for part in self._parts))
         await asyncio.gather(*(asyncio.to_thread(server.stop) for server in self._servers))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket for the API; refused with a clear text when the address is taken or not ours."""
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server((str(address[0]), port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        number = error.errno or 0
-        reason = os.strerror(number) if number > 0 else error.strerror or error  # below 0: a name that has no address
-        raise PortTakenError(
-            f"cannot listen on {host} port {port} ({reason}): choose others by ROLLBOOK_HOST and ROLLBOOK_PORT"
-        ) from None
 
 
 def _as_environment(settings: Settings) -> dict[str, str]:

@@ -6,8 +6,9 @@ import sys
 
 from adapters.settings import Settings, load_settings
 from workers.folder_claim import FolderTakenError
+from workers.listening import PortTakenError
 from workers.parts import PartCommand
-from workers.supervisor import Plan, PortTakenError, Supervisor
+from workers.supervisor import Plan, Supervisor
 
 
 def part(name: str, *, listens: bool = False) -> PartCommand:

@@ -15,7 +15,7 @@ import pytest
 
 from adapters import outages
 from tests.support.processes import wait_until
-from tests.support.running import KEYS, ROLLBOOK, administrator_of, environment
+from tests.support.running import KEYS, ROLLBOOK, administrator_of, environment, rollbook
 from tests.support.world import settings_for
 from workers import jobs, projectors
 from workers.serving import Worker
@@ -82,6 +82,15 @@ def test_a_weak_first_password_stops_an_api_process_too(database_url: str) -> No
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("rollbook: ROLLBOOK_ADMIN_PASSWORD: must have at least ")
     assert password not in done.stderr
+
+
+def test_an_api_process_whose_port_is_taken_says_so_and_makes_nobody(database_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = rollbook("api", DATABASE_URL=database_url, ROLLBOOK_PORT=str(port), **KEYS)
+    assert (done.returncode, done.stdout) == (1, "")
+    refusal = f"cannot listen on 127.0.0.1 port {port} (Address already in use)"
+    assert done.stderr == f"rollbook: {refusal}: choose others by ROLLBOOK_HOST and ROLLBOOK_PORT\n"
 
 
 @pytest.mark.parametrize("worker", [projectors.run, jobs.run])
