@@ -2,12 +2,14 @@
 
 import asyncio
 
+from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
 from adapters.embedded_account import home_of
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.embedded_valkey import EmbeddedValkey
 from adapters.key_files import with_keys
+from adapters.keyring import Keyring
 from adapters.settings import InvalidSettingsError, Settings, load_settings
 from migrations.runner import refuse_unmigrated
 from workers.lifeline import supervised
@@ -42,5 +44,13 @@ def settings_with_tables() -> Settings:
 
 
 def settings_of_a_part() -> Settings:
-    """The same with both keys, which every part must have alike."""
-    return with_keys(settings_with_tables(), make=False)
+    """The same with both keys, which every part must have alike; refused when the master key is not the database's."""
+    settings = with_keys(settings_with_tables(), make=False)
+    if not supervised():
+        asyncio.run(_refuse_another_master_key(settings))
+    return settings
+
+
+async def _refuse_another_master_key(settings: Settings) -> None:
+    async with AsyncConnectionPool(settings.dsn(), min_size=1, max_size=1, open=False) as pool:
+        await Keyring(pool, settings.master_key_bytes()).lookup()
