@@ -47,12 +47,15 @@ def service_accounts_in(text: object) -> object:
     return tuple(accounts)
 
 
-def without_ambiguous_names(accounts: tuple[ServiceAccount, ...]) -> tuple[ServiceAccount, ...]:
-    """Refuses one name in two namespaces, because `app.<name>` matches the name alone."""
+def unambiguous(accounts: tuple[ServiceAccount, ...]) -> tuple[ServiceAccount, ...]:
+    """Refuses one name in two namespaces, because `app.<name>` matches the name alone, and one token of two names."""
     namespaces: dict[str, str] = {}
+    names: dict[SecretStr, str] = {}
     for account in accounts:
         if namespaces.setdefault(account.name, account.namespace) != account.namespace:
             raise ValueError(f"the name {account.name} stands in two namespaces")
+        if names.setdefault(account.token, account.name) != account.name:
+            raise ValueError(f"{names[account.token]} and {account.name} have the same token")
     return accounts
 
 
@@ -123,5 +126,5 @@ ServiceAccounts = Annotated[
     tuple[ServiceAccount, ...],
     NoDecode,
     BeforeValidator(service_accounts_in),
-    AfterValidator(without_ambiguous_names),
+    AfterValidator(unambiguous),
 ]

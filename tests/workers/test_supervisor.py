@@ -94,6 +94,7 @@ def test_sigterm_to_the_supervisor_alone_stops_everything(data: Path) -> None:
             f"Docs     {supervisor.url()}/docs",
         ):
             assert line in supervisor.said()
+        assert (data / "outbox").stat().st_mode & 0o777 == 0o700  # for what is personal
         supervisor.process.terminate()
         assert supervisor.ends() == 0
         assert processes(str(data)) == {}
