@@ -115,12 +115,10 @@ class GroupTree(Audited):
         return next((group for group, task in self.moves.items() if task == task_id), None)
 
     def request_move(self, task_id: UUID, group_id: UUID, parent_id: UUID | None, delay: int) -> None:
-        """Let a task move it; one that stands there already is done at once, the same task again is nothing new.
+        """Let a task move it; one that stands there already is done at once.
 
         Raises GroupCycle, TooDeep, MoveInProgress.
         """
-        if self.moves.get(group_id) == task_id:
-            return
         self._refuse_impossible(group_id, parent_id)
         if group_id in self.moves:
             raise MoveInProgress(meta={"task-id": str(self.moves[group_id])})

@@ -115,6 +115,22 @@ async def test_a_decision_loses_when_what_it_rests_on_has_changed(database_url: 
         assert (await store.get(Role, role.id)).holders == {}
 
 
+async def test_a_decision_loses_in_whatever_company_it_is_written(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        user, role = a_user(), a_role()
+        await store.save(user, role)
+        seen = await store.get(User, user.id)
+        user._disabled()
+        await store.save(user)
+        role.grant(user.id, live=True)
+        outcomes = await asyncio.gather(
+            *(store.save(a_role()) for _ in range(5)), store.save(role, unchanged=[seen]), return_exceptions=True
+        )
+        assert isinstance(outcomes[-1], LostRace)
+        assert (await store.get(Role, role.id)).holders == {}
+    assert positions(database_url) == list(range(1, 9))
+
+
 async def test_nobody_pays_for_a_neighbours_conflict(database_url: str) -> None:
     async with a_store(database_url) as store:
         role = a_role()
@@ -302,3 +318,17 @@ async def test_of_two_commands_under_one_key_at_once_one_is_carried_out(database
         )
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "int", "int"]
     assert positions(database_url) == [1, 2]
+
+
+async def test_each_command_of_a_batch_is_remembered_at_its_own_position(database_url: str) -> None:
+    user_id, keys = uuid4(), [f"key-{number}" for number in range(5)]
+
+    async def save_under(store: EventStore, key: str) -> int:
+        with idempotent(IdempotentRequest(user_id, key, b"fingerprint")):
+            return await store.save(a_role(), a_role())
+
+    async with a_store(database_url) as store:
+        answered = await asyncio.gather(*(save_under(store, key) for key in keys))
+    with psycopg.connect(database_url) as connection:
+        remembered = connection.execute("SELECT key, position FROM idempotency_keys").fetchall()
+    assert dict(remembered) == dict(zip(keys, answered, strict=True))

@@ -69,6 +69,17 @@ async def test_all_commands_of_a_batch_cut_at_its_commit_learn_their_own_positio
         assert sorted(log) == list(range(1, 42))
 
 
+@pytest.mark.parametrize("cut", Cut)
+async def test_a_command_of_several_events_learns_where_its_last_one_stands(database_url: str, cut: Cut) -> None:
+    async with a_store_behind_a_proxy(database_url) as at:
+        at.proxy.cut = cut
+        role, other = a_role(), a_role()
+        for _ in range(3):
+            role.grant(uuid4(), live=True)
+        assert await at.store.save(other, role) == 6
+        assert await at.store.head() == 6
+
+
 async def test_cut_again_and_again_it_is_still_recorded_once(database_url: str) -> None:
     async with a_store_behind_a_proxy(database_url) as at:
         for number, cut in enumerate([Cut.AFTER, Cut.BEFORE, Cut.LATE, Cut.BEFORE], start=2):

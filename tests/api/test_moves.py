@@ -92,6 +92,17 @@ async def test_a_finished_task_shows_in_the_lists(database_url: str) -> None:
         assert await parent_of(world, child, admin) is None
 
 
+async def test_divisions_stand_under_divisions_and_groups_under_both(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        organization = await world.organization()
+        admin = await world.admin(organization)
+        root, division = [await world.group(organization, **{"node-type": "division"}) for _ in range(2)]
+        group, team = [await world.group(organization) for _ in range(2)]
+        for node, parent in ((division, root), (group, division), (team, group)):
+            await finished(world, await requested(world, node, parent, admin), admin)
+            assert await parent_of(world, node, admin) == str(parent)
+
+
 async def test_a_move_that_changes_nothing_is_done_at_once(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()

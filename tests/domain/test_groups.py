@@ -219,6 +219,9 @@ async def test_an_inactive_group_leaves_the_tree() -> None:
     await team.move(child, parent)
     await team.groups.deactivate(team.admin, child)
     assert (await team.store.get(GroupTree, tree_id(team.organization))).parents == {}
+    before = len(team.store.events)
+    await team.groups.deactivate(team.admin, parent)  # it stood at the top, so the tree stays as it is
+    assert len(team.store.events) == before + 1
 
 
 @pytest.mark.parametrize("still", [[], ["read"]])

@@ -326,6 +326,21 @@ async def test_a_role_given_at_the_same_time_is_taken_back_too() -> None:
     assert (await world.store.get(Role, admin)).holders == {bob.id: True}
 
 
+async def test_who_leaves_at_the_same_time_has_no_role_without_a_membership() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    admin = role_id(clinic, "org.admin")
+    await world.add(clinic, ann)
+
+    async def leave() -> None:
+        await world.remove(clinic, ann)
+
+    world.store.meanwhile = leave
+    await world.add(clinic, ann, admin)  # decided again: he joins anew, and with the role
+    assert (await world.store.get(Role, admin)).holders == {ann.id: True}
+    assert list((await world.user(ann)).organizations) == [clinic]
+
+
 async def test_an_organization_that_is_none_is_not_found() -> None:
     world = World()
     ann = await world.person()
