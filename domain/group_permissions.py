@@ -47,7 +47,7 @@ class GroupPermissions:
         """
         group, standing = await self.standing(caller_id, group_id)
         if not standing.governs:
-            raise Forbidden if standing.reads and group.active else GroupNotFound
+            raise Forbidden if standing.reads else GroupNotFound
         if group.system_managed:
             raise GroupSystemManaged
         return group

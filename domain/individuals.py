@@ -236,11 +236,8 @@ class Individuals:
         other = await self._other(party, party_id)
         if isinstance(other, User) and other.archived:
             raise InvalidState(pointer="/with/id")
-        owner = await self._find_party(individual.owner_id)
-        if isinstance(owner, User) and owner.organizations:
-            raise ProvidersIndividual
         individual.share(party, party_id, operation)
-        return individual, await self._store.save(individual, unchanged=[owner] if owner else [])
+        return individual, await self._store.save(individual)
 
     @decided_again
     async def unshare(
@@ -278,8 +275,7 @@ class Individuals:
         """A user knows what he owns, so that nobody becomes a provider while he gets a further individual."""
         if isinstance(owner, User):
             owner.take_on(individual.id)
-        taking = [owner] if owner.pending_events else []
-        return await self._store.save(*left, *taking, individual, unchanged=[] if taking else [owner])
+        return await self._store.save(*left, owner, individual)
 
     async def _owned_by(self, caller_id: UUID, individual_id: UUID) -> Individual:
         """The individual, if the caller decides with whom it is shared."""

@@ -62,6 +62,7 @@ async def test_what_is_of_another_kind_is_not_found(database_url: str) -> None:
         await store.save(role, user)
         assert await store.find(User, role.id) is None
         assert set(await store.get_many(Role, [role.id, user.id])) == {role.id}
+        assert await store.find_each((User, role.id), (User, user.id), (Role, user.id)) == (None, user, None)
 
 
 async def test_what_has_no_events_is_not_found(database_url: str) -> None:

@@ -18,7 +18,7 @@ from domain.groups import (
 from domain.individuals import IndividualNotFound
 from domain.organizations import OrganizationNotFound
 from domain.roster_commands import NotEligible
-from domain.users import UserNotFound
+from domain.users import User, UserNotFound
 from tests.support.teams import Team
 
 
@@ -133,6 +133,27 @@ async def test_of_two_who_replace_the_leaders_at_once_one_wins_wholly() -> None:
     team.store.meanwhile = somebody_else_is_faster
     await team.groups.change(team.admin, group_id, leader_ids=[one])
     assert await team.sitting(group_id, "leader") == {one}
+
+
+@pytest.mark.parametrize("new", [True, False])
+async def test_nobody_is_made_a_leader_while_he_leaves_the_organization(new: bool) -> None:
+    team = Team()
+    group_id, user_id = await team.group(), await team.provider()
+
+    async def lead() -> object:
+        if new:
+            return await team.groups.create(team.admin, team.organization, "Lung", leader_ids=[user_id])
+        return await team.groups.change(team.admin, group_id, leader_ids=[user_id])
+
+    async def he_leaves() -> None:
+        user = await team.store.get(User, user_id)
+        user.leave(team.organization)
+        await team.store.save(user)
+
+    team.store.meanwhile = he_leaves
+    with pytest.raises(NotEligible):
+        await lead()
+    assert await team.sitting(group_id, "leader") == set()
 
 
 async def test_who_may_not_read_a_group_learns_nothing_and_who_may_only_read_changes_nothing() -> None:

@@ -214,13 +214,15 @@ async def test_a_share_while_its_owner_becomes_a_provider_is_refused() -> None:
         await world.individuals.share((await world.owned(ann)).id, "organization", clinic, None, caller_id=ann.id)
 
 
-async def test_nothing_is_shared_with_an_archived_user() -> None:
+async def test_nothing_is_shared_with_or_owned_by_an_archived_user() -> None:
     world = World()
     ann, bob = await a_person(world.store), await a_person(world.store)
     bob.archived = True
     world.store.streams[bob.id] = bob
     with pytest.raises(InvalidState):
         await world.individuals.share((await world.owned(ann)).id, "user", bob.id, "read", caller_id=ann.id)
+    with pytest.raises(InvalidState):
+        await world.individuals.create(uuid4(), bob.id)
 
 
 async def test_unsharing_takes_it_out_of_the_organizations_groups_in_the_same_append() -> None:

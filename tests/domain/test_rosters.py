@@ -104,10 +104,12 @@ async def test_only_enabled_providers_of_the_organization_are_eligible() -> None
     team = Team()
     group, good, disabled, elsewhere = await team.group(), *[await team.provider() for _ in range(2)], uuid4()
     elsewhere = await team.provider(organization=elsewhere)
+    archived = await team.provider()
     await team.disable(disabled)
+    team.store.streams[archived].archived = True  # type: ignore[attr-defined]
     with pytest.raises(NotEligible) as refusal:
-        await team.rosters.add_users(team.admin, group, "leader", user_ids=[good, disabled, elsewhere])
-    assert refusal.value.meta == {"user-ids": [str(disabled), str(elsewhere)]}
+        await team.rosters.add_users(team.admin, group, "leader", user_ids=[good, disabled, elsewhere, archived])
+    assert refusal.value.meta == {"user-ids": [str(disabled), str(elsewhere), str(archived)]}
     await team.seat(group, "leader", [disabled])
     await team.rosters.add_users(team.admin, group, "leader", user_ids=[good, disabled])
     assert await team.sitting(group, "leader") == {good, disabled}
