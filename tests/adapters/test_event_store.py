@@ -256,6 +256,54 @@ async def test_a_snapshot_answers_as_the_events_would(database_url: str) -> None
         assert connection.execute("SELECT originator_version FROM snapshots").fetchall() == [(151,)]
 
 
+async def test_streams_that_are_read_together_each_come_back_whole(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        roles = [a_role() for _ in range(9)]
+        for number, role in enumerate(roles):
+            for _ in range(110 if number % 2 else 20):
+                role.grant(uuid4(), live=True)
+            await store.save(role)
+        await asyncio.gather(*store._snapshotting)
+        for role in roles:
+            for _ in range(25):
+                role.grant(uuid4(), live=False)
+        await store.save(*roles)
+        found = await store.get_many(Role, [role.id for role in roles])
+        assert {each.id: (each.version, each.holders) for each in found.values()} == {
+            role.id: (role.version, role.holders) for role in roles
+        }
+
+
+async def test_a_snapshot_is_of_what_was_saved_and_not_of_what_was_decided_since(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        role = a_role()
+        holders = [uuid4() for _ in range(150)]
+        for holder in holders:
+            role.grant(holder, live=True)
+        await store.save(role)
+        role.grant(uuid4(), live=True)
+        await asyncio.gather(*store._snapshotting)
+        found = await store.get(Role, role.id)
+        assert (found.version, found.holders) == (151, dict.fromkeys(holders, True))
+
+
+async def test_events_stand_in_the_order_in_which_they_happened(database_url: str) -> None:
+    """Those of one command and those of commands that share a batch."""
+    roles = [a_role() for _ in range(8)]
+    for role in roles:
+        for _ in range(3):
+            role.grant(uuid4(), live=True)
+    async with a_store(database_url) as store:
+        answered = await asyncio.gather(*(store.save(role) for role in roles))
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "SELECT originator_id, originator_version, notification_id FROM events ORDER BY notification_id"
+        ).fetchall()
+    for role, last in zip(roles, answered, strict=True):
+        own = [(version, position) for stream, version, position in rows if stream == role.id]
+        assert own == [(version, last - 4 + version) for version in (1, 2, 3, 4)]
+
+
 async def test_positions_follow_the_order_of_commits(database_url: str) -> None:
     """The writer that asks first but commits last gets the later position, and no reader ever sees it earlier."""
     async with a_store(database_url) as store, await psycopg.AsyncConnection.connect(database_url) as rival:
@@ -301,6 +349,16 @@ async def test_of_two_commands_under_one_idempotency_key_one_is_carried_out(data
         with idempotent(IdempotentRequest(user_id, "key", b"second")), pytest.raises(Conflict):
             await store.save(a_role())
     assert positions(database_url) == [1, 2]
+
+
+async def test_a_key_is_remembered_with_positions_of_the_identity_log_only(database_url: str) -> None:
+    async with a_store(database_url, log="sessions") as sessions, a_store(database_url) as store:
+        with idempotent(IdempotentRequest(uuid4(), "key", b"fingerprint")):
+            await store.save(a_role())
+            position = await store.save(a_role())
+            await sessions.save(a_role())
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT position FROM idempotency_keys").fetchall() == [(position,)]
 
 
 async def test_of_two_commands_under_one_key_at_once_one_is_carried_out(database_url: str) -> None:

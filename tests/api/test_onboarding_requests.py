@@ -181,6 +181,21 @@ async def test_two_calls_at_once_make_one_user(database_url: str, onboard_type: 
             assert len({answer["data"]["attributes"]["claimed-by"] for answer in answers} | {None}) == 2
 
 
+async def test_of_several_who_are_given_one_record_at_once_one_gets_it(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        record = str(await world.individual(north))
+
+        async def give(name: str) -> int:
+            email = f"{name}@people.test"
+            given = {**AT_ONCE, "organization": str(north), "onboard-type": "patient", "patient-email": email}
+            body = {"data": {"type": "onboarding-requests", "attributes": {**given, "patient": record}}}
+            headers = world.system.bearer
+            return (await world.client.post("/v1/onboarding-requests/", json=body, headers=headers)).status_code
+
+        assert sorted(await asyncio.gather(*map(give, ("ann", "bob", "eve")))) == [201, 409, 409]
+
+
 async def test_a_retry_answers_what_the_first_call_answered(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
