@@ -32,6 +32,15 @@ class Standing(NamedTuple):
     users: int
     tables: list[int]
 
+    @property
+    def known(self) -> int:
+        """Sets made here know all that happened up to this position, and of what came after it not all."""
+        return min(self.head, self.users)
+
+    def follows(self, other: "Standing") -> bool:
+        """Whether neither is further back than there."""
+        return self.head >= other.head and self.users >= other.users
+
 
 class Part(NamedTuple):
     """Sets, and the ranks in them that do not count any more."""
@@ -48,7 +57,7 @@ class View(NamedTuple):
 
 
 class _Young(NamedTuple):
-    position: int
+    made: Standing
     sets: Sets
 
 
@@ -59,8 +68,8 @@ class AccessIndex:
         self._made = made
         self._sets = sets
         self._young: _Young | None = None
-        self._seen = min(made.head, made.users)
-        self._changed: dict[UUID, int] = {}  # with the position up to which the log had been read then
+        self._seen = made.known
+        self._changed: dict[UUID, int] = {}  # with the position of the last event that may have changed them
         self._gone = BitMap()
         self._useless = False
 
@@ -83,7 +92,7 @@ class AccessIndex:
         if not self._serves(now):
             return None
         await self._read_on(cursor, now.head)
-        young = self._young if self._young is not None and self._young.position <= now.head else None
+        young = self._young if self._young is not None and now.follows(self._young.made) else None
         late = self._late(young)
         if len(late) > MOST_LATE:
             return None
@@ -98,28 +107,28 @@ class AccessIndex:
             now = await _standing(cursor)
             if self._serves(now):
                 await self._read_on(cursor, now.head)
-                self._young = _Young(now.head, await sets_of(cursor, list(self._changed)))
+                self._young = _Young(now, await sets_of(cursor, list(self._changed)))
 
     def _serves(self, now: Standing) -> bool:
         """Not a snapshot from before the sets; and when they are too old, or of tables that are gone, none at all."""
         if now.tables != self._made.tables or now.head - self._seen > FURTHEST:
             self._useless = True
-        return not self._useless and now.head >= self._made.head and now.users >= self._made.users
+        return not self._useless and now.follows(self._made)
 
     async def _read_on(self, cursor: AsyncCursor, head: int) -> None:
         """Remember who has changed up to the head; too many rather than too few."""
         if head <= self._seen:
             return
         await cursor.execute(_CHANGED, {"after": self._seen, "upto": head}, prepare=True)
-        changed = [row[0] for row in await cursor.fetchall()]
-        self._gone |= self._sets.individuals.ranks(changed)
-        for each in changed:
-            self._changed[each] = max(head, self._changed.get(each, 0))
+        changed = await cursor.fetchall()
+        self._gone |= self._sets.individuals.ranks(each for each, _ in changed)
+        for each, position in changed:
+            self._changed[each] = max(position, self._changed.get(each, 0))
         self._seen = max(self._seen, head)
 
     def _late(self, young: _Young | None) -> list[UUID]:
-        """Those who may have changed after the younger sets were made."""
-        since = 0 if young is None else young.position
+        """Those who may have changed after what the younger sets know."""
+        since = 0 if young is None else young.made.known
         return [each for each, position in self._changed.items() if position > since]
 
 
@@ -162,14 +171,16 @@ FROM log_head WHERE log = 'identity'
 # have the id of an organization. Looked up user by user, however the planner guesses their number.
 _CHANGED = """
 WITH named AS MATERIALIZED (
-    SELECT DISTINCT
+    SELECT
         CASE kind WHEN 'individual' THEN said ->> 'individual_id' WHEN 'seat' THEN said ->> 'subject_id' END::uuid
             AS individual_id,
-        CASE kind WHEN 'user' THEN originator_id END AS user_id
+        CASE kind WHEN 'user' THEN originator_id END AS user_id,
+        max(notification_id) AS position
     FROM events CROSS JOIN LATERAL (SELECT split_part(topic, '.', 1) AS kind) k
     CROSS JOIN LATERAL (SELECT CASE WHEN kind <> 'user' THEN convert_from(state, 'UTF8')::json END AS said) s
-    WHERE notification_id > %(after)s AND notification_id <= %(upto)s AND kind IN ('individual', 'seat', 'user'))
-SELECT individual_id FROM named WHERE individual_id IS NOT NULL
-UNION SELECT his.individual_id FROM named CROSS JOIN LATERAL (
+    WHERE notification_id > %(after)s AND notification_id <= %(upto)s AND kind IN ('individual', 'seat', 'user')
+    GROUP BY 1, 2)
+SELECT individual_id, position FROM named WHERE individual_id IS NOT NULL
+UNION ALL SELECT his.individual_id, named.position FROM named CROSS JOIN LATERAL (
     SELECT individual_id FROM access_individuals WHERE owner_id = named.user_id OFFSET 0) his
 """

@@ -10,8 +10,10 @@ from psycopg import AsyncConnection
 from pyroaring import BitMap
 
 from adapters.event_store import EventStore
+from domain.audited import Audited
 from domain.individuals import Individual
 from domain.rosters import Seat
+from domain.users import User
 from projections import access_index, replicators
 from projections.access_index import AccessIndex
 from projections.access_individuals import accessible_individuals
@@ -41,7 +43,12 @@ class Ward:
 
     async def begin(self) -> None:
         led = seat(self.group, "leader", self.leader)
-        await self.store.save(self.clinic, self.group, self.leader, led, *self.patients, *self.seats)
+        await replicators.register(self.connection, [UsersProjection()])
+        await self.save(self.clinic, self.group, self.leader, led, *self.patients, *self.seats)
+
+    async def save(self, *aggregates: Audited) -> None:
+        """The read model of users, whom nothing here is about, is up to date at once."""
+        await self.connection.execute("UPDATE projections SET position = %s", [await self.store.save(*aggregates)])
 
     @property
     def placed(self) -> list[UUID]:
@@ -50,7 +57,7 @@ class Ward:
     async def leave(self, *seats: Seat) -> None:
         for each in seats:
             each.leave()
-        await self.store.save(*seats)
+        await self.save(*seats)
 
     async def listed(self, index: AccessIndex | None, connection: AsyncConnection | None = None) -> list[UUID]:
         cursor = (connection or self.connection).cursor()
@@ -78,8 +85,6 @@ async def a_ward(database_url: str) -> AsyncIterator[Ward]:
     ):
         ward = Ward(store, connection)
         await ward.begin()
-        await replicators.register(connection, [UsersProjection()])
-        await connection.execute("UPDATE projections SET position = %s", [await store.head()])
         yield ward
 
 
@@ -106,12 +111,12 @@ async def test_somebody_who_changes_again_is_not_lost_between_old_and_young_sets
         index = await access_index.load(ward.connection)
         for _ in range(3):
             ward.seats[2].leave()
-            await ward.store.save(ward.seats[2])
+            await ward.save(ward.seats[2])
             assert await ward.listed(index) == ward.placed
             await index.freshen(ward.connection)
             assert await ward.listed(index) == ward.placed
             ward.seats[2].take_again()
-            await ward.store.save(ward.seats[2])
+            await ward.save(ward.seats[2])
             assert await ward.listed(index) == ward.placed
 
 
@@ -138,7 +143,7 @@ async def test_an_individual_with_the_id_of_an_organization_stands_for_itself_on
     async with a_ward(database_url) as ward:
         index = await access_index.load(ward.connection)
         twin = Individual.create(ward.clinic.id, "organization", ward.clinic.id)
-        await ward.store.save(twin, place := seat(ward.group, "individual", twin))
+        await ward.save(twin, place := seat(ward.group, "individual", twin))
         view = await index.view(ward.connection.cursor())
         assert view is not None
         assert view.late == [twin.id]
@@ -169,6 +174,29 @@ async def test_sets_of_tables_that_a_rebuild_has_replaced_serve_nobody(database_
             assert index is not None
             assert await index.view(connection.cursor()) is not None
         assert (await world.post("/v1/authz-get-accessible-resources/", asked, ann))["resource-ids"] == expected
+
+
+async def test_young_sets_made_before_the_users_read_model_was_up_to_date_do_not_outlast_it(database_url: str) -> None:
+    async with a_world(database_url, projecting=False) as world:
+        indexing = world.services.indexing
+        indexing.least = 0
+        user = User.create(uuid4(), classification="customer", individual_id=None)
+        mine = Individual.create(uuid4(), "user", user.id)
+        await world.identity.store.save(user, mine)
+        await world.catch_up()
+        await indexing.renew()
+
+        async def registered() -> list[str]:
+            asked = {"user-id": str(world.system.user_id), "operation": "read", "filter[registered]": "true"}
+            found: list[str] = (await world.get("/v1/authz-individuals/", world.system, **asked))["resource-ids"]
+            return found
+
+        assert str(mine.id) not in await registered()
+        user.set_password("no hash")
+        await world.identity.store.save(user)
+        await indexing.freshen()
+        await world.catch_up()
+        assert str(mine.id) in await registered()
 
 
 def test_runs_are_cut_like_lists() -> None:
