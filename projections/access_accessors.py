@@ -40,6 +40,5 @@ async def accessors(
     mine = _ACCESSORS.format(
         grants=POLICIES[resource_type, operation].grants, provider=_PROVIDER if organization_id else ""
     )
-    resources = list(dict.fromkeys(resource_ids))
-    parameters = {"resources": resources, "organization": organization_id, **page._asdict()}
+    parameters = {"resources": list(resource_ids), "organization": organization_id, **page._asdict()}
     return await page_of(cursor, PAGE.format(collected=mine), parameters)

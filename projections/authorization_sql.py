@@ -177,7 +177,7 @@ WITH gone AS (
     RETURNING organization_id, individual_id, group_id
 )
 INSERT INTO unplaced_individuals (organization_id, individual_id)
-SELECT DISTINCT organization_id, individual_id
+SELECT organization_id, individual_id
 FROM gone JOIN individual_organizations USING (organization_id, individual_id)
 WHERE NOT EXISTS (
     SELECT FROM group_individuals p

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import pytest
 
@@ -69,6 +70,16 @@ async def test_a_failure_reaches_those_of_its_round_only() -> None:
     assert await gathering.ask(2) == 4
 
 
+async def test_a_round_runs_in_nobodys_circumstances() -> None:
+    caller: ContextVar[str] = ContextVar("caller", default="nobody")
+
+    async def seen(questions: Sequence[int]) -> list[str]:
+        return [caller.get() for _ in questions]
+
+    caller.set("ann")
+    assert await Gathering(seen).ask(1) == "nobody"
+
+
 async def test_nobody_misses_an_answer_because_a_neighbour_went_away() -> None:
     rounds = Rounds()
     gathering = Gathering(rounds.double)
@@ -78,4 +89,4 @@ async def test_nobody_misses_an_answer_because_a_neighbour_went_away() -> None:
     with pytest.raises(asyncio.CancelledError):
         await going
     rounds.go.set()
-    assert await asyncio.wait_for(asyncio.gather(before, staying), 5) == [2, 6]
+    assert (await asyncio.wait_for(before, 5), await asyncio.wait_for(staying, 5)) == (2, 6)

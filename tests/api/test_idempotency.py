@@ -185,6 +185,15 @@ async def test_while_the_first_call_runs_the_second_is_told_to_wait(database_url
         assert World.calls == 1
 
 
+async def test_nobody_waits_for_another_users_call_with_the_same_key(database_url: str) -> None:
+    async with an_edge(database_url) as edge:
+        book = edge.services.answers
+        mine, his = book.slot(uuid4(), "key"), book.slot(uuid4(), "key")
+        async with book.running(mine) as first, book.running(his) as second, book.running(mine) as third:
+            assert (first, second, third) == (True, True, False)
+        assert mine.seal != his.seal
+
+
 async def test_a_lock_ends_with_the_process_that_took_it(database_url: str) -> None:
     async with an_edge(database_url, router) as World.edge:
         edge, ann = World.edge, World.edge.person()

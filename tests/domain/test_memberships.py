@@ -311,6 +311,16 @@ async def test_the_last_live_administrator_stays() -> None:
     assert clinic in (await world.user(ann)).organizations
 
 
+async def test_an_administrator_who_never_counted_may_be_removed() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person(live=False)
+    admin = role_id(clinic, "org.admin")
+    await world.add(clinic, ann, admin)
+    assert (await world.store.get(Role, admin)).holders == {ann.id: False}
+    await world.remove(clinic, ann)
+    assert (await world.store.get(Role, admin)).holders == {}
+
+
 async def test_a_role_given_at_the_same_time_is_taken_back_too() -> None:
     world = World()
     clinic, ann, bob = await an_organization(world.store), await world.person(), await world.person()

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,10 +12,11 @@ from pyroaring import BitMap
 
 from adapters.event_store import EventStore
 from domain.audited import Audited
+from domain.groups import system_group_id
 from domain.individuals import Individual
 from domain.rosters import Seat
 from domain.users import User
-from projections import access_index, replicators
+from projections import access_index, access_individuals, replicators
 from projections.access_index import AccessIndex
 from projections.access_individuals import accessible_individuals
 from projections.access_pages import Slice
@@ -106,6 +108,19 @@ async def test_each_snapshot_gets_its_own_answer_however_old_or_young_the_sets_a
                 assert await ward.listed(newer, second) == one_less
 
 
+async def test_sets_serve_no_snapshot_in_which_the_log_or_the_users_are_further_back(database_url: str) -> None:
+    async with a_ward(database_url) as ward, ward.snapshot() as first:
+        ward.seats[0].leave()
+        await ward.store.save(ward.seats[0])
+        after_the_log = await access_index.load(ward.connection)
+        assert await after_the_log.view(first.cursor()) is None
+        async with ward.snapshot() as second:
+            await ward.connection.execute("UPDATE projections SET position = position + 1")
+            after_the_users = await access_index.load(ward.connection)
+            assert await after_the_log.view(second.cursor()) is not None
+            assert await after_the_users.view(second.cursor()) is None
+
+
 async def test_somebody_who_changes_again_is_not_lost_between_old_and_young_sets(database_url: str) -> None:
     async with a_ward(database_url) as ward:
         index = await access_index.load(ward.connection)
@@ -176,6 +191,43 @@ async def test_sets_of_tables_that_a_rebuild_has_replaced_serve_nobody(database_
         assert (await world.post("/v1/authz-get-accessible-resources/", asked, ann))["resource-ids"] == expected
 
 
+@pytest.mark.parametrize("way", ["sets", "one by one", "joined"])
+async def test_filters_leave_the_same_in_every_way(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """For somebody without bounds, and for somebody who has an organization as a whole and a group of it besides."""
+    monkeypatch.setattr(access_individuals, "FEW", 0 if way == "joined" else access_individuals.FEW)
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        ann, bob, patient = await world.admin(north), await world.provider(north), await world.patient(north)
+        placed, (free, left) = patient.individual_id, [await world.individual(north) for _ in range(2)]
+        roster: dict[str, Any] = {"leader-ids": [str(ann.user_id)], "individual-ids": [str(placed)]}
+        group = await world.group(north, "Group", **roster)
+        await world.post(f"/v1/individual-groups/{group}/add-members/", {"user-ids": [str(bob.user_id)]}, world.system)
+        closed = await world.group(north, "Closed", **{"individual-ids": [str(left)]})
+        await world.client.delete(f"/v1/individual-groups/{closed}/", headers=world.system.bearer)
+        await world.catch_up()
+        if way == "sets":
+            world.services.indexing.least = 0
+            await world.services.indexing.renew()
+        for filters, expected in (
+            ({"group-id": group}, [placed]),
+            ({"group-id": closed}, []),
+            ({"group-id": system_group_id(north, "all_participants")}, [placed, free, left]),
+            ({"group-id": system_group_id(north, "unassigned")}, [free, left]),
+            ({"group-members-with-leader-id": ann.user_id}, [placed]),
+            ({"group-members-with-leader-id": bob.user_id}, []),
+            ({"exclude-owner-ids": north, "organization-id": north}, [placed]),
+            ({"exclude-owner-ids": patient.user_id, "organization-id": north}, [free, left]),
+        ):
+            asked = {f"filter[{name}]": str(value) for name, value in filters.items()}
+            for person in (world.system, ann):
+                who = {"user-id": str(person.user_id), "operation": "read"}
+                answer = await world.get("/v1/authz-individuals/", world.system, **who, **asked)
+                assert answer["resource-ids"] == sorted(map(str, expected)), filters
+                assert answer["meta"]["page[total]"] == len(expected)
+
+
 async def test_young_sets_made_before_the_users_read_model_was_up_to_date_do_not_outlast_it(database_url: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         indexing = world.services.indexing
@@ -192,6 +244,9 @@ async def test_young_sets_made_before_the_users_read_model_was_up_to_date_do_not
             return found
 
         assert str(mine.id) not in await registered()
+        user.confirm()  # so that the log tells of him before and after the read model stops
+        await world.identity.store.save(user)
+        await world.catch_up()
         user.set_password("no hash")
         await world.identity.store.save(user)
         await indexing.freshen()

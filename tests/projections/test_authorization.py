@@ -154,6 +154,18 @@ async def test_any_cut_of_the_log_into_batches_leaves_the_same_rows(database_url
                 " SELECT organization_id, individual_id FROM group_individuals ORDER BY 1, 2"
             )
         )
+        assert await log.rows(
+            "SELECT individual_id FROM individual_organizations WHERE owned ORDER BY individual_id"
+        ) == await log.rows(
+            "SELECT individual_id FROM access_individuals JOIN access_organizations ON owner_id = organization_id"
+            " ORDER BY individual_id"
+        )
+        assert await log.rows(
+            "SELECT DISTINCT individual_id FROM individual_organizations WHERE several ORDER BY individual_id"
+        ) == await log.rows(
+            "SELECT individual_id FROM individual_organizations GROUP BY 1 HAVING count(*) > 1 ORDER BY 1"
+        )
+        assert await log.rows("SELECT FROM organization_users WHERE NOT provider AND NOT admin") == []
         assert await log.rows("SELECT total FROM access_totals WHERE kind = 'individual'") == (
             await log.rows("SELECT count(*) FROM access_individuals")
         )
@@ -183,6 +195,54 @@ async def test_a_share_and_its_places_end_in_one_append_in_either_order(database
             await log.save(*([individual, place] if first_the_share else [place, individual]))
         assert await log.rows("SELECT * FROM group_individuals") == []
         assert await log.rows("SELECT individuals FROM access_organizations") == [(0,)]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_an_organization_owns_and_is_shared_with_it_stays_until_both_end(
+    database_url: str, at_once: bool
+) -> None:
+    clinic, individual = an_organization(), Individual.create(uuid4(), "user", uuid4())
+    standing = "SELECT owned, shared FROM individual_organizations"
+    async with a_log(database_url) as log:
+        individual.share("organization", clinic.id)
+        if not at_once:
+            await log.save(clinic, individual)
+        individual.change_owner("organization", clinic.id)
+        await log.save(*([clinic, individual] if at_once else [individual]))
+        assert await log.rows(standing) == [(True, True)]
+        individual.unshare("organization", clinic.id)
+        await log.save(individual)
+        assert await log.rows(standing) == [(True, False)]
+        individual.change_owner("user", uuid4())
+        await log.save(individual)
+        assert await log.rows(standing) == []
+
+
+async def test_a_place_in_one_organization_is_none_in_another(database_url: str) -> None:
+    north, south = an_organization(), an_organization()
+    individual = Individual.create(uuid4(), "user", uuid4())
+    async with a_log(database_url) as log:
+        places = []
+        for organization in (north, south):
+            group = a_group(organization)
+            individual.share("organization", organization.id)
+            places.append(seat(group, "individual", individual))
+            await log.save(organization, group, individual, places[-1])
+        assert await log.rows("SELECT organization_id FROM unplaced_individuals") == []
+        places[0].leave()
+        await log.save(places[0])
+        assert await log.rows("SELECT organization_id FROM unplaced_individuals") == [(north.id,)]
+
+
+async def test_who_leads_a_group_and_belongs_to_it_may_give_up_one_of_both(database_url: str) -> None:
+    clinic = an_organization()
+    group, user = a_group(clinic), a_user(clinic)
+    async with a_log(database_url) as log:
+        led, belongs = seat(group, "leader", user), seat(group, "member", user)
+        await log.save(clinic, group, user, led, belongs)
+        led.leave()
+        await log.save(led)
+        assert await log.rows("SELECT kind FROM group_users") == [("member",)]
 
 
 async def test_a_move_writes_closure_rows_and_two_stamps_however_many_people_stand_below(database_url: str) -> None:
@@ -394,6 +454,19 @@ async def test_a_deactivation_touches_those_in_it_and_above_it(database_url: str
         assert await told.touched_by(log, told.below, told.tree) == {"lower", "leafy", "lefty", "admin", "owner"} - {
             "owner"
         }
+
+
+async def test_a_clock_that_is_behind_takes_no_stamp_back(database_url: str) -> None:
+    told = Told()
+    async with a_log(database_url) as log:
+        await told.begin(log)
+        before = {name: await log.latest(user) for name, user in told.names.items()}
+        told.stranger.disable()
+        told.place.leave()
+        late = log.recorded(told.stranger, told.place)
+        await log.apply([each._replace(event=replace(each.event, timestamp=START)) for each in late])  # type: ignore[type-var]
+        for name, user in told.names.items():
+            assert await log.latest(user) >= before[name]
 
 
 async def test_accounts_touch_themselves(database_url: str) -> None:
