@@ -140,6 +140,16 @@ async def test_pages_of_a_list(database_url: str) -> None:
         assert answer["errors"][0]["source"] == {"pointer": "/page[limit]"}
 
 
+async def test_what_several_queries_name_is_listed_once(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        clinic = await world.organization()
+        admin, group = await world.admin(clinic), await world.group(clinic)
+        named = [f"group:{group}:read", f"group:{group}:write", f"organization:{clinic}:read"]
+        answer = await world.post(ACCESSIBLE, about(admin.user_id, *named), admin)
+        assert answer["resource-ids"] == sorted([str(group), str(clinic)])
+        assert answer["meta"]["page[total]"] == 2
+
+
 async def test_filters_look_at_the_owning_user(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()

@@ -259,6 +259,25 @@ async def test_what_was_recorded_and_not_shown_is_shown_to_the_retry(database_ur
         assert await edge.store.head() == 1
 
 
+async def test_a_key_is_known_for_a_day_and_then_forgotten_without_being_asked_for(database_url: str) -> None:
+    async with (
+        an_edge(database_url, router) as World.edge,
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection,
+    ):
+        edge, ann = World.edge, World.edge.person()
+        first = await post(edge, "/v1/things/", ann, "k", {"name": "a"})
+        await connection.execute("UPDATE idempotency_keys SET recorded_at = now() - interval '23 hours 59 minutes'")
+        assert (await post(edge, "/v1/things/", ann, "k", {"name": "a"})).json() == first.json()
+        await connection.execute("UPDATE idempotency_keys SET recorded_at = now() - interval '24 hours 1 second'")
+        async with AnswerBook(edge.services.pool, application_dsn(database_url), MASTER_KEY):
+            for _ in range(200):
+                left = await (await connection.execute("SELECT count(*) FROM idempotency_keys")).fetchone()
+                if left == (0,):
+                    break
+                await asyncio.sleep(0.01)
+        assert left == (0,)
+
+
 async def test_after_a_day_a_key_is_new(database_url: str) -> None:
     async with an_edge(database_url, router) as World.edge:
         edge, ann = World.edge, World.edge.person()

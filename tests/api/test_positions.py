@@ -173,6 +173,13 @@ async def test_what_was_known_may_turn_out_wrong(database_url: str) -> None:
         assert (await get(edge, "/v1/things/", 50)).status_code == 503
 
 
+async def test_news_that_arrives_late_takes_nothing_back(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        for heard in (100, 7):
+            edge.services.positions.learn("things", heard)
+        assert edge.services.positions.known["things"] == 100
+
+
 @pytest.mark.parametrize("odd", ["", "-1", "1.0", "x", "+1", "1 2", str(2**63), "٣".encode()])
 async def test_odd_positions_are_refused(database_url: str, odd: Any) -> None:
     async with an_edge(database_url, router) as edge:

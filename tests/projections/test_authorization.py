@@ -259,6 +259,8 @@ async def test_a_move_writes_closure_rows_and_two_stamps_however_many_people_sta
         assert await log.rows("SELECT user_id, ctid::text FROM access_users ORDER BY 1") == before
         below = await log.rows("SELECT descendant_id FROM group_closure WHERE ancestor_id = %s", new.id)
         assert {each for (each,) in below} == {new.id, root.id, leaf.id}
+        above = await log.rows("SELECT ancestor_id FROM group_closure WHERE descendant_id = %s", leaf.id)
+        assert {each for (each,) in above} == {new.id, root.id, leaf.id}
         assert await log.rows("SELECT descendant_id FROM group_closure WHERE ancestor_id = %s", old.id) == [(old.id,)]
 
 
@@ -341,6 +343,49 @@ async def test_a_long_list_is_whole_however_its_ids_are_spread(database_url: str
         for limit, offset in [(10, 0), (1, 0), (500, 1_200), (3_000, 2_500), (5, 3_998), (5, 4_000), (0, 0)]:
             page = await accessible_individuals(cursor, leader.id, "write", Slice(limit, offset))
             assert page == (4_000, sorted(ids)[offset : offset + limit])
+
+
+async def test_whoever_is_reached_in_several_ways_stands_in_a_list_once(database_url: str) -> None:
+    """By two whole organizations, by one and a group of a third, by a group and a share."""
+    north, south, west = (an_organization() for _ in range(3))
+    user, group = a_user(north, south, west), a_group(west)
+    for whole in (north, south):
+        whole.change({"authorization_type": "open"})
+    parties = {UUID(int=1): [north], UUID(int=2): [north, south, west], UUID(int=3): [south], UUID(int=4): [west]}
+    people = [Individual.create(each, "user", uuid4()) for each in parties]
+    for individual in people:
+        for organization in parties[individual.id]:
+            individual.share("organization", organization.id)
+    people[3].share("user", user.id, "write")
+    places = [seat(group, "individual", each) for each in people if west in parties[each.id]]
+    async with a_log(database_url) as log, log.connection.cursor() as cursor:
+        await log.save(north, south, west, user, group, seat(group, "leader", user), *people, *places)
+        for organization in (None, north, south, west):
+            expected = [each for each in parties if organization is None or organization in parties[each]]
+            for size in (1, 2, 10):
+                pages = [
+                    await accessible_individuals(
+                        cursor, user.id, "write", Slice(size, offset),
+                        organization_id=organization.id if organization else None,
+                    )
+                    for offset in range(0, len(expected), size)
+                ]  # fmt: skip
+                assert [each for page in pages for each in page.ids] == expected
+                assert {page.total for page in pages} == {len(expected)}
+
+
+async def test_whose_last_group_ends_is_unassigned_again(database_url: str) -> None:
+    clinic, owner = an_organization(), a_user()
+    group, unassigned = a_group(clinic), Group.computed(clinic.id, "unassigned", "Unassigned")
+    mine = Individual.create(uuid4(), "user", owner.id)
+    mine.share("organization", clinic.id)
+    contains = [AccessQuery("group", unassigned.id, "contain")]
+    async with a_log(database_url) as log, log.connection.cursor() as cursor:
+        await log.save(clinic, owner, group, unassigned, mine, seat(group, "individual", mine))
+        assert await decide(cursor, owner.id, contains) == [False]
+        group.deactivate()
+        await log.save(group)
+        assert await decide(cursor, owner.id, contains) == [True]
 
 
 class Told:
@@ -429,6 +474,16 @@ async def test_shares_and_owners_touch_both_sides(database_url: str) -> None:
         told.place.leave()
         told.patient.unshare("organization", told.clinic.id)
         assert await told.touched_by(log, told.place, told.patient) == {"stranger", "lefty", "leafy", "admin"}
+
+
+async def test_a_former_owner_is_touched_also_when_it_is_an_organization(database_url: str) -> None:
+    told = Told()
+    theirs = Individual.create(uuid4(), "organization", told.clinic.id)
+    async with a_log(database_url) as log:
+        await told.begin(log)
+        assert await told.touched_by(log, theirs) == {"admin"}
+        theirs.change_owner("user", told.stranger.id)
+        assert await told.touched_by(log, theirs) == {"admin", "stranger"}
 
 
 async def test_what_concerns_an_organization_touches_its_providers(database_url: str) -> None:
