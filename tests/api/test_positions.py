@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.caller import Signed
 from api.deps import ReadingDep
 from api.documents.common import Attributes, Listing, Single
-from api.positions import POLL
+from api.positions import HEAD, MOMENT, POLL
 from api.route import answers, contract_router
 from tests.support.edge import Edge, an_edge, eventually
 
@@ -147,6 +147,7 @@ async def test_a_lost_notification_costs_a_second_at_most(database_url: str) -> 
     async with an_edge(database_url, router, position_wait=5.0) as edge:
         await project(database_url, things=1, others=9)
         await heard(edge)
+        await asyncio.sleep(3 * MOMENT)  # nobody waits, so nobody looks
         reading = asyncio.create_task(get(edge, "/v1/things/", 4))
         await waited_for(edge)
         await asyncio.sleep(0.1)  # the look that began with the wait is over
@@ -171,6 +172,20 @@ async def test_what_was_known_may_turn_out_wrong(database_url: str) -> None:
         edge.services.positions.learn("others", 100)
         await project(database_url, notify=False, things=1, others=1)
         assert (await get(edge, "/v1/things/", 50)).status_code == 503
+
+
+async def test_reached_means_that_all_are_there_and_not_a_little_less(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        positions = edge.services.positions
+        positions.learn("things", 7)
+        positions.learn("others", 6)
+        assert await positions.reached(["things", "others"], 6, 0.01)
+        assert not await positions.reached(["things", "others"], 7, 0.01)
+        positions.forget(["things"])
+        assert not await positions.reached(["things"], 1, 0.01)
+        assert not await positions.reached([], 1, 0.01)  # the log's own head
+        positions.learn(HEAD, 1)
+        assert await positions.reached([], 1, 0.01)
 
 
 async def test_news_that_arrives_late_takes_nothing_back(database_url: str) -> None:

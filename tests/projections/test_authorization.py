@@ -360,13 +360,13 @@ async def test_whoever_is_reached_in_several_ways_stands_in_a_list_once(database
     places = [seat(group, "individual", each) for each in people if west in parties[each.id]]
     async with a_log(database_url) as log, log.connection.cursor() as cursor:
         await log.save(north, south, west, user, group, seat(group, "leader", user), *people, *places)
-        for organization in (None, north, south, west):
-            expected = [each for each in parties if organization is None or organization in parties[each]]
+        for within in (None, north, south, west):
+            expected = [each for each in parties if within is None or within in parties[each]]
             for size in (1, 2, 10):
                 pages = [
                     await accessible_individuals(
                         cursor, user.id, "write", Slice(size, offset),
-                        organization_id=organization.id if organization else None,
+                        organization_id=within.id if within else None,
                     )
                     for offset in range(0, len(expected), size)
                 ]  # fmt: skip

@@ -30,7 +30,7 @@ from tests.support.followers import (
 )
 from tests.support.histories import History
 from tests.support.stores import MASTER_KEY, a_pool, a_store
-from workers import rebuild
+from workers import rebuild, table_copies
 
 
 class InlineCount(EventCount):
@@ -252,15 +252,18 @@ async def shown(connection: AsyncConnection) -> replicators.Replicator:
     return (await replicators.replicators(connection))[0]
 
 
-async def test_the_copy_of_another_version_is_thrown_away(database_url: str) -> None:
+@pytest.mark.parametrize("other", ["version", "shape"])
+async def test_the_copy_of_another_make_is_thrown_away(database_url: str, other: str) -> None:
     make_tables(database_url)
     async with a_store(database_url) as store, await looking(database_url) as connection:
         await save_roles(store, *"abc")
         async with a_projector(database_url, EventCount()) as projector:
             await projector.catch_up()
         await connection.execute("CREATE TABLE rebuild.event_count (id integer, total bigint, older text)")
+        version = EventCount.version - 1 if other == "version" else EventCount.version
+        shape = "" if other == "shape" else (await table_copies.definitions(connection, EventCount.tables)).shape
         await connection.execute("INSERT INTO rebuilds (name, version, shape, phase, position) VALUES"
-                                 " ('event_count', 0, '', 'filling', 2)")  # fmt: skip
+                                 " ('event_count', %s, %s, 'filling', 2)", (version, shape))  # fmt: skip
         assert len(await rebuilt(database_url, EventCount())) == 1
         assert await rows_of(connection, ["event_count"]) == {"event_count": ["(1,3)"]}
 
