@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -103,14 +103,20 @@ async def test_of_two_decisions_on_one_state_the_second_loses(database_url: str)
             await store.save(second)
 
 
+async def a_decision_on_what_has_changed(store: EventStore) -> tuple[Role, User]:
+    """A role given to a user, and the user as he was before he was disabled."""
+    user, role = a_user(), a_role()
+    await store.save(user, role)
+    seen = await store.get(User, user.id)
+    user._disabled()
+    await store.save(user)
+    role.grant(user.id, live=True)
+    return role, seen
+
+
 async def test_a_decision_loses_when_what_it_rests_on_has_changed(database_url: str) -> None:
     async with a_store(database_url) as store:
-        user, role = a_user(), a_role()
-        await store.save(user, role)
-        seen = await store.get(User, user.id)
-        user._disabled()
-        await store.save(user)
-        role.grant(user.id, live=True)
+        role, seen = await a_decision_on_what_has_changed(store)
         with pytest.raises(LostRace):
             await store.save(role, unchanged=[seen])
         assert (await store.get(Role, role.id)).holders == {}
@@ -118,12 +124,7 @@ async def test_a_decision_loses_when_what_it_rests_on_has_changed(database_url: 
 
 async def test_a_decision_loses_in_whatever_company_it_is_written(database_url: str) -> None:
     async with a_store(database_url) as store:
-        user, role = a_user(), a_role()
-        await store.save(user, role)
-        seen = await store.get(User, user.id)
-        user._disabled()
-        await store.save(user)
-        role.grant(user.id, live=True)
+        role, seen = await a_decision_on_what_has_changed(store)
         outcomes = await asyncio.gather(
             *(store.save(a_role()) for _ in range(5)), store.save(role, unchanged=[seen]), return_exceptions=True
         )
@@ -238,12 +239,17 @@ async def test_an_erased_person_stays_readable_as_nobody(database_url: str) -> N
         assert pool
 
 
+def a_role_held_by_many() -> tuple[Role, list[UUID]]:
+    """By so many that a snapshot is due."""
+    role, holders = a_role(), [uuid4() for _ in range(150)]
+    for holder in holders:
+        role.grant(holder, live=True)
+    return role, holders
+
+
 async def test_a_snapshot_answers_as_the_events_would(database_url: str) -> None:
     async with a_store(database_url) as store:
-        role = a_role()
-        holders = [uuid4() for _ in range(150)]
-        for holder in holders:
-            role.grant(holder, live=True)
+        role, holders = a_role_held_by_many()
         await store.save(role)
         await asyncio.gather(*store._snapshotting)
         found = await store.get(Role, role.id)
@@ -276,10 +282,7 @@ async def test_streams_that_are_read_together_each_come_back_whole(database_url:
 
 async def test_a_snapshot_is_of_what_was_saved_and_not_of_what_was_decided_since(database_url: str) -> None:
     async with a_store(database_url) as store:
-        role = a_role()
-        holders = [uuid4() for _ in range(150)]
-        for holder in holders:
-            role.grant(holder, live=True)
+        role, holders = a_role_held_by_many()
         await store.save(role)
         role.grant(uuid4(), live=True)
         await asyncio.gather(*store._snapshotting)

@@ -18,7 +18,7 @@ from domain.groups import (
 from domain.individuals import IndividualNotFound
 from domain.organizations import OrganizationNotFound
 from domain.roster_commands import NotEligible
-from domain.users import User, UserNotFound
+from domain.users import UserNotFound
 from tests.support.teams import Team
 
 
@@ -145,12 +145,7 @@ async def test_nobody_is_made_a_leader_while_he_leaves_the_organization(new: boo
             return await team.groups.create(team.admin, team.organization, "Lung", leader_ids=[user_id])
         return await team.groups.change(team.admin, group_id, leader_ids=[user_id])
 
-    async def he_leaves() -> None:
-        user = await team.store.get(User, user_id)
-        user.leave(team.organization)
-        await team.store.save(user)
-
-    team.store.meanwhile = he_leaves
+    team.let_leave_meanwhile(user_id)
     with pytest.raises(NotEligible):
         await lead()
     assert await team.sitting(group_id, "leader") == set()

@@ -8,7 +8,7 @@ from domain.errors import Forbidden
 from domain.groups import GroupInactive, GroupNotFound, GroupProviderOnly, GroupSystemManaged
 from domain.individuals import IndividualNotFound
 from domain.roster_commands import NotEligible, OtherOrganization, SameGroup
-from domain.users import User, UserNotFound
+from domain.users import UserNotFound
 from tests.domain.test_groups import a_computed_group
 from tests.support.teams import Team
 
@@ -118,13 +118,7 @@ async def test_only_enabled_providers_of_the_organization_are_eligible() -> None
 async def test_somebody_who_leaves_the_organization_meanwhile_is_not_seated() -> None:
     team = Team()
     group, user = await team.group(), await team.provider()
-
-    async def the_user_leaves() -> None:
-        leaver = await team.store.get(User, user)
-        leaver.leave(team.organization)
-        await team.store.save(leaver)
-
-    team.store.meanwhile = the_user_leaves
+    team.let_leave_meanwhile(user)
     with pytest.raises(NotEligible):
         await team.rosters.add_users(team.admin, group, "leader", user_ids=[user])
     assert await team.sitting(group, "leader") == set()

@@ -61,6 +61,16 @@ class Team:
         user._disabled()
         await self.store.save(user)
 
+    def let_leave_meanwhile(self, user_id: UUID) -> None:
+        """Between the next decision and its save."""
+
+        async def he_leaves() -> None:
+            leaver = await self.store.get(User, user_id)
+            leaver.leave(self.organization)
+            await self.store.save(leaver)
+
+        self.store.meanwhile = he_leaves
+
     async def sitting(self, group_id: UUID, kind: RosterKind) -> set[UUID]:
         seats = [each for each in self.store.streams.values() if isinstance(each, Seat)]
         return {each.subject_id for each in seats if (each.group_id, each.kind) == (group_id, kind) and each.taken}
