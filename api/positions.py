@@ -73,8 +73,8 @@ class Positions:
             self._wake()
 
     def forget(self, names: Collection[str]) -> None:
-        """What was known turned out wrong: a rebuilt read model may stand further back."""
-        for name in names:
+        """What was known turned out wrong: a rebuilt read model may stand further back, a restored log too."""
+        for name in names or (HEAD,):
             self._known.pop(name, None)
 
     async def reached(self, names: Collection[str], position: int, seconds: float) -> bool:

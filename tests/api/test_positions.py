@@ -11,8 +11,10 @@ from starlette.responses import Response
 from api.caller import Signed
 from api.deps import ReadingDep
 from api.documents.common import Attributes, Listing, Single
+from api.envelope import answer
 from api.positions import HEAD, MOMENT, POLL
 from api.route import answers, contract_router
+from projections.access_checks import Decided
 from tests.support.edge import Edge, an_edge, eventually
 
 router = contract_router("things")
@@ -55,6 +57,16 @@ async def command(caller: Signed, reading: ReadingDep) -> Response:
         return read.single(ThingDocument, Thing(rows=1), 201)
 
 
+@router.get("/v1/checks/", **answers(None))
+async def check(caller: Signed, reading: ReadingDep) -> Response:
+    async def ask() -> Decided:
+        ASKED.append(COMMAND)
+        return Decided(COMMAND, [True])
+
+    decided = await reading.at_once(ask)
+    return answer(None, position=decided.position)
+
+
 @router.get("/v1/snapshots/", **answers(ThingDocument))
 async def snapshot(caller: Signed, reading: ReadingDep) -> Response:
     async with reading("things") as read:
@@ -66,6 +78,7 @@ async def snapshot(caller: Signed, reading: ReadingDep) -> Response:
 
 
 OWNER: list[str] = []
+ASKED: list[int] = []
 
 
 async def stand(connection: psycopg.AsyncConnection, **positions: int) -> None:
@@ -172,6 +185,23 @@ async def test_what_was_known_may_turn_out_wrong(database_url: str) -> None:
         edge.services.positions.learn("others", 100)
         await project(database_url, notify=False, things=1, others=1)
         assert (await get(edge, "/v1/things/", 50)).status_code == 503
+
+
+async def test_a_log_that_was_thought_to_be_further_is_looked_at_anew(database_url: str) -> None:
+    """It was restored meanwhile; nobody asks again and again for what is not there."""
+    async with an_edge(database_url, router, position_wait=0.5) as edge:
+        ASKED.clear()
+        for path in ("/v1/heads/", "/v1/checks/"):
+            edge.services.positions.learn(HEAD, 100)
+            assert (await get(edge, path, 50)).status_code == 503
+            assert edge.services.positions.known[HEAD] == 0
+        assert len(ASKED) == 2
+
+
+async def test_what_is_asked_at_once_is_asked_again_when_the_log_is_there(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.05) as edge:
+        for wanted, status in ((None, 200), (COMMAND, 200), (COMMAND + 1, 503)):
+            assert (await get(edge, "/v1/checks/", wanted)).status_code == status
 
 
 async def test_reached_means_that_all_are_there_and_not_a_little_less(database_url: str) -> None:
