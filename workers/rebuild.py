@@ -129,7 +129,6 @@ class _Rebuild:
         if (
             row is not None
             and row[:2] == (version, wanted.shape)
-            and row[2] >= beginning
             and await copies.copies_exist(self.control, self._tables)
         ):
             self._position = row[2]

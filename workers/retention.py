@@ -9,6 +9,7 @@ from psycopg import AsyncConnection, Error
 from adapters.settings import Settings
 from projections.sessions import SessionsProjection
 from workers import leases
+from workers import table_copies as copies
 
 EVERY = 3600.0  # seconds
 AT_ONCE = 5000  # events of one transaction
@@ -41,6 +42,8 @@ async def forget_old_sessions(owner_dsn: str, days: int) -> int:
         forgotten = 0
         while some := await _forget(connection, end):
             forgotten += some
+        if forgotten:
+            await copies.drop(connection, copies.COPY, SessionsProjection.tables)
         return forgotten
 
 
@@ -67,6 +70,7 @@ SELECT coalesce((
 ), position) FROM log_head WHERE log = 'sessions'
 """
 
+# What an interrupted rebuild has copied would come back with it, so it begins anew.
 _FORGET = """
 WITH gone AS (
     DELETE FROM session_events WHERE notification_id IN (
@@ -79,6 +83,8 @@ WITH gone AS (
     DELETE FROM session_snapshots WHERE originator_id IN (SELECT originator_id FROM opened)
 ), projected AS (
     DELETE FROM sessions WHERE session_id IN (SELECT originator_id FROM opened)
+), interrupted AS (
+    DELETE FROM rebuilds WHERE name = 'sessions' AND EXISTS (SELECT FROM gone)
 )
 SELECT count(*) FROM gone
 """

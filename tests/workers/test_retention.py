@@ -1,21 +1,24 @@
 """Logins are forgotten after their time, and nothing else: what is left is a log without gaps."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
+import pytest
 import time_machine
+from psycopg import AsyncCursor
 
+from domain.recorded import Recorded
 from domain.sessions import Session
 from domain.users import User
 from projections.sessions import SessionsProjection
 from tests.support.followers import eventually
 from tests.support.world import PASSWORD, Person, World, a_world, settings_for
 from tests.workers.test_rebuild import rebuilt
-from workers import leases, retention
+from workers import leases, rebuild, retention
 from workers.retention import forget_old_sessions
 
 DAYS = 400
@@ -42,6 +45,15 @@ async def a_session(world: World, person: Person, *, opened: float, refreshed: f
             session.refresh(token)
             await world.session_store.save(session)
     return session_id
+
+
+class InterruptedSessions(SessionsProjection):
+    """Comes as far as the second login."""
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        if events[-1].position > 2:
+            raise ValueError
+        await super().apply(cursor, events)
 
 
 def rows(database_url: str, query: str) -> list[tuple[object, ...]]:
@@ -98,6 +110,41 @@ async def test_sessions_are_rebuilt_from_what_is_left(database_url: str) -> None
     assert len(before) > 1
     await rebuilt(database_url, SessionsProjection(), "sessions")
     assert rows(database_url, everything) == before
+
+
+@pytest.mark.parametrize("days", [475, DAYS], ids=["of what was copied", "of what was not copied yet"])
+async def test_an_interrupted_rebuild_brings_nothing_back_that_was_forgotten_meanwhile(
+    database_url: str, days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_world(database_url) as world:
+        with psycopg.connect(database_url) as connection:
+            connection.execute("TRUNCATE session_events, sessions")
+            connection.execute("UPDATE log_head SET position = 0 WHERE log = 'sessions'")
+        for opened in (500, 450, 420, 10):
+            await a_session(world, world.system, opened=opened)
+    monkeypatch.setattr(rebuild, "BATCH", 1)
+    with pytest.raises(rebuild.RebuildRefusedError):
+        await rebuilt(database_url, InterruptedSessions(), "sessions")
+    assert rows(database_url, "SELECT position FROM rebuilds") == [(2,)]
+    assert await forget_old_sessions(database_url, days) > 0
+    assert rows(database_url, "SELECT to_regclass('rebuild.sessions')::text") == [(None,)]
+    left = rows(database_url, "SELECT s::text FROM sessions s ORDER BY 1")
+    await rebuilt(database_url, SessionsProjection(), "sessions")
+    assert rows(database_url, "SELECT s::text FROM sessions s ORDER BY 1") == left
+
+
+async def test_what_forgets_nothing_leaves_an_interrupted_rebuild_where_it_was(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_world(database_url) as world:
+        for opened in (30, 20, 10):
+            await a_session(world, world.system, opened=opened)
+    monkeypatch.setattr(rebuild, "BATCH", 1)
+    with pytest.raises(rebuild.RebuildRefusedError):
+        await rebuilt(database_url, InterruptedSessions(), "sessions")
+    assert await forget_old_sessions(database_url, DAYS) == 0
+    said = await rebuilt(database_url, SessionsProjection(), "sessions")
+    assert said[0] == "sessions: goes on at position 2"
 
 
 async def test_of_a_session_whose_opening_is_forgotten_nobody_hears_again(database_url: str) -> None:
