@@ -44,6 +44,35 @@ async def test_a_session_that_has_expired_is_not_there(database_url: str) -> Non
             assert code(await whoami(world, tokens["access-token"], 401)) == "token-expired"
 
 
+async def test_a_token_is_worth_nothing_after_its_session(database_url: str) -> None:
+    async with a_world(database_url, projecting=False) as world:
+        session_id = UUID((await log_in(world, ADMIN_EMAIL, **{"refresh-token-expiration-seconds": 100}))["session-id"])
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        token = world.tokens.access_token(world.system.user_id, session_id, None, tomorrow)
+        with time_machine.travel(timedelta(seconds=90)):
+            await whoami(world, token)
+        with time_machine.travel(timedelta(seconds=101)):
+            assert code(await whoami(world, token, 401)) == "token-expired"
+
+
+async def test_events_name_the_organization_of_the_session_and_who_stands_behind_the_caller(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization("north")
+        admin, ann = await world.admin(north), await world.provider(north)
+        session_id = UUID((await log_in(world, admin.email))["session-id"])
+        soon = datetime.now(UTC) + timedelta(minutes=1)
+        token = world.tokens.access_token(admin.user_id, session_id, None, soon, impersonator=world.system.user_id)
+        answer = await world.client.post(f"/v1/users/{ann.user_id}/disable/", headers=bearer(token))
+        assert answer.status_code == 201
+        async with world.pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT actor, organization_id, convert_from(state, 'utf8') FROM events WHERE topic = 'user.disabled'"
+            )
+            ((actor, organization, state),) = await cursor.fetchall()
+        assert (actor, organization) == (admin.user_id, north)
+        assert all(str(each) in state for each in (session_id, world.system.user_id))
+
+
 async def test_tokens_name_the_organization_of_the_session_whatever_comes_later(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization("north"), await world.organization("south")
