@@ -34,7 +34,7 @@ async def test_what_is_prepared_stays_prepared_from_read_to_read(database_url: s
 
     Planning takes ten times as long as most of our statements do.
     """
-    async with a_world(database_url, pool_size=2) as world:
+    async with a_world(database_url, pool_size=2, position_wait=0.2) as world:
         individual = await world.individual(await world.organization())
         pool = world.services.pool
         async with pool.connection():  # held, so that all reads use the other one
@@ -45,6 +45,10 @@ async def test_what_is_prepared_stays_prepared_from_read_to_read(database_url: s
             before = await prepared(pool)
             await world.get(f"/v1/individuals/{individual}/", world.service)
             assert await prepared(pool) == before
+            ahead = world.service.bearer | {"X-At-Least-Position": str(2**63 - 1)}
+            answer = await world.client.get(f"/v1/individuals/{individual}/", headers=ahead)
+            assert answer.status_code == 503  # after it had looked
+            assert await prepared(pool) >= before
         assert any("SELECT owner_id FROM access_individuals" in statement for statement, _ in before)
 
 

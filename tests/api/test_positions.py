@@ -185,6 +185,10 @@ async def test_what_was_known_may_turn_out_wrong(database_url: str) -> None:
         edge.services.positions.learn("others", 100)
         await project(database_url, notify=False, things=1, others=1)
         assert (await get(edge, "/v1/things/", 50)).status_code == 503
+        assert edge.services.positions.known["things"] == 1
+        edge.services.positions.learn("things", 100)
+        response = await get(edge, "/v1/things/", method="POST")
+        assert (response.status_code, response.headers["X-Position"]) == (503, str(COMMAND))
 
 
 async def test_a_log_that_was_thought_to_be_further_is_looked_at_anew(database_url: str) -> None:
