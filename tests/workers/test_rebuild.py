@@ -286,6 +286,33 @@ async def test_a_rebuild_mends_what_stands_still(database_url: str) -> None:
             assert (await replicators.replicators(connection))[0].error is None
 
 
+async def test_a_rebuild_leaves_nothing_of_the_failure_that_it_has_mended(database_url: str) -> None:
+    make_tables(database_url)
+    failure = "SELECT error, failed_position, failed_event FROM projections"
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, "a", "poison", "b")
+        async with following(database_url, RoleNames()):
+            await eventually(connection, "SELECT failed_position FROM projections", 2)
+        assert None not in (await (await connection.execute(failure)).fetchone() or (None,))
+        await rebuilt(database_url, RoleNames(poisonous=False))
+        assert await (await connection.execute(failure)).fetchone() == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("projection", "told"), [(EventCount(), ["event_count:3"]), (InlineCount(), [])], ids=["background", "inline"]
+)
+async def test_whoever_waits_for_what_stood_still_is_told_where_the_rebuild_has_brought_it(
+    database_url: str, projection: EventCount, told: list[str]
+) -> None:
+    make_tables(database_url)
+    inline = [projection] if told == [] else []
+    async with a_store(database_url, projections=inline) as store, await looking(database_url) as connection:
+        await save_roles(store, *"abc")
+        await connection.execute("LISTEN rollbook_projected")
+        await rebuilt(database_url, projection)
+        assert [each.payload async for each in connection.notifies(timeout=0.5)] == told
+
+
 async def test_one_rebuild_of_a_projection_at_a_time(database_url: str) -> None:
     make_tables(database_url)
     async with a_store(database_url) as store:
