@@ -195,9 +195,9 @@ class _Rebuild:
     async def _apply(self, batch: Batch, rate: float | None) -> None:
         move = {"name": self.projection.name, "after": batch.after, "upto": batch.upto, "rate": rate}
         async with self.filler.pipeline(), self.filler.transaction():
-            moved = await self.filler.execute(_MOVE, move, prepare=True)
             if batch.events:
                 await self.projection.apply(self.filler.cursor(), batch.events)
+            moved = await self.filler.execute(_MOVE, move, prepare=True)  # last: its lock would hold up the heartbeat
             if await moved.fetchone() is None:
                 raise RebuildRefusedError(f"{self.projection.name}: somebody else meddled with the copy")
 
