@@ -156,6 +156,39 @@ async def test_a_lost_listener_costs_time_only(database_url: str) -> None:
         assert (await reading).status_code == 200
 
 
+async def test_a_listener_that_comes_back_looks_for_what_it_has_missed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.positions.POLL", 60)
+    async with an_edge(database_url, router, position_wait=10.0) as edge:
+        await project(database_url, things=1, others=9)
+        await heard(edge)
+        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
+        await waited_for(edge)
+        await asyncio.sleep(3 * MOMENT)  # the look that began with the wait is over
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await stand(connection, things=4)
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'rollbook-listener' AND datname = current_database()"
+            )
+        assert (await reading).status_code == 200
+
+
+async def test_a_look_that_fails_is_not_the_last(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=5.0) as edge:
+        await project(database_url, others=9)
+        await heard(edge)
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await connection.execute("REVOKE SELECT ON log_head FROM rollbook_app")
+            assert not await edge.services.positions.reached(["things"], 4, 5 * MOMENT)
+            await connection.execute("GRANT SELECT ON log_head TO rollbook_app")
+        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
+        await waited_for(edge)
+        await project(database_url, notify=False, things=4)
+        assert (await reading).status_code == 200
+
+
 async def test_a_lost_notification_costs_a_second_at_most(database_url: str) -> None:
     async with an_edge(database_url, router, position_wait=5.0) as edge:
         await project(database_url, things=1, others=9)

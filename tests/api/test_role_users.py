@@ -69,7 +69,9 @@ async def test_refusals(database_url: str) -> None:
         for by, status in ((ann, 403), (world.service, 403), (other, 404)):
             error = (await world.post(PATH, body(role, user_id=ann.user_id), by, status))["errors"][0]
             assert error["source"] == {"pointer": "/data/attributes/role-id"}
-        await world.post(PATH, body(uuid4(), user_id=ann.user_id), admin, 404)
+        for by in (admin, world.system, world.service):
+            error = (await world.post(PATH, body(uuid4(), user_id=ann.user_id), by, 404))["errors"][0]
+            assert error["source"] == {"pointer": "/data/attributes/role-id"}
         await world.post(PATH, body(role, user_id=uuid4()), admin, 404)
         answer = await world.post(PATH, body(role, user_id=other.user_id), world.system, 409)
         assert answer["errors"][0]["code"] == "not-in-organization"
