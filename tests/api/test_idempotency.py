@@ -84,6 +84,13 @@ async def nothing(thing_id: PathId, caller: MayWriteGroup) -> Response:
     return answer(None, 201, position=await World.edge.store.save())
 
 
+@router.post("/v1/things/{id}/part/", **answers(ThingDocument, 201))
+async def create_part(thing_id: PathId, caller: MayWriteGroup, reading: ReadingDep) -> Response:
+    part_id, position = await make("part")
+    async with reading("late", after=position) as read:
+        return read.single(ThingDocument, Thing(id=part_id, name="part"), 201)
+
+
 @router.post("/v1/refusals/", **answers(None, 201))
 async def refuse(caller: Signed) -> Response:
     World.calls += 1
@@ -248,15 +255,32 @@ async def test_what_was_recorded_and_not_shown_is_shown_to_the_retry(database_ur
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
             cursor = await connection.execute("SELECT originator_id FROM events")
             (recorded,) = await cursor.fetchone() or (None,)
-            await connection.execute(
-                "INSERT INTO projections (name, id, classpath, mode, log, version, position)"
-                " VALUES ('late', gen_random_uuid(), '', 'background', 'identity', 1, 1)"
-            )
+            await connection.execute(LATE_AT_THE_FIRST)
         second = await post(edge, "/v1/shown-late/", ann, "k", {"name": "a"})
         assert told(second)[::2] == (201, "1")
         assert second.json()["data"]["id"] == str(recorded)
         assert told(await post(edge, "/v1/shown-late/", ann, "k", {"name": "a"})) == told(second)
         assert await edge.store.head() == 1
+
+
+async def test_who_lost_the_permission_after_it_was_recorded_is_still_answered(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.5) as World.edge:
+        edge, ann, thing_id = World.edge, World.edge.person(), uuid4()
+        edge.grants.allow(ann.user_id, thing_id, "read", "write")
+        path = f"/v1/things/{thing_id}/part/"
+        assert (await post(edge, path, ann, "k")).status_code == 503
+        edge.grants.allowed.clear()
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await connection.execute(LATE_AT_THE_FIRST)
+        assert (await post(edge, path, ann, "k")).status_code == 201
+        assert (await post(edge, path, ann, "l")).status_code == 404
+        assert await edge.store.head() == 1
+
+
+LATE_AT_THE_FIRST = """
+INSERT INTO projections (name, id, classpath, mode, log, version, position)
+VALUES ('late', gen_random_uuid(), '', 'background', 'identity', 1, 1)
+"""
 
 
 async def test_a_key_is_known_for_a_day_and_then_forgotten_without_being_asked_for(database_url: str) -> None:
