@@ -8,7 +8,7 @@ from eventsourcing.domain import event
 
 from domain.audited import Audited
 from domain.errors import AlreadyExists, Forbidden, NotFound
-from domain.groups import SYSTEM_TYPES, Group, GroupType, system_group_id
+from domain.groups import SYSTEM_TYPES, Group, GroupType
 from domain.ids import new_id
 from domain.ports import Store, decided_again
 from domain.roles import ORGANIZATION_ADMIN, Role
@@ -213,10 +213,7 @@ class Organizations:
 
 def system_groups(organization_id: UUID) -> list[Group]:
     """The two groups whose individuals are computed."""
-    return [
-        Group.make(system_group_id(organization_id, kind), organization_id, SYSTEM_GROUP_NAMES[kind], type=kind)
-        for kind in SYSTEM_TYPES
-    ]
+    return [Group.computed(organization_id, kind, SYSTEM_GROUP_NAMES[kind]) for kind in SYSTEM_TYPES]
 
 
 def refuse_all_but_local(changes: Iterable[str]) -> None:

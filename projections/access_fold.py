@@ -12,7 +12,7 @@ from domain.personal import revealed
 from domain.recorded import Recorded
 from domain.roles import Role
 from domain.rosters import Seat
-from domain.users import User
+from domain.users import STAFF, User
 
 Stamps = dict[UUID, datetime]
 
@@ -98,7 +98,7 @@ class AccessFold:
                 name = (revealed(username) or "").rpartition("/")[2]
                 self.new_users.append((user_id, name, False, event.timestamp))
             case User.Created(classification=classification):
-                self.new_users.append((user_id, None, classification == "carium", event.timestamp))
+                self.new_users.append((user_id, None, classification == STAFF, event.timestamp))
             case User.Confirmed():
                 self.confirmed.add(user_id)
             case User.Enabled():

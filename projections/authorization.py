@@ -1,6 +1,6 @@
 """What decides access: liveness, memberships, owners and shares, the group closure and rosters. Never stale (inline).
 
-A batch is folded to the last word on each row, then written table by table; `access_sql.py` asks the tables.
+A batch is folded to the last word on each row, then written table by table; the files `access_*.py` ask the tables.
 """
 
 from collections.abc import Iterable, Sequence
