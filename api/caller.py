@@ -3,8 +3,8 @@
 Every operation that needs a token names it in its signature:
 
     caller: Signed                 any valid token
-    caller: MayWriteOrganization   the thing in the path: 404 when not readable, 403 when only readable
-                                   (MayRead…, MayWrite… of Group, Individual, Organization)
+    caller: MayWriteGroup          the thing in the path: 404 when not readable, 403 when only readable
+                                   (also MayReadGroup, MayReadIndividual)
     caller: ServiceOnly            SystemOnly, SystemOrService, Staff, StaffOrService: everybody else 403
 
 For things that query or body name: `await require(access, caller, "group", id, "read", parameter="group-id")`.
@@ -157,6 +157,3 @@ StaffOrService = Annotated[Caller, Depends(StandingPermission(lambda caller: cal
 MayReadGroup = Annotated[Caller, Depends(ResourcePermission("group", "read"))]
 MayWriteGroup = Annotated[Caller, Depends(ResourcePermission("group", "write"))]
 MayReadIndividual = Annotated[Caller, Depends(ResourcePermission("individual", "read"))]
-MayWriteIndividual = Annotated[Caller, Depends(ResourcePermission("individual", "write"))]
-MayReadOrganization = Annotated[Caller, Depends(ResourcePermission("organization", "read"))]
-MayWriteOrganization = Annotated[Caller, Depends(ResourcePermission("organization", "write"))]

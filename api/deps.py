@@ -1,7 +1,6 @@
 """What endpoints ask for by type. Callers stand in `api.caller`.
 
     PathId        the id in the path, a uuid:   @router.get("/v1/…/{id}/")  with  `group_id: PathId`
-    PathText      an id that is no uuid by contract
     ReadingDep    snapshots with a position, see `api.reading`
     IdentityDep   the commands
     AccessDep     the authorization engine, for `api.caller.require`
@@ -15,7 +14,6 @@ from typing import Annotated
 from fastapi import Depends, Path
 from starlette.requests import Request
 
-from adapters.settings import Settings
 from adapters.tokens import Tokens
 from api.documents.fields import UuidText
 from api.indexing import Indexing
@@ -29,11 +27,6 @@ from domain.service_accounts import TokenReviewer
 async def all_services(request: Request) -> Services:
     """Everything; for what has no alias of its own."""
     return services_of(request)
-
-
-async def settings(request: Request) -> Settings:
-    """What the operator set."""
-    return services_of(request).settings
 
 
 async def identity(request: Request) -> Identity:
@@ -67,12 +60,10 @@ async def current_request(request: Request) -> Request:
 
 
 PathId = Annotated[UuidText, Path(alias="id")]
-PathText = Annotated[str, Path(alias="id")]
 ReadingDep = Annotated[Reading, Depends(reading)]
 IdentityDep = Annotated[Identity, Depends(identity)]
 AccessDep = Annotated[ReadAccess, Depends(access)]
 IndexingDep = Annotated[Indexing, Depends(indexing)]
-SettingsDep = Annotated[Settings, Depends(settings)]
 ServicesDep = Annotated[Services, Depends(all_services)]
 RequestDep = Annotated[Request, Depends(current_request)]
 SignerDep = Annotated[Tokens, Depends(signer)]

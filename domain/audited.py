@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate, CanMutateAggregate
-
-TAudited = TypeVar("TAudited", bound="Audited")
 
 
 @dataclass(frozen=True)

@@ -124,10 +124,6 @@ class Directory(Protocol):
         """Users who lead the group directly."""
         ...
 
-    async def organization_of_role(self, role_id: UUID) -> UUID | None:
-        """The organization whose role it is."""
-        ...
-
 
 class Hasher(Protocol):
     """Password hashing, off the event loop and bounded."""

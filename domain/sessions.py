@@ -20,7 +20,6 @@ SessionKind = Literal["password", "service", "synthetic"]
 
 LONGEST_ACCESS = 3600
 LONGEST_REFRESH = 30 * 24 * 3600
-LONGEST_QUEUE_DELAY = 60_000
 
 
 class SessionNotFound(NotFound):

@@ -45,10 +45,6 @@ class InlineDirectory:
             "SELECT user_id FROM group_users WHERE group_id = %s AND kind = 'leader' ORDER BY 1", group_id
         )
 
-    async def organization_of_role(self, role_id: UUID) -> UUID | None:
-        found = await self._column("SELECT organization_id FROM access_roles WHERE role_id = %s", role_id)
-        return found[0] if found else None
-
     async def _rows(self, query: str, *parameters: Any) -> list[Any]:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(query, parameters, prepare=True)

@@ -91,11 +91,8 @@ class SessionRow(NamedTuple):
     user_id: UUID
     organization_id: UUID | None
     service: bool
-    synthetic: bool
-    opened_at: datetime
     expires_at: datetime
     revoked: bool
-    live: bool
     staff: bool
     system: bool
     queue_delay: int
@@ -107,10 +104,10 @@ class SessionRow(NamedTuple):
 
 # The array stands in a SELECT so that its length does not enter the plan: see access_checks.
 SESSIONS_OF = """
-SELECT s.session_id, s.user_id, s.organization_id, s.kind = 'service', s.kind = 'synthetic', s.opened_at, s.expires_at,
+SELECT s.session_id, s.user_id, s.organization_id, s.kind = 'service', s.expires_at,
        NOT u.live OR u.sessions_from > s.opened_at_position OR r.session_id IS NOT NULL
            OR coalesce(l.left_at_position > s.opened_at_position, false),
-       u.live, u.staff, u.staff AND u.system_role, s.queue_delay
+       u.staff, u.staff AND u.system_role, s.queue_delay
 FROM unnest((SELECT %b::uuid[])) AS wanted(session_id)
 JOIN sessions s USING (session_id)
 JOIN access_users u USING (user_id)

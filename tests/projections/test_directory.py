@@ -1,10 +1,9 @@
-"""Who is behind a group or a role: never stale."""
+"""Who is behind a group: never stale."""
 
 from uuid import uuid4
 
 from domain.individuals import Individual
 from domain.organizations import Organizations
-from domain.roles import ORGANIZATION_ADMIN, role_id
 from domain.rosters import Seat
 from tests.domain.people import a_user
 from tests.projections.test_identifiers import a_book
@@ -29,11 +28,3 @@ async def test_places_are_known_as_soon_as_they_are_taken(database_url: str) -> 
         await book.store.save(placed, led)
         assert await book.directory.placements(record.id, organization.id) == []
         assert await book.directory.seats(doc.id, organization.id) == [(other, "member")]
-
-
-async def test_a_role_belongs_to_its_organization(database_url: str) -> None:
-    async with a_book(database_url) as book:
-        organization, _ = await Organizations(book.store).create("north")
-        role = role_id(organization.id, ORGANIZATION_ADMIN)
-        assert await book.directory.organization_of_role(role) == organization.id
-        assert await book.directory.organization_of_role(uuid4()) is None

@@ -108,6 +108,3 @@ class MemoryDirectory:
     def _taken(self, subject_id: UUID, organization_id: UUID) -> list[Seat]:
         seats = [each for each in self._store.streams.values() if isinstance(each, Seat) and each.taken]
         return [each for each in seats if (each.subject_id, each.organization_id) == (subject_id, organization_id)]
-
-    async def organization_of_role(self, role_id: UUID) -> UUID | None:
-        raise NotImplementedError

@@ -86,17 +86,13 @@ def sessions_of(people: dict[UUID, Person]) -> Callable[[UUID], Any]:
         person = people.get(session_id)
         if person is None:
             return None
-        now = datetime.now(UTC)
         return SessionRow(
             session_id=session_id,
             user_id=person.user_id,
             organization_id=None,
             service=person.service,
-            synthetic=False,
-            opened_at=now,
-            expires_at=now + timedelta(hours=1),
+            expires_at=datetime.now(UTC) + timedelta(hours=1),
             revoked=person.revoked,
-            live=not person.revoked,
             staff=person.staff or person.system,
             system=person.system,
             queue_delay=0,
