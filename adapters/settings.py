@@ -79,7 +79,10 @@ class Settings(BaseSettings):
         description="Cost of a password hash: time,memory-KiB,lanes. As OWASP recommends when absent.",
     )
     hashing_threads: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Password hashes computed at one time."
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        le=256,
+        description="Password hashes computed at one time; one for each processor when absent.",
     )
     login_failures: int = Field(
         default=10, ge=1, description="Failed logins of one account in 15 minutes before it is answered 429."

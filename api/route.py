@@ -12,7 +12,8 @@
 
 `answers(document, status)` documents the answer; further flags: `reads=True` for a POST that only reads (it honours
 X-At-Least-Position), `secret=True` for one that hands out tokens or secrets (it ignores Idempotency-Key),
-`extension=True` for what is not in the contract. `answers(None, 201)` is `null`, `answers(None, 204)` nothing at all.
+`extension=True` for what is not in the contract, `waits=False` for one that never answers that something is not
+readable yet. `answers(None, 201)` is `null`, `answers(None, 204)` nothing at all.
 
 The order (ruling A10): 404 and 405 by the application → 401 → 406 → 415 → 413 → 400 path and query → 400 body →
 409 type and id, 403 client id → the permission's 404 and 403 → the endpoint. FastAPI itself reads bodies before

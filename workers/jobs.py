@@ -36,7 +36,7 @@ from workers.failures import describe
 MOVE_GROUP = "move-group"
 QUEUE = "default"
 
-ATTEMPTS = 10  # the waits between them add up to about eight minutes
+ATTEMPTS = 10  # the waits between them add up to about six minutes
 LONGEST_WAIT = 120
 POLL = 0.5  # seconds; a job that becomes due is not notified of
 HEARTBEAT = 2.0

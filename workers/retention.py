@@ -31,7 +31,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def forget_old_sessions(owner_dsn: str, days: int) -> int:
-    """Everything up to the first event that is not as old; how many events. None while the sessions are rebuilt."""
+    """Everything up to the first event that is not as old; how many events. Nothing while the sessions are rebuilt."""
     connecting = AsyncConnection.connect(
         owner_dsn, autocommit=True, connect_timeout=5, application_name="rollbook-retention"
     )
