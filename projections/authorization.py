@@ -20,6 +20,7 @@ from domain.users import User
 from projections import authorization_sql as sql
 from projections.access_fold import AccessFold
 from projections.projection import Mode
+from projections.rows import write
 
 
 class AuthorizationProjection:
@@ -85,47 +86,45 @@ class AuthorizationProjection:
         await self._write_stamps(cursor, fold)
 
     async def _write_principals(self, cursor: AsyncCursor, fold: AccessFold) -> None:
-        await _write(cursor, sql.ADD_ORGANIZATIONS, fold.new_organizations)
-        await _write(cursor, sql.SET_OPEN, fold.open.items())
-        await _write(cursor, sql.SET_ACTIVE, fold.active.items())
-        await _write(cursor, sql.ADD_ROLES, fold.new_roles)
-        await _write(cursor, sql.ADD_USERS, fold.new_users)
-        await _write(cursor, sql.CONFIRM_USERS, ((user_id,) for user_id in fold.confirmed))
-        await _write(cursor, sql.ENABLE_USERS, _keyed(fold.enabled))
-        await _write(cursor, sql.END_SESSIONS, fold.sessions_from.items())
-        await _write(cursor, sql.SET_PROVIDERS, _keyed(fold.providers))
-        await _write(cursor, sql.SET_ADMINS, _keyed(fold.role_holders))
-        await _write(cursor, sql.SET_SYSTEM_ROLE, _keyed(fold.role_holders))
-        await _write(cursor, sql.DROP_STANDINGS, ((user_id,) for user_id in fold.leavers))
+        await write(cursor, sql.ADD_ORGANIZATIONS, fold.new_organizations)
+        await write(cursor, sql.SET_OPEN, fold.open.items())
+        await write(cursor, sql.SET_ACTIVE, fold.active.items())
+        await write(cursor, sql.ADD_ROLES, fold.new_roles)
+        await write(cursor, sql.ADD_USERS, fold.new_users)
+        await write(cursor, sql.CONFIRM_USERS, ((user_id,) for user_id in fold.confirmed))
+        await write(cursor, sql.ENABLE_USERS, _keyed(fold.enabled))
+        await write(cursor, sql.END_SESSIONS, fold.sessions_from.items())
+        await write(cursor, sql.SET_PROVIDERS, _keyed(fold.providers))
+        await write(cursor, sql.SET_ADMINS, _keyed(fold.role_holders))
+        await write(cursor, sql.SET_SYSTEM_ROLE, _keyed(fold.role_holders))
+        await write(cursor, sql.DROP_STANDINGS, ((user_id,) for user_id in fold.leavers))
 
     async def _write_individuals(self, cursor: AsyncCursor, fold: AccessFold) -> None:
         changed = fold.disowned
-        await _write(cursor, sql.STAMP_FORMER_OWNERS, changed.items())
-        await _write(cursor, sql.STAMP_FORMER_OWNING_ORGANIZATIONS, changed.items())
+        await write(cursor, sql.STAMP_FORMER_OWNERS, changed.items())
+        await write(cursor, sql.STAMP_FORMER_OWNING_ORGANIZATIONS, changed.items())
         owned = ((key, owner, fold.touched_individuals[key]) for key, (_, owner, _) in fold.owners.items())
-        await _write(cursor, sql.SET_OWNERS, owned, len(fold.created))
-        await _write(cursor, sql.DISOWN, ((individual_id,) for individual_id in changed))
-        await _write(
+        await write(cursor, sql.SET_OWNERS, owned, len(fold.created))
+        await write(cursor, sql.DISOWN, ((individual_id,) for individual_id in changed))
+        await write(
             cursor,
             sql.ADD_INDIVIDUAL_ORGANIZATIONS,
             ((key, owner, True, False) for key, (party, owner, _) in fold.owners.items() if party == "organization"),
         )
-        await _write(cursor, sql.OWN, ((key, fold.owners[key][1]) for key in changed if fold.owners[key][0] != "user"))
-        await _write(
+        await write(cursor, sql.OWN, ((key, fold.owners[key][1]) for key in changed if fold.owners[key][0] != "user"))
+        await write(
             cursor, sql.ADD_INDIVIDUAL_ORGANIZATIONS, ((*key, False, True) for key, yes in fold.shares.items() if yes)
         )
-        await _write(
+        await write(
             cursor, sql.SET_SHARED, ((*key, yes) for key, yes in fold.shares.items() if fold.may_be_there(*key))
         )
-        await _write(
-            cursor, sql.SET_INDIVIDUAL_USERS, ((*k, op == "write") for k, op in fold.user_shares.items() if op)
-        )
-        await _write(cursor, sql.DROP_INDIVIDUAL_USERS, (key for key, op in fold.user_shares.items() if not op))
+        await write(cursor, sql.SET_INDIVIDUAL_USERS, ((*k, op == "write") for k, op in fold.user_shares.items() if op))
+        await write(cursor, sql.DROP_INDIVIDUAL_USERS, (key for key, op in fold.user_shares.items() if not op))
 
     async def _write_groups(self, cursor: AsyncCursor, fold: AccessFold) -> None:
-        await _write(cursor, sql.ADD_GROUPS, fold.new_groups)
+        await write(cursor, sql.ADD_GROUPS, fold.new_groups)
         stored = ((group_id,) for group_id, _, kind, _ in fold.new_groups if kind not in SYSTEM_TYPES)
-        await _write(cursor, sql.ADD_TO_CLOSURE, stored)
+        await write(cursor, sql.ADD_TO_CLOSURE, stored)
         for event in fold.structure:  # in order: each starts from the tree that the one before left
             if isinstance(event, GroupTree.Moved):
                 moved = {"group": event.group_id, "parent": event.parent_id, "at": event.timestamp}
@@ -142,13 +141,13 @@ class AuthorizationProjection:
     async def _write_rosters(self, cursor: AsyncCursor, fold: AccessFold) -> None:
         people = {key: org for key, org in fold.seats.items() if key[1] == "individual"}
         staff = {key: org for key, org in fold.seats.items() if key[1] != "individual"}
-        await _write(cursor, sql.DROP_GROUP_INDIVIDUALS, ((s, g) for (g, _, s), org in people.items() if not org))
-        await _write(cursor, sql.ADD_GROUP_INDIVIDUALS, ((s, g, org) for (g, _, s), org in people.items() if org))
-        await _write(cursor, sql.DROP_GROUP_USERS, ((s, g, kind) for (g, kind, s), org in staff.items() if not org))
-        await _write(cursor, sql.ADD_GROUP_USERS, ((s, g, k, org) for (g, k, s), org in staff.items() if org))
+        await write(cursor, sql.DROP_GROUP_INDIVIDUALS, ((s, g) for (g, _, s), org in people.items() if not org))
+        await write(cursor, sql.ADD_GROUP_INDIVIDUALS, ((s, g, org) for (g, _, s), org in people.items() if org))
+        await write(cursor, sql.DROP_GROUP_USERS, ((s, g, kind) for (g, kind, s), org in staff.items() if not org))
+        await write(cursor, sql.ADD_GROUP_USERS, ((s, g, k, org) for (g, k, s), org in staff.items() if org))
         # after the places, which refer to them
-        await _write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_leave))
-        await _write(cursor, sql.SET_SEVERAL, ((key,) for key in fold.may_have_several()))
+        await write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_leave))
+        await write(cursor, sql.SET_SEVERAL, ((key,) for key in fold.may_have_several()))
 
     async def _write_stamps(self, cursor: AsyncCursor, fold: AccessFold) -> None:
         individuals = {key: at for key, at in fold.touched_individuals.items() if key not in fold.created}
@@ -165,13 +164,6 @@ class AuthorizationProjection:
                 "changed": [changed.get(each) for each in organizations],
             }  # fmt: skip
             await cursor.execute(sql.STAMP, stamps)
-
-
-async def _write(cursor: AsyncCursor, statement: str, rows: Iterable[Sequence[Any]], *before: Any) -> None:
-    """One statement for all rows, handed over as one array per column; nothing for none. `before` comes first."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    if columns:
-        await cursor.execute(statement, [*before, *columns])
 
 
 def _keyed(values: dict[Any, Any]) -> Iterable[tuple[Any, ...]]:

@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from projections.access_policy import POLICIES
 from projections.group_viewers import Viewer
+from projections.patterns import beginning
 
 
 class EligibleRow(NamedTuple):
@@ -52,7 +53,7 @@ async def page(
         "organization": organization_id,
         "kind": wanted.member_type,
         "frame": group_id if wanted.for_children else parent_id,
-        "text": None if wanted.text is None else _escaped(wanted.text.casefold()) + "%",
+        "text": None if wanted.text is None else beginning(wanted.text.casefold()),
         "verified": wanted.verified,
         "invite": wanted.registration_invite,
         "limit": limit,
@@ -79,10 +80,6 @@ def _individuals(viewer: Viewer, organization_id: UUID) -> str:
     if viewer.unlimited or organization_id in viewer.whole:
         return _INDIVIDUALS
     return f"{_INDIVIDUALS} AND {_WRITABLE}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 _GROUP = "SELECT organization_id, type, parent_id FROM access_groups WHERE group_id = %s"

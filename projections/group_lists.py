@@ -17,6 +17,7 @@ from projections.access_policy import LEADERS, SEATED
 from projections.group_candidacies import CANDIDATE, CANDIDATE_WHERE, Candidacy, candidacy_of
 from projections.group_viewers import Viewer, seated, seated_above
 from projections.groups import name_key
+from projections.patterns import containing
 
 
 class GroupRow(NamedTuple):
@@ -208,7 +209,7 @@ class _Query:
         conditions = ["g.type = ANY(%(types)s)"]
         conditions += [condition for name, condition in _FILTERS.items() if getattr(wanted, name) not in (None, ())]
         if wanted.text is not None:
-            self.parameters["text"] = f"%{_escaped(name_key(wanted.text))}%"
+            self.parameters["text"] = containing(name_key(wanted.text))
         if wanted.name is not None:
             self.parameters["name"] = name_key(wanted.name)
         if wanted.tree_node_type is not None:
@@ -229,10 +230,6 @@ class _Query:
 def _lists(values: dict[str, Any]) -> dict[str, Any]:
     """Arrays are lists for psycopg; it takes tuples for records."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 # where it costs little: a group that has just been deactivated is nobody's to read, whatever its row still says

@@ -16,6 +16,7 @@ from domain.rosters import Seat
 from projections.access_checks import decide
 from projections.group_viewers import Viewer, groups_with_people
 from projections.projection import Mode
+from projections.rows import columns_of
 
 
 class GroupLogRow(NamedTuple):
@@ -46,9 +47,9 @@ class GroupLogsProjection:
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Every effective change of a roster is one event, and one row."""
-        await cursor.execute(_INSERT, _columns(map(_row, events)))
+        await cursor.execute(_INSERT, columns_of(map(_row, events)))
         added = Counter(scope for recorded in events for scope in _scopes(recorded.event))
-        await cursor.execute(_ADD_TO_TOTALS, _columns((*scope, number) for scope, number in added.items()))
+        await cursor.execute(_ADD_TO_TOTALS, columns_of((*scope, number) for scope, number in added.items()))
 
 
 async def page(
@@ -107,10 +108,6 @@ def _total(viewer: Viewer, group_id: UUID | None, organization_id: UUID | None) 
     if viewer.unlimited:
         return _TOTAL_OF_ORGANIZATION
     return _TOTAL_OF_ORGANIZATION + _BUT_INACTIVE if organization_id in viewer.whole else _COUNT
-
-
-def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _scopes(event: Any) -> Iterable[tuple[UUID, UUID, str]]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from projections.access_policy import POLICIES
+from projections.access_policy import POLICIES, SEATED
 
 
 class Viewer(NamedTuple):
@@ -69,12 +69,12 @@ class Viewer(NamedTuple):
         return _AS_STAFF.format(alias=alias) if self.staff else "false"
 
 
-def seated(alias: str, kinds: str = "('leader', 'member')") -> str:
+def seated(alias: str, kinds: str = SEATED) -> str:
     """The condition that the viewer sits in the active group or above it, for many groups: looked up once."""
     return f"{alias}.group_id IN ({_BELOW_SEATS.format(kinds=kinds)})"
 
 
-def seated_above(alias: str, kinds: str = "('leader', 'member')") -> str:
+def seated_above(alias: str, kinds: str = SEATED) -> str:
     """The same for few groups: looked up for each. OFFSET keeps Postgres from joining all that the viewer sees."""
     return f"EXISTS ({_BELOW_SEATS.format(kinds=kinds)} AND c.descendant_id = {alias}.group_id OFFSET 0)"
 

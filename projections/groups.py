@@ -1,7 +1,7 @@
 """Groups as lists and details show them. Rosters and rights are not here but in the tables that decide access."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -14,6 +14,7 @@ from domain.groups import Group
 from domain.recorded import Event, Recorded
 from domain.rosters import Seat
 from projections.projection import Mode
+from projections.rows import write
 
 TICK = timedelta(microseconds=1)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -94,21 +95,21 @@ class GroupsProjection:
         fold = GroupsFold(row[0] if row and row[0] else LONG_AGO)
         for recorded in events:
             fold.add(recorded)
-        await _write(cursor, _CREATE, (_new_row(group_id, event, fold) for group_id, event in fold.created.items()))
+        await write(cursor, _CREATE, (_new_row(group_id, event, fold) for group_id, event in fold.created.items()))
         created = Counter((each.organization_id, each.type, each.node_type) for each in fold.created.values())
-        await _write(cursor, _ADD_TO_TOTALS, ((*kind, number) for kind, number in created.items()))
-        await _write(cursor, _NAME, ((key, name, name_key(name)) for key, name in fold.names.items()))
+        await write(cursor, _ADD_TO_TOTALS, ((*kind, number) for kind, number in created.items()))
+        await write(cursor, _NAME, ((key, name, name_key(name)) for key, name in fold.names.items()))
         # one by one: Postgres has no arrays of arrays of different lengths
         for group_id, tags in fold.tags.items():
             await cursor.execute(_TAG, (tags, group_id))
-        await _write(cursor, _COUNT_INDIVIDUALS, ((key, change) for key, change in fold.individuals.items() if change))
-        await _write(cursor, _COUNT_CHILDREN, ((key, change) for key, change in fold.children.items() if change))
-        await _write(cursor, _PLACE, fold.parents.items())
+        await write(cursor, _COUNT_INDIVIDUALS, ((key, change) for key, change in fold.individuals.items() if change))
+        await write(cursor, _COUNT_CHILDREN, ((key, change) for key, change in fold.children.items() if change))
+        await write(cursor, _PLACE, fold.parents.items())
         if fold.deactivated:  # after the moves: an inactive group stays where it last stood
             await cursor.execute(_LOSE_CHILDREN, (fold.deactivated,))
             await cursor.execute(_DEACTIVATE, (fold.deactivated,))
             await cursor.execute(_CHANGE_TOTALS, (fold.deactivated,))
-        await _write(cursor, _STAMP, fold.modified.items())
+        await write(cursor, _STAMP, fold.modified.items())
 
 
 def _new_row(group_id: UUID, event: Group.Created, fold: GroupsFold) -> tuple[Any, ...]:
@@ -119,13 +120,6 @@ def _new_row(group_id: UUID, event: Group.Created, fold: GroupsFold) -> tuple[An
 def _quoted(tag: str) -> str:
     escaped = tag.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-async def _write(cursor: AsyncCursor, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    """One statement for all rows, handed over as one array per column; nothing for none."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    if columns:
-        await cursor.execute(statement, columns)
 
 
 # tags travel as array literals, one text each

@@ -12,6 +12,7 @@ from domain.personal import Personal, revealed
 from domain.ports import Lookup
 from domain.users import IdentifierTaken, User
 from projections.projection import Event, Mode, Recorded
+from projections.rows import write
 
 KIND = "login"
 """Of the keyed hashes: one namespace for user names, addresses and numbers."""
@@ -32,15 +33,13 @@ class IdentifiersProjection:
         self._lookup = lookup
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        rows = [row for recorded in events for row in self._rows(recorded.event)]
-        if not rows:
-            return
-        await cursor.execute(
+        await write(
+            cursor,
             """
             INSERT INTO user_identifiers (hash, user_id, email, phone, username)
             SELECT * FROM unnest(%s::bytea[], %s::uuid[], %s::boolean[], %s::boolean[], %s::boolean[])
             """,
-            [list(column) for column in zip(*rows, strict=True)],
+            (row for recorded in events for row in self._rows(recorded.event)),
         )
 
     def _rows(self, event: Event) -> Iterable[tuple[bytes, UUID, bool, bool, bool]]:

@@ -12,6 +12,7 @@ from domain.onboarding_requests import OnboardingRequest, OnboardingRequestOpen
 from domain.personal import revealed
 from domain.ports import Lookup
 from projections.projection import Event, Mode, Recorded
+from projections.rows import write
 
 
 class OpenOnboardingRequestsProjection:
@@ -28,20 +29,20 @@ class OpenOnboardingRequestsProjection:
         self._lookup = lookup
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        rows = [
+        opened = (
             (event.organization_id, contact, event.originator_id)
             for _, event in events
             if isinstance(event, OnboardingRequest.Created)
             for contact in self._contacts(event)
-        ]
-        if rows:
-            await cursor.execute(
-                """
-                INSERT INTO open_onboarding_requests (organization_id, contact, request_id)
-                SELECT * FROM unnest(%s::uuid[], %s::bytea[], %s::uuid[])
-                """,
-                [list(column) for column in zip(*rows, strict=True)],
-            )
+        )
+        await write(
+            cursor,
+            """
+            INSERT INTO open_onboarding_requests (organization_id, contact, request_id)
+            SELECT * FROM unnest(%s::uuid[], %s::bytea[], %s::uuid[])
+            """,
+            opened,
+        )
         claimed = [event.originator_id for _, event in events if isinstance(event, OnboardingRequest.Claimed)]
         if claimed:
             await cursor.execute("DELETE FROM open_onboarding_requests WHERE request_id = ANY(%s)", [claimed])

@@ -13,6 +13,7 @@ from domain.errors import DomainError
 from domain.sessions import Session, SessionRevocation
 from domain.users import User
 from projections.projection import Event, Mode, Recorded
+from projections.rows import write
 
 
 class SessionsProjection:
@@ -70,14 +71,14 @@ class SessionEndsProjection:
                     left[user_id, organization_id] = position
         if revoked:
             await cursor.execute("INSERT INTO revoked_sessions SELECT * FROM unnest(%s::uuid[])", [revoked])
-        if left:
-            await cursor.execute(
-                """
-                INSERT INTO left_organizations SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[])
-                ON CONFLICT (user_id, organization_id) DO UPDATE SET left_at_position = EXCLUDED.left_at_position
-                """,
-                [[user for user, _ in left], [organization for _, organization in left], list(left.values())],
-            )
+        await write(
+            cursor,
+            """
+            INSERT INTO left_organizations SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[])
+            ON CONFLICT (user_id, organization_id) DO UPDATE SET left_at_position = EXCLUDED.left_at_position
+            """,
+            ((*key, position) for key, position in left.items()),
+        )
 
 
 class SessionRow(NamedTuple):

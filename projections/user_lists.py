@@ -12,6 +12,8 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
+from projections.patterns import beginning
+
 SORT_KEYS = {"id": "", "email": "email_key", "first-name": "first_name_key", "last-name": "last_name_key"}
 PERSONAL_KEYS = frozenset(SORT_KEYS.values()) - {""}
 
@@ -139,7 +141,10 @@ class UserFilter:
                 found.add(f"u.{column}_key = %({column})s", **{column: value.casefold()})
         if self.text is not None:
             columns = ("u.email_key", "u.first_name_key", "u.last_name_key")
-            found.add(f"({' OR '.join(f'{column} LIKE %(text)s' for column in columns)})", text=_beginning(self.text))
+            found.add(
+                f"({' OR '.join(f'{column} LIKE %(text)s' for column in columns)})",
+                text=beginning(self.text.casefold()),
+            )
         if self.individuals:
             found.add("u.individual_id = ANY(%(individuals)s)", individuals=list(self.individuals))
 
@@ -161,12 +166,6 @@ class Selection:
     def __str__(self) -> str:
         """FROM and WHERE."""
         return f"FROM {self.table} WHERE {' AND '.join(self._parts) or 'true'}"
-
-
-def _beginning(text: str) -> str:
-    """The LIKE pattern of what begins with the text, whatever its case."""
-    escaped = text.casefold().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"{escaped}%"
 
 
 async def users_page(

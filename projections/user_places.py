@@ -12,6 +12,7 @@ from psycopg import AsyncCursor
 
 from domain.individuals import Individual
 from projections.projection import Event
+from projections.rows import write
 
 TABLES = ("user_individuals", "user_shares", "user_places")
 EVENTS: tuple[type[Event], ...] = (
@@ -84,12 +85,8 @@ class Places:
             (False, "DELETE FROM user_shares WHERE (individual_id, organization_id) IN (SELECT * FROM {0})"),
             (True, "INSERT INTO user_shares (individual_id, organization_id) SELECT * FROM {0} ON CONFLICT DO NOTHING"),
         ):
-            keys = [key for key, shared in self._shares.items() if shared is wanted]
-            if keys:
-                await cursor.execute(
-                    statement.format("unnest(%s::uuid[], %s::uuid[])"),
-                    [list(column) for column in zip(*keys, strict=True)],
-                )
+            keys = (key for key, shared in self._shares.items() if shared is wanted)
+            await write(cursor, statement.format("unnest(%s::uuid[], %s::uuid[])"), keys)
 
 
 async def _owners_of(cursor: AsyncCursor, individuals: list[UUID]) -> set[UUID]:

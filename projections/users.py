@@ -17,6 +17,7 @@ from domain.personal import Personal, revealed
 from domain.users import User
 from projections import user_places
 from projections.projection import Event, Mode, Recorded
+from projections.rows import write
 from projections.user_places import Places
 
 COLUMNS = (
@@ -40,6 +41,10 @@ SELECT {", ".join(COLUMNS)} FROM jsonb_populate_recordset(NULL::users, %s::jsonb
 ON CONFLICT (user_id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS[1:])}
 """
 
+ADD_REQUESTS = """
+INSERT INTO user_onboarding_requests (request_id, user_id, organization_id)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])
+"""
 Row = dict[str, Any]
 
 
@@ -90,12 +95,7 @@ class UsersProjection:
         if rows:
             await cursor.execute(UPSERT, [orjson.dumps(list(rows.values())).decode()])
         await places.write(cursor, rows)
-        if requests:
-            await cursor.execute(
-                "INSERT INTO user_onboarding_requests (request_id, user_id, organization_id)"
-                " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])",
-                [list(column) for column in zip(*requests, strict=True)],
-            )
+        await write(cursor, ADD_REQUESTS, requests)
 
 
 async def _touched(cursor: AsyncCursor, events: Sequence[Recorded]) -> dict[UUID, Row]:
