@@ -31,8 +31,15 @@ class InvalidSettingsError(Exception):
 
 def application_dsn(dsn: str) -> str:
     """The same database as the application sees it: in the role that may not change or delete events."""
-    options = str(conninfo_to_dict(dsn).get("options") or "")
-    return make_conninfo(dsn, options=f"{options} -c role={APPLICATION_ROLE}".strip())
+    return with_options(dsn, role=APPLICATION_ROLE)
+
+
+def with_options(dsn: str, **wanted: str) -> str:
+    """The same database for sessions that begin with these settings of Postgres beside those that it names."""
+    given = str(conninfo_to_dict(dsn).get("options") or "")
+    return make_conninfo(
+        dsn, options=" ".join([given, *(f"-c {name}={value}" for name, value in wanted.items())]).strip()
+    )
 
 
 def default_outbox(values: dict[str, Any]) -> Path:

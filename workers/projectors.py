@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import structlog
 from psycopg import AsyncConnection, OperationalError
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from adapters.arrays import sending_arrays_in_binary
@@ -16,7 +15,7 @@ from adapters.event_codec import EventCodec
 from adapters.keyring import Keyring
 from adapters.log_reader import Batch, LogGapError, LogReader, topics_of
 from adapters.notifications import LOG, Notifications
-from adapters.settings import Settings
+from adapters.settings import Settings, with_options
 from domain.errors import Unavailable
 from domain.recorded import Event
 from projections import replicators
@@ -291,15 +290,14 @@ async def connect(dsn: str) -> AsyncConnection:
 
     When this process is killed Postgres notices at once, so that a standby gets the leases.
     """
-    wanted = {
-        "synchronous_commit": "off",
-        "statement_timeout": "300s",
-        "idle_in_transaction_session_timeout": "60s",
-        "client_connection_check_interval": "500ms",
-    }
-    given = str(conninfo_to_dict(dsn).get("options") or "")
     connection = await AsyncConnection.connect(
-        make_conninfo(dsn, options=" ".join([given, *(f"-c {name}={value}" for name, value in wanted.items())])),
+        with_options(
+            dsn,
+            synchronous_commit="off",
+            statement_timeout="300s",
+            idle_in_transaction_session_timeout="60s",
+            client_connection_check_interval="500ms",
+        ),
         autocommit=True,
         connect_timeout=5,
         application_name="rollbook-projector",

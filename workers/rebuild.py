@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from dataclasses import dataclass
 
 from psycopg import AsyncConnection, errors
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
@@ -20,7 +19,7 @@ from adapters.event_codec import EventCodec
 from adapters.event_store import Log
 from adapters.keyring import Keyring
 from adapters.log_reader import Batch, LogReader, topics_of
-from adapters.settings import Settings
+from adapters.settings import Settings, with_options
 from projections import registry
 from projections.projection import Mode, Projection
 from workers import leases
@@ -288,10 +287,8 @@ class _Rebuild:
 
 async def _connect(dsn: str, search_path: str) -> AsyncConnection:
     """One whose locks end soon when this process is killed, even in the middle of a statement."""
-    options = str(conninfo_to_dict(dsn).get("options") or "")
-    wanted = f"-c search_path={search_path} -c synchronous_commit=off -c client_connection_check_interval=500ms"
     connection = await AsyncConnection.connect(
-        make_conninfo(dsn, options=f"{options} {wanted}".strip()),
+        with_options(dsn, search_path=search_path, synchronous_commit="off", client_connection_check_interval="500ms"),
         autocommit=True,
         connect_timeout=5,
         application_name="rollbook-rebuild",
