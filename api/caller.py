@@ -51,6 +51,11 @@ class Caller:
         """A system administrator or a service account."""
         return self.system or self.service
 
+    @property
+    def reads_all(self) -> bool:
+        """Who reads all organizations and users: staff, system administrators among them, and service accounts."""
+        return self.staff or self.unlimited
+
     def circumstances(self, correlation: str | None) -> Acting:
         """What the events of this request say of who caused them."""
         return Acting(self.user_id, self.impersonator, self.session_id, self.organization_id, correlation)
@@ -152,7 +157,7 @@ ServiceOnly = Annotated[Caller, Depends(StandingPermission(lambda caller: caller
 SystemOnly = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.system))]
 SystemOrService = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.unlimited))]
 Staff = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.staff))]
-StaffOrService = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.staff or caller.service))]
+StaffOrService = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.reads_all))]
 
 MayReadGroup = Annotated[Caller, Depends(ResourcePermission("group", "read"))]
 MayWriteGroup = Annotated[Caller, Depends(ResourcePermission("group", "write"))]

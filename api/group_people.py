@@ -106,7 +106,7 @@ def individual_summary(row: IndividualRow) -> IndividualSummary:
         id=row.id,
         owner=Owner.model_construct(id=row.owner_id, type=row.owner_type),
         birth_date=row.birth_date,
-        communication_preferences=preferences(row.communication_preferences),
+        communication_preferences=CommunicationPreferences.stored(row.communication_preferences),
         email_verified=row.email_verified,
         first_name=row.first_name,
         last_name=row.last_name,
@@ -118,11 +118,6 @@ def individual_summary(row: IndividualRow) -> IndividualSummary:
         tz=row.tz,
         verified=row.verified,
     )
-
-
-def preferences(stored: dict[str, Any] | None) -> CommunicationPreferences | None:
-    """How a person wants to be reached."""
-    return None if stored is None else CommunicationPreferences(**stored)
 
 
 def _resource(
@@ -164,7 +159,7 @@ def _attributes(row: GroupRow) -> dict[str, Any]:
 
 def _member(row: ProviderRow) -> dict[str, Any]:
     return {
-        "communication_preferences": preferences(row.communication_preferences),
+        "communication_preferences": CommunicationPreferences.stored(row.communication_preferences),
         "created_by_id": row.created_by_id,
         "email": row.email,
         "email_verified": row.email_verified,

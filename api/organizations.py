@@ -48,7 +48,7 @@ async def list_organizations(
             read.cursor,
             caller.user_id,
             wanted,
-            everything=sees_everything(caller),
+            everything=caller.reads_all,
             limit=query.page_limit,
             offset=query.page_offset,
         )
@@ -122,11 +122,6 @@ async def organization_remove_user(
     return answer(None, 201, position=position)
 
 
-def sees_everything(caller: Caller) -> bool:
-    """Whether the caller reads all organizations: staff, system administrators, services."""
-    return caller.staff or caller.service
-
-
 def reads(caller: Caller) -> Reads:
     """Whose roles and members the caller lists: staff that of no inactive organization."""
     if caller.unlimited:
@@ -163,9 +158,7 @@ def resource(row: OrganizationRow) -> OrganizationResource:
 
 async def _shown(read: Read, caller: Caller, organization_id: PathId, status: int) -> Response:
     """The document. An inactive organization is there for system administrators and services only."""
-    row = await organizations.organization(
-        read.cursor, caller.user_id, organization_id, everything=sees_everything(caller)
-    )
+    row = await organizations.organization(read.cursor, caller.user_id, organization_id, everything=caller.reads_all)
     if row is None or not (row.active or caller.unlimited):
         raise OrganizationNotFound
     return read.single(OrganizationDocument, resource(row), status)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from api.caller import MayWriteGroup, Signed, require
 from api.deps import AccessDep, PathId, ReadingDep
 from api.documents.groups import EligibleMember, EligibleMemberList, EligibleMembersQuery
+from api.documents.people import CommunicationPreferences
 from api.documents.rosters import (
     GroupIndividualAttributes,
     GroupIndividualList,
@@ -18,7 +19,7 @@ from api.documents.rosters import (
     LeaderSummary,
     RosterQuery,
 )
-from api.group_people import individual_summary, preferences, refuse_people
+from api.group_people import individual_summary, refuse_people
 from api.route import answers, contract_router
 from domain.groups import GroupNotFound
 from projections import eligible_members, rosters
@@ -99,5 +100,8 @@ def _leader(row: ProviderRow) -> GroupLeaderResource:
 
 
 def _eligible(row: EligibleRow, member_type: str) -> EligibleMember:
-    known = {**row._asdict(), "communication_preferences": preferences(row.communication_preferences)}
+    known = {
+        **row._asdict(),
+        "communication_preferences": CommunicationPreferences.stored(row.communication_preferences),
+    }
     return EligibleMember.model_construct(**known, member_type=member_type)

@@ -55,7 +55,7 @@ async def list_users(query: Annotated[UserListQuery, Query()], caller: Signed, r
             limit=query.page_limit,
             offset=query.page_offset,
         )
-        whole = sees_all(caller) or query.organization_id in viewer.administers
+        whole = caller.reads_all or query.organization_id in viewer.administers
         shown = await attributes_of(read, rows, query.organization_id, whole=whole)
         resources = [UserResource.model_construct(attributes=shown[row.user_id], id=row.user_id) for row in rows]
         return read.listing(UserList, resources, query, total)
@@ -102,14 +102,9 @@ async def user_enable(
     return await _shown(reading, user_id, position)
 
 
-def sees_all(caller: Caller) -> bool:
-    """Staff, system administrators and services."""
-    return caller.staff or caller.unlimited
-
-
 def refuse_strangers(caller: Caller, viewer: Viewer, query: UserListQuery) -> None:
     """Raises Forbidden for participants, InvalidParameter without an organization, OrganizationNotFound."""
-    if sees_all(caller):
+    if caller.reads_all:
         return
     if not viewer.organizations:
         raise Forbidden
@@ -172,7 +167,7 @@ async def attributes_of(
 async def _detail(read: Read, caller: Caller, user_id: UUID, query: UserQuery) -> UserDetailAttributes:
     row = await _row(read, user_id)
     viewer = await user_details.viewer(read.cursor, caller.user_id)
-    unlimited = sees_all(caller) or caller.user_id == user_id
+    unlimited = caller.reads_all or caller.user_id == user_id
     governed = viewer.administers & await user_details.insides(read.cursor, user_id)
     if not (unlimited or governed):
         return UserDetailAttributes.model_construct(**_basic(row))
@@ -237,10 +232,6 @@ def _basic(row: UserRow) -> dict[str, Any]:
     }
 
 
-def _preferences(stored: dict[str, Any] | None) -> CommunicationPreferences | None:
-    return None if stored is None else CommunicationPreferences.model_construct(**stored)
-
-
 def _whole(
     row: UserRow, around: Surroundings, organization_id: UUID | None, governed: Collection[UUID] | None = None
 ) -> dict[str, Any]:
@@ -257,7 +248,7 @@ def _whole(
         "auto_sign_up": row.auto_sign_up,
         "birth_date": row.birth_date,
         "classification": row.classification,
-        "communication_preferences": _preferences(row.communication_preferences),
+        "communication_preferences": CommunicationPreferences.stored(row.communication_preferences),
         "date_created": row.created_at,
         "date_last_modified": row.modified_at,
         "default_organization_id": row.default_organization_id,

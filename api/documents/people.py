@@ -21,6 +21,11 @@ class CommunicationPreferences(Attributes):
     voice: dict[str, Any] | None = None
     web: dict[str, Any] | None = None
 
+    @classmethod
+    def stored(cls, channels: dict[str, Any] | None) -> "CommunicationPreferences | None":
+        """As read models keep them."""
+        return None if channels is None else cls.model_construct(**channels)
+
 
 class GivenCommunicationPreferences(Strict):
     """The same as a client sends it."""
