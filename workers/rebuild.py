@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from dataclasses import dataclass
 
 from psycopg import AsyncConnection, errors
-from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.arrays import sending_arrays_in_binary
@@ -21,19 +20,18 @@ from adapters.keyring import Keyring
 from adapters.log_reader import Batch, LogReader, topics_of
 from adapters.settings import Settings, with_options
 from projections import registry
-from projections.projection import Mode, Projection
+from projections.projection import Projection
 from workers import leases
 from workers import table_copies as copies
 from workers.failures import describe
 from workers.followers import register_all
+from workers.swap_locks import LONGEST_LOCK, SHORTEST_LOCK, drop_retired, hold_still, old_readers
 
 BATCH = 3000  # a third faster than 1,000 where many tables are written
 LITTLE = 300  # events that can wait for the swap, whose locks they lengthen by some 10 ms
 FIRST_ANALYSIS = 10_000  # events; again whenever there are ten times as many
 HEARTBEAT = 2.0
 REPORT = 1.0
-SHORTEST_LOCK, LONGEST_LOCK = 200, 1500  # milliseconds that readers may have to wait for one try of the swap
-OLD_READERS = 0.3  # seconds that one try waits for transactions that began before the copy was complete
 
 Report = Callable[[str], None]
 
@@ -113,7 +111,7 @@ class _Rebuild:
         await copies.add_foreign_keys(self.control, wanted)
         await copies.analyze(self.control, self._tables)
         await self._enter("swapping")
-        await self._drop_retired()  # of a rebuild that was killed just after its swap
+        await drop_retired(self.control, self._tables)  # of a rebuild that was killed just after its swap
         await self._swap()
         took = time.monotonic() - began
         rate = (self._position - first) / took
@@ -208,19 +206,19 @@ class _Rebuild:
                 self._say("waits for readers of the live tables to end")
             await asyncio.sleep(min(1.0, 0.05 * tries))
             await self._catch_up()
-        await self._drop_retired()
+        await drop_retired(self.control, self._tables)
 
     async def _swapped(self, patience: int) -> bool:
         """One try, in one transaction that gives up rather than let others wait."""
         try:
             async with self.control.transaction():
                 await self.control.execute(f"SET LOCAL lock_timeout = {patience}; SET LOCAL synchronous_commit = on")
-                live = await self._hold_still()
+                live = await hold_still(self.control, self.projection, self.log)
                 if live > self._position + BATCH:
                     return False
                 if live > self._position:
                     await self._fill(await self._read(self.filler, self._position, live))
-                if await self._old_readers():
+                if await old_readers(self.control, self.filler):
                     return False
                 await copies.swap(self.control, self._tables)
                 await self.control.execute(
@@ -230,45 +228,6 @@ class _Rebuild:
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             return False
         return True
-
-    async def _hold_still(self) -> int:
-        """Until the transaction ends nobody applies anything to the live tables; up to where they are filled."""
-        name = self.projection.name
-        if self.projection.mode is Mode.INLINE:
-            query, key = "SELECT position FROM log_head WHERE log = %s FOR UPDATE", str(self.log)
-        else:
-            query, key = "SELECT position FROM projections WHERE name = %s FOR UPDATE", name
-        cursor = await self.control.execute(query, (key,))
-        row = await cursor.fetchone()
-        assert row is not None
-        return int(row[0])
-
-    async def _old_readers(self) -> bool:
-        """Whether somebody still reads with a snapshot from before the copy was complete.
-
-        Such a transaction would find the new table by its name, and in it less than the old one had.
-        """
-        end = time.monotonic() + OLD_READERS
-        readers = await self._readers()
-        while readers and time.monotonic() < end:
-            await asyncio.sleep(0.005)
-            readers &= await self._readers()
-        return bool(readers)
-
-    async def _readers(self) -> set[TupleRow]:
-        """By the other connection: within one transaction the answer would never change."""
-        cursor = await self.filler.execute(_READERS, (self.control.info.backend_pid,))
-        return set(await cursor.fetchall())
-
-    async def _drop_retired(self) -> None:
-        await self.control.execute(f"SET lock_timeout = {LONGEST_LOCK}")
-        while True:
-            try:
-                await copies.drop(self.control, copies.RETIRED, self._tables)
-            except (errors.LockNotAvailable, errors.DeadlockDetected):
-                await asyncio.sleep(0.5)  # a reader that began before the swap; nobody new can find them
-            else:
-                return
 
     async def _enter(self, phase: str) -> None:
         await self.control.execute(
@@ -337,11 +296,4 @@ done AS (
     WHERE name = %(name)s RETURNING name, mode, position
 )
 SELECT pg_notify('rollbook_projected', name || ':' || position) FROM done WHERE mode = 'background'
-"""
-
-# Those who wait for a lock are writers held up by us; the snapshots of their statements will be new ones.
-_READERS = """
-SELECT pid, xact_start FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND backend_xmin IS NOT NULL
-    AND pid NOT IN (pg_backend_pid(), %s) AND wait_event_type IS DISTINCT FROM 'Lock'
 """
