@@ -1,11 +1,19 @@
-"""Everything that follows a log, and the rows that show it: there from the first start on, whoever runs."""
+"""Everything that follows a log, where each stands, and the rows that show it: there from the first start on."""
+
+import time
+from dataclasses import dataclass, field
 
 from psycopg import AsyncConnection
 
+from adapters.log_reader import Batch, topics_of
 from domain.ports import Lookup
+from domain.recorded import Event
 from projections import registry, replicators
 from projections.projection import Projection
 from workers.reactions import reactions
+
+BATCH = 1000
+LONGEST_PAUSE = 30.0  # seconds between tries of a failing event
 
 
 def all_followers() -> list[Projection]:
@@ -17,3 +25,61 @@ async def register_all(connection: AsyncConnection, lookup: Lookup) -> None:
     """Make the rows that are missing."""
     await replicators.register(connection, [*registry.inline(lookup), *all_followers()])
     await replicators.register(connection, registry.inline_of_sessions(), "sessions")
+
+
+@dataclass
+class Follower:
+    """One projection, where it stands and how it fares. `limit` shrinks to 1 to find the event that fails."""
+
+    projection: Projection
+    position: int = 0
+    limit: int = BATCH
+    suspect: int = 0  # the failing event is at or before this position
+    failures: int = 0
+    retry_at: float = 0.0
+    error: Exception | None = None
+    topics: list[str] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.topics = topics_of(self.projection.events)
+        self._wanted: dict[type[Event], bool] = {}
+
+    @property
+    def name(self) -> str:
+        return self.projection.name
+
+    def share(self, batch: Batch) -> Batch:
+        """What of the batch this projection looks at."""
+        kinds = self.projection.events
+        if kinds is None:
+            return batch
+        known = self._wanted
+        wanted = []
+        for recorded in batch.events:
+            kind = type(recorded.event)
+            if kind not in known:
+                known[kind] = issubclass(kind, kinds)
+            if known[kind]:
+                wanted.append(recorded)
+        return Batch(batch.after, batch.upto, wanted)
+
+    def stand_at(self, position: int) -> None:
+        """Go on from here, as if nothing had ever failed."""
+        self.position, self.limit, self.failures, self.retry_at, self.error = position, BATCH, 0, 0.0, None
+
+    def went_well(self, position: int) -> None:
+        """Applied up to here."""
+        if position >= self.suspect:
+            self.stand_at(position)
+        self.position = position
+
+    def failed(self, upto: int, error: Exception) -> bool:
+        """Whether the very event is found; otherwise the next try is with half as many."""
+        self.suspect = upto
+        if upto - self.position > 1:
+            self.limit = (upto - self.position) // 2
+            return False
+        self.limit, self.error = 1, error
+        self.retry_at = time.monotonic() + min(LONGEST_PAUSE, 2.0**self.failures)
+        self.failures += 1
+        return True

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
 
 import structlog
 from psycopg import AsyncConnection, OperationalError
@@ -13,21 +12,18 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from adapters.arrays import sending_arrays_in_binary
 from adapters.event_codec import EventCodec
 from adapters.keyring import Keyring
-from adapters.log_reader import Batch, LogGapError, LogReader, topics_of
+from adapters.log_reader import Batch, LogGapError, LogReader
 from adapters.notifications import LOG, Notifications
 from adapters.settings import Settings, with_options
 from domain.errors import Unavailable
-from domain.recorded import Event
 from projections import replicators
 from projections.projection import Projection
 from workers import jobs, leases
 from workers.failures import describe
-from workers.followers import all_followers, register_all
+from workers.followers import Follower, all_followers, register_all
 from workers.moves import HasMoves
 
-BATCH = 1000
 POLL = 0.5  # seconds between looks without a notification, at most 1
-LONGEST_PAUSE = 30.0  # between tries of a failing event
 
 _log = structlog.get_logger(__name__)
 
@@ -38,64 +34,6 @@ class NotCaughtUpError(Exception):
 
 class _MovedError(Exception):
     """The position is no longer where we left it: a rebuilt copy took over, or another worker did."""
-
-
-@dataclass
-class Follower:
-    """One projection, where it stands and how it fares. `limit` shrinks to 1 to find the event that fails."""
-
-    projection: Projection
-    position: int = 0
-    limit: int = BATCH
-    suspect: int = 0  # the failing event is at or before this position
-    failures: int = 0
-    retry_at: float = 0.0
-    error: Exception | None = None
-    topics: list[str] | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.topics = topics_of(self.projection.events)
-        self._wanted: dict[type[Event], bool] = {}
-
-    @property
-    def name(self) -> str:
-        return self.projection.name
-
-    def share(self, batch: Batch) -> Batch:
-        """What of the batch this projection looks at."""
-        kinds = self.projection.events
-        if kinds is None:
-            return batch
-        known = self._wanted
-        wanted = []
-        for recorded in batch.events:
-            kind = type(recorded.event)
-            if kind not in known:
-                known[kind] = issubclass(kind, kinds)
-            if known[kind]:
-                wanted.append(recorded)
-        return Batch(batch.after, batch.upto, wanted)
-
-    def stand_at(self, position: int) -> None:
-        """Go on from here, as if nothing had ever failed."""
-        self.position, self.limit, self.failures, self.retry_at, self.error = position, BATCH, 0, 0.0, None
-
-    def went_well(self, position: int) -> None:
-        """Applied up to here."""
-        if position >= self.suspect:
-            self.stand_at(position)
-        self.position = position
-
-    def failed(self, upto: int, error: Exception) -> bool:
-        """Whether the very event is found; otherwise the next try is with half as many."""
-        self.suspect = upto
-        if upto - self.position > 1:
-            self.limit = (upto - self.position) // 2
-            return False
-        self.limit, self.error = 1, error
-        self.retry_at = time.monotonic() + min(LONGEST_PAUSE, 2.0**self.failures)
-        self.failures += 1
-        return True
 
 
 class Projector:
