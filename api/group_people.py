@@ -54,7 +54,9 @@ async def answer_group(
         row = existing(await group_lists.known(read.cursor, group_id))
         individuals, members = (shown.with_individuals, shown.with_members) if shown else (False, False)
         (resource,) = await resources(read.cursor, caller, [row], individuals=individuals, members=members)
-        return read.single(GroupDocument, resource, status)
+        answer = read.single(GroupDocument, resource, status)
+    await reading.shown("group_logs", after=after)
+    return answer
 
 
 async def refuse_people(cursor: AsyncCursor, caller: Caller, group_id: UUID, *, parameter: str) -> None:

@@ -28,9 +28,14 @@ SHOWN_IN = ("users", "groups", "group_logs")
 
 
 @router.post("/v1/individuals/", **answers(IndividualDocument, 201))
-async def create_individual(body: CreateIndividual, _: ServiceOnly, identity: IdentityDep) -> Response:
+async def create_individual(
+    body: CreateIndividual, _: ServiceOnly, identity: IdentityDep, reading: ReadingDep
+) -> Response:
     """Register the owner of an individual, a user or an organization."""
-    return _recorded(*await identity.individuals.create(body.attributes.individual_id, body.attributes.owner_id))
+    individual, position = await identity.individuals.create(body.attributes.individual_id, body.attributes.owner_id)
+    if individual.owner_type == "user":  # users show what they own
+        await reading.shown("users", after=position)
+    return _recorded(individual, position)
 
 
 @router.get("/v1/individuals/{id}/", **answers(IndividualDocument))

@@ -31,7 +31,7 @@ async def create_onboarding_request(
     """Bring somebody into an organization, at once or when he claims it."""
     inviter = Inviter(caller.user_id, system=caller.system, service=caller.service)
     request, position = await identity.onboarding_requests.create(invitation(body.attributes), inviter)
-    await reading.shown(UsersProjection.name, after=position)
+    await reading.shown(UsersProjection.name, "groups", "group_logs", after=position)
     return single(OnboardingRequestDocument, resource(request), position, 201)
 
 

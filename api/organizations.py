@@ -61,6 +61,7 @@ async def create_organization(
 ) -> Response:
     """A new organization with its administrators' role and its two computed groups."""
     organization, position = await identity.organizations.create(**body.attributes.model_dump())
+    await reading.shown("roles", "groups", after=position)
     return await _recorded(reading, caller, organization, position, 201)
 
 
