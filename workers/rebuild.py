@@ -165,7 +165,7 @@ class _Rebuild:
             yield await ahead
         finally:
             ahead.cancel()
-            await asyncio.wait([ahead])
+            await asyncio.gather(ahead, return_exceptions=True)
 
     async def _read(self, connection: AsyncConnection, after: int, upto: int) -> Batch:
         with self._blamed_on(after, upto):
