@@ -98,9 +98,15 @@ async def a_projector(database_url: str, *projections: Projection) -> AsyncItera
         yield projectors.Projector(connection, reader, projections)
 
 
-async def follow(database_url: str, *projections: Projection, listen_url: str | None = None) -> None:
-    """What a worker process does, until cancelled."""
-    woken, stop = asyncio.Event(), asyncio.Event()
+async def follow(
+    database_url: str,
+    *projections: Projection,
+    listen_url: str | None = None,
+    stop: asyncio.Event | None = None,
+    woken: asyncio.Event | None = None,
+) -> None:
+    """What a worker process does, until `stop`; whoever sets that wakes it."""
+    stop, woken = stop or asyncio.Event(), woken or asyncio.Event()
     notifications = Notifications(listen_url or application_dsn(database_url))
     notifications.on(LOG, lambda _: woken.set())
     async with notifications, a_projector(database_url, *projections) as projector:
@@ -109,13 +115,15 @@ async def follow(database_url: str, *projections: Projection, listen_url: str | 
 
 @contextlib.asynccontextmanager
 async def following(database_url: str, *projections: Projection, listen_url: str | None = None) -> AsyncIterator[None]:
-    task = asyncio.create_task(follow(database_url, *projections, listen_url=listen_url))
+    """Stopped as workers are: a cancellation that comes together with a result gets lost (wait_for before 3.12)."""
+    stop, woken = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(follow(database_url, *projections, listen_url=listen_url, stop=stop, woken=woken))
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        stop.set()
+        woken.set()
+        await task
 
 
 @contextlib.asynccontextmanager
