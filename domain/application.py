@@ -2,7 +2,7 @@
 
 from domain.group_commands import Groups
 from domain.group_moves import GroupMoves
-from domain.individuals import Individuals
+from domain.individual_commands import Individuals
 from domain.memberships import Memberships
 from domain.onboarding import OnboardingRequests
 from domain.organizations import Organizations

@@ -3,10 +3,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.errors import InvalidState
+from domain.individual_commands import Individuals
 from domain.individuals import (
     Individual,
     IndividualNotFound,
-    Individuals,
     IndividualTaken,
     NotTheOwner,
     OwnerNotFound,
