@@ -18,12 +18,14 @@ that ignores positions reads its own writes:
 A command that knows all of its resource needs no snapshot: `single(IndividualDocument, resource, position, 201)`.
 Before that `reading.shown("groups", after=position)` waits until it is readable, and gives up in silence (ruling A5).
 A command without a resource answers with `api.envelope.answer(None, 201, position=position)`.
+
+A NotFound out of a snapshot that is behind the log becomes NotThereYet: the route asks once more when it is not.
 """
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from functools import cache
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache, partial
 from typing import Any, Protocol, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor, sql
@@ -34,7 +36,7 @@ from api.documents.common import Listing, Meta, Single, SingleMeta
 from api.envelope import answer
 from api.errors import ReadModelBehind
 from api.services import Services, services_of
-from domain.errors import InvalidParameter
+from domain.errors import InvalidParameter, NotFound
 
 AT_LEAST = "X-At-Least-Position"
 LARGEST_POSITION = 2**63 - 1
@@ -42,10 +44,13 @@ LARGEST_POSITION = 2**63 - 1
 TResource = TypeVar("TResource")
 
 _BEGIN = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ")
-_HEAD = sql.SQL("SELECT position, 0 FROM log_head WHERE log = 'identity'")
+_HEAD = sql.SQL("SELECT position, 0, position FROM log_head WHERE log = 'identity'")
 # Not ROLLBACK: psycopg then forgets all that it has prepared on the connection, and every statement is planned anew.
 _END = "COMMIT"
-_LOWEST = sql.SQL("SELECT coalesce(min(position), 0), count(*) FROM projections WHERE name IN ({})")
+_LOWEST = sql.SQL(
+    "SELECT coalesce(min(position), 0), count(*), (SELECT position FROM log_head WHERE log = 'identity')"
+    " FROM projections WHERE name IN ({})"
+)
 
 
 @cache
@@ -113,6 +118,14 @@ def single(document: type[Single[TResource]], resource: TResource, position: int
     return answer(document.model_construct(data=resource, meta=meta), status, position=position)
 
 
+class NotThereYet(NotFound):
+    """Read models that are behind the log do not know it. `caught_up` waits until they can tell."""
+
+    def __init__(self, caught_up: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self.caught_up = caught_up
+
+
 class Reading:
     """Opens snapshots for one request."""
 
@@ -124,7 +137,8 @@ class Reading:
     async def __call__(self, *models: str, after: int | None = None) -> AsyncIterator[Read]:
         """A snapshot in which all these background read models are where the request wants them.
 
-        `after` is the position of a command, which the answer then carries. Raises ReadModelBehind.
+        `after` is the position of a command, which the answer then carries. Raises ReadModelBehind, and NotThereYet
+        for a NotFound that is raised inside while the read models are behind and nothing was wanted of them.
         """
         wanted = self._at_least if after is None else after
         deadline = time.monotonic() + self._services.settings.position_wait
@@ -134,10 +148,11 @@ class Reading:
             told = True
         while True:
             async with self._services.pool.connection() as connection:
-                position = await self._begin(connection, models)
+                position, head = await self._begin(connection, models)
                 if wanted is None or position >= wanted:
                     async with _ended(connection):
-                        yield Read(connection.cursor(), position if after is None else after)
+                        with self._certain(models, position, head if wanted is None else position):
+                            yield Read(connection.cursor(), position if after is None else after)
                     return
                 await connection.execute(_END)
             # the connection is given back while this waits: the projector's progress must not depend on the pool
@@ -167,14 +182,29 @@ class Reading:
             await self._wait((), self._at_least, deadline, None)
             self._services.positions.forget(())
 
-    async def _begin(self, connection: AsyncConnection, models: tuple[str, ...]) -> int:
-        """Starts the snapshot; the lowest position of the read models in it."""
+    @contextmanager
+    def _certain(self, models: Sequence[str], position: int, head: int) -> Iterator[None]:
+        """Nothing inside says that something is not there when it may only not be projected."""
+        try:
+            yield
+        except NotFound:
+            if position < head:
+                raise NotThereYet(partial(self._catch_up, models, head)) from None
+            raise
+
+    async def _catch_up(self, models: Sequence[str], head: int) -> None:
+        """Further snapshots are at the head or later. Raises ReadModelBehind."""
+        await self._wait(models, head, time.monotonic() + self._services.settings.position_wait, None)
+        self._at_least = head
+
+    async def _begin(self, connection: AsyncConnection, models: tuple[str, ...]) -> tuple[int, int]:
+        """Starts the snapshot; the lowest position of the read models in it, and the log's."""
         cursor = await connection.execute(_opening(models))
         cursor.nextset()
         row = await cursor.fetchone()
         assert row is not None
-        position, found = row
-        return int(position) if found == len(models) else 0
+        position, found, head = row
+        return int(position) if found == len(models) else 0, int(head)
 
     async def _wait(self, models: Sequence[str], wanted: int, deadline: float, after: int | None) -> None:
         seconds = deadline - time.monotonic()

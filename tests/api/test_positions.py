@@ -9,16 +9,19 @@ import pytest
 from starlette.responses import Response
 
 from api.caller import Signed
-from api.deps import ReadingDep
+from api.deps import PathId, ReadingDep
 from api.documents.common import Attributes, Listing, Single
 from api.envelope import answer
 from api.positions import HEAD, MOMENT, POLL
 from api.route import answers, contract_router
+from domain.errors import NotFound
 from projections.access_checks import Decided
 from tests.support.edge import Edge, an_edge, eventually
 
 router = contract_router("things")
 COMMAND = 5
+MADE_AT = 4
+SOMETHING = "/v1/things/00000000-0000-4000-8000-000000000001/"
 
 
 class Thing(Attributes):
@@ -77,7 +80,26 @@ async def snapshot(caller: Signed, reading: ReadingDep) -> Response:
         return read.single(ThingDocument, Thing(rows=(await read.cursor.fetchone() or (0,))[0]))
 
 
+@router.get("/v1/things/{id}/", **answers(ThingDocument))
+async def thing(thing_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+    async with reading("things") as read:
+        READ.append(read.position)
+        if read.position < MADE_AT:
+            raise ThingNotFound(parameter="id")
+        return read.single(ThingDocument, Thing(rows=1))
+
+
+@router.post("/v1/things/{id}/look/", **answers(ThingDocument, 201))
+async def look(thing_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+    return await thing(thing_id, caller, reading)
+
+
+class ThingNotFound(NotFound):
+    detail = "There is no such thing."
+
+
 OWNER: list[str] = []
+READ: list[int] = []
 ASKED: list[int] = []
 
 
@@ -260,6 +282,68 @@ async def test_news_that_arrives_late_takes_nothing_back(database_url: str) -> N
         for heard in (100, 7):
             edge.services.positions.learn("things", heard)
         assert edge.services.positions.known["things"] == 100
+
+
+async def test_a_read_model_that_is_behind_does_not_say_what_is_not_there(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        READ.clear()
+        await grow(database_url, head=6)
+        await project(database_url, things=1)
+        await heard(edge)
+        reading = asyncio.create_task(get(edge, SOMETHING))
+        await waited_for(edge)
+        await project(database_url, things=5)
+        await asyncio.sleep(0.05)
+        assert not reading.done()  # what was there when it was asked may be the last of the log
+        await project(database_url, things=6)
+        response = await reading
+        assert (response.status_code, response.headers["X-Position"], READ) == (200, "6", [1, 6])
+
+
+async def test_a_read_model_that_is_where_the_log_was_says_what_is_not_there(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        READ.clear()
+        await grow(database_url, head=3)
+        await project(database_url, things=3)
+        await heard(edge)
+        assert_missing(await get(edge, SOMETHING))
+        await project(database_url, things=1)
+        edge.services.positions.forget(["things"])
+        reading = asyncio.create_task(get(edge, SOMETHING))
+        await waited_for(edge)
+        await grow(database_url, head=9)  # the log grows on: the answer is about the moment of the question
+        await project(database_url, things=3)
+        assert_missing(await reading)
+        assert READ == [3, 1, 3]
+
+
+async def test_whoever_names_a_position_is_told_what_is_not_there_at_it(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.05) as edge:
+        await grow(database_url, head=6)
+        await project(database_url, things=2)
+        assert_missing(await get(edge, SOMETHING, 2))
+        assert (await get(edge, SOMETHING)).status_code == 503
+
+
+async def test_a_command_is_not_carried_out_again_for_what_it_did_not_find(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        READ.clear()
+        await grow(database_url, head=6)
+        await project(database_url, things=1)
+        assert (await get(edge, f"{SOMETHING}look/", method="POST")).status_code == 404
+        assert READ == [1]
+
+
+def assert_missing(response: Any) -> None:
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["detail"]) == (404, ThingNotFound.detail)
+    assert error["source"] == {"parameter": "id"}
+
+
+async def grow(owner: str, *, head: int) -> None:
+    """The log, without events."""
+    async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as connection:
+        await connection.execute("UPDATE log_head SET position = %s WHERE log = 'identity'", [head])
 
 
 @pytest.mark.parametrize("odd", ["", "-1", "1.0", "x", "+1", "1 2", str(2**63), "٣".encode()])
