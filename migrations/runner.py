@@ -92,14 +92,22 @@ async def _make_application_role(connection: psycopg.AsyncConnection) -> None:
                 END IF;
             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
             END $$""")
-        member = await connection.execute("SELECT pg_has_role(current_user, %s, 'MEMBER')", [APPLICATION_ROLE])
-        if await member.fetchone() != (True,):
+        if not await _may_act_as_it(connection):  # since Postgres 16 not even he who made it, unless he is a superuser
             await connection.execute(f"GRANT {APPLICATION_ROLE} TO current_user")
     except psycopg.errors.InsufficientPrivilege as error:
         raise MigrationRefusedError(
             f"this database user may not make the role {APPLICATION_ROLE}; let an administrator run: "
             f"CREATE ROLE {APPLICATION_ROLE} NOLOGIN; GRANT {APPLICATION_ROLE} TO <this user>;"
         ) from error
+
+
+async def _may_act_as_it(connection: psycopg.AsyncConnection) -> bool:
+    try:
+        await connection.execute(f"SET ROLE {APPLICATION_ROLE}")
+        await connection.execute("RESET ROLE")
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
 
 
 async def _lock(connection: psycopg.AsyncConnection) -> None:

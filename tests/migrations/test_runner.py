@@ -1,10 +1,15 @@
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from migrations.runner import Migration, MigrationRefusedError, migrate, migrations_in
+from adapters.settings import application_dsn
+from migrations.runner import Migration, MigrationRefusedError, lacking, migrate, migrations_in
 
 FIRST = Migration(9001, "9001_first", "CREATE TABLE first ()")
 SECOND = Migration(9002, "9002_second", "CREATE TABLE second (); GRANT SELECT ON second TO rollbook_app")
@@ -67,6 +72,40 @@ async def test_a_table_in_use_fails_the_migration_instead_of_blocking_everybody(
         await busy.execute("SELECT * FROM first")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             await migrate(database_url, shipped(FIRST, Migration(9002, "9002_drop", "DROP TABLE first")))
+
+
+@contextmanager
+def an_ordinary_owner(database_server: str, administration: psycopg.Connection) -> Iterator[str]:
+    """The connection string of a new database's owner, who is no superuser."""
+    name = f"owner_{uuid4().hex}"
+    administration.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'".encode())
+    administration.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
+    try:
+        yield make_conninfo(database_server, dbname=name, user=name, password=name)
+    finally:
+        administration.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        administration.execute(f"DROP ROLE {name}".encode())
+
+
+async def test_an_owner_who_may_not_act_as_the_application_is_told_what_to_ask_for(
+    database_server: str, administration: psycopg.Connection, template_database: str
+) -> None:
+    told = pytest.raises(MigrationRefusedError, match="GRANT rollbook_app TO <this user>")
+    with an_ordinary_owner(database_server, administration) as dsn, told:
+        await migrate(dsn)
+
+
+async def test_an_owner_who_made_the_role_lets_himself_act_as_it(
+    database_server: str, administration: psycopg.Connection, template_database: str
+) -> None:
+    """Since Postgres 16 whoever makes a role may hand it on, but is not a member who may act as it."""
+    with an_ordinary_owner(database_server, administration) as dsn:
+        owner = conninfo_to_dict(dsn)["user"]
+        as_its_maker = "WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
+        administration.execute(f"GRANT rollbook_app TO {owner} {as_its_maker}".encode())
+        assert await migrate(dsn) == [migration.name for migration in migrations_in()]
+        async with await psycopg.AsyncConnection.connect(application_dsn(dsn)) as connection:
+            assert await lacking(connection) == []
 
 
 def test_names_are_checked(tmp_path: Path) -> None:
