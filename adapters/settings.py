@@ -2,6 +2,7 @@
 
 import base64
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,8 @@ from adapters.setting_values import (
 )
 
 APPLICATION_ROLE = "rollbook_app"
+PLANNING = {"jit": "off", "random_page_cost": "1.1"}
+"""Our queries are short, their indexes cached or on solid disks: by its defaults Postgres would rather scan tables."""
 PREFIX = "ROLLBOOK_"
 UNPREFIXED = {"database_url", "redis_url"}
 
@@ -30,16 +33,26 @@ class InvalidSettingsError(Exception):
 
 
 def application_dsn(dsn: str) -> str:
-    """The same database as the application sees it: in the role that may not change or delete events."""
-    return with_options(dsn, role=APPLICATION_ROLE)
+    """The same database as the application sees it: in the role that may not change or delete events.
+
+    What the connection string says of planning is kept.
+    """
+    given = _options(dsn)
+    return make_conninfo(dsn, options=" ".join([*_settings(PLANNING), *given, *_settings({"role": APPLICATION_ROLE})]))
 
 
 def with_options(dsn: str, **wanted: str) -> str:
     """The same database for sessions that begin with these settings of Postgres beside those that it names."""
-    given = str(conninfo_to_dict(dsn).get("options") or "")
-    return make_conninfo(
-        dsn, options=" ".join([given, *(f"-c {name}={value}" for name, value in wanted.items())]).strip()
-    )
+    return make_conninfo(dsn, options=" ".join([*_options(dsn), *_settings(wanted)]))
+
+
+def _options(dsn: str) -> list[str]:
+    given = conninfo_to_dict(dsn).get("options")
+    return [str(given)] if given else []
+
+
+def _settings(wanted: Mapping[str, str]) -> list[str]:
+    return [f"-c {name}={value}" for name, value in wanted.items()]
 
 
 def default_outbox(values: dict[str, Any]) -> Path:

@@ -119,6 +119,20 @@ def test_the_application_connects_in_its_restricted_role(database_url: str) -> N
             connection.execute("CREATE TABLE mine ()")
 
 
+def test_queries_are_planned_alike_whatever_postgres_it_is(database_url: str) -> None:
+    """By its defaults it would scan a table of 20,000 rows for a page of 20."""
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        for setting in ("random_page_cost = 4", "jit = on"):
+            owner.execute(f"ALTER DATABASE {name} SET {setting}".encode())
+    with psycopg.connect(application_dsn(database_url)) as connection:
+        assert connection.execute("SHOW random_page_cost").fetchone() == ("1.1",)
+        assert connection.execute("SHOW jit").fetchone() == ("off",)
+    by_the_operator = psycopg.conninfo.make_conninfo(database_url, options="-c random_page_cost=2")
+    with psycopg.connect(application_dsn(by_the_operator)) as connection:
+        assert connection.execute("SHOW random_page_cost").fetchone() == ("2",)
+
+
 def test_other_connection_options_are_kept(database_url: str) -> None:
     with_timeout = psycopg.conninfo.make_conninfo(database_url, options="-c statement_timeout=4321")
     with psycopg.connect(application_dsn(with_timeout)) as connection:
