@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from adapters import outages
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
-from domain.errors import Unavailable
+from domain.errors import LostRace, Unavailable
 from domain.roles import Role
 from tests.support.proxy import Cut, Proxy, a_proxy
 from tests.support.stores import MASTER_KEY, a_store
@@ -102,6 +102,27 @@ async def test_a_real_rival_still_wins_when_the_connection_is_cut(database_url: 
         await at.proxy.was_cut.wait()
         outcomes = await asyncio.gather(saving, rival_store.save(rival), return_exceptions=True)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["LostRace", "int"]
+
+
+async def test_nobody_pays_for_a_neighbour_who_lost_while_the_connection_was_cut(database_url: str) -> None:
+    async with a_store_behind_a_proxy(database_url) as at, a_store(database_url) as rival_store:
+        role = a_role()
+        await at.store.save(role)
+        rival = await rival_store.get(Role, role.id)
+        rival.grant(uuid4(), live=True)
+        role.grant(uuid4(), live=True)
+        neighbours = [a_role() for _ in range(6)]
+        at.proxy.refuse()
+        saving = asyncio.gather(
+            *(at.store.save(each) for each in (*neighbours[:3], role, *neighbours[3:])), return_exceptions=True
+        )
+        await asyncio.sleep(0.2)
+        assert await rival_store.save(rival) == 3
+        at.proxy.admit()
+        outcomes = await asyncio.wait_for(saving, 10)
+        assert type(outcomes.pop(3)) is LostRace
+        assert set(outcomes) == set(range(4, 10))
+        assert await at.store.head() == 9
 
 
 async def test_commands_wait_while_the_database_is_down(database_url: str) -> None:
