@@ -291,6 +291,7 @@ async def test_a_key_is_known_for_a_day_and_then_forgotten_without_being_asked_f
         edge, ann = World.edge, World.edge.person()
         first = await post(edge, "/v1/things/", ann, "k", {"name": "a"})
         await connection.execute("UPDATE idempotency_keys SET recorded_at = now() - interval '23 hours 59 minutes'")
+        assert await edge.services.answers.clean() == 0
         assert (await post(edge, "/v1/things/", ann, "k", {"name": "a"})).json() == first.json()
         await connection.execute("UPDATE idempotency_keys SET recorded_at = now() - interval '24 hours 1 second'")
         async with AnswerBook(edge.services.pool, application_dsn(database_url), MASTER_KEY):
