@@ -89,14 +89,20 @@ async def test_cut_again_and_again_it_is_still_recorded_once(database_url: str) 
         assert sorted(at.log()) == [1, 2, 3, 4, 5]
 
 
+async def decided_twice(store: EventStore, rival_store: EventStore) -> tuple[Role, Role]:
+    """A role after two decisions on the same state, of which one can be saved."""
+    role = a_role()
+    await store.save(role)
+    rival = await rival_store.get(Role, role.id)
+    for each in (role, rival):
+        each.grant(uuid4(), live=True)
+    return role, rival
+
+
 async def test_a_real_rival_still_wins_when_the_connection_is_cut(database_url: str) -> None:
     """What is found under the command's own streams counts as its own only if it is."""
     async with a_store_behind_a_proxy(database_url) as at, a_store(database_url) as rival_store:
-        role = a_role()
-        await at.store.save(role)
-        rival = await rival_store.get(Role, role.id)
-        rival.grant(uuid4(), live=True)
-        role.grant(uuid4(), live=True)
+        role, rival = await decided_twice(at.store, rival_store)
         at.proxy.cut = Cut.BEFORE
         saving = asyncio.create_task(at.store.save(role))
         await at.proxy.was_cut.wait()
@@ -106,17 +112,12 @@ async def test_a_real_rival_still_wins_when_the_connection_is_cut(database_url: 
 
 async def test_nobody_pays_for_a_neighbour_who_lost_while_the_connection_was_cut(database_url: str) -> None:
     async with a_store_behind_a_proxy(database_url) as at, a_store(database_url) as rival_store:
-        role = a_role()
-        await at.store.save(role)
-        rival = await rival_store.get(Role, role.id)
-        rival.grant(uuid4(), live=True)
-        role.grant(uuid4(), live=True)
+        role, rival = await decided_twice(at.store, rival_store)
         neighbours = [a_role() for _ in range(6)]
         at.proxy.refuse()
         saving = asyncio.gather(
             *(at.store.save(each) for each in (*neighbours[:3], role, *neighbours[3:])), return_exceptions=True
         )
-        await asyncio.sleep(0.2)
         assert await rival_store.save(rival) == 3
         at.proxy.admit()
         outcomes = await asyncio.wait_for(saving, 10)
