@@ -39,7 +39,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[str]:
-    """Connection string of a server's maintenance database: ROLLBOOK_TEST_DATABASE_URL, else an embedded one."""
+    """A superuser's way to a server's maintenance database: ROLLBOOK_TEST_DATABASE_URL, else an embedded one."""
     if given := os.environ.get("ROLLBOOK_TEST_DATABASE_URL"):
         yield given
         return
