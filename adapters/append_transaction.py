@@ -15,6 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from adapters.append_connection import AppendConnection
 from adapters.append_sql import APPEND, GUARD, READ_BACK, REMEMBER, SETTLE
+from adapters.session_settings import session_dsn
 from domain.errors import LostRace
 from domain.idempotency import IdempotentRequest
 from domain.recorded import Event, Recorded
@@ -68,7 +69,7 @@ class AppendTransaction:
     """Opened when first needed, kept from batch to batch, opened anew after a failure that it does not survive."""
 
     def __init__(self, dsn: str, log: str, table: str, projections: Sequence[InlineProjection]) -> None:
-        self._dsn = make_conninfo(dsn, **NOTICE_A_DEAD_PEER)
+        self._dsn = make_conninfo(session_dsn(dsn, "write"), **NOTICE_A_DEAD_PEER)
         self._log = log
         self._append_sql = APPEND.format(events=table)
         self._guard_sql = GUARD.format(events=table)

@@ -12,7 +12,7 @@ from psycopg import sql
 LOG = "rollbook_log"  # payload: the position of the log's head
 PROJECTED = "rollbook_projected"  # payload: "name:position"
 
-HEARTBEAT = 20.0  # seconds of silence after which the connection is tried out
+HEARTBEAT = 5.0  # seconds between trials of the connection; a session that is silent for 15 ends
 RETRY = 0.2
 
 Heard = Callable[[str | None], None]

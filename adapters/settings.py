@@ -2,14 +2,13 @@
 
 import base64
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.session_settings import Purpose, session_dsn
 from adapters.setting_values import (
     Argon2,
     Argon2Parameters,
@@ -22,8 +21,6 @@ from adapters.setting_values import (
 )
 
 APPLICATION_ROLE = "rollbook_app"
-PLANNING = {"jit": "off", "random_page_cost": "1.1"}
-"""Our queries are short, their indexes cached or on solid disks: by its defaults Postgres would rather scan tables."""
 PREFIX = "ROLLBOOK_"
 UNPREFIXED = {"database_url", "redis_url"}
 
@@ -32,27 +29,9 @@ class InvalidSettingsError(Exception):
     """The environment cannot be used; the text names each variable and what is wrong with it."""
 
 
-def application_dsn(dsn: str) -> str:
-    """The same database as the application sees it: in the role that may not change or delete events.
-
-    What the connection string says of planning is kept.
-    """
-    given = _options(dsn)
-    return make_conninfo(dsn, options=" ".join([*_settings(PLANNING), *given, *_settings({"role": APPLICATION_ROLE})]))
-
-
-def with_options(dsn: str, **wanted: str) -> str:
-    """The same database for sessions that begin with these settings of Postgres beside those that it names."""
-    return make_conninfo(dsn, options=" ".join([*_options(dsn), *_settings(wanted)]))
-
-
-def _options(dsn: str) -> list[str]:
-    given = conninfo_to_dict(dsn).get("options")
-    return [str(given)] if given else []
-
-
-def _settings(wanted: Mapping[str, str]) -> list[str]:
-    return [f"-c {name}={value}" for name, value in wanted.items()]
+def application_dsn(dsn: str, purpose: Purpose = "read") -> str:
+    """The same database as the application sees it: in the role that may not change or delete events."""
+    return session_dsn(dsn, purpose, role=APPLICATION_ROLE)
 
 
 def default_outbox(values: dict[str, Any]) -> Path:
@@ -146,17 +125,17 @@ class Settings(BaseSettings):
         default="info", description="The least severity that is logged."
     )
 
-    def owner_dsn(self) -> str:
+    def owner_dsn(self, purpose: Purpose = "maintain") -> str:
         """The database as its owner, for migrations and rebuilds only."""
-        return _present(self.database_url, "DATABASE_URL")
+        return session_dsn(_present(self.database_url, "DATABASE_URL"), purpose)
 
-    def dsn(self) -> str:
+    def dsn(self, purpose: Purpose = "read") -> str:
         """The database as the application may use it."""
-        return application_dsn(self.owner_dsn())
+        return application_dsn(_present(self.database_url, "DATABASE_URL"), purpose)
 
-    def listen_dsn(self) -> str:
-        """Where LISTEN works: not through a transaction pooler."""
-        return application_dsn(_present(self.listen_url or self.database_url, "DATABASE_URL"))
+    def listen_dsn(self, purpose: Purpose = "listen") -> str:
+        """The same past a transaction pooler: for what belongs to a session, as LISTEN and session locks do."""
+        return application_dsn(_present(self.listen_url or self.database_url, "DATABASE_URL"), purpose)
 
     def redis(self) -> str | None:
         """Where Redis is, or None: the service answers correctly without it, only more slowly."""

@@ -56,11 +56,11 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
             settings=settings,
             pool=pool,
             positions=positions,
-            indexing=await stack.enter_async_context(Indexing(settings.dsn())),
+            indexing=await stack.enter_async_context(Indexing(settings.dsn("index"))),
             tokens=RememberedTokens(signer),
             session_of=session_lookup(pool),
             access=access,
-            answers=await stack.enter_async_context(AnswerBook(pool, settings.listen_dsn(), secret)),
+            answers=await stack.enter_async_context(AnswerBook(pool, settings.listen_dsn("lock"), secret)),
             identity=Identity(
                 *stores,
                 access=access,

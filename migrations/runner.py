@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import psycopg
 
+from adapters.session_settings import session_dsn
+
 FOLDER = Path(__file__).parent
 LOCK = 7_246_013_399_182_411  # any number that nobody else uses
 APPLICATION_ROLE = "rollbook_app"
@@ -50,7 +52,7 @@ def migrations_in(folder: Path = FOLDER) -> list[Migration]:
 async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> list[str]:
     """Bring the database up to date as its owner; the names of what was applied now, none when it already was."""
     wanted = migrations_in() if migrations is None else migrations
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(session_dsn(dsn, "maintain"), autocommit=True) as connection:
         await _make_application_role(connection)
         async with connection.transaction():
             await _lock(connection)
@@ -72,7 +74,7 @@ async def lacking(connection: psycopg.AsyncConnection) -> list[str]:
 
 async def refuse_unmigrated(dsn: str) -> None:
     """Raises MigrationRefusedError when something is lacking, which only the database's owner may mend."""
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(session_dsn(dsn, "maintain"), autocommit=True) as connection:
         if names := await lacking(connection):
             raise MigrationRefusedError(f"the database lacks {names[0]}: run `rollbook migrate` first")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -13,6 +14,9 @@ import typer
 if TYPE_CHECKING:
     from adapters.settings import Settings
     from workers.parts import PartCommand
+
+OVERRIDING_VARIABLES = ("PGDATESTYLE", "PGTZ", "PGGEQO")
+"""Libpq sends them after the start options, so that they override what our sessions set for themselves (ruling O20)."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -138,6 +142,8 @@ def openapi() -> None:
 
 def main() -> None:
     """The console script: refusals are one line on stderr and status 1, never a traceback."""
+    for name in OVERRIDING_VARIABLES:
+        os.environ.pop(name, None)
     try:
         app()
     except Exception as error:

@@ -142,7 +142,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 keyring = Keyring(pool, settings.master_key_bytes())
                 inline = registry.inline(await keyring.lookup())
                 async with EventStore(pool, "identity", inline, keyring) as store:
-                    await work(queue(commands(store), settings.listen_dsn()), stop)
+                    await work(queue(commands(store), settings.listen_dsn("lock")), stop)
         except (OperationalError, PoolTimeout, ConnectorException, Unavailable) as error:
             _log.warning("jobs-interrupted", reason=type(error).__name__)
             with contextlib.suppress(TimeoutError):

@@ -14,7 +14,8 @@ from adapters.event_codec import EventCodec
 from adapters.keyring import Keyring
 from adapters.log_reader import Batch, LogGapError, LogReader
 from adapters.notifications import LOG, Notifications
-from adapters.settings import Settings, with_options
+from adapters.session_settings import session_dsn
+from adapters.settings import Settings
 from domain.errors import Unavailable
 from projections import replicators
 from projections.projection import Projection
@@ -194,7 +195,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         keyring = Keyring(pool, settings.master_key_bytes())
         while not stop.is_set():
             try:
-                async with await connect(settings.listen_dsn()) as connection:
+                async with await connect(settings.listen_dsn("project")) as connection:
                     await register_all(connection, await keyring.lookup())
                     projector = Projector(connection, LogReader(EventCodec(keyring)), all_followers())
                     await follow(projector, woken, stop)
@@ -226,16 +227,10 @@ async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, identity: HasMov
 async def connect(dsn: str) -> AsyncConnection:
     """A connection to work on for long. Its commits do not wait for the disk: the log has what is lost with them.
 
-    When this process is killed Postgres notices at once, so that a standby gets the leases.
+    When this process is killed Postgres notices at once, when it is frozen after 10 s: a standby gets the leases.
     """
     connection = await AsyncConnection.connect(
-        with_options(
-            dsn,
-            synchronous_commit="off",
-            statement_timeout="300s",
-            idle_in_transaction_session_timeout="60s",
-            client_connection_check_interval="500ms",
-        ),
+        session_dsn(dsn, "project", synchronous_commit="off", client_connection_check_interval="500ms"),
         autocommit=True,
         connect_timeout=5,
         application_name="rollbook-projector",

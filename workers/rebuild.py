@@ -18,7 +18,8 @@ from adapters.event_codec import EventCodec
 from adapters.event_store import Log
 from adapters.keyring import Keyring
 from adapters.log_reader import Batch, LogReader, topics_of
-from adapters.settings import Settings, with_options
+from adapters.session_settings import session_dsn
+from adapters.settings import Settings
 from projections import registry
 from projections.projection import Projection
 from workers import leases
@@ -42,7 +43,7 @@ class RebuildRefusedError(Exception):
 
 async def rebuild(settings: Settings, names: Sequence[str], report: Report) -> None:
     """Rebuild the named projections, all when none is named, one after the other. Raises RebuildRefusedError."""
-    pool = AsyncConnectionPool(settings.owner_dsn(), min_size=1, max_size=3, open=False)
+    pool = AsyncConnectionPool(settings.owner_dsn("rebuild"), min_size=1, max_size=3, open=False)
     async with pool:
         keyring = Keyring(pool, settings.master_key_bytes())
         lookup = await keyring.lookup()
@@ -247,7 +248,13 @@ class _Rebuild:
 async def _connect(dsn: str, search_path: str) -> AsyncConnection:
     """One whose locks end soon when this process is killed, even in the middle of a statement."""
     connection = await AsyncConnection.connect(
-        with_options(dsn, search_path=search_path, synchronous_commit="off", client_connection_check_interval="500ms"),
+        session_dsn(
+            dsn,
+            "rebuild",
+            search_path=search_path,
+            synchronous_commit="off",
+            client_connection_check_interval="500ms",
+        ),
         autocommit=True,
         connect_timeout=5,
         application_name="rollbook-rebuild",

@@ -6,6 +6,7 @@ import contextlib
 import structlog
 from psycopg import AsyncConnection, Error
 
+from adapters.session_settings import session_dsn
 from adapters.settings import Settings
 from projections.sessions import SessionsProjection
 from workers import leases
@@ -33,7 +34,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 async def forget_old_sessions(owner_dsn: str, days: int) -> int:
     """Everything up to the first event that is not as old; how many events. Nothing while the sessions are rebuilt."""
     connecting = AsyncConnection.connect(
-        owner_dsn, autocommit=True, connect_timeout=5, application_name="rollbook-retention"
+        session_dsn(owner_dsn, "maintain"), autocommit=True, connect_timeout=5, application_name="rollbook-retention"
     )
     async with await connecting as connection:
         if not await leases.take(connection, [leases.rebuild_of(SessionsProjection.name)]):

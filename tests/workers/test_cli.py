@@ -16,7 +16,18 @@ from adapters.embedded_account import account_for
 from migrations.runner import migrations_in
 from tests.support.ordinary import as_, only_root
 from tests.support.processes import processes, wait_until
-from tests.support.running import KEYS, ROLLBOOK, Running, a_folder, administrator_of, pids_of, rollbook, up, url_of
+from tests.support.running import (
+    KEYS,
+    ROLLBOOK,
+    Running,
+    a_folder,
+    administrator_of,
+    environment,
+    pids_of,
+    rollbook,
+    up,
+    url_of,
+)
 
 COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "rotate-master-key", "demo", "openapi")
 
@@ -217,3 +228,23 @@ def test_a_stopped_up_gets_a_new_master_key_and_starts_with_it() -> None:
         done = rollbook("up", ROLLBOOK_DATA=str(data), ROLLBOOK_PORT="0")
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
         assert done.stderr.startswith("rollbook: ROLLBOOK_MASTER_KEY does not open the keys in this database")
+
+
+def test_variables_of_libpq_do_not_override_what_sessions_set(database_url: str) -> None:
+    program = """
+import os, sys, psycopg
+from adapters.session_settings import session_dsn
+from workers.cli import main
+sys.argv = ["rollbook", "openapi"]
+try:
+    main()
+except SystemExit:
+    pass
+with psycopg.connect(session_dsn(os.environ["DATABASE_URL"], "read")) as connection:
+    print(connection.execute("SELECT current_setting('TimeZone'), current_setting('DateStyle')").fetchone())
+"""
+    hostile = {"PGTZ": "Asia/Kolkata", "PGDATESTYLE": "SQL, DMY", "DATABASE_URL": database_url}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(**hostile), check=False, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == "('UTC', 'ISO, MDY')", done.stderr
