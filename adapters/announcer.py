@@ -6,6 +6,8 @@ import contextlib
 from psycopg import OperationalError
 from psycopg_pool import AsyncConnectionPool
 
+from adapters.background import BackgroundTask
+
 SECONDS_BETWEEN_NOTICES = 0.004
 SECONDS_FOR_A_NOTICE = 2.0
 
@@ -19,19 +21,19 @@ class Announcer:
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
         self._position = 0
+        self._announced = 0
         self._wake = asyncio.Event()
         self._stopping = False
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask("announcer", self._announce_forever)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._announce_forever())
+        self._task.start()
 
     async def stop(self) -> None:
         """What was to be announced still is. Never cancelled: psycopg may turn that into an error of its own."""
         self._stopping = True
         self._wake.set()
-        if self._task is not None:
-            await self._task
+        await self._task.stop()
 
     def announce(self, position: int) -> None:
         """Tell those who follow the log, soon."""
@@ -39,12 +41,11 @@ class Announcer:
         self._wake.set()
 
     async def _announce_forever(self) -> None:
-        announced = 0
         while True:
-            if self._position > announced:
-                announced = self._position
+            if self._position > self._announced:
+                self._announced = self._position
                 with contextlib.suppress(OperationalError):
-                    await self._notify(announced)
+                    await self._notify(self._announced)
                 await asyncio.sleep(SECONDS_BETWEEN_NOTICES)
             elif self._stopping:
                 return

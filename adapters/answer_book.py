@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from adapters.background import BackgroundTask
+
 CLEAN_EVERY = 600.0
 NONCE = 12
 DIGEST = 32
@@ -58,18 +60,17 @@ class AnswerBook:
         self._connecting = asyncio.Lock()
         self._running: set[int] = set()
         self._stopping = asyncio.Event()
-        self._cleaner: asyncio.Task[None] | None = None
+        self._cleaner = BackgroundTask("answer-book", self._clean_now_and_then)
 
     async def __aenter__(self) -> Self:
-        self._cleaner = asyncio.create_task(self._clean_now_and_then(), name="answer-book")
+        self._cleaner.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._cleaner is not None
         self._stopping.set()  # a cancellation can get lost in a query that is being cancelled
-        await self._cleaner
+        await self._cleaner.stop()
         if self._connection is not None:
             await self._connection.close()
 

@@ -9,6 +9,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from adapters.announcer import Announcer
 from adapters.append_transaction import Append, AppendTransaction, InlineProjection
+from adapters.background import BackgroundTask
 from adapters.outages import is_outage, until_it_answers
 from domain.errors import AlreadyExists, Conflict, DomainError, LostRace, Unavailable
 
@@ -34,10 +35,10 @@ class AppendWriter:
         self._waiting: deque[Append] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask("append", self._write_forever)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._write_forever())
+        self._task.start()
         if self._announcer is not None:
             self._announcer.start()
 
@@ -45,8 +46,7 @@ class AppendWriter:
         """What was handed over before is still written and announced."""
         self._stopping = True
         self._wake.set()
-        if self._task is not None:
-            await self._task
+        await self._task.stop()
         if self._announcer is not None:
             await self._announcer.stop()
         await self._transaction.close()

@@ -1,13 +1,14 @@
 """What Postgres tells: one LISTEN connection per process, made again whenever it is lost."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Self
 
 import psycopg
 import structlog
 from psycopg import sql
+
+from adapters.background import BackgroundTask
 
 LOG = "rollbook_log"  # payload: the position of the log's head
 PROJECTED = "rollbook_projected"  # payload: "name:position"
@@ -31,8 +32,7 @@ class Notifications:
     def __init__(self, listen_url: str) -> None:
         self._url = listen_url
         self._callbacks: dict[str, list[Heard]] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._task = BackgroundTask("notifications", self._listen)
         self.connected = asyncio.Event()
 
     def on(self, channel: str, callback: Heard) -> None:
@@ -41,16 +41,11 @@ class Notifications:
 
     def start(self) -> None:
         """Listen from now on. Returns at once; while Postgres is away it keeps trying."""
-        self._task = asyncio.create_task(self._listen(), name="notifications")
+        self._task.start()
 
     async def stop(self) -> None:
         """End the connection."""
-        self._stopping = True  # psycopg may turn the cancellation into an error of its own
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await self._task.cancel()
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -60,14 +55,16 @@ class Notifications:
         await self.stop()
 
     async def _listen(self) -> None:
-        while not self._stopping:
+        while True:
             try:
                 await self._listen_until_lost()
             except (psycopg.Error, OSError) as error:
+                if self._task.stopping:
+                    return
+                _log.warning("listener-lost", reason=type(error).__name__)
+            finally:
                 self.connected.clear()
-                if not self._stopping:
-                    _log.warning("listener-lost", reason=type(error).__name__)
-                    await asyncio.sleep(RETRY)
+            await asyncio.sleep(RETRY)
 
     async def _listen_until_lost(self) -> None:
         async with await psycopg.AsyncConnection.connect(

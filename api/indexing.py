@@ -1,7 +1,6 @@
 """Keeps the index of individuals (`projections/access_index.py`) as good as its use is worth."""
 
 import asyncio
-import contextlib
 import time
 from types import TracebackType
 from typing import Self
@@ -10,6 +9,7 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
+from adapters.background import BackgroundTask
 from adapters.metrics import INDEXED
 from projections import access_index
 from projections.access_index import AccessIndex
@@ -33,22 +33,17 @@ class Indexing:
         self._index: AccessIndex | None = None
         self._rests_until = 0.0
         self._wanted = asyncio.Event()
-        self._stopping = False
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask("indexing", self._keep)
 
     async def __aenter__(self) -> Self:
         self._wanted.set()
-        self._task = asyncio.create_task(self._keep(), name="indexing")
+        self._task.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._task is not None
-        self._stopping = True  # a cancellation can get lost in a query that is being cancelled
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await self._task.cancel()
 
     def index(self) -> AccessIndex | None:
         """For a list that begins now; without one the tables answer."""
@@ -75,7 +70,7 @@ class Indexing:
                 await self._index.freshen(connection)
 
     async def _keep(self) -> None:
-        while not self._stopping:
+        while not self._task.stopping:  # a cancellation can get lost in a query that is being cancelled
             await self._wanted.wait()
             self._wanted.clear()
             try:

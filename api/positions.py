@@ -13,6 +13,7 @@ import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
+from adapters.background import BackgroundTask
 from adapters.notifications import LOG, PROJECTED, Notifications
 
 HEAD = ""
@@ -39,22 +40,21 @@ class Positions:
         self._waiting: set[_Waiter] = set()
         self._look = asyncio.Event()
         self._stopping = False
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask("positions", self._look_while_somebody_waits)
         notifications.on(LOG, self._heard_head)
         notifications.on(PROJECTED, self._heard_projection)
 
     async def __aenter__(self) -> Self:
         self._look.set()
-        self._task = asyncio.create_task(self._look_while_somebody_waits(), name="positions")
+        self._task.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._task is not None
         self._stopping = True  # a cancellation can get lost in a query that is being cancelled
         self._look.set()
-        await self._task
+        await self._task.stop()
 
     @property
     def known(self) -> Mapping[str, int]:

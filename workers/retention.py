@@ -6,6 +6,7 @@ import contextlib
 import structlog
 from psycopg import AsyncConnection, Error
 
+from adapters.background import BackgroundTask
 from adapters.session_settings import session_dsn
 from adapters.settings import Settings
 from projections.sessions import SessionsProjection
@@ -20,6 +21,13 @@ _log = structlog.get_logger(__name__)
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Forget what is old now and every hour until `stop`. Needs the database's owner, like migrations and rebuilds."""
+    forgetting = BackgroundTask("retention", lambda: _forget_now_and_then(settings, stop))
+    forgetting.start()
+    await stop.wait()
+    await forgetting.stop()
+
+
+async def _forget_now_and_then(settings: Settings, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             forgotten = await forget_old_sessions(settings.owner_dsn(), settings.session_log_days)
