@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -11,6 +12,7 @@ from typing import Self, TypeVar
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from adapters.client_address import CLIENT_ADDRESS
 from adapters.setting_values import Argon2Parameters
 from domain.errors import TooMany
 
@@ -29,7 +31,7 @@ class PasswordPool:
         self._hasher = PasswordHasher(parameters.time, parameters.memory, parameters.lanes, type=Type.ID)
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password")
         self._most = threads * (1 + WAITING_PER_THREAD)
-        self._busy = 0
+        self._busy: Counter[str] = Counter()  # by the address that the request comes from
         self._scoring = Lock()
         # verified for users that do not exist, so that they are not told by the time it takes
         self._nobodys = self._hasher.hash(secrets.token_urlsafe())
@@ -74,10 +76,14 @@ class PasswordPool:
                 RANKED_DICTIONARIES.pop("user_inputs", None)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._busy >= self._most:
+        """Raises TooMany when the queue is full, or half full of work for the address of this request."""
+        address = CLIENT_ADDRESS.get()
+        if self._busy.total() >= self._most or (address and self._busy[address] >= self._most // 2):
             raise TooMany
-        self._busy += 1
+        self._busy[address] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         finally:
-            self._busy -= 1
+            self._busy[address] -= 1
+            if not self._busy[address]:
+                del self._busy[address]

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 MASTER_KEY_BYTES = 32
+MIN_SERVICE_TOKEN = 24
+"""Characters of a service account's token (ruling O14)."""
 
 
 class ServiceAccount(NamedTuple):
@@ -43,6 +45,8 @@ def service_accounts_in(text: object) -> object:
         namespace, slash, name = account.partition("/")
         if not (colon and slash and namespace and name and token) or "/" in name:
             raise ValueError(f"entry {number} is not namespace/name:token")
+        if len(token) < MIN_SERVICE_TOKEN:
+            raise ValueError(f"the token of entry {number} is shorter than {MIN_SERVICE_TOKEN} characters")
         accounts.append(ServiceAccount(namespace, name, SecretStr(token)))
     return tuple(accounts)
 

@@ -84,10 +84,19 @@ class Settings(BaseSettings):
         description="Password hashes computed at one time; one for each processor when absent.",
     )
     login_failures: int = Field(
-        default=10, ge=1, description="Failed logins of one account in 15 minutes before it is answered 429."
+        default=10,
+        ge=0,
+        description="Failed logins of one name in 15 minutes before it is answered 429; 0 switches this limit off.",
     )
     login_failures_address: int = Field(
-        default=100, ge=1, description="Failed logins of one address in 15 minutes before it is answered 429."
+        default=100,
+        ge=0,
+        description="Failed logins from one address in 15 minutes before it is answered 429; 0 switches it off.",
+    )
+    logins_address: int = Field(
+        default=60,
+        ge=0,
+        description="Logins from one address in a minute before it is answered 429; 0 switches it off.",
     )
     session_log_days: int = Field(
         default=400, ge=31, description="Days that logins stay in the log of the sessions; a session lives 30."

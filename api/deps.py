@@ -14,6 +14,7 @@ from typing import Annotated
 from fastapi import Depends, Path
 from starlette.requests import Request
 
+from adapters.throttle import Throttle
 from adapters.tokens import Tokens
 from api.documents.fields import UuidText
 from api.indexing import Indexing
@@ -54,9 +55,9 @@ async def reviewer(request: Request) -> TokenReviewer:
     return services_of(request).reviewer
 
 
-async def current_request(request: Request) -> Request:
-    """The request itself, for its client's address."""
-    return request
+async def throttle(request: Request) -> Throttle:
+    """For operations that are bounded by the caller's address or session."""
+    return services_of(request).throttle
 
 
 PathId = Annotated[UuidText, Path(alias="id")]
@@ -65,6 +66,6 @@ IdentityDep = Annotated[Identity, Depends(identity)]
 AccessDep = Annotated[ReadAccess, Depends(access)]
 IndexingDep = Annotated[Indexing, Depends(indexing)]
 ServicesDep = Annotated[Services, Depends(all_services)]
-RequestDep = Annotated[Request, Depends(current_request)]
 SignerDep = Annotated[Tokens, Depends(signer)]
 ReviewerDep = Annotated[TokenReviewer, Depends(reviewer)]
+ThrottleDep = Annotated[Throttle, Depends(throttle)]

@@ -1,8 +1,14 @@
 """Service accounts getting in: /v1/internal-auth/ and /v2/internal-auth/."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from starlette.responses import Response
 
-from api.deps import IdentityDep, ReviewerDep, SignerDep
+from adapters.client_address import CLIENT_ADDRESS
+from adapters.security_log import report
+from adapters.throttle import Counter, Limit, Throttle
+from api.deps import IdentityDep, ReviewerDep, SignerDep, ThrottleDep
 from api.documents.internal_auth import (
     InternalAuth,
     InternalAuthAnswer,
@@ -20,15 +26,19 @@ from domain.session_commands import SignedIn
 
 router = contract_router("internal-auth")
 
+FAILURES = Limit("internal-auth-failures", 20, 15 * 60)
+"""Of one address (ruling O14)."""
+
 
 @router.post("/v1/internal-auth/", **answers(InternalAuthAnswer, 201, secret=True, waits=False))
 async def internal_auth(
-    body: InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
+    body: InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep, throttle: ThrottleDep
 ) -> Response:
     """An access token for a service account that knows the hash of one of its tokens."""
     named = ServiceName(body.namespace, body.sa_name)
-    account = proven(await reviewer.by_hash(named, body.sa_token_sha512.get_secret_value()))
-    signed_in = await identity.sessions.open_for_service(account.user_id)
+    async with proof(throttle):
+        account = proven(await reviewer.by_hash(named, body.sa_token_sha512.get_secret_value()))
+        signed_in = await identity.sessions.open_for_service(account.user_id)
     shown = InternalAuthAnswer(
         access_token=_access_token(signer, signed_in),
         expires_in=signed_in.session.access_seconds,
@@ -40,14 +50,32 @@ async def internal_auth(
 
 @router.post("/v2/internal-auth/", **answers(InternalAuthDocument, 201, secret=True, waits=False))
 async def internal_auth_v2(
-    body: InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
+    body: InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep, throttle: ThrottleDep
 ) -> Response:
     """An access token for the service account whose token it is."""
-    account = proven(await reviewer.by_token(body.attributes.token.get_secret_value()))
-    signed_in = await identity.sessions.open_for_service(account.user_id)
+    async with proof(throttle):
+        account = proven(await reviewer.by_token(body.attributes.token.get_secret_value()))
+        signed_in = await identity.sessions.open_for_service(account.user_id)
     attributes = InternalAuthAttributes(access_token=_access_token(signer, signed_in))
     resource = InternalAuthResource(attributes=attributes, id=signed_in.session.id)
     return private(answer(InternalAuthDocument(data=resource), 201))
+
+
+@asynccontextmanager
+async def proof(throttle: Throttle) -> AsyncIterator[None]:
+    """Counts Unauthenticated, raised inside, as a failure of the caller's address. Raises TooMany (ruling O14)."""
+    address = CLIENT_ADDRESS.get()
+    failures = Counter(FAILURES, address)
+    taken = await throttle.take(failures)
+    try:
+        yield
+    except Unauthenticated:
+        report("service-account-refused", address=address)
+        raise
+    except BaseException:
+        await taken.give_back(failures)
+        raise
+    await taken.give_back(failures)
 
 
 def proven(account: ServiceName | None) -> ServiceName:

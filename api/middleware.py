@@ -8,6 +8,7 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.client_address import CLIENT_ADDRESS, counted_address
 from adapters.metrics import FAILURES, REQUESTS
 from api.errors import unhandled
 
@@ -29,6 +30,8 @@ class Observed:
             return
         request_id = _request_id(scope)
         scope[REQUEST_ID] = request_id
+        client = scope.get("client")
+        coming_from = CLIENT_ADDRESS.set(counted_address(client[0]) if client else "unknown")
         status = 0
         started = time.perf_counter()
 
@@ -50,6 +53,7 @@ class Observed:
                     raise
                 await unhandled(error)(scope, receive, told)
             finally:
+                CLIENT_ADDRESS.reset(coming_from)
                 _report(scope, status, time.perf_counter() - started)
 
 

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from adapters.answer_book import AnswerBook
 from adapters.settings import Settings
+from adapters.throttle import Throttle
 from adapters.tokens import Tokens
 from api.indexing import Indexing
 from api.positions import Positions
@@ -22,7 +23,8 @@ class Services:
     """`pool` is for reading, its connections commit by themselves; the stores have a pool of their own.
 
     `settings` are for what an answer depends on, `answers` for requests with an Idempotency-Key, `signer` for answers
-    that hand out tokens, `reviewer` for the proofs of service accounts, `indexing` for long lists of individuals.
+    that hand out tokens, `reviewer` for the proofs of service accounts, `indexing` for long lists of individuals,
+    `throttle` for what is bounded by address or session.
     """
 
     settings: Settings
@@ -37,6 +39,7 @@ class Services:
     directory: Directory
     signer: Tokens
     reviewer: TokenReviewer
+    throttle: Throttle
     redis: Redis | None = None
 
 

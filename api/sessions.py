@@ -5,8 +5,10 @@ from typing import Annotated, Any
 from fastapi import Query
 from starlette.responses import Response
 
+from adapters.client_address import CLIENT_ADDRESS
+from adapters.throttle import Counter, Limit
 from api.caller import Signed
-from api.deps import IdentityDep, PathId, ReadingDep, RequestDep, SignerDep
+from api.deps import IdentityDep, PathId, ReadingDep, SignerDep, ThrottleDep
 from api.documents.common import Attributes
 from api.documents.people import Locale
 from api.documents.sessions import (
@@ -39,6 +41,8 @@ from projections.users import UsersProjection
 
 router = contract_router("sessions")
 
+REFRESHES = Limit("refreshes", 30, 60)
+"""Of one session (ruling O14): by its refresh token, which it keeps, so that only its bearer can use them up."""
 LOCALES: dict[str, Locale] = {"en_US": "en_US", "es_US": "es_US"}
 
 
@@ -49,18 +53,21 @@ class JsonWebKeys(Attributes):
 
 
 @router.post("/v1/login/", **answers(LoginAnswer, 201, secret=True, waits=False))
-async def login(body: Login, request: RequestDep, identity: IdentityDep, signer: SignerDep) -> Response:
+async def login(body: Login, identity: IdentityDep, signer: SignerDep) -> Response:
     """A session for whoever knows the password. `totp-code` is not looked at as long as nobody can have one."""
-    address = request.client.host if request.client else "unknown"
-    signed_in = await identity.sessions.log_in(wish(body), address)
+    signed_in = await identity.sessions.log_in(wish(body), CLIENT_ADDRESS.get())
     tokens = _tokens(signer, signed_in) | {"refresh_token": signed_in.refresh_token}
     return private(answer(LoginTokens(**tokens), 201))
 
 
 @router.post("/v1/refresh-token/", **answers(RefreshedTokens, 201, secret=True, waits=False))
-async def refresh_token(body: RefreshToken, identity: IdentityDep, signer: SignerDep) -> Response:
+async def refresh_token(
+    body: RefreshToken, identity: IdentityDep, signer: SignerDep, throttle: ThrottleDep
+) -> Response:
     """Another access token for a session that still counts."""
-    signed_in = await identity.sessions.refresh(body.refresh_token.get_secret_value())
+    token = body.refresh_token.get_secret_value()
+    await throttle.take(Counter(REFRESHES, token))
+    signed_in = await identity.sessions.refresh(token)
     return private(answer(RefreshedTokens(**_tokens(signer, signed_in)), 201))
 
 

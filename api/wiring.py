@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from psycopg_pool import AsyncConnectionPool
-from redis.asyncio import Redis
 
 from adapters.answer_book import AnswerBook
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
-from adapters.login_attempts import LoginAttempts
+from adapters.login_throttle import LoginThrottle
 from adapters.notifications import Notifications
 from adapters.outages import SECONDS_TO_RECOVER
 from adapters.passwords import PasswordPool
 from adapters.remembered_tokens import RememberedTokens
 from adapters.settings import Settings
+from adapters.throttle import Throttle, opened_redis
 from adapters.token_reviewers import KubernetesReviewer, SettingReviewer
 from adapters.tokens import Tokens
 from api.indexing import Indexing
@@ -35,7 +35,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
         # the stores have a pool of their own, so that neither starves the other
         pool = await stack.enter_async_context(_pool(settings))
         writing = await stack.enter_async_context(_pool(settings))
-        redis = await stack.enter_async_context(_redis(settings))
+        redis = await stack.enter_async_context(opened_redis(settings.redis()))
         notifications = Notifications(settings.listen_dsn())
         positions = await stack.enter_async_context(Positions(pool, notifications))
         await stack.enter_async_context(notifications)
@@ -43,6 +43,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
         keyring = Keyring(writing, settings.master_key_bytes())
         lookup = await keyring.lookup()
         secret = lookup("idempotency", "")  # outlives the master key, as a retry's answer must
+        throttle = Throttle(redis, lookup)
         directory = InlineDirectory(pool, lookup)
         signer = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
         stores = [
@@ -66,12 +67,13 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 access=access,
                 directory=directory,
                 passwords=stack.enter_context(PasswordPool(settings.argon2, settings.hashing_threads)),
-                attempts=LoginAttempts(redis, lookup, settings.login_failures, settings.login_failures_address),
+                attempts=LoginThrottle(throttle, lookup, settings),
                 standing=SessionStanding(pool),
             ),
             directory=directory,
             signer=signer,
             reviewer=_reviewer(settings),
+            throttle=throttle,
             redis=redis,
         )
 
@@ -99,13 +101,3 @@ def _pool(settings: Settings) -> AsyncConnectionPool:
         open=False,
         kwargs={"autocommit": True, "application_name": "rollbook-api"},
     )
-
-
-@asynccontextmanager
-async def _redis(settings: Settings) -> AsyncIterator[Redis | None]:
-    url = settings.redis()
-    if url is None:
-        yield None
-        return
-    async with Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5) as redis:
-        yield redis

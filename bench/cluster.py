@@ -106,7 +106,7 @@ class Cluster:
             database_url=SecretStr(self._postgres.dsn(database)),
             redis_url=SecretStr(self._valkey.url),
             data=self._data,
-            service_accounts=f"{SERVICE}:bench-token",  # type: ignore[arg-type]  # as the environment gives it
+            service_accounts=f"{SERVICE}:bench-token-of-the-application",  # type: ignore[arg-type]  # as the environment gives it
         )
         return with_keys(settings, make=True)
 

@@ -38,16 +38,28 @@ class Standing(Protocol):
         ...
 
 
-class Attempts(Protocol):
-    """Counts failed logins, for each account and for each address they come from."""
+class Attempt(Protocol):
+    """One attempt to log in, counted as a failure until it is told what came of it."""
 
-    async def refuse_excess(self, account: str, address: str) -> None:
-        """Raises TooMany when there were too many lately."""
+    async def succeed(self) -> None:
+        """The password was right: forgive the name its failures."""
         ...
 
-    async def failed(self, account: str, address: str) -> None: ...
+    async def fail(self) -> None:
+        """The password was wrong."""
+        ...
 
-    async def succeeded(self, account: str) -> None: ...
+    async def withdraw(self) -> None:
+        """No password was judged: count nothing."""
+        ...
+
+
+class Attempts(Protocol):
+    """Bounds attempts to log in, for each name as it was typed and for each address (rulings O12 and O13)."""
+
+    async def begin(self, name: str, address: str) -> Attempt:
+        """Count one more attempt. Raises TooMany when there were too many lately."""
+        ...
 
 
 class Login(NamedTuple):
@@ -99,13 +111,20 @@ class Sessions:
         PasswordResetRequired, UnknownServiceDocuments.
         """
         name = normal_login(login.username)
-        user_id = await self._directory.user_by_login(name)
-        account = f"login:{name}" if user_id is None else f"user:{user_id}"
-        await self._attempts.refuse_excess(account, address)
-        position = await self._identity.save()  # before the user is read: what happens to him later ends the session
-        user = await self._find(user_id)
-        await self._verify(user, login.password, account, address)
-        assert user is not None
+        attempt = await self._attempts.begin(name, address)
+        try:
+            # before the user is read: what happens to them later ends the session
+            position = await self._identity.save()
+            user = await self._find(await self._directory.user_by_login(name))
+            right = await self._matches(user, login.password)
+        except Exception:
+            await attempt.withdraw()
+            raise
+        if user is None or not right:
+            await attempt.fail()
+            raise InvalidCredentials
+        await attempt.succeed()
+        await self._hash_anew(user, login.password)
         if user.state in REFUSED_STATES:
             raise REFUSED_STATES[user.state]
         if login.service_documents:
@@ -163,18 +182,17 @@ class Sessions:
         found = None if self._found_before is None else await self._identity.find(User, self._found_before)
         return None if user_id is None else found
 
-    async def _verify(self, user: User | None, password: str, account: str, address: str) -> None:
+    async def _matches(self, user: User | None, password: str) -> bool:
         """A user without a password, and an archived one, is not told from an unknown one."""
         hashed = None
         if user is not None and not user.archived and user.password_hash is not None:
             hashed = user.password_hash.value
-        if not await self._passwords.verify(password, hashed):
-            await self._attempts.failed(account, address)
-            raise InvalidCredentials
-        await self._attempts.succeeded(account)
-        assert user is not None
-        assert hashed is not None
-        if self._passwords.outdated(hashed):
+        return await self._passwords.verify(password, hashed)
+
+    async def _hash_anew(self, user: User, password: str) -> None:
+        """Hash a password that was right with the present parameters, if its hash has others."""
+        hashed = None if user.password_hash is None else user.password_hash.value
+        if hashed is not None and self._passwords.outdated(hashed):
             with suppress(TooMany):  # another login will do
                 await self._rehash(user.id, hashed, await self._passwords.hash(password))
 

@@ -123,6 +123,15 @@ def rotate_master_key() -> None:
 
 
 @app.command()
+def unlock(name: Annotated[str, typer.Argument(help="User name, e-mail address or phone number.")]) -> None:
+    """Forget the failed logins of a name, so that it is not answered 429 any more. Counters stand in Redis."""
+    from workers.unlocking import unlock as unlock_name
+
+    asyncio.run(unlock_name(_settings_of_a_part(), name))
+    typer.echo("Its failed logins are forgotten.")
+
+
+@app.command()
 def demo(
     url: Annotated[str | None, typer.Option(help="A running server; started for the occasion when absent.")] = None,
 ) -> None:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from adapters.client_address import CLIENT_ADDRESS
 from adapters.passwords import WAITING_PER_THREAD, PasswordPool
 from adapters.setting_values import Argon2Parameters
 from domain.errors import TooMany
@@ -43,6 +44,19 @@ async def test_beyond_its_bound_it_says_later() -> None:
         assert len(refused) == 19
         assert all(re.match(r"\$argon2id", each) for each in outcomes if isinstance(each, str))
         assert await passwords.verify("walrus", await passwords.hash("walrus"))
+
+
+async def test_no_address_holds_more_than_half_of_the_queue() -> None:
+    with PasswordPool(CHEAP, 1) as passwords:
+        coming_from = CLIENT_ADDRESS.set("192.0.2.7")
+        theirs = [asyncio.create_task(passwords.hash("walrus")) for _ in range(WAITING_PER_THREAD + 20)]
+        CLIENT_ADDRESS.set("192.0.2.8")
+        others = [asyncio.create_task(passwords.hash("walrus")) for _ in range(10)]
+        CLIENT_ADDRESS.reset(coming_from)
+        outcomes = await asyncio.gather(*theirs, return_exceptions=True)
+        assert len([each for each in outcomes if isinstance(each, str)]) == (WAITING_PER_THREAD + 1) // 2
+        assert all(await asyncio.gather(*others))
+        assert await passwords.hash("walrus")
 
 
 async def test_hashing_does_not_hold_up_the_event_loop() -> None:

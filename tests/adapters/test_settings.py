@@ -35,12 +35,13 @@ def test_the_outbox_follows_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_service_accounts_split_at_commas_then_at_the_first_colon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync:a:b, care/sync:old,chat/bot:c")
+    colon, old, chat = "with:a-colon-and-long-enough", "an-older-one-and-long-enough", "of-the-chat-and-long-enough"
+    monkeypatch.setenv("ROLLBOOK_SERVICE_ACCOUNTS", f"care/sync:{colon}, care/sync:{old},chat/bot:{chat}")
     accounts = load_settings().service_accounts
     assert [(one.namespace, one.name, one.token.get_secret_value()) for one in accounts] == [
-        ("care", "sync", "a:b"),
-        ("care", "sync", "old"),
-        ("chat", "bot", "c"),
+        ("care", "sync", colon),
+        ("care", "sync", old),
+        ("chat", "bot", chat),
     ]
 
 
@@ -56,9 +57,10 @@ def test_argon2_is_read_as_time_memory_lanes(monkeypatch: pytest.MonkeyPatch) ->
         ("ROLLBOOK_PORT", "65536"),
         ("ROLLBOOK_POSITION_WAIT", "-1"),
         ("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync"),
-        ("ROLLBOOK_SERVICE_ACCOUNTS", "sync:secret-token"),
-        ("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync:secret-token,chat/sync:secret-other"),
-        ("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync:secret-token,care/bot:secret-token"),
+        ("ROLLBOOK_SERVICE_ACCOUNTS", "sync:secret-token-of-the-application"),
+        ("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync:secret-token-of-the-app"),
+        ("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync:secret-token-of-one-account,chat/sync:secret-token-of-another"),
+        ("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync:secret-token-of-two-accounts,care/bot:secret-token-of-two-accounts"),
         ("ROLLBOOK_ARGON2", "1,2"),
         ("ROLLBOOK_ARGON2", "1,8,4"),
         ("ROLLBOOK_MASTER_KEY", "c2VjcmV0"),
@@ -84,7 +86,7 @@ def test_a_bad_value_is_refused_by_its_name_and_never_repeated(
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLBOOK_ADMIN_PASSWORD", "hunter-2")
-    monkeypatch.setenv("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync:hunter-2")
+    monkeypatch.setenv("ROLLBOOK_SERVICE_ACCOUNTS", "care/sync:hunter-2-hunter-2-hunter-2")
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:hunter-2@there/db")
     assert "hunter-2" not in repr(load_settings())
 

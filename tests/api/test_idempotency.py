@@ -12,7 +12,7 @@ from starlette.responses import Response
 from adapters.answer_book import AnswerBook
 from adapters.settings import application_dsn
 from api.caller import MayWriteGroup, Signed
-from api.deps import PathId, ReadingDep, RequestDep, ServicesDep
+from api.deps import PathId, ReadingDep, ServicesDep
 from api.documents.common import Attributes, Single, Strict
 from api.documents.fields import Name
 from api.envelope import answer
@@ -118,7 +118,7 @@ async def question(caller: Signed) -> Response:
 
 
 @router.post("/v1/anonymous/", **answers(None, 201))
-async def anonymous(request: RequestDep, services: ServicesDep) -> Response:
+async def anonymous(services: ServicesDep) -> Response:
     World.calls += 1
     return answer(World.calls, 201)
 

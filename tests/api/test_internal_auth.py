@@ -13,6 +13,7 @@ from tests.support.world import SERVICE, World, a_world
 from workers.bootstrap import bootstrap
 
 NAMESPACE, NAME, TOKEN = SERVICE
+FIRST, SECOND = "first-token-of-the-application", "second-token-of-the-application"
 HASH = hashlib.sha512(TOKEN.encode()).hexdigest()
 
 
@@ -77,9 +78,9 @@ async def test_every_failure_looks_alike(database_url: str) -> None:
         assert refusals[0]["errors"][0]["code"] == "not-authenticated"
 
 
-@pytest.mark.parametrize("spelling", ["first", "second"])
+@pytest.mark.parametrize("spelling", [FIRST, SECOND])
 async def test_an_account_may_have_two_tokens(database_url: str, spelling: str) -> None:
-    accounts = "apps/records:records-token,apps/drow:first,apps/drow:second"
+    accounts = f"apps/records:{TOKEN},apps/drow:{FIRST},apps/drow:{SECOND}"
     async with a_world(database_url, projecting=False, service_accounts=accounts) as world:
         hashed = hashlib.sha512(spelling.encode()).hexdigest()
         assert await enter(world, proof(**{"sa-name": "drow", "sa-token-sha512": hashed}))

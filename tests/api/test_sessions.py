@@ -11,7 +11,7 @@ import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tests.support.world import ADMIN_EMAIL, PASSWORD, SIGNING_KEY, Person, World, a_world
+from tests.support.world import ADMIN_EMAIL, PASSWORD, SERVICE, SIGNING_KEY, Person, World, a_world
 
 WRONG = "not-the-password"
 
@@ -82,7 +82,7 @@ async def test_who_is_unknown_is_not_told_from_who_mistypes(database_url: str) -
         unknown = await log_in(world, "nobody@people.test", PASSWORD, 401)
         assert wrong == unknown
         assert code(wrong) == "invalid-credentials"
-        assert code(await log_in(world, "apps/records", "records-token", 401)) == "invalid-credentials"
+        assert code(await log_in(world, "apps/records", SERVICE[2], 401)) == "invalid-credentials"
 
 
 async def test_somebody_without_a_password_is_not_told_from_an_unknown_one(database_url: str) -> None:
@@ -113,7 +113,7 @@ async def test_phone_number_and_user_name_are_as_good_as_the_address(database_ur
 
 
 async def test_too_many_failures_close_the_account_for_a_while(database_url: str) -> None:
-    async with a_world(database_url, login_failures=3) as world:
+    async with a_world(database_url, login_failures=6) as world:
         for _ in range(3):
             await log_in(world, ADMIN_EMAIL, WRONG, 401)
         answer = await world.client.post("/v1/login/", json={"username": ADMIN_EMAIL.upper(), "password": PASSWORD})
@@ -126,7 +126,7 @@ async def test_too_many_failures_close_the_account_for_a_while(database_url: str
 
 
 async def test_a_success_forgives_the_account_its_failures(database_url: str) -> None:
-    async with a_world(database_url, login_failures=3) as world:
+    async with a_world(database_url, login_failures=6) as world:
         for _ in range(3):
             await log_in(world, ADMIN_EMAIL, WRONG, 401)
             await log_in(world, ADMIN_EMAIL, WRONG, 401)
@@ -134,7 +134,7 @@ async def test_a_success_forgives_the_account_its_failures(database_url: str) ->
 
 
 async def test_an_address_has_a_limit_of_its_own(database_url: str) -> None:
-    async with a_world(database_url, login_failures_address=4) as world:
+    async with a_world(database_url, login_failures_address=8) as world:
         for number in range(4):
             await log_in(world, f"nobody-{number}@people.test", WRONG, 401)
         await log_in(world, ADMIN_EMAIL, PASSWORD, 429)
@@ -151,7 +151,7 @@ async def test_failures_are_counted_together_in_redis(database_url: str, redis_u
 
 
 async def test_a_redis_that_is_away_is_no_reason_to_let_everybody_try(database_url: str) -> None:
-    async with a_world(database_url, login_failures=2, redis_url="redis://127.0.0.1:1/0") as world:
+    async with a_world(database_url, login_failures=4, redis_url="redis://127.0.0.1:1/0") as world:
         await log_in(world, ADMIN_EMAIL, WRONG, 401)
         await log_in(world, ADMIN_EMAIL, WRONG, 401)
         await log_in(world, ADMIN_EMAIL, PASSWORD, 429)

@@ -33,7 +33,7 @@ class Plain:
 
     def __init__(self) -> None:
         self.verified: list[str | None] = []
-        self.full = False
+        self.full = self.crowded = False
 
     async def hash(self, password: str) -> str:
         if self.full:
@@ -41,6 +41,8 @@ class Plain:
         return password
 
     async def verify(self, password: str, hashed: str | None) -> bool:
+        if self.crowded:
+            raise TooMany
         self.verified.append(hashed)
         return hashed is not None and hashed.removeprefix("old:") == password
 
@@ -52,22 +54,31 @@ class Plain:
 
 
 class Counted:
-    """Attempts, and whether there were too many."""
+    """Attempts: names, addresses and what came of them; and whether there were too many."""
 
     def __init__(self) -> None:
-        self.failures: list[tuple[str, str]] = []
-        self.forgiven: list[str] = []
+        self.outcomes: list[tuple[str, str, str]] = []
         self.excess = False
 
-    async def refuse_excess(self, account: str, address: str) -> None:
+    async def begin(self, name: str, address: str) -> "CountedAttempt":
         if self.excess:
             raise TooMany(60)
+        return CountedAttempt(self, name, address)
 
-    async def failed(self, account: str, address: str) -> None:
-        self.failures.append((account, address))
 
-    async def succeeded(self, account: str) -> None:
-        self.forgiven.append(account)
+class CountedAttempt:
+    def __init__(self, attempts: Counted, name: str, address: str) -> None:
+        self._attempts = attempts
+        self._of = (name, address)
+
+    async def succeed(self) -> None:
+        self._attempts.outcomes.append((*self._of, "success"))
+
+    async def fail(self) -> None:
+        self._attempts.outcomes.append((*self._of, "failure"))
+
+    async def withdraw(self) -> None:
+        self._attempts.outcomes.append((*self._of, "nothing"))
 
 
 class Fallen:
@@ -105,7 +116,7 @@ async def test_the_right_password_opens_a_session() -> None:
     signed_in = await door.log_in(username=" ANN@people.test")
     assert signed_in.session.user_id == user.id
     assert signed_in.session.kind == "password"
-    assert door.attempts.forgiven == [f"user:{user.id}"]
+    assert door.attempts.outcomes == [(ANN, "10.0.0.1", "success")]
     assert signed_in.refresh_token is not None
     assert session_of_token(signed_in.refresh_token) == signed_in.session.id
     (opened,) = door.log.events
@@ -136,8 +147,7 @@ async def test_failures_are_counted_and_look_alike(username: str) -> None:
     await door.user()
     with pytest.raises(InvalidCredentials):
         await door.log_in("wrong", username)
-    ((_, address),) = door.attempts.failures
-    assert address == "10.0.0.1"
+    assert door.attempts.outcomes == [(username, "10.0.0.1", "failure")]
     assert len(door.passwords.verified) == 1  # one hash is computed for whoever is unknown, too
 
 
@@ -161,6 +171,15 @@ async def test_after_too_many_failures_not_even_the_right_password_is_looked_at(
     with pytest.raises(TooMany):
         await door.log_in()
     assert door.passwords.verified == []
+
+
+async def test_a_password_that_could_not_be_judged_is_no_failure() -> None:
+    door = Door()
+    await door.user()
+    door.passwords.crowded = True
+    with pytest.raises(TooMany):
+        await door.log_in()
+    assert door.attempts.outcomes == [(ANN, "10.0.0.1", "nothing")]
 
 
 async def test_nobody_without_a_password_gets_in() -> None:

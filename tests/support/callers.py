@@ -9,7 +9,8 @@ import httpx2
 
 from tests.support.running import Running, administrator_of
 
-ACCOUNTS = "apps/records:token"
+TOKEN = "token-of-the-records-application"
+ACCOUNTS = f"apps/records:{TOKEN}"
 PAUSE = 0.05
 
 
@@ -27,7 +28,11 @@ class Callers:
 
     async def open(self) -> None:
         """An organization with a group and two divisions."""
-        proof = {"namespace": "apps", "sa-name": "records", "sa-token-sha512": hashlib.sha512(b"token").hexdigest()}
+        proof = {
+            "namespace": "apps",
+            "sa-name": "records",
+            "sa-token-sha512": hashlib.sha512(TOKEN.encode()).hexdigest(),
+        }
         for who, path, body in (
             ("admin", "login", administrator_of(self.running.output)),
             ("service", "internal-auth", proof),

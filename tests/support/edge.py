@@ -18,6 +18,7 @@ from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.notifications import Notifications
 from adapters.settings import Settings, application_dsn
+from adapters.throttle import Throttle
 from api.app import application
 from api.positions import Positions
 from api.services import Services
@@ -130,6 +131,7 @@ async def an_edge(
             directory=cast("Any", None),
             signer=cast("Any", None),
             reviewer=cast("Any", None),
+            throttle=Throttle(redis, lambda kind, value: f"{kind} {value}".encode()),
             redis=redis,
             session_of=sessions_of(people),
         )

@@ -44,7 +44,7 @@ from workers.followers import all_followers
 
 PASSWORD = "correct-horse-battery-9"
 ADMIN_EMAIL = "first.administrator@rollbook.test"
-SERVICE = ("apps", "records", "records-token")
+SERVICE = ("apps", "records", "token-of-the-records-application")
 SIGNING_KEY = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 JSON_API = "application/vnd.api+json"
 
@@ -198,6 +198,7 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
         "admin_password": PASSWORD,
         "service_accounts": f"{namespace}/{name}:{token}",
         "argon2": "1,8,1",
+        "logins_address": 0,
         "hashing_threads": 1,
         "master_key": b64encode(MASTER_KEY).decode(),
         "signing_key": SIGNING_KEY.decode(),

@@ -97,16 +97,21 @@ async def test_starts_at_the_same_time_make_one_administrator(database_url: str,
     assert rows(database_url, "SELECT count(*) FROM access_users") == [(1,)]
 
 
+def accounts(*names: str) -> str:
+    """A setting with one more token for each time that a name is given."""
+    return ",".join(f"care/{name}:token-{number}-of-the-application" for number, name in enumerate(names))
+
+
 async def test_service_accounts_follow_the_setting(database_url: str, tmp_path: Path) -> None:
     def live() -> dict[str, bool]:
         found = rows(database_url, "SELECT service_name, live FROM access_users WHERE service_name IS NOT NULL")
         return dict(found)
 
-    await bootstrap(settings(database_url, tmp_path, service_accounts="care/oracle:a,care/drow:b,care/drow:c"))
+    await bootstrap(settings(database_url, tmp_path, service_accounts=accounts("oracle", "drow", "drow")))
     assert live() == {"oracle": True, "drow": True}
-    await bootstrap(settings(database_url, tmp_path, service_accounts="care/drow:z,care/sked:x"))
+    await bootstrap(settings(database_url, tmp_path, service_accounts=accounts("drow", "sked")))
     assert live() == {"oracle": False, "drow": True, "sked": True}
-    await bootstrap(settings(database_url, tmp_path, service_accounts="care/oracle:a"))
+    await bootstrap(settings(database_url, tmp_path, service_accounts=accounts("oracle")))
     assert live() == {"oracle": True, "drow": False, "sked": False}
     ids = rows(database_url, "SELECT user_id FROM access_users WHERE service_name = 'oracle'")
     assert ids == [(ServiceName("care", "oracle").user_id,)]

@@ -29,7 +29,7 @@ from tests.support.running import (
     url_of,
 )
 
-COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "rotate-master-key", "demo", "openapi")
+COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "rotate-master-key", "unlock", "demo", "openapi")
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_bad_setting_is_one_line_and_no_traceback(command: str, tmp_path: Path
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["api", "worker", "migrate", "status", "rebuild --all"])
+@pytest.mark.parametrize("command", ["api", "worker", "migrate", "status", "rebuild --all", "unlock ann"])
 def test_a_part_without_a_database_is_refused(command: str, tmp_path: Path) -> None:
     done = rollbook(*command.split(), ROLLBOOK_DATA=str(tmp_path / "nothing"))
     assert (done.returncode, done.stdout) == (1, "")

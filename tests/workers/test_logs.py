@@ -16,7 +16,7 @@ import pytest
 from tests.support.processes import processes, wait_until
 from tests.support.running import Running, a_folder
 
-PASSWORD, WRONG, TOKEN = "quite-a-walrus-77", "some-other-narwhal-78", "token-of-the-records"
+PASSWORD, WRONG, TOKEN = "quite-a-walrus-77", "some-other-narwhal-78", "token-of-the-records-application"
 NAME = "Byron-King"
 PERSON = {
     "patient-email": "ada.lovelace@people.test",

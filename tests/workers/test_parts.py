@@ -20,7 +20,8 @@ from tests.support.world import settings_for
 from workers import jobs, projectors
 from workers.serving import Worker
 
-ACCOUNTS = "care/oracle:first"
+FIRST, SECOND, THIRD = (f"{number}-token-of-the-application" for number in ("first", "second", "third"))
+ACCOUNTS = f"care/oracle:{FIRST}"
 
 
 def a_free_port() -> int:
@@ -65,12 +66,12 @@ def signed_in(client: httpx2.Client, token: str, account: str = "oracle") -> int
 def test_the_first_api_process_makes_those_who_may_call_it(database_url: str, tmp_path: Path) -> None:
     with parts(database_url, tmp_path, ROLLBOOK_SERVICE_ACCOUNTS=ACCOUNTS) as (client, said):
         assert client.post("/v1/login/", json=administrator_of(said)).status_code == 201
-        assert signed_in(client, "first") == 201
-    rotated = "care/oracle:second,care/drow:third"
+        assert signed_in(client, FIRST) == 201
+    rotated = f"care/oracle:{SECOND},care/drow:{THIRD}"
     with parts(database_url, tmp_path, ROLLBOOK_SERVICE_ACCOUNTS=rotated) as (client, said):
         assert "First administrator" not in said.read_text()
-        assert [signed_in(client, token) for token in ("first", "second")] == [401, 201]
-        assert signed_in(client, "third", "drow") == 201
+        assert [signed_in(client, token) for token in (FIRST, SECOND)] == [401, 201]
+        assert signed_in(client, THIRD, "drow") == 201
 
 
 def test_a_weak_first_password_stops_an_api_process_too(database_url: str) -> None:

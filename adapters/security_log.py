@@ -1,0 +1,26 @@
+"""The security log: what an operator watches for attacks, as structured lines and as figures (ruling O23)."""
+
+from typing import Literal
+
+import structlog
+
+from adapters.metrics import SECURITY_EVENTS
+
+SecurityEvent = Literal[
+    "impersonation-used",
+    "known-address-named",
+    "login-failed",
+    "login-locked",
+    "permission-refused",
+    "service-account-refused",
+    "session-revoked",
+    "token-refused",
+]
+
+log = structlog.get_logger()
+
+
+def report(event: SecurityEvent, **facts: str) -> None:
+    """Log the event with its facts, and count it. No fact is personal: people are told by id or keyed hash."""
+    SECURITY_EVENTS.labels(event).inc()
+    log.warning(event, log="security", **facts)
