@@ -129,6 +129,12 @@ class Settings(BaseSettings):
     token_review_authority: Path | None = Field(
         default=None, description="File with the certificate authority of that API server; the system's when absent."
     )
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s]+\S*$",
+        description="Where clients reach the service; when it is https, they are told to keep to that.",
+    )
+    docs: bool = Field(default=True, description="Serve the reference of all operations at /docs.")
     metrics: bool = Field(default=False, description="Serve Prometheus figures at /metrics on the main port.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severity that is logged."

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from adapters.settings import Settings
 from api import (
     authorization,
+    docs,
     errors,
     group_logs,
     groups,
@@ -77,10 +78,10 @@ def create_app(settings: Settings) -> FastAPI:
         async with built(settings) as services:
             yield services
 
-    return application(routers(), building)
+    return application(settings, routers(), building)
 
 
-def application(with_routers: list[APIRouter], building: Building) -> FastAPI:
+def application(settings: Settings, with_routers: list[APIRouter], building: Building) -> FastAPI:
     """An application of these routers; `building` makes what they ask for, for as long as it runs."""
 
     @asynccontextmanager
@@ -94,16 +95,19 @@ def application(with_routers: list[APIRouter], building: Building) -> FastAPI:
         summary="Identity and authorization for care platforms.",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would tell bodies, and asks at each request
     )
     document = Route(DOCUMENT, _document_of(app), include_in_schema=False)
     app.router.routes[:] = [document, *(route for route in app.router.routes if getattr(route, "path", "") != DOCUMENT)]
+    if settings.docs:
+        app.router.routes.extend(docs.routes(app.title, DOCUMENT))
     for router in with_routers:
         app.router.routes.extend(router.routes)
     errors.install(app)
-    app.middleware_stack = Observed(Dispatch(app.router.routes, app.build_middleware_stack()))
+    app.middleware_stack = Observed(Dispatch(app.router.routes, app.build_middleware_stack()), settings.public_url)
     app.openapi = lambda: _documented(app)  # type: ignore[method-assign]  # FastAPI's way to extend the document
     return app
 

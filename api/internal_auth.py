@@ -8,6 +8,7 @@ from starlette.responses import Response
 from adapters.client_address import CLIENT_ADDRESS
 from adapters.security_log import report
 from adapters.throttle import Counter, Limit, Throttle
+from api.bodies import MAX_CREDENTIALS_BODY
 from api.deps import IdentityDep, ReviewerDep, SignerDep, ThrottleDep
 from api.documents.internal_auth import (
     InternalAuth,
@@ -19,7 +20,6 @@ from api.documents.internal_auth import (
 )
 from api.envelope import answer
 from api.route import answers, contract_router
-from api.sessions import private
 from domain.errors import Unauthenticated
 from domain.service_accounts import ServiceName
 from domain.session_commands import SignedIn
@@ -30,7 +30,9 @@ FAILURES = Limit("internal-auth-failures", 20, 15 * 60)
 """Of one address (ruling O14)."""
 
 
-@router.post("/v1/internal-auth/", **answers(InternalAuthAnswer, 201, secret=True, waits=False))
+@router.post(
+    "/v1/internal-auth/", **answers(InternalAuthAnswer, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY)
+)
 async def internal_auth(
     body: InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep, throttle: ThrottleDep
 ) -> Response:
@@ -45,10 +47,12 @@ async def internal_auth(
         user_id=account.user_id,
         username=str(account),
     )
-    return private(answer(shown, 201))
+    return answer(shown, 201)
 
 
-@router.post("/v2/internal-auth/", **answers(InternalAuthDocument, 201, secret=True, waits=False))
+@router.post(
+    "/v2/internal-auth/", **answers(InternalAuthDocument, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY)
+)
 async def internal_auth_v2(
     body: InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep, throttle: ThrottleDep
 ) -> Response:
@@ -58,7 +62,7 @@ async def internal_auth_v2(
         signed_in = await identity.sessions.open_for_service(account.user_id)
     attributes = InternalAuthAttributes(access_token=_access_token(signer, signed_in))
     resource = InternalAuthResource(attributes=attributes, id=signed_in.session.id)
-    return private(answer(InternalAuthDocument(data=resource), 201))
+    return answer(InternalAuthDocument(data=resource), 201)
 
 
 @asynccontextmanager

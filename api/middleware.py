@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, the log line, the figures, and an answer when nobody foresaw what happened."""
+"""What surrounds every request: id, log line, figures, the headers of all answers, and the answer to an accident."""
 
 import re
 import time
@@ -15,19 +15,36 @@ from api.errors import unhandled
 REQUEST_ID = "rollbook.request_id"
 ACCEPTABLE = re.compile(rb"[\x21-\x7e]{1,128}")
 
+BLANKS = b" \t"
+"""Optional white space (RFC 9110, section 5.6.3)."""
+FOR_EVERYBODY = ("/.well-known/", "/docs/")
+HSTS_SECONDS = 365 * 24 * 60 * 60
+
+Header = tuple[bytes, bytes]
+
 log = structlog.get_logger()
 
 
 class Observed:
-    """Pure ASGI. The log names the route, never the path or the query: they may hold personal values."""
+    """Pure ASGI. The log names the route, never the path or the query: they may hold personal values.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Health, public keys and assets say themselves how long they may be kept; every other answer belongs in no cache and
+    is not to be taken for another kind of content (ruling O16). With an https `public_url` clients are told to use
+    nothing else (RFC 6797).
+    """
+
+    def __init__(self, app: ASGIApp, public_url: str | None = None) -> None:
         self._app = app
+        encrypted = (public_url or "").lower().startswith("https://")
+        self._always = [(b"strict-transport-security", b"max-age=%d" % HSTS_SECONDS)] if encrypted else []
+        self._private = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), *self._always]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # the parser leaves blanks behind a value; whatever compares values must not see them
+        scope["headers"] = [(name, value.strip(BLANKS)) for name, value in scope["headers"]]
         request_id = _request_id(scope)
         scope[REQUEST_ID] = request_id
         client = scope.get("client")
@@ -39,7 +56,8 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                own = (b"x-request-id", request_id.encode())
+                message["headers"] = [*message["headers"], own, *self._headers_for(scope["path"])]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -55,6 +73,9 @@ class Observed:
             finally:
                 CLIENT_ADDRESS.reset(coming_from)
                 _report(scope, status, time.perf_counter() - started)
+
+    def _headers_for(self, path: str) -> list[Header]:
+        return self._always if path == "/healthz" or path.startswith(FOR_EVERYBODY) else self._private
 
 
 def _request_id(scope: Scope) -> str:

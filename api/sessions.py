@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from adapters.client_address import CLIENT_ADDRESS
 from adapters.throttle import Counter, Limit
+from api.bodies import MAX_CREDENTIALS_BODY
 from api.caller import Signed
 from api.deps import IdentityDep, PathId, ReadingDep, SignerDep, ThrottleDep
 from api.documents.common import Attributes
@@ -52,15 +53,17 @@ class JsonWebKeys(Attributes):
     keys: list[dict[str, Any]]
 
 
-@router.post("/v1/login/", **answers(LoginAnswer, 201, secret=True, waits=False))
+@router.post("/v1/login/", **answers(LoginAnswer, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY))
 async def login(body: Login, identity: IdentityDep, signer: SignerDep) -> Response:
     """A session for whoever knows the password. `totp-code` is not looked at as long as nobody can have one."""
     signed_in = await identity.sessions.log_in(wish(body), CLIENT_ADDRESS.get())
     tokens = _tokens(signer, signed_in) | {"refresh_token": signed_in.refresh_token}
-    return private(answer(LoginTokens(**tokens), 201))
+    return answer(LoginTokens(**tokens), 201)
 
 
-@router.post("/v1/refresh-token/", **answers(RefreshedTokens, 201, secret=True, waits=False))
+@router.post(
+    "/v1/refresh-token/", **answers(RefreshedTokens, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY)
+)
 async def refresh_token(
     body: RefreshToken, identity: IdentityDep, signer: SignerDep, throttle: ThrottleDep
 ) -> Response:
@@ -68,7 +71,7 @@ async def refresh_token(
     token = body.refresh_token.get_secret_value()
     await throttle.take(Counter(REFRESHES, token))
     signed_in = await identity.sessions.refresh(token)
-    return private(answer(RefreshedTokens(**_tokens(signer, signed_in)), 201))
+    return answer(RefreshedTokens(**_tokens(signer, signed_in)), 201)
 
 
 @router.post("/v1/authenticate/", **answers(AuthenticateAnswer, 201, reads=True))
@@ -137,12 +140,6 @@ def wish(body: Login) -> LoginWish:
         service_documents=body.service_document_agreements or (),
         queue_delay=body.simulated_queue_delay or 0,
     )
-
-
-def private(response: Response) -> Response:
-    """Tokens belong in no cache (RFC 6749, section 5.1)."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def login_info(session: Session, user: User) -> dict[str, Any]:

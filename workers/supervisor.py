@@ -127,8 +127,9 @@ class Supervisor:
         host, port = listening.getsockname()[:2]
         reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
         url = f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
-        lines = [f"API      {url}", f"Docs     {url}/docs", f"Outbox   {self._settings.outbox}"]
-        lines += [f"Data     {self._settings.data}"]
+        lines = [f"API      {url}"]
+        lines += [f"Docs     {url}/docs"] if self._settings.docs else []
+        lines += [f"Outbox   {self._settings.outbox}", f"Data     {self._settings.data}"]
         away = [server for server in self._servers if self._settings.data.resolve() not in server.home.parents]
         lines += [f"{server.name.title():8} {server.home} (its user cannot reach the data folder)" for server in away]
         if not await becomes_ready(reachable, port, READY_PATIENCE):

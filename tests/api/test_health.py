@@ -119,4 +119,14 @@ async def test_the_document_is_served_to_anybody(database_url: str) -> None:
         assert first.json() == second.json() == edge.app.openapi()
         assert "/v1/things/{id}/" in first.json()["paths"]
         assert (await edge.client.get("/docs")).status_code == 200
-        assert (await edge.client.post("/openapi.json")).headers["Allow"] == "GET"
+        assert (await edge.client.post("/openapi.json")).headers["Allow"] == "GET, HEAD"
+
+
+async def test_a_head_request_gets_the_headers_alone(database_url: str) -> None:
+    async with an_edge(database_url, health.router, router, metrics=True) as edge:
+        await polled(database_url, "0")
+        for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"):
+            shown, head = await edge.client.get(path), await edge.client.head(path)
+            assert (head.status_code, head.content) == (200, b""), path
+            assert head.headers["Content-Type"] == shown.headers["Content-Type"], path
+        assert (await edge.client.head("/v1/things/x/")).status_code == 405

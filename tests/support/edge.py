@@ -140,7 +140,7 @@ async def an_edge(
         async def building() -> AsyncIterator[Services]:
             yield services
 
-        app = application(list(routers), building)
+        app = application(services.settings, list(routers), building)
         client = await stack.enter_async_context(a_client(app))
         yield Edge(app, client, services, grants, people, store)
 
