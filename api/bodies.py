@@ -12,6 +12,8 @@ from api.errors import PayloadTooLarge, json_pointer, several
 from domain.errors import DomainError, Invalid
 
 LARGEST_BODY = 8 * 1024 * 1024
+MAX_CREDENTIALS_BODY = 16 * 1024
+"""Of the operations that take passwords, tokens and codes, most of them from anybody (ruling O15)."""
 DEEPEST = 32
 MOST_VALUES = 100_000
 """Several times what the largest rosters need; many small values cost far more time than their bytes."""
@@ -19,17 +21,17 @@ LARGEST_NUMBER = 2**63 - 1
 MANY_DIGITS = re.compile(rb"[0-9]{19}")
 
 
-async def read_body(request: Request) -> bytes:
-    """The whole body. Raises PayloadTooLarge as soon as it is known to be."""
+async def read_body(request: Request, max_body: int = LARGEST_BODY) -> bytes:
+    """Return the whole body. Raise PayloadTooLarge as soon as it is known to have more than `max_body` bytes."""
     announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > LARGEST_BODY:
-        raise PayloadTooLarge
+    if announced.isdecimal() and int(announced) > max_body:
+        raise PayloadTooLarge(max_body)
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > LARGEST_BODY:
-            raise PayloadTooLarge
+        if size > max_body:
+            raise PayloadTooLarge(max_body)
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 

@@ -52,8 +52,13 @@ class UnsupportedMediaType(DomainError):
 
 
 class PayloadTooLarge(DomainError):
+    """`max_body` is what the operation takes, in bytes."""
+
     code = "payload-too-large"
-    detail = "The body is larger than 8 MiB."
+    detail = "The body is too large."
+
+    def __init__(self, max_body: int) -> None:
+        super().__init__(f"The body is larger than {max_body // 1024} KiB.")
 
 
 class MethodNotAllowed(DomainError):

@@ -1,7 +1,5 @@
 """What the client can read and what it sent: `Accept` (406) and `Content-Type` (415; rulings D1 and D19)."""
 
-from functools import lru_cache
-
 from starlette.datastructures import Headers
 
 from api.errors import NotAcceptable, UnsupportedMediaType
@@ -9,19 +7,24 @@ from api.errors import NotAcceptable, UnsupportedMediaType
 JSON_API = "application/vnd.api+json"
 JSON = "application/json"
 JSON_API_PARAMETERS = frozenset({"ext", "profile"})
+ORDINARY = frozenset({"", "*/*", JSON, JSON_API})
+"""What nearly all clients send. Nothing that a client sends is remembered: it may be long, and always another."""
+MAX_RANGES = 100
 
 
 def check_accept(headers: Headers) -> None:
     """Nothing when the client takes one of our media types. Raises NotAcceptable."""
     accept = ", ".join(headers.getlist("accept"))
-    if accept and not _acceptable(accept):
+    if accept not in ORDINARY and not _acceptable(accept):
         raise NotAcceptable
 
 
 def check_content_type(headers: Headers) -> None:
     """Nothing when there is no body or a JSON one. Raises UnsupportedMediaType."""
-    if has_body(headers) and not _readable(headers.get("content-type", "")):
-        raise UnsupportedMediaType
+    if has_body(headers):
+        content_type = headers.get("content-type", "")
+        if content_type not in {JSON, JSON_API} and not _readable(content_type):
+            raise UnsupportedMediaType
 
 
 def has_body(headers: Headers) -> bool:
@@ -29,11 +32,10 @@ def has_body(headers: Headers) -> bool:
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
-@lru_cache(1024)
 def _acceptable(accept: str) -> bool:
-    """Whether JSON or JSON:API has a weight above zero in its most specific range."""
+    """Whether JSON or JSON:API has a weight above zero in its most specific range, of at most MAX_RANGES."""
     weights: dict[str, tuple[int, float]] = {JSON: (-1, 0.0), JSON_API: (-1, 0.0)}
-    for item in accept.split(","):
+    for item in accept.split(",", MAX_RANGES)[:MAX_RANGES]:
         media_range, parameters = _parsed(item)
         if media_range == JSON_API and not parameters.keys() - {"q"} <= JSON_API_PARAMETERS:
             continue
@@ -43,7 +45,6 @@ def _acceptable(accept: str) -> bool:
     return any(weight > 0 for _, weight in weights.values())
 
 
-@lru_cache(1024)
 def _readable(content_type: str) -> bool:
     media_type, parameters = _parsed(content_type)
     if media_type == JSON_API:

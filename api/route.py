@@ -13,7 +13,8 @@
 `answers(document, status)` documents the answer; further flags: `reads=True` for a POST that only reads (it honours
 X-At-Least-Position), `secret=True` for one that hands out tokens or secrets (it ignores Idempotency-Key),
 `extension=True` for what is not in the contract, `waits=False` for one that never answers that something is not
-readable yet. `answers(None, 201)` is `null`, `answers(None, 204)` nothing at all.
+readable yet, `max_body=MAX_CREDENTIALS_BODY` for one that takes small bodies only. `answers(None, 201)` is `null`,
+`answers(None, 204)` nothing at all.
 
 The order (ruling A10): 404 and 405 by the application → 401 → 406 → 415 → 413 → 400 path and query → 400 body →
 409 type and id, 403 client id → the permission's 404 and 403 → the endpoint. FastAPI itself reads bodies before
@@ -33,7 +34,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.bodies import parsed_body, read_body
+from api.bodies import LARGEST_BODY, parsed_body, read_body
 from api.caller import Caller, Permission, authenticate
 from api.documents.common import EmptyBody, Errors
 from api.documents.envelope import JsonApiRequest
@@ -62,6 +63,7 @@ class Flags:
     reads: bool = False
     secret: bool = False
     extension: bool = False
+    max_body: int = LARGEST_BODY
 
 
 def answers(
@@ -72,6 +74,7 @@ def answers(
     secret: bool = False,
     extension: bool = False,
     waits: bool = True,
+    max_body: int = LARGEST_BODY,
 ) -> dict[str, Any]:
     """Arguments of a route's decorator: its answer, its refusals, its flags. See the module."""
     refused = {"model": Errors}
@@ -85,7 +88,7 @@ def answers(
         "response_model": document,
         "response_description": "Done",
         "responses": responses,
-        "openapi_extra": {FLAGS: Flags(reads, secret, extension)},
+        "openapi_extra": {FLAGS: Flags(reads, secret, extension, max_body)},
     }
 
 
@@ -130,7 +133,7 @@ class ContractRoute(APIRoute):
         takes_body = request.method in METHODS_WITH_BODY
         if takes_body:
             check_content_type(request.headers)
-        sent = await read_body(request) if takes_body else b""
+        sent = await read_body(request, self.flags.max_body) if takes_body else b""
         arguments = signature.read_parameters(request)
         if self.reads:
             at_least(request)

@@ -11,7 +11,7 @@ from itertools import combinations
 import pytest
 
 from tests.contract.described import Operation, operations
-from tests.contract.refusals import ACTION, LARGEST_BODY, OTHER_ID, UNKNOWN, Case, Request, Source
+from tests.contract.refusals import ACTION, OTHER_ID, UNKNOWN, Case, Request, Source, largest_body
 from tests.contract.test_refusals import ANYBODY, RESOURCES, Asked, asked, of
 
 Made = Callable[[Request], Request]
@@ -36,7 +36,7 @@ def faults(operation: Operation) -> Iterator[Fault]:
     yield Fault(2, _with_header("Accept", "text/html"), 406, "not-acceptable", {})
     if operation.takes_body:
         yield Fault(3, _with_header("Content-Type", "text/plain"), 415, "unsupported-media-type", {})
-        yield Fault(4, _with_content(b"{" + b" " * LARGEST_BODY), 413, "payload-too-large", {})
+        yield Fault(4, _with_content(b"{" + b" " * largest_body(operation)), 413, "payload-too-large", {})
     if any((each.where, each.schema.get("format")) == ("path", "uuid") for each in operation.parameters):
         yield Fault(5, _at_no_uuid, 400, "invalid-parameter", {"parameter": "id"})
     yield Fault(5, _with_unknown_parameter, 400, "invalid-parameter", {"parameter": UNKNOWN})
