@@ -8,6 +8,7 @@ from psycopg_pool import AsyncConnectionPool
 from adapters.answer_book import AnswerBook
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
+from adapters.known_addresses import UncountedAddresses
 from adapters.login_throttle import LoginThrottle
 from adapters.notifications import Notifications
 from adapters.outages import SECONDS_TO_RECOVER
@@ -69,6 +70,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 passwords=stack.enter_context(PasswordPool(settings.argon2, settings.hashing_threads)),
                 attempts=LoginThrottle(throttle, lookup, settings),
                 standing=SessionStanding(pool),
+                known_addresses=UncountedAddresses(),
             ),
             directory=directory,
             signer=signer,

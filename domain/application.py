@@ -4,7 +4,7 @@ from domain.group_commands import Groups
 from domain.group_moves import GroupMoves
 from domain.individual_commands import Individuals
 from domain.memberships import Memberships
-from domain.onboarding import OnboardingRequests
+from domain.onboarding import KnownAddresses, OnboardingRequests
 from domain.organizations import Organizations
 from domain.passwords import Passwords
 from domain.ports import Access, Directory, Store
@@ -29,6 +29,7 @@ class Identity:
         passwords: Passwords,
         attempts: Attempts,
         standing: Standing,
+        known_addresses: KnownAddresses,
     ) -> None:
         self.store = store
         self.groups = Groups(store, directory, access)
@@ -40,6 +41,6 @@ class Identity:
         self.individuals = Individuals(store, directory, access)
         self.user_replications = UserReplications(store)
         self.users = Users(store, access)
-        self.onboarding_requests = OnboardingRequests(store, directory, access, passwords)
+        self.onboarding_requests = OnboardingRequests(store, directory, access, passwords, known_addresses)
         self.service_accounts = ServiceAccounts(store)
         self.sessions = Sessions(store, session_store, directory, passwords, attempts, standing)

@@ -16,7 +16,7 @@ from domain.individuals import (
 from domain.organizations import Organization
 from domain.ports import Access, AccessQuery, Directory, Store, decided_again
 from domain.rosters import Seat, seat_id
-from domain.users import User
+from domain.users import ProvisionalUser, User
 
 Parties = User | Organization
 
@@ -55,12 +55,20 @@ class Individuals:
     ) -> tuple[Individual, int]:
         """Share the individual. `operation` is "read" or "write", for users only; a later one replaces it.
 
-        Raises IndividualNotFound, NotTheOwner, OwnerNotFound (the other party), ProvidersIndividual, InvalidState.
+        A provisional user takes part in one organization only, and so does what they own (ruling O1).
+
+        Raises IndividualNotFound, NotTheOwner, OwnerNotFound (the other party), ProvidersIndividual, InvalidState
+        (ProvisionalUser among others).
         """
         individual = await self._owned_by(caller_id, individual_id)
         other = await self._other(party, party_id)
-        if isinstance(other, User) and other.archived:
-            raise InvalidState(pointer="/with/id")
+        if isinstance(other, User):
+            if other.archived:
+                raise InvalidState(pointer="/with/id")
+            if other.provisional and other.provisional_in not in individual.parts:
+                raise ProvisionalUser(pointer="/with/id")
+        elif (owner := await self._store.find(User, individual.owner_id)) is not None:
+            owner.refuse_outside(party_id, pointer="/with/id")
         individual.share(party, party_id, operation)
         return individual, await self._store.save(individual)
 
@@ -91,6 +99,8 @@ class Individuals:
         if individual.owner_id == owner_id:
             return individual, await self._store.save()
         refuse_as_further_owner(owner)
+        if isinstance(owner, User) and owner.provisional and individual.parts != {owner.provisional_in}:
+            raise ProvisionalUser
         former = individual.owner_id
         individual.change_owner(party_type(owner), owner_id)
         left: list[Audited] = [*await self._left_behind(individual, former), *await self._given_up(individual, former)]
@@ -136,9 +146,15 @@ class Individuals:
         return [owner]
 
     async def _left_behind(self, individual: Individual, organization_id: UUID) -> list[Seat]:
-        """Its places in the groups of an organization that has no more part in it, left."""
+        """Its places in the groups of an organization that has no more part in it, left.
+
+        Shares with users who count in that organization only end too.
+        """
         if individual.belongs_to(organization_id):
             return []
+        for user in (await self._store.get_many(User, individual.users)).values():
+            if user.provisional and user.provisional_in == organization_id:
+                individual.unshare("user", user.id)
         groups = await self._directory.placements(individual.id, organization_id)
         seats = await self._store.get_many(Seat, [seat_id(group, "individual", individual.id) for group in groups])
         for seat in seats.values():

@@ -150,6 +150,11 @@ class Individual(Audited):
         if party == "user" and party_id in self.users:
             self._unshared_from_user(party_id)
 
+    def unshare_users(self) -> None:
+        """End the shares with all users."""
+        for user_id in list(self.users):
+            self._unshared_from_user(user_id)
+
     def change_owner(self, owner_type: Party, owner_id: UUID) -> None:
         if owner_id != self.owner_id:
             self._owner_changed(owner_type, owner_id)
@@ -160,6 +165,11 @@ class Individual(Audited):
             raise InvalidState
         if provider != self.provider:
             self._marked_provider(provider)
+
+    @property
+    def parts(self) -> set[UUID]:
+        """Organizations that own it or that it is shared with."""
+        return {*self.organizations, *([self.owner_id] if self.owner_type == "organization" else [])}
 
     def belongs_to(self, organization_id: UUID) -> bool:
         """Whether the organization owns it or it is shared with the organization."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.errors import Invalid
+from domain.login_names import LoginName, finding_names, refuse_username
 from domain.onboarding_requests import OnboardType
 
 AT = "/data/attributes"
@@ -46,6 +47,11 @@ class Invitation(NamedTuple):
         return [contact for contact in (self.email, self.phone, self.username) if contact is not None]
 
     @property
+    def names(self) -> list[LoginName]:
+        """The names that find the person: the contacts; the user name only where there is none (ruling O2)."""
+        return finding_names(self.email, self.phone, self.username)
+
+    @property
     def at_once(self) -> bool:
         """Whether nobody is asked to claim it."""
         return self.auto_sign_up and self.auto_confirm
@@ -64,10 +70,12 @@ class Inviter(NamedTuple):
 
 
 def refuse_contradictions(invitation: Invitation) -> None:
-    """Raises ForProvidersOnly, ForPatientsOnly, PasswordWithoutSignUp."""
+    """Raises ForProvidersOnly, ForPatientsOnly, PasswordWithoutSignUp, UnusableUserName, ForeignUserName."""
     if invitation.provider_roles and invitation.onboard_type == "patient":
         raise ForProvidersOnly(pointer=f"{AT}/provider-roles")
     if invitation.individual_id is not None and invitation.onboard_type == "provider":
         raise ForPatientsOnly(pointer=f"{AT}/patient")
     if invitation.password is not None and not invitation.auto_sign_up:
         raise PasswordWithoutSignUp(pointer=f"{AT}/password")
+    if invitation.username is not None:
+        refuse_username(invitation.username, invitation.email, invitation.phone, pointer=f"{AT}/username")

@@ -99,9 +99,10 @@ class Memberships:
         return role
 
     async def _enter(self, organization: Organization, user: User) -> list[Individual]:
-        """Let him join; his individuals, which become a provider's."""
+        """Let the user join. Returns their individuals, which become a provider's."""
         if not organization.active or user.state not in {"confirmed", "init"} or user.kind == "service":
             raise InvalidState
+        user.refuse_outside(organization.id)
         individuals = [] if user.organizations else await self._individuals_of(user)
         refuse_participants(individuals)
         for individual in individuals:

@@ -1,7 +1,7 @@
 """The command that opens onboarding requests: who it is about, and what happens at once."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from domain.audited import Audited
@@ -9,17 +9,17 @@ from domain.errors import Conflict, InvalidState, LostRace
 from domain.ids import new_id
 from domain.individuals import Individual
 from domain.invitations import AT, Invitation, Inviter, refuse_contradictions
-from domain.login_names import normal_login
+from domain.login_names import names_of
 from domain.memberships import refuse_participants
 from domain.onboarding_places import Place, Places
 from domain.onboarding_requests import OnboardingRequest
 from domain.passwords import Passwords, WeakPassword, is_strong
-from domain.personal import revealed
 from domain.ports import Access, Directory, Store, decided_again
+from domain.provisional_users import Found, confirm, meant, take_over, unproved
 from domain.roles import Role
 from domain.rosters import RosterKind, Seat, seat_id
 from domain.user_commands import told_roles
-from domain.users import IdentifierTaken, User
+from domain.users import IdentifierTaken, ProvisionalUser, User
 
 
 class AlreadyProvider(Conflict):
@@ -35,30 +35,54 @@ class NewIds(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """Everything that is saved with the request."""
+    """Everything that is saved with the request. `released` are users who lose names to the one who arrives."""
 
     user: User
-    individual: Individual
+    individuals: list[Individual]
     roles: list[Role]
     seats: list[Seat]
+    released: Sequence[User] = ()
+
+    @property
+    def individual(self) -> Individual:
+        """The one that the request is about."""
+        return self.individuals[0]
+
+
+class KnownAddresses(Protocol):
+    """Counts how many known addresses a caller was told of (ruling O3)."""
+
+    async def name(self, caller_id: UUID) -> None:
+        """One more is told. Raises TooMany when the caller was told of too many lately."""
+        ...
 
 
 class OnboardingRequests:
     """Commands on onboarding requests."""
 
-    def __init__(self, store: Store, directory: Directory, access: Access, passwords: Passwords) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        access: Access,
+        passwords: Passwords,
+        known_addresses: KnownAddresses,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._passwords = passwords
+        self._known_addresses = known_addresses
         self._places = Places(store, access)
 
     async def create(self, invitation: Invitation, inviter: Inviter) -> tuple[OnboardingRequest, int]:
         """The request, claimed already when it asks for that and the person is new, or has come in this way before.
 
-        For a trusted inviter anybody's is claimed.
+        For a trusted inviter anybody's is claimed: an open one of the organization for the same person, if there is one
+        (ruling O6), and an account that nobody has proved to be theirs is taken over (ruling O1).
 
         Raises Invalid (WeakPassword among others), OrganizationNotFound, StaffOrganization, Forbidden, InvalidState,
-        what `GroupPermissions.changeable` raises, IndividualNotFound, Conflict, OnboardingRequestOpen, IdentifierTaken.
+        what `GroupPermissions.changeable` raises, IndividualNotFound, Conflict, OnboardingRequestOpen, IdentifierTaken;
+        TooMany when an inviter who is not trusted would learn of too many known addresses.
         """
         refuse_contradictions(invitation)
         await self._refuse_weak(invitation)
@@ -79,42 +103,68 @@ class OnboardingRequests:
         if known is not None:  # a retried request: the people found now may be those it made the first time
             return known, await self._store.save()
         place = await self._places.reloaded(place)
-        found = await self._known_users(invitation)
-        if found and not await self._may_claim(inviter, invitation, found, place):
-            request = _request(ids.request, invitation, inviter, found[0].id, new_user=False)
+        users = await self._known_users(invitation)
+        if users and not await self._may_claim(inviter, invitation, users, place):
+            if invitation.at_once and not inviter.trusted:  # only an answer at once differs for a known person
+                await self._known_addresses.name(inviter.user_id)
+            request = _request(ids.request, invitation, inviter, users[0].id, new_user=False)
             return request, await self._store.save(request)
-        if len(found) > 1:
-            raise IdentifierTaken
-        user_id = found[0].id if found else ids.user
-        request = _request(ids.request, invitation, inviter, user_id, new_user=not found)
-        if found:
-            arrival = await self._bring_in(found[0], invitation, place, hashed)
-        else:
-            arrival = await self._make(ids, invitation, place, hashed)
+        if not users:
+            await self._refuse_taken_username(invitation)
+            return await self._introduce(invitation, inviter, place, hashed, ids)
+        found = meant(users)
+        await self._refuse_taken_username(invitation, found.user)
+        return await self._welcome(found, invitation, inviter, place, hashed, ids)
+
+    async def _introduce(
+        self, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None, ids: NewIds
+    ) -> tuple[OnboardingRequest, int]:
+        """Bring in somebody new."""
+        request = _request(ids.request, invitation, inviter, ids.user, new_user=True)
+        arrival = await self._make(ids, invitation, inviter, place, hashed)
         if invitation.at_once:
             request.claim(arrival.user.id, arrival.individual.id)
         elif invitation.auto_sign_up:
             request.register()
-        return request, await self._save(request, arrival)
+        return request, await self._save(arrival, request)
 
-    async def _save(self, request: OnboardingRequest, arrival: Arrival) -> int:
-        # the user first: projections find him when they come to his individual and the request
-        everything: list[Audited] = [arrival.user, arrival.individual, *arrival.roles, *arrival.seats]
+    async def _welcome(
+        self, found: Found, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None, ids: NewIds
+    ) -> tuple[OnboardingRequest, int]:
+        """Bring in somebody known. Open requests for them are claimed by it; one that asked for this is the answer."""
+        opened = await self._open_requests(invitation) if inviter.trusted else []
+        alike = [each for each in opened if each.onboard_type == invitation.onboard_type]
+        for each in alike:
+            place = await self._places.joined(place, each, found.user)
+        fresh = [] if alike else [_request(ids.request, invitation, inviter, found.user.id, new_user=False)]
+        arrival = await self._bring_in(found, invitation, inviter, place, hashed)
+        for each in (*opened, *fresh):
+            each.claim(arrival.user.id, arrival.individual.id)
+        return (*alike, *fresh)[0], await self._save(arrival, *opened, *fresh)
+
+    async def _save(self, arrival: Arrival, *requests: OnboardingRequest) -> int:
+        # the user first: projections find the user when they come to the individuals and the request
+        everything: list[Audited] = [
+            *arrival.released, arrival.user, *arrival.individuals, *arrival.roles, *arrival.seats,
+        ]  # fmt: skip
         changed = [each for each in everything if each.pending_events]
         try:
             return await self._store.save(
-                *changed, request, unchanged=[each for each in everything if not each.pending_events]
+                *changed, *requests, unchanged=[each for each in everything if not each.pending_events]
             )
         except IdentifierTaken:  # the person came into being at this moment: decide again about somebody known
             raise LostRace from None
 
-    async def _make(self, ids: NewIds, invitation: Invitation, place: Place, hashed: str | None) -> Arrival:
+    async def _make(
+        self, ids: NewIds, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None
+    ) -> Arrival:
         """Somebody new. Until the claim a patient's individual is the organization's; a provider's never is."""
         organization = place.organization
         if invitation.onboard_type == "provider":
             individual = Individual.create(ids.individual, "user", ids.user, provider=True)
         else:
             individual = place.individual or Individual.create(ids.individual, "organization", organization.id)
+        vouched = inviter.trusted and invitation.at_once
         user = User.create(
             ids.user,
             classification=organization.classification,
@@ -122,41 +172,49 @@ class OnboardingRequests:
             email=invitation.email,
             phone=invitation.phone,
             username=invitation.username,
+            provisional_in=None if vouched else organization.id,
         )
         if invitation.communication_preferences is not None:
             user.prefer_communication(invitation.communication_preferences)
         if invitation.auto_sign_up and hashed is not None:
             user.set_password(hashed)
         if invitation.at_once:
-            user.confirm(email_verified=invitation.email is not None)
+            confirm(user, invitation, vouched=vouched)
             return await self._enter(user, individual, invitation, place)
         seats = await self._seats(place, "individual", individual.id) if invitation.onboard_type == "patient" else []
-        return Arrival(user, individual, [], seats)
+        return Arrival(user, [individual], [], seats)
 
-    async def _bring_in(self, user: User, invitation: Invitation, place: Place, hashed: str | None) -> Arrival:
-        """Somebody who has an account, claimed for him; his password stays as it is.
+    async def _bring_in(
+        self, found: Found, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None
+    ) -> Arrival:
+        """A user who has an account, claimed for them.
 
-        Who has yet to confirm his contact would be confirmed with a password of whoever signed up with it.
+        The password stays unless a trusted inviter takes over an account that nobody has proved to be theirs: its
+        password is of the administrator's choice who made it, or of whoever signed up with the contact.
         """
+        user = found.user
         assert user.individual_id is not None, "only services have none, and they cannot be reached"
-        if user.state not in {"confirmed", "init"}:
+        if user.state not in {"confirmed", "init", "registered"}:
             raise InvalidState
         individuals = await self._store.get_many(Individual, user.individuals)
+        if inviter.trusted and unproved(user):
+            take_over(found, list(individuals.values()), invitation, hashed)
         own = individuals[user.individual_id]
         if invitation.onboard_type == "provider":
             refuse_participants(list(individuals.values()))
         elif user.organizations:
             raise AlreadyProvider
         if place.individual is not None and own.owner_id != user.id:
-            raise InvalidState(pointer=f"{AT}/patient")  # he has yet to claim his own
-        if user.state == "init" and hashed is not None:
-            user.set_password(hashed)
-            user.confirm(email_verified=_is_his_address(user, invitation))
-        return await self._enter(user, place.individual or own, invitation, place)
+            raise InvalidState(pointer=f"{AT}/patient")  # the user has yet to claim their own
+        arrival = await self._enter(user, place.individual or own, invitation, place)
+        further = [each for each in individuals.values() if each.id != arrival.individual.id]
+        return arrival._replace(individuals=[*arrival.individuals, *further], released=found.others)
 
     async def _enter(self, user: User, individual: Individual, invitation: Invitation, place: Place) -> Arrival:
         """Make the user a provider or a patient of the organization, now."""
         former = individual.owner_id
+        if user.provisional and individual.parts - {place.organization.id}:
+            raise ProvisionalUser(pointer=f"{AT}/patient")  # another organization has a part in it
         individual.change_owner("user", user.id)
         user.take_on(individual.id)
         roles = {role.id: role for role in place.roles}
@@ -172,7 +230,7 @@ class OnboardingRequests:
             for name in place.roles:
                 roles[name.id].grant(user.id, live=roles[name.id].counts(user))
             seats = await self._seats(place, "member", user.id)
-        return Arrival(user, individual, list(roles.values()), seats)
+        return Arrival(user, [individual], list(roles.values()), seats)
 
     async def _may_claim(self, inviter: Inviter, invitation: Invitation, found: Sequence[User], place: Place) -> bool:
         """Whether somebody known comes in at once: for others than trusted inviters only who is in already (I7)."""
@@ -199,20 +257,25 @@ class OnboardingRequests:
         return [*seats.values(), *fresh]
 
     async def _known_users(self, invitation: Invitation) -> list[User]:
-        """Who has one of the contacts, the first of them first."""
-        ids = [await self._directory.user_by_login(contact) for contact in invitation.contacts]
-        users = await self._store.get_many(User, dict.fromkeys(each for each in ids if each is not None))
-        return list(users.values())
+        """Users who have one of the contacts, the first of them first."""
+        ids = await self._directory.users_named(invitation.names)
+        return list((await self._store.get_many(User, ids)).values())
+
+    async def _open_requests(self, invitation: Invitation) -> list[OnboardingRequest]:
+        ids = await self._directory.open_requests(invitation.organization_id, invitation.names)
+        return list((await self._store.get_many(OnboardingRequest, ids)).values())
+
+    async def _refuse_taken_username(self, invitation: Invitation, user: User | None = None) -> None:
+        """Raises IdentifierTaken when another user has the user name."""
+        name = [] if invitation.username is None else names_of(None, None, invitation.username)
+        holders = await self._directory.users_named(name) if name else []
+        if any(user is None or holder != user.id for holder in holders):
+            raise IdentifierTaken(pointer=f"{AT}/username")
 
     async def _refuse_weak(self, invitation: Invitation) -> None:
         password = invitation.password
         if password is not None and not await is_strong(self._passwords, password, invitation.contacts):
             raise WeakPassword(pointer=f"{AT}/password")
-
-
-def _is_his_address(user: User, invitation: Invitation) -> bool:
-    own = revealed(user.email)
-    return own is not None and invitation.email is not None and normal_login(own) == normal_login(invitation.email)
 
 
 def _request(

@@ -9,6 +9,7 @@ from domain.groups import Group, GroupProviderOnly
 from domain.individuals import Individual, IndividualNotFound
 from domain.invitations import AT, Invitation, Inviter
 from domain.memberships import StaffOrganization
+from domain.onboarding_requests import OnboardingRequest
 from domain.organizations import Organization, OrganizationNotFound
 from domain.ports import Access, AccessQuery, Store
 from domain.roles import Role, role_id
@@ -61,6 +62,19 @@ class Places:
         if individual is not None and individual.owner_id != place.organization.id:
             raise ForeignIndividual(pointer=f"{AT}/patient")
         return place._replace(roles=list(roles.values()), individual=individual)
+
+    async def joined(self, place: Place, request: OnboardingRequest, user: User) -> Place:
+        """The place, and what an open request asked for the same user in the same organization."""
+        groups = await self._store.get_many(Group, request.group_ids)
+        here = {group.id: group for group in [*groups.values(), *place.groups] if group.active}
+        names = [role_id(request.organization_id, name) for name in request.provider_roles]
+        roles = await self._store.get_many(Role, names)
+        individual = place.individual
+        if individual is None and request.individual_id is not None and request.individual_id not in user.individuals:
+            asked = await self._store.find(Individual, request.individual_id)
+            individual = asked if asked is not None and asked.owner_id == request.organization_id else None
+        roles |= {role.id: role for role in place.roles}
+        return place._replace(groups=list(here.values()), roles=list(roles.values()), individual=individual)
 
     async def _organization(self, invitation: Invitation, inviter: Inviter) -> Organization:
         """Where the inviter may do this: as administrator, or for a patient with nothing done at once as provider."""

@@ -31,6 +31,7 @@ class OnboardingRequest(Audited):
     phone: Personal | None
     username: Personal | None
     provider_roles: list[str]
+    group_ids: list[UUID]
     created_by: UUID | None
     registering_at: datetime | None
     claimed_at: datetime | None
@@ -94,7 +95,7 @@ class OnboardingRequest(Audited):
         phone: Personal | None,
         username: Personal | None,
         provider_roles: list[str],
-        group_ids: list[UUID],  # noqa: ARG002 - for the claim
+        group_ids: list[UUID],
         notifications: list[str] | None,  # noqa: ARG002 - for the invitation
         email_user_now: bool,  # noqa: ARG002 - for the invitation
         auto_sign_up: bool,  # noqa: ARG002 - for projections
@@ -110,6 +111,7 @@ class OnboardingRequest(Audited):
         self.phone = phone
         self.username = username
         self.provider_roles = provider_roles
+        self.group_ids = group_ids
         self.created_by = created_by
         self.registering_at = None
         self.claimed_at = None

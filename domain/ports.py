@@ -8,6 +8,7 @@ from uuid import UUID
 from domain.audited import Audited
 from domain.errors import LostRace
 from domain.ids import give_again, ids_given
+from domain.login_names import LoginName
 from domain.rosters import RosterKind
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
@@ -109,7 +110,15 @@ class Directory(Protocol):
         ...
 
     async def user_by_login(self, login: str) -> UUID | None:
-        """The user with this username, e-mail address or E.164 phone number."""
+        """The user who signs in with this e-mail address, phone number or user name."""
+        ...
+
+    async def users_named(self, names: Sequence[LoginName]) -> list[UUID]:
+        """Users with these names, in the order of the names, each once. A name finds users by its kind only."""
+        ...
+
+    async def open_requests(self, organization_id: UUID, names: Sequence[LoginName]) -> list[UUID]:
+        """Onboarding requests of the organization for a person with one of the names that nobody has claimed yet."""
         ...
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:

@@ -1,13 +1,15 @@
 """Users: acting principals, people and service accounts, their account states and organizations."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from eventsourcing.domain import event
 
 from domain.audited import Audited
 from domain.errors import AlreadyExists, Forbidden, InvalidState, NotFound
+from domain.login_names import LoginName, NameKind, login_name
 from domain.personal import Personal, revealed
 
 Kind = Literal["person", "service"]
@@ -25,6 +27,14 @@ class UserArchived(InvalidState):
 
 class IdentifierTaken(AlreadyExists):
     detail = "Somebody has this e-mail address, phone number or user name."
+
+
+class ProvisionalUser(InvalidState):
+    detail = "None of the user's contacts is verified: the user counts in one organization only."
+
+
+class VerifiedUser(InvalidState):
+    detail = "A contact of the user is verified: only the user replaces their credentials."
 
 
 class NotYourself(InvalidState):
@@ -53,6 +63,8 @@ class User(Audited):
     tz: str | None
     confirmed: bool
     email_verified: bool
+    phone_verified: bool
+    provisional_in: UUID | None
     enabled: bool
     reset_required: bool
     archived: bool
@@ -63,9 +75,14 @@ class User(Audited):
     further_individuals: list[UUID]
 
     class Created(Audited.Created):
-        """`individual_id` is the primary individual, None for service accounts."""
+        """`individual_id` is the primary individual, None for service accounts.
+
+        `provisional_in` is the organization that made the user, in which alone they count until a contact is verified
+        (ruling O1); None for those that a system administrator or a service vouches for.
+        """
 
         TOPIC = "user.created"
+        class_version: ClassVar[int] = 2
         kind: Kind
         classification: str
         individual_id: UUID | None
@@ -74,6 +91,12 @@ class User(Audited):
         username: Personal | None
         first_name: Personal | None
         last_name: Personal | None
+        provisional_in: UUID | None
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Users made before count as vouched for: the log does not tell who made them."""
+            state["provisional_in"] = None
 
     class PasswordSet(Audited.Event):
         TOPIC = "user.password-set"
@@ -92,10 +115,37 @@ class User(Audited):
         preferences: Personal
 
     class Confirmed(Audited.Event):
-        """From now on the user may sign in; `email_verified` tells whether the address was verified by it."""
+        """From now on the user may sign in; the two flags tell which contacts were verified by it."""
 
         TOPIC = "user.confirmed"
+        class_version: ClassVar[int] = 2
         email_verified: bool
+        phone_verified: bool
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Confirming verified the e-mail address only."""
+            state["phone_verified"] = False
+
+    class TakenOver(Audited.Event):
+        """The person whom a contact reaches has taken over a provisional account (ruling O1).
+
+        Password and names are these from now on, None for those that the user has no more. All sessions end with it.
+        """
+
+        TOPIC = "user.taken-over"
+        password_hash: Personal | None
+        email: Personal | None
+        phone: Personal | None
+        username: Personal | None
+        email_verified: bool
+        phone_verified: bool
+
+    class NamesReleased(Audited.Event):
+        """These of the user's names ("email", "phone", "username") are another user's from now on, who proved them."""
+
+        TOPIC = "user.names-released"
+        names: list[NameKind]
 
     class Disabled(Audited.Event):
         """All sessions end with it."""
@@ -146,6 +196,7 @@ class User(Audited):
         username: Personal | None,
         first_name: Personal | None,
         last_name: Personal | None,
+        provisional_in: UUID | None,
     ) -> None:
         self.kind = kind
         self.classification = classification
@@ -160,6 +211,8 @@ class User(Audited):
         self.tz = None
         self.confirmed = False
         self.email_verified = False
+        self.phone_verified = False
+        self.provisional_in = provisional_in
         self.enabled = True
         self.reset_required = False
         self.archived = False
@@ -180,8 +233,9 @@ class User(Audited):
         email: str | None = None,
         phone: str | None = None,
         username: str | None = None,
+        provisional_in: UUID | None = None,
     ) -> "User":
-        """A user without credentials."""
+        """A user without credentials, provisional in an organization unless that is None."""
         return cls._create(
             cls.Created,
             id=user_id,
@@ -193,6 +247,7 @@ class User(Audited):
             username=_personal(user_id, username),
             first_name=None,
             last_name=None,
+            provisional_in=provisional_in,
         )
 
     @property
@@ -224,6 +279,11 @@ class User(Audited):
         return "registered" if self.password_hash else "init"
 
     @property
+    def provisional(self) -> bool:
+        """Whether the user counts in one organization only, because none of their contacts is verified (ruling O1)."""
+        return self.provisional_in is not None and not (self.email_verified or self.phone_verified)
+
+    @property
     def live(self) -> bool:
         """Whether any right of the user counts (semantics, 6.2: the gate)."""
         return self.state == "confirmed"
@@ -247,10 +307,55 @@ class User(Audited):
         if revealed(self.communication_preferences) != preferences:
             self._communication_preferences_set(Personal(self.id, preferences))
 
-    def confirm(self, *, email_verified: bool = False) -> None:
+    def confirm(self, *, email_verified: bool = False, phone_verified: bool = False) -> None:
         self._refuse_archived()
         if not self.confirmed:
-            self._confirmed(email_verified)
+            self._confirmed(email_verified, phone_verified)
+
+    def take_over(
+        self,
+        *,
+        email: str | None,
+        phone: str | None,
+        username: str | None,
+        password_hash: str | None,
+        email_verified: bool = False,
+        phone_verified: bool = False,
+    ) -> None:
+        """Hand a provisional account to the person whom a contact reaches: names and password become these.
+
+        All sessions end. Without a password the user cannot sign in until one is set. Raises UserArchived; VerifiedUser
+        for a confirmed user who is not provisional.
+        """
+        self._refuse_archived()
+        if self.confirmed and not self.provisional:
+            raise VerifiedUser
+        self._taken_over(
+            _personal(self.id, password_hash),
+            _personal(self.id, email),
+            _personal(self.id, phone),
+            _personal(self.id, username),
+            email_verified,
+            phone_verified,
+        )
+
+    def release_names(self, proved: Collection[LoginName]) -> None:
+        """Give up those of the user's names that another user has proved to be theirs."""
+        own: dict[NameKind, str | None] = {
+            "email": revealed(self.email),
+            "phone": revealed(self.phone),
+            "username": revealed(self.username),
+        }
+        released: list[NameKind] = [
+            kind for kind, value in own.items() if value is not None and login_name(value) in proved
+        ]
+        if released:
+            self._names_released(released)
+
+    def refuse_outside(self, organization_id: UUID, *, pointer: str | None = None) -> None:
+        """Raises ProvisionalUser when the user counts in another organization only."""
+        if self.provisional and self.provisional_in != organization_id:
+            raise ProvisionalUser(pointer=pointer)
 
     def disable(self) -> None:
         self._refuse_archived()
@@ -300,9 +405,31 @@ class User(Audited):
         self.communication_preferences = preferences
 
     @event(Confirmed)
-    def _confirmed(self, email_verified: bool) -> None:
+    def _confirmed(self, email_verified: bool, phone_verified: bool) -> None:
         self.confirmed = True
         self.email_verified = self.email_verified or email_verified
+        self.phone_verified = self.phone_verified or phone_verified
+
+    @event(TakenOver)
+    def _taken_over(
+        self,
+        password_hash: Personal | None,
+        email: Personal | None,
+        phone: Personal | None,
+        username: Personal | None,
+        email_verified: bool,
+        phone_verified: bool,
+    ) -> None:
+        self.password_hash = password_hash
+        self.email, self.phone, self.username = email, phone, username
+        self.email_verified, self.phone_verified = email_verified, phone_verified
+        self.provisional_in = None
+        self.reset_required = False
+
+    @event(NamesReleased)
+    def _names_released(self, names: Sequence[NameKind]) -> None:
+        for name in names:
+            setattr(self, name, None)
 
     @event(Disabled)
     def _disabled(self) -> None:

@@ -73,7 +73,14 @@ class AccessFold:
                 | Organization.Deactivated()
             ):
                 self._add_organization(event)
-            case User.Created() | User.PasswordSet() | User.Confirmed() | User.Disabled() | User.Enabled():
+            case (
+                User.Created()
+                | User.PasswordSet()
+                | User.Confirmed()
+                | User.TakenOver()
+                | User.Disabled()
+                | User.Enabled()
+            ):
                 self._add_user(event, recorded.position)
             case User.JoinedOrganization() | User.LeftOrganization():
                 self._add_membership(event)
@@ -101,6 +108,8 @@ class AccessFold:
                 self.new_users.append((user_id, None, classification == STAFF, event.timestamp))
             case User.Confirmed():
                 self.confirmed.add(user_id)
+            case User.TakenOver():
+                self.sessions_from[user_id] = position
             case User.Enabled():
                 self.enabled[user_id] = True
             case User.Disabled():

@@ -49,6 +49,7 @@ class AuthorizationProjection:
         User.Created,
         User.PasswordSet,
         User.Confirmed,
+        User.TakenOver,
         User.Disabled,
         User.Enabled,
         User.JoinedOrganization,

@@ -1,14 +1,15 @@
 """Implements `domain.ports.Directory` over tables that are kept in the appends' own transactions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from psycopg_pool import AsyncConnectionPool
 
+from domain.login_names import LoginName
 from domain.ports import Lookup
 from domain.rosters import RosterKind
-from projections import identifiers
+from projections import identifiers, onboarding_requests
 
 
 class InlineDirectory:
@@ -25,6 +26,14 @@ class InlineDirectory:
     async def user_by_login(self, login: str) -> UUID | None:
         async with self._pool.connection() as connection:
             return await identifiers.user_by_login(connection.cursor(), self._lookup, login)
+
+    async def users_named(self, names: Sequence[LoginName]) -> list[UUID]:
+        async with self._pool.connection() as connection:
+            return await identifiers.users_named(connection.cursor(), self._lookup, names)
+
+    async def open_requests(self, organization_id: UUID, names: Sequence[LoginName]) -> list[UUID]:
+        async with self._pool.connection() as connection:
+            return await onboarding_requests.open_requests(connection.cursor(), self._lookup, organization_id, names)
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
         return await self._column(

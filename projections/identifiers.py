@@ -1,4 +1,4 @@
-"""Everything somebody may sign in with, once only: the unique index decides, in the append's own transaction."""
+"""Everything a user may sign in with, once only: the unique index decides, in the append's own transaction."""
 
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
@@ -7,70 +7,78 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.errors import DomainError
-from domain.login_names import normal_login
+from domain.login_names import LoginName, NameKind, email_key, login_name, names_of
 from domain.personal import Personal, revealed
 from domain.ports import Lookup
 from domain.users import IdentifierTaken, User
 from projections.projection import Event, Mode, Recorded
 from projections.rows import write
 
-KIND = "login"
-"""Of the keyed hashes: one namespace for user names, addresses and numbers."""
-FLAGS = ("email", "phone", "username")
+ADD = "INSERT INTO user_identifiers (hash, user_id, kind) SELECT * FROM unnest(%s::bytea[], %s::uuid[], %s::text[])"
+DROP = "DELETE FROM user_identifiers WHERE user_id = %s AND kind = ANY(%s)"
+KINDS: list[NameKind] = ["email", "phone", "username"]
+
+Row = tuple[bytes, UUID, NameKind]
 
 
 class IdentifiersProjection:
-    """Only hashes are kept. Service accounts have none: they do not sign in."""
+    """Only hashes are kept, of each kind of name its own. Service accounts have none: they do not sign in.
+
+    What a user gives up is written in its place in the log: another user may have it from then on, not before.
+    """
 
     name: ClassVar[str] = "identifiers"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.INLINE
     tables: ClassVar[tuple[str, ...]] = ("user_identifiers",)
-    events: ClassVar[tuple[type[Event], ...] | None] = (User.Created,)
+    events: ClassVar[tuple[type[Event], ...] | None] = (User.Created, User.TakenOver, User.NamesReleased)
     taken: ClassVar[dict[str, type[DomainError]]] = {"user_identifiers_pkey": IdentifierTaken}
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        await write(
-            cursor,
-            """
-            INSERT INTO user_identifiers (hash, user_id, email, phone, username)
-            SELECT * FROM unnest(%s::bytea[], %s::uuid[], %s::boolean[], %s::boolean[], %s::boolean[])
-            """,
-            (row for recorded in events for row in self._rows(recorded.event)),
-        )
+        added: list[Row] = []
+        for _, event in events:
+            if isinstance(event, User.TakenOver | User.NamesReleased):
+                await write(cursor, ADD, added)
+                added = []
+                dropped = event.names if isinstance(event, User.NamesReleased) else KINDS
+                await cursor.execute(DROP, [event.originator_id, dropped])
+            if isinstance(event, User.TakenOver) or (isinstance(event, User.Created) and event.kind == "person"):
+                added += self._rows(event.originator_id, event.email, event.phone, event.username)
+        await write(cursor, ADD, added)
 
-    def _rows(self, event: Event) -> Iterable[tuple[bytes, UUID, bool, bool, bool]]:
-        if not isinstance(event, User.Created) or event.kind == "service":
-            return
-        meanings: dict[str, set[str]] = {}
-        for flag, personal in zip(FLAGS, (event.email, event.phone, event.username), strict=True):
-            if (value := _normal(personal)) is not None:
-                meanings.setdefault(value, set()).add(flag)
-        for value, flags in meanings.items():
-            email, phone, username = (flag in flags for flag in FLAGS)
-            yield self._lookup(KIND, value), event.originator_id, email, phone, username
+    def _rows(self, user_id: UUID, *names: Personal | None) -> Iterable[Row]:
+        for name in names_of(*map(revealed, names)):
+            yield hash_of(self._lookup, name), user_id, name.kind
 
 
-def _normal(personal: Personal | None) -> str | None:
-    value = revealed(personal)
-    return None if value is None else normal_login(value)
+def hash_of(lookup: Lookup, name: LoginName) -> bytes:
+    """The keyed hash under which a user with the name is found; names of different kinds have different ones."""
+    return lookup(f"login-{name.kind}", name.key)
 
 
 async def users_by_email(cursor: AsyncCursor, lookup: Lookup, emails: Iterable[str]) -> dict[str, UUID]:
     """User ids by the address as given."""
-    hashes = {email: lookup(KIND, normal_login(email)) for email in emails}
-    await cursor.execute(
-        "SELECT hash, user_id FROM user_identifiers WHERE hash = ANY(%s) AND email", [list(set(hashes.values()))]
-    )
-    found = {bytes(hashed): user_id for hashed, user_id in await cursor.fetchall()}
+    hashes = {email: hash_of(lookup, LoginName("email", email_key(email))) for email in emails}
+    found = await _users(cursor, set(hashes.values()))
     return {email: found[hashed] for email, hashed in hashes.items() if hashed in found}
 
 
 async def user_by_login(cursor: AsyncCursor, lookup: Lookup, login: str) -> UUID | None:
-    """The user who signs in with this."""
-    await cursor.execute("SELECT user_id FROM user_identifiers WHERE hash = %s", [lookup(KIND, normal_login(login))])
-    row = await cursor.fetchone()
-    return None if row is None else row[0]
+    """The user who signs in with this: the form of the name tells its kind, so that it is one user's only."""
+    found = await users_named(cursor, lookup, [login_name(login)])
+    return found[0] if found else None
+
+
+async def users_named(cursor: AsyncCursor, lookup: Lookup, names: Sequence[LoginName]) -> list[UUID]:
+    """Users with these names, in the order of the names, each once."""
+    hashes = [hash_of(lookup, name) for name in names]
+    found = await _users(cursor, hashes)
+    return list(dict.fromkeys(found[hashed] for hashed in hashes if hashed in found))
+
+
+async def _users(cursor: AsyncCursor, hashes: Iterable[bytes]) -> dict[bytes, UUID]:
+    await cursor.execute("SELECT hash, user_id FROM user_identifiers WHERE hash = ANY(%s)", [list(hashes)])
+    return {bytes(hashed): user_id for hashed, user_id in await cursor.fetchall()}

@@ -7,10 +7,11 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.errors import DomainError
-from domain.login_names import normal_login
+from domain.login_names import LoginName, finding_names
 from domain.onboarding_requests import OnboardingRequest, OnboardingRequestOpen
 from domain.personal import revealed
 from domain.ports import Lookup
+from projections.identifiers import hash_of
 from projections.projection import Event, Mode, Recorded
 from projections.rows import write
 
@@ -19,7 +20,7 @@ class OpenOnboardingRequestsProjection:
     """What is claimed in the append that opens it is refused all the same while another one is open."""
 
     name: ClassVar[str] = "open_onboarding_requests"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.INLINE
     tables: ClassVar[tuple[str, ...]] = ("open_onboarding_requests",)
     events: ClassVar[tuple[type[Event], ...] | None] = (OnboardingRequest.Created, OnboardingRequest.Claimed)
@@ -48,8 +49,21 @@ class OpenOnboardingRequestsProjection:
             await cursor.execute("DELETE FROM open_onboarding_requests WHERE request_id = ANY(%s)", [claimed])
 
     def _contacts(self, event: OnboardingRequest.Created) -> set[bytes]:
-        values = (revealed(personal) for personal in (event.email, event.phone, event.username))
-        return {self._lookup("contact", normal_login(value)) for value in values if value is not None}
+        email, phone, username = map(revealed, (event.email, event.phone, event.username))
+        return {hash_of(self._lookup, name) for name in finding_names(email, phone, username)}
+
+
+async def open_requests(
+    cursor: AsyncCursor, lookup: Lookup, organization_id: UUID, names: Sequence[LoginName]
+) -> list[UUID]:
+    """Requests of the organization for a person with one of the names that nobody has claimed yet, by id."""
+    hashes = [hash_of(lookup, name) for name in names]
+    await cursor.execute(
+        "SELECT DISTINCT request_id FROM open_onboarding_requests WHERE organization_id = %s AND contact = ANY(%s)"
+        " ORDER BY 1",
+        [organization_id, hashes],
+    )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def requests_of(cursor: AsyncCursor, user_id: UUID, organization_ids: Sequence[UUID] | None) -> list[UUID]:

@@ -122,7 +122,7 @@ class UserFilter:
         if not self.inactive:
             found.add("NOT {0}.archived")
         if not self.unverified:
-            found.add("{0}.verified")
+            found.add("{0}.listed")
         if not self.testers:
             found.add("{0}.classification <> 'customer_test'")
         for column in ("classification", "email_verified", "enabled"):

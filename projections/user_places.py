@@ -22,7 +22,7 @@ EVENTS: tuple[type[Event], ...] = (
     Individual.UnsharedFromOrganization,
 )
 
-FLAGS = ("verified", "archived", "enabled", "email_verified", "classification", "registration_invite", "modified_at")
+FLAGS = ("listed", "archived", "enabled", "email_verified", "classification", "registration_invite", "modified_at")
 """Columns of `users` that stand in `user_places` as well."""
 
 REPLACE = f"""

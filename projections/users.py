@@ -28,6 +28,8 @@ COLUMNS = (
     "created_by", "created_at", "modified_at", "username_key", "email_key", "first_name_key", "last_name_key",
 )  # fmt: skip
 
+NAMES = ("email", "phone", "username")
+
 NOTHING_YET: dict[str, Any] = {
     "account_type": "patient", "birth_date": None, "communication_preferences": None, "locale": None, "tz": None,
     "email_verified": False, "phone_verified": False, "registered": False, "confirmed": False, "enabled": True,
@@ -52,7 +54,7 @@ class UsersProjection:
     """A batch is folded onto the rows it touches, which are read and written in one statement each."""
 
     name: ClassVar[str] = "users"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("users", "user_onboarding_requests", *user_places.TABLES)
     events: ClassVar[tuple[type[Event], ...] | None] = (
@@ -60,6 +62,8 @@ class UsersProjection:
         User.PasswordSet,
         User.CommunicationPreferencesSet,
         User.Confirmed,
+        User.TakenOver,
+        User.NamesReleased,
         User.Disabled,
         User.Enabled,
         User.JoinedOrganization,
@@ -124,26 +128,24 @@ async def _touched(cursor: AsyncCursor, events: Sequence[Recorded]) -> dict[UUID
 
 def _new(event: User.Created) -> Row:
     by: Acting = event.by
-    email, phone, first, last = map(revealed, (event.email, event.phone, event.first_name, event.last_name))
-    username = revealed(event.username) or email or phone
-    return NOTHING_YET | {
-        "user_id": event.originator_id,
-        "classification": event.classification,
-        "individual_id": event.individual_id,
-        "email": email,
-        "phone": phone,
-        "username": username,
-        "first_name": first,
-        "last_name": last,
-        "username_key": _key(username),
-        "email_key": _key(email),
-        "first_name_key": _key(first),
-        "last_name_key": _key(last),
-        "organization_ids": [],
-        "created_by": by.actor,
-        "created_at": event.timestamp,
-        "modified_at": event.timestamp,
-    }
+    first, last = map(revealed, (event.first_name, event.last_name))
+    return (
+        NOTHING_YET
+        | _names(*map(revealed, (event.email, event.phone, event.username)))
+        | {
+            "user_id": event.originator_id,
+            "classification": event.classification,
+            "individual_id": event.individual_id,
+            "first_name": first,
+            "last_name": last,
+            "first_name_key": _key(first),
+            "last_name_key": _key(last),
+            "organization_ids": [],
+            "created_by": by.actor,
+            "created_at": event.timestamp,
+            "modified_at": event.timestamp,
+        }
+    )
 
 
 def _fold(row: Row | None, event: Event) -> None:
@@ -152,10 +154,15 @@ def _fold(row: Row | None, event: Event) -> None:
             _change(row, event, registered=True)
         case User.CommunicationPreferencesSet(preferences=preferences):
             _change(row, event, communication_preferences=_parsed(preferences))
-        case User.Confirmed(email_verified=verified):
-            _change(row, event, confirmed=True, registration_completed_at=event.timestamp)
-            if verified:
-                _change(row, event, email_verified=True)
+        case User.Confirmed() if row is not None:
+            _change(row, event, confirmed=True, registration_completed_at=event.timestamp, **_verified(row, event))
+        case User.TakenOver() if row is not None:
+            given = _names(*map(revealed, (event.email, event.phone, event.username)))
+            verified = {"email_verified": event.email_verified, "phone_verified": event.phone_verified}
+            _change(row, event, registered=event.password_hash is not None, **given, **verified)
+        case User.NamesReleased(names=names) if row is not None:
+            released = {row[name] for name in names}
+            _change(row, event, **_names(*(None if row[name] in released else row[name] for name in NAMES)))
         case User.Disabled() | User.Enabled():
             _change(row, event, enabled=isinstance(event, User.Enabled))
         case User.JoinedOrganization(organization_id=organization_id) if row is not None:
@@ -182,6 +189,19 @@ def _fold_request(row: Row | None, event: OnboardingRequest.Created) -> None:
 def _change(row: Row | None, event: Event, **values: Any) -> None:
     if row is not None:
         row.update(values, modified_at=event.timestamp)
+
+
+def _names(email: str | None, phone: str | None, username: str | None) -> Row:
+    """What is shown and compared of a user's names."""
+    shown = username or email or phone
+    return {
+        "email": email, "phone": phone, "username": shown,
+        "username_key": _key(shown), "email_key": _key(email),
+    }  # fmt: skip
+
+
+def _verified(row: Row, event: User.Confirmed) -> Row:
+    return {name: row[name] or getattr(event, name) for name in ("email_verified", "phone_verified")}
 
 
 def _key(text: str | None) -> str | None:

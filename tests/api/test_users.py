@@ -83,18 +83,19 @@ async def test_filters(database_url: str) -> None:
         north, south = await world.organization(), await world.organization()
         admin, doc = await world.admin(north, "adam@north.test"), await world.provider(north, "doc_1@north.test")
         patient = await world.patient(south, "pat@south.test")
-        unverified = await onboarded(world, south, {"phone-number": "+16505550100", "username": "Nina"})
+        nina = await onboarded(world, south, {"phone-number": "+16505550100", "username": "Nina"})
+        unverified = await onboarded(world, south, {"patient-email": "reg@south.test"}, at_once=False)
         system = world.system.user_id
-        everybody = sorted([system, admin.user_id, doc.user_id, patient.user_id, unverified])
+        everybody = sorted([system, admin.user_id, doc.user_id, patient.user_id, nina, unverified])
         expected: list[tuple[dict[str, Any], list[UUID]]] = [
             ({}, [system, admin.user_id, doc.user_id]),
             (EVERYBODY, everybody),
-            ({"filter[include-participants]": "true"}, [system, admin.user_id, doc.user_id, patient.user_id]),
+            ({"filter[include-participants]": "true"}, [each for each in everybody if each != unverified]),
             ({"email": "ADAM@north.test"}, [admin.user_id]),
-            ({**EVERYBODY, "filter[username]": "nina"}, [unverified]),
+            ({**EVERYBODY, "filter[username]": "nina"}, [nina]),
             ({**EVERYBODY, "filter[username]": "pat@SOUTH.test"}, [patient.user_id]),
-            ({**EVERYBODY, "filter[phone-number]": "+16505550100"}, [unverified]),
-            ({**EVERYBODY, "filter[email-verified]": "false"}, [unverified]),
+            ({**EVERYBODY, "filter[phone-number]": "+16505550100"}, [nina]),
+            ({**EVERYBODY, "filter[email-verified]": "false"}, [nina, unverified]),
             ({"text": "DOC_"}, [doc.user_id]),
             ({"text": "do%"}, []),
             ({"text": "north"}, []),
@@ -102,18 +103,18 @@ async def test_filters(database_url: str) -> None:
             ({"filter[organization-admin]": "true", "organization-id": str(north)}, [admin.user_id]),
             ({"filter[classification]": "carium"}, [system]),
             ({"filter[enabled]": "false"}, []),
-            ({"shared-with-id": str(south)}, [patient.user_id]),
+            ({"shared-with-id": str(south)}, [patient.user_id, nina]),
             ({"shared-with-id": str(north)}, []),
             ({**EVERYBODY, "filter[primary-individual-ids]": str(patient.individual_id)}, [patient.user_id]),
-            ({**EVERYBODY, "filter[registration-invite]": "none"}, [system]),
+            ({**EVERYBODY, "filter[registration-invite]": "none"}, [system, unverified]),
             (
                 {**EVERYBODY, "filter[registration-invite]": ["accepted", "failed"]},
-                [each for each in everybody if each != system],
+                [each for each in everybody if each not in {system, unverified}],
             ),
             ({"filter[cmp-last-modified-time]": ">2100-01-01 00:00:00"}, []),
             ({"filter[include-tester]": "false"}, [system, admin.user_id, doc.user_id]),
         ]
-        inside = {north: {admin.user_id, doc.user_id}, south: {patient.user_id, unverified}}
+        inside = {north: {admin.user_id, doc.user_id}, south: {patient.user_id, nina}}
         for query, users in expected:
             assert await listed(world, world.system, **query) == sorted(users), query
             for here, people in [(None, set(users)), *([] if "organization-id" in query else inside.items())]:

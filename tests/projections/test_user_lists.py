@@ -29,7 +29,7 @@ INSERT INTO users (user_id, classification, individual_id, email, email_key, ema
 SELECT md5('user' || n)::uuid, 'customer', md5('individual' || n)::uuid, n || '@p.test', n || '@p.test', true, true,
        n % 100 <> 0, CASE WHEN n <= 10000 THEN ARRAY[md5('clinic0')::uuid] ELSE '{}' END, now(), now()
 FROM generate_series(1, 30000) n;
-INSERT INTO user_places (organization_id, user_id, provider, participant, verified, archived, enabled, email_verified,
+INSERT INTO user_places (organization_id, user_id, provider, participant, listed, archived, enabled, email_verified,
                          classification, registration_invite, modified_at)
 SELECT md5('clinic0')::uuid, user_id, organization_ids <> '{}', organization_ids = '{}', verified, archived, enabled,
        email_verified, classification, registration_invite, modified_at

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.audited import Audited
 from domain.errors import LostRace, NotFound
+from domain.login_names import LoginName
 from domain.ports import AccessQuery
 from domain.recorded import Event
 from domain.rosters import RosterKind, Seat
@@ -98,6 +99,12 @@ class MemoryDirectory:
 
     async def user_by_login(self, login: str) -> UUID | None:
         return self.emails.get(login.lower())
+
+    async def users_named(self, names: Sequence[LoginName]) -> list[UUID]:
+        return [self.emails[name.key] for name in names if name.key in self.emails]
+
+    async def open_requests(self, organization_id: UUID, names: Sequence[LoginName]) -> list[UUID]:
+        return []
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
         return [each.group_id for each in self._taken(individual_id, organization_id)]

@@ -40,7 +40,7 @@ class Team:
         """A confirmed provider of the organization, whom the administrator may read."""
         user = User.create(uuid4(), classification="customer", individual_id=uuid4(), email=email)
         user._joined_organization(organization or self.organization)
-        user._confirmed(email_verified=True)
+        user.confirm(email_verified=True)
         await self.store.save(user)
         self.grants.let_read(self.admin, user.id)
         if email:

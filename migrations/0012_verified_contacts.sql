@@ -1,0 +1,21 @@
+-- Names of users by their kind, and lists that hide only those who neither may sign in nor have a verified contact.
+
+-- The hashes need the key of the installation: `rollbook rebuild identifiers open_onboarding_requests` makes them anew.
+DELETE FROM user_identifiers;
+ALTER TABLE user_identifiers
+    DROP COLUMN email,
+    DROP COLUMN phone,
+    DROP COLUMN username,
+    ADD COLUMN kind text NOT NULL;
+CREATE INDEX user_identifiers_by_user ON user_identifiers (user_id, kind);
+COMMENT ON TABLE user_identifiers IS
+    'Keyed hashes of everything a user may sign in with. Each kind of name (email, phone, username) has hashes of its own.';
+
+ALTER TABLE users
+    ADD COLUMN listed boolean NOT NULL GENERATED ALWAYS AS (confirmed OR email_verified OR phone_verified) STORED;
+COMMENT ON COLUMN users.listed IS 'Shown by lists that are not asked for more: may sign in or has a verified contact.';
+DROP INDEX users_listed;
+CREATE INDEX users_listed ON users (user_id) INCLUDE (account_type) WHERE listed AND NOT archived;
+
+ALTER TABLE user_places RENAME COLUMN verified TO listed;
+UPDATE user_places p SET listed = u.listed FROM users u WHERE u.user_id = p.user_id AND p.listed <> u.listed;
