@@ -5,11 +5,19 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.errors import DomainError
-from domain.login_names import normal_login
+from domain.login_names import login_name, normal_login
 from domain.personal import Personal, revealed
 from domain.roles import ORGANIZATION_ADMIN, LastAdmin, Role, role_id
 from domain.user_commands import Users
-from domain.users import NotYourProvider, NotYourself, User, UserArchived, UserNotFound
+from domain.users import (
+    NotYourProvider,
+    NotYourself,
+    ProvisionalUser,
+    User,
+    UserArchived,
+    UserNotFound,
+    VerifiedUser,
+)
 from tests.domain.people import a_user
 from tests.support.doubles import Grants, MemoryStore
 
@@ -217,3 +225,71 @@ async def test_services_and_strangers_are_not_found() -> None:
         with pytest.raises(UserNotFound) as refusal:
             await clinic.users.disable(user_id, caller_id=clinic.admin, as_system_admin=True)
         assert isinstance(refusal.value, DomainError)
+
+
+def a_provisional_user(organization: UUID, **names: str) -> User:
+    user = User.create(uuid4(), classification="customer", individual_id=uuid4(), provisional_in=organization, **names)  # type: ignore[arg-type]  # the names of `create`
+    user.set_password("planted")
+    user.confirm()
+    return user
+
+
+def test_a_user_is_provisional_until_a_contact_is_verified() -> None:
+    organization = uuid4()
+    for verified in ({"email_verified": True}, {"phone_verified": True}):
+        user = User.create(uuid4(), classification="customer", individual_id=uuid4(), provisional_in=organization)
+        assert user.provisional
+        user.confirm(**verified)
+        assert not user.provisional
+    assert a_provisional_user(organization).provisional
+    assert not a_user(email="a@p.test").provisional
+
+
+def test_a_provisional_user_counts_in_one_organization() -> None:
+    user = a_provisional_user(organization := uuid4())
+    user.refuse_outside(organization)
+    with pytest.raises(ProvisionalUser):
+        user.refuse_outside(uuid4())
+    a_user().refuse_outside(uuid4())
+
+
+def test_taking_over_replaces_names_and_password() -> None:
+    user = a_provisional_user(uuid4(), email="victim@people.test", phone="+16505550100", username="planted")
+    user.take_over(
+        email="Victim@people.test", phone=None, username=None, password_hash="chosen", email_verified=True
+    )  # fmt: skip
+    names = [revealed(each) for each in (user.email, user.phone, user.username, user.password_hash)]
+    assert names == ["Victim@people.test", None, None, "chosen"]
+    assert (user.provisional, user.email_verified, user.live) == (False, True, True)
+
+
+def test_a_code_sent_to_the_contact_takes_over_too() -> None:
+    """What a sign-up with a referral code and confirm-forgot-password do: the names stay, the code proves a contact."""
+    user = a_provisional_user(uuid4(), phone="+16505550100", username="ann")
+    user.take_over(
+        email=None, phone="+16505550100", username="ann", password_hash="chosen", phone_verified=True
+    )  # fmt: skip
+    assert (user.provisional, user.phone_verified, user.login_name) == (False, True, "ann")
+
+
+def test_without_a_password_given_the_old_one_is_gone() -> None:
+    user = a_provisional_user(uuid4(), email="victim@people.test")
+    user.take_over(email="victim@people.test", phone=None, username=None, password_hash=None, email_verified=True)
+    assert user.password_hash is None
+    assert user.provisional is False
+
+
+def test_nobody_takes_over_a_verified_account() -> None:
+    user = a_user(email="ann@people.test")
+    with pytest.raises(VerifiedUser):
+        user.take_over(email="ann@people.test", phone=None, username=None, password_hash="chosen")
+    assert revealed(user.password_hash) == "hashed"
+
+
+def test_names_that_another_user_proved_are_released() -> None:
+    user = a_provisional_user(uuid4(), email="ann@people.test", phone="+16505550100", username="Ann@people.test")
+    user.release_names([login_name("ANN@people.test")])
+    assert [revealed(each) for each in (user.email, user.phone, user.username)] == [None, "+16505550100", None]
+    before = len(user.pending_events)
+    user.release_names([login_name("ann@people.test")])
+    assert len(user.pending_events) == before
