@@ -56,8 +56,4 @@ class Announcer:
     async def _notify(self, position: int) -> None:
         """One round trip: BEGIN and COMMIT would be two more, several hundred times a second."""
         async with self._pool.connection(timeout=SECONDS_FOR_A_NOTICE) as connection:
-            await connection.set_autocommit(True)
-            try:
-                await connection.execute(NOTIFY, (str(position),), prepare=True)
-            finally:
-                await connection.set_autocommit(False)
+            await connection.execute(NOTIFY, (str(position),), prepare=True)

@@ -24,6 +24,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.background import BackgroundTask
+from adapters.connections import connect
 
 CLEAN_EVERY = 600.0
 NONCE = 12
@@ -145,9 +146,7 @@ class AnswerBook:
     async def _lock_connection(self) -> AsyncConnection:
         async with self._connecting:
             if self._connection is None or self._connection.closed:
-                self._connection = await AsyncConnection.connect(
-                    self._lock_url, autocommit=True, connect_timeout=5, application_name="rollbook-idempotency"
-                )
+                self._connection = await connect(self._lock_url, application_name="rollbook-idempotency")
             return self._connection
 
     async def _clean_now_and_then(self) -> None:

@@ -10,7 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 from adapters.announcer import Announcer
 from adapters.append_transaction import Append, AppendTransaction, InlineProjection
 from adapters.background import BackgroundTask
-from adapters.outages import is_outage, until_it_answers
+from adapters.outages import is_outage, time_left, until_it_answers
 from domain.errors import AlreadyExists, Conflict, DomainError, LostRace, Unavailable
 
 MOST_IN_A_BATCH = 500
@@ -52,12 +52,20 @@ class AppendWriter:
         await self._transaction.close()
 
     async def append(self, append: Append) -> int:
-        """The position of the last event. Raises LostRace, AlreadyExists, a projection's refusal, or Unavailable."""
+        """Return the position of the last event.
+
+        Raises LostRace, a projection's refusal, or Unavailable, which it does after SECONDS_TO_RECOVER at the latest
+        (ruling O29). What was refused so is not written later, unless its COMMIT was already under way.
+        """
         if self._stopping:
             raise Unavailable
         self._waiting.append(append)
         self._wake.set()
-        return await append.outcome
+        try:
+            async with asyncio.timeout(time_left(append.since)):
+                return await append.outcome
+        except TimeoutError:
+            raise Unavailable from None
 
     async def _write_forever(self) -> None:
         while self._waiting or not self._stopping:
@@ -69,6 +77,7 @@ class AppendWriter:
             await self._write_batch(batch)
 
     async def _write_batch(self, batch: Sequence[Append]) -> None:
+        batch = _waited_for(batch)
         try:
             await self._write(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, its command is told and the writer goes on
@@ -80,8 +89,9 @@ class AppendWriter:
     async def _recover(self, batch: Sequence[Append]) -> None:
         """Find out whether it was written before writing it again, until the database answers or patience ends."""
         try:
-            async for attempt in until_it_answers(batch[0].since):
+            async for attempt in until_it_answers(batch[-1].since):
                 with attempt:
+                    batch = _waited_for(batch)
                     await self._write(await self._unwritten(batch))
         except Exception as error:  # noqa: BLE001 - as above
             if is_outage(error):
@@ -92,8 +102,9 @@ class AppendWriter:
 
     async def _divide(self, batch: Sequence[Append], error: Exception) -> None:
         """Only the command that it is about is to suffer from the error, so each is written alone."""
-        if len(batch) == 1:
-            batch[0].fail(self._refusal(error))
+        if len(batch) <= 1:
+            for append in batch:
+                append.fail(self._refusal(error))
         else:
             for append in batch:
                 await self._write_batch([append])
@@ -107,7 +118,7 @@ class AppendWriter:
 
     async def _unwritten(self, batch: Sequence[Append]) -> Sequence[Append]:
         """Those that are not in the log; the others, whose answer got lost, are told their positions."""
-        written = await self._transaction.settled(batch)
+        written = await self._transaction.settled(batch) if batch else {}
         for append in batch:
             if append.id in written:
                 self._succeed(append, written[append.id])
@@ -128,3 +139,8 @@ class AppendWriter:
             refusal: type[DomainError] = self._refusals.get(constraint, AlreadyExists)
             return LostRace() if constraint == self._key else refusal()
         return error
+
+
+def _waited_for(batch: Sequence[Append]) -> Sequence[Append]:
+    """Those whose callers have neither gone nor been refused."""
+    return [append for append in batch if not append.outcome.done()]

@@ -18,17 +18,12 @@ class AppendConnection(AsyncConnection[tuple[Any, ...]]):
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Statements executed inside stay here until `send_held`, or until the pipeline ends."""
+        """Statements executed inside stay here until the pipeline is synchronised, or ends."""
         self._holds = True
         try:
             yield
         finally:
             self._holds = False
-
-    async def send_held(self) -> None:
-        """Let the server begin with what is held."""
-        assert self._pipeline is not None
-        await self.wait(self._pipeline._communicate_gen())  # noqa: SLF001 - there is no public way to send without waiting
 
     async def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         """What psycopg runs every statement by: up to where it is queued and asks for the socket, and no further."""

@@ -1,7 +1,7 @@
 """What one append is in the database: a transaction on a connection of the writer's own."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
@@ -10,24 +10,21 @@ from typing import Any, ClassVar, Protocol
 from uuid import UUID, uuid4
 
 from eventsourcing.persistence import StoredEvent
-from psycopg import AsyncCursor, Error
-from psycopg.conninfo import make_conninfo
+from psycopg import AsyncCursor, AsyncPipeline, Error
 
 from adapters.append_connection import AppendConnection
 from adapters.append_sql import APPEND, GUARD, READ_BACK, REMEMBER, SETTLE
+from adapters.connections import CLIENT_SETTINGS
 from adapters.session_settings import session_dsn
 from domain.errors import LostRace
 from domain.idempotency import IdempotentRequest
 from domain.recorded import Event, Recorded
 
-# Seconds (the last one milliseconds) after which a silent network counts as a lost connection.
-NOTICE_A_DEAD_PEER: Mapping[str, int] = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
+TRANSACTION_TIMEOUT = "8s"
+"""The limits of the session let go of a process that stops between two messages. This one, which Postgres has since
+version 17, also lets go of one that stops in the middle of a large message (ruling O29)."""
+
+FIRST_WITH_TRANSACTION_TIMEOUT = 170_000
 
 
 class InlineProjection(Protocol):
@@ -69,7 +66,7 @@ class AppendTransaction:
     """Opened when first needed, kept from batch to batch, opened anew after a failure that it does not survive."""
 
     def __init__(self, dsn: str, log: str, table: str, projections: Sequence[InlineProjection]) -> None:
-        self._dsn = make_conninfo(session_dsn(dsn, "write"), **NOTICE_A_DEAD_PEER)
+        self._dsn = session_dsn(dsn, "write", client_connection_check_interval="1s")
         self._log = log
         self._append_sql = APPEND.format(events=table)
         self._guard_sql = GUARD.format(events=table)
@@ -85,8 +82,8 @@ class AppendTransaction:
         """
         connection = await self._connected()
         try:
-            async with connection.pipeline():
-                base = await self._append(connection, batch)
+            async with connection.pipeline() as pipeline:
+                base = await self._append(connection, pipeline, batch)
                 with connection.holding():
                     await self._project(connection.cursor(), base, batch)
                     await self._remember(connection.cursor(), base, batch)
@@ -125,7 +122,11 @@ class AppendTransaction:
 
     async def _connected(self) -> AppendConnection:
         if self._connection is None or self._connection.closed:
-            self._connection = await AppendConnection.connect(self._dsn, autocommit=True)
+            self._connection = await AppendConnection.connect(
+                self._dsn, autocommit=True, application_name="rollbook-writer", **CLIENT_SETTINGS
+            )
+            if self._connection.info.server_version >= FIRST_WITH_TRANSACTION_TIMEOUT:
+                await self._connection.execute(f"SET transaction_timeout = '{TRANSACTION_TIMEOUT}'")
         return self._connection
 
     async def _give_up(self, connection: AppendConnection) -> None:
@@ -135,8 +136,11 @@ class AppendTransaction:
             return
         await self.close()
 
-    async def _append(self, connection: AppendConnection, batch: Sequence[Append]) -> int:
-        """The position before the first event, once the head's lock is held. Raises LostRace."""
+    async def _append(self, connection: AppendConnection, pipeline: AsyncPipeline, batch: Sequence[Append]) -> int:
+        """The position before the first event, once the head's lock is held. Raises LostRace.
+
+        The Sync tells Postgres that it is our turn now: only then does its limit on idle transactions run.
+        """
         guards = [guard for append in batch for guard in append.unchanged]
         cursor, guarding = connection.cursor(), connection.cursor()
         with connection.holding():
@@ -145,11 +149,13 @@ class AppendTransaction:
             if guards:
                 ends = {"ids": [stream for stream, _ in guards], "versions": [end for _, end in guards]}
                 await guarding.execute(self._guard_sql, ends, prepare=True)
-        await connection.send_held()
+        await pipeline.sync()
         row = await cursor.fetchone()
         assert row is not None
         if guards and (await guarding.fetchone() or (0,))[0]:
             raise LostRace
+        if any(append.outcome.done() for append in batch):
+            raise LostRace  # written one by one, those that no caller waits for any more are left out
         return int(row[0])
 
     async def _project(self, cursor: AsyncCursor, base: int, batch: Sequence[Append]) -> None:

@@ -9,6 +9,7 @@ import structlog
 from psycopg import sql
 
 from adapters.background import BackgroundTask
+from adapters.connections import connect
 
 LOG = "rollbook_log"  # payload: the position of the log's head
 PROJECTED = "rollbook_projected"  # payload: "name:position"
@@ -67,9 +68,7 @@ class Notifications:
             await asyncio.sleep(RETRY)
 
     async def _listen_until_lost(self) -> None:
-        async with await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, connect_timeout=5, application_name="rollbook-listener"
-        ) as connection:
+        async with await connect(self._url, application_name="rollbook-listener") as connection:
             for channel in self._callbacks:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self.connected.set()

@@ -90,6 +90,14 @@ LIMITS: Mapping[Purpose, Mapping[str, str]] = {
 """How long a session of each purpose may take, wait and be silent."""
 
 
+KEEPALIVES: Mapping[str, str] = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+"""Seconds, and a number of probes. Otherwise Postgres would keep the locks of a client that is gone for two hours."""
+
+
 def session_options(purpose: Purpose) -> dict[str, str]:
     """All settings of a session for that purpose, by name."""
     return {**PLANNING, **PINNED, **LIMITS[purpose]}
@@ -102,7 +110,7 @@ def session_dsn(dsn: str, purpose: Purpose, **more: str) -> str:
     """
     limits = _words(LIMITS[purpose])
     early, late = (limits, list[str]()) if purpose == "read" else (list[str](), limits)
-    words = [*_words(PLANNING), *early, *_given(dsn), *_words(PINNED), *late, *_words(more)]
+    words = [*_words(PLANNING), *early, *_given(dsn), *_words({**PINNED, **KEEPALIVES}), *late, *_words(more)]
     return make_conninfo(dsn, client_encoding="UTF8", options=" ".join(words))
 
 

@@ -10,6 +10,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from adapters.background import BackgroundTask
+from adapters.connections import connect
 from adapters.metrics import INDEXED
 from projections import access_index
 from projections.access_index import AccessIndex
@@ -88,6 +89,4 @@ class Indexing:
 
     async def _connect(self) -> AsyncConnection:
         """A connection of its own, because nobody should wait for one of the pool's meanwhile."""
-        return await AsyncConnection.connect(
-            self._dsn, autocommit=True, connect_timeout=5, application_name="rollbook-indexing"
-        )
+        return await connect(self._dsn, application_name="rollbook-indexing")

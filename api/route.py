@@ -34,6 +34,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from adapters.outages import again_if_lost
 from api.bodies import LARGEST_BODY, parsed_body, read_body
 from api.caller import Caller, Permission, authenticate
 from api.documents.common import EmptyBody, Errors
@@ -172,13 +173,17 @@ class ContractRoute(APIRoute):
             raise
 
     async def _asked(self, arguments: dict[str, Any]) -> Response:
-        """A read is asked once more for what was not there yet: then it waits for the read models (decision 0028)."""
+        """A read is asked once more when its connection was lost (ruling O26), and for what was not there yet.
+
+        Then it waits for the read models (decision 0028).
+        """
+        ask = partial(self.signature.endpoint, **arguments)
+        if not self.reads:
+            return await ask()  # a command may have been recorded when it fails
         try:
-            return await self.signature.endpoint(**arguments)
+            return await again_if_lost(ask)
         except NotThereYet:
-            if not self.reads:
-                raise  # a command may have been recorded by then
-            return await self.signature.endpoint(**arguments)
+            return await again_if_lost(ask)
 
 
 class Signature:

@@ -1,12 +1,15 @@
 """What nearly every request asks of the decision tables: whose session it is, and what its user may do."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 from uuid import UUID
 
+from psycopg import AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.gathering import Gathering
 from adapters.metrics import DECISIONS
+from adapters.outages import again_if_lost
 from domain.ports import AccessQuery
 from projections import users_access
 from projections.access_checks import Asked, Decided, Decisions, decide_each, decide_many
@@ -15,15 +18,20 @@ from projections.sessions import SessionRow, sessions_of
 FEW = 50
 """A question with more queries than this is not made to wait for, nor does it hold up, those of others."""
 
+R = TypeVar("R")
+
 SessionOf = Callable[[UUID], Awaitable[SessionRow | None]]
 
 
 def session_lookup(pool: AsyncConnectionPool) -> SessionOf:
     """Finds a session as it is now, also when it has ended; None when there never was one."""
 
-    async def ask_all(session_ids: Sequence[UUID]) -> Sequence[SessionRow | None]:
+    async def look(session_ids: Sequence[UUID]) -> Sequence[SessionRow | None]:
         async with pool.connection() as connection:
             return await sessions_of(connection.cursor(), session_ids)
+
+    async def ask_all(session_ids: Sequence[UUID]) -> Sequence[SessionRow | None]:
+        return await again_if_lost(lambda: look(session_ids))
 
     return Gathering(ask_all).ask
 
@@ -50,13 +58,17 @@ class ReadAccess:
     async def decided_for_all(self, user_ids: Sequence[UUID], queries: Sequence[AccessQuery]) -> Decisions:
         """The same queries for each of the users, all from one snapshot."""
         with DECISIONS.time():
-            async with self._pool.connection() as connection:
-                return await decide_many(connection.cursor(), user_ids, queries)
+            return await self._ask(lambda cursor: decide_many(cursor, user_ids, queries))
 
     async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
-        async with self._pool.connection() as connection:
-            return await users_access.readable_users(connection.cursor(), caller_id, user_ids)
+        return await self._ask(lambda cursor: users_access.readable_users(cursor, caller_id, user_ids))
 
     async def _ask_all(self, asked: Sequence[Asked]) -> Sequence[Decided]:
-        async with self._pool.connection() as connection:
-            return await decide_each(connection.cursor(), asked)
+        return await self._ask(lambda cursor: decide_each(cursor, asked))
+
+    async def _ask(self, query: Callable[[AsyncCursor], Awaitable[R]]) -> R:
+        async def ask() -> R:
+            async with self._pool.connection() as connection:
+                return await query(connection.cursor())
+
+        return await again_if_lost(ask)

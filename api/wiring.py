@@ -3,15 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from psycopg_pool import AsyncConnectionPool
-
 from adapters.answer_book import AnswerBook
+from adapters.connections import Pool
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.known_addresses import UncountedAddresses
 from adapters.login_throttle import LoginThrottle
 from adapters.notifications import Notifications
-from adapters.outages import SECONDS_TO_RECOVER
 from adapters.passwords import PasswordPool
 from adapters.remembered_tokens import RememberedTokens
 from adapters.settings import Settings
@@ -93,13 +91,5 @@ def _reviewer(settings: Settings) -> TokenReviewer:
     )
 
 
-def _pool(settings: Settings) -> AsyncConnectionPool:
-    """Statements commit by themselves: what is one statement is then one round trip, not three."""
-    return AsyncConnectionPool(
-        settings.dsn(),
-        min_size=2,
-        max_size=settings.pool_size,
-        timeout=SECONDS_TO_RECOVER,
-        open=False,
-        kwargs={"autocommit": True, "application_name": "rollbook-api"},
-    )
+def _pool(settings: Settings) -> Pool:
+    return Pool(settings.dsn(), application_name="rollbook-api", min_size=2, max_size=settings.pool_size)

@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import structlog
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
+from adapters.connections import Pool, connect
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.passwords import PasswordPool
@@ -27,6 +26,7 @@ from projections.directory import InlineDirectory
 from workers.followers import register_all
 
 LOCK = 7_246_013_399_182_413  # any number that nobody else uses
+NAME = "rollbook-start"
 OPERATOR = "operator"
 ROLES = {ORGANIZATION_ADMIN: "Organization administrator", SYSTEM_ADMIN: "System administrator"}
 
@@ -58,10 +58,10 @@ async def bootstrap(settings: Settings) -> FirstAdministrator | None:
 
 @asynccontextmanager
 async def _one_at_a_time(settings: Settings) -> AsyncIterator[tuple[Store, Directory]]:
-    connecting = AsyncConnection.connect(settings.dsn(), autocommit=True)
+    connecting = connect(settings.dsn("maintain"), application_name=NAME)
     async with await connecting as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        async with AsyncConnectionPool(settings.dsn(), min_size=1, max_size=2, open=False) as pool:
+        async with Pool(settings.dsn(), application_name=NAME, max_size=2) as pool:
             keyring = Keyring(pool, settings.master_key_bytes())
             lookup = await keyring.lookup()
             async with pool.connection() as registering:

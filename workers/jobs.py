@@ -20,8 +20,9 @@ from procrastinate.jobs import Job as QueuedJob
 from procrastinate.jobs import Status
 from psycopg import AsyncConnection, OperationalError
 from psycopg.types.json import Jsonb
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
+from adapters.connections import Pool
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.settings import Settings
@@ -41,7 +42,7 @@ LONGEST_WAIT = 120
 POLL = 0.5  # seconds; a job that becomes due is not notified of
 HEARTBEAT = 2.0
 STALLED = 10.0  # seconds without a heartbeat after which a worker's jobs are given to others
-NAMED = {"application_name": "rollbook-jobs"}
+NAME = "rollbook-jobs"
 PATIENCE = 4.0  # seconds a running job gets to end when the worker stops
 
 _log = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ class BackOff(BaseRetryStrategy):
 
 def queue(identity: moves.HasMoves, dsn: str = "") -> App:
     """The tasks there are. Opened without a pool, it makes one of its own to the database at `dsn`."""
-    app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
+    app = App(connector=PsycopgConnector(pool_factory=lambda **_: Pool(dsn, application_name=NAME, max_size=4)))
 
     @app.task(name=MOVE_GROUP, queue=QUEUE, retry=BackOff())
     async def move_group(organization_id: str, task_id: str, by: dict[str, Any]) -> None:
@@ -138,7 +139,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Carry out jobs until `stop`; survives the loss of Postgres."""
     while not stop.is_set():
         try:
-            async with AsyncConnectionPool(settings.dsn(), min_size=1, max_size=4, open=False, kwargs=NAMED) as pool:
+            async with Pool(settings.dsn(), application_name=NAME, max_size=4) as pool:
                 keyring = Keyring(pool, settings.master_key_bytes())
                 inline = registry.inline(await keyring.lookup())
                 async with EventStore(pool, "identity", inline, keyring) as store:

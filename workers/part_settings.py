@@ -2,9 +2,9 @@
 
 import asyncio
 
-from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
+from adapters.connections import Pool
 from adapters.embedded_account import home_of
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.embedded_valkey import EmbeddedValkey
@@ -52,5 +52,5 @@ def settings_of_a_part() -> Settings:
 
 
 async def _refuse_another_master_key(settings: Settings) -> None:
-    async with AsyncConnectionPool(settings.dsn(), min_size=1, max_size=1, open=False) as pool:
+    async with Pool(settings.dsn(), application_name="rollbook-start", max_size=1) as pool:
         await Keyring(pool, settings.master_key_bytes()).lookup()

@@ -9,7 +9,9 @@ import structlog
 from psycopg import AsyncConnection, OperationalError
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from adapters import connections
 from adapters.arrays import sending_arrays_in_binary
+from adapters.connections import Pool
 from adapters.event_codec import EventCodec
 from adapters.keyring import Keyring
 from adapters.log_reader import Batch, LogGapError, LogReader
@@ -190,7 +192,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     notifications = Notifications(settings.listen_dsn())
     notifications.on(LOG, lambda _: woken.set())
     stopping = asyncio.create_task(_wake_at(stop, woken))
-    pool = AsyncConnectionPool(settings.dsn(), min_size=1, max_size=2, open=False)
+    pool = Pool(settings.dsn(), application_name="rollbook-projector-keys", max_size=2)
     async with pool, notifications:
         keyring = Keyring(pool, settings.master_key_bytes())
         while not stop.is_set():
@@ -212,7 +214,6 @@ async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, identity: HasMov
     """
     app = jobs.queue(identity)
     async with pool.connection() as connection, app.open_async(pool):
-        await connection.set_autocommit(True)
         try:
             await register_all(connection, await keyring.lookup())
             projector = Projector(connection, LogReader(EventCodec(keyring)), all_followers())
@@ -221,7 +222,6 @@ async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, identity: HasMov
                 await projector.catch_up()
         finally:
             await leases.give_back_all(connection)
-            await connection.set_autocommit(False)
 
 
 async def connect(dsn: str) -> AsyncConnection:
@@ -229,12 +229,8 @@ async def connect(dsn: str) -> AsyncConnection:
 
     When this process is killed Postgres notices at once, when it is frozen after 10 s: a standby gets the leases.
     """
-    connection = await AsyncConnection.connect(
-        session_dsn(dsn, "project", synchronous_commit="off", client_connection_check_interval="500ms"),
-        autocommit=True,
-        connect_timeout=5,
-        application_name="rollbook-projector",
-    )
+    wanted = session_dsn(dsn, "project", synchronous_commit="off", client_connection_check_interval="500ms")
+    connection = await connections.connect(wanted, application_name="rollbook-projector")
     return sending_arrays_in_binary(connection)
 
 

@@ -14,6 +14,7 @@ from psycopg import AsyncConnection, errors
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.arrays import sending_arrays_in_binary
+from adapters.connections import Pool, connect
 from adapters.event_codec import EventCodec
 from adapters.event_store import Log
 from adapters.keyring import Keyring
@@ -43,7 +44,7 @@ class RebuildRefusedError(Exception):
 
 async def rebuild(settings: Settings, names: Sequence[str], report: Report) -> None:
     """Rebuild the named projections, all when none is named, one after the other. Raises RebuildRefusedError."""
-    pool = AsyncConnectionPool(settings.owner_dsn("rebuild"), min_size=1, max_size=3, open=False)
+    pool = Pool(settings.owner_dsn("rebuild"), application_name="rollbook-rebuild", max_size=3)
     async with pool:
         keyring = Keyring(pool, settings.master_key_bytes())
         lookup = await keyring.lookup()
@@ -247,18 +248,14 @@ class _Rebuild:
 
 async def _connect(dsn: str, search_path: str) -> AsyncConnection:
     """One whose locks end soon when this process is killed, even in the middle of a statement."""
-    connection = await AsyncConnection.connect(
-        session_dsn(
-            dsn,
-            "rebuild",
-            search_path=search_path,
-            synchronous_commit="off",
-            client_connection_check_interval="500ms",
-        ),
-        autocommit=True,
-        connect_timeout=5,
-        application_name="rollbook-rebuild",
+    wanted = session_dsn(
+        dsn,
+        "rebuild",
+        search_path=search_path,
+        synchronous_commit="off",
+        client_connection_check_interval="500ms",
     )
+    connection = await connect(wanted, application_name="rollbook-rebuild")
     return sending_arrays_in_binary(connection)
 
 

@@ -7,6 +7,7 @@ import structlog
 from psycopg import AsyncConnection, Error
 
 from adapters.background import BackgroundTask
+from adapters.connections import connect
 from adapters.session_settings import session_dsn
 from adapters.settings import Settings
 from projections.sessions import SessionsProjection
@@ -41,10 +42,7 @@ async def _forget_now_and_then(settings: Settings, stop: asyncio.Event) -> None:
 
 async def forget_old_sessions(owner_dsn: str, days: int) -> int:
     """Everything up to the first event that is not as old; how many events. Nothing while the sessions are rebuilt."""
-    connecting = AsyncConnection.connect(
-        session_dsn(owner_dsn, "maintain"), autocommit=True, connect_timeout=5, application_name="rollbook-retention"
-    )
-    async with await connecting as connection:
+    async with await connect(session_dsn(owner_dsn, "maintain"), application_name="rollbook-retention") as connection:
         if not await leases.take(connection, [leases.rebuild_of(SessionsProjection.name)]):
             return 0
         end = await _end_of_the_old(connection, days)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
+from adapters.connections import Pool
 from adapters.embedded_account import home_of
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.key_files import master_key, next_master_key, put_in_place
@@ -25,7 +26,7 @@ async def rotate_master_key(settings: Settings, say: Callable[[str], None]) -> N
     """
     old = master_key(settings, make=False)
     with _database(settings) as dsn:
-        async with AsyncConnectionPool(application_dsn(dsn), min_size=1, max_size=2, open=False) as pool:
+        async with Pool(application_dsn(dsn, "maintain"), application_name=NAME, max_size=2) as pool:
             await _refuse_while_in_use(pool)
             new = next_master_key(settings)  # on the disk before the database knows it
             rotated = await _rotate(pool, _bytes(old), _bytes(new))
@@ -67,6 +68,8 @@ def _database(settings: Settings) -> Iterator[str]:
 def _bytes(key: SecretStr) -> bytes:
     return b64decode(key.get_secret_value())
 
+
+NAME = "rollbook: rotation of the master key"
 
 _WHO_WORKS = """
 SELECT DISTINCT application_name FROM pg_stat_activity

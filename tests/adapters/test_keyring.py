@@ -96,14 +96,14 @@ async def test_a_new_master_key_opens_what_the_old_one_closed(database_url: str)
 
 async def test_a_rotation_waits_for_keys_that_are_being_made(database_url: str) -> None:
     async with a_pool(database_url) as pool, pool.connection() as making:
-        keyring = Keyring(pool, MASTER_KEY)
-        await keyring._hold_master(making)
-        rotating = asyncio.create_task(Keyring(pool, MASTER_KEY).rotate(OTHER_MASTER_KEY))
-        await waits_for_a_lock(database_url)
-        await making.execute(
-            "INSERT INTO data_keys (subject, wrapped) VALUES (%s, %s)", (late := uuid4(), keyring._new(late))
-        )
-        await making.commit()
+        async with making.transaction():
+            keyring = Keyring(pool, MASTER_KEY)
+            await keyring._hold_master(making)
+            rotating = asyncio.create_task(Keyring(pool, MASTER_KEY).rotate(OTHER_MASTER_KEY))
+            await waits_for_a_lock(database_url)
+            await making.execute(
+                "INSERT INTO data_keys (subject, wrapped) VALUES (%s, %s)", (late := uuid4(), keyring._new(late))
+            )
         assert await rotating == 2
         assert (await Keyring(pool, OTHER_MASTER_KEY).keys([late])).keys() == {late}
 

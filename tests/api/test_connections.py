@@ -7,9 +7,11 @@ import asyncio
 from datetime import datetime
 from uuid import uuid4
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from tests.support.world import a_world, role_id
+from tests.support.stores import waits_for_a_lock
+from tests.support.world import PASSWORD, a_world, role_id
 
 CALLERS = 12
 
@@ -57,3 +59,50 @@ async def prepared(pool: AsyncConnectionPool) -> set[tuple[str, datetime]]:
     async with pool.connection() as connection:
         cursor = await connection.execute("SELECT statement, prepare_time FROM pg_prepared_statements")
         return set(await cursor.fetchall())
+
+
+END_SESSIONS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND {}
+"""
+
+
+async def test_no_request_fails_after_the_database_was_restarted_while_all_was_idle(database_url: str) -> None:
+    async with (
+        a_world(database_url) as world,
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner,
+    ):
+        clinic = await world.organization()
+        admin = await world.admin(clinic, "ann@people.test")
+        reads = ["/v1/organizations/", f"/v1/users/?organization-id={clinic}", "/v2/individual-groups/"]
+
+        async def ask(path: str) -> int:
+            return (await world.client.get(path, headers=admin.bearer)).status_code
+
+        async def command() -> int:
+            attributes = {"name": "ward", "organization-id": str(clinic)}
+            body = {"data": {"type": "individual-groups", "attributes": attributes}}
+            key = admin.bearer | {"Idempotency-Key": str(uuid4())}
+            return (await world.client.post("/v1/individual-groups/", json=body, headers=key)).status_code
+
+        async def sign_in() -> int:
+            body = {"username": "ann@people.test", "password": PASSWORD}
+            return (await world.client.post("/v1/login/", json=body)).status_code
+
+        for _ in range(2):
+            told = await asyncio.gather(*(ask(path) for path in reads * 4), command(), sign_in())
+            assert set(told) <= {200, 201}, told
+            await world.catch_up()
+            await owner.execute(END_SESSIONS.format("true").encode())
+
+
+async def test_a_read_whose_connection_is_lost_meanwhile_is_answered_from_another(database_url: str) -> None:
+    async with a_world(database_url) as world, await psycopg.AsyncConnection.connect(database_url) as owner:
+        individual = await world.individual(await world.organization())
+        await world.catch_up()
+        await owner.execute("LOCK TABLE access_individuals")
+        reading = asyncio.create_task(world.client.get(f"/v1/individuals/{individual}/", headers=world.service.bearer))
+        await waits_for_a_lock(database_url)
+        await owner.execute(END_SESSIONS.format("wait_event_type = 'Lock'").encode())
+        await owner.rollback()
+        assert (await reading).status_code == 200

@@ -85,7 +85,6 @@ async def tenants(database_url: str) -> AsyncIterator[Tenants]:
         a_projector(database_url, *background) as projector,
         pool.connection() as connection,
     ):
-        await connection.set_autocommit(True)
         await projector.take_leases()
         yield Tenants(store, connection.cursor(), projector)
 

@@ -184,7 +184,6 @@ async def wards(database_url: str) -> AsyncIterator[Wards]:
         a_projector(database_url, *background) as projector,
         pool.connection() as connection,
     ):
-        await connection.set_autocommit(True)
         await projector.take_leases()
         yield Wards(store, connection.cursor(), projector)
 

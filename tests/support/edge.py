@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 import httpx2
 from fastapi import APIRouter, FastAPI
-from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 
 from adapters.answer_book import AnswerBook
+from adapters.connections import Pool
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.notifications import Notifications
@@ -111,10 +111,8 @@ async def an_edge(
     grants = Grants()
     async with AsyncExitStack() as stack:
         dsn = application_dsn(database_url)
-        pool = await stack.enter_async_context(
-            AsyncConnectionPool(dsn, min_size=1, max_size=4, open=False, kwargs={"autocommit": True})
-        )
-        own = await stack.enter_async_context(AsyncConnectionPool(dsn, min_size=1, max_size=4, open=False))
+        pool = await stack.enter_async_context(Pool(dsn, application_name="tests", max_size=4))
+        own = await stack.enter_async_context(Pool(dsn, application_name="tests", max_size=4))
         store = await stack.enter_async_context(EventStore(own, "identity", [], Keyring(own, MASTER_KEY)))
         notifications = Notifications(dsn)
         positions = await stack.enter_async_context(Positions(pool, notifications))

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
-from psycopg_pool import AsyncConnectionPool
 
+from adapters.connections import Pool
 from adapters.event_codec import EventCodec
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
@@ -91,7 +91,7 @@ async def save_roles(store: EventStore, *names: str) -> int:
 async def a_projector(database_url: str, *projections: Projection) -> AsyncIterator[projectors.Projector]:
     """On a connection of its own, like a worker's; it leads nothing yet."""
     dsn = application_dsn(database_url)
-    pool = AsyncConnectionPool(dsn, min_size=1, max_size=1, open=False)
+    pool = Pool(dsn, application_name="tests", max_size=1)
     async with pool, await projectors.connect(dsn) as connection:
         await replicators.register(connection, projections)
         reader = LogReader(EventCodec(Keyring(pool, MASTER_KEY)))

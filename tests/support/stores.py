@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 
 from adapters.append_transaction import InlineProjection
+from adapters.connections import Pool
 from adapters.event_store import EventStore, Log
 from adapters.keyring import Keyring
 from adapters.settings import application_dsn
@@ -16,8 +16,8 @@ MASTER_KEY = bytes(range(32))
 
 
 @asynccontextmanager
-async def a_pool(database_url: str, *, size: int = 8) -> AsyncIterator[AsyncConnectionPool]:
-    async with AsyncConnectionPool(application_dsn(database_url), min_size=1, max_size=size, open=False) as pool:
+async def a_pool(database_url: str, *, size: int = 8) -> AsyncIterator[Pool]:
+    async with Pool(application_dsn(database_url), application_name="tests", max_size=size) as pool:
         yield pool
 
 

@@ -17,9 +17,9 @@ from uuid import UUID, uuid4
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from psycopg_pool import AsyncConnectionPool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from adapters.connections import Pool
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.settings import Settings
@@ -69,7 +69,7 @@ class World:
     session_store: EventStore
     tokens: Tokens
     keyring: Keyring
-    pool: AsyncConnectionPool
+    pool: Pool
     projecting: asyncio.Task[None] | None
     stop: asyncio.Event
     system: Person
@@ -215,7 +215,10 @@ async def a_world(database_url: str, *, projecting: bool = True, **changes: Any)
     app = create_app(settings)
     stop = asyncio.Event()
     following = asyncio.create_task(projectors.run(settings, stop)) if projecting else None
-    async with app.router.lifespan_context(app) as state, AsyncConnectionPool(settings.dsn(), open=False) as pool:
+    async with (
+        app.router.lifespan_context(app) as state,
+        Pool(settings.dsn(), application_name="tests", max_size=4) as pool,
+    ):
         keyring = Keyring(pool, settings.master_key_bytes())
         transport = httpx2.ASGITransport(app=WithState(app, dict(state or {})))
         async with (

@@ -1,0 +1,46 @@
+"""A process that stops itself while it holds the head of the log: after the head's UPDATE, before the COMMIT."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import ClassVar
+from uuid import UUID
+
+from psycopg import AsyncCursor
+
+from domain.errors import Unavailable
+from domain.recorded import Event, Recorded
+from domain.roles import Role
+from tests.support.stores import a_store
+
+
+class StopsOnce:
+    """An inline projection that stops the process at the first append, as SIGSTOP from outside would."""
+
+    name: ClassVar[str] = "stops_once"
+    version: ClassVar[int] = 1
+    events: ClassVar[tuple[type[Event], ...] | None] = None
+
+    def __init__(self) -> None:
+        self._stopped = False
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        if not self._stopped:
+            self._stopped = True
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+async def write(database_url: str, organization_id: UUID) -> str:
+    """Append one role; tell its position, or `refused`."""
+    role = Role(organization_id=organization_id, name="org.admin", display_name="org.admin")
+    async with a_store(database_url, projections=[StopsOnce()]) as store:
+        try:
+            return str(await store.save(role))
+        except Unavailable:
+            return "refused"
+
+
+if __name__ == "__main__":
+    print(asyncio.run(write(sys.argv[1], UUID(sys.argv[2]))))  # noqa: T201 - the test reads it
