@@ -4,6 +4,7 @@ import time
 
 from psycopg_pool import AsyncConnectionPool
 
+from adapters.connections import Pool
 from adapters.event_codec import EventCodec
 from adapters.log_reader import LogReader, topics_of
 from bench.bench import Bench
@@ -17,7 +18,7 @@ AIM = 20_000
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    async with AsyncConnectionPool(bench.settings.owner_dsn(), min_size=1, max_size=3, open=False) as pool:
+    async with Pool(bench.settings.owner_dsn("rebuild"), application_name="bench", max_size=3) as pool:
         keyring = keyring_of(bench.settings, pool)
         projections = [*registry.inline(await keyring.lookup()), *registry.background()]
         async with pool.connection() as connection:

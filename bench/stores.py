@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg_pool import AsyncConnectionPool
 
+from adapters.connections import Pool
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.settings import Settings
@@ -18,7 +19,7 @@ from projections import registry
 
 @asynccontextmanager
 async def a_pool(settings: Settings) -> AsyncIterator[AsyncConnectionPool]:
-    async with AsyncConnectionPool(settings.dsn(), min_size=2, max_size=settings.pool_size, open=False) as pool:
+    async with Pool(settings.dsn(), application_name="bench", min_size=2, max_size=settings.pool_size) as pool:
         yield pool
 
 

@@ -1,9 +1,9 @@
 """`rollbook unlock`: forgetting the failed logins of a name (ruling O13)."""
 
-from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from adapters.connections import Pool
 from adapters.keyring import Keyring
 from adapters.login_throttle import LoginThrottle
 from adapters.settings import InvalidSettingsError, Settings
@@ -14,7 +14,7 @@ from domain.login_names import normal_login
 async def unlock(settings: Settings, name: str) -> None:
     """Clear the counters of the name, as a login would count it. Raises InvalidSettingsError when no Redis answers."""
     async with (
-        AsyncConnectionPool(settings.dsn(), min_size=1, max_size=1, open=False) as pool,
+        Pool(settings.dsn(), application_name="rollbook-unlock", max_size=1) as pool,
         opened_redis(settings.redis()) as redis,
     ):
         await _refuse_silence(redis)

@@ -95,7 +95,7 @@ async def test_the_announcer_leaves_its_connection_as_it_was(database_url: str) 
 def test_every_pool_is_one_of_ours() -> None:
     root = Path(__file__).parents[2]
     sources = [path for layer in ("adapters", "api", "projections", "workers") for path in (root / layer).rglob("*.py")]
-    others = [path.name for path in sources if "ConnectionPool(" in path.read_text()]
+    others = [path.name for path in sources if "AsyncConnectionPool(" in path.read_text()]
     assert others == []
 
 
