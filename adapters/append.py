@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
+import structlog
 from psycopg import errors
 from psycopg_pool import AsyncConnectionPool
 
@@ -11,11 +12,13 @@ from adapters.announcer import Announcer
 from adapters.append_transaction import Append, AppendTransaction, InlineProjection
 from adapters.background import BackgroundTask
 from adapters.outages import is_outage, time_left, until_it_answers
-from domain.errors import AlreadyExists, Conflict, DomainError, LostRace, Unavailable
+from domain.errors import Conflict, DomainError, LostRace, Unavailable
 
 MOST_IN_A_BATCH = 500
 
-LOST_RACES = (errors.ForeignKeyViolation, errors.DeadlockDetected, errors.SerializationFailure)
+LOST_RACES = (errors.DeadlockDetected, errors.SerializationFailure)
+
+_log = structlog.get_logger(__name__)
 
 
 class AppendWriter:
@@ -25,13 +28,10 @@ class AppendWriter:
         self, pool: AsyncConnectionPool, log: str, table: str, projections: Sequence[InlineProjection]
     ) -> None:
         self._transaction = AppendTransaction(str(pool.conninfo), log, table, projections)
-        self._key = f"{table}_pkey"
         self._announcer = Announcer(pool) if log == "identity" else None
-        self._refusals = {
-            constraint: refusal
-            for projection in projections
-            for constraint, refusal in getattr(projection, "taken", {}).items()
-        }
+        self._refusals: dict[str | None, type[DomainError]] = {f"{table}_pkey": LostRace}
+        for projection in projections:
+            self._refusals.update(projection.taken)
         self._waiting: deque[Append] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -130,14 +130,16 @@ class AppendWriter:
             self._announcer.announce(position)
 
     def _refusal(self, error: Exception) -> Exception:
+        """What the command is told: a refusal for what it or its projections declare, else the error itself."""
         if isinstance(error, LOST_RACES):
             return LostRace()
         if isinstance(error, errors.NotNullViolation) and error.diag.table_name == "idempotency_keys":
             return Conflict("Another request with this Idempotency-Key was faster.")
-        if isinstance(error, errors.UniqueViolation):
-            constraint = error.diag.constraint_name or ""
-            refusal: type[DomainError] = self._refusals.get(constraint, AlreadyExists)
-            return LostRace() if constraint == self._key else refusal()
+        if isinstance(error, errors.IntegrityError):
+            constraint = error.diag.constraint_name
+            if constraint in self._refusals:
+                return self._refusals[constraint]()
+            _log.error("append-violates", constraint=constraint, table=error.diag.table_name)
         return error
 
 

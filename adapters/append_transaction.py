@@ -16,7 +16,7 @@ from adapters.append_connection import AppendConnection
 from adapters.append_sql import APPEND, GUARD, READ_BACK, REMEMBER, SETTLE
 from adapters.connections import CLIENT_SETTINGS
 from adapters.session_settings import session_dsn
-from domain.errors import LostRace
+from domain.errors import DomainError, LostRace
 from domain.idempotency import IdempotentRequest
 from domain.recorded import Event, Recorded
 
@@ -32,6 +32,7 @@ class InlineProjection(Protocol):
 
     name: ClassVar[str]
     events: ClassVar[tuple[type[Event], ...] | None]
+    taken: ClassVar[dict[str, type[DomainError]]]
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None: ...
 

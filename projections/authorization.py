@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from psycopg import AsyncCursor
 
-from domain.errors import DomainError
+from domain.errors import DomainError, LostRace
 from domain.group_trees import GroupTree
 from domain.groups import SYSTEM_TYPES, Group
 from domain.individuals import Individual
@@ -29,7 +29,11 @@ class AuthorizationProjection:
     name: ClassVar[str] = "authorization"
     version: ClassVar[int] = 1
     mode: ClassVar[Mode] = Mode.INLINE
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    # whoever is seated leaves the organization, or its individual is unshared, at the same time
+    taken: ClassVar[dict[str, type[DomainError]]] = {
+        "group_users_of_the_organization": LostRace,
+        "group_individuals_of_the_organization": LostRace,
+    }
     tables: ClassVar[tuple[str, ...]] = (
         "access_users",
         "access_organizations",

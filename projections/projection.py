@@ -24,9 +24,9 @@ class Projection(Protocol):
     """One read model.
 
     `tables` are all that it writes, in the order in which they can be made; `events` are the classes it looks at,
-    None for all; `taken` says which refusal a violated unique index means. The same `apply` serves the append
-    (inline), the projector (background) and the rebuild, so it uses unqualified table names and nothing but its
-    own tables.
+    None for all; `taken` says which refusal a violated constraint means: violations of others are errors of ours. The
+    same `apply` serves the append (inline), the projector (background) and the rebuild, so it uses unqualified table
+    names and nothing but its own tables.
     """
 
     name: ClassVar[str]

@@ -11,9 +11,9 @@ from psycopg import AsyncCursor
 
 from adapters.event_store import EventStore
 from domain.audited import Acting, acting
-from domain.errors import AlreadyExists, Conflict, DomainError, LostRace, NotFound
+from domain.errors import Conflict, DomainError, LostRace, NotFound
 from domain.idempotency import IdempotentRequest, idempotent
-from domain.organizations import Organization
+from domain.organizations import Organization, OrganizationNameTaken
 from domain.personal import Personal
 from domain.recorded import Event, Recorded
 from domain.roles import Role
@@ -155,7 +155,7 @@ class Names:
 
     name: ClassVar[str] = "names"
     events: ClassVar[tuple[type[Event], ...] | None] = (Organization.Created,)
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    taken: ClassVar[dict[str, type[DomainError]]] = {"names_pkey": OrganizationNameTaken}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         for recorded in events:
@@ -211,8 +211,29 @@ async def test_what_is_unique_is_taken_once(database_url: str) -> None:
         outcomes = await asyncio.gather(
             *(store.save(an_organization("same")) for _ in range(8)), return_exceptions=True
         )
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["AlreadyExists"] * 7 + ["int"]
-    assert any(isinstance(outcome, AlreadyExists) for outcome in outcomes)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["OrganizationNameTaken"] * 7 + ["int"]
+
+
+async def test_a_violation_that_no_projection_declares_is_no_refusal(database_url: str) -> None:
+    make_names_table(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE names ADD CONSTRAINT names_short CHECK (length(name) < 5)")
+        connection.execute("CREATE UNIQUE INDEX names_undeclared ON names (lower(name))")
+    async with a_store(database_url, projections=[Names()]) as store:
+        await store.save(an_organization("same"))
+        for name, violation in [("Same", psycopg.errors.UniqueViolation), ("longer", psycopg.errors.CheckViolation)]:
+            with pytest.raises(violation):
+                await store.save(an_organization(name))
+
+
+async def test_a_log_whose_head_is_wrong_refuses_nothing_as_taken(database_url: str) -> None:
+    """As after a restore of some tables alone: it is an error of ours, and nothing that a caller could mend."""
+    async with a_store(database_url) as store:
+        await store.save(a_role())
+        with psycopg.connect(database_url) as connection:
+            connection.execute("UPDATE log_head SET position = 0")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await store.save(a_role())
 
 
 async def test_personal_values_come_back_and_do_not_stand_in_the_log(database_url: str) -> None:

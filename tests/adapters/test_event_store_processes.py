@@ -18,6 +18,7 @@ from psycopg import AsyncCursor
 from adapters.event_codec import EventCodec
 from adapters.keyring import Keyring
 from adapters.log_reader import LogReader
+from domain.errors import DomainError
 from domain.recorded import Event, Recorded
 from domain.roles import Role
 from tests.support.log_writers import COPIES, Copies, start_process
@@ -123,6 +124,7 @@ class Gate:
 
     name: ClassVar[str] = "gate"
     events: ClassVar[tuple[type[Event], ...] | None] = None
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         await cursor.execute("SELECT pg_advisory_xact_lock(1)")

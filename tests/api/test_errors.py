@@ -15,6 +15,7 @@ from api.route import answers, contract_router
 from domain import errors
 from domain.errors import Conflict, DomainError, Forbidden, InvalidState, TooMany, Unavailable
 from tests.support.edge import an_edge
+from tests.support.world import a_world
 
 router = contract_router("failures")
 SECRET = "hunter2"
@@ -120,3 +121,13 @@ def test_it_says_when_to_come_back() -> None:
     assert refusal(TooMany(30)).headers["Retry-After"] == "30"
     assert refusal(Unavailable(0)).headers["Retry-After"] == "1"
     assert json.loads(bytes(refusal(TooMany(30)).body))["errors"][0]["status"] == 429
+
+
+async def test_a_damaged_log_is_an_error_of_ours_and_no_conflict(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        await world.organization()
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner:
+            await owner.execute("UPDATE log_head SET position = 0 WHERE log = 'identity'")
+        body = {"data": {"type": "organizations", "attributes": {"name": "clinic"}}}
+        answer = await world.client.post("/v1/organizations/", json=body, headers=world.system.bearer)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (500, "internal-error")

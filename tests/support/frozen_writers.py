@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from domain.errors import Unavailable
+from domain.errors import DomainError, Unavailable
 from domain.recorded import Event, Recorded
 from domain.roles import Role
 from tests.support.stores import a_store
@@ -22,6 +22,7 @@ class StopsOnce:
     name: ClassVar[str] = "stops_once"
     version: ClassVar[int] = 1
     events: ClassVar[tuple[type[Event], ...] | None] = None
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
 
     def __init__(self) -> None:
         self._stopped = False

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncCursor
 
 from adapters.event_store import EventStore
-from domain.errors import LostRace
+from domain.errors import DomainError, LostRace
 from domain.ports import decided_again
 from domain.recorded import Event, Recorded
 from domain.roles import Role
@@ -28,6 +28,7 @@ class Copies:
 
     name: ClassVar[str] = "copies"
     events: ClassVar[tuple[type[Event], ...] | None] = None
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         await cursor.execute(
