@@ -38,6 +38,7 @@ def a_user(email: str | None = None) -> User:
         username=None,
         first_name=None,
         last_name=None,
+        provisional_in=None,
     )
 
 
