@@ -19,15 +19,17 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.append import AppendWriter
-from adapters.append_transaction import Append, InlineProjection
+from adapters.append_batches import Append, Rights
+from adapters.append_transaction import InlineProjection
 from adapters.event_codec import EventCodec, snapshot_topic
 from adapters.keyring import Keyring
 from adapters.metrics import APPENDS
 from adapters.outages import patiently
 from adapters.stream_reader import StreamReader, Wanted
 from domain.audited import Audited
+from domain.decisions import current_decision
 from domain.errors import NotFound
-from domain.idempotency import current_recording
+from domain.idempotency import current_request
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
 Log = Literal["identity", "sessions"]
@@ -45,11 +47,13 @@ class EventStore:
         log: Log,
         projections: Sequence[InlineProjection],
         keyring: Keyring,
+        rights: Rights | None = None,
     ) -> None:
+        """Without `rights` nobody is asked whether those that a decision rests on are still there."""
         self._pool = pool
         self._log = log
         self._codec = EventCodec(keyring)
-        self._writer = AppendWriter(pool, log, EVENTS[log], projections)
+        self._writer = AppendWriter(pool, log, EVENTS[log], projections, rights)
         self._streams = StreamReader(pool, EVENTS[log], SNAPSHOTS[log])
         self._snapshotting: set[asyncio.Task[None]] = set()
 
@@ -105,29 +109,24 @@ class EventStore:
 
         return await patiently(self._pool, read)
 
-    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
-        """As in `domain.ports.Store`. What is committed is noted in the command's recording."""
-        recording = current_recording() if self._log == "identity" else None
-        if recording is not None and result is not None:
-            recording.resource_id = str(result)
+    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:
+        """As in `domain.ports.Store`; inside an idempotent request also what makes its retry find it."""
+        request = current_request()
         fresh = [aggregate.collect_events() for aggregate in aggregates]
         events = list(chain.from_iterable(fresh))
+        if request is not None and request.replayed_position is not None:
+            return request.replayed_position
         if not events:
-            head = await self.head()
-            if recording is not None:
-                recording.note(head)
-            return head
+            return await self.head()
         append = Append(
             events=events,
             rows=await self._codec.encode_many(events),
             unchanged=[(aggregate.stream_of(aggregate.id), aggregate.version) for aggregate in unchanged],
-            request=None if recording is None else recording.request,
-            resource_id=None if recording is None else recording.resource_id,
+            request=request if self._log == "identity" else None,
+            decision=current_decision() if self._log == "identity" else None,
         )
         position = await self._writer.append(append)
         APPENDS.observe(monotonic() - append.since)
-        if recording is not None:
-            recording.note(position, events)
         for aggregate, own in zip(aggregates, fresh, strict=True):
             self._snapshot_when_due(aggregate, len(own))
         return position

@@ -34,6 +34,7 @@ class LogReader:
     def __init__(self, codec: EventCodec, log: Log = "identity") -> None:
         self._codec = codec
         self._log = log
+        self._border = _BORDER.format(events=EVENTS[log])
         self._count = _COUNT.format(events=EVENTS[log])
         self._all = _SELECT.format(events=EVENTS[log], wanted="")
         self._some = _SELECT.format(events=EVENTS[log], wanted="AND topic = ANY(%s)")
@@ -54,6 +55,16 @@ class LogReader:
             " FROM log_head WHERE log = %s",
             (self._log,),
         )
+        row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+
+    async def border(self, connection: AsyncConnection, position: int) -> int:
+        """Where the append ends that wrote this position: batches end there, so that no append is applied in parts.
+
+        The position itself when no event stands there. `position` is at most the head, which is such a border.
+        """
+        cursor = await connection.execute(self._border, {"position": position, "endless": _ENDLESS}, prepare=True)
         row = await cursor.fetchone()
         assert row is not None
         return int(row[0])
@@ -111,6 +122,19 @@ def _family(kind: type[Event]) -> Iterator[type[Event]]:
     for heir in kind.__subclasses__():
         yield from _family(heir)
 
+
+# The first row of another append ends the walk. What other tools wrote has no append: each row is one of its own.
+_BORDER = """
+SELECT coalesce(max(own.notification_id), %(position)s)
+FROM {events} here JOIN {events} own ON own.notification_id >= here.notification_id
+WHERE here.notification_id = %(position)s AND own.notification_id < coalesce(
+    (SELECT later.notification_id FROM {events} later
+     WHERE later.notification_id > here.notification_id
+       AND (here.append_id IS NULL OR later.append_id IS DISTINCT FROM here.append_id)
+     ORDER BY later.notification_id LIMIT 1),
+    %(endless)s)
+"""
+_ENDLESS = 2**62
 
 _COUNT = "SELECT count(*) FROM {events} WHERE notification_id > %s AND notification_id <= %s"
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.administrators import AdministersOrganization
 from api.caller import Caller, Signed, SystemOnly
-from api.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
+from api.deps import IdentityDep, PathId, ReadingDep
 from api.documents.organizations import (
     AddOrganizationUser,
     CreateOrganization,
@@ -22,10 +22,9 @@ from api.documents.organizations import (
 )
 from api.documents.user_references import UserReference
 from api.envelope import answer
-from api.execution import Outcome, require_still_readable
+from api.errors import ReadModelBehind
 from api.reading import Read, single
 from api.route import answers, contract_router
-from api.services import Services
 from domain.named_users import UserName
 from domain.organizations import Organization, OrganizationNotFound
 from projections import organizations
@@ -34,6 +33,8 @@ from projections.organizations_access import Reads
 
 router = contract_router("organizations")
 MODEL = organizations.OrganizationsProjection.name
+MEMBERS = ("users",)
+"""The read models in which it is seen who is a provider of an organization."""
 
 
 @router.get("/v1/organizations/", **answers(OrganizationList))
@@ -56,11 +57,12 @@ async def list_organizations(
 
 @router.post("/v1/organizations/", **answers(OrganizationDocument, 201))
 async def create_organization(
-    body: CreateOrganization, caller: SystemOnly, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+    body: CreateOrganization, caller: SystemOnly, identity: IdentityDep, reading: ReadingDep
 ) -> Response:
     """A new organization with its administrators' role and its two computed groups."""
-    outcome = await execute(services.identity.organizations.create(**body.attributes.model_dump()))
-    return await _recorded(services, reading, caller, outcome)
+    organization, position = await identity.organizations.create(**body.attributes.model_dump())
+    await reading.shown("roles", "groups", after=position)
+    return await _recorded(reading, caller, organization, position, 201)
 
 
 @router.get("/v1/organizations/{id}/", **answers(OrganizationDocument))
@@ -75,53 +77,50 @@ async def update_organization(
     organization_id: PathId,
     body: UpdateOrganization,
     caller: AdministersOrganization,
-    services: ServicesDep,
-    execute: ExecuteDep,
+    identity: IdentityDep,
     reading: ReadingDep,
 ) -> Response:
     """Change what was sent; most of it is for system administrators."""
-    command = services.identity.organizations.change(
+    organization, position = await identity.organizations.change(
         organization_id, changes(body.attributes), as_system_admin=caller.system
     )
-    return await _recorded(services, reading, caller, await execute(command, about=organization_id))
+    return await _recorded(reading, caller, organization, position, 200)
 
 
-@router.post("/v1/organizations/{id}/add-user/", **answers(None, 201))
+@router.post("/v1/organizations/{id}/add-user/", **answers(None, 201, waits=False))
 async def organization_add_user(
     organization_id: PathId,
     body: AddOrganizationUser,
     caller: AdministersOrganization,
     identity: IdentityDep,
-    execute: ExecuteDep,
+    reading: ReadingDep,
 ) -> Response:
     """Make a user a provider of the organization, and give him one of its roles."""
-    outcome = await execute(
-        identity.memberships.add(
-            organization_id,
-            user_name(body.attributes),
-            body.attributes.role_id,
-            caller_id=caller.user_id,
-            as_system_admin=caller.system,
-        )
+    _, position = await identity.memberships.add(
+        organization_id,
+        user_name(body.attributes),
+        body.attributes.role_id,
+        caller_id=caller.user_id,
+        as_system_admin=caller.system,
     )
-    return answer(None, outcome.status, position=outcome.position)
+    await reading.shown(*MEMBERS, after=position)
+    return answer(None, 201, position=position)
 
 
-@router.post("/v1/organizations/{id}/remove-user/", **answers(None, 201))
+@router.post("/v1/organizations/{id}/remove-user/", **answers(None, 201, waits=False))
 async def organization_remove_user(
     organization_id: PathId,
     body: RemoveOrganizationUser,
     caller: AdministersOrganization,
     identity: IdentityDep,
-    execute: ExecuteDep,
+    reading: ReadingDep,
 ) -> Response:
     """End the membership, with it the user's roles and his places in the organization's groups."""
-    outcome = await execute(
-        identity.memberships.remove(
-            organization_id, user_name(body.attributes), caller_id=caller.user_id, as_system_admin=caller.system
-        )
+    position = await identity.memberships.remove(
+        organization_id, user_name(body.attributes), caller_id=caller.user_id, as_system_admin=caller.system
     )
-    return answer(None, outcome.status, position=outcome.position)
+    await reading.shown(*MEMBERS, "groups", "group_logs", after=position)
+    return answer(None, 201, position=position)
 
 
 def reads(caller: Caller) -> Reads:
@@ -166,11 +165,12 @@ async def _shown(read: Read, caller: Caller, organization_id: PathId, status: in
     return read.single(OrganizationDocument, resource(row), status)
 
 
-async def _recorded(services: Services, reading: ReadingDep, caller: Caller, outcome: Outcome) -> Response:
-    """As it can be read from now on; while the lists are behind, as its events have it (ruling A5)."""
-    async with reading.after(outcome, MODEL) as read:
-        if read.current:
-            return await _shown(read, caller, outcome.made, outcome.status)
-    await require_still_readable(services.access, caller, outcome, "organization", outcome.made)
-    organization = await services.identity.store.get(Organization, outcome.made)
-    return single(OrganizationDocument, resource(OrganizationRow.of(organization)), outcome.position, outcome.status)
+async def _recorded(
+    reading: ReadingDep, caller: Caller, organization: Organization, position: int, status: int
+) -> Response:
+    """As it can be read from now on; when that takes too long, as the command left it (ruling A5)."""
+    try:
+        async with reading(MODEL, after=position) as read:
+            return await _shown(read, caller, organization.id, status)
+    except ReadModelBehind:
+        return single(OrganizationDocument, resource(OrganizationRow.of(organization)), position, status)

@@ -13,9 +13,8 @@
 `answers(document, status)` documents the answer; further flags: `reads=True` for a POST that only reads (it honours
 X-At-Least-Position), `secret=True` for one that hands out tokens or secrets (it ignores Idempotency-Key),
 `extension=True` for what is not in the contract, `waits=False` for one that never answers that something is not
-readable yet, which any other command may, `max_body=MAX_CREDENTIALS_BODY` for one that takes small bodies only.
-`answers(None, 201)` is `null`, `answers(None, 204)` nothing at all. Every command without `secret=True` calls its
-domain command inside `execute` (see `api.execution`).
+readable yet, `max_body=MAX_CREDENTIALS_BODY` for one that takes small bodies only. `answers(None, 201)` is `null`,
+`answers(None, 204)` nothing at all.
 
 The order (ruling A10): 404 and 405 by the application → 401 → 406 → 415 → 413 → 400 path and query → 400 body →
 409 type and id, 403 client id → the permission's 404 and 403 → the endpoint. FastAPI itself reads bodies before
@@ -24,6 +23,7 @@ endpoint may ask for: the path's ids, one query model, one body model, a caller,
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -36,14 +36,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.outages import again_if_lost
-from api.bodies import LARGEST_BODY, parsed_body, read_body
+from api.bodies import LARGEST_BODY, Body, parsed_body, read_body
 from api.caller import Caller, Permission, authenticate
 from api.documents.common import EmptyBody, Errors
 from api.documents.envelope import JsonApiRequest
 from api.documents.parameters import NoParameters, Parameters
 from api.envelope import MEDIA_TYPE
 from api.errors import several, violations
-from api.execution import answered_as_recorded
 from api.idempotency import HEADER as IDEMPOTENCY_KEY
 from api.idempotency import Sent, answered_once, idempotency_key
 from api.middleware import REQUEST_ID
@@ -51,12 +50,15 @@ from api.negotiation import check_accept, check_content_type
 from api.reading import AT_LEAST, NotThereYet, at_least
 from api.services import services_of
 from domain.audited import Acting, acting
-from domain.errors import DomainError, Invalid, InvalidParameter, NotFound
-from domain.idempotency import Recording
+from domain.decisions import deciding
+from domain.errors import DecisionOutdated, DomainError, Invalid, InvalidParameter, NotFound
+from domain.ids import give_again, ids_given
 
 Endpoint = Callable[..., Awaitable[Response]]
 FLAGS = "x-rollbook-flags"
 NO_CONTENT = 204
+MAX_DECISIONS = 10
+"""Of one request, each because a right ended under the one before: after so many it is refused as unavailable."""
 METHODS_WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
 
 
@@ -111,10 +113,7 @@ class ContractRoute(APIRoute):
         super().__init__(path, endpoint, openapi_extra=extra, **options)
         assert self.methods
         self.reads = self.flags.reads or self.methods == {"GET"}
-        self.commands = not self.reads and not self.flags.secret
-        self.remembers = self.methods == {"POST"} and self.commands
-        self.answered = self.status_code or 200
-        self.resource_type = resource_type(self.response_model)
+        self.remembers = self.methods == {"POST"} and not self.flags.reads and not self.flags.secret
         self.signature = Signature(self)
         extra["security"] = [{"bearer": []}] if self.signature.permission else []
         headers = [AT_LEAST] if self.reads else [IDEMPOTENCY_KEY] if self.remembers else []
@@ -140,37 +139,46 @@ class ContractRoute(APIRoute):
         takes_body = request.method in METHODS_WITH_BODY
         if takes_body:
             check_content_type(request.headers)
-        sent = await read_body(request, self.flags.max_body) if takes_body else b""
+        sent = await read_body(request, self.flags.max_body) if takes_body else Body(b"", waited=False)
+        if caller is not None and sent.waited:  # a body that comes slowly keeps no session alive (ruling O7)
+            caller = await authenticate(request)
         arguments = signature.read_parameters(request)
         if self.reads:
             at_least(request)
         key = idempotency_key(request) if caller and self.remembers else None
         if takes_body:
-            arguments |= signature.read_body(request, sent)
+            arguments |= signature.read_body(request, sent.content)
         request_id = request.scope.get(REQUEST_ID)
         with acting(Acting(correlation=request_id) if caller is None else caller.circumstances(request_id)):
-            if not self.commands:
+            if caller is None or key is None:
                 return await self._carry_out(request, arguments, caller)
-            once = None if caller is None or key is None else Sent(caller.user_id, key, sent, self.answered)
-            return await self._carry_out_recorded(request, arguments, caller, once)
+            carry_out = partial(self._carry_out_once, request, arguments, caller)
+            book = services_of(request).answers
+            return await answered_once(book, request, Sent(caller.user_id, key, sent.content), carry_out)
 
-    async def _carry_out_recorded(
-        self, request: Request, arguments: dict[str, Any], caller: Caller | None, once: Sent | None
+    async def _carry_out_once(
+        self, request: Request, arguments: dict[str, Any], caller: Caller, repeated: bool
     ) -> Response:
-        """A command, whose failures after its commit are told as such; under a key it is carried out once."""
-
-        async def carry_out(recording: Recording) -> Response:
-            async def attempt() -> Response:  # a repeated request was permitted when it was recorded
-                return await self._carry_out(request, arguments, caller, permitted=recording.repeated)
-
-            if once is None:
-                return await attempt()
-            return await answered_once(services_of(request).answers, request, once, recording, attempt)
-
-        return await answered_as_recorded(carry_out, self.answered, self.resource_type)
+        """A repeated request was permitted when it was recorded."""
+        return await self._carry_out(request, arguments, caller, permitted=repeated)
 
     async def _carry_out(
         self, request: Request, arguments: dict[str, Any], caller: Caller | None = None, *, permitted: bool = False
+    ) -> Response:
+        """The answer. The caller is looked at again when a right ended before it was recorded (ruling O7)."""
+        if caller is None or self.reads:
+            return await self._carry_out_as(request, arguments, caller, permitted=permitted)
+        given = ids_given()
+        for _ in range(MAX_DECISIONS - 1):
+            with suppress(DecisionOutdated), deciding(caller.decision()):
+                return await self._carry_out_as(request, arguments, caller, permitted=permitted)
+            give_again(given)
+            caller = await authenticate(request)
+        with deciding(caller.decision()):
+            return await self._carry_out_as(request, arguments, caller, permitted=permitted)
+
+    async def _carry_out_as(
+        self, request: Request, arguments: dict[str, Any], caller: Caller | None, *, permitted: bool
     ) -> Response:
         signature = self.signature
         try:
@@ -277,13 +285,6 @@ class Signature:
                         repeated[name] = None
                     given[name] = value
         return given, list(repeated)
-
-
-def resource_type(document: Any) -> str | None:
-    """Return the type of the one resource in a document; None for lists, null and what is no resource."""
-    data = getattr(document, "model_fields", {}).get("data")
-    kind = getattr(getattr(data, "annotation", None), "model_fields", {}).get("type")
-    return None if kind is None else kind.default
 
 
 def _adapter(field: ModelField) -> TypeAdapter[Any]:

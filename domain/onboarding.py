@@ -99,13 +99,16 @@ class OnboardingRequests:
         hashed: str | None,
         ids: NewIds,
     ) -> tuple[OnboardingRequest, int]:
+        known = await self._store.find(OnboardingRequest, ids.request)
+        if known is not None:  # a retried request: the people found now may be those it made the first time
+            return known, await self._store.save()
         place = await self._places.reloaded(place)
         users = await self._known_users(invitation)
         if users and not await self._may_claim(inviter, invitation, users, place):
             if invitation.at_once and not inviter.trusted:  # only an answer at once differs for a known person
                 await self._known_addresses.name(inviter.user_id)
             request = _request(ids.request, invitation, inviter, users[0].id, new_user=False)
-            return request, await self._store.save(request, result=request.id)
+            return request, await self._store.save(request)
         if not users:
             await self._refuse_taken_username(invitation)
             return await self._introduce(invitation, inviter, place, hashed, ids)
@@ -123,7 +126,7 @@ class OnboardingRequests:
             request.claim(arrival.user.id, arrival.individual.id)
         elif invitation.auto_sign_up:
             request.register()
-        return request, await self._save(arrival, request, result=request.id)
+        return request, await self._save(arrival, request)
 
     async def _welcome(
         self, found: Found, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None, ids: NewIds
@@ -137,10 +140,9 @@ class OnboardingRequests:
         arrival = await self._bring_in(found, invitation, inviter, place, hashed)
         for each in (*opened, *fresh):
             each.claim(arrival.user.id, arrival.individual.id)
-        request = (*alike, *fresh)[0]
-        return request, await self._save(arrival, *opened, *fresh, result=request.id)
+        return (*alike, *fresh)[0], await self._save(arrival, *opened, *fresh)
 
-    async def _save(self, arrival: Arrival, *requests: OnboardingRequest, result: UUID) -> int:
+    async def _save(self, arrival: Arrival, *requests: OnboardingRequest) -> int:
         # the user first: projections find the user when they come to the individuals and the request
         everything: list[Audited] = [
             *arrival.released, arrival.user, *arrival.individuals, *arrival.roles, *arrival.seats,
@@ -148,10 +150,7 @@ class OnboardingRequests:
         changed = [each for each in everything if each.pending_events]
         try:
             return await self._store.save(
-                *changed,
-                *requests,
-                unchanged=[each for each in everything if not each.pending_events],
-                result=result,
+                *changed, *requests, unchanged=[each for each in everything if not each.pending_events]
             )
         except IdentifierTaken:  # the person came into being at this moment: decide again about somebody known
             raise LostRace from None

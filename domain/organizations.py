@@ -194,8 +194,7 @@ class Organizations:
             timezone=timezone,
         )
         role = Role.create(organization.id, ORGANIZATION_ADMIN, "Organization administrator")
-        groups = system_groups(organization.id)
-        return organization, await self._store.save(organization, role, *groups, result=organization.id)
+        return organization, await self._store.save(organization, role, *system_groups(organization.id))
 
     @decided_again
     async def change(

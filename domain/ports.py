@@ -1,15 +1,18 @@
 """What the domain needs of the outside world, as protocols. Adapters and projections implement them."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import wraps
-from typing import Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from random import random
+from typing import Literal, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 from uuid import UUID
 
 from domain.audited import Audited
 from domain.errors import LostRace
+from domain.ids import give_again, ids_given
 from domain.login_names import LoginName
 from domain.rosters import RosterKind
+from domain.stream_locks import taking_turns
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
 TOne = TypeVar("TOne", bound=Audited)
@@ -19,7 +22,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 100
-"""Of a command. Of many who change one thing at once one comes through each time, so as many may as there are tries."""
+"""Of a command. Of many processes that change one thing at once one comes through each time."""
+PAUSE, MAX_PAUSE = 0.001, 0.02
+"""Seconds: what the longest pause grows by with each further attempt, and up to."""
 
 
 class Store(Protocol):
@@ -49,11 +54,8 @@ class Store(Protocol):
         """As `find`, for several kinds in one round trip."""
         ...
 
-    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
+    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:
         """Append all pending events in one transaction, all or nothing.
-
-        `result` is the id of what the command made or found, where the request does not name it: a retry of the
-        request with its Idempotency-Key is answered with it.
 
         Returns the position of the last event appended, or, when there was nothing to append, the head of the
         log that was decided on. Raises LostRace when one of the aggregates, or of those in `unchanged` (which
@@ -62,15 +64,31 @@ class Store(Protocol):
         ...
 
 
-def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Run the command again from the start when it lost a race, ATTEMPTS times at most."""
+def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Run the command again from the start when it lost a race, ATTEMPTS times at most.
+
+    Commands of this process that lost a race for the same streams take turns; against those of other processes, which
+    do not, a pause of random length helps.
+    """
 
     @wraps(command)
     async def deciding(*args: P.args, **kwargs: P.kwargs) -> R:
-        for _ in range(ATTEMPTS - 1):
-            with suppress(LostRace):
-                return await command(*args, **kwargs)
-        return await command(*args, **kwargs)
+        given = ids_given()
+        contended: frozenset[UUID] = frozenset()
+        attempts = iter(range(1, ATTEMPTS + 1))
+        while True:
+            async with taking_turns(contended):
+                for attempt in attempts:
+                    try:
+                        return await command(*args, **kwargs)
+                    except LostRace as lost:
+                        if attempt == ATTEMPTS:
+                            raise
+                        give_again(given)
+                        if not lost.streams <= contended:
+                            contended |= lost.streams
+                            break
+                    await asyncio.sleep(random() * min(MAX_PAUSE, attempt * PAUSE))  # noqa: S311 - nothing secret
 
     return deciding
 

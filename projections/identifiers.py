@@ -12,11 +12,15 @@ from domain.personal import Personal, revealed
 from domain.ports import Lookup
 from domain.users import IdentifierTaken, User
 from projections.projection import Event, Mode, Recorded
-from projections.rows import write
+from projections.unique_rows import UniqueFold, UniqueTable
 
-ADD = "INSERT INTO user_identifiers (hash, user_id, kind) SELECT * FROM unnest(%s::bytea[], %s::uuid[], %s::text[])"
-DROP = "DELETE FROM user_identifiers WHERE user_id = %s AND kind = ANY(%s)"
 KINDS: list[NameKind] = ["email", "phone", "username"]
+TABLE = UniqueTable(
+    name="user_identifiers",
+    columns={"hash": "bytea", "user_id": "uuid", "kind": "text"},
+    key=("hash",),
+    owner=("user_id", "kind"),
+)
 
 Row = tuple[bytes, UUID, NameKind]
 
@@ -30,7 +34,7 @@ class IdentifiersProjection:
     name: ClassVar[str] = "identifiers"
     version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.INLINE
-    tables: ClassVar[tuple[str, ...]] = ("user_identifiers",)
+    tables: ClassVar[tuple[str, ...]] = (TABLE.name,)
     events: ClassVar[tuple[type[Event], ...] | None] = (User.Created, User.TakenOver, User.NamesReleased)
     taken: ClassVar[dict[str, type[DomainError]]] = {"user_identifiers_pkey": IdentifierTaken}
 
@@ -38,16 +42,18 @@ class IdentifiersProjection:
         self._lookup = lookup
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        added: list[Row] = []
-        for _, event in events:
-            if isinstance(event, User.TakenOver | User.NamesReleased):
-                await write(cursor, ADD, added)
-                added = []
-                dropped = event.names if isinstance(event, User.NamesReleased) else KINDS
-                await cursor.execute(DROP, [event.originator_id, dropped])
-            if isinstance(event, User.TakenOver) or (isinstance(event, User.Created) and event.kind == "person"):
-                added += self._rows(event.originator_id, event.email, event.phone, event.username)
-        await write(cursor, ADD, added)
+        fold = UniqueFold(TABLE, IdentifierTaken)
+        for position, event in events:
+            match event:
+                case User.Created(kind="person") | User.TakenOver():
+                    rows = list(self._rows(event.originator_id, event.email, event.phone, event.username))
+                    for kind in KINDS:
+                        held = [row for row in rows if row[2] == kind]
+                        fold.hold(position, (event.originator_id, kind), held, new=isinstance(event, User.Created))
+                case User.NamesReleased(names=kinds):
+                    for kind in kinds:
+                        fold.hold(position, (event.originator_id, kind), ())
+        await fold.write(cursor)
 
     def _rows(self, user_id: UUID, *names: Personal | None) -> Iterable[Row]:
         for name in names_of(*map(revealed, names)):

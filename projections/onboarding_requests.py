@@ -13,7 +13,14 @@ from domain.personal import revealed
 from domain.ports import Lookup
 from projections.identifiers import hash_of
 from projections.projection import Event, Mode, Recorded
-from projections.rows import write
+from projections.unique_rows import UniqueFold, UniqueTable
+
+TABLE = UniqueTable(
+    name="open_onboarding_requests",
+    columns={"organization_id": "uuid", "contact": "bytea", "request_id": "uuid"},
+    key=("organization_id", "contact"),
+    owner=("request_id",),
+)
 
 
 class OpenOnboardingRequestsProjection:
@@ -22,7 +29,7 @@ class OpenOnboardingRequestsProjection:
     name: ClassVar[str] = "open_onboarding_requests"
     version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.INLINE
-    tables: ClassVar[tuple[str, ...]] = ("open_onboarding_requests",)
+    tables: ClassVar[tuple[str, ...]] = (TABLE.name,)
     events: ClassVar[tuple[type[Event], ...] | None] = (OnboardingRequest.Created, OnboardingRequest.Claimed)
     taken: ClassVar[dict[str, type[DomainError]]] = {"open_onboarding_requests_pkey": OnboardingRequestOpen}
 
@@ -30,23 +37,16 @@ class OpenOnboardingRequestsProjection:
         self._lookup = lookup
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        opened = (
-            (event.organization_id, contact, event.originator_id)
-            for _, event in events
-            if isinstance(event, OnboardingRequest.Created)
-            for contact in self._contacts(event)
-        )
-        await write(
-            cursor,
-            """
-            INSERT INTO open_onboarding_requests (organization_id, contact, request_id)
-            SELECT * FROM unnest(%s::uuid[], %s::bytea[], %s::uuid[])
-            """,
-            opened,
-        )
-        claimed = [event.originator_id for _, event in events if isinstance(event, OnboardingRequest.Claimed)]
-        if claimed:
-            await cursor.execute("DELETE FROM open_onboarding_requests WHERE request_id = ANY(%s)", [claimed])
+        fold = UniqueFold(TABLE, OnboardingRequestOpen)
+        for position, event in events:
+            request = (event.originator_id,)
+            match event:
+                case OnboardingRequest.Created(organization_id=organization_id):
+                    rows = ((organization_id, contact, *request) for contact in self._contacts(event))
+                    fold.hold(position, request, rows, new=True)
+                case OnboardingRequest.Claimed():
+                    fold.hold(position, request, ())
+        await fold.write(cursor)
 
     def _contacts(self, event: OnboardingRequest.Created) -> set[bytes]:
         email, phone, username = map(revealed, (event.email, event.phone, event.username))

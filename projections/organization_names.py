@@ -2,13 +2,20 @@
 
 from collections.abc import Sequence
 from typing import ClassVar
-from uuid import UUID
 
 from psycopg import AsyncCursor
 
 from domain.errors import DomainError
 from domain.organizations import Organization, OrganizationNameTaken
 from projections.projection import Event, Mode, Recorded
+from projections.unique_rows import UniqueFold, UniqueTable
+
+TABLE = UniqueTable(
+    name="organization_names",
+    columns={"organization_id": "uuid", "name": "text", "display_name": "text"},
+    key=("name",),
+    owner=("organization_id",),
+)
 
 
 class OrganizationNamesProjection:
@@ -17,23 +24,19 @@ class OrganizationNamesProjection:
     name: ClassVar[str] = "organization_names"
     version: ClassVar[int] = 1
     mode: ClassVar[Mode] = Mode.INLINE
-    tables: ClassVar[tuple[str, ...]] = ("organization_names",)
+    tables: ClassVar[tuple[str, ...]] = (TABLE.name,)
     events: ClassVar[tuple[type[Event], ...] | None] = (Organization.Created, Organization.Described)
-    taken: ClassVar[dict[str, type[DomainError]]] = {"organization_names_name_key": OrganizationNameTaken}
+    taken: ClassVar[dict[str, type[DomainError]]] = {
+        "organization_names_name_key": OrganizationNameTaken,
+        "organization_names_pkey": OrganizationNameTaken,  # see `UniqueTable.refuse`
+    }
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """The last word on each organization."""
-        names: dict[UUID, tuple[str, str]] = {}
-        for _, event in events:
+        fold = UniqueFold(TABLE, OrganizationNameTaken)
+        for position, event in events:
             match event:
                 case Organization.Created() | Organization.Described():
-                    names[event.originator_id] = (event.name, event.display_name)
-        if names:
-            await cursor.execute(
-                """
-                INSERT INTO organization_names (organization_id, name, display_name)
-                SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[])
-                ON CONFLICT (organization_id) DO UPDATE SET name = EXCLUDED.name, display_name = EXCLUDED.display_name
-                """,
-                [list(names), [name for name, _ in names.values()], [display for _, display in names.values()]],
-            )
+                    row = (event.originator_id, event.name, event.display_name)
+                    fold.hold(position, row[:1], [row], new=isinstance(event, Organization.Created))
+        await fold.write(cursor)

@@ -23,6 +23,10 @@ class Mode(StrEnum):
 class Projection(Protocol):
     """One read model.
 
+    The result never depends on where a batch ends: the same log in batches of any size gives the same rows, and
+    violates the same unique indexes. Batches end at the borders of appends. So `apply` folds the batch to the last
+    state of each row, deletes, then inserts; where a key is unique `projections.unique_rows` does both.
+
     `tables` are all that it writes, in the order in which they can be made; `events` are the classes it looks at,
     None for all; `taken` says which refusal a violated constraint means: violations of others are errors of ours. The
     same `apply` serves the append (inline), the projector (background) and the rebuild, so it uses unqualified table

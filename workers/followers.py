@@ -29,11 +29,11 @@ async def register_all(connection: AsyncConnection, lookup: Lookup) -> None:
 
 @dataclass
 class Follower:
-    """One projection, where it stands and how it fares. `limit` shrinks to 1 to find the event that fails."""
+    """One projection, where it stands and how it fares. `limit` shrinks to one append to find the one that fails."""
 
     projection: Projection
     position: int = 0
-    limit: int = BATCH
+    limit: int = field(default_factory=lambda: BATCH)
     suspect: int = 0  # the failing event is at or before this position
     failures: int = 0
     retry_at: float = 0.0
@@ -73,13 +73,13 @@ class Follower:
             self.stand_at(position)
         self.position = position
 
-    def failed(self, upto: int, error: Exception) -> bool:
-        """Whether the very event is found; otherwise the next try is with half as many."""
+    def narrow(self, upto: int) -> None:
+        """Something up to here fails: the next try is with half as many events, and what is left of an append."""
         self.suspect = upto
-        if upto - self.position > 1:
-            self.limit = (upto - self.position) // 2
-            return False
-        self.limit, self.error = 1, error
+        self.limit = max(1, min(self.limit, upto - self.position) // 2)
+
+    def failed(self, upto: int, error: Exception) -> None:
+        """The next append, which ends here, fails: try it again later, and later each time."""
+        self.suspect, self.limit, self.error = upto, 1, error
         self.retry_at = time.monotonic() + min(LONGEST_PAUSE, 2.0**self.failures)
         self.failures += 1
-        return True

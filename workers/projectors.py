@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import structlog
 from psycopg import AsyncConnection, OperationalError
@@ -73,7 +73,8 @@ class Projector:
         head = await self._reader.head(self._connection)
         for followers in self._behind(head):
             first = followers[0]
-            await self._advance(followers, min(first.position + first.limit, head))
+            upto = first.position + first.limit
+            await self._advance(followers, await self._reader.border(self._connection, upto) if upto < head else head)
         return bool(self._behind(head))
 
     async def catch_up(self) -> None:
@@ -120,7 +121,7 @@ class Projector:
             "after": batch.after,
             "upto": batch.upto,
         }
-        async with self._at_once(alone=batch.upto - batch.after == 1), self._connection.transaction():
+        async with self._connection.pipeline(), self._connection.transaction():
             moved = await self._connection.execute(_MOVE, move, prepare=True)
             for follower in followers:
                 share = follower.share(batch)
@@ -133,23 +134,46 @@ class Projector:
                 _log.info("projection-healed", projection=follower.name, position=batch.upto)
             follower.went_well(batch.upto)
 
-    @contextlib.asynccontextmanager
-    async def _at_once(self, *, alone: bool) -> AsyncIterator[None]:
-        """A pipeline; without it an error is raised by the statement that made it, so that its place can be told."""
-        if alone:
-            yield
-        else:
-            async with self._connection.pipeline():
-                yield
-
     async def _failed(self, follower: Follower, upto: int, error: Exception) -> None:
-        if not follower.failed(upto, error):
+        if upto > await self._reader.border(self._connection, follower.position + 1):
+            follower.narrow(upto)
             return
-        position = error.position if isinstance(error, LogGapError) else follower.position + 1
+        follower.failed(upto, error)
+        position, error = await self._find_failing(follower, upto, error)
         event = await self._reader.event_at(self._connection, position)
         described = describe(error)
         await replicators.record_failure(self._connection, follower.name, described, position, event)
         _log.error("projection-failed", projection=follower.name, position=position, stream=event, error=described)
+
+    async def _find_failing(self, follower: Follower, upto: int, error: Exception) -> tuple[int, Exception]:
+        """Which event of the append it is, and how it fails when it is tried for that."""
+        if isinstance(error, LogGapError):
+            return error.position, error
+        good, bad = follower.position, upto
+        error = await self._failure(follower, upto) or error
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            found = await self._failure(follower, middle)
+            if found is None:
+                good = middle
+            else:
+                bad, error = middle, found
+        return bad, error
+
+    async def _failure(self, follower: Follower, upto: int) -> Exception | None:
+        """How it fails when it goes on up to here, which is undone again.
+
+        Not in a pipeline: so an error is raised by the statement that made it, and its place can be told.
+        """
+        try:
+            batch = await self._reader.read(self._connection, follower.position, upto, follower.topics)
+            async with self._connection.transaction(force_rollback=True):
+                await follower.projection.apply(self._connection.cursor(), batch.events)
+        except Exception as error:
+            if self._connection.broken or self._connection.closed:
+                raise
+            return error
+        return None
 
     async def _stands_elsewhere(self, follower: Follower) -> bool:
         """Whether it failed only because its tables are no longer those that we knew."""

@@ -5,7 +5,6 @@ A killed rebuild goes on where it was. The live copy is fed and read meanwhile a
 
 import asyncio
 import contextlib
-import itertools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -157,17 +156,22 @@ class _Rebuild:
 
     async def _batches(self, head: int) -> AsyncGenerator[Batch]:
         """All up to the head. Each is read and decoded while Postgres writes the one before."""
-        ends = [*range(self._position + BATCH, head, BATCH), head]
-        ahead = asyncio.create_task(self._read(self.control, self._position, ends[0]))
+        ahead = asyncio.create_task(self._read_some(self._position, head))
         try:
-            for after, upto in itertools.pairwise(ends):
-                batch = await ahead
-                ahead = asyncio.create_task(self._read(self.control, after, upto))
+            while (batch := await ahead).upto < head:
+                ahead = asyncio.create_task(self._read_some(batch.upto, head))
                 yield batch
-            yield await ahead
+            yield batch
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _read_some(self, after: int, head: int) -> Batch:
+        """BATCH events, and what is left of the append that the last of them is in."""
+        upto = head
+        if after + BATCH < head:
+            upto = await self.reader.border(self.control, after + BATCH)
+        return await self._read(self.control, after, upto)
 
     async def _read(self, connection: AsyncConnection, after: int, upto: int) -> Batch:
         with self._blamed_on(after, upto):

@@ -71,6 +71,17 @@ class EventCount:
         )
 
 
+class Batches(EventCount):
+    """Where its batches ended."""
+
+    def __init__(self) -> None:
+        self.ends: list[int] = []
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        await super().apply(cursor, events)
+        self.ends.append(events[-1].position)
+
+
 def make_tables(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("CREATE TABLE role_names (position bigint PRIMARY KEY, name text NOT NULL)")
@@ -83,6 +94,14 @@ def a_role(name: str = "r") -> Role:
 
 
 async def save_roles(store: EventStore, *names: str) -> int:
+    """Each in an append of its own, in this order; the position of the last."""
+    position = 0
+    for name in names:
+        position = await store.save(a_role(name))
+    return position
+
+
+async def save_roles_together(store: EventStore, *names: str) -> int:
     """All in one append; the position of the last."""
     return await store.save(*(a_role(name) for name in names))
 

@@ -1,16 +1,20 @@
 """A random but possible history of everything the log can tell, for comparing what is built from it."""
 
 from collections import deque
+from collections.abc import Iterable
 from random import Random
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID, uuid4
 
+from domain.audited import Audited
 from domain.group_trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
 from domain.groups import Group
 from domain.individuals import Individual
+from domain.login_names import login_name
 from domain.onboarding_requests import OnboardingRequest
 from domain.organizations import Organization, system_groups
-from domain.ports import Store
+from domain.personal import revealed
+from domain.recorded import Recorded
 from domain.roles import LastAdmin, Role
 from domain.rosters import RosterKind, Seat
 from domain.sessions import Session, SessionRevocation
@@ -21,19 +25,50 @@ T = TypeVar("T")
 
 KINDS: list[RosterKind] = ["individual", "leader", "member"]
 STEPS = (
-    "found", "describe", "onboard", "register", "disable", "enable", "leave", "grant", "revoke", "record", "share",
-    "unshare", "change_owner", "make_group", "rename", "tag", "seat", "unseat", "move", "deactivate", "sign_in",
-    "sign_out", "replicate",
+    "found", "describe", "settle", "onboard", "register", "take_over", "release", "claim", "disable", "enable",
+    "prefer", "leave", "join", "grant", "revoke", "record", "share", "unshare", "unshare_user", "change_owner",
+    "make_group", "rename", "tag", "seat", "unseat", "move", "deactivate", "sign_in", "sign_out", "replicate",
 )  # fmt: skip
+BEGINNING = ("found", "onboard", "record", "make_group")
+FILLING = (
+    "leave", "found", "onboard", "record", "share", "make_group", "seat", "seat", "seat", "grant", "move", "register",
+    "replicate", "sign_in", "sign_out",
+) * 4  # fmt: skip
+"""Of everything that adds something: afterwards no table is empty."""
+FEW = range(3)
+"""Of names and addresses there are few, so that what was given up is taken again, by another owner too."""
+
+
+class Saving(Protocol):
+    """What a history asks of a store."""
+
+    async def save(self, *aggregates: Audited) -> int: ...
+
+
+class Appends:
+    """A store that keeps what is saved, append by append, with its positions."""
+
+    def __init__(self) -> None:
+        self.made: list[list[Recorded]] = []
+        self._position = 0
+
+    async def save(self, *aggregates: Audited) -> int:
+        events = [event for aggregate in aggregates for event in aggregate.collect_events()]
+        if events:
+            self.made.append([Recorded(position, event) for position, event in enumerate(events, self._position + 1)])
+            self._position += len(events)
+        return self._position
 
 
 class History:
-    """Keeps the aggregates it made; each step is one append."""
+    """Keeps the aggregates it made; each step is one append. `rounds` is how often it begins with one of each kind."""
 
-    def __init__(self, store: Store, session_store: Store, seed: int = 1) -> None:
+    def __init__(
+        self, store: Saving, session_store: Saving, *, randomness: Random | None = None, rounds: int = 3
+    ) -> None:
         self._store = store
         self._sessions_store = session_store
-        self._random = Random(seed)
+        self._random = randomness or Random(1)
         self._organizations: list[Organization] = []
         self._roles: dict[UUID, Role] = {}
         self._trees: dict[UUID, GroupTree] = {}
@@ -42,17 +77,21 @@ class History:
         self._groups: list[Group] = []
         self._seats: dict[UUID, Seat] = {}
         self._sessions: list[Session] = []
-        self._steps: deque[str] = deque(("found", "onboard", "record", "make_group") * 3)
+        self._requests: list[OnboardingRequest] = []
+        self._steps: deque[str] = deque(BEGINNING * rounds)
 
     async def go_on(self, steps: int) -> None:
         """As many further steps; one that is not possible at the moment is none."""
-        for _ in range(steps):
-            step = self._steps.popleft() if self._steps else self._random.choice(STEPS)
+        await self.take(self._steps.popleft() if self._steps else self._random.choice(STEPS) for _ in range(steps))
+
+    async def take(self, steps: Iterable[str]) -> None:
+        """These steps."""
+        for step in steps:
             await getattr(self, f"_{step}")()
 
     async def _found(self) -> None:
         organization = Organization.found(
-            uuid4(), f"org-{len(self._organizations)}", display_name="An organization", classification="customer",
+            uuid4(), self._free_name(), display_name="An organization", classification="customer",
             provider_type="coach", timezone="UTC",
         )  # fmt: skip
         role = Role.create(organization.id, "org.admin", "Organization administrator")
@@ -64,18 +103,28 @@ class History:
 
     async def _describe(self) -> None:
         organization = self._one(self._organizations)
-        organization.change({"display_name": f"Described {self._random.random()}"})
+        name = self._random.choice([organization.name, self._free_name()])
+        organization.change({"name": name, "display_name": f"Described {self._random.random()}"})
+        await self._store.save(organization)
+
+    async def _settle(self) -> None:
+        organization = self._one(self._organizations)
+        kind = self._random.choice(["open", "restricted"])
+        organization.change({"active": self._random.random() < 0.5, "authorization_type": kind})
         await self._store.save(organization)
 
     async def _onboard(self) -> None:
         organization = self._one(self._organizations)
         user_id, individual_id = uuid4(), uuid4()
-        email = f"person-{len(self._users)}@example.org"
-        user = User.create(user_id, classification="customer", individual_id=individual_id, email=email)
+        provisional = self._random.random() < 0.5
+        user = User.create(
+            user_id, classification="customer", individual_id=individual_id, email=self._free_email(),
+            provisional_in=organization.id if provisional else None,
+        )  # fmt: skip
         provider = self._random.random() < 0.6
         individual = Individual.create(individual_id, "user", user_id, provider=provider)
         user.set_password("hashed")
-        user.confirm(email_verified=True)
+        user.confirm(email_verified=not provisional)
         if provider:
             user.join(organization.id)
         else:
@@ -84,18 +133,41 @@ class History:
         await self._store.save(user, individual)
         self._users.append(user)
 
+    async def _take_over(self) -> None:
+        if strangers := [each for each in self._users if each.provisional]:
+            user = self._one(strangers)
+            email = self._random.choice([revealed(user.email), self._free_email()])
+            user.take_over(email=email, phone=None, username=None, password_hash="hashed", email_verified=True)
+            await self._store.save(user)
+
+    async def _release(self) -> None:
+        user = self._one(self._users)
+        if email := revealed(user.email):
+            user.release_names([login_name(email)])
+            await self._store.save(user)
+
     async def _register(self) -> None:
-        """A request that stays open, or is claimed."""
-        user_id = uuid4()
+        """A request that stays open, or is claimed at once."""
+        user_id, organization_id = uuid4(), self._one(self._organizations).id
         request = OnboardingRequest.open(
-            uuid4(), self._one(self._organizations).id, "patient", user_id, new_user=True, individual_id=None,
-            email=f"guest-{user_id}@example.org", phone=None, username=None, provider_roles=[], group_ids=[],
-            notifications=None, email_user_now=False, auto_sign_up=False, auto_confirm=False,
+            uuid4(), organization_id, "patient", user_id, new_user=True, individual_id=None,
+            email=f"guest-{self._random.choice(FEW)}@example.org", phone=None, username=None, provider_roles=[],
+            group_ids=[], notifications=None, email_user_now=False, auto_sign_up=False, auto_confirm=False,
             communication_preferences=None, created_by=None,
         )  # fmt: skip
+        still_open = (each for each in self._requests if each.organization_id == organization_id and not each.done)
+        if revealed(request.email) in (revealed(each.email) for each in still_open):
+            return
         if self._random.random() < 0.3:
             request.claim(user_id, uuid4())
         await self._store.save(request)
+        self._requests.append(request)
+
+    async def _claim(self) -> None:
+        if self._requests:
+            request = self._one(self._requests)
+            request.claim(request.user_id, uuid4())
+            await self._store.save(request)
 
     async def _disable(self) -> None:
         user = self._one(self._users)
@@ -107,6 +179,16 @@ class History:
         user.enable()
         await self._store.save(user)
 
+    async def _prefer(self) -> None:
+        user = self._one(self._users)
+        user.prefer_communication(f'{{"email": {{"chosen": {self._random.randrange(3)}}}}}')
+        await self._store.save(user)
+
+    async def _join(self) -> None:
+        user = self._one(self._users)
+        user.join(self._one([*user.organizations, *user.former_organizations] or [self._organizations[0].id]))
+        await self._store.save(user)
+
     async def _leave(self) -> None:
         user = self._one(self._users)
         if user.organizations:
@@ -115,8 +197,9 @@ class History:
             await self._store.save(user, *self._standing_up(user.id, organization_id))
 
     async def _grant(self) -> None:
-        role, user = self._one(list(self._roles.values())), self._one(self._users)
-        if role.organization_id in user.organizations:
+        if providers := [each for each in self._users if each.organizations]:
+            user = self._one(providers)
+            role = self._roles[self._one(list(user.organizations))]
             role.grant(user.id, live=user.live)
             await self._store.save(role)
 
@@ -151,6 +234,12 @@ class History:
             if not individual.belongs_to(organization_id):
                 gone += self._standing_up(individual.id, organization_id)
         await self._store.save(individual, *gone)
+
+    async def _unshare_user(self) -> None:
+        individual = self._one(self._individuals)
+        for user_id in list(individual.users):
+            individual.unshare("user", user_id)
+        await self._store.save(individual)
 
     async def _change_owner(self) -> None:
         individual, organization = self._one(self._individuals), self._one(self._organizations)
@@ -197,8 +286,9 @@ class History:
             await self._store.save(seat)
 
     async def _move(self) -> None:
-        group, parent = self._one(self._groups), self._one(self._groups)
-        if not (group.active and parent.active) or group.organization_id != parent.organization_id:
+        group = self._one(self._groups)
+        parent = self._one([each for each in self._groups if each.organization_id == group.organization_id])
+        if not (group.active and parent.active):
             return
         tree = self._trees[group.organization_id]
         try:
@@ -241,6 +331,16 @@ class History:
         for seat in taken:
             seat.leave()
         return taken
+
+    def _free_name(self) -> str:
+        taken = {each.name for each in self._organizations}
+        free = [name for name in (f"org-{number}" for number in FEW) if name not in taken]
+        return self._random.choice(free) if free else f"org-{uuid4()}"
+
+    def _free_email(self) -> str:
+        taken = {revealed(each.email) for each in self._users}
+        free = [email for email in (f"person-{number}@example.org" for number in FEW) if email not in taken]
+        return self._random.choice(free) if free else f"{uuid4()}@example.org"
 
     def _one(self, things: list[T]) -> T:
         return self._random.choice(things)

@@ -11,6 +11,7 @@ from psycopg.conninfo import make_conninfo
 from projections import replicators
 from projections.replicators import Replicator
 from tests.support.followers import (
+    Batches,
     EventCount,
     RoleNames,
     a_projector,
@@ -19,10 +20,11 @@ from tests.support.followers import (
     following,
     make_tables,
     save_roles,
+    save_roles_together,
 )
 from tests.support.stores import a_store
 from tests.support.world import settings_for
-from workers import projectors
+from workers import followers, projectors
 from workers.projectors import NotCaughtUpError
 
 
@@ -109,6 +111,39 @@ async def test_a_failing_event_stops_its_projection_alone_and_in_plain_sight(wat
         assert row.error.startswith("ValueError in tests/support/followers.py:")
         assert row.error.endswith(f"at position 24, event {event}")
         assert "secret" not in row.error
+
+
+async def test_the_failing_event_of_an_append_is_found_and_no_part_of_the_append_is_applied(watched: str) -> None:
+    together = [f"role-{number}" for number in range(20)]
+    together[13] = "poison"
+    async with (
+        a_store(watched) as store,
+        await looking(watched) as connection,
+        a_projector(watched, RoleNames()) as projector,
+    ):
+        await save_roles_together(store, "a", "b", "c")
+        await save_roles_together(store, *together)
+        await save_roles(store, "d")
+        with pytest.raises(NotCaughtUpError):
+            await projector.catch_up()
+        await eventually(connection, "SELECT array_agg(name ORDER BY position) FROM role_names", ["a", "b", "c"])
+        row = await shown(connection)
+        assert (row.state, row.position) == ("failed", 3)
+        assert row.error is not None
+        assert "ValueError in tests/support/followers.py:" in row.error
+        assert "at position 17, event " in row.error
+
+
+async def test_batches_end_where_appends_end(watched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(followers, "BATCH", 4)
+    seen = Batches()
+    async with a_store(watched) as store, a_projector(watched, seen) as projector:
+        for size in (1, 3, 2, 7, 1, 1, 5):
+            await save_roles_together(store, *("r" * size))
+        await projector.take_leases()
+        while await projector.step():
+            pass
+        assert seen.ends == [4, 13, 20]
 
 
 async def test_a_failing_event_is_tried_again_and_heals(watched: str) -> None:

@@ -3,19 +3,25 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from uuid import uuid4
+from itertools import chain
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from psycopg import AsyncConnection
+from psycopg.errors import UniqueViolation
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.event_store import EventStore, Log
 from adapters.keyring import Keyring
+from domain.onboarding_requests import OnboardingRequest
+from domain.organizations import Organization, OrganizationNameTaken
+from domain.recorded import Recorded
 from domain.users import User
 from projections import registry, replicators
 from projections.projection import Mode, Projection
 from tests.support.followers import (
+    Batches,
     EventCount,
     RoleNames,
     a_projector,
@@ -24,9 +30,11 @@ from tests.support.followers import (
     following,
     make_tables,
     save_roles,
+    save_roles_together,
 )
-from tests.support.histories import History
+from tests.support.histories import FILLING, Appends, History
 from tests.support.stores import MASTER_KEY, a_pool, a_store
+from tests.support.tables import rows_of
 from workers import rebuild
 
 
@@ -55,15 +63,6 @@ async def rebuilt(database_url: str, projection: Projection, log: Log = "identit
 
 async def looking(database_url: str) -> AsyncConnection:
     return await AsyncConnection.connect(database_url, autocommit=True)
-
-
-async def rows_of(connection: AsyncConnection, tables: Sequence[str]) -> dict[str, list[str]]:
-    """All rows as text, sorted: the order in a table means nothing."""
-    found = {}
-    for table in tables:
-        cursor = await connection.execute(f'SELECT t::text FROM "{table}" t ORDER BY 1'.encode())
-        found[table] = [text for (text,) in await cursor.fetchall()]
-    return found
 
 
 async def make_of(connection: AsyncConnection, tables: Sequence[str]) -> list[object]:
@@ -96,11 +95,12 @@ async def test_rebuilt_tables_equal_the_live_ones(
         await history.go_on(150)
         await projector.catch_up()
         await history.go_on(150)
+        await history.take(FILLING)
         await projector.catch_up()
         projection = next(each for each in (*inline, *background, *sessions) if each.name == name)
         before = await rows_of(connection, projection.tables)
         made = await make_of(connection, projection.tables)
-        assert all(before.values()), "the history has to fill every table"
+        assert not [table for table, rows in before.items() if not rows], "the history has to fill every table"
         for batch in (rebuild.BATCH, 7):
             monkeypatch.setattr(rebuild, "BATCH", batch)
             await rebuilt(database_url, projection, "sessions" if projection in sessions else "identity")
@@ -117,6 +117,80 @@ async def leftovers(connection: AsyncConnection) -> list[tuple[str, ...]]:
         " UNION ALL SELECT 'rebuilds', name FROM rebuilds"
     )
     return list(await cursor.fetchall())
+
+
+async def test_a_rebuild_survives_names_and_addresses_that_changed_hands(database_url: str) -> None:
+    """Taken, given up, and taken by another, all in one batch."""
+    async with a_pool(database_url) as pool:
+        lookup = await Keyring(pool, MASTER_KEY).lookup()
+    inline = registry.inline(lookup)
+    async with a_store(database_url, projections=inline) as store, await looking(database_url) as connection:
+        first, second = an_organization("hands"), an_organization("other")
+        await store.save(first, second)
+        first.change({"name": "given-up"})
+        await store.save(first)
+        second.change({"name": "hands"})
+        await store.save(second)
+        for claimed in (True, True, False):
+            request = a_request(first.id, "guest@example.org")
+            await store.save(request)
+            if claimed:
+                request.claim(request.user_id, uuid4())
+                await store.save(request)
+        for name in ("organization_names", "open_onboarding_requests"):
+            projection = next(each for each in inline if each.name == name)
+            before = await rows_of(connection, projection.tables)
+            await rebuilt(database_url, projection)
+            assert await rows_of(connection, projection.tables) == before
+
+
+def an_organization(name: str) -> Organization:
+    return Organization.found(
+        uuid4(), name, display_name=name, classification="customer", provider_type="coach", timezone="UTC"
+    )
+
+
+def a_request(organization_id: UUID, email: str) -> OnboardingRequest:
+    return OnboardingRequest.open(
+        uuid4(), organization_id, "patient", uuid4(), new_user=True, individual_id=None, email=email, phone=None,
+        username=None, provider_roles=[], group_ids=[], notifications=None, email_user_now=False, auto_sign_up=False,
+        auto_confirm=False, communication_preferences=None, created_by=None,
+    )  # fmt: skip
+
+
+async def test_a_name_taken_before_it_is_given_up_is_refused_in_whatever_batch(database_url: str) -> None:
+    """What one batch accepted, two would refuse for ever."""
+    (names,) = (each for each in registry.inline(lambda *_: b"") if each.name == "organization_names")
+    first, second = an_organization("hands"), an_organization("other")
+    appends = Appends()
+    await appends.save(first, second)
+    second.change({"name": "hands"})
+    await appends.save(second)
+    first.change({"name": "given-up"})
+    await appends.save(first)
+    for batches in (appends.made, [appends.made[0], [*appends.made[1], *appends.made[2]]], [[*chain(*appends.made)]]):
+        async with await looking(database_url) as connection:
+            with pytest.raises((UniqueViolation, OrganizationNameTaken)):
+                await apply_all(connection, names, batches)
+            await connection.execute("TRUNCATE organization_names")
+
+
+async def apply_all(connection: AsyncConnection, projection: Projection, batches: Sequence[Sequence[Recorded]]) -> None:
+    for batch in batches:
+        await projection.apply(connection.cursor(), batch)
+
+
+async def test_the_batches_of_a_rebuild_end_where_appends_end(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tables(database_url)
+    monkeypatch.setattr(rebuild, "BATCH", 4)
+    batches = Batches()
+    async with a_store(database_url) as store:
+        for size in (1, 3, 2, 7, 1, 1, 5):
+            await save_roles_together(store, *("r" * size))
+        await rebuilt(database_url, batches)
+    assert batches.ends == [4, 13, 20]
 
 
 async def test_the_old_name_of_the_refusal_still_works_after_a_rebuild(database_url: str) -> None:
@@ -211,13 +285,13 @@ async def test_a_transaction_that_began_before_keeps_seeing_what_it_saw(database
         await save_roles(store, *"abc")
         async with pool.connection() as reader:
             await reader.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
-            await reader.execute("SELECT 1")
-            rebuilding = asyncio.create_task(rebuilt(database_url, InlineCount()))
-            await asyncio.sleep(1)
-            assert not rebuilding.done()
-            cursor = await reader.execute("SELECT total FROM event_count")
-            assert await cursor.fetchone() == (3,)
-            await reader.rollback()
+            async with reader.transaction():
+                await reader.execute("SELECT 1")
+                rebuilding = asyncio.create_task(rebuilt(database_url, InlineCount()))
+                await asyncio.sleep(1)
+                assert not rebuilding.done()
+                cursor = await reader.execute("SELECT total FROM event_count")
+                assert await cursor.fetchone() == (3,)
             await rebuilding
             await reader.set_isolation_level(None)
 

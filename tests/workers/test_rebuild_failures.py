@@ -22,7 +22,8 @@ from tests.support.followers import (
     save_roles,
 )
 from tests.support.stores import a_store
-from tests.workers.test_rebuild import InlineCount, leftovers, looking, rebuilt, rows_of
+from tests.support.tables import rows_of
+from tests.workers.test_rebuild import InlineCount, leftovers, looking, rebuilt
 from workers import rebuild, table_copies
 
 
