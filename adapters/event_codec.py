@@ -22,6 +22,7 @@ from eventsourcing.utils import get_topic, resolve_topic
 from adapters.keyring import DataKey, Keyring
 from domain.audited import Acting, Audited
 from domain.personal import Personal, PersonErased
+from domain.turns import InTurns
 
 Event = CanMutateAggregate[UUID]
 _NOT_STATE = {"originator_id", "originator_version", "originator_id_type"}
@@ -97,13 +98,18 @@ class EventCodec(Mapper[UUID]):
             for personal in _personals(vars(event).values())
         }
         keys = await self._keyring.keys_for_writing(subjects)
-        return [self._to_row(event, keys) for event in events]
+        rows = []
+        async for batch in InTurns(events):
+            rows += [self._to_row(event, keys) for event in batch]
+        return rows
 
     async def decode_many(self, rows: Iterable[StoredEvent]) -> list[Any]:
         """Events (or snapshots), personal values revealed as far as their keys still exist: one query at the most."""
         met: list[_Sealed] = []
-        self._met = met
-        events = [self.to_domain_event(row) for row in rows]
+        events = []
+        async for batch in InTurns(rows):
+            self._met = met  # others decode in between
+            events += [self.to_domain_event(row) for row in batch]
         self._met = []
         if met:
             keys = await self._keyring.keys({sealed.subject for sealed in met})

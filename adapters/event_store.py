@@ -19,17 +19,17 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.append import AppendWriter
-from adapters.append_batches import Append, Rights
-from adapters.append_transaction import InlineProjection
+from adapters.append_transaction import Append, InlineProjection
 from adapters.event_codec import EventCodec, snapshot_topic
 from adapters.keyring import Keyring
 from adapters.metrics import APPENDS
 from adapters.outages import patiently
 from adapters.stream_reader import StreamReader, Wanted
 from domain.audited import Audited
-from domain.decisions import current_decision
 from domain.errors import NotFound
 from domain.idempotency import current_request
+from domain.recorded import Event
+from domain.turns import InTurns
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
 Log = Literal["identity", "sessions"]
@@ -47,13 +47,11 @@ class EventStore:
         log: Log,
         projections: Sequence[InlineProjection],
         keyring: Keyring,
-        rights: Rights | None = None,
     ) -> None:
-        """Without `rights` nobody is asked whether those that a decision rests on are still there."""
         self._pool = pool
         self._log = log
         self._codec = EventCodec(keyring)
-        self._writer = AppendWriter(pool, log, EVENTS[log], projections, rights)
+        self._writer = AppendWriter(pool, log, EVENTS[log], projections)
         self._streams = StreamReader(pool, EVENTS[log], SNAPSHOTS[log])
         self._snapshotting: set[asyncio.Task[None]] = set()
 
@@ -96,7 +94,10 @@ class EventStore:
                 for row in rows
             )
         )
-        return [_replayed(islice(events, len(rows))) for rows in found]
+        loaded: list[Audited | None] = []
+        async for batch in InTurns(found):
+            loaded += [_replayed(islice(events, len(rows))) for rows in batch]
+        return loaded
 
     async def head(self) -> int:
         """The position of the last committed event, 0 in an empty log."""
@@ -112,7 +113,9 @@ class EventStore:
     async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:
         """As in `domain.ports.Store`; inside an idempotent request also what makes its retry find it."""
         request = current_request()
-        fresh = [aggregate.collect_events() for aggregate in aggregates]
+        fresh: list[Sequence[Event]] = []
+        async for batch in InTurns(aggregates):
+            fresh += [aggregate.collect_events() for aggregate in batch]
         events = list(chain.from_iterable(fresh))
         if request is not None and request.replayed_position is not None:
             return request.replayed_position
@@ -123,7 +126,6 @@ class EventStore:
             rows=await self._codec.encode_many(events),
             unchanged=[(aggregate.stream_of(aggregate.id), aggregate.version) for aggregate in unchanged],
             request=request if self._log == "identity" else None,
-            decision=current_decision() if self._log == "identity" else None,
         )
         position = await self._writer.append(append)
         APPENDS.observe(monotonic() - append.since)

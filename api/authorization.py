@@ -1,7 +1,7 @@
 """/v1/authz-*: what users may do, which things they may do it to, and who may do it (semantics 6)."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query
@@ -30,9 +30,10 @@ from api.route import answers, contract_router
 from domain.access_queries import InvalidAccessQuery
 from domain.errors import Forbidden
 from domain.ports import AccessQuery
+from domain.turns import InTurns
 from domain.users import UserNotFound
 from projections.access_accessors import accessors
-from projections.access_checks import decide
+from projections.access_checks import FEW_USERS, decide
 from projections.access_filters import READ_MODEL, IndividualFilter
 from projections.access_individuals import accessible_individuals
 from projections.access_lists import accessible
@@ -59,11 +60,13 @@ async def check_many(body: BulkResourceAccess, caller: Signed, access: AccessDep
     queries = [sent.query for sent in asked.access_query]
     decided = await reading.at_once(lambda: access.decided_for_all(asked.user_ids, queries))
     texts = [sent.text for sent in asked.access_query]
-    rows = [
-        {"access-query": asked_queries, "allow": allow, "user-id": user_id}
-        for user_id, allowed in zip(asked.user_ids, decided.allowed, strict=True)
-        for asked_queries, allow in answered(texts, allowed, individually=asked.individually)
-    ]
+    rows: list[dict[str, Any]] = []
+    async for some in InTurns(zip(asked.user_ids, decided.allowed, strict=True), FEW_USERS):
+        rows += [
+            {"access-query": asked_queries, "allow": allow, "user-id": user_id}
+            for user_id, allowed in some
+            for asked_queries, allow in answered(texts, allowed, individually=asked.individually)
+        ]
     return answer({"access-queries": rows}, 201, position=decided.position)
 
 

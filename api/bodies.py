@@ -1,15 +1,14 @@
 """Request bodies: bounded, and strictly JSON (rulings D7, D8, D9)."""
 
-import asyncio
 import json
 import math
-import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple, NoReturn
+from itertools import islice
+from typing import Any, NoReturn
 
 from starlette.requests import Request
 
-from api.errors import PayloadTooLarge, json_pointer, several
+from api.errors import MOST_TOLD, PayloadTooLarge, json_pointer, several
 from domain.errors import DomainError, Invalid
 
 LARGEST_BODY = 8 * 1024 * 1024
@@ -18,34 +17,24 @@ MAX_CREDENTIALS_BODY = 16 * 1024
 DEEPEST = 32
 MOST_VALUES = 100_000
 """Several times what the largest rosters need; many small values cost far more time than their bytes."""
+MAX_MEMBERS = 1000
+"""Of one object: each unknown one is a violation, and making violations takes far longer than parsing."""
 LARGEST_NUMBER = 2**63 - 1
-MANY_DIGITS = re.compile(rb"[0-9]{19}")
 
 
-class Body(NamedTuple):
-    """What was sent. `waited` tells whether reading it had to wait for the client."""
-
-    content: bytes
-    waited: bool
-
-
-async def read_body(request: Request, max_body: int = LARGEST_BODY) -> Body:
+async def read_body(request: Request, max_body: int = LARGEST_BODY) -> bytes:
     """Return the whole body. Raise PayloadTooLarge as soon as it is known to have more than `max_body` bytes."""
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > max_body:
         raise PayloadTooLarge(max_body)
     chunks: list[bytes] = []
     size = 0
-    waits: list[bool] = []
-    # runs only when reading gives up the loop, so not while all that is read has arrived
-    noticing = asyncio.get_running_loop().call_soon(waits.append, True)
     async for chunk in request.stream():
         size += len(chunk)
         if size > max_body:
             raise PayloadTooLarge(max_body)
         chunks.append(chunk)
-    noticing.cancel()
-    return Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), bool(waits))
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def parsed_body(body: bytes) -> Any:
@@ -59,15 +48,16 @@ def parsed_body(body: bytes) -> Any:
     containers = body.count(b"{") + body.count(b"[")
     if containers + body.count(b",") > MOST_VALUES:
         raise Invalid(f"The body has more than {MOST_VALUES} values.", pointer="")
+    decoder = _Decoder()
     try:
-        value = _DECODER.decode(body.decode())
+        value = decoder.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise Invalid(f"The body is not acceptable JSON{_reason(error)}.", pointer="") from None
     if containers > DEEPEST and _depth(value) > DEEPEST:
         raise Invalid(f"The body is nested deeper than {DEEPEST}.", pointer="")
     # only escapes can bring in what UTF-8 and the JSON grammar forbid
-    if b"\\u" in body or MANY_DIGITS.search(body):
-        unstorable = list(_unstorable(value, ()))
+    if b"\\u" in body or decoder.met_large_number:
+        unstorable = list(islice(_unstorable(value, ()), MOST_TOLD))
         if unstorable:
             raise several(unstorable)
     return value
@@ -81,7 +71,13 @@ class _ConstantError(ValueError):
     pass
 
 
+class _TooManyMembersError(ValueError):
+    pass
+
+
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_MEMBERS:
+        raise _TooManyMembersError
     members = dict(pairs)
     if len(members) != len(pairs):
         raise _RepeatedMemberError
@@ -97,13 +93,30 @@ def _finite(text: str) -> float:
     return number if math.isfinite(number) else _refuse_constant(text)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_refuse_constant, parse_float=_finite)
+class _Decoder(json.JSONDecoder):
+    """Decodes one text, and notes whether it has met an integer that cannot be stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            object_pairs_hook=_members,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=self._integer,
+        )
+        self.met_large_number = False
+
+    def _integer(self, text: str) -> int:
+        number = int(text)
+        self.met_large_number |= abs(number) > LARGEST_NUMBER
+        return number
 
 
 def _reason(error: Exception) -> str:
     match error:
         case _RepeatedMemberError():
             return ": a member is given twice"
+        case _TooManyMembersError():
+            return f": an object has more than {MAX_MEMBERS} members"
         case _ConstantError():
             return ": NaN and Infinity are no numbers, nor what is as large"
         case RecursionError():
@@ -147,4 +160,9 @@ def _unstorable(value: Any, location: tuple[str | int, ...]) -> Iterator[DomainE
 
 
 def _storable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    """Encoding refuses lone surrogates, a hundred times faster than looking at each character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text

@@ -31,8 +31,8 @@ from domain.errors import (
 
 log = structlog.get_logger()
 
-MOST_TOLD = 10_000
-"""Violations of one request: as many as the largest array has items."""
+MOST_TOLD = 100
+"""Violations of one request (ruling O8)."""
 AN_ERROR_CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 
 
@@ -59,29 +59,6 @@ class PayloadTooLarge(DomainError):
 
     def __init__(self, max_body: int) -> None:
         super().__init__(f"The body is larger than {max_body // 1024} KiB.")
-
-
-class EndsConnection(DomainError):
-    """What a connection is closed after."""
-
-
-class MalformedRequest(EndsConnection):
-    code = "malformed-request"
-    detail = "This is no HTTP/1.1 request."
-
-
-class RequestTimeout(EndsConnection):
-    code = "request-timeout"
-    detail = "The request did not come in time."
-
-
-class HeadTooLarge(EndsConnection):
-    code = "request-head-too-large"
-    detail = "The head of a request has at most 64 KiB and 100 headers."
-
-
-class TooManyConnections(Unavailable, EndsConnection):
-    detail = "There are too many connections; try again."
 
 
 class MethodNotAllowed(DomainError):
@@ -115,19 +92,16 @@ class Unhandled(DomainError):
 
 STATUS: Mapping[type[DomainError], int] = {
     Invalid: 400,
-    MalformedRequest: 400,
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
     MethodNotAllowed: 405,
     NotAcceptable: 406,
-    RequestTimeout: 408,
     Conflict: 409,
     Expired: 410,
     PayloadTooLarge: 413,
     UnsupportedMediaType: 415,
     TooMany: 429,
-    HeadTooLarge: 431,
     Unavailable: 503,
     Unhandled: 500,
 }
@@ -225,8 +199,6 @@ def _headers(error: DomainError) -> dict[str, str]:
             headers["WWW-Authenticate"] = "Bearer"
         case MethodNotAllowed(allowed=allowed):
             headers["Allow"] = ", ".join(allowed)
-        case EndsConnection():
-            headers["Connection"] = "close"
     seconds: int | None = getattr(error, "retry_after", None)
     if seconds is not None:
         headers["Retry-After"] = str(max(1, seconds))

@@ -10,7 +10,6 @@ from psycopg_pool import AsyncConnectionPool
 from adapters.gathering import Gathering
 from adapters.metrics import DECISIONS
 from adapters.outages import again_if_lost
-from domain.decisions import note_granted, note_readable
 from domain.ports import AccessQuery
 from projections import users_access
 from projections.access_checks import Asked, Decided, Decisions, decide_each, decide_many
@@ -45,10 +44,7 @@ class ReadAccess:
         self._checks = Gathering(self._ask_all)
 
     async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
-        """As in `domain.ports.Access`; the current decision, if any, rests on the answers from now on."""
-        allowed = (await self.decided(user_id, queries)).allowed
-        note_granted(user_id, queries, allowed)
-        return allowed
+        return (await self.decided(user_id, queries)).allowed
 
     async def decided(self, user_id: UUID, queries: Sequence[AccessQuery]) -> Decided:
         """As `decide`, with the position of the log that the answers are of."""
@@ -65,10 +61,7 @@ class ReadAccess:
             return await self._ask(lambda cursor: decide_many(cursor, user_ids, queries))
 
     async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
-        """As in `domain.ports.Access`; the current decision, if any, rests on the answers from now on."""
-        readable = await self._ask(lambda cursor: users_access.readable_users(cursor, caller_id, user_ids))
-        note_readable(caller_id, readable)
-        return readable
+        return await self._ask(lambda cursor: users_access.readable_users(cursor, caller_id, user_ids))
 
     async def _ask_all(self, asked: Sequence[Asked]) -> Sequence[Decided]:
         return await self._ask(lambda cursor: decide_each(cursor, asked))

@@ -85,8 +85,8 @@ class OnboardingRequests:
         TooMany when an inviter who is not trusted would learn of too many known addresses.
         """
         refuse_contradictions(invitation)
-        await self._refuse_weak(invitation)
         place = await self._places.find(invitation, inviter)
+        await self._refuse_weak(invitation)  # after permission: judging a password costs more than finding a place
         hashed = None if invitation.password is None else await self._passwords.hash(invitation.password)
         return await self._decide(invitation, inviter, place, hashed, NewIds(new_id(), new_id(), new_id()))
 

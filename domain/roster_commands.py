@@ -10,6 +10,7 @@ from domain.groups import Group, GroupProviderOnly
 from domain.individuals import Individual, IndividualNotFound
 from domain.ports import Access, AccessQuery, Directory, Store, decided_again
 from domain.rosters import RosterKind, Seat, seat_id
+from domain.turns import InTurns
 from domain.users import User, UserNotFound
 
 
@@ -66,7 +67,7 @@ class Seating:
         strangers = [each for each in missing if not _belongs(individuals.get(each), roster.organization_id)]
         if strangers:
             raise NotEligible(pointer=pointer, meta={"individual-ids": _texts(strangers)})
-        return _taken(roster, missing, seats)
+        return await _taken(roster, missing, seats)
 
     async def seat_users(self, roster: Roster, users: Mapping[UUID, User], pointer: str) -> Change:
         """The seats that change when these users, whom the caller may read, are there. Raises NotEligible."""
@@ -75,7 +76,7 @@ class Seating:
         refused = [each for each in missing if not _is_enabled_provider(users[each], roster.organization_id)]
         if refused:
             raise NotEligible(pointer=pointer, meta={"user-ids": _texts(refused)})
-        return Change(_taken(roster, missing, seats), [users[each] for each in missing])
+        return Change(await _taken(roster, missing, seats), [users[each] for each in missing])
 
     async def known(self, caller_id: UUID, user_ids: Sequence[UUID], pointer: str) -> dict[UUID, User]:
         """The users, in the order given. Raises UserNotFound, naming whom the caller may not read."""
@@ -100,8 +101,9 @@ class Seating:
     async def remove(self, roster: Roster, subject_ids: Iterable[UUID]) -> list[Seat]:
         """The seats, given up; whoever has none is passed over."""
         seats = await self.seats(roster, subject_ids)
-        for seat in seats.values():
-            seat.leave()
+        async for batch in InTurns(seats.values()):
+            for seat in batch:
+                seat.leave()
         return list(seats.values())
 
     async def refuse_unwritable(self, caller_id: UUID, individual_ids: Sequence[UUID], pointer: str) -> None:
@@ -238,15 +240,16 @@ def _not_seated(subject_ids: Iterable[UUID], seats: Mapping[UUID, Seat]) -> list
     return [each for each in subject_ids if each not in seats or not seats[each].taken]
 
 
-def _taken(roster: Roster, subject_ids: Iterable[UUID], seats: Mapping[UUID, Seat]) -> list[Seat]:
+async def _taken(roster: Roster, subject_ids: Iterable[UUID], seats: Mapping[UUID, Seat]) -> list[Seat]:
     taken = []
-    for each in subject_ids:
-        seat = seats.get(each)
-        if seat is None:
-            seat = Seat.take(roster.group_id, roster.organization_id, roster.kind, each)
-        else:
-            seat.take_again()
-        taken.append(seat)
+    async for batch in InTurns(subject_ids):
+        for each in batch:
+            seat = seats.get(each)
+            if seat is None:
+                seat = Seat.take(roster.group_id, roster.organization_id, roster.kind, each)
+            else:
+                seat.take_again()
+            taken.append(seat)
     return taken
 
 

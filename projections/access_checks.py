@@ -8,8 +8,11 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.ports import AccessQuery
+from domain.turns import InTurns
 from projections.access_policy import APP, POLICIES, SYSTEM
 
+FEW_USERS = 20
+"""Whose answers are worked out in one go: each may have asked 50 questions."""
 Kind = tuple[str, str, bool]
 """Type, operation, and whether it asks about a given resource."""
 Question = tuple[int, UUID, UUID | None]
@@ -102,11 +105,16 @@ async def _decide_alike(cursor: AsyncCursor, kinds: tuple[Kind, ...], asked: Seq
     if not kinds:
         return [Decided(await head(cursor), []) for _ in asked]
     places = {kind: place for place, kind in enumerate(kinds)}
-    wanted = [[_question(places, each.user_id, query) for query in each.queries] for each in asked]
-    await cursor.execute(_statement(kinds), _parameters(kinds, wanted), prepare=True)
+    wanted: list[list[Question]] = []
+    async for some in InTurns(asked, FEW_USERS):
+        wanted += [[_question(places, each.user_id, query) for query in each.queries] for each in some]
+    await cursor.execute(_statement(kinds), await _parameters(kinds, wanted), prepare=True)
     rows = await cursor.fetchall()
     allowed = {row[1:] for row in rows}
-    return [Decided(rows[0][0], [each in allowed for each in questions]) for questions in wanted]
+    decided: list[Decided] = []
+    async for these in InTurns(wanted, FEW_USERS):
+        decided += [Decided(rows[0][0], [each in allowed for each in questions]) for questions in these]
+    return decided
 
 
 def _question(places: dict[Kind, int], user_id: UUID, query: AccessQuery) -> Question:
@@ -114,13 +122,17 @@ def _question(places: dict[Kind, int], user_id: UUID, query: AccessQuery) -> Que
     return places[kind], user_id, query.resource_id if isinstance(query.resource_id, UUID) else None
 
 
-def _parameters(kinds: Sequence[Kind], wanted: Iterable[Sequence[Question]]) -> dict[str, Any]:
+async def _parameters(kinds: Sequence[Kind], wanted: Iterable[Sequence[Question]]) -> dict[str, Any]:
     parameters: dict[str, Any] = {f"name{place}": kind[0].removeprefix("app.") for place, kind in enumerate(kinds)}
     for place in range(len(kinds)):
         parameters[f"users{place}"], parameters[f"ids{place}"] = [], []
-    for place, user_id, resource_id in dict.fromkeys(question for questions in wanted for question in questions):
-        parameters[f"users{place}"].append(user_id)
-        parameters[f"ids{place}"].append(resource_id)
+    met: set[Question] = set()
+    async for some in InTurns(wanted, FEW_USERS):
+        fresh = dict.fromkeys(question for questions in some for question in questions if question not in met)
+        met.update(fresh)
+        for place, user_id, resource_id in fresh:
+            parameters[f"users{place}"].append(user_id)
+            parameters[f"ids{place}"].append(resource_id)
     return parameters
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StrictBool, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from api.documents.common import Attributes, Single, Strict
 from api.documents.envelope import CreateRequest
@@ -25,7 +25,7 @@ from api.documents.people import GivenCommunicationPreferences
 
 OnboardType = Literal["patient", "provider"]
 Channel = Literal["email", "sms"]
-Notifications = Annotated[tuple[Channel, ...], AfterValidator(folded)]
+Notifications = Annotated[tuple[Channel, ...], Items(most=100, made=folded)]
 RoleNames = Annotated[tuple[Name, ...], Items(most=100, made=folded)]
 
 

@@ -1,15 +1,22 @@
 """Password hashes: bounded, never on the event loop, and the same for everybody from outside."""
 
 import asyncio
+import os
 import re
+import signal
+from pathlib import Path
 
 import pytest
 
 from adapters.client_address import CLIENT_ADDRESS
-from adapters.passwords import WAITING_PER_THREAD, PasswordPool
+from adapters.password_scorer import PROGRAM
+from adapters.passwords import MAX_WAITING_SCORES, WAITING_PER_THREAD, PasswordPool
 from adapters.setting_values import Argon2Parameters
 from domain.errors import TooMany
+from tests.support.processes import processes, wait_until
 
+HARD_TO_JUDGE = "@({[<691!|1!|7l105+" * 4
+"""72 characters that can each stand for several others: the score of the whole takes seconds."""
 CHEAP = Argon2Parameters(1, 8, 1)
 
 
@@ -78,6 +85,7 @@ async def test_hashing_does_not_hold_up_the_event_loop() -> None:
         ("jonathan.smithers", (), True),
         ("correct horse battery staple", (), True),
         ("é" * 300, (), False),
+        (HARD_TO_JUDGE, (), False),
     ],
 )
 async def test_a_password_is_worth_what_it_takes_to_guess_it(password: str, about: tuple[str, ...], good: bool) -> None:
@@ -91,3 +99,59 @@ async def test_what_is_known_of_one_user_does_not_count_for_another() -> None:
         scores = await asyncio.gather(*(passwords.score(name, (name,) if odd % 2 else ()) for odd in range(20)))
         assert {score >= 2 for score in scores[::2]} == {True}
         assert {score >= 2 for score in scores[1::2]} == {False}
+
+
+async def test_scoring_holds_up_neither_logins_nor_the_event_loop() -> None:
+    with PasswordPool(CHEAP, 1) as passwords:
+        hashed = await passwords.hash("walrus")
+        assert await passwords.score("quite-a-walrus-77", ()) >= 2  # the process runs
+        ((pid, _),) = processes(str(PROGRAM)).items()
+        before = processor_seconds(pid)
+        scoring = [asyncio.create_task(passwords.score(HARD_TO_JUDGE, ())) for _ in range(12)]
+        await asyncio.sleep(0)
+        assert await passwords.verify("walrus", hashed)
+        assert not any(task.done() for task in scoring)
+        turns = 0
+        while not all(task.done() for task in scoring):
+            await asyncio.sleep(0)
+            turns += 1
+        assert await asyncio.gather(*scoring) == [0] * 12
+        assert turns > 1000
+        assert processor_seconds(pid) - before < 12 * 0.3
+
+
+def environment_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def processor_seconds(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+async def test_no_address_holds_more_than_half_of_the_scores() -> None:
+    with PasswordPool(CHEAP, 1) as passwords:
+        coming_from = CLIENT_ADDRESS.set("192.0.2.7")
+        scoring = [asyncio.create_task(passwords.score("walrus", ())) for _ in range(MAX_WAITING_SCORES)]
+        CLIENT_ADDRESS.reset(coming_from)
+        assert await passwords.score("walrus", ()) == 1
+        outcomes = await asyncio.gather(*scoring, return_exceptions=True)
+        assert len([each for each in outcomes if isinstance(each, int)]) == (MAX_WAITING_SCORES + 1) // 2
+
+
+async def test_the_scoring_process_knows_no_secrets_and_ends_with_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLBOOK_MASTER_KEY", "secret")
+    with PasswordPool(CHEAP, 1) as passwords:
+        await passwords.score("walrus", ())
+        ((pid, _),) = processes(str(PROGRAM)).items()
+        assert environment_of(pid) == b""
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not processes(str(PROGRAM)))
+        assert await passwords.score("quite-a-walrus-77", ()) >= 2
+        ((pid, _),) = processes(str(PROGRAM)).items()
+        os.kill(pid, signal.SIGSTOP)
+        scoring = asyncio.create_task(passwords.score("walrus", ()))
+        await asyncio.sleep(0)
+    assert processes(str(PROGRAM)) == {}
+    with pytest.raises(TooMany):
+        await scoring
