@@ -9,12 +9,11 @@ from psycopg import errors
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.announcer import Announcer
-from adapters.append_transaction import Append, AppendTransaction, InlineProjection
+from adapters.append_batches import Append, AppendsRefusedError, Rights, take_batch
+from adapters.append_transaction import AppendTransaction, InlineProjection
 from adapters.background import BackgroundTask
 from adapters.outages import is_outage, time_left, until_it_answers
 from domain.errors import Conflict, DomainError, LostRace, Unavailable
-
-MOST_IN_A_BATCH = 500
 
 LOST_RACES = (errors.DeadlockDetected, errors.SerializationFailure)
 
@@ -25,11 +24,17 @@ class AppendWriter:
     """One per process and log. `append` returns once the transaction is durable."""
 
     def __init__(
-        self, pool: AsyncConnectionPool, log: str, table: str, projections: Sequence[InlineProjection]
+        self,
+        pool: AsyncConnectionPool,
+        log: str,
+        table: str,
+        projections: Sequence[InlineProjection],
+        rights: Rights | None,
     ) -> None:
-        self._transaction = AppendTransaction(str(pool.conninfo), log, table, projections)
+        self._transaction = AppendTransaction(str(pool.conninfo), log, table, projections, rights)
+        self._rights = rights
         self._announcer = Announcer(pool) if log == "identity" else None
-        self._refusals: dict[str | None, type[DomainError]] = {f"{table}_pkey": LostRace}
+        self._refusals: dict[str | None, type[DomainError]] = {}
         for projection in projections:
             self._refusals.update(projection.taken)
         self._waiting: deque[Append] = deque()
@@ -54,8 +59,8 @@ class AppendWriter:
     async def append(self, append: Append) -> int:
         """Return the position of the last event.
 
-        Raises LostRace, a projection's refusal, or Unavailable, which it does after SECONDS_TO_RECOVER at the latest
-        (ruling O29). What was refused so is not written later, unless its COMMIT was already under way.
+        Raises LostRace, DecisionOutdated, a projection's refusal, or Unavailable after SECONDS_TO_RECOVER
+        at the latest (ruling O29). What was refused so is not written later, unless its COMMIT was already under way.
         """
         if self._stopping:
             raise Unavailable
@@ -73,8 +78,7 @@ class AppendWriter:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_IN_A_BATCH))]
-            await self._write_batch(batch)
+            await self._write_batch(take_batch(self._waiting, self._rights))
 
     async def _write_batch(self, batch: Sequence[Append]) -> None:
         batch = _waited_for(batch)
@@ -101,8 +105,15 @@ class AppendWriter:
                 await self._divide(batch, error)
 
     async def _divide(self, batch: Sequence[Append], error: Exception) -> None:
-        """Only the command that it is about is to suffer from the error, so each is written alone."""
-        if len(batch) <= 1:
+        """Only the commands that it is about are to suffer from the error.
+
+        When it names them the others are written together, else each is written alone.
+        """
+        if isinstance(error, AppendsRefusedError):
+            for append, refusal in error.refusals.items():
+                append.fail(refusal)
+            await self._write_batch([append for append in batch if append not in error.refusals])
+        elif len(batch) <= 1:
             for append in batch:
                 append.fail(self._refusal(error))
         else:

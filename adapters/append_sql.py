@@ -20,14 +20,19 @@ WITH head AS (
                       (SELECT %(appends)b::uuid[]))
          WITH ORDINALITY AS row(originator_id, originator_version, topic, state,
                                 recorded_at, actor, organization_id, correlation_id, append_id, place)
+    ON CONFLICT (originator_id, originator_version) DO NOTHING RETURNING 1
 )
-SELECT position - %(count)s, set_config('plan_cache_mode', 'force_generic_plan', true) FROM head
+SELECT position - %(count)s, (SELECT count(*) FROM appended),
+       set_config('plan_cache_mode', 'force_generic_plan', true) FROM head
 """
 
-# Streams that a decision rests on must still end where it saw them end.
-GUARD = """
-SELECT count(*) FROM unnest(%(ids)b::uuid[], %(versions)b::bigint[]) AS seen(originator_id, originator_version)
-JOIN {events} e ON e.originator_id = seen.originator_id AND e.originator_version = seen.originator_version + 1
+# Which of these places in streams were taken before this append: of those that it writes, and of those behind the ends
+# of streams that a decision rests on.
+TAKEN = """
+SELECT DISTINCT e.originator_id
+FROM unnest(%(ids)b::uuid[], %(versions)b::bigint[]) AS place(originator_id, originator_version)
+JOIN {events} e USING (originator_id, originator_version)
+WHERE e.notification_id <= (SELECT position FROM log_head WHERE log = %(log)s) - %(count)s
 """
 
 # A key that another request took meanwhile becomes a null, which is refused: never two commands under one key.

@@ -1,22 +1,21 @@
 """What one append is in the database: a transaction on a connection of the writer's own."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import chain
-from time import monotonic
 from typing import Any, ClassVar, Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from eventsourcing.persistence import StoredEvent
 from psycopg import AsyncCursor, AsyncPipeline, Error
 
+from adapters.append_batches import Append, AppendsRefusedError, Rights
 from adapters.append_connection import AppendConnection
-from adapters.append_sql import APPEND, GUARD, READ_BACK, REMEMBER, SETTLE
+from adapters.append_sql import APPEND, READ_BACK, REMEMBER, SETTLE, TAKEN
 from adapters.connections import CLIENT_SETTINGS
 from adapters.session_settings import session_dsn
-from domain.errors import DomainError, LostRace
+from domain.decisions import Decision
+from domain.errors import DecisionOutdated, DomainError, LostRace, Unavailable
 from domain.idempotency import IdempotentRequest
 from domain.recorded import Event, Recorded
 
@@ -37,49 +36,33 @@ class InlineProjection(Protocol):
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None: ...
 
 
-@dataclass(eq=False, slots=True)
-class Append:
-    """One command's events on their way into the log.
-
-    `outcome` is the position of the last of them; `id` tells their rows from a rival's.
-    """
-
-    events: Sequence[Event]
-    rows: Sequence[StoredEvent]
-    unchanged: Sequence[tuple[UUID, int]]
-    request: IdempotentRequest | None
-    id: UUID = field(default_factory=uuid4)
-    since: float = field(default_factory=monotonic)
-    outcome: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-    def succeed(self, position: int) -> None:
-        """Unless the caller has gone."""
-        if not self.outcome.done():
-            self.outcome.set_result(position)
-
-    def fail(self, error: BaseException) -> None:
-        """Unless the caller has gone."""
-        if not self.outcome.done():
-            self.outcome.set_exception(error)
-
-
 class AppendTransaction:
     """Opened when first needed, kept from batch to batch, opened anew after a failure that it does not survive."""
 
-    def __init__(self, dsn: str, log: str, table: str, projections: Sequence[InlineProjection]) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        log: str,
+        table: str,
+        projections: Sequence[InlineProjection],
+        rights: Rights | None = None,
+    ) -> None:
         self._dsn = session_dsn(dsn, "write", client_connection_check_interval="1s")
         self._log = log
         self._append_sql = APPEND.format(events=table)
-        self._guard_sql = GUARD.format(events=table)
+        self._taken_sql = TAKEN.format(events=table)
         self._read_back_sql = READ_BACK.format(events=table)
         self._projections = projections
+        self._rights = rights
         self._interested: dict[type[Event], list[InlineProjection]] = {}
         self._connection: AppendConnection | None = None
 
     async def append(self, batch: Sequence[Append]) -> int:
         """All or nothing; returns the position before the first event.
 
-        COMMIT is only sent once the head's lock is known to be held: this is what makes `settled` the last word.
+        Raises AppendsRefusedError for those that lost a race or a right: to be written together they must not concern
+        each other, as `take_batch` sees to. COMMIT is only sent once the head's lock is known to be held: this is what
+        makes `settled` the last word.
         """
         connection = await self._connected()
         try:
@@ -138,26 +121,38 @@ class AppendTransaction:
         await self.close()
 
     async def _append(self, connection: AppendConnection, pipeline: AsyncPipeline, batch: Sequence[Append]) -> int:
-        """The position before the first event, once the head's lock is held. Raises LostRace.
+        """The position before the first event, once the head's lock is held. Raises AppendsRefusedError.
 
         The Sync tells Postgres that it is our turn now: only then does its limit on idle transactions run.
         """
-        guards = [guard for append in batch for guard in append.unchanged]
-        cursor, guarding = connection.cursor(), connection.cursor()
+        count = sum(len(append.rows) for append in batch)
+        ends = [(stream, version + 1) for append in batch for stream, version in append.unchanged]
+        decisions = [append.decision for append in batch if append.decision is not None] if self._rights else []
+        cursor, guarding, asking = connection.cursor(), connection.cursor(), connection.cursor()
         with connection.holding():
             await connection.execute("BEGIN")
             await cursor.execute(self._append_sql, self._columns(batch), prepare=True)
-            if guards:
-                ends = {"ids": [stream for stream, _ in guards], "versions": [end for _, end in guards]}
-                await guarding.execute(self._guard_sql, ends, prepare=True)
+            if ends:
+                await self._ask_taken(guarding, ends, count)
+            if self._rights and decisions:
+                await self._rights.ask(asking, decisions)
         await pipeline.sync()
-        row = await cursor.fetchone()
-        assert row is not None
-        if guards and (await guarding.fetchone() or (0,))[0]:
-            raise LostRace
-        if any(append.outcome.done() for append in batch):
-            raise LostRace  # written one by one, those that no caller waits for any more are left out
-        return int(row[0])
+        base, appended, _ = await cursor.fetchone() or (0, 0, "")
+        taken = {stream for (stream,) in await guarding.fetchall()} if ends else set()
+        if appended < count:
+            written = [place for append in batch for place in append.places]
+            await self._ask_taken(cursor, written, count)
+            await pipeline.sync()
+            taken |= {stream for (stream,) in await cursor.fetchall()}
+            assert taken, "what was not inserted stood there"
+        ended = await self._rights.ended(asking, decisions) if self._rights and decisions else []
+        _refuse(batch, taken, ended)
+        return int(base)
+
+    async def _ask_taken(self, cursor: AsyncCursor, places: Iterable[tuple[UUID, int]], count: int) -> None:
+        streams, versions = zip(*places, strict=True)
+        values = {"ids": list(streams), "versions": list(versions), "log": self._log, "count": count}
+        await cursor.execute(self._taken_sql, values, prepare=True)
 
     async def _project(self, cursor: AsyncCursor, base: int, batch: Sequence[Append]) -> None:
         chosen: dict[str, list[Recorded]] = {}
@@ -213,6 +208,20 @@ class AppendTransaction:
             "correlations": [fields["by"].correlation for fields in events],
             "appends": [append.id for append in batch for _ in append.rows],
         }
+
+
+def _refuse(batch: Sequence[Append], taken: AbstractSet[UUID], ended: Sequence[Decision]) -> None:
+    """Raises AppendsRefusedError for those that lost a race or a right, and those that no caller waits for any more."""
+    refusals: dict[Append, DomainError] = {}
+    for append in batch:
+        if append.outcome.done():
+            refusals[append] = Unavailable()
+        elif not append.streams.isdisjoint(taken):
+            refusals[append] = LostRace(streams=append.streams & taken)
+        elif append.decision in ended:
+            refusals[append] = DecisionOutdated()
+    if refusals:
+        raise AppendsRefusedError(refusals)
 
 
 def _organization(event: Event) -> UUID | None:

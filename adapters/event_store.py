@@ -19,13 +19,15 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.append import AppendWriter
-from adapters.append_transaction import Append, InlineProjection
+from adapters.append_batches import Append, Rights
+from adapters.append_transaction import InlineProjection
 from adapters.event_codec import EventCodec, snapshot_topic
 from adapters.keyring import Keyring
 from adapters.metrics import APPENDS
 from adapters.outages import patiently
 from adapters.stream_reader import StreamReader, Wanted
 from domain.audited import Audited
+from domain.decisions import current_decision
 from domain.errors import NotFound
 from domain.idempotency import current_request
 from domain.recorded import Event
@@ -47,11 +49,13 @@ class EventStore:
         log: Log,
         projections: Sequence[InlineProjection],
         keyring: Keyring,
+        rights: Rights | None = None,
     ) -> None:
+        """Without `rights` nobody is asked whether those that a decision rests on are still there."""
         self._pool = pool
         self._log = log
         self._codec = EventCodec(keyring)
-        self._writer = AppendWriter(pool, log, EVENTS[log], projections)
+        self._writer = AppendWriter(pool, log, EVENTS[log], projections, rights)
         self._streams = StreamReader(pool, EVENTS[log], SNAPSHOTS[log])
         self._snapshotting: set[asyncio.Task[None]] = set()
 
@@ -126,6 +130,7 @@ class EventStore:
             rows=await self._codec.encode_many(events),
             unchanged=[(aggregate.stream_of(aggregate.id), aggregate.version) for aggregate in unchanged],
             request=request if self._log == "identity" else None,
+            decision=current_decision() if self._log == "identity" else None,
         )
         position = await self._writer.append(append)
         APPENDS.observe(monotonic() - append.since)

@@ -16,6 +16,9 @@ DECISIONS = Histogram("rollbook_decision_seconds", "Time of an authorization dec
 APPENDS = Histogram("rollbook_append_seconds", "Time until an append is committed.", buckets=SECONDS)
 FAILURES = Counter("rollbook_unhandled_total", "Requests that ended in what nobody foresaw.")
 SECURITY_EVENTS = Counter("rollbook_security_events_total", "Lines of the security log.", ["event"])
+REFUSED_CONNECTIONS = Counter(
+    "rollbook_refused_connections_total", "Connections beyond the limit, of all clients or of one address.", ["reason"]
+)
 INDEXED = Gauge(
     "rollbook_indexed_individuals", "Individuals in the index for long lists of them.", multiprocess_mode="max"
 )

@@ -129,6 +129,15 @@ class Settings(BaseSettings):
     token_review_authority: Path | None = Field(
         default=None, description="File with the certificate authority of that API server; the system's when absent."
     )
+    connections: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="Most connections of clients to each API process; more are answered 503.",
+    )
+    keep_alive_seconds: int = Field(
+        default=75, ge=1, le=3600, description="Seconds that a connection stays open between two requests."
+    )
     public_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^/\s]+\S*$",

@@ -1,10 +1,11 @@
 """Request bodies: bounded, and strictly JSON (rulings D7, D8, D9)."""
 
+import asyncio
 import json
 import math
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from starlette.requests import Request
 
@@ -22,19 +23,30 @@ MAX_MEMBERS = 1000
 LARGEST_NUMBER = 2**63 - 1
 
 
-async def read_body(request: Request, max_body: int = LARGEST_BODY) -> bytes:
+class Body(NamedTuple):
+    """What was sent. `waited` tells whether reading it had to wait for the client."""
+
+    content: bytes
+    waited: bool
+
+
+async def read_body(request: Request, max_body: int = LARGEST_BODY) -> Body:
     """Return the whole body. Raise PayloadTooLarge as soon as it is known to have more than `max_body` bytes."""
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > max_body:
         raise PayloadTooLarge(max_body)
     chunks: list[bytes] = []
     size = 0
+    waits: list[bool] = []
+    # runs only when reading gives up the loop, so not while all that is read has arrived
+    noticing = asyncio.get_running_loop().call_soon(waits.append, True)
     async for chunk in request.stream():
         size += len(chunk)
         if size > max_body:
             raise PayloadTooLarge(max_body)
         chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    noticing.cancel()
+    return Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), bool(waits))
 
 
 def parsed_body(body: bytes) -> Any:

@@ -23,6 +23,7 @@ from starlette.requests import Request
 
 from api.services import services_of
 from domain.audited import Acting
+from domain.decisions import Decision
 from domain.errors import Forbidden, NotFound, SessionRevoked, TokenExpired, Unauthenticated
 from domain.ports import Access, AccessQuery, Operation
 
@@ -34,7 +35,8 @@ class Caller:
     """A user in a session. `staff` includes `system`; a service is neither.
 
     `organization_id` is the session's current organization, on which no right depends (ruling C5); `queue_delay` is by
-    how many milliseconds its background jobs are delayed on purpose.
+    how many milliseconds its background jobs are delayed on purpose; `known_at` is the position of the log that all of
+    this is of.
     """
 
     user_id: UUID
@@ -45,6 +47,7 @@ class Caller:
     staff: bool = False
     system: bool = False
     queue_delay: int = 0
+    known_at: int = 0
 
     @property
     def unlimited(self) -> bool:
@@ -55,6 +58,10 @@ class Caller:
     def reads_all(self) -> bool:
         """Who reads all organizations and users: staff, system administrators among them, and service accounts."""
         return self.staff or self.unlimited
+
+    def decision(self) -> Decision:
+        """What a command of this caller rests on so far."""
+        return Decision(self.user_id, self.session_id, self.known_at)
 
     def circumstances(self, correlation: str | None) -> Acting:
         """What the events of this request say of who caused them."""
@@ -84,6 +91,7 @@ async def authenticate(request: Request) -> Caller:
         staff=session.staff,
         system=session.system,
         queue_delay=session.queue_delay,
+        known_at=session.position,
     )
     request.scope[CALLER] = caller
     return caller

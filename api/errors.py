@@ -61,6 +61,29 @@ class PayloadTooLarge(DomainError):
         super().__init__(f"The body is larger than {max_body // 1024} KiB.")
 
 
+class EndsConnection(DomainError):
+    """What a connection is closed after."""
+
+
+class MalformedRequest(EndsConnection):
+    code = "malformed-request"
+    detail = "This is no HTTP/1.1 request."
+
+
+class RequestTimeout(EndsConnection):
+    code = "request-timeout"
+    detail = "The request did not come in time."
+
+
+class HeadTooLarge(EndsConnection):
+    code = "request-head-too-large"
+    detail = "The head of a request has at most 64 KiB and 100 headers."
+
+
+class TooManyConnections(Unavailable, EndsConnection):
+    detail = "There are too many connections; try again."
+
+
 class MethodNotAllowed(DomainError):
     """`allowed` are the methods that this path has."""
 
@@ -92,16 +115,19 @@ class Unhandled(DomainError):
 
 STATUS: Mapping[type[DomainError], int] = {
     Invalid: 400,
+    MalformedRequest: 400,
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
     MethodNotAllowed: 405,
     NotAcceptable: 406,
+    RequestTimeout: 408,
     Conflict: 409,
     Expired: 410,
     PayloadTooLarge: 413,
     UnsupportedMediaType: 415,
     TooMany: 429,
+    HeadTooLarge: 431,
     Unavailable: 503,
     Unhandled: 500,
 }
@@ -199,6 +225,8 @@ def _headers(error: DomainError) -> dict[str, str]:
             headers["WWW-Authenticate"] = "Bearer"
         case MethodNotAllowed(allowed=allowed):
             headers["Allow"] = ", ".join(allowed)
+        case EndsConnection():
+            headers["Connection"] = "close"
     seconds: int | None = getattr(error, "retry_after", None)
     if seconds is not None:
         headers["Retry-After"] = str(max(1, seconds))

@@ -13,6 +13,8 @@ from adapters.metrics import FAILURES, REQUESTS
 from api.errors import unhandled
 
 REQUEST_ID = "rollbook.request_id"
+CUT_OFF = "rollbook.cut_off"
+"""In the scope of a request whose connection was closed before it came whole: the status that told the client so."""
 ACCEPTABLE = re.compile(rb"[\x21-\x7e]{1,128}")
 
 BLANKS = b" \t"
@@ -35,9 +37,8 @@ class Observed:
 
     def __init__(self, app: ASGIApp, public_url: str | None = None) -> None:
         self._app = app
-        encrypted = (public_url or "").lower().startswith("https://")
-        self._always = [(b"strict-transport-security", b"max-age=%d" % HSTS_SECONDS)] if encrypted else []
-        self._private = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), *self._always]
+        self._always = standing_headers(public_url)
+        self._private = private_headers(public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -64,7 +65,7 @@ class Observed:
             try:
                 await self._app(scope, receive, told)
             except ClientDisconnect:
-                status = status or 499  # nobody is there to read an answer
+                status = status or scope.get(CUT_OFF, 499)  # nobody is there to read an answer
             except Exception as error:
                 FAILURES.inc()
                 if status:
@@ -72,7 +73,9 @@ class Observed:
                 await unhandled(error)(scope, receive, told)
             finally:
                 CLIENT_ADDRESS.reset(coming_from)
-                _report(scope, status, time.perf_counter() - started)
+                route = getattr(scope.get("route"), "path", "none")
+                method = scope["method"] if route != "none" else "any"  # clients must not be able to invent labels
+                report(method, route, status, time.perf_counter() - started)
 
     def _headers_for(self, path: str) -> list[Header]:
         return self._always if path == "/healthz" or path.startswith(FOR_EVERYBODY) else self._private
@@ -84,8 +87,19 @@ def _request_id(scope: Scope) -> str:
     return sent.decode() if ACCEPTABLE.fullmatch(sent) else str(uuid4())
 
 
-def _report(scope: Scope, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", "none")
-    method = scope["method"] if route != "none" else "any"  # clients must not be able to invent labels
+def standing_headers(public_url: str | None) -> list[Header]:
+    """Return what every answer says, whatever it holds."""
+    encrypted = (public_url or "").lower().startswith("https://")
+    return [(b"strict-transport-security", b"max-age=%d" % HSTS_SECONDS)] if encrypted else []
+
+
+def private_headers(public_url: str | None) -> list[Header]:
+    """Return what every answer says that is not for everybody."""
+    kept_nowhere = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+    return kept_nowhere + standing_headers(public_url)
+
+
+def report(method: str, route: str, status: int, seconds: float, **circumstances: str) -> None:
+    """Count and log a request that was answered."""
     REQUESTS.labels(method, route, status).observe(seconds)
-    log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2))
+    log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2), **circumstances)

@@ -24,6 +24,7 @@ endpoint may ask for: the path's ids, one query model, one body model, a caller,
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -36,7 +37,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.outages import again_if_lost
-from api.bodies import LARGEST_BODY, parsed_body, read_body
+from api.bodies import LARGEST_BODY, Body, parsed_body, read_body
 from api.caller import Caller, Permission, authenticate
 from api.documents.common import EmptyBody, Errors
 from api.documents.envelope import JsonApiRequest
@@ -50,11 +51,15 @@ from api.negotiation import check_accept, check_content_type
 from api.reading import AT_LEAST, NotThereYet, at_least
 from api.services import services_of
 from domain.audited import Acting, acting
-from domain.errors import DomainError, Invalid, InvalidParameter, NotFound
+from domain.decisions import deciding
+from domain.errors import DecisionOutdated, DomainError, Invalid, InvalidParameter, NotFound
+from domain.ids import give_again, ids_given
 
 Endpoint = Callable[..., Awaitable[Response]]
 FLAGS = "x-rollbook-flags"
 NO_CONTENT = 204
+MAX_DECISIONS = 10
+"""Of one request, each because a right ended under the one before: after so many it is refused as unavailable."""
 MAX_READ_AT_ONCE = 16 * 1024
 """Bytes of a body."""
 METHODS_WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
@@ -137,20 +142,22 @@ class ContractRoute(APIRoute):
         takes_body = request.method in METHODS_WITH_BODY
         if takes_body:
             check_content_type(request.headers)
-        sent = await read_body(request, self.flags.max_body) if takes_body else b""
+        sent = await read_body(request, self.flags.max_body) if takes_body else Body(b"", waited=False)
+        if caller is not None and sent.waited:  # a body that comes slowly keeps no session alive (ruling O7)
+            caller = await authenticate(request)
         arguments = signature.read_parameters(request)
         if self.reads:
             at_least(request)
         key = idempotency_key(request) if caller and self.remembers else None
         if takes_body:
-            arguments |= await self._read_body(request, sent)
+            arguments |= await self._read_body(request, sent.content)
         request_id = request.scope.get(REQUEST_ID)
         with acting(Acting(correlation=request_id) if caller is None else caller.circumstances(request_id)):
             if caller is None or key is None:
                 return await self._carry_out(request, arguments, caller)
             carry_out = partial(self._carry_out_once, request, arguments, caller)
             book = services_of(request).answers
-            return await answered_once(book, request, Sent(caller.user_id, key, sent), carry_out)
+            return await answered_once(book, request, Sent(caller.user_id, key, sent.content), carry_out)
 
     async def _read_body(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Large bodies are read in a thread, so that other requests take turns with it (ruling O8)."""
@@ -166,6 +173,21 @@ class ContractRoute(APIRoute):
 
     async def _carry_out(
         self, request: Request, arguments: dict[str, Any], caller: Caller | None = None, *, permitted: bool = False
+    ) -> Response:
+        """The answer. The caller is looked at again when a right ended before it was recorded (ruling O7)."""
+        if caller is None or self.reads:
+            return await self._carry_out_as(request, arguments, caller, permitted=permitted)
+        given = ids_given()
+        for _ in range(MAX_DECISIONS - 1):
+            with suppress(DecisionOutdated), deciding(caller.decision()):
+                return await self._carry_out_as(request, arguments, caller, permitted=permitted)
+            give_again(given)
+            caller = await authenticate(request)
+        with deciding(caller.decision()):
+            return await self._carry_out_as(request, arguments, caller, permitted=permitted)
+
+    async def _carry_out_as(
+        self, request: Request, arguments: dict[str, Any], caller: Caller | None, *, permitted: bool
     ) -> Response:
         signature = self.signature
         try:

@@ -10,6 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 from adapters.gathering import Gathering
 from adapters.metrics import DECISIONS
 from adapters.outages import again_if_lost
+from domain.decisions import note_granted, note_readable
 from domain.ports import AccessQuery
 from projections import users_access
 from projections.access_checks import Asked, Decided, Decisions, decide_each, decide_many
@@ -44,7 +45,10 @@ class ReadAccess:
         self._checks = Gathering(self._ask_all)
 
     async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
-        return (await self.decided(user_id, queries)).allowed
+        """As in `domain.ports.Access`; the current decision, if any, rests on the answers from now on."""
+        allowed = (await self.decided(user_id, queries)).allowed
+        note_granted(user_id, queries, allowed)
+        return allowed
 
     async def decided(self, user_id: UUID, queries: Sequence[AccessQuery]) -> Decided:
         """As `decide`, with the position of the log that the answers are of."""
@@ -61,7 +65,10 @@ class ReadAccess:
             return await self._ask(lambda cursor: decide_many(cursor, user_ids, queries))
 
     async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
-        return await self._ask(lambda cursor: users_access.readable_users(cursor, caller_id, user_ids))
+        """As in `domain.ports.Access`; the current decision, if any, rests on the answers from now on."""
+        readable = await self._ask(lambda cursor: users_access.readable_users(cursor, caller_id, user_ids))
+        note_readable(caller_id, readable)
+        return readable
 
     async def _ask_all(self, asked: Sequence[Asked]) -> Sequence[Decided]:
         return await self._ask(lambda cursor: decide_each(cursor, asked))

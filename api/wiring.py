@@ -23,6 +23,7 @@ from api.standing import ReadAccess, session_lookup
 from domain.application import Identity
 from domain.service_accounts import TokenReviewer
 from projections import registry
+from projections.access_rights import CurrentRights
 from projections.directory import InlineDirectory
 from projections.sessions import SessionStanding
 
@@ -48,7 +49,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
         stores = [
             await stack.enter_async_context(store)
             for store in (
-                EventStore(writing, "identity", registry.inline(lookup), keyring),
+                EventStore(writing, "identity", registry.inline(lookup), keyring, CurrentRights()),
                 EventStore(writing, "sessions", registry.inline_of_sessions(), keyring),
             )
         ]

@@ -10,10 +10,12 @@ DomainError
 ├── Expired           410  its time has passed
 ├── TooMany           429  later
 └── Unavailable       503  not now
+    └── DecisionOutdated   a right of the caller ended meanwhile; look at the caller again
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 
 class DomainError(Exception):
@@ -144,6 +146,17 @@ class ClientIdNotAllowed(Forbidden):
 
 
 class LostRace(Conflict):
-    """Somebody else changed what the decision rests on; the command decides again, a bounded number of times."""
+    """Another command changed what the decision rests on; the command decides again, a bounded number of times.
+
+    `streams` are those that the other command was faster on, as far as they are known.
+    """
 
     detail = "Somebody else changed this at the same time; try again."
+
+    def __init__(self, *, streams: Iterable[UUID] = ()) -> None:
+        super().__init__()
+        self.streams = frozenset(streams)
+
+
+class DecisionOutdated(Unavailable):
+    """A right that the command rests on may have ended since it was looked at; the edge looks at the caller again."""

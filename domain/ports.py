@@ -1,7 +1,9 @@
 """What the domain needs of the outside world, as protocols. Adapters and projections implement them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import wraps
+from random import random
 from typing import Literal, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 from uuid import UUID
 
@@ -10,6 +12,7 @@ from domain.errors import LostRace
 from domain.ids import give_again, ids_given
 from domain.login_names import LoginName
 from domain.rosters import RosterKind
+from domain.stream_locks import taking_turns
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
 TOne = TypeVar("TOne", bound=Audited)
@@ -19,7 +22,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 100
-"""Of a command. Of many who change one thing at once one comes through each time, so as many may as there are tries."""
+"""Of a command. Of many processes that change one thing at once one comes through each time."""
+PAUSE, MAX_PAUSE = 0.001, 0.02
+"""Seconds: what the longest pause grows by with each further attempt, and up to."""
 
 
 class Store(Protocol):
@@ -60,17 +65,30 @@ class Store(Protocol):
 
 
 def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """Run the command again from the start when it lost a race, ATTEMPTS times at most."""
+    """Run the command again from the start when it lost a race, ATTEMPTS times at most.
+
+    Commands of this process that lost a race for the same streams take turns; against those of other processes, which
+    do not, a pause of random length helps.
+    """
 
     @wraps(command)
     async def deciding(*args: P.args, **kwargs: P.kwargs) -> R:
         given = ids_given()
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return await command(*args, **kwargs)
-            except LostRace:
-                give_again(given)
-        return await command(*args, **kwargs)
+        contended: frozenset[UUID] = frozenset()
+        attempts = iter(range(1, ATTEMPTS + 1))
+        while True:
+            async with taking_turns(contended):
+                for attempt in attempts:
+                    try:
+                        return await command(*args, **kwargs)
+                    except LostRace as lost:
+                        if attempt == ATTEMPTS:
+                            raise
+                        give_again(given)
+                        if not lost.streams <= contended:
+                            contended |= lost.streams
+                            break
+                    await asyncio.sleep(random() * min(MAX_PAUSE, attempt * PAUSE))  # noqa: S311 - nothing secret
 
     return deciding
 

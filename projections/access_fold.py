@@ -35,7 +35,7 @@ class AccessFold:
         self.leavers: set[UUID] = set()
         self.created: set[UUID] = set()
         self.owners: dict[UUID, tuple[str, UUID, datetime]] = {}
-        self.disowned: Stamps = {}  # when the owner from before the batch ceased to be it
+        self.disowned: dict[UUID, tuple[datetime, int]] = {}  # when the owner from before the batch ceased to be it
         self.shares: dict[tuple[UUID, UUID], bool] = {}
         self.user_shares: dict[tuple[UUID, UUID], str | None] = {}
         self.may_leave: set[UUID] = set()
@@ -46,10 +46,18 @@ class AccessFold:
         self.touched_groups: Stamps = {}
         self.touched_organizations: Stamps = {}
         self.authorization_changed: Stamps = {}
+        # positions of the last events that took a right away: of a user, or of anybody with rights in an organization,
+        # which `unplaced` narrows down to rights on these individuals unless it is `far_reaching`
+        self.losers: dict[UUID, int] = {}
+        self.losing_organizations: dict[UUID, int] = {}
+        self.unplaced: set[UUID] = set()
+        self.far_reaching = False
+        self._position = 0
 
     def add(self, recorded: Recorded) -> None:
         """The next event of the log."""
         event: Any = recorded.event
+        self._position = recorded.position
         match event:
             case Seat.Created() | Seat.TakenAgain() | Seat.Left():
                 self._add_seat(event)
@@ -81,7 +89,7 @@ class AccessFold:
                 | User.Disabled()
                 | User.Enabled()
             ):
-                self._add_user(event, recorded.position)
+                self._add_user(event)
             case User.JoinedOrganization() | User.LeftOrganization():
                 self._add_membership(event)
             case _:
@@ -98,7 +106,7 @@ class AccessFold:
             parties[individual_id] = parties.get(individual_id, 0) + 1
         return {key for key, number in parties.items() if number > 1 or key not in self.created}
 
-    def _add_user(self, event: Any, position: int) -> None:
+    def _add_user(self, event: Any) -> None:
         user_id = event.originator_id
         match event:
             case User.Created(kind="service", username=username):
@@ -109,19 +117,24 @@ class AccessFold:
             case User.Confirmed():
                 self.confirmed.add(user_id)
             case User.TakenOver():
-                self.sessions_from[user_id] = position
+                self._end_sessions(user_id)
             case User.Enabled():
                 self.enabled[user_id] = True
             case User.Disabled():
                 self.enabled[user_id] = False
-                self.sessions_from[user_id] = position
+                self._end_sessions(user_id)
         _stamp(self.touched_users, user_id, event)
+
+    def _end_sessions(self, user_id: UUID) -> None:
+        self.sessions_from[user_id] = self._position
+        self.losers[user_id] = self._position
 
     def _add_membership(self, event: Any) -> None:
         joined = isinstance(event, User.JoinedOrganization)
         self.providers[event.originator_id, event.organization_id] = joined
         if not joined:
             self.leavers.add(event.originator_id)
+            self.losers[event.originator_id] = self._position
         _stamp(self.touched_users, event.originator_id, event)
 
     def _add_organization(self, event: Any) -> None:
@@ -130,8 +143,13 @@ class AccessFold:
                 self.new_organizations.append((event.originator_id, kind == "open", event.timestamp))
             case Organization.AuthorizationTypeChanged(authorization_type=kind):
                 self.open[event.originator_id] = kind == "open"
-            case _:
-                self.active[event.originator_id] = isinstance(event, Organization.Activated)
+                if kind != "open":
+                    self._lose_in(event.originator_id)
+            case Organization.Activated():
+                self.active[event.originator_id] = True
+            case Organization.Deactivated():
+                self.active[event.originator_id] = False
+                self._lose_in(event.originator_id)
         _stamp(self.authorization_changed, event.originator_id, event)
 
     def _add_role(self, event: Any) -> None:
@@ -144,6 +162,7 @@ class AccessFold:
             case Role.Revoked(user_id=user_id):
                 self.role_holders[event.originator_id, user_id] = False
                 self.leavers.add(user_id)
+                self.losers[user_id] = self._position
                 _stamp(self.touched_users, user_id, event)
 
     def _add_individual(self, event: Any) -> None:
@@ -161,34 +180,56 @@ class AccessFold:
             case Individual.UnsharedFromOrganization(organization_id=organization_id):
                 self.shares[individual_id, organization_id] = False
                 self.may_leave.add(individual_id)
+                self._lose_in(organization_id)
                 _stamp(self.touched_organizations, organization_id, event)
             case Individual.SharedWithUser(user_id=user_id, operation=operation):
                 self.user_shares[user_id, individual_id] = operation
+                self.losers[user_id] = self._position  # it may have been another operation before
             case Individual.UnsharedFromUser(user_id=user_id):
                 self.user_shares[user_id, individual_id] = None
+                self.losers[user_id] = self._position
                 _stamp(self.touched_users, user_id, event)
         _stamp(self.touched_individuals, individual_id, event)
 
     def _set_owner(self, event: Any, party: str, owner_id: UUID) -> None:
         former = self.owners.get(event.originator_id)
         if former is not None:  # owner for a part of this batch
-            _stamp(self.touched_organizations if former[0] == "organization" else self.touched_users, former[1], event)
+            self._disown(*former[:2], event)
         elif isinstance(event, Individual.OwnerChanged):
-            self.disowned[event.originator_id] = event.timestamp
+            self.far_reaching = True
+            self.disowned[event.originator_id] = event.timestamp, self._position
         self.owners[event.originator_id] = (party, owner_id, event.timestamp)
         if party == "organization":
             _stamp(self.touched_organizations, owner_id, event)
+
+    def _disown(self, party: str, owner_id: UUID, event: Any) -> None:
+        if party == "organization":
+            _stamp(self.touched_organizations, owner_id, event)
+            self._lose_in(owner_id)
+        else:
+            _stamp(self.touched_users, owner_id, event)
+            self.losers[owner_id] = self._position
+
+    def _lose_in(self, organization_id: UUID) -> None:
+        self.losing_organizations[organization_id] = self._position
+        self.far_reaching = True
 
     def _add_group(self, event: Any) -> None:
         if isinstance(event, Group.Created):
             self.new_groups.append((event.originator_id, event.organization_id, event.type, event.timestamp))
         else:
             self.structure.append(event)
+            self._lose_in(event.organization_id)
         _stamp(self.touched_organizations, event.organization_id, event)
 
     def _add_seat(self, event: Any) -> None:
         taken = None if isinstance(event, Seat.Left) else event.organization_id
         self.seats[event.group_id, event.kind, event.subject_id] = taken
+        if taken is None and event.kind == "individual":
+            self.losing_organizations[event.organization_id] = self._position
+            self.unplaced.add(event.subject_id)
+        elif taken is None:
+            self.losers[event.subject_id] = self._position
         if event.kind == "individual":
             _stamp(self.touched_individuals, event.subject_id, event)
             _stamp(self.touched_groups, event.group_id, event)

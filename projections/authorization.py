@@ -27,7 +27,7 @@ class AuthorizationProjection:
     """Fed in the append's own transaction and pipeline, so it never reads a result."""
 
     name: ClassVar[str] = "authorization"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.INLINE
     # whoever is seated leaves the organization, or its individual is unshared, at the same time
     taken: ClassVar[dict[str, type[DomainError]]] = {
@@ -106,8 +106,9 @@ class AuthorizationProjection:
 
     async def _write_individuals(self, cursor: AsyncCursor, fold: AccessFold) -> None:
         changed = fold.disowned
-        await write(cursor, sql.STAMP_FORMER_OWNERS, changed.items())
-        await write(cursor, sql.STAMP_FORMER_OWNING_ORGANIZATIONS, changed.items())
+        former = [(individual_id, at, position) for individual_id, (at, position) in changed.items()]
+        await write(cursor, sql.STAMP_FORMER_OWNERS, former)
+        await write(cursor, sql.STAMP_FORMER_OWNING_ORGANIZATIONS, former)
         owned = ((key, owner, fold.touched_individuals[key]) for key, (_, owner, _) in fold.owners.items())
         await write(cursor, sql.SET_OWNERS, owned, len(fold.created))
         await write(cursor, sql.DISOWN, ((individual_id,) for individual_id in changed))
@@ -157,16 +158,19 @@ class AuthorizationProjection:
     async def _write_stamps(self, cursor: AsyncCursor, fold: AccessFold) -> None:
         individuals = {key: at for key, at in fold.touched_individuals.items() if key not in fold.created}
         touched, changed = fold.touched_organizations, fold.authorization_changed
-        organizations = list(touched.keys() | changed.keys())
-        users, groups = fold.touched_users, fold.touched_groups
+        organizations = list(touched.keys() | changed.keys() | fold.losing_organizations.keys())
+        users, groups = list(fold.touched_users.keys() | fold.losers.keys()), fold.touched_groups
         if users or individuals or groups or organizations:
             stamps = {
-                "users": list(users), "users_at": list(users.values()),
+                "users": users,
+                "users_at": [fold.touched_users.get(each) for each in users],
+                "users_lost": [fold.losers.get(each) for each in users],
                 "individuals": list(individuals), "individuals_at": list(individuals.values()),
                 "groups": list(groups), "groups_at": list(groups.values()),
                 "organizations": organizations,
                 "touched": [touched.get(each) for each in organizations],
                 "changed": [changed.get(each) for each in organizations],
+                "lost": [fold.losing_organizations.get(each) for each in organizations],
             }  # fmt: skip
             await cursor.execute(sql.STAMP, stamps)
 

@@ -52,13 +52,15 @@ DROP_STANDINGS = "DELETE FROM organization_users WHERE user_id = ANY(%b::uuid[])
 
 # The event tells the new owner only, so these two come before SET_OWNERS.
 STAMP_FORMER_OWNERS = """
-UPDATE access_users u SET touched_at = greatest(u.touched_at, new.at)
-FROM unnest(%b::uuid[], %b::timestamptz[]) AS new(id, at), access_individuals i
+UPDATE access_users u
+SET touched_at = greatest(u.touched_at, new.at), lost_at_position = greatest(u.lost_at_position, new.position)
+FROM unnest(%b::uuid[], %b::timestamptz[], %b::bigint[]) AS new(id, at, position), access_individuals i
 WHERE i.individual_id = new.id AND u.user_id = i.owner_id
 """
 STAMP_FORMER_OWNING_ORGANIZATIONS = """
-UPDATE access_organizations o SET touched_at = greatest(o.touched_at, new.at)
-FROM unnest(%b::uuid[], %b::timestamptz[]) AS new(id, at), access_individuals i
+UPDATE access_organizations o
+SET touched_at = greatest(o.touched_at, new.at), lost_at_position = greatest(o.lost_at_position, new.position)
+FROM unnest(%b::uuid[], %b::timestamptz[], %b::bigint[]) AS new(id, at, position), access_individuals i
 WHERE i.individual_id = new.id AND o.organization_id = i.owner_id
 """
 # Counted is what is new of them.
@@ -189,8 +191,9 @@ ON CONFLICT DO NOTHING
 # All stamps of an append at once: as many statements would take as long as all that they are about.
 STAMP = """
 WITH users AS (
-    UPDATE access_users t SET touched_at = greatest(t.touched_at, new.at)
-    FROM unnest(%(users)b::uuid[], %(users_at)b::timestamptz[]) AS new(id, at)
+    UPDATE access_users t
+    SET touched_at = greatest(t.touched_at, new.at), lost_at_position = greatest(t.lost_at_position, new.lost)
+    FROM unnest(%(users)b::uuid[], %(users_at)b::timestamptz[], %(users_lost)b::bigint[]) AS new(id, at, lost)
     WHERE t.user_id = new.id
 ), individuals AS (
     UPDATE access_individuals t SET touched_at = greatest(t.touched_at, new.at)
@@ -202,8 +205,9 @@ WITH users AS (
     WHERE t.group_id = new.id
 )
 UPDATE access_organizations t
-SET touched_at = greatest(t.touched_at, new.touched), authorization_at = greatest(t.authorization_at, new.changed)
-FROM unnest(%(organizations)b::uuid[], %(touched)b::timestamptz[],
-            %(changed)b::timestamptz[]) AS new(id, touched, changed)
+SET touched_at = greatest(t.touched_at, new.touched), authorization_at = greatest(t.authorization_at, new.changed),
+    lost_at_position = greatest(t.lost_at_position, new.lost)
+FROM unnest(%(organizations)b::uuid[], %(touched)b::timestamptz[], %(changed)b::timestamptz[],
+            %(lost)b::bigint[]) AS new(id, touched, changed, lost)
 WHERE t.organization_id = new.id
 """

@@ -97,6 +97,7 @@ class SessionRow(NamedTuple):
     staff: bool
     system: bool
     queue_delay: int
+    position: int
 
     @property
     def stands(self) -> bool:
@@ -108,7 +109,8 @@ SESSIONS_OF = """
 SELECT s.session_id, s.user_id, s.organization_id, s.kind = 'service', s.expires_at,
        NOT u.live OR u.sessions_from > s.opened_at_position OR r.session_id IS NOT NULL
            OR coalesce(l.left_at_position > s.opened_at_position, false),
-       u.staff, u.staff AND u.system_role, s.queue_delay
+       u.staff, u.staff AND u.system_role, s.queue_delay,
+       (SELECT position FROM log_head WHERE log = 'identity')
 FROM unnest((SELECT %b::uuid[])) AS wanted(session_id)
 JOIN sessions s USING (session_id)
 JOIN access_users u USING (user_id)

@@ -39,9 +39,11 @@ def up() -> None:
     """Run everything: servers (unless DATABASE_URL and REDIS_URL are set), migrations, API, workers."""
     from adapters.logging import configure_logging
     from adapters.settings import load_settings
+    from workers.open_files import allow_open_files
     from workers.supervisor import Plan, Supervisor
 
     settings = load_settings()
+    allow_open_files(settings)
     configure_logging(settings.log_level)
     parts = [*([_part("api", listens=True)] * settings.api_processes), _part("worker projectors"), _part("worker jobs")]
 
@@ -55,16 +57,19 @@ def up() -> None:
 def api() -> None:
     """Run one API process; the first one on a new database makes the first administrator."""
     from api.app import create_app
+    from api.protocol import bounded_protocol
     from workers.lifeline import inherited_socket, supervised
     from workers.listening import listen
+    from workers.open_files import allow_open_files
     from workers.serving import serve_api
 
     settings = _settings_of_a_part()
+    allow_open_files(settings)
     listening = inherited_socket() or listen(settings.host, settings.port)  # first: a refused start makes nobody
     if not supervised():  # else `rollbook up` has done it
         for line in asyncio.run(_first_administrator(settings)):
             _say(line)
-    serve_api(create_app(settings), listening)
+    serve_api(create_app(settings), listening, bounded_protocol(settings), settings)
 
 
 @app.command()

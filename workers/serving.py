@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
 
 import structlog
 import uvicorn
@@ -19,15 +20,18 @@ ALLOCATIONS = 10_000  # more than a busy moment needs at one time, so that hardl
 GRACE = 3  # seconds for requests under way; the supervisor kills after 4.5
 
 ASGIApplication = Callable[..., Awaitable[None]]
+ProtocolFactory = Callable[..., asyncio.Protocol]
 Worker = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
 
 
-def serve_api(application: ASGIApplication, listening: socket.socket) -> None:
-    """One API process, on the supervisor's socket or on one of its own."""
+def serve_api(
+    application: ASGIApplication, listening: socket.socket, protocol: ProtocolFactory, settings: Settings
+) -> None:
+    """One API process, on the supervisor's socket or on one of its own; `protocol` makes that of each connection."""
     hold_lifeline()
-    server = _Server(server_config(application))
+    server = _Server(server_config(application, protocol, settings.keep_alive_seconds))
 
     def end(*_: object) -> None:  # for a signal before uvicorn takes over, and for uvicorn, which raises it again after
         server.should_exit = True
@@ -50,12 +54,14 @@ def _spare_the_collector() -> None:
     gc.set_threshold(ALLOCATIONS)
 
 
-def server_config(application: ASGIApplication) -> uvicorn.Config:
-    """How the application is served."""
+def server_config(application: ASGIApplication, protocol: ProtocolFactory, keep_alive: int) -> uvicorn.Config:
+    """How the application is served; a connection without a request is kept for `keep_alive` seconds."""
     return uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=cast("type[asyncio.Protocol]", protocol),  # uvicorn only calls it
+        ws="none",
+        timeout_keep_alive=keep_alive,
         access_log=False,
         log_config=None,
         server_header=False,

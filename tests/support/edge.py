@@ -97,6 +97,7 @@ def sessions_of(people: dict[UUID, Person]) -> Callable[[UUID], Any]:
             staff=person.staff or person.system,
             system=person.system,
             queue_delay=0,
+            position=0,
         )
 
     return session_of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from eventsourcing.persistence import ApplicationRecorder, StoredEvent, Subscription
+from eventsourcing.persistence import ApplicationRecorder, IntegrityError, StoredEvent, Subscription
 from eventsourcing.postgres import (  # noqa: TID251 - proves that the library can read our log
     PostgresApplicationRecorder,
     PostgresDatastore,
@@ -46,7 +46,9 @@ class LogRecorder(PostgresApplicationRecorder):
     ) -> list[int]:
         row = curs.fetchone()
         assert row is not None
-        base = next(iter(row.values()))
+        base, appended, _ = row.values()
+        if appended < len(stored_events):
+            raise IntegrityError
         return list(range(base + 1, base + 1 + len(stored_events)))
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:

@@ -6,6 +6,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from adapters.settings import Settings
+from api.protocol import bounded_protocol
 from workers.serving import server_config
 
 GATEWAY = "192.0.2.1"
@@ -32,7 +34,7 @@ async def test_only_gateways_that_were_named_tell_where_a_request_comes_from(
     monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
     if trusted is not None:
         monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
-    config = server_config(caller)
+    config = server_config(caller, bounded_protocol(Settings.model_construct()), 75)
     config.load()
     transport = httpx2.ASGITransport(config.loaded_app, client=(peer, 1))
     async with httpx2.AsyncClient(transport=transport, base_url="http://rollbook.test") as client:

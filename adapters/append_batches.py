@@ -1,0 +1,128 @@
+"""Appends on their way into the log, and which of those that wait can be decided by what was there before them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import monotonic
+from typing import Protocol, cast
+from uuid import UUID, uuid4
+
+from eventsourcing.persistence import StoredEvent
+from psycopg import AsyncCursor
+
+from domain.decisions import Decision, Losses
+from domain.errors import DomainError
+from domain.idempotency import IdempotentRequest
+from domain.recorded import Event
+
+MAX_BATCH = 500
+
+
+class Rights(Protocol):
+    """Whether the rights that decisions rest on are still there: see `projections.access_rights`."""
+
+    def losses(self, events: Sequence[Event]) -> Losses:
+        """What events that are not in the tables yet take away."""
+        ...
+
+    async def ask(self, cursor: AsyncCursor, decisions: Sequence[Decision]) -> None:
+        """Ask which decisions something was taken from since, without waiting for the answer."""
+        ...
+
+    async def ended(self, cursor: AsyncCursor, decisions: Sequence[Decision]) -> list[Decision]:
+        """Those that have lost a right; `cursor` is the one that asked."""
+        ...
+
+
+@dataclass(eq=False)
+class Append:
+    """One command's events on their way into the log.
+
+    `outcome` is the position of the last of them; `id` tells their rows from a rival's; `unchanged` are the streams
+    that the decision rests on, and where it saw them end.
+    """
+
+    events: Sequence[Event]
+    rows: Sequence[StoredEvent]
+    unchanged: Sequence[tuple[UUID, int]]
+    request: IdempotentRequest | None
+    decision: Decision | None = None
+    id: UUID = field(default_factory=uuid4)
+    since: float = field(default_factory=monotonic)
+    outcome: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def places(self) -> list[tuple[UUID, int]]:
+        """Streams and versions that its events are to have; a stream's id may be another one than the aggregate's."""
+        return [(cast("UUID", row.originator_id), row.originator_version) for row in self.rows]
+
+    @cached_property
+    def written(self) -> frozenset[UUID]:
+        """The streams that it adds events to."""
+        return frozenset([stream for stream, _ in self.places])
+
+    @cached_property
+    def streams(self) -> frozenset[UUID]:
+        """Those, and the ones that its decision rests on."""
+        return self.written.union([stream for stream, _ in self.unchanged])
+
+    def succeed(self, position: int) -> None:
+        """Unless the caller has gone."""
+        if not self.outcome.done():
+            self.outcome.set_result(position)
+
+    def fail(self, error: BaseException) -> None:
+        """Unless the caller has gone."""
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+
+
+class AppendsRefusedError(Exception):
+    """Nothing of a batch was written, because of these; the others can be written at once."""
+
+    def __init__(self, refusals: dict[Append, DomainError]) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+
+def take_batch(waiting: deque[Append], rights: Rights | None) -> list[Append]:
+    """Take those that can be written together.
+
+    The database judges a batch by what was there before it. So an append waits for the next batch, in front, while one
+    before it writes to a stream that it writes to or rests on, or may end a right of its caller.
+    """
+    batch, left = list[Append](), list[Append]()
+    written, lost = set[UUID](), _LostRights(rights)
+    while waiting and len(batch) < MAX_BATCH:
+        append = waiting.popleft()
+        fits = written.isdisjoint(append.streams) and not lost.concern(append)
+        (batch if fits else left).append(append)
+        written |= append.written
+        lost.add(append)
+    waiting.extendleft(reversed(left))
+    return batch
+
+
+class _LostRights:
+    """What the appends added so far take away; looked at only when somebody's decision is to be compared with it."""
+
+    def __init__(self, rights: Rights | None) -> None:
+        self._rights = rights
+        self._unread: list[Append] = []
+        self._subjects: set[UUID] = set()
+        self._any_right = False
+
+    def add(self, append: Append) -> None:
+        self._unread.append(append)
+
+    def concern(self, append: Append) -> bool:
+        if append.decision is None or self._rights is None:
+            return False
+        unread, self._unread = self._unread, []
+        if unread:
+            losses = self._rights.losses([event for each in unread for event in each.events])
+            self._subjects |= losses.subjects
+            self._any_right |= losses.any_right
+        return self._any_right or not self._subjects.isdisjoint(append.decision.subjects())

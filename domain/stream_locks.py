@@ -1,0 +1,31 @@
+"""Turns on streams: commands that lost a race for the same streams decide one after the other (ruling O17).
+
+The first try of a command takes no lock, so commands that do not meet pay nothing. A lock is held while a command
+decides and appends, never while a body arrives or a password is hashed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+MAX_SECONDS_IN_LINE = 5.0
+"""After so long a command goes on without its turn, and races: whoever holds a lock holds up others no longer."""
+
+# by event loop and stream; a lock that no command holds or waits for is gone
+_locks: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, UUID], asyncio.Lock] = WeakValueDictionary()
+
+
+@asynccontextmanager
+async def taking_turns(streams: Iterable[UUID]) -> AsyncIterator[None]:
+    """Wait until no other command of this process is inside with any of these streams, but not for ever."""
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as held:
+        try:
+            async with asyncio.timeout(MAX_SECONDS_IN_LINE):
+                for stream in sorted(streams):  # all in one order, so that no two wait for each other
+                    await held.enter_async_context(_locks.setdefault((loop, stream), asyncio.Lock()))
+        except TimeoutError:
+            await held.aclose()
+        yield
