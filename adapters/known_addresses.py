@@ -1,10 +1,20 @@
-"""Known addresses that callers were told of: implements `domain.onboarding.KnownAddresses`."""
+"""Known addresses that callers were told of (ruling O3)."""
 
 from uuid import UUID
 
+from adapters.security_log import report
+from adapters.throttle import Counter, Limit, Throttle
 
-class UncountedAddresses:
-    """Counts nothing, so refuses nothing."""
+DAY = 24 * 3600
+
+
+class CountedAddresses:
+    """Implements `domain.onboarding.KnownAddresses`: so many a day for each caller, each in the security log."""
+
+    def __init__(self, throttle: Throttle, per_day: int) -> None:
+        self._throttle = throttle
+        self._limit = Limit("known-addresses", per_day, DAY)
 
     async def name(self, caller_id: UUID) -> None:
-        pass
+        await self._throttle.take(Counter(self._limit, str(caller_id)))
+        report("known-address-named", user=str(caller_id))

@@ -7,6 +7,7 @@ for every request.
 import hashlib
 import time
 
+from adapters.tokens import LEEWAY
 from domain.ports import Claims, TokenVerifier
 
 MOST = 20_000
@@ -23,7 +24,7 @@ class RememberedTokens:
         """As the verifier below, which alone refuses."""
         digest = hashlib.sha256(token.encode()).digest()
         known = self._known.get(digest)
-        if known is not None and time.time() < known.expires_at:
+        if known is not None and time.time() < known.expires_at + LEEWAY:
             return known
         self._known.pop(digest, None)
         claims = self._verifier.verify(token)

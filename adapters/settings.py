@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Logins from one address in a minute before it is answered 429; 0 switches it off.",
     )
+    known_addresses: int = Field(
+        default=50,
+        ge=0,
+        description="Known addresses of which onboarding tells an administrator in a day; 0 switches the limit off.",
+    )
     session_log_days: int = Field(
         default=400, ge=31, description="Days that logins stay in the log of the sessions; a session lives 30."
     )

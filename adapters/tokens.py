@@ -17,6 +17,8 @@ ALGORITHM = "EdDSA"
 ACCESS = "at+jwt"
 """`typ` of access tokens (RFC 9068): an id token is none, although the same key signs it."""
 ID = "JWT"
+LEEWAY = 30
+"""Seconds by which the clocks of our own machines may differ (ruling O24)."""
 
 
 class Tokens:
@@ -61,6 +63,7 @@ class Tokens:
                 algorithms=[ALGORITHM],
                 audience=self._audience,
                 issuer=self._issuer,
+                leeway=LEEWAY,
                 options={"require": ["exp", "iat", "sub", "sid", "iss", "aud"]},
             )
             if decoded["header"].get("typ") != ACCESS:

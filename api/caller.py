@@ -13,7 +13,8 @@ The token is checked first of all; the permission is judged after everything tha
 An operation without one of these is anonymous, and stands in the list of tests/api/test_signatures.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -21,6 +22,8 @@ from uuid import UUID
 from fastapi import Depends
 from starlette.requests import Request
 
+from adapters.client_address import CLIENT_ADDRESS
+from adapters.security_log import report
 from api.services import services_of
 from domain.audited import Acting
 from domain.decisions import Decision
@@ -73,8 +76,21 @@ async def authenticate(request: Request) -> Caller:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated
+    try:
+        caller = await _bearer_of(request, token.strip())
+    except Unauthenticated as refusal:
+        report("token-refused", reason=refusal.code, address=CLIENT_ADDRESS.get())
+        raise
+    if caller.impersonator is not None and CALLER not in request.scope:
+        who = {"user": str(caller.user_id), "impersonator": str(caller.impersonator)}
+        report("impersonation-used", **who, operation=operation_of(request))
+    request.scope[CALLER] = caller
+    return caller
+
+
+async def _bearer_of(request: Request, token: str) -> Caller:
     services = services_of(request)
-    claims = services.tokens.verify(token.strip())
+    claims = services.tokens.verify(token)
     session = await services.session_of(claims.session_id)
     if session is None or session.user_id != claims.user_id:
         raise Unauthenticated
@@ -82,7 +98,7 @@ async def authenticate(request: Request) -> Caller:
         raise SessionRevoked
     if not session.stands:
         raise TokenExpired
-    caller = Caller(
+    return Caller(
         session.user_id,
         session.session_id,
         session.organization_id,
@@ -93,8 +109,21 @@ async def authenticate(request: Request) -> Caller:
         queue_delay=session.queue_delay,
         known_at=session.position,
     )
-    request.scope[CALLER] = caller
-    return caller
+
+
+def operation_of(request: Request) -> str:
+    """Method and path of the operation, without the ids in the path."""
+    return f"{request.method} {request.scope['route'].path}"
+
+
+@contextmanager
+def permission_refusals_told(request: Request, caller: Caller) -> Iterator[None]:
+    """Has Forbidden, raised inside, stand in the security log (ruling O23)."""
+    try:
+        yield
+    except Forbidden:
+        report("permission-refused", user=str(caller.user_id), operation=operation_of(request))
+        raise
 
 
 class Permission:

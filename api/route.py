@@ -38,7 +38,7 @@ from starlette.responses import JSONResponse, Response
 
 from adapters.outages import again_if_lost
 from api.bodies import LARGEST_BODY, Body, parsed_body, read_body
-from api.caller import Caller, Permission, authenticate
+from api.caller import Caller, Permission, authenticate, permission_refusals_told
 from api.documents.common import EmptyBody, Errors
 from api.documents.envelope import JsonApiRequest
 from api.documents.parameters import NoParameters, Parameters
@@ -153,11 +153,14 @@ class ContractRoute(APIRoute):
             arguments |= await self._read_body(request, sent.content)
         request_id = request.scope.get(REQUEST_ID)
         with acting(Acting(correlation=request_id) if caller is None else caller.circumstances(request_id)):
-            if caller is None or key is None:
-                return await self._carry_out(request, arguments, caller)
-            carry_out = partial(self._carry_out_once, request, arguments, caller)
-            book = services_of(request).answers
-            return await answered_once(book, request, Sent(caller.user_id, key, sent.content), carry_out)
+            if caller is None:
+                return await self._carry_out(request, arguments)
+            with permission_refusals_told(request, caller):
+                if key is None:
+                    return await self._carry_out(request, arguments, caller)
+                carry_out = partial(self._carry_out_once, request, arguments, caller)
+                book = services_of(request).answers
+                return await answered_once(book, request, Sent(caller.user_id, key, sent.content), carry_out)
 
     async def _read_body(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Large bodies are read in a thread, so that other requests take turns with it (ruling O8)."""

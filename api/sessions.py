@@ -6,6 +6,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from adapters.client_address import CLIENT_ADDRESS
+from adapters.security_log import report
 from adapters.throttle import Counter, Limit
 from api.bodies import MAX_CREDENTIALS_BODY
 from api.caller import Signed
@@ -119,6 +120,7 @@ async def get_session(
 async def delete_session(session_id: PathId, caller: Signed, identity: IdentityDep) -> Response:
     """Log out: neither the session's access tokens nor its refresh token open anything any more."""
     position = await identity.sessions.revoke(session_id, caller_id=caller.user_id, of_anybody=caller.unlimited)
+    report("session-revoked", user=str(caller.user_id), session=str(session_id))
     return no_content(position=position)
 
 

@@ -7,7 +7,7 @@ from adapters.answer_book import AnswerBook
 from adapters.connections import Pool
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
-from adapters.known_addresses import UncountedAddresses
+from adapters.known_addresses import CountedAddresses
 from adapters.login_throttle import LoginThrottle
 from adapters.notifications import Notifications
 from adapters.passwords import PasswordPool
@@ -69,7 +69,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 passwords=stack.enter_context(PasswordPool(settings.argon2, settings.hashing_threads)),
                 attempts=LoginThrottle(throttle, lookup, settings),
                 standing=SessionStanding(pool),
-                known_addresses=UncountedAddresses(),
+                known_addresses=CountedAddresses(throttle, settings.known_addresses),
             ),
             directory=directory,
             signer=signer,

@@ -35,7 +35,29 @@ def test_an_access_token_says_who_in_which_session_and_organization() -> None:
 
 def test_an_expired_token_is_told_from_a_wrong_one() -> None:
     with pytest.raises(TokenExpired):
-        TOKENS.verify(TOKENS.access_token(uuid4(), uuid4(), None, later(-1)))
+        TOKENS.verify(TOKENS.access_token(uuid4(), uuid4(), None, later(-31)))
+
+
+@pytest.mark.parametrize(
+    ("claim", "seconds", "good"),
+    [("exp", -28, True), ("iat", 28, True), ("iat", 32, False), ("nbf", 28, True), ("nbf", 32, False)],
+)
+def test_clocks_may_differ_by_half_a_minute(claim: str, seconds: float, good: bool) -> None:
+    payload = jwt.decode(TOKENS.access_token(uuid4(), uuid4(), None, later()), options={"verify_signature": False})
+    moved = {**payload, claim: int(later(seconds).timestamp())}
+    token = jwt.encode(moved, KEY, "EdDSA", headers={"typ": "at+jwt"})
+    if good:
+        assert TOKENS.verify(token)
+    else:
+        with pytest.raises(Unauthenticated):
+            TOKENS.verify(token)
+
+
+@pytest.mark.parametrize("headers", [{"typ": "JWT"}, {"typ": None}, {"typ": "at+jwt "}])
+def test_a_token_of_another_type_is_refused(headers: dict[str, str | None]) -> None:
+    payload = jwt.decode(TOKENS.access_token(uuid4(), uuid4(), None, later()), options={"verify_signature": False})
+    with pytest.raises(Unauthenticated):
+        TOKENS.verify(jwt.encode(payload, KEY, "EdDSA", headers=headers))
 
 
 @pytest.mark.parametrize(
