@@ -1,15 +1,13 @@
-"""Requests with an Idempotency-Key and what they were answered, for a day (ruling A6).
+"""Requests with an Idempotency-Key and what they came to, for a day (ruling A6).
 
-The event store writes a row beside the events; the answer is added when there is one. A lock on a connection of the
-process's own says that a request is still running: Postgres gives it back when the process dies.
-Answers hold personal values, so they are sealed under a key that takes the client's own key to derive.
+The event store writes a row beside the events; of a command without events it is written here. A lock on a connection
+of the process's own says that a request is still running: Postgres gives it back when the process dies.
 """
 
 import asyncio
 import contextlib
 import hashlib
 import hmac
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -18,35 +16,32 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.background import BackgroundTask
 from adapters.connections import connect
+from domain.idempotency import IdempotentRequest
 
 CLEAN_EVERY = 600.0
-NONCE = 12
-DIGEST = 32
 
 log = structlog.get_logger()
 
 
 class Entry(NamedTuple):
-    """What is known of a request: where it was recorded, and the answer if it got one."""
+    """What a request came to: the status of its answer, where it was recorded, and the id of what it is about."""
 
     fingerprint: bytes
+    status: int
+    resource_id: str | None
     position: int
-    answer: bytes | None
 
 
 class Slot(NamedTuple):
-    """A client's key as it is kept: a keyed hash, the seal of its answers, and its lock."""
+    """A client's key as it is kept: a keyed hash, and its lock."""
 
     user_id: UUID
     key: str
-    seal: bytes
     lock: int
 
 
@@ -76,10 +71,10 @@ class AnswerBook:
             await self._connection.close()
 
     def slot(self, user_id: UUID, key: str) -> Slot:
-        """Where answers to this user's requests with this key are kept."""
+        """Where the outcome of this user's request with this key is kept."""
         scope = user_id.bytes + key.encode()
         lock = int.from_bytes(self._digest(b"lock", scope)[:8], "big", signed=True)
-        return Slot(user_id, self._digest(b"key", scope).hex(), self._digest(b"seal", scope), lock)
+        return Slot(user_id, self._digest(b"key", scope).hex(), lock)
 
     def fingerprint(self, *parts: bytes) -> bytes:
         """Tells requests apart."""
@@ -109,19 +104,16 @@ class AnswerBook:
             row = await cursor.fetchone()
             if row is None:
                 return None
-            fingerprint, position, answer, old = row
+            *entry, old = row
             if old:
                 await connection.execute(_FORGET, [slot.user_id, slot.key])
                 return None
-        return Entry(fingerprint, position, None if answer is None else _opened(slot.seal, answer))
+        return Entry(*entry)
 
-    async def remember(self, slot: Slot, entry: Entry) -> None:
-        """Keep the answer, whether or not the request appended anything."""
-        assert entry.answer is not None
-        nonce = os.urandom(NONCE)
-        sealed = nonce + AESGCM(slot.seal).encrypt(nonce, entry.answer, None)
+    async def remember(self, request: IdempotentRequest, position: int, resource_id: str | None) -> None:
+        """Keep what a command without events came to, of which the event store writes nothing."""
         async with self._pool.connection() as connection:
-            values = [slot.user_id, slot.key, entry.fingerprint, entry.position, sealed]
+            values = [request.user_id, request.key, request.fingerprint, request.status, resource_id, position]
             await connection.execute(_REMEMBER, values, prepare=True)
 
     async def clean(self) -> int:
@@ -165,22 +157,13 @@ async def _unlock(connection: AsyncConnection, lock: int) -> None:
         await connection.execute("SELECT pg_advisory_unlock(%s)", [lock])
 
 
-def _opened(seal: bytes, sealed: bytes) -> bytes | None:
-    """None when it is spoilt: the request is then answered again as one that was recorded and never answered."""
-    try:
-        return AESGCM(seal).decrypt(sealed[:NONCE], sealed[NONCE:], None)
-    except InvalidTag:
-        return None
-
-
 _FIND = """
-SELECT fingerprint, position, answer, recorded_at < now() - interval '24 hours'
+SELECT fingerprint, status, resource_id, position, recorded_at < now() - interval '24 hours'
 FROM idempotency_keys WHERE user_id = %s AND key = %s
 """
 _FORGET = "DELETE FROM idempotency_keys WHERE user_id = %s AND key = %s"
 _REMEMBER = """
-INSERT INTO idempotency_keys (user_id, key, fingerprint, position, answer) VALUES (%s, %s, %s, %s, %s)
-ON CONFLICT (user_id, key) DO UPDATE SET answer = EXCLUDED.answer
-WHERE idempotency_keys.fingerprint = EXCLUDED.fingerprint
+INSERT INTO idempotency_keys (user_id, key, fingerprint, status, resource_id, position) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (user_id, key) DO NOTHING
 """
 _CLEAN = "DELETE FROM idempotency_keys WHERE recorded_at < now() - interval '24 hours'"

@@ -41,13 +41,14 @@ class Append:
     """One command's events on their way into the log.
 
     `outcome` is the position of the last of them; `id` tells their rows from a rival's; `unchanged` are the streams
-    that the decision rests on, and where it saw them end.
+    that the decision rests on, and where it saw them end. `resource_id` is remembered with the `request`.
     """
 
     events: Sequence[Event]
     rows: Sequence[StoredEvent]
     unchanged: Sequence[tuple[UUID, int]]
     request: IdempotentRequest | None
+    resource_id: str | None = None
     decision: Decision | None = None
     id: UUID = field(default_factory=uuid4)
     since: float = field(default_factory=monotonic)

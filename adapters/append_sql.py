@@ -37,9 +37,10 @@ WHERE e.notification_id <= (SELECT position FROM log_head WHERE log = %(log)s) -
 
 # A key that another request took meanwhile becomes a null, which is refused: never two commands under one key.
 REMEMBER = """
-INSERT INTO idempotency_keys (user_id, key, fingerprint, position)
-SELECT * FROM unnest(%(users)s::uuid[], %(keys)s::text[], %(fingerprints)s::bytea[], %(positions)s::bigint[])
-ON CONFLICT (user_id, key) DO UPDATE SET position = EXCLUDED.position, fingerprint =
+INSERT INTO idempotency_keys (user_id, key, fingerprint, status, resource_id, position)
+SELECT * FROM unnest(%(users)s::uuid[], %(keys)s::text[], %(fingerprints)s::bytea[], %(statuses)s::smallint[],
+                     %(resources)s::text[], %(positions)s::bigint[])
+ON CONFLICT (user_id, key) DO UPDATE SET position = EXCLUDED.position, resource_id = EXCLUDED.resource_id, fingerprint =
     CASE WHEN idempotency_keys.fingerprint = EXCLUDED.fingerprint THEN EXCLUDED.fingerprint END
 """
 

@@ -16,7 +16,6 @@ from adapters.connections import CLIENT_SETTINGS
 from adapters.session_settings import session_dsn
 from domain.decisions import Decision
 from domain.errors import DecisionOutdated, DomainError, LostRace, Unavailable
-from domain.idempotency import IdempotentRequest
 from domain.recorded import Event, Recorded
 
 TRANSACTION_TIMEOUT = "8s"
@@ -172,25 +171,19 @@ class AppendTransaction:
         return found
 
     async def _remember(self, cursor: AsyncCursor, base: int, batch: Sequence[Append]) -> None:
-        remembered: dict[tuple[UUID, str], tuple[IdempotentRequest, int]] = {}
+        rows: dict[tuple[UUID, str], tuple[bytes, int, str | None, int]] = {}
         position = base
         for append in batch:
             position += len(append.rows)
             if (request := append.request) is not None:
-                earlier, _ = remembered.get((request.user_id, request.key), (request, 0))
-                if earlier.fingerprint != request.fingerprint:
+                key = request.user_id, request.key
+                if key in rows and rows[key][0] != request.fingerprint:
                     raise LostRace  # written alone, the second is refused for what it is
-                remembered[request.user_id, request.key] = (request, position)
-        if remembered:
-            await cursor.execute(
-                REMEMBER,
-                {
-                    "users": [request.user_id for request, _ in remembered.values()],
-                    "keys": [request.key for request, _ in remembered.values()],
-                    "fingerprints": [request.fingerprint for request, _ in remembered.values()],
-                    "positions": [position for _, position in remembered.values()],
-                },
-            )
+                rows[key] = request.fingerprint, request.status, append.resource_id, position
+        if rows:
+            columns = zip(*(key + row for key, row in rows.items()), strict=True)
+            names = ("users", "keys", "fingerprints", "statuses", "resources", "positions")
+            await cursor.execute(REMEMBER, dict(zip(names, map(list, columns), strict=True)))
 
     def _columns(self, batch: Sequence[Append]) -> dict[str, Any]:
         rows = [row for append in batch for row in append.rows]

@@ -29,7 +29,7 @@ from adapters.stream_reader import StreamReader, Wanted
 from domain.audited import Audited
 from domain.decisions import current_decision
 from domain.errors import NotFound
-from domain.idempotency import current_request
+from domain.idempotency import current_recording
 from domain.recorded import Event
 from domain.turns import InTurns
 
@@ -114,26 +114,32 @@ class EventStore:
 
         return await patiently(self._pool, read)
 
-    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:
-        """As in `domain.ports.Store`; inside an idempotent request also what makes its retry find it."""
-        request = current_request()
+    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
+        """As in `domain.ports.Store`. What is committed is noted in the command's recording."""
+        recording = current_recording() if self._log == "identity" else None
+        if recording is not None and result is not None:
+            recording.resource_id = str(result)
         fresh: list[Sequence[Event]] = []
         async for batch in InTurns(aggregates):
             fresh += [aggregate.collect_events() for aggregate in batch]
         events = list(chain.from_iterable(fresh))
-        if request is not None and request.replayed_position is not None:
-            return request.replayed_position
         if not events:
-            return await self.head()
+            head = await self.head()
+            if recording is not None:
+                recording.note(head)
+            return head
         append = Append(
             events=events,
             rows=await self._codec.encode_many(events),
             unchanged=[(aggregate.stream_of(aggregate.id), aggregate.version) for aggregate in unchanged],
-            request=request if self._log == "identity" else None,
+            request=None if recording is None else recording.request,
+            resource_id=None if recording is None else recording.resource_id,
             decision=current_decision() if self._log == "identity" else None,
         )
         position = await self._writer.append(append)
         APPENDS.observe(monotonic() - append.since)
+        if recording is not None:
+            recording.note(position, events)
         for aggregate, own in zip(aggregates, fresh, strict=True):
             self._snapshot_when_due(aggregate, len(own))
         return position

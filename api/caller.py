@@ -117,12 +117,13 @@ def operation_of(request: Request) -> str:
 
 
 @contextmanager
-def permission_refusals_told(request: Request, caller: Caller) -> Iterator[None]:
-    """Has Forbidden, raised inside, stand in the security log (ruling O23)."""
+def permission_refusals_told(request: Request, caller: Caller | None) -> Iterator[None]:
+    """Report Forbidden, raised inside for a signed caller, to the security log (ruling O23)."""
     try:
         yield
     except Forbidden:
-        report("permission-refused", user=str(caller.user_id), operation=operation_of(request))
+        if caller is not None:
+            report("permission-refused", user=str(caller.user_id), operation=operation_of(request))
         raise
 
 

@@ -2,7 +2,8 @@
 
     PathId        the id in the path, a uuid:   @router.get("/v1/…/{id}/")  with  `group_id: PathId`
     ReadingDep    snapshots with a position, see `api.reading`
-    IdentityDep   the commands
+    IdentityDep   the commands, for `execute`
+    ExecuteDep    what carries a command out once, see `api.execution`
     AccessDep     the authorization engine, for `api.caller.require`
     IndexingDep   the index of individuals, for long lists of them
 
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from adapters.throttle import Throttle
 from adapters.tokens import Tokens
 from api.documents.fields import UuidText
+from api.execution import Execute, execute
 from api.indexing import Indexing
 from api.reading import Reading, reading
 from api.services import Services, services_of
@@ -62,6 +64,7 @@ async def throttle(request: Request) -> Throttle:
 
 PathId = Annotated[UuidText, Path(alias="id")]
 ReadingDep = Annotated[Reading, Depends(reading)]
+ExecuteDep = Annotated[Execute, Depends(execute)]
 IdentityDep = Annotated[Identity, Depends(identity)]
 AccessDep = Annotated[ReadAccess, Depends(access)]
 IndexingDep = Annotated[Indexing, Depends(indexing)]

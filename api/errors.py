@@ -167,10 +167,15 @@ def violations(error: ValidationError, where: str, prefix: Sequence[str | int] =
 
 
 def unhandled(error: Exception) -> Response:
-    """500 with an id only. Logged are the kind of error and where it was raised, not its text: it may quote values."""
+    """500 with an id only, under which the log has the reason."""
+    return refusal(Unhandled(meta={"id": log_unhandled(error)}))
+
+
+def log_unhandled(error: Exception) -> str:
+    """Log the kind of error and where it was raised, not its text: it may quote values. Return the entry's id."""
     reference = str(uuid4())
     log.error("unhandled", reference=reference, kind=_name(error), at=_places(error))
-    return refusal(Unhandled(meta={"id": reference}))
+    return reference
 
 
 def refusal_of(error: DomainError | psycopg.OperationalError) -> Response:

@@ -1,10 +1,12 @@
 """Groups and their people as documents show them."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from uuid import UUID
 
+from fastapi import Depends
 from psycopg import AsyncCursor
+from starlette.requests import Request
 from starlette.responses import Response
 
 from api.caller import Caller
@@ -23,9 +25,11 @@ from api.documents.people import (
     IndividualSummary,
     Owner,
 )
-from api.reading import Reading
+from api.execution import Outcome, require_still_readable
+from api.reading import Reading, reading
+from api.services import Services, services_of
 from domain.errors import Forbidden
-from domain.groups import GroupNotFound
+from domain.groups import Group, GroupNotFound
 from domain.ports import AccessQuery
 from projections import group_lists, rosters
 from projections.access_checks import decide
@@ -46,17 +50,46 @@ class Shown(Protocol):
     def with_members(self) -> bool: ...
 
 
-async def answer_group(
-    reading: Reading, caller: Caller, group_id: UUID, *, after: int, shown: Shown | None = None, status: int = 201
-) -> Response:
-    """The group after a command that was just recorded at the position `after`."""
-    async with reading(*MODELS, after=after) as read:
-        row = existing(await group_lists.known(read.cursor, group_id))
-        individuals, members = (shown.with_individuals, shown.with_members) if shown else (False, False)
-        (resource,) = await resources(read.cursor, caller, [row], individuals=individuals, members=members)
-        answer = read.single(GroupDocument, resource, status)
-    await reading.shown("group_logs", after=after)
-    return answer
+class ShowGroup:
+    """Answers a command with the group that it was about."""
+
+    def __init__(self, services: Services, reading: Reading) -> None:
+        self._services = services
+        self._reading = reading
+
+    async def __call__(self, caller: Caller, outcome: Outcome, people: Shown | None = None) -> Response:
+        """The group with its leaders, and with its other people as far as `people` says.
+
+        Raises NotFound when the caller of a repeated request may not read the group any more.
+        """
+        group_id = outcome.made
+        await require_still_readable(self._services.access, caller, outcome, "group", group_id)
+        individuals, members = (people.with_individuals, people.with_members) if people else (False, False)
+        async with self._reading.after(outcome, *MODELS) as read:
+            if individuals and outcome.repeated:
+                individuals = group_id in await groups_with_people(read.cursor, caller.user_id, [group_id])
+            row = await group_lists.known(read.cursor, group_id) if read.current else None
+            row = row or await self._recorded(read.cursor, outcome)
+            (resource,) = await resources(read.cursor, caller, [row], individuals=individuals, members=members)
+            return read.single(GroupDocument, resource, outcome.status)
+
+    async def _recorded(self, cursor: AsyncCursor, outcome: Outcome) -> GroupRow:
+        """The group as its events and the tables that decide access have it, while the lists are behind (A5)."""
+        group_id = outcome.made
+        place = await group_lists.place(cursor, group_id)
+        wanted = [group_id] if place.parent_id is None else [group_id, place.parent_id]
+        groups = await self._services.identity.store.get_many(Group, wanted)
+        parent = None if place.parent_id is None else groups[place.parent_id]
+        row = GroupRow.of(groups[group_id], place, parent)
+        return row if outcome.recorded_at is None else row._replace(modified_at=outcome.recorded_at)
+
+
+async def show_group(request: Request) -> ShowGroup:
+    """For commands on groups."""
+    return ShowGroup(services_of(request), await reading(request))
+
+
+ShowGroupDep = Annotated[ShowGroup, Depends(show_group)]
 
 
 async def refuse_people(cursor: AsyncCursor, caller: Caller, group_id: UUID, *, parameter: str) -> None:

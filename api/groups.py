@@ -6,7 +6,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.caller import Caller, Signed
-from api.deps import IdentityDep, PathId, ReadingDep
+from api.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.documents.groups import (
     AddIndividuals,
     AddUsers,
@@ -27,7 +27,7 @@ from api.documents.groups import (
     UpdateGroup,
 )
 from api.envelope import answer, no_content
-from api.group_people import MODELS, answer_group, existing, refuse_people, resource_v2, resources
+from api.group_people import MODELS, ShowGroupDep, existing, refuse_people, resource_v2, resources
 from api.reading import Read
 from api.route import answers, contract_router
 from domain.errors import Forbidden
@@ -66,10 +66,12 @@ async def list_groups_v2(query: Annotated[GroupListV2Query, Query()], caller: Si
 
 
 @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
-async def create_group(body: CreateGroup, caller: Signed, identity: IdentityDep, reading: ReadingDep) -> Response:
+async def create_group(
+    body: CreateGroup, caller: Signed, identity: IdentityDep, execute: ExecuteDep, show: ShowGroupDep
+) -> Response:
     """A new top-level group, with the people named."""
-    group_id, position = await identity.groups.create(caller.user_id, **dict(body.attributes))
-    return await answer_group(reading, caller, group_id, after=position)
+    outcome = await execute(identity.groups.create(caller.user_id, **dict(body.attributes)))
+    return await show(caller, outcome)
 
 
 @router.get("/v1/individual-groups/{id}/", **answers(GroupDocument))
@@ -99,47 +101,66 @@ async def group_v2(
 
 @router.patch("/v1/individual-groups/{id}/", **answers(GroupDocument))
 async def update_group(
-    group_id: PathId, body: UpdateGroup, caller: Signed, identity: IdentityDep, reading: ReadingDep
+    group_id: PathId,
+    body: UpdateGroup,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
 ) -> Response:
     """Another name, other tags, other leaders."""
-    position = await identity.groups.change(caller.user_id, group_id, **body.attributes.given())
-    return await answer_group(reading, caller, group_id, after=position, status=200)
+    change = identity.groups.change(caller.user_id, group_id, **body.attributes.given())
+    return await show(caller, await execute(change, about=group_id))
 
 
 @router.delete("/v1/individual-groups/{id}/", **answers(None, 204, extension=True))
-async def deactivate_group(group_id: PathId, caller: Signed, identity: IdentityDep, reading: ReadingDep) -> Response:
+async def deactivate_group(group_id: PathId, caller: Signed, identity: IdentityDep, execute: ExecuteDep) -> Response:
     """End the group and the rights that rest on it."""
-    position = await identity.groups.deactivate(caller.user_id, group_id)
-    await reading.shown("groups", after=position)
-    return no_content(position=position)
+    outcome = await execute(identity.groups.deactivate(caller.user_id, group_id), about=group_id)
+    return no_content(position=outcome.position)
 
 
 @router.post("/v1/individual-groups/{id}/add-individuals/", **answers(GroupDocument, 201))
 async def add_individuals(
-    group_id: PathId, body: AddIndividuals, caller: Signed, identity: IdentityDep, reading: ReadingDep
+    group_id: PathId,
+    body: AddIndividuals,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
 ) -> Response:
     """Place individuals, all or none."""
-    position = await identity.rosters.add_individuals(
+    command = identity.rosters.add_individuals(
         caller.user_id, group_id, body.individual_ids, remove_from=body.remove_from_group
     )
-    return await answer_group(reading, caller, group_id, after=position, shown=body)
+    return await show(caller, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/remove-individuals/", **answers(GroupDocument, 201))
 async def remove_individuals(
-    group_id: PathId, body: RemoveIndividuals, caller: Signed, identity: IdentityDep, reading: ReadingDep
+    group_id: PathId,
+    body: RemoveIndividuals,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
 ) -> Response:
     """Take individuals out."""
-    position = await identity.rosters.remove_individuals(caller.user_id, group_id, body.individual_ids)
-    return await answer_group(reading, caller, group_id, after=position, shown=body)
+    command = identity.rosters.remove_individuals(caller.user_id, group_id, body.individual_ids)
+    return await show(caller, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/add-leaders/", **answers(GroupDocument, 201))
 async def add_leaders(
-    group_id: PathId, body: AddUsers, caller: Signed, identity: IdentityDep, reading: ReadingDep
+    group_id: PathId,
+    body: AddUsers,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
 ) -> Response:
     """Let providers lead the group, all or none."""
-    position = await identity.rosters.add_users(
+    command = identity.rosters.add_users(
         caller.user_id,
         group_id,
         "leader",
@@ -147,15 +168,20 @@ async def add_leaders(
         user_emails=body.user_emails,
         remove_from=body.remove_from_group,
     )
-    return await answer_group(reading, caller, group_id, after=position, shown=body)
+    return await show(caller, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/add-members/", **answers(GroupDocument, 201))
 async def add_members(
-    group_id: PathId, body: AddUsers, caller: Signed, identity: IdentityDep, reading: ReadingDep
+    group_id: PathId,
+    body: AddUsers,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
 ) -> Response:
     """Let providers belong to the group, all or none."""
-    position = await identity.rosters.add_users(
+    command = identity.rosters.add_users(
         caller.user_id,
         group_id,
         "member",
@@ -163,38 +189,48 @@ async def add_members(
         user_emails=body.user_emails,
         remove_from=body.remove_from_group,
     )
-    return await answer_group(reading, caller, group_id, after=position, shown=body)
+    return await show(caller, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/remove-leaders/", **answers(GroupDocument, 201))
 async def remove_leaders(
-    group_id: PathId, body: RemoveUsers, caller: Signed, identity: IdentityDep, reading: ReadingDep
+    group_id: PathId,
+    body: RemoveUsers,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
 ) -> Response:
     """Take leaders out."""
-    position = await identity.rosters.remove_users(
+    command = identity.rosters.remove_users(
         caller.user_id, group_id, "leader", user_ids=body.user_ids, user_emails=body.user_emails
     )
-    return await answer_group(reading, caller, group_id, after=position, shown=body)
+    return await show(caller, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/remove-members/", **answers(GroupDocument, 201))
 async def remove_members(
-    group_id: PathId, body: RemoveUsers, caller: Signed, identity: IdentityDep, reading: ReadingDep
+    group_id: PathId,
+    body: RemoveUsers,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
 ) -> Response:
     """Take members out."""
-    position = await identity.rosters.remove_users(
+    command = identity.rosters.remove_users(
         caller.user_id, group_id, "member", user_ids=body.user_ids, user_emails=body.user_emails
     )
-    return await answer_group(reading, caller, group_id, after=position, shown=body)
+    return await show(caller, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/move-group/", **answers(MoveGroupAnswer, 201))
 async def move_group(
-    group_id: PathId, body: MoveGroup, caller: Signed, identity: IdentityDep, reading: ReadingDep
+    group_id: PathId, body: MoveGroup, caller: Signed, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Have a task put the group under another one, with everything below it."""
-    task_id, position = await identity.group_moves.request(
-        caller.user_id, group_id, body.to_parent_group_id, delay=caller.queue_delay
+    outcome = await execute(
+        identity.group_moves.request(caller.user_id, group_id, body.to_parent_group_id, delay=caller.queue_delay)
     )
-    await reading.shown("tasks", after=position)
-    return answer(MoveGroupAnswer(data=MoveTask(task_id=task_id)), 201, position=position)
+    task = MoveTask(task_id=outcome.made)
+    return answer(MoveGroupAnswer(data=task), outcome.status, position=outcome.position)

@@ -3,8 +3,8 @@
 import orjson
 from starlette.responses import Response
 
-from api.caller import Signed
-from api.deps import IdentityDep, ReadingDep
+from api.caller import Caller, Signed
+from api.deps import ExecuteDep, ServicesDep
 from api.documents.onboarding_requests import (
     CreateOnboardingRequest,
     LastInvite,
@@ -16,23 +16,34 @@ from api.documents.onboarding_requests import (
 from api.documents.people import GivenCommunicationPreferences
 from api.reading import single
 from api.route import answers, contract_router
+from domain.errors import NotFound
 from domain.invitations import Invitation, Inviter
 from domain.onboarding_requests import OnboardingRequest
 from domain.personal import revealed
-from projections.users import UsersProjection
+from domain.ports import Access, AccessQuery, Operation
 
 router = contract_router("onboarding-requests")
 
 
 @router.post("/v1/onboarding-requests/", **answers(OnboardingRequestDocument, 201))
 async def create_onboarding_request(
-    body: CreateOnboardingRequest, caller: Signed, identity: IdentityDep, reading: ReadingDep
+    body: CreateOnboardingRequest, caller: Signed, services: ServicesDep, execute: ExecuteDep
 ) -> Response:
     """Bring somebody into an organization, at once or when he claims it."""
     inviter = Inviter(caller.user_id, system=caller.system, service=caller.service)
-    request, position = await identity.onboarding_requests.create(invitation(body.attributes), inviter)
-    await reading.shown(UsersProjection.name, "groups", "group_logs", after=position)
-    return single(OnboardingRequestDocument, resource(request), position, 201)
+    commands = services.identity.onboarding_requests
+    outcome = await execute(commands.create(invitation(body.attributes), inviter))
+    request = await services.identity.store.get(OnboardingRequest, outcome.made)
+    if outcome.repeated:
+        await refuse_unreadable(services.access, caller, request)
+    return single(OnboardingRequestDocument, resource(request), outcome.position, outcome.status)
+
+
+async def refuse_unreadable(access: Access, caller: Caller, request: OnboardingRequest) -> None:
+    """Raises NotFound when the caller may not read the request (semantics 4): a provider's is for administrators."""
+    operation: Operation = "read" if request.onboard_type == "patient" else "write"
+    if not all(await access.decide(caller.user_id, [AccessQuery("organization", request.organization_id, operation)])):
+        raise NotFound
 
 
 def invitation(asked: OnboardingToRequest) -> Invitation:

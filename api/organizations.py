@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.administrators import AdministersOrganization
 from api.caller import Caller, Signed, SystemOnly
-from api.deps import IdentityDep, PathId, ReadingDep
+from api.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.documents.organizations import (
     AddOrganizationUser,
     CreateOrganization,
@@ -22,9 +22,10 @@ from api.documents.organizations import (
 )
 from api.documents.user_references import UserReference
 from api.envelope import answer
-from api.errors import ReadModelBehind
+from api.execution import Outcome, require_still_readable
 from api.reading import Read, single
 from api.route import answers, contract_router
+from api.services import Services
 from domain.named_users import UserName
 from domain.organizations import Organization, OrganizationNotFound
 from projections import organizations
@@ -33,8 +34,6 @@ from projections.organizations_access import Reads
 
 router = contract_router("organizations")
 MODEL = organizations.OrganizationsProjection.name
-MEMBERS = ("users",)
-"""The read models in which it is seen who is a provider of an organization."""
 
 
 @router.get("/v1/organizations/", **answers(OrganizationList))
@@ -57,12 +56,11 @@ async def list_organizations(
 
 @router.post("/v1/organizations/", **answers(OrganizationDocument, 201))
 async def create_organization(
-    body: CreateOrganization, caller: SystemOnly, identity: IdentityDep, reading: ReadingDep
+    body: CreateOrganization, caller: SystemOnly, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """A new organization with its administrators' role and its two computed groups."""
-    organization, position = await identity.organizations.create(**body.attributes.model_dump())
-    await reading.shown("roles", "groups", after=position)
-    return await _recorded(reading, caller, organization, position, 201)
+    outcome = await execute(services.identity.organizations.create(**body.attributes.model_dump()))
+    return await _recorded(services, reading, caller, outcome)
 
 
 @router.get("/v1/organizations/{id}/", **answers(OrganizationDocument))
@@ -77,50 +75,53 @@ async def update_organization(
     organization_id: PathId,
     body: UpdateOrganization,
     caller: AdministersOrganization,
-    identity: IdentityDep,
+    services: ServicesDep,
+    execute: ExecuteDep,
     reading: ReadingDep,
 ) -> Response:
     """Change what was sent; most of it is for system administrators."""
-    organization, position = await identity.organizations.change(
+    command = services.identity.organizations.change(
         organization_id, changes(body.attributes), as_system_admin=caller.system
     )
-    return await _recorded(reading, caller, organization, position, 200)
+    return await _recorded(services, reading, caller, await execute(command, about=organization_id))
 
 
-@router.post("/v1/organizations/{id}/add-user/", **answers(None, 201, waits=False))
+@router.post("/v1/organizations/{id}/add-user/", **answers(None, 201))
 async def organization_add_user(
     organization_id: PathId,
     body: AddOrganizationUser,
     caller: AdministersOrganization,
     identity: IdentityDep,
-    reading: ReadingDep,
+    execute: ExecuteDep,
 ) -> Response:
     """Make a user a provider of the organization, and give him one of its roles."""
-    _, position = await identity.memberships.add(
-        organization_id,
-        user_name(body.attributes),
-        body.attributes.role_id,
-        caller_id=caller.user_id,
-        as_system_admin=caller.system,
+    outcome = await execute(
+        identity.memberships.add(
+            organization_id,
+            user_name(body.attributes),
+            body.attributes.role_id,
+            caller_id=caller.user_id,
+            as_system_admin=caller.system,
+        )
     )
-    await reading.shown(*MEMBERS, after=position)
-    return answer(None, 201, position=position)
+    return answer(None, outcome.status, position=outcome.position)
 
 
-@router.post("/v1/organizations/{id}/remove-user/", **answers(None, 201, waits=False))
+@router.post("/v1/organizations/{id}/remove-user/", **answers(None, 201))
 async def organization_remove_user(
     organization_id: PathId,
     body: RemoveOrganizationUser,
     caller: AdministersOrganization,
     identity: IdentityDep,
-    reading: ReadingDep,
+    execute: ExecuteDep,
 ) -> Response:
     """End the membership, with it the user's roles and his places in the organization's groups."""
-    position = await identity.memberships.remove(
-        organization_id, user_name(body.attributes), caller_id=caller.user_id, as_system_admin=caller.system
+    outcome = await execute(
+        identity.memberships.remove(
+            organization_id, user_name(body.attributes), caller_id=caller.user_id, as_system_admin=caller.system
+        )
     )
-    await reading.shown(*MEMBERS, "groups", "group_logs", after=position)
-    return answer(None, 201, position=position)
+    return answer(None, outcome.status, position=outcome.position)
 
 
 def reads(caller: Caller) -> Reads:
@@ -165,12 +166,11 @@ async def _shown(read: Read, caller: Caller, organization_id: PathId, status: in
     return read.single(OrganizationDocument, resource(row), status)
 
 
-async def _recorded(
-    reading: ReadingDep, caller: Caller, organization: Organization, position: int, status: int
-) -> Response:
-    """As it can be read from now on; when that takes too long, as the command left it (ruling A5)."""
-    try:
-        async with reading(MODEL, after=position) as read:
-            return await _shown(read, caller, organization.id, status)
-    except ReadModelBehind:
-        return single(OrganizationDocument, resource(OrganizationRow.of(organization)), position, status)
+async def _recorded(services: Services, reading: ReadingDep, caller: Caller, outcome: Outcome) -> Response:
+    """As it can be read from now on; while the lists are behind, as its events have it (ruling A5)."""
+    async with reading.after(outcome, MODEL) as read:
+        if read.current:
+            return await _shown(read, caller, outcome.made, outcome.status)
+    await require_still_readable(services.access, caller, outcome, "organization", outcome.made)
+    organization = await services.identity.store.get(Organization, outcome.made)
+    return single(OrganizationDocument, resource(OrganizationRow.of(organization)), outcome.position, outcome.status)

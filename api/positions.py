@@ -1,11 +1,14 @@
 """How far the read models are, and waiting until they are further: woken by the projector, not by polling.
 
 A lost notification only costs latency: while somebody waits, the table is looked at once a second as well.
+
+A read model is *stalled* while it fails, is not projected by any worker, or is further behind than MAX_LAG: commands do
+not wait for it (ruling A5). It is looked at once a second until it moves again.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -23,11 +26,18 @@ POLL = 1.0
 MOMENT = 0.05
 """Seconds in which nearly everybody who waits is told by a notification; only then does looking pay."""
 
+MAX_LAG = 20_000
+"""Events that a read model may be behind the log before commands stop waiting for it."""
+MAX_IDLE = 5
+"""Seconds since a worker last looked for a read model's next events. Workers look twice a second."""
+
 log = structlog.get_logger()
 
-_LOOK = """
-SELECT name, position FROM projections WHERE mode = 'background' AND log = 'identity'
-UNION ALL SELECT '', position FROM log_head WHERE log = 'identity'
+_LOOK = f"""
+SELECT p.name, p.position, p.error IS NULL AND head.position - p.position <= {MAX_LAG}
+       AND coalesce(p.last_poll_at > now() - interval '{MAX_IDLE} seconds', false)
+FROM projections p JOIN log_head head USING (log) WHERE p.mode = 'background' AND p.log = 'identity'
+UNION ALL SELECT '', position, true FROM log_head WHERE log = 'identity'
 """
 
 
@@ -37,6 +47,8 @@ class Positions:
     def __init__(self, pool: AsyncConnectionPool, notifications: Notifications) -> None:
         self._pool = pool
         self._known: dict[str, int] = {}
+        self._moving: set[str] | None = None
+        self._any_stalled = False
         self._waiting: set[_Waiter] = set()
         self._look = asyncio.Event()
         self._stopping = False
@@ -70,6 +82,8 @@ class Positions:
         """Somebody has seen this read model at this position."""
         if position > self._known.get(name, -1):
             self._known[name] = position
+            if self._moving is not None and self._known.get(HEAD, 0) - position <= MAX_LAG:
+                self._moving.add(name)
             self._wake()
 
     def forget(self, names: Collection[str]) -> None:
@@ -79,7 +93,18 @@ class Positions:
 
     async def reached(self, names: Collection[str], position: int, seconds: float) -> bool:
         """Whether all these read models got to the position within the time."""
-        waiter = _Waiter(tuple(names) or (HEAD,), position)
+        return await self._satisfied(_Waiter(tuple(names) or (HEAD,), position), seconds)
+
+    async def shown(self, names: Collection[str], position: int, seconds: float) -> bool:
+        """Whether these read models got to the position within the time; what is stalled is not waited for."""
+        await self._satisfied(_Waiter(tuple(names), position, self.stalled), seconds)
+        return _Waiter(tuple(names), position).satisfied_by(self._known)
+
+    def stalled(self, name: str) -> bool:
+        """Whether the read model was seen to stand still, or to be too far behind to be waited for."""
+        return self._moving is not None and name not in self._moving
+
+    async def _satisfied(self, waiter: "_Waiter", seconds: float) -> bool:
         if waiter.satisfied_by(self._known):
             return True
         self._waiting.add(waiter)
@@ -114,16 +139,21 @@ class Positions:
     async def _look_while_somebody_waits(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), POLL if self._waiting else None)
+                await asyncio.wait_for(self._look.wait(), POLL if self._waiting or self._any_stalled else None)
             if self._stopping:
                 return
             self._look.clear()
             await asyncio.sleep(MOMENT)
-            if self._waiting or not self._known:
-                for name, position in await self._seen():
+            if self._waiting or not self._known or self._any_stalled:
+                seen = await self._seen()
+                for name, position, _ in seen:
                     self.learn(name, position)
+                if seen:
+                    self._moving = {name for name, _, moving in seen if moving}
+                    self._any_stalled = len(self._moving) < len(seen)
+                    self._wake()
 
-    async def _seen(self) -> list[tuple[str, int]]:
+    async def _seen(self) -> list[tuple[str, int, bool]]:
         try:
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(_LOOK, prepare=True)
@@ -134,12 +164,18 @@ class Positions:
 
 
 class _Waiter:
-    __slots__ = ("_names", "_position", "done")
+    """`excused` tells which names need not get to the position."""
 
-    def __init__(self, names: tuple[str, ...], position: int) -> None:
+    __slots__ = ("_excused", "_names", "_position", "done")
+
+    def __init__(self, names: tuple[str, ...], position: int, excused: Callable[[str], bool] | None = None) -> None:
         self._names = names
         self._position = position
+        self._excused = excused
         self.done = asyncio.Event()
 
     def satisfied_by(self, known: Mapping[str, int]) -> bool:
-        return all(known.get(name, -1) >= self._position for name in self._names)
+        return all(
+            known.get(name, -1) >= self._position or (self._excused is not None and self._excused(name))
+            for name in self._names
+        )

@@ -7,17 +7,18 @@ A read names the background read models it looks at; without a name it rests on 
             row = await groups.group(read.cursor, group_id)
             return read.single(GroupDocument, resource(row))
 
-A command that answers with a resource says what it recorded; the snapshot is then at least there, and a client
-that ignores positions reads its own writes:
+The answer to a command is of the position that the command was recorded at. `execute` has waited for the read models
+before, so that a client that ignores positions reads its own writes; where one did not get there in time, the answer
+is made of what the command knows (ruling A5):
 
-    async def change(…, reading: ReadingDep) -> Response:
-        position = await identity.groups.change(…)
-        async with reading("groups", after=position) as read:
-            return read.single(GroupDocument, resource(await groups.group(read.cursor, group_id)), status=200)
+    async def change(…, execute: ExecuteDep, reading: ReadingDep) -> Response:
+        outcome = await execute(identity.groups.change(…), about=group_id)
+        async with reading.after(outcome, "groups") as read:
+            row = await (groups.group(read.cursor, group_id) if read.current else …)
+            return read.single(GroupDocument, resource(row), outcome.status)
 
 A command that knows all of its resource needs no snapshot: `single(IndividualDocument, resource, position, 201)`.
-Before that `reading.shown("groups", after=position)` waits until it is readable, and gives up in silence (ruling A5).
-A command without a resource answers with `api.envelope.answer(None, 201, position=position)`.
+A command without a resource answers with `api.envelope.answer(None, 201, position=outcome.position)`.
 
 A NotFound out of a snapshot that is behind the log becomes NotThereYet: the route asks once more when it is not.
 """
@@ -35,6 +36,7 @@ from starlette.responses import Response
 from api.documents.common import Listing, Meta, Single, SingleMeta
 from api.envelope import answer
 from api.errors import ReadModelBehind
+from api.execution import Outcome
 from api.services import Services, services_of
 from domain.errors import InvalidParameter, NotFound
 
@@ -80,11 +82,15 @@ class PageAsked(Protocol):
 
 
 class Read:
-    """A snapshot: all queries through `cursor` see the same state, that of `position`."""
+    """A snapshot: all queries through `cursor` see the same state, that of `position`.
 
-    def __init__(self, cursor: AsyncCursor, position: int) -> None:
+    After a command `current` tells whether the read models show it.
+    """
+
+    def __init__(self, cursor: AsyncCursor, position: int, *, current: bool = True) -> None:
         self.cursor = cursor
         self.position = position
+        self.current = current
 
     def single(self, document: type[Single[TResource]], resource: TResource, status: int = 200) -> Response:
         """A document about one thing."""
@@ -130,36 +136,41 @@ class Reading:
         self._at_least = at_least
 
     @asynccontextmanager
-    async def __call__(self, *models: str, after: int | None = None) -> AsyncIterator[Read]:
+    async def __call__(self, *models: str) -> AsyncIterator[Read]:
         """A snapshot in which all these background read models are where the request wants them.
 
-        `after` is the position of a command, which the answer then carries. Raises ReadModelBehind, and NotThereYet
-        for a NotFound that is raised inside while the read models are behind and nothing was wanted of them.
+        Raises ReadModelBehind, and NotThereYet for a NotFound that is raised inside while the read models are behind
+        and nothing was wanted of them.
         """
-        wanted = self._at_least if after is None else after
+        wanted = self._at_least
         deadline = time.monotonic() + self._services.settings.position_wait
         told = False
-        if after is not None and models:  # what was just recorded is hardly projected yet: not worth a look
-            await self._wait(models, after, deadline, after)
-            told = True
         while True:
             async with self._services.pool.connection() as connection:
                 position, head = await self._begin(connection, models)
                 if wanted is None or position >= wanted:
                     async with _ended(connection):
                         with self._certain(position, head if wanted is None else position):
-                            yield Read(connection.cursor(), position if after is None else after)
+                            yield Read(connection.cursor(), position)
                     return
                 await connection.execute(_END)
             # the connection is given back while this waits: the projector's progress must not depend on the pool
             if told:
                 self._services.positions.forget(models)
-            await self._wait(models, wanted, deadline, after)
+            await self._wait(models, wanted, deadline)
             told = True
 
-    async def shown(self, *models: str, after: int) -> None:
-        """Waits until these read models show the command, but not for ever: its answer rests on what it knows."""
-        await self._services.positions.reached(models, after, self._services.settings.position_wait)
+    @asynccontextmanager
+    async def after(self, outcome: Outcome, *models: str) -> AsyncIterator[Read]:
+        """A snapshot for the answer to a command, at once: `execute` has waited. Of these models it may be behind."""
+        looking = tuple(each for each in models if each in outcome.models)
+        async with self._services.pool.connection() as connection:
+            position, _ = await self._begin(connection, looking)
+            current = position >= outcome.position
+            if outcome.visible and not current:
+                self._services.positions.forget(looking)
+            async with _ended(connection):
+                yield Read(connection.cursor(), outcome.position, current=current)
 
     def at_least(self, position: int) -> "Reading":
         """The same for what must be read at this position or later."""
@@ -175,7 +186,7 @@ class Reading:
             answered = await ask()
             if self._at_least is None or answered.position >= self._at_least:
                 return answered
-            await self._wait((), self._at_least, deadline, None)
+            await self._wait((), self._at_least, deadline)
             self._services.positions.forget(())
 
     @contextmanager
@@ -198,10 +209,10 @@ class Reading:
         position, found, head = row
         return int(position) if found == len(models) else 0, int(head)
 
-    async def _wait(self, models: Sequence[str], wanted: int, deadline: float, after: int | None) -> None:
+    async def _wait(self, models: Sequence[str], wanted: int, deadline: float) -> None:
         seconds = deadline - time.monotonic()
         if seconds <= 0 or not await self._services.positions.reached(models, wanted, seconds):
-            raise ReadModelBehind(recorded=after)
+            raise ReadModelBehind
 
 
 @asynccontextmanager

@@ -1,13 +1,14 @@
 """/v1/role-users/: who holds a role."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Query
 from starlette.responses import Response
 
 from api.administrators import administers_role
-from api.caller import Signed
-from api.deps import IdentityDep, ReadingDep, ServicesDep
+from api.caller import Caller, Signed
+from api.deps import ExecuteDep, ReadingDep, ServicesDep
 from api.documents.role_users import (
     CreateRoleUser,
     HeldRole,
@@ -18,8 +19,9 @@ from api.documents.role_users import (
     RoleUserListQuery,
     RoleUserResource,
 )
+from api.execution import identified
+from api.reading import Read
 from api.route import answers, contract_router
-from domain.errors import NotFound
 from domain.named_users import UserName
 from domain.ports import AccessQuery
 from domain.roles import RoleNotFound
@@ -37,11 +39,8 @@ async def list_role_users(
 ) -> Response:
     """Holders of a role of an organization that the caller may read, by user id."""
     async with reading(UsersProjection.name) as read:
-        organization_id = await roles.organization_of(read.cursor, query.role_id)
-        if organization_id is None:
+        if not await _readable(read, caller, query.role_id):
             raise RoleNotFound(parameter="role-id")
-        if not all(await decide(read.cursor, caller.user_id, [AccessQuery("organization", organization_id, "read")])):
-            raise NotFound(parameter="role-id")
         rows, total = await role_users.role_users(
             read.cursor, query.role_id, limit=query.page_limit, offset=query.page_offset
         )
@@ -50,20 +49,33 @@ async def list_role_users(
 
 @router.post("/v1/role-users/", **answers(RoleUserDocument, 201))
 async def create_role_user(
-    body: CreateRoleUser, caller: Signed, services: ServicesDep, identity: IdentityDep, reading: ReadingDep
+    body: CreateRoleUser, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """Give one of the organization's providers the role, or show that he holds it."""
     role_id = body.attributes.role_id
-    await administers_role(services, caller, role_id, pointer="/data/attributes/role-id")
     name = UserName(body.attributes.user_id, body.attributes.email)
-    user_id, position = await identity.role_users.grant(
-        role_id, name, caller_id=caller.user_id, as_system_admin=caller.system
-    )
-    async with reading(UsersProjection.name, after=position) as read:
-        row = await role_users.role_user(read.cursor, role_id, user_id)
-        if row is None:  # taken back meanwhile
-            raise RoleNotFound
-        return read.single(RoleUserDocument, resource(row), 201)
+
+    async def grant() -> tuple[UUID, int]:
+        await administers_role(services, caller, role_id, pointer="/data/attributes/role-id")
+        return await services.identity.role_users.grant(
+            role_id, name, caller_id=caller.user_id, as_system_admin=caller.system
+        )
+
+    outcome = await execute(grant())
+    async with reading.after(outcome, UsersProjection.name) as read:
+        row = await role_users.role_user(read.cursor, role_id, outcome.made)
+        if row is None:  # taken back meanwhile; a grant's number is its position
+            return identified("role-users", outcome.position, outcome.status, outcome.position)
+        if outcome.repeated and not await _readable(read, caller, role_id):
+            return identified("role-users", row.number, outcome.status, outcome.position)
+        return read.single(RoleUserDocument, resource(row), outcome.status)
+
+
+async def _readable(read: Read, caller: Caller, role_id: UUID) -> bool:
+    """Whether the caller may read the organization whose role it is, and so who holds it."""
+    organization_id = await roles.organization_of(read.cursor, role_id)
+    query = AccessQuery("organization", organization_id, "read")
+    return organization_id is not None and all(await decide(read.cursor, caller.user_id, [query]))
 
 
 def resource(row: RoleUserRow) -> RoleUserResource:

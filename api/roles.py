@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.administrators import AdministersRole
 from api.caller import Signed
-from api.deps import IdentityDep, PathId, ReadingDep
+from api.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.documents.roles import (
     AddRoleUser,
     RemoveRoleUser,
@@ -41,24 +41,28 @@ async def list_roles(query: Annotated[RoleListQuery, Query()], caller: Signed, r
         return read.listing(RoleList, [resource(row) for row in rows])
 
 
-@router.post("/v1/roles/{id}/add-user/", deprecated=True, **answers(None, 201, waits=False))
-async def role_add_user(role_id: PathId, body: AddRoleUser, caller: AdministersRole, identity: IdentityDep) -> Response:
+@router.post("/v1/roles/{id}/add-user/", deprecated=True, **answers(None, 201))
+async def role_add_user(
+    role_id: PathId, body: AddRoleUser, caller: AdministersRole, identity: IdentityDep, execute: ExecuteDep
+) -> Response:
     """Give one of the organization's providers the role."""
     name = UserName(body.attributes.user_id, body.attributes.email)
-    _, position = await identity.role_users.grant(
-        role_id, name, caller_id=caller.user_id, as_system_admin=caller.system
+    outcome = await execute(
+        identity.role_users.grant(role_id, name, caller_id=caller.user_id, as_system_admin=caller.system)
     )
-    return answer(None, 201, position=position)
+    return answer(None, outcome.status, position=outcome.position)
 
 
-@router.post("/v1/roles/{id}/remove-user/", **answers(None, 201, waits=False))
+@router.post("/v1/roles/{id}/remove-user/", **answers(None, 201))
 async def role_remove_user(
-    role_id: PathId, body: RemoveRoleUser, caller: AdministersRole, identity: IdentityDep
+    role_id: PathId, body: RemoveRoleUser, caller: AdministersRole, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Take the role back; who does not hold it goes on without it."""
     name = UserName(body.attributes.user_id, body.attributes.email)
-    position = await identity.role_users.revoke(role_id, name, caller_id=caller.user_id, as_system_admin=caller.system)
-    return answer(None, 201, position=position)
+    outcome = await execute(
+        identity.role_users.revoke(role_id, name, caller_id=caller.user_id, as_system_admin=caller.system)
+    )
+    return answer(None, outcome.status, position=outcome.position)
 
 
 def resource(row: RoleRow) -> RoleResource:

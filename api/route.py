@@ -13,8 +13,9 @@
 `answers(document, status)` documents the answer; further flags: `reads=True` for a POST that only reads (it honours
 X-At-Least-Position), `secret=True` for one that hands out tokens or secrets (it ignores Idempotency-Key),
 `extension=True` for what is not in the contract, `waits=False` for one that never answers that something is not
-readable yet, `max_body=MAX_CREDENTIALS_BODY` for one that takes small bodies only. `answers(None, 201)` is `null`,
-`answers(None, 204)` nothing at all.
+readable yet, which any other command may, `max_body=MAX_CREDENTIALS_BODY` for one that takes small bodies only.
+`answers(None, 201)` is `null`, `answers(None, 204)` nothing at all. Every command without `secret=True` calls its
+domain command inside `execute` (see `api.execution`).
 
 The order (ruling A10): 404 and 405 by the application → 401 → 406 → 415 → 413 → 400 path and query → 400 body →
 409 type and id, 403 client id → the permission's 404 and 403 → the endpoint. FastAPI itself reads bodies before
@@ -44,6 +45,7 @@ from api.documents.envelope import JsonApiRequest
 from api.documents.parameters import NoParameters, Parameters
 from api.envelope import MEDIA_TYPE
 from api.errors import several, violations
+from api.execution import answered_as_recorded
 from api.idempotency import HEADER as IDEMPOTENCY_KEY
 from api.idempotency import Sent, answered_once, idempotency_key
 from api.middleware import REQUEST_ID
@@ -53,7 +55,7 @@ from api.services import services_of
 from domain.audited import Acting, acting
 from domain.decisions import deciding
 from domain.errors import DecisionOutdated, DomainError, Invalid, InvalidParameter, NotFound
-from domain.ids import give_again, ids_given
+from domain.idempotency import Recording
 
 Endpoint = Callable[..., Awaitable[Response]]
 FLAGS = "x-rollbook-flags"
@@ -116,7 +118,10 @@ class ContractRoute(APIRoute):
         super().__init__(path, endpoint, openapi_extra=extra, **options)
         assert self.methods
         self.reads = self.flags.reads or self.methods == {"GET"}
-        self.remembers = self.methods == {"POST"} and not self.flags.reads and not self.flags.secret
+        self.commands = not self.reads and not self.flags.secret
+        self.remembers = self.methods == {"POST"} and self.commands
+        self.answered = self.status_code or 200
+        self.resource_type = resource_type(self.response_model)
         self.signature = Signature(self)
         extra["security"] = [{"bearer": []}] if self.signature.permission else []
         headers = [AT_LEAST] if self.reads else [IDEMPOTENCY_KEY] if self.remembers else []
@@ -152,15 +157,12 @@ class ContractRoute(APIRoute):
         if takes_body:
             arguments |= await self._read_body(request, sent.content)
         request_id = request.scope.get(REQUEST_ID)
-        with acting(Acting(correlation=request_id) if caller is None else caller.circumstances(request_id)):
-            if caller is None:
-                return await self._carry_out(request, arguments)
-            with permission_refusals_told(request, caller):
-                if key is None:
-                    return await self._carry_out(request, arguments, caller)
-                carry_out = partial(self._carry_out_once, request, arguments, caller)
-                book = services_of(request).answers
-                return await answered_once(book, request, Sent(caller.user_id, key, sent.content), carry_out)
+        circumstances = Acting(correlation=request_id) if caller is None else caller.circumstances(request_id)
+        with acting(circumstances), permission_refusals_told(request, caller):
+            if not self.commands:
+                return await self._carry_out(request, arguments, caller)
+            once = None if caller is None or key is None else Sent(caller.user_id, key, sent.content, self.answered)
+            return await self._carry_out_recorded(request, arguments, caller, once)
 
     async def _read_body(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Large bodies are read in a thread, so that other requests take turns with it (ruling O8)."""
@@ -168,11 +170,20 @@ class ContractRoute(APIRoute):
             return self.signature.read_body(request, sent)
         return await asyncio.to_thread(self.signature.read_body, request, sent)
 
-    async def _carry_out_once(
-        self, request: Request, arguments: dict[str, Any], caller: Caller, repeated: bool
+    async def _carry_out_recorded(
+        self, request: Request, arguments: dict[str, Any], caller: Caller | None, once: Sent | None
     ) -> Response:
-        """A repeated request was permitted when it was recorded."""
-        return await self._carry_out(request, arguments, caller, permitted=repeated)
+        """A command, whose failures after its commit are told as such; under a key it is carried out once."""
+
+        async def carry_out(recording: Recording) -> Response:
+            async def attempt() -> Response:  # a repeated request was permitted when it was recorded
+                return await self._carry_out(request, arguments, caller, permitted=recording.repeated)
+
+            if once is None:
+                return await attempt()
+            return await answered_once(services_of(request).answers, request, once, recording, attempt)
+
+        return await answered_as_recorded(carry_out, self.answered, self.resource_type)
 
     async def _carry_out(
         self, request: Request, arguments: dict[str, Any], caller: Caller | None = None, *, permitted: bool = False
@@ -180,11 +191,9 @@ class ContractRoute(APIRoute):
         """The answer. The caller is looked at again when a right ended before it was recorded (ruling O7)."""
         if caller is None or self.reads:
             return await self._carry_out_as(request, arguments, caller, permitted=permitted)
-        given = ids_given()
         for _ in range(MAX_DECISIONS - 1):
             with suppress(DecisionOutdated), deciding(caller.decision()):
                 return await self._carry_out_as(request, arguments, caller, permitted=permitted)
-            give_again(given)
             caller = await authenticate(request)
         with deciding(caller.decision()):
             return await self._carry_out_as(request, arguments, caller, permitted=permitted)
@@ -297,6 +306,13 @@ class Signature:
                         repeated[name] = None
                     given[name] = value
         return given, list(repeated)
+
+
+def resource_type(document: Any) -> str | None:
+    """Return the type of the one resource in a document; None for lists, null and what is no resource."""
+    data = getattr(document, "model_fields", {}).get("data")
+    kind = getattr(getattr(data, "annotation", None), "model_fields", {}).get("type")
+    return None if kind is None else kind.default
 
 
 def _adapter(field: ModelField) -> TypeAdapter[Any]:

@@ -10,7 +10,7 @@ from adapters.security_log import report
 from adapters.throttle import Counter, Limit
 from api.bodies import MAX_CREDENTIALS_BODY
 from api.caller import Signed
-from api.deps import IdentityDep, PathId, ReadingDep, SignerDep, ThrottleDep
+from api.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, SignerDep, ThrottleDep
 from api.documents.common import Attributes
 from api.documents.people import Locale
 from api.documents.sessions import (
@@ -116,12 +116,12 @@ async def get_session(
         return read.single(SessionDocument, SessionResource(attributes=attributes, id=session.id))
 
 
-@router.delete("/v1/sessions/{id}/", **answers(None, 204, extension=True, waits=False))
-async def delete_session(session_id: PathId, caller: Signed, identity: IdentityDep) -> Response:
+@router.delete("/v1/sessions/{id}/", **answers(None, 204, extension=True))
+async def delete_session(session_id: PathId, caller: Signed, identity: IdentityDep, execute: ExecuteDep) -> Response:
     """Log out: neither the session's access tokens nor its refresh token open anything any more."""
-    position = await identity.sessions.revoke(session_id, caller_id=caller.user_id, of_anybody=caller.unlimited)
+    outcome = await execute(identity.sessions.revoke(session_id, caller_id=caller.user_id, of_anybody=caller.unlimited))
     report("session-revoked", user=str(caller.user_id), session=str(session_id))
-    return no_content(position=position)
+    return no_content(position=outcome.position)
 
 
 @router.get("/.well-known/jwks.json", **answers(JsonWebKeys, extension=True, waits=False))

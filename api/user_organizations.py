@@ -1,13 +1,14 @@
 """/v1/user-organizations/: memberships of providers."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Query
 from starlette.responses import Response
 
 from api.administrators import administers
 from api.caller import Signed
-from api.deps import AccessDep, IdentityDep, ReadingDep
+from api.deps import ExecuteDep, ReadingDep, ServicesDep
 from api.documents.user_organizations import (
     CreateUserOrganization,
     UserOrganizationAttributes,
@@ -16,10 +17,11 @@ from api.documents.user_organizations import (
     UserOrganizationListQuery,
     UserOrganizationResource,
 )
-from api.organizations import MEMBERS, reads
+from api.organizations import reads
 from api.route import answers, contract_router
 from domain.named_users import UserName
 from domain.organizations import OrganizationNotFound
+from domain.users import User
 from projections import user_organizations
 from projections.user_organizations import UserOrganizationRow
 
@@ -46,20 +48,23 @@ async def list_user_organizations(
 
 @router.post("/v1/user-organizations/", **answers(UserOrganizationDocument, 201))
 async def create_user_organization(
-    body: CreateUserOrganization, caller: Signed, access: AccessDep, identity: IdentityDep, reading: ReadingDep
+    body: CreateUserOrganization, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """Make a user a provider of the organization, without a role."""
     user_id, organization_id = body.attributes.user_id, body.attributes.organization_id
-    await administers(access, caller, organization_id, pointer="/data/attributes/organization-id")
-    _, position = await identity.memberships.add(
-        organization_id, UserName(user_id), caller_id=caller.user_id, as_system_admin=caller.system
-    )
-    await reading.shown(*MEMBERS, after=position)
-    async with reading(after=position) as read:
+
+    async def add() -> tuple[User, int]:
+        await administers(services.access, caller, organization_id, pointer="/data/attributes/organization-id")
+        return await services.identity.memberships.add(
+            organization_id, UserName(user_id), caller_id=caller.user_id, as_system_admin=caller.system
+        )
+
+    outcome = await execute(add(), about=membership_id(user_id, organization_id))
+    async with reading.after(outcome) as read:
         rows, _ = await user_organizations.user_organizations(
             read.cursor,
             caller.user_id,
-            reads="all",
+            reads=reads(caller) if outcome.repeated else "all",
             user_id=user_id,
             organization_id=organization_id,
             limit=1,
@@ -67,7 +72,12 @@ async def create_user_organization(
         )
         if not rows:  # he left meanwhile
             raise OrganizationNotFound
-        return read.single(UserOrganizationDocument, resource(rows[0]), 201)
+        return read.single(UserOrganizationDocument, resource(rows[0]), outcome.status)
+
+
+def membership_id(user_id: UUID, organization_id: UUID) -> str:
+    """The contract's id of a membership."""
+    return f"{user_id}:{organization_id}"
 
 
 def resource(row: UserOrganizationRow) -> UserOrganizationResource:
@@ -79,4 +89,4 @@ def resource(row: UserOrganizationRow) -> UserOrganizationResource:
         organization_name=row.name,
         user_id=row.user_id,
     )
-    return UserOrganizationResource(attributes=attributes, id=f"{row.user_id}:{row.organization_id}")
+    return UserOrganizationResource(attributes=attributes, id=membership_id(row.user_id, row.organization_id))

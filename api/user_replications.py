@@ -1,12 +1,13 @@
 """/v1/user-replications/: which services hold a copy of a user."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Query
 from starlette.responses import Response
 
-from api.caller import ServiceOnly, SystemOrService
-from api.deps import AccessDep, IdentityDep, ReadingDep
+from api.caller import Caller, ServiceOnly, SystemOrService
+from api.deps import AccessDep, ExecuteDep, ReadingDep, ServicesDep
 from api.documents.user_replications import (
     CreateUserReplication,
     UserReplicationAttributes,
@@ -17,6 +18,9 @@ from api.documents.user_replications import (
 )
 from api.reading import single
 from api.route import answers, contract_router
+from domain.errors import Forbidden
+from domain.ports import Access
+from domain.user_replications import UserReplication
 from domain.users import UserNotFound
 from projections import user_replications
 from projections.user_replications import UserReplicationRow
@@ -30,8 +34,7 @@ async def list_user_replications(
     query: Annotated[UserReplicationListQuery, Query()], caller: SystemOrService, access: AccessDep, reading: ReadingDep
 ) -> Response:
     """Services that a user is replicated to, oldest first."""
-    if not await access.readable_users(caller.user_id, [query.user_id]):
-        raise UserNotFound(parameter="user-id")
+    await refuse_unreadable(access, caller, query.user_id)
     async with reading(MODEL) as read:
         rows, total = await user_replications.user_replications(
             read.cursor, query.user_id, limit=query.page_limit, offset=query.page_offset
@@ -42,15 +45,26 @@ async def list_user_replications(
 @router.post("/v1/user-replications/", **answers(UserReplicationDocument, 201))
 async def create_user_replication(
     body: CreateUserReplication,
-    caller: ServiceOnly,  # noqa: ARG001 - the signature is the permission
-    identity: IdentityDep,
-    reading: ReadingDep,
+    caller: ServiceOnly,
+    services: ServicesDep,
+    execute: ExecuteDep,
 ) -> Response:
     """Mark a user as replicated to a service."""
-    mark, position = await identity.user_replications.create(body.attributes.user_id, body.attributes.service)
-    await reading.shown(MODEL, after=position)
+    commands = services.identity.user_replications
+    outcome = await execute(commands.create(body.attributes.user_id, body.attributes.service))
+    if outcome.repeated:
+        await refuse_unreadable(services.access, caller, body.attributes.user_id)
+    mark = await services.identity.store.get(UserReplication, outcome.made)
     row = UserReplicationRow(mark.id, mark.user_id, mark.service, mark.created_on)
-    return single(UserReplicationDocument, resource(row), position, 201)
+    return single(UserReplicationDocument, resource(row), outcome.position, outcome.status)
+
+
+async def refuse_unreadable(access: Access, caller: Caller, user_id: UUID) -> None:
+    """Raises Forbidden to others than services and system administrators, UserNotFound when they may not read him."""
+    if not caller.unlimited:
+        raise Forbidden
+    if not await access.readable_users(caller.user_id, [user_id]):
+        raise UserNotFound(parameter="user-id")
 
 
 def resource(row: UserReplicationRow) -> UserReplicationResource:

@@ -8,7 +8,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.caller import Caller, Signed
-from api.deps import AccessDep, IdentityDep, PathId, ReadingDep
+from api.deps import AccessDep, ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.documents.people import CommunicationPreferences
 from api.documents.users import (
     AdditionalIndividual,
@@ -26,8 +26,10 @@ from api.documents.users import (
     UserResource,
     UserRole,
 )
+from api.execution import Outcome
 from api.reading import Read
 from api.route import answers, contract_router
+from api.services import Services
 from domain.errors import Forbidden, InvalidParameter
 from domain.organizations import OrganizationNotFound
 from domain.ports import Access
@@ -82,24 +84,28 @@ async def get_user(
 
 @router.post("/v1/users/{id}/disable/", **answers(UserDocument, 201))
 async def user_disable(
-    user_id: PathId, caller: Signed, access: AccessDep, identity: IdentityDep, reading: ReadingDep
+    user_id: PathId, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """Nobody signs in as the user any more, and no right of his counts."""
-    await refuse_unreadable(access, caller, user_id)
-    refuse_services(caller)
-    _, position = await identity.users.disable(user_id, caller_id=caller.user_id, as_system_admin=caller.system)
-    return await _shown(reading, user_id, position)
+
+    async def disable() -> tuple[User, int]:
+        await refuse_unmanageable(services.access, caller, user_id)
+        return await services.identity.users.disable(user_id, caller_id=caller.user_id, as_system_admin=caller.system)
+
+    return await _shown(services, reading, caller, await execute(disable(), about=user_id))
 
 
 @router.post("/v1/users/{id}/enable/", **answers(UserDocument, 201))
 async def user_enable(
-    user_id: PathId, caller: Signed, access: AccessDep, identity: IdentityDep, reading: ReadingDep
+    user_id: PathId, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """Let the user sign in again."""
-    await refuse_unreadable(access, caller, user_id)
-    refuse_services(caller)
-    _, position = await identity.users.enable(user_id, caller_id=caller.user_id, as_system_admin=caller.system)
-    return await _shown(reading, user_id, position)
+
+    async def enable() -> tuple[User, int]:
+        await refuse_unmanageable(services.access, caller, user_id)
+        return await services.identity.users.enable(user_id, caller_id=caller.user_id, as_system_admin=caller.system)
+
+    return await _shown(services, reading, caller, await execute(enable(), about=user_id))
 
 
 def refuse_strangers(caller: Caller, viewer: Viewer, query: UserListQuery) -> None:
@@ -116,8 +122,9 @@ def refuse_strangers(caller: Caller, viewer: Viewer, query: UserListQuery) -> No
         raise Forbidden(parameter="filter[classification]")
 
 
-def refuse_services(caller: Caller) -> None:
-    """Raises Forbidden: services neither disable nor enable anybody."""
+async def refuse_unmanageable(access: Access, caller: Caller, user_id: UUID) -> None:
+    """Raises UserNotFound; Forbidden to services, which neither disable nor enable anybody."""
+    await refuse_unreadable(access, caller, user_id)
     if caller.service:
         raise Forbidden
 
@@ -211,12 +218,26 @@ async def _row(read: Read, user_id: UUID) -> UserRow:
     return row
 
 
-async def _shown(reading: ReadingDep, user_id: UUID, position: int) -> Response:
-    async with reading(MODEL, after=position) as read:
-        row = await _row(read, user_id)
-        shown = await attributes_of(read, [row], None, whole=True)
+async def _shown(services: Services, reading: ReadingDep, caller: Caller, outcome: Outcome) -> Response:
+    """The user after the command; to a repeated request as much as its caller may still read."""
+    user_id = outcome.made
+    if outcome.repeated:
+        await refuse_unreadable(services.access, caller, user_id)
+    async with reading.after(outcome, MODEL) as read:
+        row = await user_lists.user(read.cursor, user_id)
+        if row is None or not read.current:
+            row = UserRow.of(await services.identity.store.get(User, user_id), row)
+        whole = not outcome.repeated or await _reads_whole(read, caller, user_id)
+        shown = await attributes_of(read, [row], None, whole=whole)
         resource = UserResource.model_construct(attributes=shown[user_id], id=user_id)
-        return read.single(UserDocument, resource, 201)
+        return read.single(UserDocument, resource, outcome.status)
+
+
+async def _reads_whole(read: Read, caller: Caller, user_id: UUID) -> bool:
+    if caller.reads_all or caller.user_id == user_id:
+        return True
+    viewer = await user_details.viewer(read.cursor, caller.user_id)
+    return bool(viewer.administers & await user_details.insides(read.cursor, user_id))
 
 
 def _basic(row: UserRow) -> dict[str, Any]:

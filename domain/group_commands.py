@@ -49,7 +49,7 @@ class Groups:
         await self._seating.refuse_unwritable(caller_id, individual_ids, INDIVIDUALS)
         led = await self._seating.seat_users(Roster.of(group, "leader"), leaders, LEADERS)
         placed = await self._seating.seat_individuals(Roster.of(group, "individual"), individual_ids, INDIVIDUALS)
-        return group.id, await self._store.save(group, *led.seats, *placed, unchanged=led.rests_on)
+        return group.id, await self._store.save(group, *led.seats, *placed, unchanged=led.rests_on, result=group.id)
 
     @decided_again
     async def change(

@@ -46,7 +46,7 @@ class GroupMoves:
         tree = tree or GroupTree.plant(group.organization_id)
         task_id = new_id()
         tree.request_move(task_id, group_id, parent_id, delay)
-        return task_id, await self._store.save(tree)
+        return task_id, await self._store.save(tree, result=task_id)
 
     @decided_again
     async def carry_out(self, organization_id: UUID, task_id: UUID) -> int | None:

@@ -99,16 +99,13 @@ class OnboardingRequests:
         hashed: str | None,
         ids: NewIds,
     ) -> tuple[OnboardingRequest, int]:
-        known = await self._store.find(OnboardingRequest, ids.request)
-        if known is not None:  # a retried request: the people found now may be those it made the first time
-            return known, await self._store.save()
         place = await self._places.reloaded(place)
         users = await self._known_users(invitation)
         if users and not await self._may_claim(inviter, invitation, users, place):
             if invitation.at_once and not inviter.trusted:  # only an answer at once differs for a known person
                 await self._known_addresses.name(inviter.user_id)
             request = _request(ids.request, invitation, inviter, users[0].id, new_user=False)
-            return request, await self._store.save(request)
+            return request, await self._store.save(request, result=request.id)
         if not users:
             await self._refuse_taken_username(invitation)
             return await self._introduce(invitation, inviter, place, hashed, ids)
@@ -126,7 +123,7 @@ class OnboardingRequests:
             request.claim(arrival.user.id, arrival.individual.id)
         elif invitation.auto_sign_up:
             request.register()
-        return request, await self._save(arrival, request)
+        return request, await self._save(arrival, request, result=request.id)
 
     async def _welcome(
         self, found: Found, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None, ids: NewIds
@@ -140,9 +137,10 @@ class OnboardingRequests:
         arrival = await self._bring_in(found, invitation, inviter, place, hashed)
         for each in (*opened, *fresh):
             each.claim(arrival.user.id, arrival.individual.id)
-        return (*alike, *fresh)[0], await self._save(arrival, *opened, *fresh)
+        request = (*alike, *fresh)[0]
+        return request, await self._save(arrival, *opened, *fresh, result=request.id)
 
-    async def _save(self, arrival: Arrival, *requests: OnboardingRequest) -> int:
+    async def _save(self, arrival: Arrival, *requests: OnboardingRequest, result: UUID) -> int:
         # the user first: projections find the user when they come to the individuals and the request
         everything: list[Audited] = [
             *arrival.released, arrival.user, *arrival.individuals, *arrival.roles, *arrival.seats,
@@ -150,7 +148,10 @@ class OnboardingRequests:
         changed = [each for each in everything if each.pending_events]
         try:
             return await self._store.save(
-                *changed, *requests, unchanged=[each for each in everything if not each.pending_events]
+                *changed,
+                *requests,
+                unchanged=[each for each in everything if not each.pending_events],
+                result=result,
             )
         except IdentifierTaken:  # the person came into being at this moment: decide again about somebody known
             raise LostRace from None

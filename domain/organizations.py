@@ -194,7 +194,8 @@ class Organizations:
             timezone=timezone,
         )
         role = Role.create(organization.id, ORGANIZATION_ADMIN, "Organization administrator")
-        return organization, await self._store.save(organization, role, *system_groups(organization.id))
+        groups = system_groups(organization.id)
+        return organization, await self._store.save(organization, role, *groups, result=organization.id)
 
     @decided_again
     async def change(

@@ -1,15 +1,14 @@
 """What the domain needs of the outside world, as protocols. Adapters and projections implement them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import wraps
 from random import random
-from typing import Literal, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 from uuid import UUID
 
 from domain.audited import Audited
 from domain.errors import LostRace
-from domain.ids import give_again, ids_given
 from domain.login_names import LoginName
 from domain.rosters import RosterKind
 from domain.stream_locks import taking_turns
@@ -54,8 +53,11 @@ class Store(Protocol):
         """As `find`, for several kinds in one round trip."""
         ...
 
-    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:
+    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
         """Append all pending events in one transaction, all or nothing.
+
+        `result` is the id of what the command made or found, where the request does not name it: a retry of the
+        request with its Idempotency-Key is answered with it.
 
         Returns the position of the last event appended, or, when there was nothing to append, the head of the
         log that was decided on. Raises LostRace when one of the aggregates, or of those in `unchanged` (which
@@ -64,7 +66,7 @@ class Store(Protocol):
         ...
 
 
-def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Run the command again from the start when it lost a race, ATTEMPTS times at most.
 
     Commands of this process that lost a race for the same streams take turns; against those of other processes, which
@@ -73,7 +75,6 @@ def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R
 
     @wraps(command)
     async def deciding(*args: P.args, **kwargs: P.kwargs) -> R:
-        given = ids_given()
         contended: frozenset[UUID] = frozenset()
         attempts = iter(range(1, ATTEMPTS + 1))
         while True:
@@ -84,7 +85,6 @@ def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R
                     except LostRace as lost:
                         if attempt == ATTEMPTS:
                             raise
-                        give_again(given)
                         if not lost.streams <= contended:
                             contended |= lost.streams
                             break

@@ -32,7 +32,7 @@ class RoleUsers:
         if role.organization_id not in user.organizations:
             raise NotInOrganization(pointer=name.pointer)
         role.grant(user.id, live=role.counts(user))
-        return user.id, await self._store.save(role, unchanged=[user])
+        return user.id, await self._store.save(role, unchanged=[user], result=user.id)
 
     @decided_again
     async def revoke(self, role_id: UUID, name: UserName, *, caller_id: UUID, as_system_admin: bool) -> int:

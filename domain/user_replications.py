@@ -48,4 +48,4 @@ class UserReplications:
             raise UserNotFound(pointer="/data/attributes/user-id")
         existing = await self._store.find(UserReplication, user_replication_id(user_id, service))
         mark = existing or UserReplication.mark(user_id, service)
-        return mark, await self._store.save(mark)
+        return mark, await self._store.save(mark, result=mark.id)

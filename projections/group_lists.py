@@ -13,6 +13,7 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
+from domain.groups import Group, GroupNotFound
 from projections.access_policy import LEADERS, SEATED
 from projections.group_candidacies import CANDIDATE, CANDIDATE_WHERE, Candidacy, candidacy_of
 from projections.group_viewers import Viewer, seated, seated_above
@@ -32,6 +33,33 @@ class GroupRow(NamedTuple):
     active: bool
     parent_id: UUID | None
     parent_name: str | None
+    individuals_count: int
+    child_count: int
+    modified_at: datetime
+
+    @classmethod
+    def of(cls, group: Group, place: "Place", parent: Group | None) -> "GroupRow":
+        """What the projection will make of it."""
+        return cls(
+            group.id,
+            group.organization_id,
+            group.name,
+            group.node_type,
+            group.type,
+            group.tags,
+            group.active,
+            place.parent_id,
+            None if parent is None else parent.name,
+            place.individuals_count,
+            place.child_count,
+            max(group.modified_on, place.modified_at),
+        )
+
+
+class Place(NamedTuple):
+    """A group among others, and its size."""
+
+    parent_id: UUID | None
     individuals_count: int
     child_count: int
     modified_at: datetime
@@ -95,6 +123,16 @@ async def known(cursor: AsyncCursor, group_id: UUID) -> GroupRow | None:
     """One group, whoever asks: for the answer to a command that was just allowed."""
     one = _SHOW.format(picked="SELECT %(group)s::uuid AS group_id", order="name_key")
     return next(iter(await _rows(cursor, one, {"group": group_id})), None)
+
+
+async def place(cursor: AsyncCursor, group_id: UUID) -> Place:
+    """Where a group that takes individuals stands, from the tables that decide access. Raises GroupNotFound."""
+    rows = cursor.connection.cursor(row_factory=class_row(Place))
+    await rows.execute(_PLACE, {"group": group_id})
+    found = await rows.fetchone()
+    if found is None:
+        raise GroupNotFound
+    return found
 
 
 async def _rows(cursor: AsyncCursor, statement: str, parameters: dict[str, Any]) -> list[GroupRow]:
@@ -287,6 +325,13 @@ SELECT g.group_id, g.organization_id, g.name, g.node_type, g.type, g.tags, g.act
        g.child_count, g.modified_at
 FROM picked JOIN groups g USING (group_id) LEFT JOIN groups p ON p.group_id = g.parent_id
 ORDER BY g.{order}, g.group_id
+"""
+_PLACE = """
+SELECT a.parent_id, (SELECT count(*) FROM group_individuals i WHERE i.group_id = a.group_id) AS individuals_count,
+       (SELECT count(*) FROM access_groups c
+        WHERE c.organization_id = a.organization_id AND c.parent_id = a.group_id AND c.active) AS child_count,
+       greatest(a.touched_at, a.moved_at) AS modified_at
+FROM access_groups a WHERE a.group_id = %(group)s
 """
 _COUNT_UNASSIGNED = f"""
 SELECT organization_id, count(*) FROM ({UNASSIGNED.format(organization="ANY(%(organizations)s)")}) loose GROUP BY 1

@@ -1,5 +1,8 @@
 """The only list of projections. A new one is one line here and its tables in migrations/."""
 
+from collections.abc import Iterable
+from functools import cache
+
 from domain.ports import Lookup
 from projections.authorization import AuthorizationProjection
 from projections.group_logs import GroupLogsProjection
@@ -8,7 +11,7 @@ from projections.identifiers import IdentifiersProjection
 from projections.onboarding_requests import OpenOnboardingRequestsProjection
 from projections.organization_names import OrganizationNamesProjection
 from projections.organizations import OrganizationsProjection
-from projections.projection import Projection
+from projections.projection import Event, Projection
 from projections.role_users import RoleUsersProjection
 from projections.roles import RolesProjection
 from projections.sessions import SessionEndsProjection, SessionsProjection
@@ -45,3 +48,15 @@ def background() -> list[Projection]:
         GroupLogsProjection(),
         TasksProjection(),
     ]
+
+
+def background_names(kinds: Iterable[type[Event]] | None = None) -> frozenset[str]:
+    """Return the names of the background projections that look at events of these kinds; of all without kinds."""
+    if kinds is None:
+        return frozenset(each.name for each in background())
+    return frozenset(name for kind in kinds for name, events in _background_events() if issubclass(kind, events))
+
+
+@cache
+def _background_events() -> list[tuple[str, tuple[type[Event], ...]]]:
+    return [(each.name, (Event,) if each.events is None else each.events) for each in background()]

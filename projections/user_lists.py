@@ -9,9 +9,12 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
+from domain.personal import revealed
+from domain.users import User
 from projections.patterns import beginning
 
 SORT_KEYS = {"id": "", "email": "email_key", "first-name": "first_name_key", "last-name": "last_name_key"}
@@ -60,6 +63,42 @@ class UserRow(NamedTuple):
     created_at: datetime
     modified_at: datetime
     state: str
+
+    @classmethod
+    def of(cls, user: User, known: "UserRow | None" = None) -> "UserRow":
+        """The user as his events have him; what they do not tell is as it was `known` before, or nothing yet."""
+        preferences = revealed(user.communication_preferences)
+        return cls(
+            user_id=user.id,
+            classification=user.classification,
+            account_type="provider" if user.organizations else "patient",
+            individual_id=user.individual_id,
+            email=revealed(user.email),
+            phone=revealed(user.phone),
+            username=user.login_name,
+            first_name=revealed(user.first_name),
+            last_name=revealed(user.last_name),
+            birth_date=None if known is None else known.birth_date,
+            communication_preferences=None if preferences is None else orjson.loads(preferences),
+            locale=user.locale,
+            tz=user.tz,
+            email_verified=user.email_verified,
+            phone_verified=False if known is None else known.phone_verified,
+            registered=user.password_hash is not None,
+            confirmed=user.confirmed,
+            enabled=user.enabled,
+            reset_required=user.reset_required,
+            archived=user.archived,
+            registration_invite="none" if known is None else known.registration_invite,
+            registration_completed_at=None if known is None else known.registration_completed_at,
+            auto_sign_up=False if known is None else known.auto_sign_up,
+            auto_confirm=False if known is None else known.auto_confirm,
+            organization_ids=list(user.organizations),
+            default_organization_id=user.default_organization_id,
+            created_at=user.created_on,
+            modified_at=user.modified_on,
+            state=user.state,
+        )
 
     @property
     def current_organization(self) -> UUID | None:

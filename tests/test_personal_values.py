@@ -43,7 +43,7 @@ PLANTS = {
     "events": "VALUES (gen_random_uuid(), 1, 1, 'user.created', convert_to(%s, 'UTF8'))",
     "session_events": "VALUES (gen_random_uuid(), 1, 1, 'session.opened', convert_to(%s, 'UTF8'))",
     "procrastinate_jobs": "(queue_name, task_name, args) VALUES ('q', 'mail', jsonb_build_object('to', %s::text))",
-    "idempotency_keys": "VALUES (gen_random_uuid(), 'once', '', 1, now(), convert_to(%s, 'UTF8'))",
+    "idempotency_keys": "VALUES (gen_random_uuid(), 'once', '', 1, now(), 201, %s)",
 }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import ClassVar
 from uuid import UUID, uuid4
 
@@ -12,7 +13,7 @@ from psycopg import AsyncCursor
 from adapters.event_store import EventStore
 from domain.audited import Acting, acting
 from domain.errors import Conflict, DomainError, LostRace, NotFound
-from domain.idempotency import IdempotentRequest, idempotent
+from domain.idempotency import IdempotentRequest, Recording, recording
 from domain.organizations import Organization, OrganizationNameTaken
 from domain.personal import Personal
 from domain.recorded import Event, Recorded
@@ -365,20 +366,24 @@ async def test_a_connection_killed_under_a_command_neither_loses_nor_doubles_it(
     assert positions(database_url) == list(range(1, 61))
 
 
+def under(request: IdempotentRequest) -> AbstractContextManager[Recording]:
+    return recording(Recording(request))
+
+
 async def test_of_two_commands_under_one_idempotency_key_one_is_carried_out(database_url: str) -> None:
     user_id = uuid4()
     async with a_store(database_url) as store:
-        with idempotent(IdempotentRequest(user_id, "key", b"first")):
+        with under(IdempotentRequest(user_id, "key", b"first")):
             assert await store.save(a_role()) == 1
             assert await store.save(a_role()) == 2
-        with idempotent(IdempotentRequest(user_id, "key", b"second")), pytest.raises(Conflict):
+        with under(IdempotentRequest(user_id, "key", b"second")), pytest.raises(Conflict):
             await store.save(a_role())
     assert positions(database_url) == [1, 2]
 
 
 async def test_a_key_is_remembered_with_positions_of_the_identity_log_only(database_url: str) -> None:
     async with a_store(database_url, log="sessions") as sessions, a_store(database_url) as store:
-        with idempotent(IdempotentRequest(uuid4(), "key", b"fingerprint")):
+        with under(IdempotentRequest(uuid4(), "key", b"fingerprint")):
             await store.save(a_role())
             position = await store.save(a_role())
             await sessions.save(a_role())
@@ -386,12 +391,26 @@ async def test_a_key_is_remembered_with_positions_of_the_identity_log_only(datab
         assert connection.execute("SELECT position FROM idempotency_keys").fetchall() == [(position,)]
 
 
+async def test_what_is_committed_is_noted_and_its_result_remembered_with_it(database_url: str) -> None:
+    made = uuid4()
+    async with a_store(database_url) as store:
+        with under(IdempotentRequest(uuid4(), "key", b"fingerprint", 201)) as recorded:
+            await store.save(a_role(), a_role(), result=made)
+            assert (recorded.position, recorded.resource_id, recorded.kinds) == (2, str(made), {Role.Created})
+        with recording(Recording()) as unchanged:
+            await store.save()
+        assert (unchanged.position, unchanged.kinds) == (2, set())
+    with psycopg.connect(database_url) as connection:
+        kept = connection.execute("SELECT status, resource_id, position FROM idempotency_keys").fetchall()
+    assert kept == [(201, str(made), 2)]
+
+
 async def test_of_two_commands_under_one_key_at_once_one_is_carried_out(database_url: str) -> None:
     """Also when both wait for the same batch."""
     user_id = uuid4()
 
     async def save_under_the_key(store: EventStore, fingerprint: bytes) -> int:
-        with idempotent(IdempotentRequest(user_id, "key", fingerprint)):
+        with under(IdempotentRequest(user_id, "key", fingerprint)):
             return await store.save(a_role())
 
     async with a_store(database_url) as store:
@@ -408,7 +427,7 @@ async def test_each_command_of_a_batch_is_remembered_at_its_own_position(databas
     user_id, keys = uuid4(), [f"key-{number}" for number in range(5)]
 
     async def save_under(store: EventStore, key: str) -> int:
-        with idempotent(IdempotentRequest(user_id, key, b"fingerprint")):
+        with under(IdempotentRequest(user_id, key, b"fingerprint")):
             return await store.save(a_role(), a_role())
 
     async with a_store(database_url) as store:

@@ -3,8 +3,10 @@
 Each story is told twice: the right ends while the body still arrives, and just before what was decided is recorded.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import Context
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -257,8 +259,11 @@ def just_before_the_append(world: World, monkeypatch: pytest.MonkeyPatch, ending
 
     async def interrupted(*aggregates: Any, **more: Any) -> int:
         monkeypatch.setattr(store, "save", save)
-        await ending()
+        await asyncio.create_task(ended(), context=Context())  # whatever it records is not the command's
         return await save(*aggregates, **more)
+
+    async def ended() -> None:
+        await ending()
 
     monkeypatch.setattr(store, "save", interrupted)
 

@@ -2,22 +2,24 @@
 
 import asyncio
 from base64 import b64encode
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 from starlette.responses import Response
 
 from adapters.answer_book import AnswerBook
 from adapters.settings import application_dsn
 from api.caller import MayWriteGroup, Signed
-from api.deps import PathId, ReadingDep, ServicesDep
+from api.deps import ExecuteDep, PathId, ReadingDep, ServicesDep
 from api.documents.common import Attributes, Single, Strict
 from api.documents.fields import Name
 from api.envelope import answer
+from api.execution import Outcome
 from api.route import answers, contract_router
-from domain.errors import InvalidState, LostRace
+from domain.errors import Forbidden, InvalidState, LostRace, NotFound, Unavailable
 from domain.groups import Group
 from domain.ids import new_id
 from domain.ports import decided_again
@@ -35,6 +37,7 @@ class NewThing(Strict):
 class Thing(Attributes):
     id: UUID
     name: str
+    type: Literal["things"] = "things"
 
 
 class ThingDocument(Single[Thing]):
@@ -47,6 +50,7 @@ class World:
     edge: Edge
     calls = 0
     races = 0
+    broken: Exception | None = None
     going: asyncio.Event
     entered: asyncio.Event
 
@@ -58,37 +62,55 @@ async def make(name: str) -> tuple[UUID, int]:
     if World.races:
         World.races -= 1
         raise LostRace
-    return group.id, await World.edge.store.save(group)
+    return group.id, await World.edge.store.save(group, result=group.id)
 
 
 ORGANIZATION = uuid4()
 
 
+async def shown(reading: ReadingDep, outcome: Outcome, name: str) -> Response:
+    async with reading.after(outcome) as read:
+        if World.broken is not None:
+            raise World.broken
+        return read.single(ThingDocument, Thing(id=outcome.made, name=name), outcome.status)
+
+
 @router.post("/v1/things/", **answers(ThingDocument, 201))
-async def create(body: NewThing, caller: Signed, reading: ReadingDep) -> Response:
-    thing_id, position = await make(body.name)
-    async with reading(after=position) as read:
-        return read.single(ThingDocument, Thing(id=thing_id, name=body.name), 201)
+async def create(body: NewThing, caller: Signed, execute: ExecuteDep, reading: ReadingDep) -> Response:
+    return await shown(reading, await execute(make(body.name)), body.name)
 
 
-@router.post("/v1/shown-late/", **answers(ThingDocument, 201))
-async def create_shown_late(body: NewThing, caller: Signed, reading: ReadingDep) -> Response:
-    thing_id, position = await make(body.name)
-    async with reading("late", after=position) as read:
-        return read.single(ThingDocument, Thing(id=thing_id, name=body.name), 201)
+@router.post("/v1/others/", **answers(ThingDocument, 201))
+async def create_another(body: NewThing, caller: Signed, execute: ExecuteDep, reading: ReadingDep) -> Response:
+    return await shown(reading, await execute(make(body.name)), body.name)
 
 
 @router.post("/v1/things/{id}/nothing/", **answers(None, 201))
-async def nothing(thing_id: PathId, caller: MayWriteGroup) -> Response:
-    World.calls += 1
-    return answer(None, 201, position=await World.edge.store.save())
+async def nothing(thing_id: PathId, caller: MayWriteGroup, execute: ExecuteDep) -> Response:
+    async def decide() -> int:
+        World.calls += 1
+        return await World.edge.store.save()
+
+    return answer(None, 201, position=(await execute(decide())).position)
+
+
+@router.post("/v1/things/{id}/keep/", **answers(ThingDocument, 201))
+async def keep(thing_id: PathId, caller: MayWriteGroup, execute: ExecuteDep, reading: ReadingDep) -> Response:
+    async def decide() -> int:
+        World.calls += 1
+        return await World.edge.store.save()
+
+    return await shown(reading, await execute(decide(), about=thing_id), "kept")
 
 
 @router.post("/v1/things/{id}/part/", **answers(ThingDocument, 201))
-async def create_part(thing_id: PathId, caller: MayWriteGroup, reading: ReadingDep) -> Response:
-    part_id, position = await make("part")
-    async with reading("late", after=position) as read:
-        return read.single(ThingDocument, Thing(id=part_id, name="part"), 201)
+async def create_part(thing_id: PathId, caller: MayWriteGroup, execute: ExecuteDep, reading: ReadingDep) -> Response:
+    return await shown(reading, await execute(make("part")), "part")
+
+
+@router.patch("/v1/things/{id}/", **answers(ThingDocument))
+async def change(thing_id: PathId, caller: MayWriteGroup, execute: ExecuteDep, reading: ReadingDep) -> Response:
+    return await shown(reading, await execute(make("changed")), "changed")
 
 
 @router.post("/v1/refusals/", **answers(None, 201))
@@ -98,11 +120,14 @@ async def refuse(caller: Signed) -> Response:
 
 
 @router.post("/v1/slow/", **answers(None, 201))
-async def slow(caller: Signed) -> Response:
-    World.calls += 1
-    World.entered.set()
-    await World.going.wait()
-    return answer(None, 201, position=0)
+async def slow(caller: Signed, execute: ExecuteDep) -> Response:
+    async def decide() -> int:
+        World.calls += 1
+        World.entered.set()
+        await World.going.wait()
+        return await World.edge.store.save()
+
+    return answer(None, 201, position=(await execute(decide())).position)
 
 
 @router.post("/v1/secrets/", **answers(None, 201, secret=True))
@@ -126,6 +151,7 @@ async def anonymous(services: ServicesDep) -> Response:
 @pytest.fixture(autouse=True)
 def fresh_world() -> None:
     World.calls = World.races = 0
+    World.broken = None
 
 
 async def post(edge: Edge, path: str, person: Any, key: str | bytes | None, json: Any = None) -> Any:
@@ -160,7 +186,7 @@ async def test_a_key_belongs_to_one_request(database_url: str) -> None:
     async with an_edge(database_url, router) as World.edge:
         edge, ann = World.edge, World.edge.person()
         await post(edge, "/v1/things/", ann, "k", {"name": "a"})
-        for path, body in [("/v1/things/", {"name": "b"}), ("/v1/shown-late/", {"name": "a"})]:
+        for path, body in [("/v1/things/", {"name": "b"}), ("/v1/others/", {"name": "a"})]:
             response = await post(edge, path, ann, "k", body)
             assert (response.status_code, response.json()["errors"][0]["code"]) == (409, "conflict")
             assert "Retry-After" not in response.headers
@@ -195,10 +221,9 @@ async def test_while_the_first_call_runs_the_second_is_told_to_wait(database_url
 async def test_nobody_waits_for_another_users_call_with_the_same_key(database_url: str) -> None:
     async with an_edge(database_url) as edge:
         book = edge.services.answers
-        mine, his = book.slot(uuid4(), "key"), book.slot(uuid4(), "key")
-        async with book.running(mine) as first, book.running(his) as second, book.running(mine) as third:
+        mine, theirs = book.slot(uuid4(), "key"), book.slot(uuid4(), "key")
+        async with book.running(mine) as first, book.running(theirs) as second, book.running(mine) as third:
             assert (first, second, third) == (True, True, False)
-        assert mine.seal != his.seal
 
 
 async def test_a_lock_ends_with_the_process_that_took_it(database_url: str) -> None:
@@ -246,41 +271,112 @@ async def test_what_changed_nothing_is_remembered_too_and_so_is_the_permission(d
         assert (await post(edge, f"/v1/things/{thing_id}/nothing/", ann, "l")).status_code == 404
 
 
-async def test_what_was_recorded_and_not_shown_is_shown_to_the_retry(database_url: str) -> None:
-    async with an_edge(database_url, router, position_wait=0.5) as World.edge:
+FAILURES = [
+    psycopg.OperationalError("the connection is lost"),
+    PoolTimeout("none is free"),
+    TimeoutError(),
+    RuntimeError("a bug"),
+    Unavailable(),
+    InvalidState(),
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda each: type(each).__name__)
+async def test_a_recorded_command_that_cannot_be_shown_says_where_and_its_retry_shows_it(
+    database_url: str, failure: Exception
+) -> None:
+    async with an_edge(database_url, router) as World.edge:
         edge, ann = World.edge, World.edge.person()
-        World.races = 1
-        first = await post(edge, "/v1/shown-late/", ann, "k", {"name": "a"})
-        assert (first.status_code, first.headers["X-Position"]) == (503, "1")
+        World.races, World.broken = 1, failure
+        for _ in range(2):
+            first = await post(edge, "/v1/things/", ann, "k", {"name": "a"})
+            assert_recorded(first, 1)
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
             cursor = await connection.execute("SELECT originator_id FROM events")
             (recorded,) = await cursor.fetchone() or (None,)
-            await connection.execute(LATE_AT_THE_FIRST)
-        second = await post(edge, "/v1/shown-late/", ann, "k", {"name": "a"})
+        World.broken = None
+        second = await post(edge, "/v1/things/", ann, "k", {"name": "a"})
         assert told(second)[::2] == (201, "1")
         assert second.json()["data"]["id"] == str(recorded)
-        assert told(await post(edge, "/v1/shown-late/", ann, "k", {"name": "a"})) == told(second)
-        assert await edge.store.head() == 1
+        assert told(await post(edge, "/v1/things/", ann, "k", {"name": "a"})) == told(second)
+        assert (World.calls, await edge.store.head()) == (2, 1)
+
+
+def assert_recorded(response: Any, position: int) -> None:
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["code"]) == (503, "read-model-behind")
+    assert response.headers["X-Position"] == str(position)
+    assert response.headers["Retry-After"] == "1"
+    assert error["meta"] == {"position": position}
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda each: type(each).__name__)
+async def test_without_a_key_it_says_so_too(database_url: str, failure: Exception) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge, ann, thing_id = World.edge, World.edge.person(), uuid4()
+        edge.grants.allow(ann.user_id, thing_id, "read", "write")
+        World.broken = failure
+        assert_recorded(await post(edge, "/v1/things/", ann, None, {"name": "a"}), 1)
+        assert_recorded(await edge.client.patch(f"/v1/things/{thing_id}/", headers=ann.bearer), 2)
+
+
+async def test_what_nobody_foresaw_after_a_commit_is_logged(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[Exception] = []
+    monkeypatch.setattr("api.execution.log_unhandled", logged.append)
+    async with an_edge(database_url, router) as World.edge:
+        World.broken = RuntimeError("a bug")
+        await post(World.edge, "/v1/things/", World.edge.person(), None, {"name": "a"})
+    assert logged == [World.broken]
+
+
+async def test_a_refusal_before_the_commit_is_none_of_a_recorded_command(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        response = await post(World.edge, "/v1/refusals/", World.edge.person(), None)
+        assert response.status_code == 409
+        assert "X-Position" not in response.headers
+
+
+async def test_a_retry_that_may_not_read_it_any_more_is_told_type_and_id_alone(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge, ann, thing_id = World.edge, World.edge.person(), uuid4()
+        edge.grants.allow(ann.user_id, thing_id, "read", "write")
+        for path, key in ((f"/v1/things/{thing_id}/part/", "k"), (f"/v1/things/{thing_id}/keep/", "l")):
+            World.broken = None
+            first = await post(edge, path, ann, key)
+            for World.broken in (NotFound(), Forbidden()):
+                again = await post(edge, path, ann, key)
+                assert told(again)[::2] == told(first)[::2]
+                position = int(first.headers["X-Position"])
+                assert again.json() == {
+                    "data": {"type": "things", "id": first.json()["data"]["id"]},
+                    "meta": {"position": position},
+                }
+        assert World.calls == 2
 
 
 async def test_who_lost_the_permission_after_it_was_recorded_is_still_answered(database_url: str) -> None:
-    async with an_edge(database_url, router, position_wait=0.5) as World.edge:
+    async with an_edge(database_url, router) as World.edge:
         edge, ann, thing_id = World.edge, World.edge.person(), uuid4()
         edge.grants.allow(ann.user_id, thing_id, "read", "write")
         path = f"/v1/things/{thing_id}/part/"
+        World.broken = RuntimeError()
         assert (await post(edge, path, ann, "k")).status_code == 503
+        World.broken = None
         edge.grants.allowed.clear()
-        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-            await connection.execute(LATE_AT_THE_FIRST)
         assert (await post(edge, path, ann, "k")).status_code == 201
         assert (await post(edge, path, ann, "l")).status_code == 404
         assert await edge.store.head() == 1
 
 
-LATE_AT_THE_FIRST = """
-INSERT INTO projections (name, id, classpath, mode, log, version, position)
-VALUES ('late', gen_random_uuid(), '', 'background', 'identity', 1, 1)
-"""
+async def test_what_changed_nothing_and_was_not_shown_is_not_decided_again(database_url: str) -> None:
+    async with an_edge(database_url, router) as World.edge:
+        edge, ann, thing_id = World.edge, World.edge.person(), uuid4()
+        edge.grants.allow(ann.user_id, thing_id, "read", "write")
+        World.broken = RuntimeError()
+        assert_recorded(await post(edge, f"/v1/things/{thing_id}/keep/", ann, "k"), 0)
+        World.broken = None
+        answered = await post(edge, f"/v1/things/{thing_id}/keep/", ann, "k")
+        assert (answered.status_code, answered.json()["data"]["id"], World.calls) == (201, str(thing_id), 1)
 
 
 async def test_a_key_is_known_for_a_day_and_then_forgotten_without_being_asked_for(database_url: str) -> None:
@@ -325,28 +421,14 @@ async def test_some_operations_know_no_keys(database_url: str, path: str) -> Non
             assert (response.status_code, response.json()) == (201, calls)
 
 
-async def test_answers_are_kept_sealed(database_url: str) -> None:
+async def test_neither_the_key_nor_the_answer_is_kept(database_url: str) -> None:
     async with an_edge(database_url, router) as World.edge:
         await post(World.edge, "/v1/things/", World.edge.person(), "Client-Key", {"name": "Jane Roe"})
         async with await psycopg.AsyncConnection.connect(database_url) as connection:
-            cursor = await connection.execute("SELECT key::bytea || fingerprint || answer FROM idempotency_keys")
+            cursor = await connection.execute("SELECT record_send(k) FROM idempotency_keys k")
             ((kept,),) = await cursor.fetchall()
         assert b"Jane" not in kept
         assert b"Client-Key" not in kept
-
-
-async def test_of_a_spoilt_answer_it_is_still_known_what_was_recorded(database_url: str) -> None:
-    async with an_edge(database_url, router) as World.edge:
-        edge, ann = World.edge, World.edge.person()
-        first = await post(edge, "/v1/things/", ann, "k", {"name": "a"})
-        book = edge.services.answers
-        slot = book.slot(ann.user_id, "k")
-        entry = await book.find(slot)
-        assert entry is not None
-        assert entry.answer is not None
-        unreadable = await book.find(slot._replace(seal=bytes(32)))
-        assert unreadable is not None
-        assert (unreadable.position, unreadable.answer) == (int(first.headers["X-Position"]), None)
 
 
 async def test_a_retry_after_a_new_master_key_is_answered_like_the_first_call(database_url: str) -> None:

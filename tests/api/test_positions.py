@@ -12,6 +12,7 @@ from api.caller import Signed
 from api.deps import PathId, ReadingDep
 from api.documents.common import Attributes, Listing, Single
 from api.envelope import answer
+from api.execution import Outcome
 from api.positions import HEAD, MOMENT, POLL
 from api.route import answers, contract_router
 from domain.errors import NotFound
@@ -56,8 +57,9 @@ async def question(caller: Signed, reading: ReadingDep) -> Response:
 
 @router.post("/v1/things/", **answers(ThingDocument, 201))
 async def command(caller: Signed, reading: ReadingDep) -> Response:
-    async with reading("things", after=COMMAND) as read:
-        return read.single(ThingDocument, Thing(rows=1), 201)
+    recorded = Outcome(COMMAND, 201, None, repeated=False, models=frozenset({"things"}), visible=True)
+    async with reading.after(recorded, "things", "others") as read:
+        return read.single(ThingDocument, Thing(rows=int(read.current)), 201)
 
 
 @router.get("/v1/checks/", **answers(None))
@@ -243,7 +245,8 @@ async def test_what_was_known_may_turn_out_wrong(database_url: str) -> None:
         assert edge.services.positions.known["things"] == 1
         edge.services.positions.learn("things", 100)
         response = await get(edge, "/v1/things/", method="POST")
-        assert (response.status_code, response.headers["X-Position"]) == (503, str(COMMAND))
+        assert (response.status_code, response.json()["data"]) == (201, {"rows": 0})
+        assert "things" not in edge.services.positions.known
 
 
 async def test_a_log_that_was_thought_to_be_further_is_looked_at_anew(database_url: str) -> None:
@@ -362,16 +365,63 @@ async def test_a_command_answers_from_where_it_recorded(database_url: str) -> No
         for ignored in (None, 1000, "odd"):
             response = await get(edge, "/v1/things/", ignored, "POST")
             assert (response.status_code, response.headers["X-Position"]) == (201, str(COMMAND))
-            assert response.json()["meta"] == {"position": COMMAND}
+            assert response.json() == {"data": {"rows": 1}, "meta": {"position": COMMAND}}
 
 
-async def test_a_command_that_cannot_be_shown_says_where_it_was_recorded(database_url: str) -> None:
-    async with an_edge(database_url, router, position_wait=0.05) as edge:
+async def test_a_command_is_answered_while_the_lists_are_behind(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
         await project(database_url, things=COMMAND - 1)
         response = await get(edge, "/v1/things/", method="POST")
-        assert (response.status_code, response.headers["X-Position"]) == (503, str(COMMAND))
-        assert response.headers["Retry-After"] == "1"
-        assert response.json()["errors"][0]["meta"] == {"position": COMMAND}
+        assert (response.status_code, response.headers["X-Position"]) == (201, str(COMMAND))
+        assert response.json() == {"data": {"rows": 0}, "meta": {"position": COMMAND}}
+
+
+@pytest.mark.parametrize(
+    "stalled",
+    [
+        "error = 'builtins.ValueError in projections.things.apply'",
+        "last_poll_at = now() - interval '6 seconds'",
+        "last_poll_at = NULL",
+        "position = -20001",
+    ],
+)
+async def test_a_command_does_not_wait_for_a_read_model_that_is_stalled(database_url: str, stalled: str) -> None:
+    async with (
+        an_edge(database_url, router) as edge,
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner,
+    ):
+        positions = edge.services.positions
+        await stand(owner, things=0, others=9)
+        await owner.execute(f"UPDATE projections SET {stalled} WHERE name = 'things'".encode())
+        started = time.monotonic()
+        assert not await positions.shown(["things", "others"], 9, 20)
+        assert time.monotonic() - started < POLL / 2
+        # the next ones need not find out
+        assert not await asyncio.wait_for(positions.shown(["things"], 9, 20), MOMENT)
+        # but a read that wants a position is told when it is not there
+        assert not await positions.reached(["things"], 9, 2 * MOMENT)
+
+
+async def test_a_read_model_that_moves_again_is_waited_for(database_url: str) -> None:
+    async with (
+        an_edge(database_url, router) as edge,
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner,
+    ):
+        positions = edge.services.positions
+        await stand(owner, things=0)
+        await owner.execute("UPDATE projections SET error = 'ValueError'")
+        assert not await positions.shown(["things"], 9, 20)
+        await owner.execute("UPDATE projections SET error = NULL")  # nothing tells of it
+        await eventually(lambda: not positions.stalled("things"))
+        waiting = asyncio.create_task(positions.shown(["things"], 9, 20))
+        await waited_for(edge)
+        await project(database_url, things=9)
+        assert await waiting
+
+
+async def test_what_no_event_concerns_is_not_waited_for(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        assert await asyncio.wait_for(edge.services.positions.shown([], 1000, 20), MOMENT)
 
 
 async def test_one_request_sees_one_moment(database_url: str) -> None:

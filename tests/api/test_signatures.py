@@ -3,6 +3,7 @@
 from starlette.routing import Route
 
 from api.app import routers
+from api.execution import execute
 from api.route import ContractRoute
 
 ANYBODY = {
@@ -53,6 +54,12 @@ def test_what_anybody_may_send_is_small() -> None:
     posts = [route for route in routes() if isinstance(route, ContractRoute) and route.methods == {"POST"}]
     assert {route.flags.max_body for route in posts if route.anonymous} == {16 * 1024}
     assert {route.flags.max_body for route in posts if not route.anonymous} == {8 * 1024 * 1024}
+
+
+def test_every_command_is_carried_out_once() -> None:
+    """None decides outside `execute`, where a retry would decide again."""
+    commands = [route for route in routes() if isinstance(route, ContractRoute) and route.commands]
+    assert all(execute in dict(route.signature.dependencies).values() for route in commands)
 
 
 def test_no_path_hides_another() -> None:

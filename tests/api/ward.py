@@ -156,9 +156,9 @@ class Ward:
 
 
 @asynccontextmanager
-async def a_ward(database_url: str) -> AsyncIterator[Ward]:
+async def a_ward(database_url: str, **settings: Any) -> AsyncIterator[Ward]:
     """Two restricted organizations; PAT's individual is in the ward, which LEAD leads and MEM is a member of."""
-    async with a_world(database_url) as world:
+    async with a_world(database_url, **settings) as world:
         ward = Ward(world)
         north, south = await world.organization("north"), await world.organization("south")
         await _introduce(ward, north, south)

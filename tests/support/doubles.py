@@ -45,7 +45,12 @@ class MemoryStore:
     async def find_each(self, *wanted: tuple[type[Audited], UUID]) -> Any:
         return tuple([await self.find(kind, aggregate_id) for kind, aggregate_id in wanted])
 
-    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = ()) -> int:
+    async def save(
+        self,
+        *aggregates: Audited,
+        unchanged: Sequence[Audited] = (),
+        result: UUID | None = None,
+    ) -> int:
         if self.meanwhile is not None:
             interruption, self.meanwhile = self.meanwhile, None
             await interruption()
