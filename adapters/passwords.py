@@ -15,6 +15,7 @@ from adapters.client_address import CLIENT_ADDRESS
 from adapters.password_scorer import PasswordScorer
 from adapters.setting_values import Argon2Parameters
 from domain.errors import TooMany
+from domain.passwords import normal_password
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ class PasswordPool:
         self._scorer.close()  # one that was starting at that moment
 
     async def hash(self, password: str) -> str:
-        return await self._hashing.run(lambda: self._hasher.hash(password))
+        return await self._hashing.run(lambda: self._hasher.hash(normal_password(password)))
 
     async def verify(self, password: str, hashed: str | None) -> bool:
         return await self._hashing.run(lambda: self._matches(hashed or self._nobodys, password) and hashed is not None)
@@ -84,10 +85,10 @@ class PasswordPool:
         return self._hasher.check_needs_rehash(hashed)
 
     async def score(self, password: str, about: Sequence[str]) -> int:
-        return await self._scoring.run(lambda: self._scorer.score(password[:MAX_SCORED], about))
+        return await self._scoring.run(lambda: self._scorer.score(normal_password(password)[:MAX_SCORED], about))
 
     def _matches(self, hashed: str, password: str) -> bool:
         try:
-            return self._hasher.verify(hashed, password)
+            return self._hasher.verify(hashed, normal_password(password))
         except (VerificationError, InvalidHashError):
             return False

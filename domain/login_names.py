@@ -41,6 +41,8 @@ class LoginName(NamedTuple):
 
 def folded(text: str) -> str:
     """The text as filters that ignore case compare it: NFC and lower case. Not casefolded: "ß" is not "ss"."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
 
 

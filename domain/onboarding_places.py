@@ -28,6 +28,10 @@ class ForeignIndividual(Conflict):
     detail = "The individual is not owned by the organization."
 
 
+class StaffPatient(Conflict):
+    detail = "The operator's own people work in this organization; it has no patients."
+
+
 class Place(NamedTuple):
     """Where somebody is brought in, all of it found and permitted."""
 
@@ -86,6 +90,8 @@ class Places:
             raise OrganizationNotFound(pointer=pointer)
         if organization.staffed and not inviter.system:
             raise StaffOrganization(pointer=pointer)
+        if organization.staffed and invitation.onboard_type == "patient":
+            raise StaffPatient(pointer=pointer)
         if governs or inviter.trusted:  # nobody governs an inactive one; that it is, those who still see it are told
             return organization
         if invitation.onboard_type == "provider" or invitation.auto_sign_up or invitation.auto_confirm:

@@ -1,5 +1,6 @@
 """What a password has to be worth (semantics 7, password-strength), and the port behind which it is hashed."""
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -27,6 +28,11 @@ class Passwords(Hasher, Protocol):
         ...
 
 
+def normal_password(password: str) -> str:
+    """The password as it is hashed and verified (NFKC): however a keyboard composes its characters (ruling O5)."""
+    return unicodedata.normalize("NFKC", password)
+
+
 async def is_strong(passwords: Passwords, password: str, about: Sequence[str]) -> bool:
     """Whether it may be somebody's password; `about` are words that an attacker knows of him."""
-    return len(password) >= LEAST_LENGTH and await passwords.score(password, about) >= LEAST_SCORE
+    return len(normal_password(password)) >= LEAST_LENGTH and await passwords.score(password, about) >= LEAST_SCORE

@@ -36,8 +36,9 @@ class Holder(Protocol):
 
     @property
     def live(self) -> bool: ...
-    @property
-    def staff(self) -> bool: ...
+    def is_staff_of(self, organization_id: UUID) -> bool:
+        """Whether the holder is one of the operator's own people and a provider of the organization."""
+        ...
 
 
 class Role(Audited):
@@ -95,8 +96,8 @@ class Role(Audited):
             raise SystemRole(meta={"role-id": str(self.id)})
 
     def counts(self, holder: Holder) -> bool:
-        """Whether he can do what the role is for: the system administrators' makes one of nobody but staff."""
-        return holder.live and (holder.staff or self.name != SYSTEM_ADMIN)
+        """Whether the holder can do what the role is for: the system administrators' is for staff members only."""
+        return holder.live and (self.name != SYSTEM_ADMIN or holder.is_staff_of(self.organization_id))
 
     def grant(self, user_id: UUID, *, live: bool) -> None:
         if user_id not in self.holders:

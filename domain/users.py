@@ -288,10 +288,9 @@ class User(Audited):
         """Whether any right of the user counts (semantics, 6.2: the gate)."""
         return self.state == "confirmed"
 
-    @property
-    def staff(self) -> bool:
-        """Whether he is one of the platform operator's own people."""
-        return self.classification == STAFF
+    def is_staff_of(self, organization_id: UUID) -> bool:
+        """Whether the user is one of the operator's own people and a provider of the organization (ruling O4)."""
+        return self.classification == STAFF and organization_id in self.organizations
 
     def set_password(self, password_hash: str) -> None:
         """From now on this is the password; a first one makes the user registered."""

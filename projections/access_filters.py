@@ -8,6 +8,8 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
+from domain.login_names import email_key, folded, normal_phone
+
 READ_MODEL = "users"
 """What the filters on the owning user look at; all others look at what is never behind."""
 
@@ -20,7 +22,7 @@ _TEXTS = {
     "email": "w.email_key = %(email)s",
     "first_name": "w.first_name_key = %(first_name)s",
     "last_name": "w.last_name_key = %(last_name)s",
-    "phone": "w.phone = %(phone)s",
+    "phone": "w.phone_key = %(phone)s",
     "birth_date": "w.birth_date = %(birth_date)s::date",
     "account_type": "w.account_type = %(account_type)s",
 }
@@ -87,7 +89,7 @@ class IndividualFilter:
             "group": self.group_id,
             "leader": self.leader_id,
             "exclude_owners": list(self.exclude_owner_ids),
-            **{name: value.casefold() if isinstance(value, str) else value for name, value in self.owner.items()},
+            **{name: _compared(name, value) for name, value in self.owner.items()},
         }
         conditions = [*self._about_owner()]
         if organization_id is not None:
@@ -111,6 +113,14 @@ class IndividualFilter:
                 yes = _OWNER.format(condition=f"w.{name}")
                 conditions.append(yes if self.owner[name] else f"NOT {yes}")
         return conditions
+
+
+def _compared(name: str, value: str | date | bool) -> str | date | bool:
+    """What the column holds of such a value."""
+    if not isinstance(value, str):
+        return value
+    keys = {"email": email_key, "phone": normal_phone}
+    return keys.get(name, folded)(value)
 
 
 NO_FILTER = IndividualFilter()

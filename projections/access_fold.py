@@ -7,10 +7,10 @@ from uuid import UUID
 from domain.group_trees import GroupTree
 from domain.groups import Group
 from domain.individuals import Individual
-from domain.organizations import Organization
+from domain.organizations import Organization, is_staffed
 from domain.personal import revealed
 from domain.recorded import Recorded
-from domain.roles import Role
+from domain.roles import KEPT, Role, role_id
 from domain.rosters import Seat
 from domain.users import STAFF, User
 
@@ -22,7 +22,7 @@ class AccessFold:
 
     def __init__(self) -> None:
         self.new_users: list[tuple[UUID, str | None, bool, datetime]] = []
-        self.new_organizations: list[tuple[UUID, bool, datetime]] = []
+        self.new_organizations: list[tuple[UUID, bool, bool, datetime]] = []
         self.new_roles: list[tuple[UUID, UUID, str]] = []
         self.new_groups: list[tuple[UUID, UUID, str, datetime]] = []
         self.confirmed: set[UUID] = set()
@@ -30,6 +30,7 @@ class AccessFold:
         self.sessions_from: dict[UUID, int] = {}
         self.open: dict[UUID, bool] = {}
         self.active: dict[UUID, bool] = {}
+        self.staffed: dict[UUID, bool] = {}
         self.providers: dict[tuple[UUID, UUID], bool] = {}
         self.role_holders: dict[tuple[UUID, UUID], bool] = {}
         self.leavers: set[UUID] = set()
@@ -76,6 +77,7 @@ class AccessFold:
                 self._add_role(event)
             case (
                 Organization.Created()
+                | Organization.Described()
                 | Organization.AuthorizationTypeChanged()
                 | Organization.Activated()
                 | Organization.Deactivated()
@@ -135,12 +137,19 @@ class AccessFold:
         if not joined:
             self.leavers.add(event.originator_id)
             self.losers[event.originator_id] = self._position
+            for name in KEPT:  # revoked by the same command; no right rests on that
+                self.role_holders[role_id(event.organization_id, name), event.originator_id] = False
         _stamp(self.touched_users, event.originator_id, event)
 
     def _add_organization(self, event: Any) -> None:
         match event:
-            case Organization.Created(authorization_type=kind):
-                self.new_organizations.append((event.originator_id, kind == "open", event.timestamp))
+            case Organization.Created(authorization_type=kind, classification=classification):
+                staffed = is_staffed(event.originator_id, classification)
+                self.new_organizations.append((event.originator_id, kind == "open", staffed, event.timestamp))
+            case Organization.Described(classification=classification):
+                self.staffed[event.originator_id] = staffed = is_staffed(event.originator_id, classification)
+                if not staffed:  # its staff may have ceased to be it
+                    self._lose_in(event.originator_id)
             case Organization.AuthorizationTypeChanged(authorization_type=kind):
                 self.open[event.originator_id] = kind == "open"
                 if kind != "open":

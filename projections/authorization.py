@@ -59,6 +59,7 @@ class AuthorizationProjection:
         User.JoinedOrganization,
         User.LeftOrganization,
         Organization.Created,
+        Organization.Described,
         Organization.AuthorizationTypeChanged,
         Organization.Activated,
         Organization.Deactivated,
@@ -94,6 +95,7 @@ class AuthorizationProjection:
         await write(cursor, sql.ADD_ORGANIZATIONS, fold.new_organizations)
         await write(cursor, sql.SET_OPEN, fold.open.items())
         await write(cursor, sql.SET_ACTIVE, fold.active.items())
+        await write(cursor, sql.SET_STAFFED, fold.staffed.items())
         await write(cursor, sql.ADD_ROLES, fold.new_roles)
         await write(cursor, sql.ADD_USERS, fold.new_users)
         await write(cursor, sql.CONFIRM_USERS, ((user_id,) for user_id in fold.confirmed))
@@ -102,6 +104,10 @@ class AuthorizationProjection:
         await write(cursor, sql.SET_PROVIDERS, _keyed(fold.providers))
         await write(cursor, sql.SET_ADMINS, _keyed(fold.role_holders))
         await write(cursor, sql.SET_SYSTEM_ROLE, _keyed(fold.role_holders))
+        if fold.providers or fold.staffed:
+            members = {user_id for user_id, _ in fold.providers}
+            changed = {"users": list(members), "organizations": list(fold.staffed)}
+            await cursor.execute(sql.SET_STAFF, changed)
         await write(cursor, sql.DROP_STANDINGS, ((user_id,) for user_id in fold.leavers))
 
     async def _write_individuals(self, cursor: AsyncCursor, fold: AccessFold) -> None:

@@ -1,8 +1,9 @@
 """The statements with which the authorization tables are written."""
 
 ADD_ORGANIZATIONS = """
-INSERT INTO access_organizations (organization_id, open, touched_at, authorization_at)
-SELECT id, open, at, at FROM unnest(%b::uuid[], %b::boolean[], %b::timestamptz[]) AS new(id, open, at)
+INSERT INTO access_organizations (organization_id, open, staffed, touched_at, authorization_at)
+SELECT id, open, staffed, at, at
+FROM unnest(%b::uuid[], %b::boolean[], %b::boolean[], %b::timestamptz[]) AS new(id, open, staffed, at)
 """
 SET_OPEN = """
 UPDATE access_organizations o SET open = new.open
@@ -12,13 +13,18 @@ SET_ACTIVE = """
 UPDATE access_organizations o SET active = new.active
 FROM unnest(%b::uuid[], %b::boolean[]) AS new(id, active) WHERE o.organization_id = new.id
 """
+SET_STAFFED = """
+UPDATE access_organizations o SET staffed = new.staffed
+FROM unnest(%b::uuid[], %b::boolean[]) AS new(id, staffed) WHERE o.organization_id = new.id AND o.staffed <> new.staffed
+"""
 ADD_ROLES = """
 INSERT INTO access_roles (role_id, organization_id, name) SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[])
 """
 
 ADD_USERS = """
-INSERT INTO access_users (user_id, service_name, staff, touched_at)
-SELECT * FROM unnest(%b::uuid[], %b::text[], %b::boolean[], %b::timestamptz[])
+INSERT INTO access_users (user_id, service_name, staff, classified, touched_at)
+SELECT id, service_name, false, classified, at
+FROM unnest(%b::uuid[], %b::text[], %b::boolean[], %b::timestamptz[]) AS new(id, service_name, classified, at)
 """
 CONFIRM_USERS = "UPDATE access_users SET confirmed = true WHERE user_id = ANY(%b::uuid[])"
 ENABLE_USERS = """
@@ -47,6 +53,16 @@ SET_SYSTEM_ROLE = """
 UPDATE access_users u SET system_role = new.holds
 FROM unnest(%b::uuid[], %b::uuid[], %b::boolean[]) AS new(role_id, user_id, holds)
 JOIN access_roles r USING (role_id) WHERE r.name = 'carium.admin' AND u.user_id = new.user_id
+"""
+# Of those whose memberships changed, and of those in organizations whose classification may have changed (ruling O4).
+SET_STAFF = """
+UPDATE access_users u SET staff = NOT u.staff
+WHERE u.classified
+  AND (u.user_id = ANY(%(users)s) OR EXISTS (
+    SELECT FROM organization_users m WHERE m.user_id = u.user_id AND m.organization_id = ANY(%(organizations)s)))
+  AND u.staff <> EXISTS (
+    SELECT FROM organization_users m JOIN access_organizations o USING (organization_id)
+    WHERE m.user_id = u.user_id AND m.provider AND o.staffed)
 """
 DROP_STANDINGS = "DELETE FROM organization_users WHERE user_id = ANY(%b::uuid[]) AND NOT provider AND NOT admin"
 

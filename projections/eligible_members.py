@@ -7,6 +7,7 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
+from domain.login_names import folded
 from projections.access_policy import POLICIES
 from projections.group_viewers import Viewer
 from projections.patterns import beginning
@@ -53,7 +54,7 @@ async def page(
         "organization": organization_id,
         "kind": wanted.member_type,
         "frame": group_id if wanted.for_children else parent_id,
-        "text": None if wanted.text is None else beginning(wanted.text.casefold()),
+        "text": None if wanted.text is None else beginning(folded(wanted.text)),
         "verified": wanted.verified,
         "invite": wanted.registration_invite,
         "limit": limit,
@@ -103,7 +104,7 @@ _SEATED = """NOT EXISTS (
 _PLACED = """NOT EXISTS (
     SELECT FROM group_individuals p WHERE p.individual_id = m.individual_id AND p.group_id = %(group)s)"""
 _FILTERS = {
-    "text": "(u.first_name_key LIKE %(text)s OR u.last_name_key LIKE %(text)s OR u.email_key LIKE %(text)s)",
+    "text": "(u.first_name_key LIKE %(text)s OR u.last_name_key LIKE %(text)s OR u.email_text LIKE %(text)s)",
     "verified": "coalesce(u.verified, false) = %(verified)s",
     "registration_invite": "coalesce(u.registration_invite, 'none') = %(invite)s",
 }

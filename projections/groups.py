@@ -11,6 +11,7 @@ from psycopg import AsyncCursor
 from domain.errors import DomainError
 from domain.group_trees import GroupTree
 from domain.groups import Group
+from domain.login_names import folded
 from domain.recorded import Event, Recorded
 from domain.rosters import Seat
 from projections.projection import Mode
@@ -22,7 +23,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 def name_key(name: str) -> str:
     """What names are compared, searched and sorted by."""
-    return name.lower()
+    return folded(name)
 
 
 class GroupsFold:
@@ -73,7 +74,7 @@ class GroupsProjection:
     """Set-based throughout: a batch is one statement per kind of change."""
 
     name: ClassVar[str] = "groups"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("groups", "group_totals")
     taken: ClassVar[dict[str, type[DomainError]]] = {}

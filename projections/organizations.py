@@ -9,6 +9,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.errors import DomainError
+from domain.login_names import folded
 from domain.organizations import Organization
 from projections.projection import Event, Mode, Recorded
 
@@ -122,13 +123,15 @@ class OrganizationFilter(NamedTuple):
         if self.name is not None:
             found.append("o.name = %(name)s")
         if self.name_contains is not None:
-            found.append("strpos(o.name, lower(%(contains)s)) > 0")
+            found.append("strpos(o.name, %(contains)s) > 0")
         return found + [f"o.modified_at {comparator} %(bound{n})s" for n, (comparator, _) in enumerate(self.modified)]
 
     @property
     def parameters(self) -> dict[str, Any]:
         bounds = {f"bound{n}": moment for n, (_, moment) in enumerate(self.modified)}
-        return {"name": self.name, "contains": self.name_contains, **bounds}
+        # names have small letters and digits only, so they are their own folded values
+        contains = None if self.name_contains is None else folded(self.name_contains)
+        return {"name": self.name, "contains": contains, **bounds}
 
 
 async def organizations(

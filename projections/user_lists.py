@@ -13,6 +13,7 @@ import orjson
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
+from domain.login_names import email_key, folded, login_name, normal_phone
 from domain.personal import revealed
 from domain.users import User
 from projections.patterns import beginning
@@ -83,7 +84,7 @@ class UserRow(NamedTuple):
             locale=user.locale,
             tz=user.tz,
             email_verified=user.email_verified,
-            phone_verified=False if known is None else known.phone_verified,
+            phone_verified=user.phone_verified,
             registered=user.password_hash is not None,
             confirmed=user.confirmed,
             enabled=user.enabled,
@@ -174,15 +175,16 @@ class UserFilter:
 
     def _select_values(self, found: "Selection") -> None:
         if self.phone is not None:
-            found.add("u.phone = %(phone)s", phone=self.phone)
-        for column in ("email", "username"):
-            if (value := getattr(self, column)) is not None:
-                found.add(f"u.{column}_key = %({column})s", **{column: value.casefold()})
+            found.add("u.phone_key = %(phone)s", phone=normal_phone(self.phone))
+        if self.email is not None:
+            found.add("u.email_key = %(email)s", email=email_key(self.email))
+        if self.username is not None:
+            found.add("u.username_key = %(username)s", username=login_name(self.username).key)
         if self.text is not None:
-            columns = ("u.email_key", "u.first_name_key", "u.last_name_key")
+            columns = ("u.email_text", "u.first_name_key", "u.last_name_key")
             found.add(
                 f"({' OR '.join(f'{column} LIKE %(text)s' for column in columns)})",
-                text=beginning(self.text.casefold()),
+                text=beginning(folded(self.text)),
             )
         if self.individuals:
             found.add("u.individual_id = ANY(%(individuals)s)", individuals=list(self.individuals))

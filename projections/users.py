@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from domain.audited import Acting
 from domain.errors import DomainError
 from domain.individuals import Individual
+from domain.login_names import email_key, folded, login_name, normal_phone
 from domain.onboarding_requests import OnboardingRequest
 from domain.personal import Personal, revealed
 from domain.users import User
@@ -25,7 +26,8 @@ COLUMNS = (
     "last_name", "birth_date", "communication_preferences", "locale", "tz", "email_verified", "phone_verified",
     "registered", "confirmed", "enabled", "reset_required", "archived", "registration_invite",
     "registration_completed_at", "auto_sign_up", "auto_confirm", "organization_ids", "default_organization_id",
-    "created_by", "created_at", "modified_at", "username_key", "email_key", "first_name_key", "last_name_key",
+    "created_by", "created_at", "modified_at", "username_key", "email_key", "email_text", "phone_key", "first_name_key",
+    "last_name_key",
 )  # fmt: skip
 
 NAMES = ("email", "phone", "username")
@@ -54,7 +56,7 @@ class UsersProjection:
     """A batch is folded onto the rows it touches, which are read and written in one statement each."""
 
     name: ClassVar[str] = "users"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("users", "user_onboarding_requests", *user_places.TABLES)
     events: ClassVar[tuple[type[Event], ...] | None] = (
@@ -195,9 +197,14 @@ def _names(email: str | None, phone: str | None, username: str | None) -> Row:
     """What is shown and compared of a user's names."""
     shown = username or email or phone
     return {
-        "email": email, "phone": phone, "username": shown,
-        "username_key": _key(shown), "email_key": _key(email),
-    }  # fmt: skip
+        "email": email,
+        "phone": phone,
+        "username": shown,
+        "username_key": None if shown is None else login_name(shown).key,
+        "email_key": None if email is None else email_key(email),
+        "email_text": _key(email),
+        "phone_key": None if phone is None else normal_phone(phone),
+    }
 
 
 def _verified(row: Row, event: User.Confirmed) -> Row:
@@ -205,8 +212,7 @@ def _verified(row: Row, event: User.Confirmed) -> Row:
 
 
 def _key(text: str | None) -> str | None:
-    """What is compared: without case."""
-    return None if text is None else text.casefold()
+    return None if text is None else folded(text)
 
 
 def _parsed(personal: Personal) -> Any:

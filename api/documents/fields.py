@@ -1,9 +1,10 @@
 """Field types of requests: what a value must look like to be taken (semantics 2, rulings D6, D8 and D17)."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import Annotated, Any, TypeVar, Union, get_args
 from uuid import UUID
@@ -24,6 +25,10 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+from domain.errors import Invalid
+from domain.login_names import address_domain, email_key, is_blank
+from domain.passwords import normal_password
 
 T = TypeVar("T")
 
@@ -115,32 +120,82 @@ def _secret_without_nul(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Text10 = Annotated[str, StringConstraints(strict=True, max_length=10), AfterValidator(without_nul)]
-Text16 = Annotated[str, StringConstraints(strict=True, max_length=16), AfterValidator(without_nul)]
-Text20 = Annotated[str, StringConstraints(strict=True, max_length=20), AfterValidator(without_nul)]
-Text64 = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64), AfterValidator(without_nul)]
-Text255 = Annotated[str, StringConstraints(strict=True, max_length=255), AfterValidator(without_nul)]
-Text512 = Annotated[str, StringConstraints(strict=True, max_length=512), AfterValidator(without_nul)]
+MAX_PASSWORD = 255
+MAX_PARTS = 4
+"""Characters that canonical decomposition makes of one (U+1F82)."""
+
+
+def _in_nfc(value: Any, most: int) -> Any:
+    """Text in NFC, so that lengths are counted and values compared whatever a keyboard sends (ruling O5).
+
+    Text that is too long in any form stays as it is: sorting its combining marks takes time that grows with the square.
+    """
+    if not isinstance(value, str) or value.isascii() or len(value) > most * MAX_PARTS:
+        return value
+    return unicodedata.normalize("NFC", value)
+
+
+def _composed(most: int) -> BeforeValidator:
+    return BeforeValidator(partial(_in_nfc, most=most))
+
+
+def _composed_password(value: Any) -> Any:
+    if not isinstance(value, str) or len(value) > MAX_PASSWORD * MAX_PARTS:
+        return value
+    return normal_password(value)
+
+
+def _visible(text: str) -> str:
+    if is_blank(text):
+        raise PydanticCustomError("blank", "Input should have a visible character")
+    return text
+
+
+_STORABLE = AfterValidator(without_nul)
+
+Text10 = Annotated[str, StringConstraints(strict=True, max_length=10), _composed(10), _STORABLE]
+Text16 = Annotated[str, StringConstraints(strict=True, max_length=16), _composed(16), _STORABLE]
+Text20 = Annotated[str, StringConstraints(strict=True, max_length=20), _composed(20), _STORABLE]
+Text64 = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64), _composed(64), _STORABLE]
+Text255 = Annotated[str, StringConstraints(strict=True, max_length=255), _composed(255), _STORABLE]
+Text512 = Annotated[str, StringConstraints(strict=True, max_length=512), _composed(512), _STORABLE]
 Name = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=255),
-    AfterValidator(without_nul),
+    _composed(255),
+    _STORABLE,
+    AfterValidator(_visible),
 ]
-"""1 to 255 characters, counted without surrounding blanks, which are cut off."""
+"""1 to 255 characters, counted without surrounding blanks, which are cut off; one of them is visible."""
 DisplayName = Name
-Tag = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=127), AfterValidator(without_nul)]
+Tag = Annotated[
+    str,
+    StringConstraints(strict=True, min_length=1, max_length=127),
+    _composed(127),
+    _STORABLE,
+    AfterValidator(_visible),
+]
 Slug = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 """1 to 63 of a-z, 0-9 and hyphens, none of them at the edges."""
 PhoneText = Annotated[str, StringConstraints(strict=True, max_length=30, pattern=r"^\+[1-9][0-9]{6,14}$")]
 """A phone number in E.164."""
-Secret = Annotated[SecretStr, Field(max_length=255), AfterValidator(_secret_without_nul)]
-"""A password: `repr` shows asterisks, `get_secret_value()` the text."""
+Secret = Annotated[
+    SecretStr, Field(max_length=MAX_PASSWORD), BeforeValidator(_composed_password), AfterValidator(_secret_without_nul)
+]
+"""A password in its normal form: `repr` shows asterisks, `get_secret_value()` the text."""
 Secret512 = Annotated[SecretStr, Field(max_length=512), AfterValidator(_secret_without_nul)]
 Secret2048 = Annotated[SecretStr, Field(max_length=2048), AfterValidator(_secret_without_nul)]
 LongSecret = Annotated[SecretStr, Field(max_length=16384), AfterValidator(_secret_without_nul)]
 """A token that other systems made."""
 JsonObject = dict[str, Any]
 """Any object; the texts in it are judged with the whole body (`api/bodies.py`)."""
+
+
+def _composed_address(value: Any) -> Any:
+    """In NFC where it may be an address, which few of a long list may be."""
+    if not isinstance(value, str) or value.isascii() or not LIKE_AN_ADDRESS.fullmatch(value[:255]):
+        return value
+    return _in_nfc(value, 254)
 
 
 def _email_syntax(text: str) -> str:
@@ -150,7 +205,8 @@ def _email_syntax(text: str) -> str:
         if not LIKE_AN_ADDRESS.fullmatch(text):
             raise email_validator.EmailSyntaxError
         email_validator.validate_email(text, check_deliverability=False, allow_quoted_local=True, strict=True)
-    except email_validator.EmailNotValidError:
+        address_domain(text.rpartition("@")[2])
+    except (email_validator.EmailNotValidError, Invalid):
         # the library's text quotes the address
         raise PydanticCustomError("email", "Input should be an e-mail address") from None
     return text
@@ -159,11 +215,12 @@ def _email_syntax(text: str) -> str:
 EmailText = Annotated[
     str,
     StringConstraints(strict=True, max_length=254),
+    BeforeValidator(_composed_address),
     AfterValidator(_email_syntax),
-    AfterValidator(without_nul),
+    _STORABLE,
     WithJsonSchema({"type": "string", "format": "email", "maxLength": 254}),
 ]
-"""An e-mail address by its syntax (RFC 2822), as given: nothing is asked of the DNS, nothing is normalised."""
+"""An e-mail address by its syntax (RFC 2822), as given but for NFC: nothing is asked of the DNS."""
 
 
 @cache
@@ -215,10 +272,10 @@ def folded(items: Iterable[T]) -> tuple[T, ...]:
 
 
 def folded_emails(emails: Iterable[str]) -> tuple[str, ...]:
-    """The addresses in their order, each once, whatever its case."""
+    """The addresses in their order, each once, as they are compared (ruling O5)."""
     first: dict[str, str] = {}
     for email in emails:
-        first.setdefault(email.casefold(), email)
+        first.setdefault(email_key(email), email)
     return tuple(first.values())
 
 

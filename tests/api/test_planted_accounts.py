@@ -4,6 +4,7 @@ The attack: an organization's administrator onboards a stranger's contact with a
 platform onboards the real person for a clinic, under the same contact. The first password must open nothing there.
 """
 
+import asyncio
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -336,6 +337,49 @@ async def test_an_open_request_is_claimed_by_an_onboarding_at_once(
             assert await allowed(world, claimed["claimed-by"], f"organization:{first}:write")
         again = await onboard(world, inviter, first, REAL, **EMAIL, **kind)
         assert again["claimed-by"] == claimed["claimed-by"]
+
+
+async def test_an_open_request_of_the_other_kind_is_claimed_beside_the_new_one(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        _, first, second, admin = await clinics(world)
+        await onboard(world, world.service, second, REAL, **EMAIL)
+        await onboard(world, admin, first, None, **EMAIL, **{"onboard-type": "provider"})
+        claimed = await onboard(world, world.service, first, REAL, **EMAIL)
+        assert (claimed["status"], claimed["onboard-type"]) == ("claimed", "patient")
+        again = await onboard(world, admin, first, REAL, **EMAIL)
+        assert (again["status"], again["claimed-by"]) == ("claimed", claimed["claimed-by"])
+
+
+async def test_of_two_who_take_over_at_once_the_later_one_meets_a_verified_person(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        _, first, second, admin = await clinics(world)
+        third = await world.organization()
+        account = await onboard(world, admin, first, PLANTED, **EMAIL)
+        passwords = {second: REAL, third: "later-badger-tuba-5"}
+        claims = await asyncio.gather(
+            *(
+                onboard(world, world.service, organization, password, **EMAIL)
+                for organization, password in passwords.items()
+            )
+        )
+        assert {claim["claimed-by"] for claim in claims} == {account["claimed-by"]}
+        opened = [(await log_in(world, EMAIL, password)).status_code for password in (PLANTED, *passwords.values())]
+        assert opened[0] == 401
+        assert sorted(opened[1:]) == [201, 401]
+
+
+async def test_a_session_opened_while_the_account_is_taken_over_ends(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        _, first, second, admin = await clinics(world)
+        await onboard(world, admin, first, PLANTED, **EMAIL)
+        answers = await asyncio.gather(
+            onboard(world, world.service, second, REAL, **EMAIL), *(log_in(world, EMAIL, PLANTED) for _ in range(5))
+        )
+        for answer in answers[1:]:
+            if answer.status_code == 201:
+                stolen = {"Authorization": f"Bearer {answer.json()['access-token']}"}
+                refused = await world.client.post("/v1/authenticate/", json={}, headers=stolen)
+                assert refused.status_code == 401
 
 
 async def test_an_administrator_still_meets_their_open_request(database_url: str) -> None:

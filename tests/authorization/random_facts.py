@@ -37,6 +37,8 @@ class RandomFacts:
         self.staff = self._user(classification="carium")
         self.system = self._user(classification="carium")
         self.services = [self._user(service=name) for name in ("labs", "courier")]
+        for user_id in (self.staff, self.system):
+            self._employ(user_id)
         self._system_role = Role.create(self.operator, "carium.admin", "System")
         for user_id in (self.system, self.providers[0]):  # it counts for staff only
             self._make_system(user_id)
@@ -98,9 +100,7 @@ class RandomFacts:
             phone=f"+4915112345{self._made:03}" if self._made % 2 and not service else None,
             username=f"apps/{service}" if service else None,
         )
-        self.oracle.users[user.id] = OracleUser(
-            email, user.phone.value if user.phone else None, classification == "carium", service=service
-        )
+        self.oracle.users[user.id] = OracleUser(email, user.phone.value if user.phone else None, service=service)
         self.oracle.users[user.id].confirmed = confirmed
         if confirmed:
             user.confirm()
@@ -112,6 +112,22 @@ class RandomFacts:
         self._save(individual)
         self.oracle.individuals[individual.id] = OracleIndividual(owner)
         return individual.id
+
+    def _employ(self, user_id: UUID) -> None:
+        """Of the operator's classification and a provider of its organization: staff."""
+        user = self.streams[user_id]
+        user.join(self.operator)
+        self._save(user)
+        self.oracle.organizations[self.operator].providers.add(user_id)
+        self.oracle.users[user_id].staff = self.oracle.users[user_id].provider = True
+
+    def _let_go(self, user_id: UUID) -> None:
+        self._system_role.revoke(user_id)
+        user = self.streams[user_id]
+        user.leave(self.operator)
+        self._save(self._system_role, user)
+        self.oracle.organizations[self.operator].providers.discard(user_id)
+        self.oracle.users[user_id].staff = self.oracle.users[user_id].system = False
 
     def _make_system(self, user_id: UUID) -> None:
         self._system_role.grant(user_id, live=True)

@@ -1,7 +1,10 @@
 """Small random worlds: each command changes the aggregates and the oracle."""
 
+from contextlib import suppress
+
 from domain.group_trees import GroupCycle, GroupTree, tree_id
 from domain.groups import Group
+from domain.roles import LastAdmin
 from tests.authorization.oracle import OracleGroup
 from tests.authorization.random_facts import PROVIDERS, RandomFacts, chosen
 
@@ -169,12 +172,21 @@ class RandomWorld(RandomFacts):
     def do_promote(self, a: int, b: int, _: int) -> None:
         """Make staff a system administrator, or no longer."""
         user_id = (self.staff, self.system)[a % 2]
-        if b % 2:
+        if b % 2 and self.oracle.users[user_id].staff:
             self._make_system(user_id)
         else:
             self._system_role.revoke(user_id)
             self._save(self._system_role)
             self.oracle.users[user_id].system = False
+
+    def do_employ(self, a: int, b: int, _: int) -> None:
+        """Let one of the operator's people leave its organization, or come back."""
+        user_id = (self.staff, self.system)[a % 2]
+        if b % 2:
+            self._employ(user_id)
+        elif self.oracle.users[user_id].staff:
+            with suppress(LastAdmin):
+                self._let_go(user_id)
 
     def do_open(self, a: int, b: int, _: int) -> None:
         organization = self.streams[self.organizations[a % 2]]

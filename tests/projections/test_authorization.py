@@ -300,6 +300,7 @@ async def test_the_system_role_counts_for_staff_only(database_url: str) -> None:
     role = Role.create(operator.id, "carium.admin", "System administrator")
     for user in (staff, customer):
         user.confirm()
+        user.join(operator.id)
         role.grant(user.id, live=True)
     queries = [AccessQuery("system", "x", "write"), AccessQuery("system", "x", "read")]
     async with a_log(database_url) as log, log.connection.cursor() as cursor:

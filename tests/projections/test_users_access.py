@@ -60,6 +60,8 @@ async def test_staff_and_services_read_all_people_and_no_service(database_url: s
     async with a_book(database_url) as book:
         staff = User.create(uuid4(), classification="carium", individual_id=uuid4())
         staff.confirm()
+        operator, _ = await Organizations(book.store).create("operator", classification="carium")
+        staff.join(operator.id)
         doc, name = a_user(), ServiceName("care", "drow")
         await book.store.save(staff, doc)
         await ServiceAccounts(book.store).sync([name, ServiceName("care", "sked")])

@@ -12,10 +12,10 @@ from domain.group_trees import GroupTree, tree_id
 from domain.groups import Group
 from domain.ids import new_id
 from domain.individuals import Individual
-from domain.organizations import Organizations
+from domain.organizations import Organization, Organizations
 from domain.roles import Role, role_id
 from domain.rosters import RosterKind, Seat, seat_id
-from domain.users import User
+from domain.users import STAFF, User
 from projections import group_lists
 from projections.authorization import AuthorizationProjection
 from projections.group_lists import GroupFilter, GroupRow
@@ -69,7 +69,9 @@ class Wards:
         return organization.id
 
     async def user(self, *organizations: UUID, classification: str = "customer", **known: Any) -> UUID:
-        """Live, a provider of the organizations."""
+        """Live, a provider of the organizations; of the operator's classification also of one that is staffed."""
+        if classification == STAFF:
+            organizations = (*organizations, await self._staffed_organization())
         user = User.create(uuid4(), classification=classification, individual_id=uuid4(), **known)
         user.confirm()
         for organization in organizations:
@@ -88,12 +90,24 @@ class Wards:
 
     async def system(self) -> UUID:
         """A system administrator."""
-        home = uuid4()
-        user_id = await self.user(classification="carium")
-        role = Role.create(home, SYSTEM_ADMIN, "System")
+        user_id = await self.user(classification=STAFF)
+        user = await self.store.get(User, user_id)
+        role = Role.create(next(iter(user.organizations)), SYSTEM_ADMIN, "System")
         role.grant(user_id, live=True)
         await self.store.save(role)
         return user_id
+
+    async def _staffed_organization(self) -> UUID:
+        organization = Organization.found(
+            uuid4(),
+            f"o{uuid4().hex}",
+            display_name="Staff",
+            classification=STAFF,
+            provider_type="coach",
+            timezone="UTC",
+        )
+        await self.store.save(organization)
+        return organization.id
 
     async def patient(self, *organizations: UUID) -> UUID:
         """The individual of a participant, shared with the organizations."""
