@@ -26,6 +26,11 @@ def with_keys(settings: Settings, *, make: bool) -> Settings:
     return Settings.model_validate({**dict(settings), "master_key": master, "signing_key": signing})
 
 
+def with_master_key(settings: Settings) -> Settings:
+    """The settings with the key that values are read by, which is all that workers need; its absence is refused."""
+    return Settings.model_validate({**dict(settings), "master_key": master_key(settings, make=False)})
+
+
 def master_key(settings: Settings, *, make: bool) -> SecretStr:
     """The one in use: as it was set, else that of the file."""
     return settings.master_key or _key(_master(settings), "MASTER_KEY", _new_master_key if make else None)

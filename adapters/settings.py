@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -21,17 +22,13 @@ from adapters.setting_values import (
 )
 
 APPLICATION_ROLE = "rollbook_app"
+"""Owns nothing and is a member of nothing; what it may do is granted to it by name (`migrations/grants.py`)."""
 PREFIX = "ROLLBOOK_"
 UNPREFIXED = {"database_url", "redis_url"}
 
 
 class InvalidSettingsError(Exception):
     """The environment cannot be used; the text names each variable and what is wrong with it."""
-
-
-def application_dsn(dsn: str, purpose: Purpose = "read") -> str:
-    """The same database as the application sees it: in the role that may not change or delete events."""
-    return session_dsn(dsn, purpose, role=APPLICATION_ROLE)
 
 
 def default_outbox(values: dict[str, Any]) -> Path:
@@ -55,6 +52,10 @@ class Settings(BaseSettings):
     )
     database_url: Dsn = Field(
         default=None, validation_alias="DATABASE_URL", description="A PostgreSQL, as its owner; embedded when absent."
+    )
+    app_database_url: Dsn = Field(
+        default=None,
+        description="The same PostgreSQL as API and workers log in to it; by the owner's when absent.",
     )
     redis_url: RedisUrl = Field(
         default=None, validation_alias="REDIS_URL", description="A Redis or Valkey; embedded when absent."
@@ -150,16 +151,46 @@ class Settings(BaseSettings):
     )
 
     def owner_dsn(self, purpose: Purpose = "maintain") -> str:
-        """The database as its owner, for migrations and rebuilds only."""
-        return session_dsn(_present(self.database_url, "DATABASE_URL"), purpose)
+        """The database as its owner: for migrations, rebuilds and the first start only."""
+        return session_dsn(self.plain_owner_dsn(), purpose)
+
+    def plain_owner_dsn(self) -> str:
+        """The same as it was set."""
+        return _present(self.database_url, "DATABASE_URL")
+
+    @property
+    def knows_application_login(self) -> bool:
+        """Whether `dsn` answers: the login was set, or DATABASE_URL is it."""
+        return self.app_database_url is not None or (
+            self.database_url is not None and _user(self.database_url.get_secret_value()) == APPLICATION_ROLE
+        )
 
     def dsn(self, purpose: Purpose = "read") -> str:
-        """The database as the application may use it."""
-        return application_dsn(_present(self.database_url, "DATABASE_URL"), purpose)
+        """The database as the application may use it, in a role that may not change or delete events."""
+        return session_dsn(self.application_login(), purpose)
 
     def listen_dsn(self, purpose: Purpose = "listen") -> str:
         """The same past a transaction pooler: for what belongs to a session, as LISTEN and session locks do."""
-        return application_dsn(_present(self.listen_url or self.database_url, "DATABASE_URL"), purpose)
+        return session_dsn(self.listen_login(), purpose)
+
+    def looking_dsn(self) -> str:
+        """Whichever login is known, for commands that change nothing."""
+        return self.dsn("maintain") if self.knows_application_login else self.owner_dsn()
+
+    def application_login(self) -> str:
+        """As ROLLBOOK_APP_DATABASE_URL was set, or DATABASE_URL when that is the application's login already."""
+        if self.app_database_url is None and self.knows_application_login:
+            return self.plain_owner_dsn()
+        return _present(self.app_database_url, PREFIX + "APP_DATABASE_URL")
+
+    def listen_login(self) -> str:
+        """The same login where LISTEN works."""
+        login = self.application_login()
+        if self.listen_url is None:
+            return login
+        known = conninfo_to_dict(login)
+        same = {name: known[name] for name in ("user", "password") if name in known}
+        return make_conninfo(self.listen_url.get_secret_value(), **same)
 
     def redis(self) -> str | None:
         """Where Redis is, or None: the service answers correctly without it, only more slowly."""
@@ -183,6 +214,10 @@ def load_settings() -> Settings:
         problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
         lines = [f"{_variable(problem['loc'])}: {_reason(problem['msg'])}" for problem in problems]
         raise InvalidSettingsError("\n".join(lines)) from None
+
+
+def _user(dsn: str) -> object:
+    return conninfo_to_dict(dsn).get("user")
 
 
 def _present(secret: SecretStr | None, variable: str) -> str:

@@ -19,9 +19,11 @@ from adapters.key_files import with_keys
 from adapters.metrics import SHARED_FOLDER
 from adapters.settings import Settings
 from migrations.runner import migrate
+from workers.database_login import with_application_login
 from workers.folder_claim import FolderClaim
 from workers.lifeline import LIFELINE, LISTENING
 from workers.listening import listen
+from workers.part_secrets import environment
 from workers.parts import Part, PartCommand
 from workers.readiness import becomes_ready
 
@@ -79,6 +81,7 @@ class Supervisor:
         self._settings = with_keys(self._settings, make=True)
         for name in await migrate(self._settings.owner_dsn()):
             self._say(f"migrated {name}")
+        self._settings = await with_application_login(self._settings)
         for line in await self._plan.bootstrap(self._settings):
             self._say(line)  # now: a generated password is shown only once, and the rest of the start may be cut short
         self._settings.outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,12 +118,11 @@ class Supervisor:
         reading, writing = os.pipe()
         held.callback(os.close, writing)  # only we have this end: the parts read its end when we are gone
         held.callback(os.close, reading)
-        environment = {**os.environ, **_as_environment(self._settings), **_shared_figures(self._settings)}
-        environment[LIFELINE] = str(reading)
+        shared = {**_shared_figures(self._settings), LIFELINE: str(reading)}
         for part in self._plan.parts:
-            own = {LISTENING: str(listening.fileno())} if part.listens else {}
+            own = {**shared, LISTENING: str(listening.fileno())} if part.listens else shared
             descriptors = [reading, claim, *([listening.fileno()] if part.listens else [])]
-            self._parts.append(Part(part, environment | own, descriptors, self._say))
+            self._parts.append(Part(part, environment(self._settings, part.secrets) | own, descriptors, self._say))
         self._keeping += [asyncio.create_task(part.keep_running()) for part in self._parts]
 
     async def _announce(self, listening: socket.socket) -> None:
@@ -142,12 +144,6 @@ class Supervisor:
         await asyncio.gather(*self._keeping, return_exceptions=True)
         await asyncio.gather(*(part.stop() for part in self._parts))
         await asyncio.gather(*(asyncio.to_thread(server.stop) for server in self._servers))
-
-
-def _as_environment(settings: Settings) -> dict[str, str]:
-    addresses = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
-    known = {name: secret.get_secret_value() for name, secret in addresses.items() if secret is not None}
-    return {**known, "ROLLBOOK_DATA": str(settings.data), "ROLLBOOK_OUTBOX": str(settings.outbox)}
 
 
 def _connections(settings: Settings) -> int:

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from adapters.key_files import with_keys
 from adapters.setting_values import Argon2Parameters
-from adapters.settings import InvalidSettingsError, Settings, application_dsn, load_settings
+from adapters.settings import InvalidSettingsError, Settings, load_settings
+from tests.support.logins import application_dsn
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.support.logins import application_login
 from tests.support.processes import processes, wait_until
 
 KEYS = {
@@ -29,6 +30,8 @@ def environment(**more: str) -> dict[str, str]:
     """Ours without what would make it another server's."""
     foreign = {"DATABASE_URL", "REDIS_URL"}
     own = {name: value for name, value in os.environ.items() if "ROLLBOOK" not in name and name not in foreign}
+    if "DATABASE_URL" in more:  # all tests share a server, on which each master key would let in its own
+        own["ROLLBOOK_APP_DATABASE_URL"] = application_login(more["DATABASE_URL"])
     return {**own, "TERM": "dumb", "COLUMNS": "150", **more}
 
 

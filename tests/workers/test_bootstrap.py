@@ -14,6 +14,7 @@ from adapters.setting_values import Argon2Parameters
 from adapters.settings import InvalidSettingsError, Settings
 from domain.organizations import OPERATOR_ID
 from domain.service_accounts import ServiceName
+from tests.support.logins import application_login
 from workers.bootstrap import FirstAdministrator, bootstrap
 
 GOOD = "quite-a-walrus-77"
@@ -22,6 +23,7 @@ GOOD = "quite-a-walrus-77"
 def settings(database_url: str, folder: Path, **given: Any) -> Settings:
     values: dict[str, Any] = {
         "database_url": SecretStr(database_url),
+        "app_database_url": SecretStr(application_login(database_url)),
         "data": folder,
         "argon2": Argon2Parameters(1, 64, 1),
         **given,
