@@ -89,17 +89,18 @@ class Supervisor:
         await self._announce(listening)
 
     async def _start_servers(self) -> None:
-        data, known = self._settings.data, dict[str, SecretStr]()
+        data, addresses = self._settings.data, dict[str, Callable[[], str]]()
         if self._settings.database_url is None:
             postgres = EmbeddedPostgres(home_of(data, "postgres"), connections=_connections(self._settings))
             self._servers.append(postgres)
-            known["database_url"] = SecretStr(postgres.dsn())
+            addresses["database_url"] = postgres.dsn
         if self._settings.redis_url is None:
             valkey = EmbeddedValkey(home_of(data, "valkey"))
             self._servers.append(valkey)
-            known["redis_url"] = SecretStr(valkey.url)
+            addresses["redis_url"] = lambda: valkey.url
         await asyncio.gather(*(asyncio.to_thread(server.start) for server in self._servers))
         self._keeping += [asyncio.create_task(self._keep_serving(server)) for server in self._servers]
+        known = {name: SecretStr(address()) for name, address in addresses.items()}  # with passwords made by the start
         self._settings = self._settings.model_copy(update=known)
 
     async def _keep_serving(self, server: EmbeddedServer) -> None:

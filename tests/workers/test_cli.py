@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from adapters.embedded_account import account_for
+from adapters.embedded_account import nobody
 from migrations.runner import migrations_in
 from tests.support.ordinary import as_, only_root
 from tests.support.processes import processes, wait_until
@@ -184,7 +184,7 @@ def test_a_killed_api_comes_back_ready(running: tuple[Path, Path]) -> None:
 @only_root
 def test_an_ordinary_user_runs_everything_as_himself() -> None:
     with a_folder() as data:
-        account = account_for(data / "none")
+        account = nobody()
         assert account
         os.chown(data, account.uid, account.gid)
         running = Running(data, command=[*as_(account), *ROLLBOOK, "up"])

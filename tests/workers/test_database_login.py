@@ -46,6 +46,14 @@ async def test_parts_on_several_machines_agree_on_the_login(own_server: str) -> 
     assert who(first.dsn()) == who(second.dsn())
 
 
+async def test_the_login_is_not_taken_from_another_installation(own_server: str) -> None:
+    settings = await with_application_login(owners_settings(own_server))
+    async with await psycopg.AsyncConnection.connect(settings.dsn()):
+        with pytest.raises(InvalidSettingsError, match="another installation uses the role rollbook_app"):
+            await with_application_login(owners_settings(own_server, master_key=OTHER_KEY))
+    assert who((await with_application_login(owners_settings(own_server, master_key=OTHER_KEY))).dsn())
+
+
 async def test_an_owner_who_may_not_open_the_login_is_told_what_to_ask_for(own_server: str) -> None:
     with psycopg.connect(own_server, autocommit=True) as administrator:
         administrator.execute("ALTER ROLE rollbook_app NOLOGIN; CREATE ROLE plain LOGIN PASSWORD 'plain'")
