@@ -2,11 +2,13 @@
 
 import base64
 import os
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.session_settings import Purpose, session_dsn
@@ -27,8 +29,23 @@ PREFIX = "ROLLBOOK_"
 UNPREFIXED = {"database_url", "redis_url"}
 
 
+INTERNAL = {"ROLLBOOK_LIFELINE", "ROLLBOOK_LISTENING", "ROLLBOOK_TEST_DATABASE_URL"}
+"""From the supervisor to its parts, and of the tests."""
+
+
 class InvalidSettingsError(Exception):
     """The environment cannot be used; the text names each variable and what is wrong with it."""
+
+
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """Those with our prefix that are no settings, in order."""
+    known = {PREFIX + field.upper() for field in Settings.model_fields} | INTERNAL
+    return sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)
+
+
+def _to_standard_error(text: str) -> None:
+    if "ROLLBOOK_LIFELINE" not in os.environ:  # the supervisor has said it
+        sys.stderr.write(f"rollbook: {text}\n")
 
 
 def default_outbox(values: dict[str, Any]) -> Path:
@@ -69,7 +86,8 @@ class Settings(BaseSettings):
         default="admin@rollbook.local", pattern=r"^[^@\s]+@[^@\s]+$", description="The first administrator."
     )
     admin_password: SecretStr | None = Field(
-        default=None, description="The first administrator's password; generated and printed once when absent."
+        default=None,
+        description="The first administrator's password; generated into <data>/admin-password when absent.",
     )
     service_accounts: ServiceAccounts = Field(
         default=(), description="Applications that may call us, namespace/name:token,… (one twice: two valid tokens)."
@@ -150,6 +168,13 @@ class Settings(BaseSettings):
         default="info", description="The least severity that is logged."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _stripped(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Without blanks and line ends around them, as a file or a shell leaves them; blanks alone are no value."""
+        bare = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+        return {name: value for name, value in bare.items() if value != ""}
+
     def owner_dsn(self, purpose: Purpose = "maintain") -> str:
         """The database as its owner: for migrations, rebuilds and the first start only."""
         return session_dsn(self.plain_owner_dsn(), purpose)
@@ -205,8 +230,13 @@ class Settings(BaseSettings):
         return _present(self.signing_key, PREFIX + "SIGNING_KEY").encode()
 
 
-def load_settings() -> Settings:
-    """The settings of this environment, or a refusal that names what is wrong."""
+def load_settings(warn: Callable[[str], object] = _to_standard_error) -> Settings:
+    """The settings of this environment, or a refusal that names what is wrong.
+
+    Variables with our prefix that are no settings are warned of by their names: a typing error would be silent.
+    """
+    for name in unknown_variables(os.environ):
+        warn(f"{name} is no setting of Rollbook; it is ignored")
     try:
         return Settings()
     except ValidationError as error:

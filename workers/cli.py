@@ -216,8 +216,8 @@ async def _first_administrator(settings: "Settings") -> Sequence[str]:
     administrator = await bootstrap(settings)
     if administrator is None:
         return []
-    password = "as you set it" if administrator.password is None else f"{administrator.password} (shown only now)"
-    return [f"First administrator {administrator.email}, password {password}"]
+    where = "as you set it" if administrator.password_file is None else f"in {administrator.password_file}"
+    return [f"First administrator {administrator.email}, password {where}"]
 
 
 def _say(text: str) -> None:

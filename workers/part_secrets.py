@@ -7,7 +7,9 @@ from adapters.settings import Settings
 
 SECRETS = frozenset({
     "DATABASE_URL",
+    "ROLLBOOK_DATABASE_URL",
     "REDIS_URL",
+    "ROLLBOOK_REDIS_URL",
     "ROLLBOOK_APP_DATABASE_URL",
     "ROLLBOOK_LISTEN_URL",
     "ROLLBOOK_ADMIN_PASSWORD",
@@ -16,7 +18,7 @@ SECRETS = frozenset({
     "ROLLBOOK_NEW_MASTER_KEY",
     "ROLLBOOK_SIGNING_KEY",
 })  # fmt: skip
-"""All variables that hold one. Connection strings count, because they have passwords."""
+"""All variables that hold one. Connection strings count, because they have passwords; two have a second name."""
 
 OF_A_WORKER = frozenset({"ROLLBOOK_APP_DATABASE_URL", "ROLLBOOK_LISTEN_URL", "ROLLBOOK_MASTER_KEY"})
 OF_THE_API = OF_A_WORKER | {"REDIS_URL", "ROLLBOOK_SIGNING_KEY", "ROLLBOOK_SERVICE_ACCOUNTS"}
@@ -24,10 +26,9 @@ OF_THE_API = OF_A_WORKER | {"REDIS_URL", "ROLLBOOK_SIGNING_KEY", "ROLLBOOK_SERVI
 
 def environment(settings: Settings, secrets: frozenset[str]) -> dict[str, str]:
     """The variables of a part that gets these secrets: those of this process without its other secrets."""
-    known = {
-        name: value for name, value in {**os.environ, **_addresses(settings)}.items() if name not in SECRETS - secrets
-    }
-    return {**known, "ROLLBOOK_DATA": str(settings.data), "ROLLBOOK_OUTBOX": str(settings.outbox)}
+    known = {**os.environ, **_addresses(settings)}
+    own = {name: value for name, value in known.items() if name.upper() not in SECRETS - secrets}
+    return {**own, "ROLLBOOK_DATA": str(settings.data), "ROLLBOOK_OUTBOX": str(settings.outbox)}
 
 
 def _addresses(settings: Settings) -> Mapping[str, str]:

@@ -83,7 +83,7 @@ class Supervisor:
             self._say(f"migrated {name}")
         self._settings = await with_application_login(self._settings)
         for line in await self._plan.bootstrap(self._settings):
-            self._say(line)  # now: a generated password is shown only once, and the rest of the start may be cut short
+            self._say(line)  # now: it is said only once, and the rest of the start may be cut short
         self._settings.outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._start_parts(held, listening, claim.parts)
         await self._announce(listening)

@@ -106,7 +106,7 @@ def pids_of(data: Path, part: str) -> set[int]:
 
 
 def administrator_of(output: Path) -> dict[str, str]:
-    """What the first administrator signs in with, as the first start has said."""
+    """What the first administrator signs in with, from where the first start has said."""
     (line,) = [line for line in output.read_text().splitlines() if line.startswith("First administrator ")]
-    email, _, rest = line.removeprefix("First administrator ").partition(", password ")
-    return {"username": email, "password": rest.removesuffix(" (shown only now)")}
+    email, _, file = line.removeprefix("First administrator ").partition(", password in ")
+    return {"username": email, "password": Path(file).read_text()}
