@@ -54,6 +54,14 @@ class EmbeddedServer(ABC):
     def answers(self) -> bool:
         """Whether a client gets an answer now; never judged by a process id."""
 
+    @property
+    def _password_file(self) -> Path:
+        """For the eyes of the caller; the server's user cannot read it."""
+        return self.home / "password"
+
+    def _furnish(self) -> None:  # noqa: B027 - not each server needs anything
+        """Make what the server needs once it answers, while others who start it wait. May be repeated."""
+
     @abstractmethod
     def _prepare(self, package: Path) -> list[str]:
         """The command that runs the server in the foreground, after making what it needs on disk."""
@@ -67,6 +75,7 @@ class EmbeddedServer(ABC):
             if not self.answers():
                 self._reap()
                 self._launch()
+            self._furnish()
 
     def running(self) -> bool:
         """Whether the server is there; cheap enough to be asked twice a second."""
@@ -114,7 +123,7 @@ class EmbeddedServer(ABC):
 
     def _launch(self) -> None:
         self._wait_for_remains(REMAINS_PATIENCE)
-        accounts.private_folder(self.sockets, self.account)
+        accounts.private_folder(self.sockets, self.account, ours=self.sockets.parent == self.home)
         command = self._prepare(accounts.reachable_package(self.package, self.account))
         if self._ending:
             raise ServerFailedError(f"{self.name} was stopped while it was starting")
@@ -138,10 +147,10 @@ class EmbeddedServer(ABC):
             time.sleep(0.02)
         return False
 
-    def _run_to_end(self, command: list[str]) -> None:
-        """A preparation, as the server's user; given up when we are told to stop."""
-        uid, gid = self.account or (None, None)
-        groups = None if self.account is None else list[int]()
+    def _run_to_end(self, command: list[str], account: accounts.Account | None) -> None:
+        """A preparation, as that user; given up when we are told to stop."""
+        uid, gid = account or (None, None)
+        groups = None if account is None else list[int]()
         with tempfile.TemporaryFile() as said, subprocess.Popen(  # noqa: S603 - our own command
             command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", env=BARE_ENVIRONMENT,
             user=uid, group=gid, extra_groups=groups, start_new_session=True,

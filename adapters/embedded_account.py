@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 SYSTEM_FOLDER = Path("/var/lib/rollbook")
+UNNAMED = range(50_000, 60_000)
+"""User ids that distributions give to nobody by themselves: below are people, above what is allotted for a moment."""
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes with the file name, 103 on macOS
 
 
@@ -23,16 +25,48 @@ class Account(NamedTuple):
 
 
 def account_for(folder: Path) -> Account | None:
-    """The user who must run a server on this folder, or None when that is the caller himself."""
+    """The user who must run a server on this folder, or None when that is the caller.
+
+    For root it is a user id that has no name: nothing else on this machine runs as it (ruling O19). It is the same for
+    the folder each time, unless somebody has got it since; then the folder is handed over.
+    """
     if os.geteuid() != 0:
         return None
-    if folder.exists() and (owner := folder.stat()).st_uid != 0:
-        return Account(owner.st_uid, owner.st_gid)
+    first = int(_short_hash(folder), 16) % len(UNNAMED)
+    for uid in (UNNAMED[(first + step) % len(UNNAMED)] for step in range(len(UNNAMED))):
+        if not _has_a_name(uid):
+            return Account(uid, uid)
+    message = f"all user ids from {UNNAMED.start} to {UNNAMED.stop - 1} have names: start as an ordinary user"
+    raise PermissionError(message)
+
+
+def nobody() -> Account | None:
+    """A user that has a name, for programs that insist on one; None when the caller is not root."""
+    if os.geteuid() != 0:
+        return None
     try:
-        nobody = pwd.getpwnam("nobody")
+        known = pwd.getpwnam("nobody")
     except KeyError:
         return Account(65534, 65534)
-    return Account(nobody.pw_uid, nobody.pw_gid)
+    return Account(known.pw_uid, known.pw_gid)
+
+
+def hand_over(folder: Path, account: Account | None) -> None:
+    """Everything in the folder, and itself, belongs to that user from now on."""
+    if account is None or folder.stat()[4:6] == account:
+        return
+    for path, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.chown(Path(path) / name, *account, follow_symlinks=False)
+    os.chown(folder, *account)  # last: whoever finds it done finds all done
+
+
+def _has_a_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def reaches(account: Account | None, folder: Path) -> bool:
@@ -64,11 +98,14 @@ def home_of(data: Path, server: str) -> Path:
     return open_folder(SYSTEM_FOLDER / f"{data.resolve().name}-{_short_hash(data.resolve())}" / server)
 
 
-def private_folder(folder: Path, account: Account | None) -> Path:
-    """The folder, for that user alone; refused when it belongs to a stranger (a temporary name can be guessed)."""
+def private_folder(folder: Path, account: Account | None, *, ours: bool) -> Path:
+    """The folder, for that user alone; refused when it belongs to a stranger, unless it stands in a folder of `ours`.
+
+    A temporary name can be guessed.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     wanted = os.geteuid() if account is None else account.uid
-    if folder.is_symlink() or folder.stat().st_uid not in {wanted, os.geteuid()}:
+    if folder.is_symlink() or not (ours or folder.stat().st_uid in {wanted, os.geteuid()}):
         message = f"{folder} belongs to another user: remove it, or choose another data folder"
         raise PermissionError(message)
     folder.chmod(0o700)

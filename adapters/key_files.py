@@ -6,7 +6,6 @@ A master key that is to replace the one in its file waits in `master.key.next` u
 import base64
 import os
 import secrets
-import tempfile
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
+from adapters.private_files import settle, write_once
 from adapters.setting_values import MASTER_KEY_BYTES
 from adapters.settings import PREFIX, InvalidSettingsError, Settings
 
@@ -24,6 +24,11 @@ def with_keys(settings: Settings, *, make: bool) -> Settings:
     master = master_key(settings, make=make)
     signing = settings.signing_key or _key(settings.data / "signing.pem", "SIGNING_KEY", _new_signer if make else None)
     return Settings.model_validate({**dict(settings), "master_key": master, "signing_key": signing})
+
+
+def with_master_key(settings: Settings) -> Settings:
+    """The settings with the key that values are read by, which is all that workers need; its absence is refused."""
+    return Settings.model_validate({**dict(settings), "master_key": master_key(settings, make=False)})
 
 
 def master_key(settings: Settings, *, make: bool) -> SecretStr:
@@ -51,7 +56,7 @@ def put_in_place(settings: Settings) -> Path | None:
     former = next(place for n in count(1) if not (place := path.with_name(f"{path.name}.{n}")).exists())
     os.link(path, former)
     _waiting(settings).replace(path)
-    _settle(path.parent)
+    settle(path.parent)
     return former
 
 
@@ -69,35 +74,8 @@ def _key(path: Path, variable: str, new: Callable[[], str] | None) -> SecretStr:
             raise InvalidSettingsError(
                 f"{PREFIX}{variable}: must be set, the same for every process (or {path} must exist)"
             )
-        _write_once(path, new())
+        write_once(path, new())
     return SecretStr(path.read_text().strip())
-
-
-def _write_once(path: Path, content: str) -> None:
-    """Complete or not at all, and never over a key that exists: data is unreadable without the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        try:
-            os.link(unfinished, path)
-        except FileExistsError:
-            return
-    finally:
-        os.unlink(unfinished)  # noqa: PTH108 - mkstemp speaks strings
-    _settle(path.parent)
-
-
-def _settle(folder: Path) -> None:
-    """The names in it outlive a power failure too: what a key has closed may be on the disk a moment later."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _new_master_key() -> str:

@@ -2,10 +2,13 @@
 
 import base64
 import os
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.session_settings import Purpose, session_dsn
@@ -21,17 +24,28 @@ from adapters.setting_values import (
 )
 
 APPLICATION_ROLE = "rollbook_app"
+"""Owns nothing and is a member of nothing; what it may do is granted to it by name (`migrations/grants.py`)."""
 PREFIX = "ROLLBOOK_"
 UNPREFIXED = {"database_url", "redis_url"}
+
+
+INTERNAL = {"ROLLBOOK_LIFELINE", "ROLLBOOK_LISTENING", "ROLLBOOK_TEST_DATABASE_URL"}
+"""From the supervisor to its parts, and of the tests."""
 
 
 class InvalidSettingsError(Exception):
     """The environment cannot be used; the text names each variable and what is wrong with it."""
 
 
-def application_dsn(dsn: str, purpose: Purpose = "read") -> str:
-    """The same database as the application sees it: in the role that may not change or delete events."""
-    return session_dsn(dsn, purpose, role=APPLICATION_ROLE)
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """Those with our prefix that are no settings, in order."""
+    known = {PREFIX + field.upper() for field in Settings.model_fields} | INTERNAL
+    return sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)
+
+
+def _to_standard_error(text: str) -> None:
+    if "ROLLBOOK_LIFELINE" not in os.environ:  # the supervisor has said it
+        sys.stderr.write(f"rollbook: {text}\n")
 
 
 def default_outbox(values: dict[str, Any]) -> Path:
@@ -56,6 +70,10 @@ class Settings(BaseSettings):
     database_url: Dsn = Field(
         default=None, validation_alias="DATABASE_URL", description="A PostgreSQL, as its owner; embedded when absent."
     )
+    app_database_url: Dsn = Field(
+        default=None,
+        description="The same PostgreSQL as API and workers log in to it; by the owner's when absent.",
+    )
     redis_url: RedisUrl = Field(
         default=None, validation_alias="REDIS_URL", description="A Redis or Valkey; embedded when absent."
     )
@@ -68,7 +86,8 @@ class Settings(BaseSettings):
         default="admin@rollbook.local", pattern=r"^[^@\s]+@[^@\s]+$", description="The first administrator."
     )
     admin_password: SecretStr | None = Field(
-        default=None, description="The first administrator's password; generated and printed once when absent."
+        default=None,
+        description="The first administrator's password; generated into <data>/admin-password when absent.",
     )
     service_accounts: ServiceAccounts = Field(
         default=(), description="Applications that may call us, namespace/name:token,… (one twice: two valid tokens)."
@@ -154,17 +173,54 @@ class Settings(BaseSettings):
         default="info", description="The least severity that is logged."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _stripped(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Without blanks and line ends around them, as a file or a shell leaves them; blanks alone are no value."""
+        bare = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+        return {name: value for name, value in bare.items() if value != ""}
+
     def owner_dsn(self, purpose: Purpose = "maintain") -> str:
-        """The database as its owner, for migrations and rebuilds only."""
-        return session_dsn(_present(self.database_url, "DATABASE_URL"), purpose)
+        """The database as its owner: for migrations, rebuilds and the first start only."""
+        return session_dsn(self.plain_owner_dsn(), purpose)
+
+    def plain_owner_dsn(self) -> str:
+        """The same as it was set."""
+        return _present(self.database_url, "DATABASE_URL")
+
+    @property
+    def knows_application_login(self) -> bool:
+        """Whether `dsn` answers: the login was set, or DATABASE_URL is it."""
+        return self.app_database_url is not None or (
+            self.database_url is not None and _user(self.database_url.get_secret_value()) == APPLICATION_ROLE
+        )
 
     def dsn(self, purpose: Purpose = "read") -> str:
-        """The database as the application may use it."""
-        return application_dsn(_present(self.database_url, "DATABASE_URL"), purpose)
+        """The database as the application may use it, in a role that may not change or delete events."""
+        return session_dsn(self.application_login(), purpose)
 
     def listen_dsn(self, purpose: Purpose = "listen") -> str:
         """The same past a transaction pooler: for what belongs to a session, as LISTEN and session locks do."""
-        return application_dsn(_present(self.listen_url or self.database_url, "DATABASE_URL"), purpose)
+        return session_dsn(self.listen_login(), purpose)
+
+    def looking_dsn(self) -> str:
+        """Whichever login is known, for commands that change nothing."""
+        return self.dsn("maintain") if self.knows_application_login else self.owner_dsn()
+
+    def application_login(self) -> str:
+        """As ROLLBOOK_APP_DATABASE_URL was set, or DATABASE_URL when that is the application's login already."""
+        if self.app_database_url is None and self.knows_application_login:
+            return self.plain_owner_dsn()
+        return _present(self.app_database_url, PREFIX + "APP_DATABASE_URL")
+
+    def listen_login(self) -> str:
+        """The same login where LISTEN works."""
+        login = self.application_login()
+        if self.listen_url is None:
+            return login
+        known = conninfo_to_dict(login)
+        same = {name: known[name] for name in ("user", "password") if name in known}
+        return make_conninfo(self.listen_url.get_secret_value(), **same)
 
     def redis(self) -> str | None:
         """Where Redis is, or None: the service answers correctly without it, only more slowly."""
@@ -179,8 +235,13 @@ class Settings(BaseSettings):
         return _present(self.signing_key, PREFIX + "SIGNING_KEY").encode()
 
 
-def load_settings() -> Settings:
-    """The settings of this environment, or a refusal that names what is wrong."""
+def load_settings(warn: Callable[[str], object] = _to_standard_error) -> Settings:
+    """The settings of this environment, or a refusal that names what is wrong.
+
+    Variables with our prefix that are no settings are warned of by their names: a typing error would be silent.
+    """
+    for name in unknown_variables(os.environ):
+        warn(f"{name} is no setting of Rollbook; it is ignored")
     try:
         return Settings()
     except ValidationError as error:
@@ -188,6 +249,10 @@ def load_settings() -> Settings:
         problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
         lines = [f"{_variable(problem['loc'])}: {_reason(problem['msg'])}" for problem in problems]
         raise InvalidSettingsError("\n".join(lines)) from None
+
+
+def _user(dsn: str) -> object:
+    return conninfo_to_dict(dsn).get("user")
 
 
 def _present(secret: SecretStr | None, variable: str) -> str:

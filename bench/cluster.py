@@ -26,6 +26,7 @@ from domain.service_accounts import ServiceName
 from migrations.runner import migrate
 from workers import projectors
 from workers.bootstrap import bootstrap
+from workers.database_login import with_application_login
 from workers.jobs import Commands
 
 SERVICE = ServiceName("apps", "bench")
@@ -97,7 +98,7 @@ class Cluster:
             )
             await connection.execute("CHECKPOINT")  # what copying left to write is not ours to wait for
             try:
-                yield self._settings(name)
+                yield await with_application_login(self._settings(name))
             finally:
                 await connection.execute(sql.SQL("DROP DATABASE {copy} WITH (FORCE)").format(**names))
 
@@ -111,8 +112,8 @@ class Cluster:
         return with_keys(settings, make=True)
 
     async def _fill(self, name: str, world: World) -> list[Figure]:
-        settings = self._settings(name)
-        await migrate(settings.owner_dsn())
+        await migrate(self._settings(name).owner_dsn())
+        settings = await with_application_login(self._settings(name))
         await bootstrap(settings)
         began = time.perf_counter()
         async with a_pool(settings) as pool, a_store(settings, pool) as store:

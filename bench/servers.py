@@ -98,7 +98,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     redis = settings.redis()
     assert redis is not None
     return os.environ | {
-        "DATABASE_URL": settings.owner_dsn(),
+        "DATABASE_URL": settings.plain_owner_dsn(),
         "REDIS_URL": redis,
         "ROLLBOOK_DATA": str(settings.data),
         "ROLLBOOK_METRICS": "true",

@@ -31,7 +31,7 @@ class TasksProjection:
     """A row per task: made when it is requested, changed once."""
 
     name: ClassVar[str] = "tasks"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("tasks",)
     taken: ClassVar[dict[str, type[DomainError]]] = {}
@@ -48,8 +48,16 @@ class TasksProjection:
         ended: list[Any] = [each for each in events if not isinstance(each.event, GroupTree.MoveRequested)]
         if requested:
             tasks = [each.event for each in requested]
-            columns = ([each.task_id for each in tasks], [each.by.actor for each in tasks], _times(requested))
-            await cursor.execute(_REQUEST, columns)
+            await cursor.execute(
+                _REQUEST,
+                (
+                    [each.task_id for each in tasks],
+                    [each.by.actor for each in tasks],
+                    _times(requested),
+                    [each.organization_id for each in tasks],
+                    [each.position for each in requested],
+                ),
+            )
         if ended:
             errors = [getattr(each.event, "error", None) for each in ended]
             tasks = [each.event.task_id for each in ended]
@@ -68,9 +76,10 @@ def _times(recorded: Sequence[Any]) -> list[datetime]:
 
 
 _REQUEST = """
-INSERT INTO tasks (task_id, kind, state, created_by, created_at)
-SELECT id, 'move-group', 'pending', actor, at
-FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS new(id, actor, at)
+INSERT INTO tasks (task_id, kind, state, created_by, created_at, organization_id, requested_position)
+SELECT id, 'move-group', 'pending', actor, at, organization, position
+FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::uuid[], %s::bigint[])
+    AS new(id, actor, at, organization, position)
 """
 _END = """
 UPDATE tasks t SET state = CASE WHEN ended.error IS NULL THEN 'done' ELSE 'failed' END, finished_at = ended.at,

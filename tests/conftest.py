@@ -17,7 +17,9 @@ from adapters.embedded import EmbeddedServer
 from adapters.embedded_account import open_folder
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.embedded_valkey import EmbeddedValkey
+from adapters.settings import APPLICATION_ROLE
 from migrations.runner import migrate_sync, migrations_in
+from tests.support.logins import LOGIN_PASSWORD
 
 pytest_plugins = ["tests.support.personal_values"]
 
@@ -66,6 +68,7 @@ def template_database(database_server: str, administration: psycopg.Connection) 
             administration.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
             administration.execute(f"CREATE DATABASE {name}".encode())
             migrate_sync(make_conninfo(database_server, dbname=name))
+            administration.execute(f"ALTER ROLE {APPLICATION_ROLE} LOGIN PASSWORD '{LOGIN_PASSWORD}'".encode())
             administration.execute(f"COMMENT ON DATABASE {name} IS 'ready'".encode())
     finally:
         administration.execute("SELECT pg_advisory_unlock(%s)", [TEMPLATE_LOCK])

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import structlog
@@ -11,6 +12,7 @@ from adapters.connections import Pool, connect
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.passwords import PasswordPool
+from adapters.private_files import replace
 from adapters.settings import InvalidSettingsError, Settings
 from domain.ids import new_id
 from domain.individuals import Individual
@@ -28,16 +30,17 @@ from workers.followers import register_all
 LOCK = 7_246_013_399_182_413  # any number that nobody else uses
 NAME = "rollbook-start"
 OPERATOR = "operator"
+PASSWORD_FILE = "admin-password"  # noqa: S105 - its name
 ROLES = {ORGANIZATION_ADMIN: "Organization administrator", SYSTEM_ADMIN: "System administrator"}
 
 _log = structlog.get_logger(__name__)
 
 
 class FirstAdministrator(NamedTuple):
-    """`password` is the generated one, to be shown this once; None when the settings gave it."""
+    """`password_file` has the generated password; None when the settings gave one."""
 
     email: str
-    password: str | None
+    password_file: Path | None
 
 
 async def bootstrap(settings: Settings) -> FirstAdministrator | None:
@@ -74,9 +77,13 @@ async def _first_administrator(settings: Settings, store: Store, passwords: Pass
     given = settings.admin_password
     if given is not None:
         await _refuse_weak(given.get_secret_value(), settings.admin_email, passwords)
-    password = secrets.token_urlsafe(12) if given is None else given.get_secret_value()
+    if given is None:
+        password, file = secrets.token_urlsafe(12), settings.data / PASSWORD_FILE
+        replace(file, password)  # before there is anybody whom it opens: a killed start makes a new one
+    else:
+        password, file = given.get_secret_value(), None
     await _found_operator(store, settings.admin_email, await passwords.hash(password))
-    return FirstAdministrator(settings.admin_email, password if given is None else None)
+    return FirstAdministrator(settings.admin_email, file)
 
 
 async def _refuse_weak(password: str, email: str, passwords: PasswordPool) -> None:

@@ -40,12 +40,14 @@ def up() -> None:
     from adapters.logging import configure_logging
     from adapters.settings import load_settings
     from workers.open_files import allow_open_files
+    from workers.part_secrets import OF_A_WORKER, OF_THE_API
     from workers.supervisor import Plan, Supervisor
 
     settings = load_settings()
     allow_open_files(settings)
     configure_logging(settings.log_level)
-    parts = [*([_part("api", listens=True)] * settings.api_processes), _part("worker projectors"), _part("worker jobs")]
+    parts = [_part("api", OF_THE_API, listens=True)] * settings.api_processes
+    parts += [_part("worker projectors", OF_A_WORKER), _part("worker jobs", OF_A_WORKER)]
 
     async def run() -> None:
         await Supervisor(settings, Plan(parts, _first_administrator), _say).run()
@@ -61,9 +63,10 @@ def api() -> None:
     from workers.lifeline import inherited_socket, supervised
     from workers.listening import listen
     from workers.open_files import allow_open_files
+    from workers.part_settings import settings_of_a_part
     from workers.serving import serve_api
 
-    settings = _settings_of_a_part()
+    settings = _logging(settings_of_a_part(signs=True))
     allow_open_files(settings)
     listening = inherited_socket() or listen(settings.host, settings.port)  # first: a refused start makes nobody
     if not supervised():  # else `rollbook up` has done it
@@ -76,11 +79,12 @@ def api() -> None:
 def worker(kind: Annotated[WorkerKind, typer.Argument(help="Which of the workers to run.")] = WorkerKind.ALL) -> None:
     """Run background projections, jobs, or both. A second process for the same is a standby that takes over."""
     from workers import jobs, projectors, retention
+    from workers.part_settings import settings_of_a_part
     from workers.serving import work
 
     doing_jobs = [jobs.run, retention.run]
     wanted = {WorkerKind.PROJECTORS: [projectors.run], WorkerKind.JOBS: doing_jobs}
-    work(_settings_of_a_part(), wanted.get(kind, [projectors.run, *doing_jobs]))
+    work(_logging(settings_of_a_part()), wanted.get(kind, [projectors.run, *doing_jobs]))
 
 
 @app.command()
@@ -113,9 +117,10 @@ def rebuild(
     """Build projections anew from the log beside the live ones, then swap. May be interrupted and resumed."""
     if every == bool(names):
         raise typer.BadParameter("name the projections, or say --all")
+    from workers.part_settings import settings_of_the_owner
     from workers.rebuild import rebuild as rebuild_projections
 
-    asyncio.run(rebuild_projections(_settings_of_a_part(), names or [], typer.echo))
+    asyncio.run(rebuild_projections(_logging(settings_of_the_owner()), names or [], typer.echo))
 
 
 @app.command()
@@ -130,9 +135,10 @@ def rotate_master_key() -> None:
 @app.command()
 def unlock(name: Annotated[str, typer.Argument(help="User name, e-mail address or phone number.")]) -> None:
     """Forget the failed logins of a name, so that it is not answered 429 any more. Counters stand in Redis."""
+    from workers.part_settings import settings_of_a_part
     from workers.unlocking import unlock as unlock_name
 
-    asyncio.run(unlock_name(_settings_of_a_part(), name))
+    asyncio.run(unlock_name(_logging(settings_of_a_part()), name))
     typer.echo("Its failed logins are forgotten.")
 
 
@@ -188,22 +194,20 @@ def _is_refusal(error: Exception) -> bool:
     return isinstance(error, (*set_up, *starting, *working, *database))
 
 
-def _settings_of_a_part() -> "Settings":
+def _logging(settings: "Settings") -> "Settings":
     """From here on the process logs as they say."""
     from adapters.logging import configure_logging
-    from workers.part_settings import settings_of_a_part
 
-    settings = settings_of_a_part()
     configure_logging(settings.log_level)
     return settings
 
 
-def _part(arguments: str, *, listens: bool = False) -> "PartCommand":
+def _part(arguments: str, secrets: frozenset[str], *, listens: bool = False) -> "PartCommand":
     from workers.parts import PartCommand
 
     # started by the script, so that the process list tells the parts apart
     script = Path(sys.executable).with_name("rollbook")
-    return PartCommand(f"rollbook {arguments}", [sys.executable, str(script), *arguments.split()], listens)
+    return PartCommand(f"rollbook {arguments}", [sys.executable, str(script), *arguments.split()], listens, secrets)
 
 
 async def _first_administrator(settings: "Settings") -> Sequence[str]:
@@ -212,8 +216,8 @@ async def _first_administrator(settings: "Settings") -> Sequence[str]:
     administrator = await bootstrap(settings)
     if administrator is None:
         return []
-    password = "as you set it" if administrator.password is None else f"{administrator.password} (shown only now)"
-    return [f"First administrator {administrator.email}, password {password}"]
+    where = "as you set it" if administrator.password_file is None else f"in {administrator.password_file}"
+    return [f"First administrator {administrator.email}, password {where}"]
 
 
 def _say(text: str) -> None:

@@ -13,11 +13,12 @@ STOP_PATIENCE = 4.5
 
 
 class PartCommand(NamedTuple):
-    """What to run, by the name that messages use; `listens` hands it the listening socket."""
+    """What to run, by the name that messages use; `listens` hands it the listening socket, `secrets` are its own."""
 
     name: str
     command: Sequence[str]
     listens: bool = False
+    secrets: frozenset[str] = frozenset()
 
 
 class Part:

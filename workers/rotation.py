@@ -12,7 +12,8 @@ from adapters.embedded_account import home_of
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.key_files import master_key, next_master_key, put_in_place
 from adapters.keyring import Keyring, WrongMasterKey
-from adapters.settings import Settings, application_dsn
+from adapters.session_settings import session_dsn
+from adapters.settings import Settings
 
 
 class RotationRefusedError(Exception):
@@ -26,7 +27,7 @@ async def rotate_master_key(settings: Settings, say: Callable[[str], None]) -> N
     """
     old = master_key(settings, make=False)
     with _database(settings) as dsn:
-        async with Pool(application_dsn(dsn, "maintain"), application_name=NAME, max_size=2) as pool:
+        async with Pool(session_dsn(dsn, "maintain"), application_name=NAME, max_size=2) as pool:
             await _refuse_while_in_use(pool)
             new = next_master_key(settings)  # on the disk before the database knows it
             rotated = await _rotate(pool, _bytes(old), _bytes(new))

@@ -18,12 +18,12 @@ COLOURS = {"running": "green", "rebuilding": "cyan", "failed": "bold red", "stop
 async def show(settings: Settings, console: Console, *, once: bool) -> None:
     """Print the table, and keep it up to date until interrupted unless `once`."""
     if once:
-        console.print(table_of(*await _now(settings.dsn())))
+        console.print(table_of(*await _now(settings.looking_dsn())))
         return
     with Live(console=console, auto_refresh=False) as live:
         while True:
             try:
-                live.update(table_of(*await _now(settings.dsn())), refresh=True)
+                live.update(table_of(*await _now(settings.looking_dsn())), refresh=True)
             except psycopg.OperationalError:
                 live.update("The database does not answer; asking again.", refresh=True)
             await asyncio.sleep(REFRESH)

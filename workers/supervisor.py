@@ -19,9 +19,11 @@ from adapters.key_files import with_keys
 from adapters.metrics import SHARED_FOLDER
 from adapters.settings import Settings
 from migrations.runner import migrate
+from workers.database_login import with_application_login
 from workers.folder_claim import FolderClaim
 from workers.lifeline import LIFELINE, LISTENING
 from workers.listening import listen
+from workers.part_secrets import environment
 from workers.parts import Part, PartCommand
 from workers.readiness import becomes_ready
 
@@ -79,24 +81,26 @@ class Supervisor:
         self._settings = with_keys(self._settings, make=True)
         for name in await migrate(self._settings.owner_dsn()):
             self._say(f"migrated {name}")
+        self._settings = await with_application_login(self._settings)
         for line in await self._plan.bootstrap(self._settings):
-            self._say(line)  # now: a generated password is shown only once, and the rest of the start may be cut short
+            self._say(line)  # now: it is said only once, and the rest of the start may be cut short
         self._settings.outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._start_parts(held, listening, claim.parts)
         await self._announce(listening)
 
     async def _start_servers(self) -> None:
-        data, known = self._settings.data, dict[str, SecretStr]()
+        data, addresses = self._settings.data, dict[str, Callable[[], str]]()
         if self._settings.database_url is None:
             postgres = EmbeddedPostgres(home_of(data, "postgres"), connections=_connections(self._settings))
             self._servers.append(postgres)
-            known["database_url"] = SecretStr(postgres.dsn())
+            addresses["database_url"] = postgres.dsn
         if self._settings.redis_url is None:
             valkey = EmbeddedValkey(home_of(data, "valkey"))
             self._servers.append(valkey)
-            known["redis_url"] = SecretStr(valkey.url)
+            addresses["redis_url"] = lambda: valkey.url
         await asyncio.gather(*(asyncio.to_thread(server.start) for server in self._servers))
         self._keeping += [asyncio.create_task(self._keep_serving(server)) for server in self._servers]
+        known = {name: SecretStr(address()) for name, address in addresses.items()}  # with passwords made by the start
         self._settings = self._settings.model_copy(update=known)
 
     async def _keep_serving(self, server: EmbeddedServer) -> None:
@@ -115,12 +119,11 @@ class Supervisor:
         reading, writing = os.pipe()
         held.callback(os.close, writing)  # only we have this end: the parts read its end when we are gone
         held.callback(os.close, reading)
-        environment = {**os.environ, **_as_environment(self._settings), **_shared_figures(self._settings)}
-        environment[LIFELINE] = str(reading)
+        shared = {**_shared_figures(self._settings), LIFELINE: str(reading)}
         for part in self._plan.parts:
-            own = {LISTENING: str(listening.fileno())} if part.listens else {}
+            own = {**shared, LISTENING: str(listening.fileno())} if part.listens else shared
             descriptors = [reading, claim, *([listening.fileno()] if part.listens else [])]
-            self._parts.append(Part(part, environment | own, descriptors, self._say))
+            self._parts.append(Part(part, environment(self._settings, part.secrets) | own, descriptors, self._say))
         self._keeping += [asyncio.create_task(part.keep_running()) for part in self._parts]
 
     async def _announce(self, listening: socket.socket) -> None:
@@ -142,12 +145,6 @@ class Supervisor:
         await asyncio.gather(*self._keeping, return_exceptions=True)
         await asyncio.gather(*(part.stop() for part in self._parts))
         await asyncio.gather(*(asyncio.to_thread(server.stop) for server in self._servers))
-
-
-def _as_environment(settings: Settings) -> dict[str, str]:
-    addresses = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
-    known = {name: secret.get_secret_value() for name, secret in addresses.items() if secret is not None}
-    return {**known, "ROLLBOOK_DATA": str(settings.data), "ROLLBOOK_OUTBOX": str(settings.outbox)}
 
 
 def _connections(settings: Settings) -> int:

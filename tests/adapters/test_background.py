@@ -13,10 +13,10 @@ from adapters.announcer import Announcer
 from adapters.answer_book import AnswerBook
 from adapters.background import BackgroundTask
 from adapters.notifications import LOG, Notifications
-from adapters.settings import application_dsn
 from api.indexing import Indexing
 from api.positions import Positions
 from tests.support.edge import eventually
+from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY, a_pool
 from tests.support.world import settings_for
 from workers import retention

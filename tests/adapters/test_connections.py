@@ -12,10 +12,10 @@ import pytest
 from adapters.announcer import Announcer
 from adapters.connections import Pool
 from adapters.keyring import Keyring
-from adapters.settings import application_dsn
 from domain.roles import Role
 from tests.adapters.test_held_head import a_role
 from tests.support.edge import eventually
+from tests.support.logins import application_dsn
 from tests.support.proxy import Proxy, a_proxy
 from tests.support.stores import MASTER_KEY, a_pool, a_store
 

@@ -1,6 +1,8 @@
 import os
+import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -11,10 +13,19 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from psycopg.conninfo import make_conninfo
 
 from adapters.embedded import EmbeddedServer, ServerFailedError
-from adapters.embedded_account import account_for, home_of, open_folder, reachable_package, reaches, socket_folder
-from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.embedded_account import (
+    hand_over,
+    home_of,
+    nobody,
+    open_folder,
+    reachable_package,
+    reaches,
+    socket_folder,
+)
+from adapters.embedded_postgres import THE_CALLER_ALONE, EmbeddedPostgres
 from adapters.embedded_valkey import EmbeddedValkey
 from tests.support.ordinary import as_, only_root
 from tests.support.processes import processes, wait_until
@@ -166,6 +177,87 @@ def test_a_stop_ends_a_start_that_is_under_way(folder: Path) -> None:
     assert processes(str(folder)) == {}
 
 
+def test_postgres_asks_everybody_for_a_password(folder: Path) -> None:
+    with a_postgres(folder) as server:
+        assert stat.S_IMODE((server.home / "password").stat().st_mode) == 0o600
+        with psycopg.connect(server.dsn()) as connection:
+            assert connection.execute("SELECT system_user").fetchone() == ("scram-sha-256:postgres",)
+        for password in ("", "guessed"):
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                psycopg.connect(make_conninfo(server.dsn(), password=password))
+
+
+def test_a_cluster_that_asked_nobody_for_a_password_asks_from_the_next_start_on(folder: Path) -> None:
+    """As those of earlier versions: under the user `nobody`, and without a password of the owner."""
+    with a_postgres(folder) as server:
+        write(server, "CREATE TABLE kept AS SELECT 1 AS one; ALTER ROLE postgres PASSWORD NULL")
+    (server.home / "password").unlink()
+    for name in ("cluster", "run"):
+        hand_over(server.home / name, nobody())
+    with a_postgres(folder) as server, psycopg.connect(server.dsn()) as connection:
+        assert connection.execute("SELECT system_user, one FROM kept").fetchone() == ("scram-sha-256:postgres", 1)
+
+
+def test_a_start_that_is_killed_before_the_password_is_kept_is_made_good(folder: Path) -> None:
+    with a_postgres(folder) as server:
+        (server.home / "password").unlink()
+        (server.home / "pg_hba.conf").write_text(THE_CALLER_ALONE)
+        os.kill(postmaster(server), signal.SIGKILL)
+        wait_until(lambda: not server.running())
+    with a_postgres(folder) as server, psycopg.connect(server.dsn()) as connection:
+        assert connection.execute("SELECT system_user").fetchone() == ("scram-sha-256:postgres",)
+
+
+def test_valkey_asks_everybody_for_a_password(folder: Path) -> None:
+    with EmbeddedValkey(folder / "valkey") as server:
+        password = (server.home / "password").read_text()
+        assert stat.S_IMODE((server.home / "password").stat().st_mode) == 0o600
+        assert password not in "".join(processes(str(folder)).values())
+        refused = pytest.raises(redis.AuthenticationError)
+        with redis.Redis(unix_socket_path=str(server.sockets / "valkey.sock")) as client, refused:
+            client.ping()
+
+
+@only_root
+def test_servers_run_as_users_that_have_no_name(folder: Path) -> None:
+    with a_postgres(folder) as postgres, EmbeddedValkey(folder / "valkey") as valkey:
+        users = {Path(f"/proc/{pid}").stat().st_uid for pid in processes(str(folder))} - {0}
+        assert users == {postgres.account[0], valkey.account[0]} if postgres.account and valkey.account else users
+        for user in users:
+            with pytest.raises(KeyError):
+                pwd.getpwuid(user)
+        for private in (postgres.home / "cluster", postgres.sockets, valkey.sockets):
+            assert stat.S_IMODE(private.stat().st_mode) == 0o700
+
+
+def a_zombie(server: EmbeddedPostgres) -> subprocess.Popen[bytes]:
+    """A process of the server's user that has ended, and whose end nobody has asked for."""
+    user = None if server.account is None else server.account.uid
+    ended = subprocess.Popen(["/bin/true"], user=user)
+    wait_until(lambda: Path(f"/proc/{ended.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
+    return ended
+
+
+def test_locks_of_a_zombie_do_not_stop_the_start(folder: Path) -> None:
+    """A server that was killed is one until its parent, or who took its place, asks for its status."""
+    with a_postgres(folder) as server:
+        write(server, "CREATE TABLE kept AS SELECT 1 AS one")
+        files = [server.home / "cluster" / "postmaster.pid", server.sockets / ".s.PGSQL.5432.lock"]
+        held = [file.read_text() for file in files]
+        os.kill(postmaster(server), signal.SIGKILL)
+        wait_until(lambda: not server.running())
+    zombie = a_zombie(server)
+    try:
+        for file, text in zip(files, held, strict=True):
+            file.write_text("\n".join([str(zombie.pid), *text.splitlines()[1:]]) + "\n")
+            if server.account is not None:
+                os.chown(file, *server.account)
+        with a_postgres(folder) as server:
+            write(server, "SELECT one FROM kept")
+    finally:
+        zombie.wait()
+
+
 def test_valkey_answers_and_starts_again_after_kill_9(folder: Path) -> None:
     with EmbeddedValkey(folder / "valkey") as server, redis.Redis.from_url(server.url) as client:
         assert client.set("a", 1)
@@ -215,7 +307,7 @@ def test_binaries_out_of_reach_are_copied_out(tmp_path: Path, folder: Path, monk
     monkeypatch.syspath_prepend(str(closed))
     monkeypatch.setattr("adapters.embedded_account.SYSTEM_FOLDER", folder)
     monkeypatch.setattr("importlib.metadata.version", lambda _: "1")
-    account = account_for(folder / "none")
+    account = nobody()
     copy = reachable_package("somewheel", account)
     assert copy == folder / "binaries" / "somewheel-1" / "somewheel"
     assert reaches(account, copy)
@@ -224,7 +316,7 @@ def test_binaries_out_of_reach_are_copied_out(tmp_path: Path, folder: Path, monk
 
 @only_root
 def test_an_ordinary_user_runs_the_server_as_himself(folder: Path) -> None:
-    account = account_for(folder / "none")
+    account = nobody()
     assert account
     os.chown(folder, account.uid, account.gid)
     program = (

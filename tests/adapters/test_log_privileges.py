@@ -72,7 +72,7 @@ WRITTEN = (
 
 
 async def test_whatever_the_product_writes_it_writes_in_that_role(database_url: str) -> None:
-    """Its login is the owner's, so each connection has to give up his rights by itself."""
+    """No connection of a part is the owner's."""
     with psycopg.connect(database_url) as connection:
         connection.execute(WATCH)
         for table in WRITTEN:

@@ -65,7 +65,7 @@ async def test_the_product_works_on_a_database_with_other_defaults(hostile_url: 
         assert found["data"]["attributes"]["parent-group"]["id"] == str(above)
         (login,) = await asked(world.settings.dsn(), "SELECT max(recorded_at)::text FROM events")
         assert login.endswith("+00")
-        assert await forget_old_sessions(hostile_url, 400) == 0
+        assert await forget_old_sessions(world.settings.dsn("maintain"), 400) == 0
         await rebuild.rebuild(world.settings, ["groups"], lambda _: None)
 
 

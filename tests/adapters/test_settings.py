@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from adapters.key_files import with_keys
 from adapters.setting_values import Argon2Parameters
-from adapters.settings import InvalidSettingsError, Settings, application_dsn, load_settings
+from adapters.settings import InvalidSettingsError, Settings, load_settings
+from tests.support.logins import application_dsn
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +83,57 @@ def test_a_bad_value_is_refused_by_its_name_and_never_repeated(
     assert "secret" not in str(refused.value)
     assert "\n" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("around", ["{}\n", " {}", "\t{}\r\n"])
+def test_blanks_and_line_ends_around_a_value_are_not_part_of_it(monkeypatch: pytest.MonkeyPatch, around: str) -> None:
+    """As a secret that was mounted from a file with a line end has them."""
+    key = base64.b64encode(bytes(32)).decode()
+    given = {
+        "ROLLBOOK_MASTER_KEY": key,
+        "ROLLBOOK_PORT": "8123",
+        "ROLLBOOK_ADMIN_PASSWORD": "quite-a-walrus-77",
+        "ROLLBOOK_SERVICE_ACCOUNTS": "care/sync:a-token-of-more-than-24-characters",
+        "ROLLBOOK_LOG_LEVEL": "error",
+        "ROLLBOOK_ISSUER": "issuer",
+        "DATABASE_URL": "postgresql://me@there/db",
+        "REDIS_URL": "redis://there",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, around.format(value))
+    settings = load_settings()
+    assert (settings.port, settings.log_level, settings.issuer, settings.redis()) == (
+        8123,
+        "error",
+        "issuer",
+        "redis://there",
+    )
+    assert settings.master_key_bytes() == bytes(32)
+    assert settings.admin_password
+    assert settings.admin_password.get_secret_value() == "quite-a-walrus-77"
+    assert settings.service_accounts[0].token.get_secret_value() == "a-token-of-more-than-24-characters"
+    assert settings.plain_owner_dsn() == "postgresql://me@there/db"
+
+
+def test_blanks_alone_are_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ROLLBOOK_PORT", "ROLLBOOK_MASTER_KEY", "ROLLBOOK_HOST", "DATABASE_URL"):
+        monkeypatch.setenv(name, " \n")
+    settings = load_settings()
+    assert (settings.port, settings.host, settings.master_key, settings.database_url) == (8000, "127.0.0.1", None, None)
+
+
+def test_an_unknown_variable_is_warned_of_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLBOOK_LOGLEVEL", "secret-value")
+    monkeypatch.setenv("ROLLBOOK_LOG_LEVEL", "error")
+    said: list[str] = []
+    assert load_settings(said.append).log_level == "error"
+    assert said == ["ROLLBOOK_LOGLEVEL is no setting of Rollbook; it is ignored"]
+
+
+def test_the_command_warns_once(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("ROLLBOOK_DATABASE", "secret-value")
+    load_settings()
+    assert capfd.readouterr().err == "rollbook: ROLLBOOK_DATABASE is no setting of Rollbook; it is ignored\n"
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

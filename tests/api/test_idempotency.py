@@ -11,7 +11,6 @@ from psycopg_pool import PoolTimeout
 from starlette.responses import Response
 
 from adapters.answer_book import AnswerBook
-from adapters.settings import application_dsn
 from api.caller import MayWriteGroup, Signed
 from api.deps import ExecuteDep, PathId, ReadingDep, ServicesDep
 from api.documents.common import Attributes, Single, Strict
@@ -24,6 +23,7 @@ from domain.groups import Group
 from domain.ids import new_id
 from domain.ports import decided_again
 from tests.support.edge import Edge, an_edge
+from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY
 from tests.support.world import a_world
 

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
-from adapters.settings import application_dsn
 from migrations.runner import Migration, MigrationRefusedError, lacking, migrate, migrations_in
+from tests.support.logins import application_dsn
 
 FIRST = Migration(9001, "9001_first", "CREATE TABLE first ()")
 SECOND = Migration(9002, "9002_second", "CREATE TABLE second (); GRANT SELECT ON second TO rollbook_app")
@@ -39,9 +39,8 @@ async def test_runners_at_the_same_time_apply_it_once(database_url: str) -> None
 
 
 async def test_all_that_are_pending_are_applied_or_none(database_url: str) -> None:
-    with pytest.raises(psycopg.errors.DuplicateTable) as failed:
+    with pytest.raises(MigrationRefusedError, match=r'"third" already exists; in migrations/9003_broken\.sql'):
         await migrate(database_url, shipped(FIRST, BROKEN))
-    assert "9003_broken.sql" in failed.value.__notes__[0]
     assert await tables(database_url) == set()
 
 
@@ -87,22 +86,10 @@ def an_ordinary_owner(database_server: str, administration: psycopg.Connection) 
         administration.execute(f"DROP ROLE {name}".encode())
 
 
-async def test_an_owner_who_may_not_act_as_the_application_is_told_what_to_ask_for(
+async def test_an_owner_needs_no_membership_in_the_applications_role(
     database_server: str, administration: psycopg.Connection, template_database: str
 ) -> None:
-    told = pytest.raises(MigrationRefusedError, match="GRANT rollbook_app TO <this user>")
-    with an_ordinary_owner(database_server, administration) as dsn, told:
-        await migrate(dsn)
-
-
-async def test_an_owner_who_made_the_role_lets_himself_act_as_it(
-    database_server: str, administration: psycopg.Connection, template_database: str
-) -> None:
-    """Since Postgres 16 whoever makes a role may hand it on, but is not a member who may act as it."""
     with an_ordinary_owner(database_server, administration) as dsn:
-        owner = conninfo_to_dict(dsn)["user"]
-        as_its_maker = "WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
-        administration.execute(f"GRANT rollbook_app TO {owner} {as_its_maker}".encode())
         assert await migrate(dsn) == [migration.name for migration in migrations_in()]
         async with await psycopg.AsyncConnection.connect(application_dsn(dsn)) as connection:
             assert await lacking(connection) == []

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from psycopg import AsyncConnection
 
 from adapters.arrays import sending_arrays_in_binary
-from adapters.settings import application_dsn
 from domain.recorded import Event, Recorded
 from projections import registry
 from projections.projection import Projection
 from tests.support.histories import BEGINNING, STEPS, Appends, History
+from tests.support.logins import application_dsn
 from tests.support.tables import rows_of
 
 OF_SESSIONS = registry.inline_of_sessions()

@@ -17,7 +17,7 @@ from adapters.connections import Pool
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.notifications import Notifications
-from adapters.settings import Settings, application_dsn
+from adapters.settings import Settings
 from adapters.throttle import Throttle
 from api.app import application
 from api.positions import Positions
@@ -28,6 +28,7 @@ from domain.errors import TokenExpired, Unauthenticated
 from domain.ports import Claims
 from projections.sessions import SessionRow
 from tests.support.doubles import Grants
+from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY
 
 

@@ -17,12 +17,12 @@ from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from adapters.log_reader import LogReader
 from adapters.notifications import LOG, Notifications
-from adapters.settings import application_dsn
 from domain.errors import DomainError
 from domain.recorded import Event, Recorded
 from domain.roles import Role
 from projections import replicators
 from projections.projection import Mode, Projection
+from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY
 from workers import projectors
 

@@ -16,7 +16,7 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
 from adapters.append_sql import APPEND
-from adapters.settings import application_dsn
+from tests.support.logins import application_dsn
 
 
 class LogRecorder(PostgresApplicationRecorder):

@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.support.logins import application_login
 from tests.support.processes import processes, wait_until
 
 KEYS = {
@@ -29,6 +30,8 @@ def environment(**more: str) -> dict[str, str]:
     """Ours without what would make it another server's."""
     foreign = {"DATABASE_URL", "REDIS_URL"}
     own = {name: value for name, value in os.environ.items() if "ROLLBOOK" not in name and name not in foreign}
+    if "DATABASE_URL" in more:  # all tests share a server, on which each master key would let in its own
+        own["ROLLBOOK_APP_DATABASE_URL"] = application_login(more["DATABASE_URL"])
     return {**own, "TERM": "dumb", "COLUMNS": "150", **more}
 
 
@@ -103,7 +106,7 @@ def pids_of(data: Path, part: str) -> set[int]:
 
 
 def administrator_of(output: Path) -> dict[str, str]:
-    """What the first administrator signs in with, as the first start has said."""
+    """What the first administrator signs in with, from where the first start has said."""
     (line,) = [line for line in output.read_text().splitlines() if line.startswith("First administrator ")]
-    email, _, rest = line.removeprefix("First administrator ").partition(", password ")
-    return {"username": email, "password": rest.removesuffix(" (shown only now)")}
+    email, _, file = line.removeprefix("First administrator ").partition(", password in ")
+    return {"username": email, "password": Path(file).read_text()}

@@ -10,7 +10,7 @@ from adapters.append_transaction import InlineProjection
 from adapters.connections import Pool
 from adapters.event_store import EventStore, Log
 from adapters.keyring import Keyring
-from adapters.settings import application_dsn
+from tests.support.logins import application_dsn
 
 MASTER_KEY = bytes(range(32))
 

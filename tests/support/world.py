@@ -37,6 +37,7 @@ from domain.sessions import Session, SessionKind
 from domain.users import User
 from projections import registry
 from projections.directory import InlineDirectory
+from tests.support.logins import application_login
 from tests.support.stores import MASTER_KEY
 from workers import jobs, projectors
 from workers.bootstrap import bootstrap
@@ -194,6 +195,7 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
     namespace, name, token = SERVICE
     given: dict[str, Any] = {
         "database_url": database_url,
+        "app_database_url": application_login(database_url),
         "admin_email": ADMIN_EMAIL,
         "admin_password": PASSWORD,
         "service_accounts": f"{namespace}/{name}:{token}",

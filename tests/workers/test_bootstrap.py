@@ -1,6 +1,7 @@
 """The first start and every later one."""
 
 import asyncio
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from adapters.setting_values import Argon2Parameters
 from adapters.settings import InvalidSettingsError, Settings
 from domain.organizations import OPERATOR_ID
 from domain.service_accounts import ServiceName
+from tests.support.logins import application_login
 from workers.bootstrap import FirstAdministrator, bootstrap
 
 GOOD = "quite-a-walrus-77"
@@ -22,6 +24,7 @@ GOOD = "quite-a-walrus-77"
 def settings(database_url: str, folder: Path, **given: Any) -> Settings:
     values: dict[str, Any] = {
         "database_url": SecretStr(database_url),
+        "app_database_url": SecretStr(application_login(database_url)),
         "data": folder,
         "argon2": Argon2Parameters(1, 64, 1),
         **given,
@@ -38,8 +41,9 @@ async def test_the_first_start_makes_the_operator_and_its_administrator(database
     made = await bootstrap(settings(database_url, tmp_path, admin_email="Ann@rollbook.test"))
     assert made is not None
     assert made.email == "Ann@rollbook.test"
-    assert made.password is not None
-    assert len(made.password) >= 16
+    assert made.password_file == tmp_path / "admin-password"
+    assert stat.S_IMODE(made.password_file.stat().st_mode) == 0o600
+    assert len(made.password_file.read_text()) >= 16
     assert rows(database_url, "SELECT live, unlimited, staff, system_role FROM access_users") == [(True,) * 4]
     assert rows(database_url, "SELECT organization_id, provider, admin FROM organization_users") == [
         (OPERATOR_ID, True, True)
@@ -47,8 +51,9 @@ async def test_the_first_start_makes_the_operator_and_its_administrator(database
     assert rows(database_url, "SELECT count(*) FROM access_groups WHERE system") == [(2,)]
 
 
-async def test_a_given_password_is_not_shown(database_url: str, tmp_path: Path) -> None:
+async def test_a_given_password_is_not_written(database_url: str, tmp_path: Path) -> None:
     made = await bootstrap(settings(database_url, tmp_path, admin_password=SecretStr(GOOD)))
+    assert not (tmp_path / "admin-password").exists()
     assert made == FirstAdministrator("admin@rollbook.local", None)
 
 
@@ -124,7 +129,7 @@ async def test_nothing_personal_stands_in_the_log_in_clear(database_url: str, tm
         states = b"".join(bytes(state) for (state,) in connection.execute("SELECT state FROM events").fetchall())
     assert b"ann@" not in states
     assert b"argon2" not in states
-    assert (made.password or "").encode() not in states
+    assert (tmp_path / "admin-password").read_bytes() not in states
 
 
 async def test_the_password_opens_the_account(database_url: str, tmp_path: Path) -> None:
@@ -132,4 +137,14 @@ async def test_the_password_opens_the_account(database_url: str, tmp_path: Path)
     made = await bootstrap(ready)
     assert made is not None
     with PasswordPool(ready.argon2, 1) as passwords:
-        assert await passwords.score(made.password or "", [made.email]) == 4
+        assert await passwords.score((tmp_path / "admin-password").read_text(), [made.email]) == 4
+
+
+async def test_the_password_of_a_start_that_was_killed_is_replaced(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "admin-password").write_text("of another database")
+    ready = settings(database_url, tmp_path)
+    assert await bootstrap(ready) is not None
+    made = (tmp_path / "admin-password").read_text()
+    assert made != "of another database"
+    assert await bootstrap(ready) is None
+    assert (tmp_path / "admin-password").read_text() == made

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from adapters.embedded_account import account_for
+from adapters.embedded_account import nobody
 from migrations.runner import migrations_in
 from tests.support.ordinary import as_, only_root
 from tests.support.processes import processes, wait_until
@@ -33,7 +33,9 @@ COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "rotate-maste
 
 
 @pytest.fixture
-def empty_database_url(database_server: str, administration: psycopg.Connection) -> Iterator[str]:
+def empty_database_url(
+    database_server: str, administration: psycopg.Connection, template_database: str
+) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     administration.execute(f"CREATE DATABASE {name}".encode())
     yield make_conninfo(database_server, dbname=name)
@@ -150,7 +152,8 @@ def test_up_runs_the_parts_under_their_names_and_shows_the_administrator_once(
     assert [f"migrated {one.name}" for one in migrations_in()] == [
         line for line in said.splitlines() if "migra" in line
     ]
-    assert said.count("First administrator admin@rollbook.local, password ") == 1
+    assert said.count(f"First administrator admin@rollbook.local, password in {data / 'admin-password'}\n") == 1
+    assert (data / "admin-password").read_text() not in said
     with urllib.request.urlopen(f"{url_of(output)}/readyz", timeout=5) as answer:
         assert answer.status == 200
 
@@ -184,7 +187,7 @@ def test_a_killed_api_comes_back_ready(running: tuple[Path, Path]) -> None:
 @only_root
 def test_an_ordinary_user_runs_everything_as_himself() -> None:
     with a_folder() as data:
-        account = account_for(data / "none")
+        account = nobody()
         assert account
         os.chown(data, account.uid, account.gid)
         running = Running(data, command=[*as_(account), *ROLLBOOK, "up"])

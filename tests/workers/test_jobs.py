@@ -13,9 +13,9 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 from structlog.testing import CapturingLogger
 
-from adapters.settings import application_dsn
 from tests.support.followers import eventually
 from tests.support.jobs import a_queue, a_worker_process, enqueue_notes
+from tests.support.logins import application_dsn
 from tests.support.world import settings_for
 from workers import jobs
 

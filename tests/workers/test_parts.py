@@ -33,7 +33,14 @@ def a_free_port() -> int:
 def parts(database_url: str, folder: Path, **more: str) -> Iterator[tuple[httpx2.Client, Path]]:
     """An API process and a worker, from ready to stopped by SIGTERM; a client, and what the API process says."""
     port = a_free_port()
-    given = {"DATABASE_URL": database_url, "ROLLBOOK_PORT": str(port), "ROLLBOOK_ARGON2": "1,64,1", **KEYS, **more}
+    given = {
+        "DATABASE_URL": database_url,
+        "ROLLBOOK_DATA": str(folder),
+        "ROLLBOOK_PORT": str(port),
+        "ROLLBOOK_ARGON2": "1,64,1",
+        **KEYS,
+        **more,
+    }
     with ExitStack() as stack:
         said = stack.enter_context((folder / "said").open("wb"))
         running = [

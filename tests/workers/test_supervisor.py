@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from adapters.embedded_postgres import EmbeddedPostgres
+from tests.support.logins import application_login
 from tests.support.processes import processes, wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -181,7 +182,8 @@ def test_a_signal_during_the_start_leaves_nothing(data: Path, moment: str) -> No
 
 
 def test_servers_of_your_own_are_used_when_they_are_named(data: Path, database_url: str, redis_url: str) -> None:
-    with Started(data, DATABASE_URL=database_url, REDIS_URL=redis_url).until_ready() as supervisor:
+    own = {"DATABASE_URL": database_url, "ROLLBOOK_APP_DATABASE_URL": application_login(database_url)}
+    with Started(data, **own, REDIS_URL=redis_url).until_ready() as supervisor:
         assert not processes(str(data), "embedded_guard")
         supervisor.process.terminate()
         assert supervisor.ends() == 0
