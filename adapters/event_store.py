@@ -25,7 +25,7 @@ from adapters.event_codec import EventCodec, snapshot_topic
 from adapters.keyring import Keyring
 from adapters.metrics import APPENDS
 from adapters.outages import patiently
-from adapters.stream_reader import StreamReader, Wanted
+from adapters.stream_reader import Row, StreamReader, Wanted
 from domain.audited import Audited
 from domain.decisions import current_decision
 from domain.errors import NotFound
@@ -96,7 +96,7 @@ class EventStore:
                 for row in rows
             )
         )
-        return [_replayed(islice(events, len(rows))) for rows in found]
+        return [_replayed(islice(events, len(rows)), rows) for rows in found]
 
     async def head(self) -> int:
         """The position of the last committed event, 0 in an empty log."""
@@ -128,6 +128,8 @@ class EventStore:
         position = await self._writer.append(append)
         APPENDS.observe(monotonic() - append.since)
         for aggregate, own in zip(aggregates, fresh, strict=True):
+            if own:
+                aggregate.modified_on = own[-1].timestamp  # that of the append, as read models will show it
             self._snapshot_when_due(aggregate, len(own))
         return position
 
@@ -146,10 +148,13 @@ class EventStore:
                 await _insert_snapshot(connection, SNAPSHOTS[self._log], row)
 
 
-def _replayed(events: Iterable[Any]) -> Audited | None:
+def _replayed(events: Iterable[Any], rows: Sequence[Row]) -> Audited | None:
+    """Modified when its last event was recorded, as read models show it; a snapshot has kept that."""
     aggregate: Audited | None = None
     for event in events:
         aggregate = event.mutate(aggregate)
+    if aggregate is not None and rows[-1].recorded_at is not None:
+        aggregate.modified_on = rows[-1].recorded_at
     return aggregate
 
 

@@ -49,7 +49,7 @@ async def create_user_replication(
     """Mark a user as replicated to a service."""
     mark, position = await identity.user_replications.create(body.attributes.user_id, body.attributes.service)
     await reading.shown(MODEL, after=position)
-    row = UserReplicationRow(mark.id, mark.user_id, mark.service, mark.created_on)
+    row = UserReplicationRow(mark.id, mark.user_id, mark.service, mark.modified_on)
     return single(UserReplicationDocument, resource(row), position, 201)
 
 
