@@ -12,6 +12,7 @@ from adapters.announcer import Announcer
 from adapters.append_batches import Append, AppendsRefusedError, Rights, take_batch
 from adapters.append_transaction import AppendTransaction, InlineProjection
 from adapters.background import BackgroundTask
+from adapters.inline_fence import OutdatedProcess
 from adapters.outages import is_outage, time_left, until_it_answers
 from domain.errors import Conflict, DomainError, LostRace, Unavailable
 
@@ -113,7 +114,7 @@ class AppendWriter:
             for append, refusal in error.refusals.items():
                 append.fail(refusal)
             await self._write_batch([append for append in batch if append not in error.refusals])
-        elif len(batch) <= 1:
+        elif len(batch) <= 1 or isinstance(error, OutdatedProcess):
             for append in batch:
                 append.fail(self._refusal(error))
         else:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from time import monotonic
 from typing import Protocol, cast
@@ -15,9 +16,12 @@ from psycopg import AsyncCursor
 from domain.decisions import Decision, Losses
 from domain.errors import DomainError
 from domain.idempotency import IdempotentRequest
-from domain.recorded import Event
+from domain.recorded import Event, stamp
 
 MAX_BATCH = 500
+
+TICK = timedelta(microseconds=1)
+"""Between two events of a batch, as in `append_sql.APPEND`."""
 
 
 class Rights(Protocol):
@@ -68,6 +72,11 @@ class Append:
     def streams(self) -> frozenset[UUID]:
         """Those, and the ones that its decision rests on."""
         return self.written.union([stream for stream, _ in self.unchanged])
+
+    def stamp(self, first: datetime) -> None:
+        """Give the events the times of their rows."""
+        for number, event in enumerate(self.events):
+            stamp(event, first + number * TICK)
 
     def succeed(self, position: int) -> None:
         """Unless the caller has gone."""

@@ -7,12 +7,14 @@ from itertools import chain
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
+import structlog
 from psycopg import AsyncCursor, AsyncPipeline, Error
 
-from adapters.append_batches import Append, AppendsRefusedError, Rights
+from adapters.append_batches import TICK, Append, AppendsRefusedError, Rights
 from adapters.append_connection import AppendConnection
 from adapters.append_sql import APPEND, READ_BACK, REMEMBER, SETTLE, TAKEN
 from adapters.connections import CLIENT_SETTINGS
+from adapters.inline_fence import OutdatedProcess, described
 from adapters.session_settings import session_dsn
 from domain.decisions import Decision
 from domain.errors import DecisionOutdated, DomainError, LostRace, Unavailable
@@ -24,11 +26,14 @@ version 17, also lets go of one that stops in the middle of a large message (rul
 
 FIRST_WITH_TRANSACTION_TIMEOUT = 170_000
 
+_log = structlog.get_logger(__name__)
+
 
 class InlineProjection(Protocol):
     """What the writer asks of a projection: see `projections.projection.Projection`."""
 
     name: ClassVar[str]
+    version: ClassVar[int]
     events: ClassVar[tuple[type[Event], ...] | None]
     taken: ClassVar[dict[str, type[DomainError]]]
 
@@ -53,6 +58,7 @@ class AppendTransaction:
         self._read_back_sql = READ_BACK.format(events=table)
         self._projections = projections
         self._rights = rights
+        self._inline = described(projections)
         self._interested: dict[type[Event], list[InlineProjection]] = {}
         self._connection: AppendConnection | None = None
 
@@ -77,7 +83,7 @@ class AppendTransaction:
         return base
 
     async def settled(self, batch: Sequence[Append]) -> dict[UUID, int]:
-        """The positions of those that are in the log, by id.
+        """The positions of those that are in the log, by id; their events get their times.
 
         An earlier try that can still be committed holds the head's lock, so its end is waited for.
         """
@@ -93,10 +99,14 @@ class AppendTransaction:
                         "versions": [row.originator_version for row in ends],
                     },
                 )
-                return dict(await cursor.fetchall())
+                found = {append_id: (position, at) for append_id, position, at in await cursor.fetchall()}
         except BaseException:
             await self._give_up(connection)
             raise
+        for append in batch:
+            if append.id in found:
+                append.stamp(found[append.id][1] - (len(append.events) - 1) * TICK)
+        return {append_id: position for append_id, (position, _) in found.items()}
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -120,7 +130,9 @@ class AppendTransaction:
         await self.close()
 
     async def _append(self, connection: AppendConnection, pipeline: AsyncPipeline, batch: Sequence[Append]) -> int:
-        """The position before the first event, once the head's lock is held. Raises AppendsRefusedError.
+        """The position before the first event, once the head's lock is held; the events get their times.
+
+        Raises AppendsRefusedError, and OutdatedProcess.
 
         The Sync tells Postgres that it is our turn now: only then does its limit on idle transactions run.
         """
@@ -136,7 +148,11 @@ class AppendTransaction:
             if self._rights and decisions:
                 await self._rights.ask(asking, decisions)
         await pipeline.sync()
-        base, appended, _ = await cursor.fetchone() or (0, 0, "")
+        row = await cursor.fetchone()
+        if row is None:
+            _log.error("inline-projections-differ", log=self._log, ours=self._inline)
+            raise OutdatedProcess
+        base, at, appended, _ = row
         taken = {stream for (stream,) in await guarding.fetchall()} if ends else set()
         if appended < count:
             written = [place for append in batch for place in append.places]
@@ -146,6 +162,9 @@ class AppendTransaction:
             assert taken, "what was not inserted stood there"
         ended = await self._rights.ended(asking, decisions) if self._rights and decisions else []
         _refuse(batch, taken, ended)
+        for append in batch:
+            append.stamp(at)
+            at += len(append.events) * TICK
         return int(base)
 
     async def _ask_taken(self, cursor: AsyncCursor, places: Iterable[tuple[UUID, int]], count: int) -> None:
@@ -190,12 +209,12 @@ class AppendTransaction:
         events = [vars(event) for append in batch for event in append.events]
         return {
             "log": self._log,
+            "inline": self._inline,
             "count": len(rows),
             "ids": [row.originator_id for row in rows],
             "versions": [row.originator_version for row in rows],
             "topics": [row.topic for row in rows],
             "states": [row.state for row in rows],
-            "times": [fields["timestamp"] for fields in events],
             "actors": [fields["by"].actor for fields in events],
             "organizations": [_organization(event) for append in batch for event in append.events],
             "correlations": [fields["by"].correlation for fields in events],

@@ -25,7 +25,7 @@ from adapters.event_codec import EventCodec, snapshot_topic
 from adapters.keyring import Keyring
 from adapters.metrics import APPENDS
 from adapters.outages import patiently
-from adapters.stream_reader import StreamReader, Wanted
+from adapters.stream_reader import Row, StreamReader, Wanted
 from domain.audited import Audited
 from domain.decisions import current_decision
 from domain.errors import NotFound
@@ -100,7 +100,7 @@ class EventStore:
         )
         loaded: list[Audited | None] = []
         async for batch in InTurns(found):
-            loaded += [_replayed(islice(events, len(rows))) for rows in batch]
+            loaded += [_replayed(islice(events, len(rows)), rows) for rows in batch]
         return loaded
 
     async def head(self) -> int:
@@ -141,6 +141,8 @@ class EventStore:
         if recording is not None:
             recording.note(position, events)
         for aggregate, own in zip(aggregates, fresh, strict=True):
+            if own:
+                aggregate.modified_on = own[-1].timestamp  # that of the append, as read models will show it
             self._snapshot_when_due(aggregate, len(own))
         return position
 
@@ -159,10 +161,13 @@ class EventStore:
                 await _insert_snapshot(connection, SNAPSHOTS[self._log], row)
 
 
-def _replayed(events: Iterable[Any]) -> Audited | None:
+def _replayed(events: Iterable[Any], rows: Sequence[Row]) -> Audited | None:
+    """Modified when its last event was recorded, as read models show it; a snapshot has kept that."""
     aggregate: Audited | None = None
     for event in events:
         aggregate = event.mutate(aggregate)
+    if aggregate is not None and rows[-1].recorded_at is not None:
+        aggregate.modified_on = rows[-1].recorded_at
     return aggregate
 
 

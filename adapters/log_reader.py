@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 
 from adapters.event_codec import EventCodec
 from adapters.event_store import EVENTS, Log
-from domain.recorded import Event, Recorded
+from domain.recorded import Event, Recorded, stamp
 
 
 class LogGapError(Exception):
@@ -83,7 +83,9 @@ class LogReader:
         rows = await cursor.fetchall()
         if topics is None and len(rows) != upto - after:
             await self._refuse_gap(connection, after, upto)
-        events = await self._codec.decode_many(StoredEvent(*row[1:]) for row in rows)
+        events = await self._codec.decode_many(StoredEvent(*row[2:]) for row in rows)
+        for (_, recorded_at, *_), event in zip(rows, events, strict=True):
+            stamp(event, recorded_at)
         return Batch(after, upto, [Recorded(row[0], event) for row, event in zip(rows, events, strict=True)])
 
     async def event_at(self, connection: AsyncConnection, position: int) -> str | None:
@@ -139,6 +141,6 @@ _ENDLESS = 2**62
 _COUNT = "SELECT count(*) FROM {events} WHERE notification_id > %s AND notification_id <= %s"
 
 _SELECT = """
-SELECT notification_id, originator_id, originator_version, topic, state
+SELECT notification_id, recorded_at, originator_id, originator_version, topic, state
 FROM {events} WHERE notification_id > %s AND notification_id <= %s {wanted} ORDER BY notification_id
 """

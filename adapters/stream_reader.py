@@ -1,6 +1,7 @@
 """Reads streams of the log, each from its latest snapshot on; those that are wanted at one time in one query."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -15,12 +16,13 @@ FEW = 100
 
 
 class Row(NamedTuple):
-    """An event, or a snapshot."""
+    """An event, or a snapshot, which has no time of its own."""
 
     stream: UUID
     version: int
     topic: str
     state: bytes
+    recorded_at: datetime | None
 
 
 class Wanted(NamedTuple):
@@ -50,7 +52,7 @@ class StreamReader:
         places = list(found.values())
         parameters = [each.stream for each in found], [each.snapshots for each in found]
 
-        async def read(connection: AsyncConnection) -> list[tuple[int, UUID, int, str, bytes]]:
+        async def read(connection: AsyncConnection) -> list[tuple[int, UUID, int, str, bytes, datetime | None]]:
             cursor = connection.cursor(binary=True)
             await cursor.execute(self._select, parameters, prepare=True)
             return await cursor.fetchall()
@@ -72,11 +74,12 @@ WITH latest AS (
         WHERE s.originator_id = wanted.originator_id AND s.topic = wanted.topic ORDER BY originator_version DESC LIMIT 1
     ) snapshot ON true
 )
-SELECT place, originator_id, originator_version, topic, state FROM latest WHERE originator_version IS NOT NULL
+SELECT place, originator_id, originator_version, topic, state, NULL::timestamptz FROM latest
+WHERE originator_version IS NOT NULL
 UNION ALL
-SELECT latest.place, e.originator_id, e.originator_version, e.topic, e.state
+SELECT latest.place, e.originator_id, e.originator_version, e.topic, e.state, e.recorded_at
 FROM latest CROSS JOIN LATERAL (
-    SELECT originator_id, originator_version, topic, state FROM {events} own
+    SELECT originator_id, originator_version, topic, state, recorded_at FROM {events} own
     WHERE own.originator_id = latest.originator_id AND own.originator_version > coalesce(latest.originator_version, 0)
 ) e
 ORDER BY 1, 3

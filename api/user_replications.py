@@ -55,7 +55,7 @@ async def create_user_replication(
     if outcome.repeated:
         await refuse_unreadable(services.access, caller, body.attributes.user_id)
     mark = await services.identity.store.get(UserReplication, outcome.made)
-    row = UserReplicationRow(mark.id, mark.user_id, mark.service, mark.created_on)
+    row = UserReplicationRow(mark.id, mark.user_id, mark.service, mark.modified_on)
     return single(UserReplicationDocument, resource(row), outcome.position, outcome.status)
 
 

@@ -100,10 +100,13 @@ def _classpath(projection: Projection) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-# Whichever unique index two processes that start together meet at: an upsert expects only one of them.
+# Whichever unique index two processes that start together meet at: an upsert expects only one of them. A new inline
+# projection of a log that has begun lacks what was recorded before: version 0 until it is rebuilt.
 _REGISTER = """
 INSERT INTO projections (name, id, classpath, mode, log, version)
-VALUES (%(name)s, %(id)s, %(classpath)s, %(mode)s, %(log)s, %(version)s)
+SELECT %(name)s, %(id)s, %(classpath)s, %(mode)s, log,
+       CASE WHEN %(mode)s = 'inline' AND position > 0 THEN 0 ELSE %(version)s END
+FROM log_head WHERE log = %(log)s
 ON CONFLICT DO NOTHING
 """
 

@@ -26,6 +26,7 @@ from domain.users import STAFF, User
 from projections import registry
 from projections.directory import InlineDirectory
 from workers.followers import register_all
+from workers.inline_sets import declare_inline
 
 LOCK = 7_246_013_399_182_413  # any number that nobody else uses
 NAME = "rollbook-start"
@@ -69,6 +70,7 @@ async def _one_at_a_time(settings: Settings) -> AsyncIterator[tuple[Store, Direc
             lookup = await keyring.lookup()
             async with pool.connection() as registering:
                 await register_all(registering, lookup)
+                await declare_inline(registering, lookup)
             async with EventStore(pool, "identity", registry.inline(lookup), keyring) as store:
                 yield store, InlineDirectory(pool, lookup)
 

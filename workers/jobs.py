@@ -33,6 +33,7 @@ from domain.ports import AccessQuery, Store
 from projections import registry
 from workers import moves
 from workers.failures import describe
+from workers.inline_sets import declare_inline
 
 MOVE_GROUP = "move-group"
 QUEUE = "default"
@@ -141,8 +142,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         try:
             async with Pool(settings.dsn(), application_name=NAME, max_size=4) as pool:
                 keyring = Keyring(pool, settings.master_key_bytes())
-                inline = registry.inline(await keyring.lookup())
-                async with EventStore(pool, "identity", inline, keyring) as store:
+                lookup = await keyring.lookup()
+                async with pool.connection() as connection:
+                    await declare_inline(connection, lookup)
+                async with EventStore(pool, "identity", registry.inline(lookup), keyring) as store:
                     await work(queue(commands(store), settings.listen_dsn("lock")), stop)
         except (OperationalError, PoolTimeout, ConnectorException, Unavailable) as error:
             _log.warning("jobs-interrupted", reason=type(error).__name__)

@@ -6,8 +6,9 @@ A killed rebuild goes on where it was. The live copy is fed and read meanwhile a
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from psycopg import AsyncConnection, errors
 from psycopg_pool import AsyncConnectionPool
@@ -21,11 +22,12 @@ from adapters.log_reader import Batch, LogReader, topics_of
 from adapters.session_settings import session_dsn
 from adapters.settings import Settings
 from projections import registry
-from projections.projection import Projection
+from projections.projection import Mode, Projection
 from workers import leases
 from workers import table_copies as copies
 from workers.failures import describe
 from workers.followers import register_all
+from workers.inline_sets import declare_inline
 from workers.swap_locks import LONGEST_LOCK, SHORTEST_LOCK, drop_retired, hold_still, old_readers
 
 BATCH = 3000  # a third faster than 1,000 where many tables are written
@@ -35,6 +37,7 @@ HEARTBEAT = 2.0
 REPORT = 1.0
 
 Report = Callable[[str], None]
+Declare = Callable[[AsyncConnection], Awaitable[None]]
 
 
 class RebuildRefusedError(Exception):
@@ -58,7 +61,8 @@ async def rebuild(settings: Settings, names: Sequence[str], report: Report) -> N
             await register_all(connection, lookup)
         for projection, log in known:
             if projection.name in names or not names:
-                await rebuild_one(settings.owner_dsn(), pool, keyring, projection, report, log=log)
+                declare = partial(declare_inline, lookup=lookup)
+                await rebuild_one(settings.owner_dsn(), pool, keyring, projection, report, log=log, declare=declare)
 
 
 async def rebuild_one(
@@ -69,8 +73,12 @@ async def rebuild_one(
     report: Report,
     *,
     log: Log = "identity",
+    declare: Declare | None = None,
 ) -> None:
-    """One projection that is registered. The role of `owner_dsn` and of the pool owns the tables."""
+    """One projection that is registered. The role of `owner_dsn` and of the pool owns the tables.
+
+    `declare` is called when an inline projection is swapped in: from then on older processes may not append.
+    """
     reader = LogReader(EventCodec(keyring), log)
     async with (
         await _connect(owner_dsn, "public") as control,
@@ -79,7 +87,7 @@ async def rebuild_one(
     ):
         if not await leases.take(control, [leases.rebuild_of(projection.name)]):
             raise RebuildRefusedError(f"{projection.name} is being rebuilt by another process")
-        await _Rebuild(control, filler, reader, projection, log, report).run()
+        await _Rebuild(control, filler, reader, projection, log, report, declare).run()
 
 
 @dataclass
@@ -92,6 +100,7 @@ class _Rebuild:
     projection: Projection
     log: Log
     report: Report
+    declare: Declare | None
 
     def __post_init__(self) -> None:
         self._tables = self.projection.tables
@@ -227,6 +236,8 @@ class _Rebuild:
                 if await old_readers(self.control, self.filler):
                     return False
                 await copies.swap(self.control, self._tables)
+                if self.declare is not None and self.projection.mode is Mode.INLINE:
+                    await self.declare(self.control)
                 await self.control.execute(
                     _FINISH,
                     {"name": self.projection.name, "version": self.projection.version, "position": self._position},

@@ -156,6 +156,7 @@ class Names:
     """Organization names are unique; a name "poison" cannot be projected."""
 
     name: ClassVar[str] = "names"
+    version: ClassVar[int] = 1
     events: ClassVar[tuple[type[Event], ...] | None] = (Organization.Created,)
     taken: ClassVar[dict[str, type[DomainError]]] = {"names_pkey": OrganizationNameTaken}
 

@@ -123,6 +123,7 @@ class Gate:
     """An inline projection that holds up its append, position in hand, until somebody gives back the lock."""
 
     name: ClassVar[str] = "gate"
+    version: ClassVar[int] = 1
     events: ClassVar[tuple[type[Event], ...] | None] = None
     taken: ClassVar[dict[str, type[DomainError]]] = {}
 

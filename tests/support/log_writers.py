@@ -27,6 +27,7 @@ class Copies:
     """An inline projection that holds what the log holds."""
 
     name: ClassVar[str] = "copies"
+    version: ClassVar[int] = 1
     events: ClassVar[tuple[type[Event], ...] | None] = None
     taken: ClassVar[dict[str, type[DomainError]]] = {}
 

@@ -1,7 +1,6 @@
 """The library's own Postgres recorder on our log: reads and subscribes as it is, writes with our statement."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError, StoredEvent, Subscription
@@ -36,7 +35,7 @@ class LogRecorder(PostgresApplicationRecorder):
                 "versions": [event.originator_version for event in stored_events],
                 "topics": [event.topic for event in stored_events],
                 "states": [event.state for event in stored_events],
-                "times": [datetime.now(UTC)] * len(stored_events),
+                "inline": None,
                 **dict.fromkeys(("actors", "organizations", "correlations", "appends"), [None] * len(stored_events)),
             },
         )
@@ -46,9 +45,9 @@ class LogRecorder(PostgresApplicationRecorder):
     ) -> list[int]:
         row = curs.fetchone()
         assert row is not None
-        base, appended, _ = row.values()
-        if appended < len(stored_events):
+        if row["appended"] < len(stored_events):
             raise IntegrityError
+        base = row["base"]
         return list(range(base + 1, base + 1 + len(stored_events)))
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:

@@ -293,7 +293,6 @@ async def test_a_transaction_that_began_before_keeps_seeing_what_it_saw(database
                 cursor = await reader.execute("SELECT total FROM event_count")
                 assert await cursor.fetchone() == (3,)
             await rebuilding
-            await reader.set_isolation_level(None)
 
 
 _MAKE = """

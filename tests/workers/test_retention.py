@@ -26,6 +26,18 @@ MONTH = 30 * 86400
 EVENTS = "SELECT notification_id FROM session_events ORDER BY 1"
 
 
+def recorded(world: World, position: int, days: float) -> None:
+    """Let the event of a login have been recorded so many days ago."""
+    with psycopg.connect(world.settings.owner_dsn()) as connection:
+        connection.execute(
+            "WITH dated AS (UPDATE session_events SET recorded_at = now() - %s WHERE notification_id = %s"
+            " RETURNING originator_id, recorded_at)"
+            " UPDATE sessions SET opened_at = recorded_at FROM dated WHERE session_id = originator_id"
+            " AND opened_at > recorded_at",
+            [timedelta(days=days), position],
+        )
+
+
 @contextmanager
 def days_ago(days: float) -> Iterator[None]:
     with time_machine.travel(datetime.now(UTC) - timedelta(days=days), tick=True):
@@ -39,11 +51,11 @@ async def a_session(world: World, person: Person, *, opened: float, refreshed: f
     with days_ago(opened):
         token = f"{session_id.hex}.secret"
         session = Session.open(session_id, user, position=0, kind="password", seconds=MONTH, refresh_token=token)
-        await world.session_store.save(session)
+        recorded(world, await world.session_store.save(session), opened)
     if refreshed is not None:
         with days_ago(refreshed):
             session.refresh(token)
-            await world.session_store.save(session)
+            recorded(world, await world.session_store.save(session), refreshed)
     return session_id
 
 
