@@ -1,6 +1,8 @@
 """What every answer says of itself beside its document (ruling O16), and the reference that is served with it."""
 
+import gc
 import re
+import tracemalloc
 from uuid import uuid4
 
 from starlette.responses import Response
@@ -102,3 +104,32 @@ async def test_blanks_around_header_values_are_no_part_of_them(database_url: str
         spaced |= {"Accept": "\tapplication/json ", "X-Request-ID": " abc\t", "X-At-Least-Position": " 0 "}
         found = await edge.client.get("/v1/things/", headers=spaced)
         assert (found.status_code, found.headers["X-Request-ID"]) == (200, "abc")
+
+
+async def test_nothing_that_a_client_sends_stays_behind(database_url: str) -> None:
+    """Ruling O15: not as the key of a cache either. A thousand values of a head's size would be many megabytes."""
+    async with an_edge(database_url, router) as edge:
+        person = edge.person()
+
+        async def ask(number: int) -> None:
+            long = f"{number}" * 10_000
+            sent = {
+                "Accept": f"*/*, text/{long}", "Content-Type": f"text/{long}", "X-Request-ID": str(number),
+                "Idempotency-Key": str(number), "X-At-Least-Position": long, "Cookie": long,
+            }  # fmt: skip
+            await edge.client.get("/v1/things/", headers=person.bearer | sent, params={long[:1000]: long})
+            await edge.client.post("/v1/things/", headers=person.bearer | sent, content=b"{}")
+            await edge.client.get("/v1/things/", headers={"Authorization": f"Bearer {long}"})
+            await edge.client.request(f"M{number}", f"/v1/{long}/{number}/")
+
+        await ask(0)
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for number in range(1, 250):
+                await ask(number)
+            gc.collect()
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert after - before < 2_000_000

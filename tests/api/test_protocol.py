@@ -11,19 +11,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from api.bodies import read_body
 from api.connections import ConnectionLimits
 from api.middleware import Observed
 from tests.support.processes import wait_until
 from tests.support.served import Answer, Client, Served, served
 
 HURRIED: dict[str, Any] = {
-    "head_seconds": 0.4,
-    "body_seconds": 1.6,
-    "slow_seconds": 0.4,
-    "min_rate": 1000,
-    "linger_seconds": 0.3,
-}
+    "head_seconds": 1.0, "body_seconds": 4.0, "slow_seconds": 1.0, "min_rate": 1000, "linger_seconds": 0.5
+}  # fmt: skip
 GET = b"GET / HTTP/1.1\r\n\r\n"
 LARGE = 8 * 1024 * 1024
 
@@ -33,8 +28,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     assert scope["type"] == "http"
     request = Request(scope, receive)
     if scope["path"] == "/slow":
-        await asyncio.sleep(1.0)
-    body = b"" if scope["path"] == "/early" else await read_body(request)
+        await asyncio.sleep(1.7)
+    body = b"" if scope["path"] == "/early" else await request.body()
     if scope["path"] == "/large":
         response = Response(b" " * LARGE)
     else:
@@ -114,7 +109,7 @@ def test_a_head_that_does_not_come_is_not_waited_for(hurried: Served, sent: byte
 def test_a_second_request_has_to_come_in_time_too(hurried: Served) -> None:
     client = hurried.client(GET)
     assert client.answer().status == 200
-    time.sleep(0.8)  # between requests the connection may rest
+    time.sleep(1.5)  # between requests the connection may rest
     assert client.send(GET).answer().status == 200
     assert_refused(client.send(b"GET / HTTP/1.1\r\n"), 408, "request-timeout")
 
@@ -122,6 +117,12 @@ def test_a_second_request_has_to_come_in_time_too(hurried: Served) -> None:
 def test_what_is_no_http_is_refused_with_an_errors_document(hurried: Served) -> None:
     for sent in (b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9\r\n\r\n", b"GET http://[ HTTP/1.1\r\n\r\n", b"\0" * 100):
         assert_refused(hurried.client(sent), 400, "malformed-request")
+
+
+def test_blanks_around_a_header_value_are_no_part_of_it(hurried: Served) -> None:
+    for sent in (b"X-Request-ID: abc \t ", b"X-Request-ID:\t abc\t", b"X-Request-ID:abc"):
+        answer = hurried.client(b"GET / HTTP/1.1\r\n" + sent + b"\r\n\r\n").answer()
+        assert answer.headers["x-request-id"] == "abc"
 
 
 # ------------------------------------------------------------------------------------ the body
@@ -139,9 +140,9 @@ def test_a_chunked_body_that_does_not_end_is_not_waited_for(hurried: Served) -> 
 
 
 def test_a_body_may_be_slow_but_not_slower_than_the_least_rate(hurried: Served) -> None:
-    steady = hurried.client(post(2000))
-    send_steadily(steady, b"x" * 200, 10, 0.1)
-    assert steady.answer().body.startswith(b'{"bytes":2000,')
+    steady = hurried.client(post(8000))
+    send_steadily(steady, b"x" * 400, 20, 0.1)
+    assert steady.answer().body.startswith(b'{"bytes":8000,')
     trickling = hurried.client(post(2000))
     with pytest.raises(ConnectionError):
         send_steadily(trickling, b"x", 100, 0.1)
@@ -152,7 +153,7 @@ def test_a_body_has_its_time_however_fast_it_comes(hurried: Served) -> None:
     client = hurried.client(post(10**9))
     with pytest.raises(ConnectionError):
         send_steadily(client, b"x" * 1000, 200, 0.05)
-    assert 1.5 < time.monotonic() - started < 8
+    assert 3.9 < time.monotonic() - started < 9
 
 
 def test_an_early_answer_does_not_let_the_body_come_for_ever(hurried: Served) -> None:

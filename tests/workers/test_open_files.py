@@ -2,9 +2,11 @@
 
 import socket
 import subprocess
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import httpx2
+import pytest
 
 from tests.support.running import ROLLBOOK, Running, a_folder, environment
 
@@ -32,11 +34,20 @@ class Crowd:
         return last
 
 
-def test_a_crowd_that_does_nothing_keeps_only_itself_out() -> None:
-    with a_folder() as data, ExitStack() as held:
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    """250 connections where the shell allows 200 open files."""
+    with a_folder() as data:
         running = Running(data, command=with_open_files("-Sn 200"), ROLLBOOK_CONNECTIONS="250")
-        held.callback(running.stop)
-        running.until_ready()
+        try:
+            running.until_ready()
+            yield running
+        finally:
+            running.stop()
+
+
+def test_a_crowd_that_does_nothing_keeps_only_itself_out(running: Running) -> None:
+    with ExitStack() as held:
         crowd = Crowd(held, running.url)
         crowd.joins("127.0.0.1", SHARE)
         assert crowd.joins("127.0.0.1", 1).recv(1000).startswith(b"HTTP/1.1 503 ")
@@ -48,6 +59,14 @@ def test_a_crowd_that_does_nothing_keeps_only_itself_out() -> None:
             assert crowd.joins("127.0.0.5", 1).recv(1000).startswith(b"HTTP/1.1 503 ")
             assert client.get("/readyz").status_code == 200
         assert "connections-refused" in running.output.read_text()
+
+
+def test_ways_to_a_session_take_small_bodies_only(running: Running) -> None:
+    transport = httpx2.HTTPTransport(local_address="127.0.0.6")
+    with httpx2.Client(transport=transport, base_url=running.url) as client:
+        for path in ("/v1/login/", "/v1/refresh-token/", "/v1/internal-auth/", "/v2/internal-auth/"):
+            refused = client.post(path, json={"password": "x" * 16 * 1024})
+            assert (refused.status_code, refused.json()["errors"][0]["code"]) == (413, "payload-too-large")
 
 
 def test_connections_that_cannot_all_be_open_refuse_the_start() -> None:
