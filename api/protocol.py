@@ -56,10 +56,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._admitted = False
         self._counted: str | None = None
         self._ended = False
-        self._expected = Part.HEAD
-        self._since = self.loop.time()
-        self._head_bytes = self._body_bytes = 0
+        self._whole: object = None  # the scope of the last request that has come whole
+        self._awaited: tuple[object, Part] = (None, Part.HEAD)  # of which scope what is waited for
+        self._since = self.loop.time()  # since when
+        self._body_bytes = 0
         self._pending = 0  # bytes that have come since the last whole head, piece of a body or end of a request
+        self._most = 0  # bytes that the present head can have at the most
         self._timer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._unsent = 0
@@ -94,7 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._ended:
             return
         self._stop_keep_alive()
-        self._pending += len(data)
+        self._pending = self._most = self._pending + len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # none is offered: answered as if it had not been asked for
@@ -105,8 +107,8 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             if self._pending > self._limits.head_bytes:
                 self._refuse(HeadTooLarge())
-            elif self._expected is not Part.NOTHING:
-                self._watch()
+            elif (expected := self._expected()) is not Part.NOTHING:
+                self._await(expected)
             elif not self._owes_an_answer():  # bytes between two requests
                 self.timeout_keep_alive_task = self.loop.call_later(
                     self.timeout_keep_alive, self.timeout_keep_alive_handler
@@ -114,28 +116,16 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # ------------------------------------------------------------------------------------ what the parser finds
 
-    def on_message_begin(self) -> None:
+    def on_headers_complete(self) -> None:
         if len(self.pipeline) >= self._limits.pipelined:
             raise PipelineTooLongError
-        super().on_message_begin()
-        if self._expected is not Part.HEAD:
-            self._expected, self._since = Part.HEAD, self.loop.time()
-        self._head_bytes = 0
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._expected is Part.HEAD:  # not a trailer, which must not pass for a header (RFC 9110, section 6.5.1)
-            self._head_bytes += len(name) + len(value)
-            super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        size = len(self.url) + self._head_bytes + 4 * len(self.headers)
         served = self.app
-        if size > self._limits.head_bytes or len(self.headers) > self._limits.headers:
+        if len(self.headers) > self._limits.headers or self._head_too_large():
             self.app = self._too_large  # in its turn, behind what was sent ahead
             self._ended = True
         super().on_headers_complete()
         self.app = served
-        self._expected, self._since = Part.BODY, self.loop.time()
+        self.headers = []  # for trailers, which must not pass for headers (RFC 9110, section 6.5.1)
         self._pending = self._body_bytes = 0
 
     def on_body(self, body: bytes) -> None:
@@ -145,10 +135,34 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._pending = 0
-        self._expected = Part.NOTHING
+        self._whole = self.scope
         super().on_message_complete()
 
+    def _head_too_large(self) -> bool:
+        """Whether the head that has come is; it is measured only when more bytes than it may have came with it."""
+        if self._most <= self._limits.head_bytes:
+            return False
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return size > self._limits.head_bytes
+
+    def _expected(self) -> Part:
+        """What is still to come of the request that has begun; a head on a connection that is new."""
+        if self.scope is self._whole:
+            return Part.HEAD if self.cycle is None else Part.NOTHING
+        begun = self.cycle is not None and self.cycle.scope is self.scope
+        return Part.BODY if begun else Part.HEAD
+
     # ------------------------------------------------------------------------------------ clients that are slow
+
+    def _await(self, expected: Part) -> None:
+        """Begin its time when it was not awaited before; that of the first head has begun with the connection."""
+        request, part = self._awaited
+        if (request is not self.scope or part is not expected) and self.cycle is not None:
+            self._awaited, self._since = (self.scope, expected), self.loop.time()
+            if self._timer is not None:  # of something else, and perhaps later
+                self._timer.cancel()
+                self._timer = None
+        self._watch()
 
     def _watch(self) -> None:
         if self._timer is None:
@@ -157,16 +171,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def _deadline(self) -> float:
         """When what is expected has to be there."""
         limits = self._limits
-        if self._expected is Part.HEAD:
+        if self._awaited[1] is Part.HEAD:
             return self._since + limits.head_seconds
         earned = limits.slow_seconds + self._body_bytes / limits.min_rate
         return self._since + min(limits.body_seconds, earned)
 
     def _look(self) -> None:
         self._timer = None
-        if self._ended or self._expected is Part.NOTHING or self.transport.is_closing():
+        expected = self._expected()
+        if self._ended or expected is Part.NOTHING or self.transport.is_closing():
             return
-        if self.flow.read_paused or (self._expected is Part.HEAD and self._owes_an_answer()):
+        if self.flow.read_paused or (expected is Part.HEAD and self._owes_an_answer()):
             self._since, self._body_bytes = self.loop.time(), 0  # the client waits for us
         if self._deadline() > self.loop.time():
             self._watch()
@@ -213,7 +228,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, error: EndsConnection) -> None:
         """Tell the client why, where that can still be told, and close the connection."""
         request_id = str(uuid4())
-        if self._expected is Part.BODY:
+        if self._expected() is Part.BODY:
             if self.cycle.response_started or self.pipeline:
                 self._end(b"")
                 return

@@ -114,6 +114,23 @@ def test_a_second_request_has_to_come_in_time_too(hurried: Served) -> None:
     assert_refused(client.send(b"GET / HTTP/1.1\r\n"), 408, "request-timeout")
 
 
+def test_the_time_of_a_body_is_not_given_to_the_next_head(hurried: Served) -> None:
+    client = hurried.client(post(4000), b"x" * 3999)
+    time.sleep(1.2)  # now it is looked at again when its four seconds are over
+    assert client.send(b"x").answer().status == 200
+    started = time.monotonic()
+    assert_refused(client.send(b"GET /"), 408, "request-timeout")
+    assert time.monotonic() - started < 2.2
+
+
+def test_a_first_head_has_no_more_time_because_its_beginning_came(hurried: Served) -> None:
+    started = time.monotonic()
+    client = hurried.client()
+    time.sleep(0.7)
+    assert_refused(client.send(b"GET /"), 408, "request-timeout")
+    assert time.monotonic() - started < 1.6
+
+
 def test_what_is_no_http_is_refused_with_an_errors_document(hurried: Served) -> None:
     for sent in (b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9\r\n\r\n", b"GET http://[ HTTP/1.1\r\n\r\n", b"\0" * 100):
         assert_refused(hurried.client(sent), 400, "malformed-request")
