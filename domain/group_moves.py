@@ -46,7 +46,9 @@ class GroupMoves:
         tree = tree or GroupTree.plant(group.organization_id)
         task_id = new_id()
         tree.request_move(task_id, group_id, parent_id, delay)
-        return task_id, await self._store.save(tree, result=task_id)
+        # no move is requested of or under a group that is deactivated at this moment
+        grounds = [group] if parent is None else [group, parent]
+        return task_id, await self._store.save(tree, unchanged=grounds, result=task_id)
 
     @decided_again
     async def carry_out(self, organization_id: UUID, task_id: UUID) -> int | None:

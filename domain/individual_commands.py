@@ -14,7 +14,7 @@ from domain.individuals import (
     ProviderOwner,
 )
 from domain.organizations import Organization
-from domain.ports import Access, AccessQuery, Directory, Store, decided_again
+from domain.ports import Access, AccessQuery, Directory, Store, decided_again, save_resting_on
 from domain.rosters import Seat, seat_id
 from domain.users import ProvisionalUser, User
 
@@ -70,7 +70,7 @@ class Individuals:
         elif (owner := await self._store.find(User, individual.owner_id)) is not None:
             owner.refuse_outside(party_id, pointer="/with/id")
         individual.share(party, party_id, operation)
-        return individual, await self._store.save(individual)
+        return individual, await self._store.save(individual, unchanged=[other])
 
     @decided_again
     async def unshare(
@@ -110,7 +110,7 @@ class Individuals:
         """A user knows what he owns, so that nobody becomes a provider while he gets a further individual."""
         if isinstance(owner, User):
             owner.take_on(individual.id)
-        return await self._store.save(*left, owner, individual)
+        return await save_resting_on(self._store, *left, owner, individual)
 
     async def _owned_by(self, caller_id: UUID, individual_id: UUID) -> Individual:
         """The individual, if the caller decides with whom it is shared."""

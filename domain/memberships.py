@@ -7,7 +7,7 @@ from domain.errors import Conflict, Forbidden, InvalidState
 from domain.individuals import Individual
 from domain.named_users import NamedUsers, UserName
 from domain.organizations import Organization
-from domain.ports import Access, AccessQuery, Directory, Store, decided_again
+from domain.ports import Access, AccessQuery, Directory, Store, decided_again, save_resting_on
 from domain.roles import KEPT, Role, RoleNotFound, role_id
 from domain.rosters import Seat, seat_id
 from domain.users import User
@@ -60,8 +60,7 @@ class Memberships:
         for role in granted:
             role.refuse_strangers(as_system_admin=as_system_admin)
             role.grant(user.id, live=role.counts(user))
-        joined = [user] if user.pending_events else []
-        return user, await self._store.save(*joined, *individuals, *granted, unchanged=[] if joined else [user])
+        return user, await save_resting_on(self._store, user, *individuals, *granted, unchanged=[organization])
 
     @decided_again
     async def remove(self, organization_id: UUID, name: UserName, *, caller_id: UUID, as_system_admin: bool) -> int:
@@ -85,8 +84,7 @@ class Memberships:
         individuals = [] if user.organizations else await self._individuals_of(user)
         for individual in individuals:
             individual.mark_provider(provider=False)
-        not_held = [role for role in roles if role not in held]
-        return await self._store.save(*held, *seats, user, *individuals, unchanged=not_held)
+        return await save_resting_on(self._store, *roles, *seats, user, *individuals)
 
     async def _role_of(self, organization_id: UUID, role_id: UUID, caller_id: UUID) -> Role:
         role = await self._store.find(Role, role_id)

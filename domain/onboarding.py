@@ -14,7 +14,7 @@ from domain.memberships import refuse_participants
 from domain.onboarding_places import Place, Places
 from domain.onboarding_requests import OnboardingRequest
 from domain.passwords import Passwords, WeakPassword, is_strong
-from domain.ports import Access, Directory, Store, decided_again
+from domain.ports import Access, Directory, Store, decided_again, save_resting_on
 from domain.provisional_users import Found, confirm, meant, take_over, unproved
 from domain.roles import Role
 from domain.rosters import RosterKind, Seat, seat_id
@@ -105,7 +105,7 @@ class OnboardingRequests:
             if invitation.at_once and not inviter.trusted:  # only an answer at once differs for a known person
                 await self._known_addresses.name(inviter.user_id)
             request = _request(ids.request, invitation, inviter, users[0].id, new_user=False)
-            return request, await self._store.save(request, result=request.id)
+            return request, await self._store.save(request, unchanged=place.grounds, result=request.id)
         if not users:
             await self._refuse_taken_username(invitation)
             return await self._introduce(invitation, inviter, place, hashed, ids)
@@ -123,7 +123,7 @@ class OnboardingRequests:
             request.claim(arrival.user.id, arrival.individual.id)
         elif invitation.auto_sign_up:
             request.register()
-        return request, await self._save(arrival, request, result=request.id)
+        return request, await self._save(place, arrival, request, result=request.id)
 
     async def _welcome(
         self, found: Found, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None, ids: NewIds
@@ -138,21 +138,15 @@ class OnboardingRequests:
         for each in (*opened, *fresh):
             each.claim(arrival.user.id, arrival.individual.id)
         request = (*alike, *fresh)[0]
-        return request, await self._save(arrival, *opened, *fresh, result=request.id)
+        return request, await self._save(place, arrival, *opened, *fresh, result=request.id)
 
-    async def _save(self, arrival: Arrival, *requests: OnboardingRequest, result: UUID) -> int:
+    async def _save(self, place: Place, arrival: Arrival, *requests: OnboardingRequest, result: UUID) -> int:
         # the user first: projections find the user when they come to the individuals and the request
         everything: list[Audited] = [
             *arrival.released, arrival.user, *arrival.individuals, *arrival.roles, *arrival.seats,
         ]  # fmt: skip
-        changed = [each for each in everything if each.pending_events]
         try:
-            return await self._store.save(
-                *changed,
-                *requests,
-                unchanged=[each for each in everything if not each.pending_events],
-                result=result,
-            )
+            return await save_resting_on(self._store, *everything, *requests, unchanged=place.grounds, result=result)
         except IdentifierTaken:  # the person came into being at this moment: decide again about somebody known
             raise LostRace from None
 

@@ -3,9 +3,10 @@
 from typing import NamedTuple
 from uuid import UUID
 
+from domain.audited import Audited
 from domain.errors import Conflict, Forbidden, InvalidState
 from domain.group_permissions import GroupPermissions
-from domain.groups import Group, GroupProviderOnly
+from domain.groups import Group, GroupInactive, GroupProviderOnly
 from domain.individuals import Individual, IndividualNotFound
 from domain.invitations import AT, Invitation, Inviter
 from domain.memberships import StaffOrganization
@@ -40,6 +41,11 @@ class Place(NamedTuple):
     roles: list[Role]
     individual: Individual | None
 
+    @property
+    def grounds(self) -> list[Audited]:
+        """What has to be as it was seen for somebody to be brought in here."""
+        return [self.organization, *self.groups, *([] if self.individual is None else [self.individual])]
+
 
 class Places:
     """Finds places. Refusals come in the order of the request's members."""
@@ -60,12 +66,21 @@ class Places:
         return Place(organization, groups, roles, individual)
 
     async def reloaded(self, place: Place) -> Place:
-        """What is changed, as it is by now."""
+        """Return the place as it is by now, with the same refusals for what has ended since it was found.
+
+        Raises InvalidState, GroupInactive, ForeignIndividual.
+        """
+        organization = await self._store.get(Organization, place.organization.id)
+        groups = list((await self._store.get_many(Group, [group.id for group in place.groups])).values())
         roles = await self._store.get_many(Role, [role.id for role in place.roles])
         individual = place.individual and await self._store.get(Individual, place.individual.id)
         if individual is not None and individual.owner_id != place.organization.id:
             raise ForeignIndividual(pointer=f"{AT}/patient")
-        return place._replace(roles=list(roles.values()), individual=individual)
+        if not all(group.active for group in groups):
+            raise GroupInactive(pointer=f"{AT}/individual-group-ids")
+        if not organization.active:
+            raise InvalidState(pointer=f"{AT}/organization")
+        return Place(organization, groups, list(roles.values()), individual)
 
     async def joined(self, place: Place, request: OnboardingRequest, user: User) -> Place:
         """The place, and what an open request asked for the same user in the same organization."""

@@ -66,6 +66,15 @@ class Store(Protocol):
         ...
 
 
+async def save_resting_on(
+    store: Store, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None
+) -> int:
+    """Save as `Store.save` does, and have those of the aggregates that did not change rest as they were seen."""
+    changed = [each for each in aggregates if each.pending_events]
+    seen = {each.stream_of(each.id): each for each in (*aggregates, *unchanged) if not each.pending_events}
+    return await store.save(*changed, unchanged=list(seen.values()), result=result)
+
+
 def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Run the command again from the start when it lost a race, ATTEMPTS times at most.
 

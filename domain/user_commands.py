@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.ports import Access, AccessQuery, Store, decided_again
+from domain.ports import Access, AccessQuery, Store, decided_again, save_resting_on
 from domain.roles import KEPT, Role, role_id
 from domain.users import NotYourProvider, NotYourself, User, UserNotFound
 
@@ -48,9 +48,8 @@ class Users:
         return user
 
     async def _save(self, user: User) -> int:
-        roles = await told_roles(self._store, user)
-        # `unchanged`: who gets a role at this moment gets it as he is afterwards
-        return await self._store.save(user, *roles, unchanged=[role for role in roles if not role.pending_events])
+        # a role that is granted to the user at this moment is granted to them as they are afterwards
+        return await save_resting_on(self._store, user, *await told_roles(self._store, user))
 
 
 async def told_roles(store: Store, user: User) -> Sequence[Role]:

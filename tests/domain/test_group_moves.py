@@ -151,3 +151,19 @@ async def test_a_parent_that_is_deactivated_while_the_move_is_carried_out_gets_n
     await team.moves.carry_out(team.organization, task_id)
     assert isinstance(last_event(team), GroupTree.MoveFailed)
     assert await team.parents() == {}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_no_move_is_requested_of_or_under_a_group_that_ends_meanwhile(which: int) -> None:
+    team = Team()
+    await a_chain(team, 2)  # so that the organization has a tree, which a group at the top ends without changing
+    pair = [await team.group(), await team.group()]
+    before = len(team.store.events)
+
+    async def one_ends() -> None:
+        await team.groups.deactivate(team.admin, pair[which])
+
+    team.store.meanwhile = one_ends
+    with pytest.raises(GroupInactive):
+        await team.moves.request(team.admin, pair[0], pair[1])
+    assert len(team.store.events) == before + 1, "the end alone"

@@ -357,3 +357,16 @@ async def test_an_organization_that_is_none_is_not_found() -> None:
     with pytest.raises(Exception, match="no such"):
         await world.add(uuid4(), ann)
     assert await world.store.find(Organization, ann.id) is None
+
+
+async def test_nobody_joins_an_organization_that_is_deactivated_meanwhile() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+
+    async def it_ends() -> None:
+        await Organizations(world.store).change(clinic, {"active": False}, as_system_admin=True)
+
+    world.store.meanwhile = it_ends
+    with pytest.raises(InvalidState):
+        await world.add(clinic, ann)
+    assert (await world.user(ann)).organizations == {}
