@@ -127,18 +127,28 @@ async def test_a_retry_shows_individuals_only_to_those_who_may_still_see_them(da
         assert (shown["individuals"], shown["individual-ids"]) == (None, None)
 
 
-async def test_a_retried_move_is_told_its_task_while_the_move_is_pending(database_url: str) -> None:
+async def test_a_retried_move_is_told_its_task_while_the_move_is_pending(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with a_ward(database_url) as ward:
         request: dict[str, Any] = {
             "url": f"/v1/individual-groups/{ward.things['elsewhere']}/move-group/",
             "json": {"to-parent-group-id": ward.things["ward"]},
             "headers": ward.people["OADM"].bearer | {"Idempotency-Key": "once"},
         }
-        first, pending = [await ward.world.client.post(**request) for _ in range(2)]
+
+        async def failing(*_: Any) -> bool:
+            raise RuntimeError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ward.world.services.positions, "shown", failing)
+            unanswered = await ward.world.client.post(**request)
+        pending = await ward.world.client.post(**request)
         await ward.world.catch_up()
         done = await ward.world.client.post(**request)
-        assert first.status_code == 201
-        assert told(pending) == told(done) == told(first)
+        assert unanswered.status_code == 503
+        assert (pending.status_code, pending.headers["X-Position"]) == (201, unanswered.headers["X-Position"])
+        assert told(done) == told(pending)
 
 
 def test_every_command_by_post_is_tried() -> None:
