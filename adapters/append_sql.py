@@ -52,6 +52,12 @@ ON CONFLICT (user_id, key) DO UPDATE SET position = EXCLUDED.position, resource_
     CASE WHEN idempotency_keys.fingerprint = EXCLUDED.fingerprint THEN EXCLUDED.fingerprint END
 """
 
+# As an append does, and with the same condition.
+TAKE_HEAD = """
+SELECT position FROM log_head
+WHERE log = %(log)s AND (inline_projections IS NULL OR inline_projections = %(inline)s) FOR UPDATE
+"""
+
 # Waits for whoever holds the head, so for the lost connection's transaction too: after it the outcome is settled.
 SETTLE = "SELECT position FROM log_head WHERE log = %(log)s FOR UPDATE"
 

@@ -20,8 +20,10 @@ from psycopg_pool import AsyncConnectionPool
 
 from adapters.append import AppendWriter
 from adapters.append_batches import Append, Rights
+from adapters.append_sql import TAKE_HEAD
 from adapters.append_transaction import InlineProjection
 from adapters.event_codec import EventCodec, snapshot_topic
+from adapters.inline_fence import OutdatedProcess, described
 from adapters.keyring import Keyring
 from adapters.metrics import APPENDS
 from adapters.outages import patiently
@@ -54,6 +56,7 @@ class EventStore:
         """Without `rights` nobody is asked whether those that a decision rests on are still there."""
         self._pool = pool
         self._log = log
+        self._inline = described(projections)
         self._codec = EventCodec(keyring)
         self._writer = AppendWriter(pool, log, EVENTS[log], projections, rights)
         self._streams = StreamReader(pool, EVENTS[log], SNAPSHOTS[log])
@@ -113,6 +116,18 @@ class EventStore:
             return int(row[0])
 
         return await patiently(self._pool, read)
+
+    async def take_head(self, max_wait: float) -> None:
+        """Take the lock that every append takes, and let it go again; `max_wait` is in seconds.
+
+        Raises OutdatedProcess when appends of this process are refused, TimeoutError, and what Postgres raises.
+        """
+        milliseconds = int(max_wait * 1000)
+        async with asyncio.timeout(2 * max_wait), self._pool.connection() as connection, connection.transaction():
+            await connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
+            cursor = await connection.execute(TAKE_HEAD, {"log": self._log, "inline": self._inline})
+            if await cursor.fetchone() is None:
+                raise OutdatedProcess
 
     async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
         """As in `domain.ports.Store`. What is committed is noted in the command's recording."""

@@ -30,16 +30,17 @@ log = structlog.get_logger()
 
 
 class Readiness(NamedTuple):
-    """What has to be there before requests can be answered as they should."""
+    """What has to be there before requests can be answered; without projectors lists are late, and nothing is lost."""
 
     postgres: bool = False
     migrated: bool = False
+    writable: bool = False
     projectors: bool = False
 
     @property
     def ready(self) -> bool:
-        """Everything is there."""
-        return all(self)
+        """Whether this process can take a login and carry out commands (ruling O28)."""
+        return self.postgres and self.migrated and self.writable
 
 
 @router.get("/healthz", openapi_extra=EXTENSION)
@@ -50,7 +51,7 @@ async def healthz(request: Request) -> Response:
 
 @router.get("/readyz", openapi_extra=EXTENSION, responses={503: {"description": "Not ready"}})
 async def readyz(request: Request) -> Response:
-    """200 when the database is there and migrated and somebody projects, else 503."""
+    """200 when the database is there, migrated and can be written to, else 503. Tells whether somebody projects."""
     services = services_of(request)
     readiness = await _readiness(services)
     told = {"ready": readiness.ready, **readiness._asdict(), "redis": await _redis(services)}
@@ -80,14 +81,13 @@ class _Figures(NamedTuple):
 async def _readiness(services: Services) -> Readiness:
     try:
         async with asyncio.timeout(PATIENCE), services.pool.connection() as connection:
-            return Readiness(
-                postgres=True, migrated=not await lacking(connection), projectors=await _projecting(connection)
-            )
+            migrated, projectors = not await lacking(connection), await _projecting(connection)
     except psycopg.errors.UndefinedTable:
         return Readiness(postgres=True)
     except (psycopg.Error, TimeoutError) as error:
         log.warning("not-ready", reason=type(error).__name__)
         return Readiness()
+    return Readiness(True, migrated, migrated and await services.probe.can_write(), projectors)
 
 
 async def _projecting(connection: AsyncConnection) -> bool:
@@ -115,18 +115,20 @@ async def _looked_up(services: Services) -> list[Metric]:
     labels = ["projection", "state"]
     behind = GaugeMetricFamily("rollbook_projection_lag_events", "Events that are still to be applied.", labels=labels)
     late = GaugeMetricFamily("rollbook_projection_lag_seconds", "Age of the oldest of them.", labels=labels)
+    projecting = GaugeMetricFamily("rollbook_projecting", "Whether any worker follows the log: 1 or 0.")
     queue = GaugeMetricFamily("rollbook_jobs", "Jobs in the queue; `failed` ones are dead.", labels=["status"])
     try:
         async with asyncio.timeout(PATIENCE), services.pool.connection() as connection:
             for row in await replicators(connection):
                 behind.add_metric([row.name, row.state], row.lag_events)
                 late.add_metric([row.name, row.state], row.lag_seconds)
+            projecting.add_metric([], await _projecting(connection))
             cursor = await connection.execute("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status")
             for status, jobs in await cursor.fetchall():
                 queue.add_metric([status], jobs)
     except (psycopg.Error, TimeoutError) as error:
         log.warning("figures-not-looked-up", reason=type(error).__name__)
-    return [behind, late, queue]
+    return [behind, late, projecting, queue]
 
 
 def _json(value: Any, status: int = 200) -> Response:

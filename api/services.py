@@ -10,6 +10,7 @@ from adapters.answer_book import AnswerBook
 from adapters.settings import Settings
 from adapters.throttle import Throttle
 from adapters.tokens import Tokens
+from adapters.write_probe import WriteProbe
 from api.indexing import Indexing
 from api.positions import Positions
 from api.standing import ReadAccess, SessionOf
@@ -40,6 +41,7 @@ class Services:
     signer: Tokens
     reviewer: TokenReviewer
     throttle: Throttle
+    probe: WriteProbe
     redis: Redis | None = None
 
 

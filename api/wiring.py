@@ -16,6 +16,7 @@ from adapters.settings import Settings
 from adapters.throttle import Throttle, opened_redis
 from adapters.token_reviewers import KubernetesReviewer, SettingReviewer
 from adapters.tokens import Tokens
+from adapters.write_probe import WriteProbe
 from api.indexing import Indexing
 from api.positions import Positions
 from api.services import Services
@@ -75,6 +76,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
             signer=signer,
             reviewer=_reviewer(settings),
             throttle=throttle,
+            probe=WriteProbe(stores),
             redis=redis,
         )
 

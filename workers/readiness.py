@@ -5,14 +5,20 @@ import time
 
 ONE_ANSWER = 2.0
 PAUSE = 0.05
+PROJECTING = b'"projectors":true'
 
 
 async def becomes_ready(host: str, port: int, patience: float) -> bool:
-    """True as soon as GET /readyz answers 200, False when it has not within the patience (seconds)."""
+    """True as soon as GET /readyz answers 200 and tells of projectors, False when it has not within the patience.
+
+    That is in seconds. Whoever has started everything wants to see lists too, so it waits for more than an API process
+    needs to be ready.
+    """
     end = time.monotonic() + patience
     while time.monotonic() < end:
         try:
-            if await asyncio.wait_for(_status(host, port), ONE_ANSWER) == b"200":
+            status, body = await asyncio.wait_for(_answer(host, port), ONE_ANSWER)
+            if status == b"200" and PROJECTING in body:
                 return True
         except (OSError, TimeoutError):
             pass
@@ -20,11 +26,12 @@ async def becomes_ready(host: str, port: int, patience: float) -> bool:
     return False
 
 
-async def _status(host: str, port: int) -> bytes:
+async def _answer(host: str, port: int) -> tuple[bytes, bytes]:
+    """Status and body."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        line = await reader.readline()
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     finally:
         writer.close()
-    return line.split(b" ")[1] if line.count(b" ") > 0 else b""
+    return head.split(b" ")[1] if head.count(b" ") > 0 else b"", body

@@ -1,13 +1,17 @@
 """Is it alive, can it serve, what does it count (rulings J4 and J6)."""
 
 import asyncio
+import time
 from typing import Any
 
 import psycopg
+import psycopg.conninfo
 import pytest
 from redis.asyncio import Redis
 from starlette.responses import Response
 
+from adapters import write_probe
+from adapters.inline_fence import OutdatedProcess
 from api import health
 from api.caller import MayReadGroup
 from api.deps import PathId
@@ -15,6 +19,7 @@ from api.envelope import answer
 from api.route import answers, contract_router
 from tests.support.edge import Edge, an_edge
 from tests.support.world import a_world
+from workers.bootstrap import bootstrap
 
 router = contract_router("things")
 
@@ -39,16 +44,75 @@ async def ready(edge: Edge) -> tuple[int, Any]:
     return response.status_code, response.json()
 
 
-async def test_it_is_ready_once_somebody_projects(database_url: str) -> None:
-    async with an_edge(database_url, health.router) as edge:
-        assert await ready(edge) == (
-            503,
-            {"ready": False, "postgres": True, "migrated": True, "projectors": False, "redis": "absent"},
-        )
+async def test_it_is_ready_without_projectors_and_tells_that_they_are_away(database_url: str) -> None:
+    async with an_edge(database_url, health.router, metrics=True) as edge:
+        told = {"ready": True, "postgres": True, "migrated": True, "writable": True, "redis": "absent"}
+        assert await ready(edge) == (200, told | {"projectors": False})
+        assert "rollbook_projecting 0.0" in (await edge.client.get("/metrics")).text
         await polled(database_url, "-1 second")
-        assert (await ready(edge))[0] == 200
+        assert await ready(edge) == (200, told | {"projectors": True})
+        assert "rollbook_projecting 1.0" in (await edge.client.get("/metrics")).text
         await polled(database_url, "-1 minute")
-        assert (await ready(edge))[0] == 503
+        assert await ready(edge) == (200, told | {"projectors": False})
+
+
+@pytest.mark.parametrize("log", ["identity", "sessions"])
+async def test_it_is_not_ready_while_somebody_holds_the_head_of_a_log(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, log: str
+) -> None:
+    monkeypatch.setattr(write_probe, "LOOK_EVERY", 0)
+    async with a_world(database_url) as world, await psycopg.AsyncConnection.connect(database_url) as holder:
+        assert (await world.client.get("/readyz")).status_code == 200
+        await holder.execute("SELECT FROM log_head WHERE log = %s FOR UPDATE", [log])
+        began = time.monotonic()
+        answers = await asyncio.gather(*(world.client.get("/readyz") for _ in range(2)))
+        assert time.monotonic() - began < 5
+        for answer in answers:
+            assert (answer.status_code, answer.json()["postgres"], answer.json()["writable"]) == (503, True, False)
+        await holder.rollback()
+        assert (await world.client.get("/readyz")).status_code == 200
+
+
+async def test_it_is_not_ready_on_a_database_that_is_read_only(
+    database_url: str, administration: psycopg.Connection
+) -> None:
+    database = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    async with a_world(database_url) as world:
+        administration.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on".encode())
+        end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+        administration.execute(end.encode(), [database])
+        answer = await world.client.get("/readyz")
+        assert (answer.status_code, answer.json()["postgres"], answer.json()["writable"]) == (503, True, False)
+
+
+async def test_it_is_not_ready_and_appends_nothing_once_a_newer_version_has_taken_over(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_probe, "LOOK_EVERY", 0)
+    async with a_world(database_url) as world:
+        with psycopg.connect(database_url) as newer:
+            newer.execute("UPDATE log_head SET inline_projections = 'newer 1', inline_order = '{9999,1}'")
+        assert (await world.client.get("/readyz")).json()["writable"] is False
+        body = {"data": {"type": "organizations", "attributes": {"name": "clinic"}}}
+        answer = await world.client.post("/v1/organizations/", json=body, headers=world.system.bearer)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (503, "unavailable")
+        assert (await world.client.get("/v1/organizations/", headers=world.system.bearer)).status_code == 200
+        with pytest.raises(OutdatedProcess):
+            await bootstrap(world.settings)
+
+
+async def test_the_head_is_taken_every_two_seconds_at_most(database_url: str) -> None:
+    class Counted:
+        times = 0
+
+        async def take_head(self, max_wait: float) -> None:
+            assert max_wait <= 1
+            self.times += 1
+
+    counted = Counted()
+    probe = write_probe.WriteProbe([counted])
+    assert await asyncio.gather(*(probe.can_write() for _ in range(20))) == [True] * 20
+    assert counted.times == 1
 
 
 async def test_it_is_not_ready_before_all_migrations(database_url: str) -> None:

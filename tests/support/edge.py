@@ -19,6 +19,7 @@ from adapters.keyring import Keyring
 from adapters.notifications import Notifications
 from adapters.settings import Settings
 from adapters.throttle import Throttle
+from adapters.write_probe import WriteProbe
 from api.app import application
 from api.positions import Positions
 from api.services import Services
@@ -132,6 +133,7 @@ async def an_edge(
             signer=cast("Any", None),
             reviewer=cast("Any", None),
             throttle=Throttle(redis, lambda kind, value: f"{kind} {value}".encode()),
+            probe=WriteProbe([store]),
             redis=redis,
             session_of=sessions_of(people),
         )

@@ -13,7 +13,7 @@ from workers.lifeline import hold_lifeline, inherited_socket
 
 class Ready(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = str(os.getpid()).encode()
+        body = b'{"projectors":true,"pid":%d}' % os.getpid()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
