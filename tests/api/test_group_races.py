@@ -127,6 +127,21 @@ async def test_of_many_who_move_a_group_one_may(database_url: str) -> None:
         assert sorted(await asyncio.gather(*calls)) == [201, 409, 409, 409]
 
 
+async def test_many_clients_move_groups_of_one_organization_at_once(database_url: str) -> None:
+    clients, moves_each = 16, 4
+    async with a_world(database_url) as world:
+        organization = await world.organization()
+        admin, parent = await world.admin(organization), await world.group(organization)
+        groups = [[await world.group(organization) for _ in range(moves_each)] for _ in range(clients)]
+
+        async def move(own: list[UUID]) -> list[int]:
+            return [await status(world, f"{V1}{group}/move-group/", to(parent), admin) for group in own]
+
+        assert await asyncio.gather(*map(move, groups)) == [[201] * moves_each] * clients
+        await world.catch_up()
+        assert await parent_of(world, groups[-1][-1], admin) == str(parent)
+
+
 async def test_of_moves_in_a_ring_one_is_not_carried_out(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()

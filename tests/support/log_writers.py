@@ -90,6 +90,22 @@ async def _write(store: EventStore, shared_role: UUID, diary: Diary, stop: async
             diary.refused(holder)
 
 
+def start_granting(database_url: str, role_id: UUID, number: int) -> BaseProcess:
+    """A process that grants the role to as many, all at once. It ends with 0 when each grant was carried out."""
+    process = get_context("forkserver").Process(target=_run_grants, args=(database_url, role_id, number), daemon=True)
+    process.start()
+    return process
+
+
+def _run_grants(database_url: str, role_id: UUID, number: int) -> None:
+    asyncio.run(_grant_to_many(database_url, role_id, number))
+
+
+async def _grant_to_many(database_url: str, role_id: UUID, number: int) -> None:
+    async with a_store(database_url) as store:
+        await asyncio.gather(*(_grant(store, role_id, uuid4()) for _ in range(number)))
+
+
 @decided_again
 async def _grant(store: EventStore, role_id: UUID, holder: UUID) -> int:
     role = await store.get(Role, role_id)

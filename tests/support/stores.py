@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
+from adapters.append_batches import Rights
 from adapters.append_transaction import InlineProjection
 from adapters.connections import Pool
 from adapters.event_store import EventStore, Log
@@ -23,9 +24,16 @@ async def a_pool(database_url: str, *, size: int = 8) -> AsyncIterator[Pool]:
 
 @asynccontextmanager
 async def a_store(
-    database_url: str, *, projections: Sequence[InlineProjection] = (), log: Log = "identity"
+    database_url: str,
+    *,
+    projections: Sequence[InlineProjection] = (),
+    log: Log = "identity",
+    rights: Rights | None = None,
 ) -> AsyncIterator[EventStore]:
-    async with a_pool(database_url) as pool, EventStore(pool, log, projections, Keyring(pool, MASTER_KEY)) as store:
+    async with (
+        a_pool(database_url) as pool,
+        EventStore(pool, log, projections, Keyring(pool, MASTER_KEY), rights) as store,
+    ):
         yield store
 
 
