@@ -17,8 +17,10 @@ from psycopg.conninfo import make_conninfo
 
 from adapters import embedded
 from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.settings import APPLICATION_ROLE
 from migrations.runner import migrate_sync
 from tests.conftest import shared_folder, used
+from tests.support.logins import LOGIN_PASSWORD
 from tests.support.world import PASSWORD, World, a_world
 
 EVERYBODY = {"filter[include-participants]": "true", "filter[include-unverified]": "true"}
@@ -191,6 +193,8 @@ def create_turkish(server: str, name: str, locale: str) -> str:
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT lower('ISPIRTO')").fetchone() == ("\u0131sp\u0131rto",)
     migrate_sync(url)
+    with psycopg.connect(url) as connection:
+        connection.execute(f"ALTER ROLE {APPLICATION_ROLE} LOGIN PASSWORD '{LOGIN_PASSWORD}'".encode())
     return url
 
 
