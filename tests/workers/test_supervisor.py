@@ -1,4 +1,5 @@
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -83,7 +84,7 @@ class Started:
 
 def answer(url: str) -> int:
     with urllib.request.urlopen(f"{url}/readyz", timeout=5) as response:
-        return int(response.read())
+        return int(json.loads(response.read())["pid"])
 
 
 def test_sigterm_to_the_supervisor_alone_stops_everything(data: Path) -> None:
