@@ -11,6 +11,8 @@ from domain.ids import new_id
 from domain.ports import Access, AccessQuery, Store, decided_again
 
 WHERE_TO = "/to-parent-group-id"
+GIVEN_UP = "job-dead"
+"""The error of a task whose job failed for good, or is gone."""
 
 
 class ParentElsewhere(Conflict):
@@ -68,6 +70,16 @@ class GroupMoves:
             tree.fail_move(group_id, refusal.code)
         # `unchanged`: nothing is moved under a group that is deactivated at this moment
         return await self._store.save(tree, unchanged=list(groups.values()))
+
+    @decided_again
+    async def give_up(self, organization_id: UUID, task_id: UUID) -> int | None:
+        """Record that nobody carries out a requested move any more; the position, None when it was finished before."""
+        tree = await self._store.find(GroupTree, tree_id(organization_id))
+        group_id = None if tree is None else tree.moved_by(task_id)
+        if tree is None or group_id is None:
+            return None
+        tree.fail_move(group_id, GIVEN_UP)
+        return await self._store.save(tree)
 
     async def _permitted_parent(self, caller_id: UUID, group: Group, parent_id: UUID | None) -> Group | None:
         if parent_id is None:

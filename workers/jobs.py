@@ -8,15 +8,14 @@ import contextlib
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 import structlog
-from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import Job as QueuedJob
 from procrastinate.jobs import Status
 from psycopg import AsyncConnection, OperationalError
 from psycopg.types.json import Jsonb
@@ -32,14 +31,12 @@ from domain.group_moves import GroupMoves
 from domain.ports import AccessQuery, Store
 from projections import registry
 from workers import moves
-from workers.failures import describe
+from workers.dead_jobs import record_deaths
 from workers.inline_sets import declare_inline
+from workers.job_kinds import ATTEMPTS, KINDS, JobKind
 
-MOVE_GROUP = "move-group"
 QUEUE = "default"
 
-ATTEMPTS = 10  # the waits between them add up to about six minutes
-LONGEST_WAIT = 120
 POLL = 0.5  # seconds; a job that becomes due is not notified of
 HEARTBEAT = 2.0
 STALLED = 10.0  # seconds without a heartbeat after which a worker's jobs are given to others
@@ -49,28 +46,20 @@ PATIENCE = 4.0  # seconds a running job gets to end when the worker stops
 _log = structlog.get_logger(__name__)
 
 
-class BackOff(BaseRetryStrategy):
-    """1, 2, 4 … 120 seconds, then the job is dead: status `failed`, until somebody retries it by hand."""
-
-    def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
-        where = {"job": job.id, "task": job.task_name, "attempt": job.attempts + 1, "error": describe(exception)}
-        if job.attempts + 1 >= ATTEMPTS:
-            _log.error("job-dead", **where)
-            return None
-        _log.warning("job-failed", **where)
-        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=min(2**job.attempts, LONGEST_WAIT)))
-
-
 def queue(identity: moves.HasMoves, dsn: str = "") -> App:
     """The tasks there are. Opened without a pool, it makes one of its own to the database at `dsn`."""
     app = App(connector=PsycopgConnector(pool_factory=lambda **_: Pool(dsn, application_name=NAME, max_size=4)))
 
-    @app.task(name=MOVE_GROUP, queue=QUEUE, retry=BackOff())
-    async def move_group(organization_id: str, task_id: str, by: dict[str, Any]) -> None:
-        with acting(msgspec.convert(by, Acting)):
-            await moves.carry_out(identity, UUID(organization_id), UUID(task_id))
-
+    for kind in KINDS:
+        _add_task(app, identity, kind)
     return app
+
+
+def _add_task(app: App, identity: moves.HasMoves, kind: JobKind) -> None:
+    @app.task(name=kind.name, queue=QUEUE, retry=kind.retry)
+    async def carry_out(by: dict[str, Any], **arguments: Any) -> None:
+        with acting(msgspec.convert(by, Acting)):
+            await kind.carry_out(identity, arguments)
 
 
 class Job(NamedTuple):
@@ -98,14 +87,14 @@ async def dead_jobs(connection: AsyncConnection) -> int:
     return int(row[0])
 
 
-async def work(app: App, stop: asyncio.Event) -> None:
-    """Carry out jobs until `stop`; what is running then gets a moment to end."""
+async def work(app: App, stop: asyncio.Event, identity: moves.HasMoves | None = None) -> None:
+    """Carry out jobs until `stop`; what is running then gets a moment to end. `identity` records what dies."""
     for logger in ("procrastinate.worker", "procrastinate.worker.worker"):
         logging.getLogger(logger).addFilter(_without_texts_of_errors)
     async with app.open_async():
         worker = asyncio.create_task(_run_worker(app, wait=True))
         ending = asyncio.Event()
-        rescuer = asyncio.create_task(_rescue_stalled(app, ending))
+        rescuer = asyncio.create_task(_rescue_stalled(app, ending, identity))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({worker, rescuer, stopped}, return_when=asyncio.FIRST_COMPLETED)
         ending.set()
@@ -146,7 +135,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 async with pool.connection() as connection:
                     await declare_inline(connection, lookup)
                 async with EventStore(pool, "identity", registry.inline(lookup), keyring) as store:
-                    await work(queue(commands(store), settings.listen_dsn("lock")), stop)
+                    identity = commands(store)
+                    await work(queue(identity, settings.listen_dsn("lock")), stop, identity)
         except (OperationalError, PoolTimeout, ConnectorException, Unavailable) as error:
             _log.warning("jobs-interrupted", reason=type(error).__name__)
             with contextlib.suppress(TimeoutError):
@@ -183,8 +173,8 @@ async def _any_due(app: App) -> bool:
     return bool(row["due"])
 
 
-async def _rescue_stalled(app: App, ending: asyncio.Event) -> None:
-    """Jobs of a worker that was killed are tried again by somebody else."""
+async def _rescue_stalled(app: App, ending: asyncio.Event, identity: moves.HasMoves | None) -> None:
+    """Jobs of a worker that was killed or is frozen are tried again by others; the deaths of jobs are recorded."""
     while not ending.is_set():
         for stalled in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED):
             assert stalled.id is not None
@@ -194,6 +184,8 @@ async def _rescue_stalled(app: App, ending: asyncio.Event) -> None:
                     await app.job_manager.finish_job_by_id_async(stalled.id, status=Status.FAILED, delete_job=False)
                 else:
                     await app.job_manager.retry_job_by_id_async(stalled.id, retry_at=datetime.now(UTC))
+        if identity is not None:
+            await record_deaths(app, identity)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ending.wait(), HEARTBEAT)
 

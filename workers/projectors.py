@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 from psycopg import AsyncConnection, OperationalError
@@ -27,6 +27,7 @@ from workers.followers import Follower, all_followers, register_all
 from workers.moves import HasMoves
 
 POLL = 0.5  # seconds between looks without a notification, at most 1
+LOOK_FOR_FROZEN = 4.0
 
 _log = structlog.get_logger(__name__)
 
@@ -47,12 +48,14 @@ class Projector:
         self._reader = reader
         self._standby = {each.name: Follower(each) for each in projections}
         self._leading: dict[str, Follower] = {}
+        self._looked_for_frozen = time.monotonic()
 
     async def take_leases(self) -> None:
         """Lead what nobody else leads and what this version of the code may go on with."""
         if not self._standby:
             return
         taken = await leases.take(self._connection, self._standby)
+        await self._end_frozen(self._standby.keys() - taken)
         places = await replicators.places(self._connection, list(taken))
         for name in taken:
             follower = self._standby[name]
@@ -62,6 +65,12 @@ class Projector:
                 _log.info("lease-taken", projection=name, position=follower.position)
             else:
                 await self._leave_to_others(follower, places[name].version)
+
+    async def _end_frozen(self, held: Collection[str]) -> None:
+        now = time.monotonic()
+        if held and now - self._looked_for_frozen > LOOK_FOR_FROZEN:
+            self._looked_for_frozen = now
+            await leases.end_frozen(self._connection, held)
 
     async def say_we_look(self) -> None:
         """For `last-poll-time`: one statement for all."""

@@ -15,6 +15,7 @@ from domain.group_trees import GroupTree
 from domain.recorded import Event, Recorded
 from projections.projection import Mode, Projection
 from workers import jobs
+from workers.job_kinds import MOVE_GROUP
 
 
 class MovesReaction:
@@ -40,7 +41,7 @@ def _move(recorded: Recorded) -> jobs.Job:
     requested = recorded.event
     assert isinstance(requested, GroupTree.MoveRequested)
     return jobs.Job(
-        jobs.MOVE_GROUP,
+        MOVE_GROUP,
         {"organization_id": str(requested.organization_id), "task_id": str(requested.task_id)},
         replace(requested.by, causation=recorded.position),
         due=requested.timestamp + timedelta(milliseconds=requested.delay) if requested.delay else None,

@@ -11,13 +11,14 @@ from psycopg import AsyncConnection
 
 from domain.audited import Acting
 from workers import jobs
+from workers.job_kinds import BackOff
 
 
 def a_queue(dsn: str, *, fail: bool = False, last: float = 0) -> App:
     """Its task notes that it ran, then lasts so many seconds, then fails or not."""
     app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
 
-    @app.task(name="note", queue=jobs.QUEUE, retry=jobs.BackOff())
+    @app.task(name="note", queue=jobs.QUEUE, retry=BackOff())
     async def note(number: int, by: dict[str, str]) -> None:
         async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
             await connection.execute("INSERT INTO notes VALUES (%s)", (number,))

@@ -17,7 +17,8 @@ from tests.support.followers import eventually
 from tests.support.jobs import a_queue, a_worker_process, enqueue_notes
 from tests.support.logins import application_dsn
 from tests.support.world import settings_for
-from workers import jobs
+from workers import job_kinds, jobs
+from workers.job_kinds import ATTEMPTS
 
 ROOT = Path(__file__).parents[2]
 MIGRATION = ROOT / "migrations" / "0008_jobs.sql"
@@ -84,10 +85,10 @@ async def test_a_job_that_goes_on_failing_is_dead_and_counted(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logger = CapturingLogger()
-    monkeypatch.setattr(jobs, "_log", logger)
+    monkeypatch.setattr(job_kinds, "_log", logger)
     async with a_bench(database_url) as connection:
         await enqueue_notes(connection, 1)
-        await connection.execute("UPDATE procrastinate_jobs SET attempts = %s", (jobs.ATTEMPTS - 1,))
+        await connection.execute("UPDATE procrastinate_jobs SET attempts = %s", (ATTEMPTS - 1,))
         async with working(a_queue(application_dsn(database_url), fail=True)):
             await eventually(connection, "SELECT status::text FROM procrastinate_jobs", "failed")
         assert await jobs.dead_jobs(connection) == 1
@@ -101,7 +102,7 @@ async def test_a_dead_job_is_done_once_somebody_revives_it(database_url: str) ->
     _, _, revive = (ROOT / "docs" / "operations.md").read_text().partition("```sql\n")
     async with a_bench(database_url) as connection:
         await enqueue_notes(connection, 1)
-        await connection.execute("UPDATE procrastinate_jobs SET status = 'failed', attempts = %s", (jobs.ATTEMPTS,))
+        await connection.execute("UPDATE procrastinate_jobs SET status = 'failed', attempts = %s", (ATTEMPTS,))
         async with working(a_queue(application_dsn(database_url))):
             await connection.execute(revive.partition("```")[0].encode())
             await eventually(connection, "SELECT count(*) FROM procrastinate_jobs", 0)
@@ -127,7 +128,7 @@ async def test_the_jobs_of_a_killed_worker_are_done_by_another(
 async def test_a_job_that_kills_its_workers_dies_in_the_end(database_url: str) -> None:
     async with a_bench(database_url) as connection:
         await enqueue_notes(connection, 1)
-        await connection.execute("UPDATE procrastinate_jobs SET status = 'doing', attempts = %s", (jobs.ATTEMPTS - 1,))
+        await connection.execute("UPDATE procrastinate_jobs SET status = 'doing', attempts = %s", (ATTEMPTS - 1,))
         async with working(a_queue(application_dsn(database_url))):
             await eventually(connection, "SELECT status::text FROM procrastinate_jobs", "failed")
         await eventually(connection, "SELECT count(*) FROM notes", 0)
