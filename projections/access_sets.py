@@ -70,6 +70,10 @@ class Sets:
         """Those of at least one of the organizations."""
         return _union(self.organizations, (each.bytes for each in organization_ids))
 
+    def owned_by(self, organization_ids: Iterable[UUID]) -> BitMap:
+        """Those that one of the organizations owns."""
+        return _union(self.owned, (each.bytes for each in organization_ids))
+
     @cached_property
     def placed(self) -> Callable[[bytes], BitMap]:
         """Those who stand in at least one of the groups, whose ids follow one another.
