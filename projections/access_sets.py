@@ -120,6 +120,10 @@ def _union(sets: dict[bytes, BitMap], keys: Iterable[bytes]) -> BitMap:
     return BitMap.union(NOBODY, *(sets[each] for each in keys if each in sets))
 
 
+TABLES = ("access_individuals", "individual_organizations", "individual_users", "group_individuals", "users")
+"""What the statements below read of individuals and their owners."""
+
+
 class _Statements(NamedTuple):
     ids: str
     keyed: list[str]
