@@ -7,42 +7,56 @@ import dataclasses
 import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, ClassVar, TypedDict, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
+import structlog
 from cryptography.exceptions import InvalidTag
 from eventsourcing.domain import CanMutateAggregate, Snapshot
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 from eventsourcing.utils import get_topic, resolve_topic
 
-from adapters.keyring import DataKey, Keyring
+from adapters.keyring import DataKey, Keyring, Place
+from adapters.metrics import DAMAGED_VALUES
 from domain.audited import Acting, Audited
 from domain.personal import Personal, PersonErased
 from domain.turns import InTurns
 
 Event = CanMutateAggregate[UUID]
 _NOT_STATE = {"originator_id", "originator_version", "originator_id_type"}
+_NOWHERE = UUID(int=0)
+_FIELD = "field"  # noted beside a sealed value while its event is brought up to date, never stored
+_log = structlog.get_logger()
+
+
+class SealedValueDamaged(Exception):
+    """A sealed value does not open though its key was not destroyed: it is damaged, or stands where it was not put."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(f"{place.field} of {place.topic} at {place.stream}/{place.version}")
 
 
 class _Sealed(Personal):
     """A personal value as it came from the log, until its key is at hand."""
 
-    __slots__ = ("sealed",)
+    __slots__ = ("place", "sealed")
 
-    def __init__(self, subject: UUID, sealed: bytes) -> None:
+    def __init__(self, subject: UUID, sealed: str, field: str) -> None:
         super().__init__(subject, None)
         self.sealed = sealed
+        self.place = Place(_NOWHERE, 0, "", field)
 
-    def reveal(self, keys: Mapping[UUID, DataKey]) -> None:
-        """Without a key (erased) or with a spoilt value the person stays unreadable."""
-        key = keys.get(self.subject)
-        if key is not None and self.sealed:
-            with suppress(InvalidTag, ValueError):
-                self._value = key.open(self.sealed).decode()
+    def reveal(self, key: DataKey | None) -> None:
+        """Raises SealedValueDamaged, also without a key: that of a person who was not erased is missing."""
+        if key is None:
+            raise SealedValueDamaged(self.place)
+        try:
+            self._value = key.open(b64decode(self.sealed, validate=True), self.place).decode()
+        except (InvalidTag, ValueError):
+            raise SealedValueDamaged(self.place) from None
 
 
 class MsgspecTranscoder(Transcoder):
@@ -104,7 +118,10 @@ class EventCodec(Mapper[UUID]):
         return rows
 
     async def decode_many(self, rows: Iterable[StoredEvent]) -> list[Any]:
-        """Events (or snapshots), personal values revealed as far as their keys still exist: one query at the most."""
+        """Events (or snapshots), with the personal values of those who were not erased: one query at the most.
+
+        Rows of events name their stream, rows of snapshots their aggregate. Raises SealedValueDamaged.
+        """
         met: list[_Sealed] = []
         events = []
         async for batch in InTurns(rows):
@@ -112,10 +129,22 @@ class EventCodec(Mapper[UUID]):
             events += [self.to_domain_event(row) for row in batch]
         self._met = []
         if met:
-            keys = await self._keyring.keys({sealed.subject for sealed in met})
-            for sealed in met:
-                sealed.reveal(keys)
+            await self._reveal(met)
         return events
+
+    async def _reveal(self, met: Sequence[_Sealed]) -> None:
+        """Open them. Values of persons whose keys were destroyed stay null; for all others this is an alarm."""
+        keys = await self._keyring.keys({sealed.subject for sealed in met})
+        without = {sealed.subject for sealed in met} - keys.keys()
+        erased = await self._keyring.destroyed(without) if without else set()
+        try:
+            for sealed in met:
+                if sealed.subject not in erased:
+                    sealed.reveal(keys.get(sealed.subject))
+        except SealedValueDamaged as damage:
+            DAMAGED_VALUES.inc()
+            _log.error("sealed-value-damaged", place=str(damage))
+            raise
 
     async def encode_snapshot(self, aggregate: Audited) -> StoredEvent:
         """The row that stands for all events of the aggregate so far."""
@@ -123,18 +152,24 @@ class EventCodec(Mapper[UUID]):
             name: value for name, value in vars(aggregate).items() if name not in {"_id", "_version", "_pending_events"}
         }
         keys = await self._keyring.keys_for_writing({personal.subject for personal in _personals(state.values())})
-        sealed = {name: _seal(value, keys) for name, value in state.items()}
         kind = type(aggregate)
-        return StoredEvent(
-            kind.stream_of(aggregate.id), aggregate.version, snapshot_topic(kind), self.transcoder.encode(sealed)
-        )
+        place = Place(kind.stream_of(aggregate.id), aggregate.version, snapshot_topic(kind), "")
+        sealed = {name: _seal(value, keys, place._replace(field=name)) for name, value in state.items()}
+        return StoredEvent(place.stream, place.version, place.topic, self.transcoder.encode(sealed))
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         topic, _, shape = stored_event.topic.partition("#")
         kind = resolve_topic(topic)
+        stream, before = UUID(str(stored_event.originator_id)), len(self._met)
         if shape:
-            return _snapshot(stored_event, topic, self._typed(kind, stored_event.state))
-        state = self._state_of(kind, bytes(stored_event.state))
+            stream = kind.stream_of(stream)
+            state = self._typed(kind, stored_event.state)
+        else:
+            state = self._state_of(kind, bytes(stored_event.state))
+        for sealed in self._met[before:]:
+            sealed.place = Place(stream, stored_event.originator_version, stored_event.topic, sealed.place.field)
+        if shape:
+            return _snapshot(stored_event, topic, state)
         name = getattr(kind, "NAMED_BY", None)
         state["originator_id"] = stored_event.originator_id if name is None else state[name]
         state["originator_version"] = stored_event.originator_version
@@ -147,6 +182,7 @@ class EventCodec(Mapper[UUID]):
         if version == 1:
             return self._typed(kind, data)
         raw = self.transcoder.decode(data)
+        _name_fields(raw)  # as they were sealed: an upcast may rename them
         for older in range(raw.pop("class_version", 1), version):
             getattr(kind, f"upcast_v{older}_v{older + 1}")(raw)
         return msgspec.convert(raw, _shape(kind), dec_hook=self._unseal)  # type: ignore[no-any-return]
@@ -155,29 +191,39 @@ class EventCodec(Mapper[UUID]):
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(_shape(kind), dec_hook=self._unseal)
-        return decoder.decode(data)  # type: ignore[no-any-return]
+        before = len(self._met)
+        state: dict[str, Any] = decoder.decode(data)
+        if len(self._met) > before:
+            for field, sealed in _fields(state, ""):
+                sealed.place = sealed.place._replace(field=field)
+        return state
 
     def _unseal(self, kind: type, value: Any) -> Any:
         if kind is not Personal:
             raise NotImplementedError(f"{kind.__name__} cannot stand in an event")
-        sealed = _Sealed(UUID(value["subject"]), b64decode(value["sealed"]))
+        sealed = _Sealed(UUID(value["subject"]), value["sealed"], value.get(_FIELD, ""))
         self._met.append(sealed)
         return sealed
 
     def _to_row(self, event: Event, keys: Mapping[UUID, DataKey]) -> StoredEvent:
         kind = type(event)
         fields = vars(event)
+        stream, topic = event.originator_id, get_topic(kind)
+        if getattr(kind, "NAMED_BY", None) is not None:
+            stream = kind.stream_of(stream)  # type: ignore[attr-defined]  # `domain.audited.Audited.Event`
         if _carries_personal(kind):  # type: ignore[arg-type]  # mypy takes the instances' __hash__ for the class's
-            state = {name: _seal(value, keys) for name, value in fields.items() if name not in _NOT_STATE}
+            place = Place(stream, event.originator_version, topic, "")
+            state = {
+                name: _seal(value, keys, place._replace(field=name))
+                for name, value in fields.items()
+                if name not in _NOT_STATE
+            }
         else:  # most events: 4 µs instead of 35
             state = {name: value for name, value in fields.items() if name not in _NOT_STATE}
         state["by"] = _circumstances(fields["by"])
         if (version := getattr(kind, "class_version", 1)) > 1:
             state["class_version"] = version
-        stream = event.originator_id
-        if getattr(kind, "NAMED_BY", None) is not None:
-            stream = kind.stream_of(stream)  # type: ignore[attr-defined]  # `domain.audited.Audited.Event`
-        return StoredEvent(stream, event.originator_version, get_topic(kind), self.transcoder.encode(state))
+        return StoredEvent(stream, event.originator_version, topic, self.transcoder.encode(state))
 
 
 @cache
@@ -209,20 +255,47 @@ def _personals(values: Iterable[Any]) -> Iterable[Personal]:
             yield from _personals(value)
 
 
-def _seal(value: Any, keys: Mapping[UUID, DataKey]) -> Any:
+def _seal(value: Any, keys: Mapping[UUID, DataKey], place: Place) -> Any:
     match value:
         case Personal(subject=subject, value=None):
             return {"subject": subject, "sealed": ""}
         case Personal(subject=subject, value=str(clear)):
             if subject not in keys:
                 raise PersonErased
-            return {"subject": subject, "sealed": b64encode(keys[subject].seal(clear.encode())).decode()}
+            return {"subject": subject, "sealed": b64encode(keys[subject].seal(clear.encode(), place)).decode()}
         case dict():
-            return {key: _seal(part, keys) for key, part in value.items()}
+            return {key: _seal(part, keys, _within(place, key)) for key, part in value.items()}
         case list() | tuple():
-            return [_seal(part, keys) for part in value]
+            return [_seal(part, keys, _within(place, number)) for number, part in enumerate(value)]
         case _:
             return value
+
+
+def _within(place: Place, key: object) -> Place:
+    return place._replace(field=f"{place.field}/{key}")
+
+
+def _fields(value: Any, field: str) -> Iterable[tuple[str, "_Sealed"]]:
+    """The sealed values in what was decoded, each with its path."""
+    if isinstance(value, _Sealed):
+        yield field, value
+    for key, part in _parts(value):
+        yield from _fields(part, f"{field}/{key}" if field else str(key))
+
+
+def _name_fields(value: Any, field: str = "") -> None:
+    """Note the path at each sealed value in what was decoded from JSON."""
+    if isinstance(value, dict) and value.keys() >= {"subject", "sealed"}:
+        value[_FIELD] = field
+        return
+    for key, part in _parts(value):
+        _name_fields(part, f"{field}/{key}" if field else str(key))
+
+
+def _parts(value: Any) -> Iterable[tuple[object, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list | tuple) else ()
 
 
 @cache

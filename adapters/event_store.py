@@ -5,7 +5,6 @@ serial anyway: 64 callers share one fsync instead of queueing for 64.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from itertools import chain, islice
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 from uuid import UUID
 
+import structlog
 from eventsourcing.persistence import StoredEvent
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -25,15 +25,18 @@ from adapters.append_transaction import InlineProjection
 from adapters.event_codec import EventCodec, snapshot_topic
 from adapters.inline_fence import OutdatedProcess, described
 from adapters.keyring import Keyring
-from adapters.metrics import APPENDS
+from adapters.metrics import APPENDS, SNAPSHOT_FAILURES
 from adapters.outages import patiently
 from adapters.stream_reader import Row, StreamReader, Wanted
 from domain.audited import Audited
 from domain.decisions import current_decision
 from domain.errors import NotFound
 from domain.idempotency import current_recording
+from domain.personal import PersonErased
 from domain.recorded import Event
 from domain.turns import InTurns
+
+_log = structlog.get_logger()
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
 Log = Literal["identity", "sessions"]
@@ -96,7 +99,7 @@ class EventStore:
         found = await self._streams.rows(streams)
         events = iter(
             await self._codec.decode_many(
-                StoredEvent(aggregate_id, row.version, row.topic, row.state)
+                StoredEvent(aggregate_id if "#" in row.topic else row.stream, row.version, row.topic, row.state)
                 for (_, aggregate_id), rows in zip(wanted, found, strict=True)
                 for row in rows
             )
@@ -169,11 +172,16 @@ class EventStore:
             task.add_done_callback(self._snapshotting.discard)
 
     async def _snapshot(self, aggregate: Audited) -> None:
-        """A snapshot only saves time, so its failure costs nothing."""
-        with contextlib.suppress(Exception):
+        """A snapshot only saves time, so its failure costs no command; but it is told, because it may last."""
+        try:
             row = await self._codec.encode_snapshot(aggregate)
-            async with self._pool.connection() as connection:
-                await _insert_snapshot(connection, SNAPSHOTS[self._log], row)
+            async with self._pool.connection() as connection, connection.transaction():
+                await _replace_snapshot(connection, SNAPSHOTS[self._log], row)
+        except PersonErased:  # meanwhile: there is nothing to be kept
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the command has succeeded
+            SNAPSHOT_FAILURES.inc()
+            _log.warning("snapshot-failed", aggregate=type(aggregate).__name__, reason=type(error).__name__)
 
 
 def _replayed(events: Iterable[Any], rows: Sequence[Row]) -> Audited | None:
@@ -186,9 +194,17 @@ def _replayed(events: Iterable[Any], rows: Sequence[Row]) -> Audited | None:
     return aggregate
 
 
-async def _insert_snapshot(connection: AsyncConnection, table: str, row: StoredEvent) -> None:
-    await connection.execute(
-        f"INSERT INTO {table} (originator_id, originator_version, topic, state) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (originator_id, originator_version) DO NOTHING",
-        (row.originator_id, row.originator_version, row.topic, row.state),
-    )
+async def _replace_snapshot(connection: AsyncConnection, table: str, row: StoredEvent) -> None:
+    """Write it and remove those before it, unless there is a later one already."""
+    values = {"stream": row.originator_id, "version": row.originator_version, "topic": row.topic, "state": row.state}
+    await connection.execute(_INSERT_SNAPSHOT.format(table=table), values)
+    await connection.execute(_REMOVE_SNAPSHOTS.format(table=table), values)
+
+
+_INSERT_SNAPSHOT = """
+INSERT INTO {table} (originator_id, originator_version, topic, state)
+SELECT %(stream)s, %(version)s, %(topic)s, %(state)s WHERE NOT EXISTS (
+    SELECT FROM {table} WHERE originator_id = %(stream)s AND topic = %(topic)s AND originator_version > %(version)s)
+ON CONFLICT (originator_id, originator_version) DO NOTHING
+"""
+_REMOVE_SNAPSHOTS = "DELETE FROM {table} WHERE originator_id = %(stream)s AND originator_version < %(version)s"

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -27,6 +28,7 @@ _ADD = (
     "INSERT INTO data_keys (subject, wrapped) SELECT * FROM unnest(%s::uuid[], %s::bytea[])"
     " ON CONFLICT (subject) DO NOTHING"
 )
+_DESTROYED = "SELECT subject FROM data_keys WHERE subject = ANY(%s) AND wrapped IS NULL AND destroyed_at IS NOT NULL"
 _SHARE = "SELECT wrapped FROM data_keys WHERE subject = %s FOR SHARE"
 _LOCK = "SELECT FROM data_keys WHERE subject = %s FOR UPDATE"
 
@@ -40,21 +42,41 @@ class WrongMasterKey(Exception):
         )
 
 
+class Place(NamedTuple):
+    """Where in a log a sealed value stands; it opens nowhere else (ruling O18).
+
+    `topic` is the event's or the snapshot's; `field` the path to the value in it.
+    """
+
+    stream: UUID
+    version: int
+    topic: str
+    field: str
+
+    def __bytes__(self) -> bytes:
+        """All of it, and nothing else has the same bytes: what has no fixed length is parted by zeros."""
+        return b"".join(
+            [self.stream.bytes, self.version.to_bytes(8, "big"), self.topic.encode(), b"\0", self.field.encode()]
+        )
+
+
 class DataKey:
-    """The key of one person's values (AES-256-GCM, random nonce, the subject as associated data)."""
+    """The key of one person's values: AES-256-GCM, random nonce; subject, key id and place as associated data."""
 
-    __slots__ = ("_cipher", "_subject")
+    __slots__ = ("_cipher", "_name")
 
-    def __init__(self, subject: UUID, key: bytes) -> None:
-        self._subject = subject.bytes
+    def __init__(self, subject: UUID, key_id: UUID, key: bytes) -> None:
+        self._name = subject.bytes + key_id.bytes
         self._cipher = AESGCM(key)
 
-    def seal(self, value: bytes) -> bytes:
+    def seal(self, value: bytes, place: Place) -> bytes:
+        """The value as it may stand at the place."""
         nonce = os.urandom(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, value, self._subject)
+        return nonce + self._cipher.encrypt(nonce, value, self._name + bytes(place))
 
-    def open(self, sealed: bytes) -> bytes:
-        return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], self._subject)
+    def open(self, sealed: bytes, place: Place) -> bytes:
+        """The value. Raises InvalidTag or ValueError when it is damaged, or was sealed for another place."""
+        return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], self._name + bytes(place))
 
 
 class Keyring:
@@ -96,6 +118,15 @@ class Keyring:
         subjects = list({subject for each in wanted for subject in each})
         found = await patiently(self._pool, lambda connection: self._read(connection, subjects))
         return [{subject: found[subject] for subject in each if subject in found} for each in wanted]
+
+    async def destroyed(self, subjects: Iterable[UUID]) -> set[UUID]:
+        """Those of the subjects whose keys were destroyed. A key that is only missing is another matter: a damage."""
+
+        async def read(connection: AsyncConnection) -> set[UUID]:
+            cursor = await connection.execute(_DESTROYED, (list(subjects),))
+            return {subject for (subject,) in await cursor.fetchall()}
+
+        return await patiently(self._pool, read)
 
     async def destroy(self, subject: UUID) -> None:
         """From now on no value of this person can be read, and none can be written."""
@@ -152,10 +183,12 @@ class Keyring:
 
     async def _read(self, connection: AsyncConnection, subjects: list[UUID]) -> dict[UUID, DataKey]:
         cursor = await connection.execute(
-            "SELECT subject, wrapped FROM data_keys WHERE subject = ANY(%s) AND wrapped IS NOT NULL", (subjects,)
+            "SELECT subject, key_id, wrapped FROM data_keys WHERE subject = ANY(%s) AND wrapped IS NOT NULL",
+            (subjects,),
         )
         return {
-            subject: DataKey(subject, self._unwrap(subject, wrapped)) for subject, wrapped in await cursor.fetchall()
+            subject: DataKey(subject, key_id, self._unwrap(subject, wrapped))
+            for subject, key_id, wrapped in await cursor.fetchall()
         }
 
     def _new(self, subject: UUID) -> bytes:

@@ -1,15 +1,13 @@
 """Reads the log after a position, decoded, only what is asked for, and never across a gap."""
 
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from eventsourcing.persistence import StoredEvent
-from eventsourcing.utils import get_topic
 from psycopg import AsyncConnection
 
 from adapters.event_codec import EventCodec
 from adapters.event_store import EVENTS, Log
-from domain.recorded import Event, Recorded, stamp
+from domain.recorded import Recorded, stamp
 
 
 class LogGapError(Exception):
@@ -110,19 +108,6 @@ class LogReader:
             missing = await cursor.fetchone()
             assert missing is not None
             raise LogGapError(self._log, missing[0])
-
-
-def topics_of(kinds: Iterable[type[Event]] | None) -> list[str] | None:
-    """The topics under which events of these classes, or of classes derived from them, stand in the log."""
-    if kinds is None:
-        return None
-    return sorted({get_topic(each) for kind in kinds for each in _family(kind)})
-
-
-def _family(kind: type[Event]) -> Iterator[type[Event]]:
-    yield kind
-    for heir in kind.__subclasses__():
-        yield from _family(heir)
 
 
 # The first row of another append ends the walk. What other tools wrote has no append: each row is one of its own.

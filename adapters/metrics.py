@@ -19,6 +19,8 @@ SECURITY_EVENTS = Counter("rollbook_security_events_total", "Lines of the securi
 REFUSED_CONNECTIONS = Counter(
     "rollbook_refused_connections_total", "Connections beyond the limit, of all clients or of one address.", ["reason"]
 )
+DAMAGED_VALUES = Counter("rollbook_damaged_values_total", "Sealed values that did not open: an alarm each.")
+SNAPSHOT_FAILURES = Counter("rollbook_snapshot_failures_total", "Snapshots of aggregates that were not written.")
 INDEXED = Gauge(
     "rollbook_indexed_individuals", "Individuals in the index for long lists of them.", multiprocess_mode="max"
 )

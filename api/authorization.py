@@ -39,6 +39,7 @@ from projections.access_individuals import accessible_individuals
 from projections.access_lists import accessible
 from projections.access_pages import Ids, Slice
 from projections.access_status import access_status
+from projections.visibility import seer
 
 router = contract_router("authorization")
 
@@ -79,8 +80,9 @@ async def accessible_resources(
     refuse_others(caller, body.user_id)
     queries = [sent.query for sent in body.access_query]
     async with reading() as read:
+        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
         found = await accessible(
-            read.cursor, body.user_id, queries, slice_of(body), body.organization_id, indexing.index()
+            read.cursor, body.user_id, queries, slice_of(body), body.organization_id, sees, indexing.index()
         )
         return page(read, body, found, 201)
 
@@ -100,6 +102,7 @@ async def list_individuals(
             slice_of(query),
             organization_id=query.organization_id,
             filters=filters,
+            sees=await seer(read.cursor, caller.user_id, everything=caller.unlimited),
             index=indexing.index(),
         )
         return page(read, query, found)

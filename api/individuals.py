@@ -22,6 +22,7 @@ from domain.individuals import IndividualNotFound
 from domain.ports import AccessQuery
 from projections import individuals
 from projections.access_checks import decide
+from projections.visibility import seer
 
 router = contract_router("individuals")
 
@@ -38,7 +39,7 @@ async def create_individual(
 
 @router.get("/v1/individuals/{id}/", **answers(IndividualDocument))
 async def get_individual(individual_id: PathId, caller: MayReadIndividual, reading: ReadingDep) -> Response:
-    """Its owner; for those who may write it also with whom it is shared."""
+    """Its owner; for those who may write it also with whom it is shared, as far as they may know (ruling O9)."""
     async with reading() as read:
         return await _shown(read, caller, individual_id, 200)
 
@@ -91,7 +92,8 @@ async def _shown(read: Read, caller: Caller, individual_id: UUID, status: int) -
         raise IndividualNotFound
     shares = None
     if writes:
-        rows = await individuals.shares_of(read.cursor, individual_id)
+        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
+        rows = await individuals.shares_of(read.cursor, individual_id, sees)
         shares = [IndividualShare(type=row.type, id=row.id, operation=row.operation) for row in rows]
     attributes = IndividualAttributes.model_construct(owner_id=owner_id, shared_with=shares)
     resource = IndividualResource.model_construct(attributes=attributes, id=individual_id, type="individuals")

@@ -1,6 +1,7 @@
 """/v1/users/: people with accounts, as those may see them who work with them."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -35,9 +36,10 @@ from domain.organizations import OrganizationNotFound
 from domain.ports import Access
 from domain.users import User, UserNotFound
 from projections import onboarding_requests, user_details, user_lists
-from projections.user_details import Surroundings, Viewer
+from projections.user_details import Surroundings
 from projections.user_lists import UserFilter, UserRow
 from projections.users import UsersProjection
+from projections.visibility import Seer, seer
 
 router = contract_router("users")
 MODEL = UsersProjection.name
@@ -48,17 +50,17 @@ STATUS = {"archived": "ARCHIVED", "force_reset_password": "RESET_REQUIRED"}
 async def list_users(query: Annotated[UserListQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
     """Users of an organization; for staff and services of all."""
     async with reading(MODEL) as read:
-        viewer = await user_details.viewer(read.cursor, caller.user_id)
-        refuse_strangers(caller, viewer, query)
+        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
+        refuse_strangers(caller, sees, query)
+        whole = caller.reads_all or query.organization_id in sees.administers
         rows, total = await user_lists.users_page(
             read.cursor,
-            await user_filter(read, query),
+            visible_filter(await user_filter(read, query), sees, whole=whole),
             sort=query.sort_by[0] if query.sort_by else "id",
             limit=query.page_limit,
             offset=query.page_offset,
         )
-        whole = caller.reads_all or query.organization_id in viewer.administers
-        shown = await attributes_of(read, rows, query.organization_id, whole=whole)
+        shown = await attributes_of(read, rows, query.organization_id, sees if whole else None)
         resources = [UserResource.model_construct(attributes=shown[row.user_id], id=row.user_id) for row in rows]
         return read.listing(UserList, resources, query, total)
 
@@ -108,15 +110,15 @@ async def user_enable(
     return await _shown(services, reading, caller, await execute(enable(), about=user_id))
 
 
-def refuse_strangers(caller: Caller, viewer: Viewer, query: UserListQuery) -> None:
+def refuse_strangers(caller: Caller, sees: Seer, query: UserListQuery) -> None:
     """Raises Forbidden for participants, InvalidParameter without an organization, OrganizationNotFound."""
     if caller.reads_all:
         return
-    if not viewer.organizations:
+    if not sees.works_in:
         raise Forbidden
     if query.organization_id is None:
         raise InvalidParameter("Input should name one of your organizations.", parameter="organization-id")
-    if query.organization_id not in viewer.organizations:
+    if query.organization_id not in sees.works_in:
         raise OrganizationNotFound(parameter="organization-id")
     if query.classification is not None:
         raise Forbidden(parameter="filter[classification]")
@@ -161,24 +163,32 @@ async def user_filter(read: Read, query: UserListQuery) -> UserFilter:
     )
 
 
+def visible_filter(wanted: UserFilter, sees: Seer, *, whole: bool) -> UserFilter:
+    """The filter on what the caller is shown: an attribute that is null for them does not match (ruling O9)."""
+    if not whole:
+        return replace(wanted, nobody=wanted.hidden, testers=True)
+    sharee = wanted.shared_with_organization or wanted.shared_with_user
+    return replace(wanted, nobody=sharee is not None and not sees.sees_shares_with(sharee))
+
+
 async def attributes_of(
-    read: Read, rows: list[UserRow], organization_id: UUID | None, *, whole: bool
+    read: Read, rows: list[UserRow], organization_id: UUID | None, sees: Seer | None
 ) -> dict[UUID, UserAttributes]:
-    """By user id: all of it, or the basics only, one's own row in a list included (semantics 4, ruling E10)."""
-    if not (whole and rows):
+    """By user id: what is seen of all attributes, or the basics only, one's own row in a list included (E10)."""
+    if sees is None or not rows:
         return {row.user_id: UserAttributes.model_construct(**_basic(row)) for row in rows}
-    around = await user_details.surroundings(read.cursor, [row.user_id for row in rows])
+    around = await user_details.surroundings(read.cursor, [row.user_id for row in rows], sees)
     return {row.user_id: UserAttributes.model_construct(**_whole(row, around, organization_id)) for row in rows}
 
 
 async def _detail(read: Read, caller: Caller, user_id: UUID, query: UserQuery) -> UserDetailAttributes:
     row = await _row(read, user_id)
-    viewer = await user_details.viewer(read.cursor, caller.user_id)
+    sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
     unlimited = caller.reads_all or caller.user_id == user_id
-    governed = viewer.administers & await user_details.insides(read.cursor, user_id)
+    governed = sees.administers & await user_details.insides(read.cursor, user_id)
     if not (unlimited or governed):
         return UserDetailAttributes.model_construct(**_basic(row))
-    around = await user_details.surroundings(read.cursor, [user_id])
+    around = await user_details.surroundings(read.cursor, [user_id], sees)
     shown = _whole(row, around, query.organization_id, None if unlimited else governed)
     # of somebody else's organizations an administrator is told nothing but that they are there
     limits = None if unlimited else list(governed)
@@ -227,17 +237,17 @@ async def _shown(services: Services, reading: ReadingDep, caller: Caller, outcom
         row = await user_lists.user(read.cursor, user_id)
         if row is None or not read.current:
             row = UserRow.of(await services.identity.store.get(User, user_id), row)
-        whole = not outcome.repeated or await _reads_whole(read, caller, user_id)
-        shown = await attributes_of(read, [row], None, whole=whole)
+        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
+        whole = not outcome.repeated or await _reads_whole(read, caller, sees, user_id)
+        shown = await attributes_of(read, [row], None, sees if whole else None)
         resource = UserResource.model_construct(attributes=shown[user_id], id=user_id)
         return read.single(UserDocument, resource, outcome.status)
 
 
-async def _reads_whole(read: Read, caller: Caller, user_id: UUID) -> bool:
+async def _reads_whole(read: Read, caller: Caller, sees: Seer, user_id: UUID) -> bool:
     if caller.reads_all or caller.user_id == user_id:
         return True
-    viewer = await user_details.viewer(read.cursor, caller.user_id)
-    return bool(viewer.administers & await user_details.insides(read.cursor, user_id))
+    return bool(sees.administers & await user_details.insides(read.cursor, user_id))
 
 
 def _basic(row: UserRow) -> dict[str, Any]:

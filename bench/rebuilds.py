@@ -6,10 +6,11 @@ from psycopg_pool import AsyncConnectionPool
 
 from adapters.connections import Pool
 from adapters.event_codec import EventCodec
-from adapters.log_reader import LogReader, topics_of
+from adapters.log_reader import LogReader
 from bench.bench import Bench
 from bench.figures import Figure, Limit
 from bench.stores import keyring_of
+from domain.recorded import topics_of
 from projections import registry, replicators
 from projections.projection import Projection
 from workers.rebuild import BATCH, rebuild_one

@@ -70,6 +70,8 @@ class Forbidden(DomainError):
 
 
 class NotFound(DomainError):
+    """Subclasses say neither code nor detail: nothing in the answer tells unknown from unreadable (ruling O10)."""
+
     code = "not-found"
     detail = "There is no such thing, or you may not see it."
 

@@ -15,7 +15,7 @@ SYSTEM_TYPES: tuple[GroupType, ...] = ("all_participants", "unassigned")
 
 
 class GroupNotFound(NotFound):
-    detail = "There is no such group, or you may not see it."
+    """There is no such group, or the caller may not see it."""
 
 
 class GroupSystemManaged(Conflict):

@@ -14,11 +14,11 @@ Party = Literal["user", "organization"]
 
 
 class IndividualNotFound(NotFound):
-    detail = "There is no such individual, or you may not see it."
+    """There is no such individual, or the caller may not see it."""
 
 
 class OwnerNotFound(NotFound):
-    detail = "There is no such user or organization."
+    """There is no such user or organization."""
 
 
 class IndividualTaken(AlreadyExists):

@@ -23,7 +23,7 @@ SYSTEM_GROUP_NAMES: dict[GroupType, str] = {"all_participants": "All participant
 
 
 class OrganizationNotFound(NotFound):
-    detail = "There is no such organization, or you may not see it."
+    """There is no such organization, or the caller may not see it."""
 
 
 class OrganizationNameTaken(AlreadyExists):

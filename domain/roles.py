@@ -14,7 +14,7 @@ KEPT = (ORGANIZATION_ADMIN, SYSTEM_ADMIN)
 
 
 class RoleNotFound(NotFound):
-    detail = "There is no such role, or you may not see it."
+    """There is no such role, or the caller may not see it."""
 
 
 class LastAdmin(Conflict):

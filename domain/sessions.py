@@ -23,7 +23,7 @@ LONGEST_REFRESH = 30 * 24 * 3600
 
 
 class SessionNotFound(NotFound):
-    detail = "There is no such session, or you may not see it."
+    """There is no such session, or the caller may not see it."""
 
 
 class InvalidCredentials(Unauthenticated):

@@ -18,7 +18,7 @@ STAFF = "carium"
 
 
 class UserNotFound(NotFound):
-    detail = "There is no such user, or you may not see it."
+    """There is no such user, or the caller may not see it."""
 
 
 class UserArchived(InvalidState):

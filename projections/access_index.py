@@ -7,13 +7,18 @@ is found is exactly that of the snapshot, however old the sets are.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 from uuid import UUID
 
+from eventsourcing.utils import get_topic
 from psycopg import AsyncConnection, AsyncCursor
 from pyroaring import BitMap
 
-from projections.access_sets import Sets, sets_of
+from domain.recorded import Event, families_of
+from domain.users import User
+from projections.access_sets import TABLES, Sets, sets_of
+from projections.authorization import AuthorizationProjection
+from projections.users import UsersProjection
 
 AGED = 25
 """When so many have changed since the younger sets were made, newer ones would serve better."""
@@ -119,8 +124,7 @@ class AccessIndex:
         """Remember who has changed up to the head; too many rather than too few."""
         if head <= self._seen:
             return
-        await cursor.execute(_CHANGED, {"after": self._seen, "upto": head}, prepare=True)
-        changed = await cursor.fetchall()
+        changed = await changed_individuals(cursor, self._seen, head)
         self._gone |= self._sets.individuals.ranks(each for each, _ in changed)
         for each, position in changed:
             self._changed[each] = max(position, self._changed.get(each, 0))
@@ -136,6 +140,31 @@ async def load(connection: AsyncConnection) -> AccessIndex:
     """An index of now. The connection commits by itself."""
     async with _snapshot(connection) as cursor:
         return AccessIndex(await _standing(cursor), await sets_of(cursor))
+
+
+async def changed_individuals(cursor: AsyncCursor, after: int, upto: int) -> list[tuple[UUID, int]]:
+    """Individuals of whom events in (after, upto] may have changed what the sets hold, with the last such position."""
+    await cursor.execute(_CHANGED, {**_TELLING, "after": after, "upto": upto}, prepare=True)
+    return await cursor.fetchall()
+
+
+class Naming(NamedTuple):
+    """Which field of an event names an individual, and which a user whose individuals it may change; None for neither.
+
+    Rows of the sets are about individuals and about users as their owners: what names neither changes none of them.
+    """
+
+    individual: str | None
+    user: str | None
+
+
+def naming(kind: type[Event]) -> Naming:
+    """Told by the fields that the class has."""
+    fields = get_type_hints(kind).keys()
+    individual = next((name for name in ("individual_id", "subject_id") if name in fields), None)
+    if kind in _OF_USERS:
+        return Naming(individual, "originator_id")
+    return Naming(individual, "user_id" if "user_id" in fields else None)
 
 
 @asynccontextmanager
@@ -160,27 +189,43 @@ async def _standing(cursor: AsyncCursor) -> Standing:
     return Standing(*row)
 
 
-_TABLES = ("access_individuals", "individual_organizations", "individual_users", "group_individuals", "users")
 _STANDING = f"""
 SELECT position, coalesce((SELECT position FROM projections WHERE name = 'users'), 0),
-       ARRAY[{", ".join(f"'{table}'::regclass" for table in _TABLES)}]::bigint[]
+       ARRAY[{", ".join(f"'{table}'::regclass" for table in TABLES)}]::bigint[]
 FROM log_head WHERE log = 'identity'
 """
+
+SOURCES = (AuthorizationProjection, UsersProjection)
+"""The projections whose tables the sets are made from: what they look at may change the sets."""
+_OF_USERS = frozenset(each for each in vars(User).values() if isinstance(each, type))
+_NAMINGS = {
+    get_topic(kind): naming(kind)
+    for source in SOURCES
+    for kind in families_of(source.events or ())
+    if any(naming(kind))
+}
+_TELLING = {
+    "topics": list(_NAMINGS),
+    "individuals": [each.individual for each in _NAMINGS.values()],
+    "users": [each.user for each in _NAMINGS.values()],
+}
 
 # Individuals that events are about, and those of users that events are about; told apart, because an individual may
 # have the id of an organization. Looked up user by user, however the planner guesses their number.
 _CHANGED = """
 WITH named AS MATERIALIZED (
-    SELECT
-        CASE kind WHEN 'individual' THEN said ->> 'individual_id' WHEN 'seat' THEN said ->> 'subject_id' END::uuid
-            AS individual_id,
-        CASE kind WHEN 'user' THEN originator_id END AS user_id,
-        max(notification_id) AS position
-    FROM events CROSS JOIN LATERAL (SELECT split_part(topic, '.', 1) AS kind) k
-    CROSS JOIN LATERAL (SELECT CASE WHEN kind <> 'user' THEN convert_from(state, 'UTF8')::json END AS said) s
-    WHERE notification_id > %(after)s AND notification_id <= %(upto)s AND kind IN ('individual', 'seat', 'user')
+    SELECT (said ->> k.individual)::uuid AS individual_id,
+           CASE k.name WHEN 'originator_id' THEN originator_id ELSE (said ->> k.name)::uuid END AS user_id,
+           max(notification_id) AS position
+    FROM events
+    JOIN unnest(%(topics)s::text[], %(individuals)s::text[], %(users)s::text[]) AS k(topic, individual, name)
+        USING (topic)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN k.individual IS NOT NULL OR k.name <> 'originator_id'
+                    THEN convert_from(state, 'UTF8')::json END AS said) s
+    WHERE notification_id > %(after)s AND notification_id <= %(upto)s
     GROUP BY 1, 2)
 SELECT individual_id, position FROM named WHERE individual_id IS NOT NULL
-UNION ALL SELECT his.individual_id, named.position FROM named CROSS JOIN LATERAL (
-    SELECT individual_id FROM access_individuals WHERE owner_id = named.user_id OFFSET 0) his
+UNION ALL SELECT own.individual_id, named.position FROM named CROSS JOIN LATERAL (
+    SELECT individual_id FROM access_individuals WHERE owner_id = named.user_id OFFSET 0) own
 """

@@ -11,6 +11,7 @@ from projections.access_pages import Ids, Reach, Slice
 from projections.access_policy import POLICIES
 from projections.access_runs import Listed, Merged, Ranked, Run
 from projections.access_wanted import wanted
+from projections.visibility import Seer
 
 # The fences keep the planner, who cannot know how few they are, from looking up everybody at once.
 _SINGLE = """
@@ -33,11 +34,12 @@ async def page_from(
     page: Slice,
     parameters: dict[str, Any],
     filters: IndividualFilter,
+    sees: Seer,
 ) -> Ids:
     """The page and the total as of the cursor's snapshot, which the view is of."""
-    asked, condition = await filters.resolved(cursor, parameters["organization"], one_by_one=True)
+    asked, condition = await filters.resolved(cursor, parameters["organization"], sees, one_by_one=True)
     parameters |= asked
-    choose = await wanted(cursor, reach, operation, filters, parameters)
+    choose = await wanted(cursor, reach, operation, filters, parameters, sees)
     single = await _single(cursor, view, reach, operation, parameters, condition, filters)
     found: Run = Listed([each for each, allowed in single.items() if allowed])
     for sets, gone in reversed(view.parts):  # the largest comes last

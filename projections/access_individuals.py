@@ -17,6 +17,7 @@ from projections.access_index import AccessIndex
 from projections.access_index_pages import page_from
 from projections.access_pages import NONE, PAGE, Ids, Reach, Slice, cut, page_of
 from projections.access_policy import POLICIES, WHOLE
+from projections.visibility import Seer
 
 FEW = 2_000
 SPARE = 100
@@ -102,9 +103,12 @@ async def accessible_individuals(
     *,
     organization_id: UUID | None = None,
     filters: IndividualFilter = NO_FILTER,
+    sees: Seer | None = None,
     index: AccessIndex | None = None,
 ) -> Ids:
     """The individuals on whom the user has the operation, of those that the filters let through.
+
+    `sees` is what the caller may know of them, who sees everything unless it is given.
 
     Several statements: run it in one snapshot. With an index that serves this snapshot a long list costs little.
     """
@@ -114,12 +118,13 @@ async def accessible_individuals(
     if row is None:
         return NONE
     reach = Reach(*row)
+    sees = sees or Seer(user_id, everything=True)
     parameters["whole"] = reach.whole
     parameters |= {f"whole{place}": each for place, each in enumerate(reach.whole)}
     if index is not None and not filters.textual and (view := await index.view(cursor)) is not None:
-        return await page_from(cursor, view, reach, operation, page, parameters, filters)
-    if filters:
-        return await _filtered(cursor, reach, operation, page, parameters, filters)
+        return await page_from(cursor, view, reach, operation, page, parameters, filters, sees)
+    if filters or (organization_id and not sees.knows_members_of(organization_id)):
+        return await _filtered(cursor, reach, operation, page, parameters, filters, sees)
     if organization_id and (reach.unlimited or organization_id in reach.whole):
         return await page_of(cursor, _EVERYBODY_OF_ORGANIZATION, parameters)
     if reach.unlimited:
@@ -182,9 +187,10 @@ async def _filtered(
     page: Slice,
     parameters: dict[str, Any],
     filters: IndividualFilter,
+    sees: Seer,
 ) -> Ids:
     """Planned anew for the values at hand: what is rare decides where to begin."""
-    asked, condition = await filters.resolved(cursor, parameters["organization"])
+    asked, condition = await filters.resolved(cursor, parameters["organization"], sees)
     parameters |= asked
     candidates = f"SELECT r.individual_id AS id FROM access_individuals r WHERE {condition}"
     if filters.selective and not reach.unlimited:

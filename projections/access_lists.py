@@ -17,6 +17,7 @@ from projections.access_index import AccessIndex
 from projections.access_individuals import accessible_individuals
 from projections.access_pages import NONE, OF_ORGANIZATION, PAGE, Ids, Slice, cut, page_of
 from projections.access_policy import POLICIES
+from projections.visibility import OWNS, Seer
 
 _MINE = """
     SELECT r.{key} AS id FROM access_users u, {source}
@@ -33,6 +34,7 @@ async def accessible(
     queries: Sequence[AccessQuery],
     page: Slice,
     organization_id: UUID | None = None,
+    sees: Seer | None = None,
     index: AccessIndex | None = None,
 ) -> Ids:
     """The resources on which all queries without an id are true; the others are conditions (semantics, 6.3).
@@ -45,13 +47,13 @@ async def accessible(
     if guards and not all(await decide(cursor, user_id, guards)):
         return NONE
     if not open_queries:
-        return await _named(cursor, guards, page, organization_id)
+        return await _named(cursor, guards, page, organization_id, sees or Seer(user_id, everything=True))
     resource_type = open_queries[0].resource_type
     operations = {query.operation for query in open_queries}
     if resource_type == "individual":
         operation: Operation = "write" if "write" in operations else "read"
         return await accessible_individuals(
-            cursor, user_id, operation, page, organization_id=organization_id, index=index
+            cursor, user_id, operation, page, organization_id=organization_id, sees=sees, index=index
         )
     parameters = {"user": user_id, "organization": organization_id, **page._asdict()}
     return await _collected(cursor, resource_type, operations, parameters)
@@ -67,7 +69,9 @@ async def _collected(
     return await page_of(cursor, PAGE.format(collected=f"mine AS MATERIALIZED ({collected})"), parameters)
 
 
-async def _named(cursor: AsyncCursor, guards: Sequence[AccessQuery], page: Slice, organization_id: UUID | None) -> Ids:
+async def _named(
+    cursor: AsyncCursor, guards: Sequence[AccessQuery], page: Slice, organization_id: UUID | None, sees: Seer
+) -> Ids:
     """The resources that queries with an id name, all of which are true."""
     named: dict[str, list[UUID]] = {resource_type: [] for resource_type in LISTABLE}
     for query in guards:
@@ -75,9 +79,14 @@ async def _named(cursor: AsyncCursor, guards: Sequence[AccessQuery], page: Slice
             named[query.resource_type].append(query.resource_id)
     if organization_id is not None:
         for resource_type in LISTABLE:
+            seen = "true"
+            if resource_type == "individual" and not sees.knows_members_of(organization_id):
+                owned = OWNS.format(owner="owner_id")
+                seen = f"id IN (SELECT individual_id FROM access_individuals WHERE {owned})"
             await cursor.execute(
-                f"SELECT id FROM unnest(%(ids)s::uuid[]) AS named(id) WHERE id IN ({OF_ORGANIZATION[resource_type]})",
-                {"ids": named[resource_type], "organization": organization_id},
+                f"SELECT id FROM unnest(%(ids)s::uuid[]) AS named(id)"
+                f" WHERE id IN ({OF_ORGANIZATION[resource_type]}) AND {seen}",
+                {"ids": named[resource_type], "organization": organization_id, **sees.parameters()},
             )
             named[resource_type] = [row[0] for row in await cursor.fetchall()]
     return cut(list(chain.from_iterable(named.values())), page)

@@ -70,6 +70,10 @@ class Sets:
         """Those of at least one of the organizations."""
         return _union(self.organizations, (each.bytes for each in organization_ids))
 
+    def owned_by(self, organization_ids: Iterable[UUID]) -> BitMap:
+        """Those that one of the organizations owns."""
+        return _union(self.owned, (each.bytes for each in organization_ids))
+
     @cached_property
     def placed(self) -> Callable[[bytes], BitMap]:
         """Those who stand in at least one of the groups, whose ids follow one another.
@@ -114,6 +118,10 @@ async def _set(ranks: bytes | None) -> BitMap:
 
 def _union(sets: dict[bytes, BitMap], keys: Iterable[bytes]) -> BitMap:
     return BitMap.union(NOBODY, *(sets[each] for each in keys if each in sets))
+
+
+TABLES = ("access_individuals", "individual_organizations", "individual_users", "group_individuals", "users")
+"""What the statements below read of individuals and their owners."""
 
 
 class _Statements(NamedTuple):

@@ -8,10 +8,11 @@ from psycopg import AsyncCursor
 from pyroaring import BitMap
 
 from domain.ports import Operation
-from projections.access_filters import FLAGS, IndividualFilter
+from projections.access_filters import FLAGS, IndividualFilter, leads_seen
 from projections.access_pages import Reach
 from projections.access_policy import POLICIES
 from projections.access_sets import NOBODY, Sets
+from projections.visibility import Seer
 
 Choice = Callable[[Sets], BitMap]
 
@@ -19,7 +20,7 @@ _HIS = "SELECT group_id FROM ({below}) b WHERE b.user_id = %(user)s"
 _BELOW = "SELECT descendant_id AS group_id FROM group_closure WHERE ancestor_id = %(group)s"
 _LED = """
     SELECT c.descendant_id AS group_id FROM group_users s JOIN group_closure c ON c.ancestor_id = s.group_id
-    WHERE s.user_id = %(leader)s AND s.kind = 'leader'"""
+    WHERE s.user_id = %(leader)s AND s.kind = 'leader' AND {seen}"""
 _REGULAR = """
     SELECT group_id FROM access_groups
     WHERE organization_id = %(group_organization)s AND active AND type = 'regular'"""
@@ -27,15 +28,24 @@ _IDS = "SELECT coalesce(string_agg(uuid_send(g.group_id), ''::bytea), '') FROM (
 
 
 async def wanted(
-    cursor: AsyncCursor, reach: Reach, operation: Operation, filters: IndividualFilter, parameters: dict[str, Any]
+    cursor: AsyncCursor,
+    reach: Reach,
+    operation: Operation,
+    filters: IndividualFilter,
+    parameters: dict[str, Any],
+    sees: Seer,
 ) -> Choice:
     """The user's own are not among them, nor does it know of filters on texts and on users as owners."""
     reached = await _reached(cursor, reach, operation, parameters)
     kept, dropped = _by_owner(filters, parameters)
+    if filters.about_rosters(sees):
+        kept.append(await _in_rosters(cursor, reach, sees, parameters))
     if organization_id := parameters["organization"]:
         kept.append(_of(organization_id))
+        if not sees.knows_members_of(organization_id):
+            kept.append(_owned_by(*sees.administers))
     if filters.leader_id is not None:
-        kept.append(await _placed(cursor, _LED, parameters))
+        kept.append(await _placed(cursor, _LED.format(seen=leads_seen(sees)), parameters))
     if filters.group_id is not None:
         await _add_group(cursor, parameters, kept, dropped)
 
@@ -63,6 +73,12 @@ async def _reached(cursor: AsyncCursor, reach: Reach, operation: Operation, para
     return reached
 
 
+async def _in_rosters(cursor: AsyncCursor, reach: Reach, sees: Seer, parameters: dict[str, Any]) -> Choice:
+    """Those whose rosters the caller reads, and those owned by an organization that they administer."""
+    below = await _placed(cursor, _HIS.format(below=POLICIES["individual", "read"].below), parameters)
+    return lambda sets: sets.of(reach.whole) | below(sets) | sets.owned_by(sees.administers)
+
+
 async def _placed(cursor: AsyncCursor, groups: str, parameters: dict[str, Any]) -> Choice:
     """Those who stand in the groups that a query finds."""
     await cursor.execute(_IDS.format(groups=groups), parameters, prepare=True, binary=True)
@@ -84,15 +100,15 @@ def _by_owner(filters: IndividualFilter, parameters: dict[str, Any]) -> tuple[li
         yes.append(parameters["account_type"])
     kept = [_owned_by_such(name) for name in yes]
     dropped = [_owned_by_such(name) for name in no]
-    return kept, [*dropped, *(_owned_by(each) for each in filters.exclude_owner_ids)]
+    return kept, [*dropped, _owned_by(*filters.exclude_owner_ids)]
 
 
 def _owned_by_such(name: str) -> Choice:
     return lambda sets: sets.owners.get(name, NOBODY)
 
 
-def _owned_by(organization_id: UUID) -> Choice:
-    return lambda sets: sets.owned.get(organization_id.bytes, NOBODY)
+def _owned_by(*organization_ids: UUID) -> Choice:
+    return lambda sets: sets.owned_by(organization_ids)
 
 
 async def _add_group(

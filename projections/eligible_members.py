@@ -68,6 +68,8 @@ async def page(
     conditions += [within] if parameters["frame"] is not None else []
     conditions += [] if wanted.for_children else [already]
     conditions += [condition for name, condition in _FILTERS.items() if getattr(wanted, name) is not None]
+    if wanted.registration_invite is not None and not (individuals or viewer.governs(organization_id)):
+        conditions.append("false")  # of colleagues only administrators see it (rulings E10 and O9)
     chosen = " AND ".join(conditions)
     await cursor.execute(_COUNT.format(candidates=chosen), parameters)
     counted = await cursor.fetchone()

@@ -40,6 +40,10 @@ class Viewer(NamedTuple):
         """Whether nothing but being staff lets him read groups: then he sees no individuals (ruling A2)."""
         return self.staff and not (self.unlimited or self.whole or self.seats)
 
+    def governs(self, organization_id: UUID) -> bool:
+        """Whether all attributes of the organization's people are shown to them."""
+        return self.unlimited or organization_id in self.administered
+
     def parameters(self) -> dict[str, Any]:
         """What the conditions refer to."""
         return {

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
+from projections.visibility import SEES_SHARE_WITH_ORGANIZATION, SEES_SHARE_WITH_USER, Seer
+
 
 class ShareRow(NamedTuple):
     """`operation` is None for organizations."""
@@ -21,17 +23,20 @@ async def owner_of(cursor: AsyncCursor, individual_id: UUID) -> UUID | None:
     return row[0] if row else None
 
 
-async def shares_of(cursor: AsyncCursor, individual_id: UUID) -> list[ShareRow]:
-    """With whom the individual is shared: organizations, then users, each by id."""
-    await cursor.execute(_SHARES, {"individual": individual_id})
+async def shares_of(cursor: AsyncCursor, individual_id: UUID, sees: Seer) -> list[ShareRow]:
+    """With whom the individual is shared, as far as the caller may know: organizations, then users, each by id."""
+    await cursor.execute(_SHARES, {"individual": individual_id, **sees.parameters()})
     return [ShareRow(*row) for row in await cursor.fetchall()]
 
 
-_SHARES = """
-SELECT 'organization', organization_id AS id, NULL FROM individual_organizations
-WHERE individual_id = %(individual)s AND shared
+_SHARES = f"""
+SELECT 'organization', s.organization_id AS id, NULL
+FROM individual_organizations s JOIN access_individuals i USING (individual_id)
+WHERE individual_id = %(individual)s AND s.shared
+  AND {SEES_SHARE_WITH_ORGANIZATION.format(organization="s.organization_id", owner="i.owner_id")}
 UNION ALL
-SELECT 'user', user_id, CASE WHEN writes THEN 'write' ELSE 'read' END FROM individual_users
-WHERE individual_id = %(individual)s
+SELECT 'user', s.user_id, CASE WHEN s.writes THEN 'write' ELSE 'read' END
+FROM individual_users s JOIN access_individuals i USING (individual_id)
+WHERE individual_id = %(individual)s AND {SEES_SHARE_WITH_USER.format(user="s.user_id", owner="i.owner_id")}
 ORDER BY 1, 2
 """

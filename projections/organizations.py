@@ -152,7 +152,8 @@ def statements(wanted: OrganizationFilter, *, everything: bool) -> tuple[str, st
     """The SQL that counts and the SQL of a page. The page's ids come from an index; only its own rows are fetched."""
     order = "o.modified_at, o.organization_id" if wanted.modified else "o.name, o.organization_id"
     source, whole = _seen(everything=everything)
-    where = " AND ".join(wanted.conditions or ["true"])
+    seen = [whole] if wanted.modified else []  # the time is not among the display attributes
+    where = " AND ".join([*wanted.conditions, *seen] or ["true"])
     count = f"SELECT count(*) FROM {source} WHERE {where}"
     if everything and wanted in (OrganizationFilter(), OrganizationFilter(include_inactive=True)):
         count = f"SELECT coalesce(sum(o.total), 0)::bigint FROM organization_totals o WHERE {where}"

@@ -10,6 +10,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from projections.access_status import AccessStatus, access_statuses
+from projections.visibility import SEES_SHARE_WITH_ORGANIZATION, SEES_SHARE_WITH_USER, Seer
 
 
 class Share(NamedTuple):
@@ -52,11 +53,13 @@ class Surroundings:
     access: dict[UUID, AccessStatus]
 
 
-async def surroundings(cursor: AsyncCursor, user_ids: Sequence[UUID]) -> Surroundings:
-    """Of some users, in a statement for each kind of fact."""
+async def surroundings(cursor: AsyncCursor, user_ids: Sequence[UUID], sees: Seer) -> Surroundings:
+    """Of some users, in a statement for each kind of fact; of their shares those that the caller sees."""
     ids = list(user_ids)
     shares: dict[UUID, list[Share]] = {}
-    for share in await _rows(cursor, Share, SHARES, ids):
+    rows = cursor.connection.cursor(row_factory=class_row(Share))
+    await rows.execute(SHARES, {"users": ids, **sees.parameters()}, prepare=True)
+    for share in await rows.fetchall():
         shares.setdefault(share.user_id, []).append(share)
     administers: dict[UUID, set[UUID]] = {}
     further: dict[UUID, list[UUID]] = {}
@@ -74,12 +77,6 @@ async def _tuples(cursor: AsyncCursor, query: str, ids: list[UUID]) -> list[Any]
     return await cursor.fetchall()
 
 
-async def _rows(cursor: AsyncCursor, kind: type[Any], query: str, ids: list[UUID]) -> list[Any]:
-    rows = cursor.connection.cursor(row_factory=class_row(kind))
-    await rows.execute(query, {"users": ids}, prepare=True)
-    return await rows.fetchall()
-
-
 LAST_LOGINS = """
 SELECT wanted.id, latest.opened_at
 FROM unnest(%(users)s::uuid[]) wanted(id) CROSS JOIN LATERAL (
@@ -87,16 +84,17 @@ FROM unnest(%(users)s::uuid[]) wanted(id) CROSS JOIN LATERAL (
 ) latest
 """
 ADMINISTERED = "SELECT user_id, organization_id FROM organization_users WHERE user_id = ANY(%(users)s) AND admin"
-SHARES = """
+SHARES = f"""
 SELECT i.owner_id AS user_id, 'organization' AS type, s.organization_id AS id, n.name, n.display_name
 FROM access_individuals i
 JOIN individual_organizations s USING (individual_id)
 LEFT JOIN organization_names n USING (organization_id)
 WHERE i.owner_id = ANY(%(users)s) AND s.shared
+  AND {SEES_SHARE_WITH_ORGANIZATION.format(organization="s.organization_id", owner="i.owner_id")}
 UNION
 SELECT i.owner_id, 'user', s.user_id, NULL, NULL
 FROM access_individuals i JOIN individual_users s USING (individual_id)
-WHERE i.owner_id = ANY(%(users)s)
+WHERE i.owner_id = ANY(%(users)s) AND {SEES_SHARE_WITH_USER.format(user="s.user_id", owner="i.owner_id")}
 ORDER BY 2, 3
 """
 FURTHER_INDIVIDUALS = """
@@ -144,26 +142,6 @@ async def organizations_of(
 
 def _within(user_id: UUID, organizations: Sequence[UUID] | None) -> dict[str, Any]:
     return {"user": user_id, "all": organizations is None, "organizations": list(organizations or ())}
-
-
-class Viewer(NamedTuple):
-    """The organizations in which somebody works, and those of them that he administers."""
-
-    organizations: frozenset[UUID]
-    administers: frozenset[UUID]
-
-
-async def viewer(cursor: AsyncCursor, user_id: UUID) -> Viewer:
-    """Where the user has standing as a provider."""
-    await cursor.execute(
-        """
-        SELECT p.organization_id, p.admin FROM organization_users p JOIN access_organizations o USING (organization_id)
-        WHERE p.user_id = %s AND p.provider AND o.active
-        """,
-        [user_id],
-    )
-    rows = await cursor.fetchall()
-    return Viewer(frozenset(row[0] for row in rows), frozenset(row[0] for row in rows if row[1]))
 
 
 async def insides(cursor: AsyncCursor, user_id: UUID) -> set[UUID]:

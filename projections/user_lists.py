@@ -111,8 +111,9 @@ class UserRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class UserFilter:
-    """Which users; all conditions must hold. `modified` are comparators with moments."""
+    """Which users; all conditions must hold. `modified` are comparators with moments; `nobody` selects none."""
 
+    nobody: bool = False
     organization: UUID | None = None
     participants: bool = False
     inactive: bool = False
@@ -132,11 +133,22 @@ class UserFilter:
     invites: Sequence[str] = ()
     modified: Sequence[tuple[str, datetime]] = ()
 
+    @property
+    def hidden(self) -> bool:
+        """Whether it asks for what is not among the basic attributes (ruling E10)."""
+        values = (
+            self.phone, self.classification, self.email_verified, self.shared_with_organization, self.shared_with_user
+        )  # fmt: skip
+        several = (self.individuals, self.invites, self.modified)
+        return self.administrators or any(value is not None for value in values) or any(several)
+
     def selection(self, *, in_order: bool = False) -> "Selection":
         """Whom they select; `in_order` when they are wanted in an order that only `users` has."""
         personal = (self.email, self.phone, self.username, self.text, *self.individuals)
         from_users = self.organization is None or in_order or any(value is not None for value in personal)
         found = Selection("users u" if from_users else "user_places p")
+        if self.nobody:
+            found.add("false")
         self._select_kinds(found)
         self._select_flags(found)
         self._select_values(found)

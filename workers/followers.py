@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from psycopg import AsyncConnection
 
-from adapters.log_reader import Batch, topics_of
+from adapters.log_reader import Batch
 from domain.ports import Lookup
-from domain.recorded import Event
+from domain.recorded import Event, topics_of
 from projections import registry, replicators
 from projections.projection import Projection
 from workers.reactions import reactions

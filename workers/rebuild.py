@@ -18,9 +18,10 @@ from adapters.connections import Pool, connect
 from adapters.event_codec import EventCodec
 from adapters.event_store import Log
 from adapters.keyring import Keyring
-from adapters.log_reader import Batch, LogReader, topics_of
+from adapters.log_reader import Batch, LogReader
 from adapters.session_settings import session_dsn
 from adapters.settings import Settings
+from domain.recorded import topics_of
 from projections import registry
 from projections.projection import Mode, Projection
 from workers import leases

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,9 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from psycopg_pool import AsyncConnectionPool
+from structlog.testing import capture_logs
 
-from adapters.event_codec import EventCodec, MsgspecTranscoder, snapshot_topic
-from adapters.keyring import DataKey, Keyring
+from adapters.event_codec import EventCodec, MsgspecTranscoder, SealedValueDamaged, snapshot_topic
+from adapters.keyring import DataKey, Keyring, Place
+from adapters.metrics import DAMAGED_VALUES
 from domain.audited import Acting, Audited
 from domain.personal import Personal, PersonErased
 from domain.roles import Role
@@ -42,8 +45,11 @@ class KeysInMemory(Keyring):
 
     async def keys_for_writing(self, subjects: Iterable[UUID]) -> dict[UUID, DataKey]:
         wanted = set(subjects)
-        self.made |= {each: DataKey(each, bytes(32)) for each in wanted - self.made.keys()}
+        self.made |= {each: DataKey(each, UUID(int=1), bytes(32)) for each in wanted - self.made.keys()}
         return await self.keys(wanted)
+
+    async def destroyed(self, subjects: Iterable[UUID]) -> set[UUID]:
+        return self.erased & set(subjects)
 
 
 PLAIN: dict[Any, SearchStrategy[Any]] = {
@@ -98,20 +104,106 @@ def changed(row: StoredEvent, **sealed: str) -> StoredEvent:
     return StoredEvent(row.originator_id, row.originator_version, row.topic, json.dumps(state).encode())
 
 
-async def test_a_spoilt_value_reads_as_none_and_not_as_an_error() -> None:
+def damages() -> float:
+    value: float = DAMAGED_VALUES._value.get()
+    return value
+
+
+async def refused(codec: EventCodec, row: StoredEvent, said: list[Any]) -> None:
+    """The row cannot be read, and that is told without any value."""
+    before = damages()
+    said.clear()
+    with pytest.raises(SealedValueDamaged):
+        await codec.decode_many([row])
+    assert damages() == before + 1
+    assert [line["event"] for line in said] == ["sealed-value-damaged"]
+    assert EMAIL not in str(said)
+
+
+async def test_a_damaged_value_is_an_alarm_and_not_an_erased_person() -> None:
     codec, user = EventCodec(KeysInMemory()), a_user()
     (row,) = await encoded(codec, user)
     assert await decoded_email(codec, row) == EMAIL
     sealed = json.loads(row.state)["email"]["sealed"]
     other = "A" if sealed[20] != "A" else "B"
-    assert await decoded_email(codec, changed(row, sealed=sealed[:20] + other + sealed[21:])) is None
-    assert await decoded_email(codec, changed(row, sealed=sealed[:8])) is None
+    with capture_logs() as said:
+        for damaged in (sealed[:20] + other + sealed[21:], sealed[:8], "", "no base64"):
+            await refused(codec, changed(row, sealed=damaged), said)
+
+
+async def test_only_a_destroyed_key_reads_as_null() -> None:
+    keys, user = KeysInMemory(), a_user()
+    codec = EventCodec(keys)
+    (row,) = await encoded(codec, user)
+    keys.erased.add(user.id)
+    assert await decoded_email(codec, row) is None
+    keys.erased.clear()
+    keys.made.clear()
+    with capture_logs() as said:
+        await refused(codec, row, said)
 
 
 async def test_a_value_does_not_open_as_somebody_elses() -> None:
     codec = EventCodec(KeysInMemory())  # who all have the same bytes for a key
     ada, eve = await encoded(codec, a_user(), a_user("eve@example.org"))
-    assert await decoded_email(codec, changed(ada, subject=str(eve.originator_id))) is None
+    with capture_logs() as said:
+        await refused(codec, changed(ada, subject=str(eve.originator_id)), said)
+
+
+async def test_a_value_does_not_open_in_another_event_or_field() -> None:
+    codec, user = EventCodec(KeysInMemory()), a_user()
+    user.set_password("first")
+    user.set_password("second")
+    created, first, second = await encoded(codec, user)
+    state = json.loads(created.state)
+    moved = {**state, "email": None, "phone": state["email"]}
+    with capture_logs() as said:
+        for stream, version, topic, data in (
+            (created.originator_id, 1, created.topic, json.dumps(moved).encode()),
+            (first.originator_id, 3, first.topic, first.state),
+            (first.originator_id, 2, "user.password-rehashed", first.state),
+            (uuid4(), 2, first.topic, first.state),
+            (second.originator_id, 2, second.topic, second.state),
+        ):
+            await refused(codec, StoredEvent(stream, version, topic, data), said)
+    assert len(await codec.decode_many([created, first, second])) == 3
+
+
+async def test_a_field_that_an_upcast_renames_still_opens() -> None:
+    codec, subject = EventCodec(KeysInMemory()), uuid4()
+    stream, keys = uuid4(), await KeysInMemory().keys_for_writing([subject])
+    await codec._keyring.keys_for_writing([subject])
+    sealed = keys[subject].seal(b"Ada", Place(stream, 1, "test-letter.created", "writer"))
+    state: dict[str, Any] = {
+        "by": {}, "timestamp": "2026-01-01T00:00:00Z", "originator_topic": "test-letter",
+        "writer": {"subject": str(subject), "sealed": b64encode(sealed).decode()},
+    }  # fmt: skip
+    (created,) = await codec.decode_many([StoredEvent(stream, 1, "test-letter.created", json.dumps(state).encode())])
+    assert created.sender == Personal(subject, "Ada")
+    forged = {**state, "writer": None, "other": {**state["writer"], "field": "writer"}}
+    with capture_logs() as said:
+        await refused(codec, StoredEvent(stream, 1, "test-letter.created", json.dumps(forged).encode()), said)
+
+
+class Letter(Audited):
+    """An aggregate whose first event once had another name for a personal field."""
+
+    TOPIC = "test-letter"
+
+    sender: Personal | None
+
+    class Created(Audited.Created):
+        TOPIC = "test-letter.created"
+        class_version = 2
+        sender: Personal | None
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            state["sender"] = state.pop("writer") or state.get("other")
+
+    @event(Created)
+    def __init__(self, sender: Personal | None) -> None:
+        self.sender = sender
 
 
 async def test_what_is_personal_never_gets_past_the_transcoder_in_clear() -> None:

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from typing import ClassVar
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from psycopg import AsyncCursor
+from structlog.testing import capture_logs
 
 from adapters.event_store import EventStore
+from adapters.metrics import SNAPSHOT_FAILURES
 from domain.audited import Acting, acting
 from domain.errors import Conflict, DomainError, LostRace, NotFound
 from domain.idempotency import IdempotentRequest, Recording, recording
@@ -312,6 +315,37 @@ async def test_a_snapshot_is_of_what_was_saved_and_not_of_what_was_decided_since
         await asyncio.gather(*store._snapshotting)
         found = await store.get(Role, role.id)
         assert (found.version, found.holders) == (151, dict.fromkeys(holders, True))
+
+
+async def test_a_later_snapshot_takes_the_place_of_those_before(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        role, _ = a_role_held_by_many()
+        await store.save(role)
+        await asyncio.gather(*store._snapshotting)
+        early = deepcopy(role)
+        for _ in range(100):
+            role.grant(uuid4(), live=True)
+        await store.save(role)
+        await asyncio.gather(*store._snapshotting)
+        await store._snapshot(early)
+        with psycopg.connect(database_url) as connection:
+            assert connection.execute("SELECT originator_version FROM snapshots").fetchall() == [(251,)]
+        assert len((await store.get(Role, role.id)).holders) == 250
+
+
+async def test_a_snapshot_that_fails_is_told_and_costs_no_command(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("REVOKE INSERT ON snapshots FROM rollbook_app")
+    failures = SNAPSHOT_FAILURES._value.get()
+    with capture_logs() as said:
+        async with a_store(database_url) as store:
+            role, holders = a_role_held_by_many()
+            await store.save(role)
+            await asyncio.gather(*store._snapshotting)
+            assert (await store.get(Role, role.id)).holders.keys() == set(holders)
+    told = [line for line in said if line["event"] == "snapshot-failed"]
+    assert [(line["aggregate"], line["reason"]) for line in told] == [("Role", "InsufficientPrivilege")]
+    assert SNAPSHOT_FAILURES._value.get() == failures + 1
 
 
 async def test_events_stand_in_the_order_in_which_they_happened(database_url: str) -> None:

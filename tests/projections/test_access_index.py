@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
+from itertools import chain
 from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from pyroaring import BitMap
 
 from adapters.event_store import EventStore
@@ -16,15 +18,17 @@ from domain.groups import system_group_id
 from domain.individuals import Individual
 from domain.rosters import Seat
 from domain.users import User
-from projections import access_index, access_individuals, replicators
+from projections import access_index, access_individuals, registry, replicators
 from projections.access_index import AccessIndex
 from projections.access_individuals import accessible_individuals
 from projections.access_pages import Slice
 from projections.access_runs import Listed, Merged, Ranked, Run
-from projections.access_sets import Ranking
+from projections.access_sets import TABLES, Ranking
 from projections.authorization import AuthorizationProjection
 from projections.users import UsersProjection
 from tests.projections.test_authorization import a_group, a_user, an_organization, seat
+from tests.support.followers import a_projector
+from tests.support.histories import BEGINNING, STEPS, History
 from tests.support.stores import a_store
 from tests.support.world import a_world
 from workers.rebuild import rebuild
@@ -276,3 +280,71 @@ def test_runs_are_cut_like_lists() -> None:
                     assert run.cut(offset, limit) == expected[offset : offset + limit]
             for each in ids:
                 assert run.before(each) == len([other for other in expected if other < each])
+
+
+async def test_whoever_an_event_changes_in_the_sets_is_named_by_it(database_url: str) -> None:
+    """For every class of events that the projections look at whose tables the sets are made from."""
+    looked_at = {kind for source in access_index.SOURCES for kind in source.events or ()}
+    seen: set[type[Any]] = set()
+    inline = registry.inline(lambda kind, value: sha256(f"{kind}:{value}".encode()).digest())
+    async with (
+        a_store(database_url, projections=inline) as store,
+        a_store(database_url, projections=registry.inline_of_sessions(), log="sessions") as sessions,
+        a_projector(database_url, UsersProjection()) as projector,
+        await AsyncConnection.connect(database_url, autocommit=True) as connection,
+    ):
+        appends = Watched(store)
+        history, randomness = History(appends, sessions, rounds=0), Random(3)
+        cursor = connection.cursor()
+        before, head = await facts(cursor), 0
+        await projector.take_leases()
+        steps = chain(BEGINNING * 3, (randomness.choice(STEPS) for _ in range(2_000)))
+        for number, step in enumerate(steps):
+            if looked_at <= seen and number > 100:
+                break
+            appends.kinds = set()
+            await history.take([step])
+            if not appends.kinds:
+                continue
+            await projector.step()
+            after, upto = await facts(cursor), await store.head()
+            changed = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
+            told = {each for each, _ in await access_index.changed_individuals(cursor, head, upto)}
+            assert changed <= told, (step, appends.kinds)
+            before, head = after, upto
+            seen |= appends.kinds
+    assert looked_at - seen == set(), "the history has to make every event that they look at"
+
+
+class Watched:
+    """A store that remembers which classes of events were saved last."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self.kinds: set[type[Any]] = set()
+
+    async def save(self, *aggregates: Audited) -> int:
+        self.kinds = {type(event) for each in aggregates for event in each.pending_events}
+        return await self._store.save(*aggregates)
+
+
+async def facts(cursor: AsyncCursor) -> dict[UUID, str]:
+    """What the sets hold of each individual."""
+    await cursor.execute(
+        """
+        SELECT i.individual_id, concat_ws(' ', i.owner_id, u.registered, u.email_verified, u.phone_verified,
+            u.account_type,
+            (SELECT array_agg(organization_id ORDER BY 1) FROM individual_organizations o
+             WHERE o.individual_id = i.individual_id),
+            (SELECT array_agg((user_id, writes) ORDER BY 1) FROM individual_users s
+             WHERE s.individual_id = i.individual_id),
+            (SELECT array_agg(group_id ORDER BY 1) FROM group_individuals g WHERE g.individual_id = i.individual_id))
+        FROM access_individuals i LEFT JOIN users u ON u.user_id = i.owner_id
+        """
+    )
+    return dict(await cursor.fetchall())
+
+
+def test_the_sets_are_made_from_tables_of_their_sources() -> None:
+    owned = {table for source in access_index.SOURCES for table in source.tables}
+    assert set(TABLES) <= owned

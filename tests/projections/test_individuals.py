@@ -8,7 +8,10 @@ from domain.rosters import Seat
 from domain.users import User
 from projections import individuals
 from projections.individuals import ShareRow
+from projections.visibility import Seer
 from tests.projections.tenants import tenants
+
+EVERYTHING = Seer(uuid4(), everything=True)
 
 
 async def test_owner_and_shares_are_known_at_once(database_url: str) -> None:
@@ -20,20 +23,22 @@ async def test_owner_and_shares_are_known_at_once(database_url: str) -> None:
         individual.share("user", ann.id, "read")
         await world.store.save(individual)
         assert await individuals.owner_of(world.cursor, individual.id) == clinic.id
-        assert await individuals.shares_of(world.cursor, individual.id) == [
+        assert await individuals.shares_of(world.cursor, individual.id, EVERYTHING) == [
             ShareRow("organization", other.id, None),
             ShareRow("user", ann.id, "read"),
         ]
         individual.share("user", ann.id, "write")
         individual.unshare("organization", other.id)
         await world.store.save(individual)
-        assert await individuals.shares_of(world.cursor, individual.id) == [ShareRow("user", ann.id, "write")]
+        assert await individuals.shares_of(world.cursor, individual.id, EVERYTHING) == [
+            ShareRow("user", ann.id, "write")
+        ]
 
 
 async def test_an_unknown_individual_has_no_owner(database_url: str) -> None:
     async with tenants(database_url) as world:
         assert await individuals.owner_of(world.cursor, uuid4()) is None
-        assert await individuals.shares_of(world.cursor, uuid4()) == []
+        assert await individuals.shares_of(world.cursor, uuid4(), EVERYTHING) == []
 
 
 async def test_an_organization_that_has_no_more_part_in_it_keeps_no_place_for_it(database_url: str) -> None:

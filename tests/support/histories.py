@@ -26,8 +26,9 @@ T = TypeVar("T")
 KINDS: list[RosterKind] = ["individual", "leader", "member"]
 STEPS = (
     "found", "describe", "settle", "onboard", "register", "take_over", "release", "claim", "disable", "enable",
-    "prefer", "leave", "join", "grant", "revoke", "record", "share", "unshare", "unshare_user", "change_owner",
-    "make_group", "rename", "tag", "seat", "unseat", "move", "deactivate", "sign_in", "sign_out", "replicate",
+    "prefer", "settle_in", "mark", "leave", "join", "grant", "revoke", "record", "share", "unshare", "unshare_user",
+    "change_owner", "make_group", "rename", "tag", "seat", "unseat", "move", "deactivate", "sign_in", "sign_out",
+    "replicate",
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (
@@ -184,6 +185,17 @@ class History:
         user.prefer_communication(f'{{"email": {{"chosen": {self._random.randrange(3)}}}}}')
         await self._store.save(user)
 
+    async def _settle_in(self) -> None:
+        user = self._one(self._users)
+        user.trigger_event(User.DefaultOrganizationChanged, organization_id=next(iter(user.organizations), None))
+        await self._store.save(user)
+
+    async def _mark(self) -> None:
+        individual = self._one(self._individuals)
+        if not individual.shared:
+            individual.mark_provider(provider=not individual.provider)
+            await self._store.save(individual)
+
     async def _join(self) -> None:
         user = self._one(self._users)
         user.join(self._one([*user.organizations, *user.former_organizations] or [self._organizations[0].id]))
@@ -220,6 +232,8 @@ class History:
 
     async def _share(self) -> None:
         individual = self._one(self._individuals)
+        if individual.provider:
+            return
         if self._random.random() < 0.5:
             individual.share("organization", self._one(self._organizations).id)
         else:

@@ -1,6 +1,6 @@
 from eventsourcing.utils import get_topic
 
-from adapters.log_reader import topics_of
+from domain.recorded import topics_of
 
 
 class First:
