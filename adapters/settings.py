@@ -117,6 +117,14 @@ class Settings(BaseSettings):
         ge=0,
         description="Logins from one address in a minute before it is answered 429; 0 switches it off.",
     )
+    refreshes_session: int = Field(
+        default=30, ge=0, description="Refreshes of one session in a minute before it is answered 429; 0: no limit."
+    )
+    service_failures_address: int = Field(
+        default=20,
+        ge=0,
+        description="Refused service accounts from one address in 15 minutes before it is answered 429; 0: no limit.",
+    )
     known_addresses: int = Field(
         default=50,
         ge=0,

@@ -15,7 +15,6 @@ from typing import Annotated
 from fastapi import Depends, Path
 from starlette.requests import Request
 
-from adapters.throttle import Throttle
 from adapters.tokens import Tokens
 from api.documents.fields import UuidText
 from api.execution import Execute, execute
@@ -57,11 +56,6 @@ async def reviewer(request: Request) -> TokenReviewer:
     return services_of(request).reviewer
 
 
-async def throttle(request: Request) -> Throttle:
-    """For operations that are bounded by the caller's address or session."""
-    return services_of(request).throttle
-
-
 PathId = Annotated[UuidText, Path(alias="id")]
 ReadingDep = Annotated[Reading, Depends(reading)]
 ExecuteDep = Annotated[Execute, Depends(execute)]
@@ -71,4 +65,3 @@ IndexingDep = Annotated[Indexing, Depends(indexing)]
 ServicesDep = Annotated[Services, Depends(all_services)]
 SignerDep = Annotated[Tokens, Depends(signer)]
 ReviewerDep = Annotated[TokenReviewer, Depends(reviewer)]
-ThrottleDep = Annotated[Throttle, Depends(throttle)]

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from adapters.client_address import CLIENT_ADDRESS
 from adapters.security_log import report
-from adapters.throttle import Counter, Limit, Throttle
+from adapters.throttle import Counter, Limit
 from api.bodies import MAX_CREDENTIALS_BODY
-from api.deps import IdentityDep, ReviewerDep, SignerDep, ThrottleDep
+from api.deps import IdentityDep, ReviewerDep, ServicesDep, SignerDep
 from api.documents.internal_auth import (
     InternalAuth,
     InternalAuthAnswer,
@@ -20,25 +20,25 @@ from api.documents.internal_auth import (
 )
 from api.envelope import answer
 from api.route import answers, contract_router
+from api.services import Services
 from domain.errors import Unauthenticated
 from domain.service_accounts import ServiceName
 from domain.session_commands import SignedIn
 
 router = contract_router("internal-auth")
 
-FAILURES = Limit("internal-auth-failures", 20, 15 * 60)
-"""Of one address (ruling O14)."""
+FAILURE_SECONDS = 15 * 60
 
 
 @router.post(
     "/v1/internal-auth/", **answers(InternalAuthAnswer, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY)
 )
 async def internal_auth(
-    body: InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep, throttle: ThrottleDep
+    body: InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep, services: ServicesDep
 ) -> Response:
     """An access token for a service account that knows the hash of one of its tokens."""
     named = ServiceName(body.namespace, body.sa_name)
-    async with proof(throttle):
+    async with proof(services):
         account = proven(await reviewer.by_hash(named, body.sa_token_sha512.get_secret_value()))
         signed_in = await identity.sessions.open_for_service(account.user_id)
     shown = InternalAuthAnswer(
@@ -54,10 +54,10 @@ async def internal_auth(
     "/v2/internal-auth/", **answers(InternalAuthDocument, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY)
 )
 async def internal_auth_v2(
-    body: InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep, throttle: ThrottleDep
+    body: InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep, services: ServicesDep
 ) -> Response:
     """An access token for the service account whose token it is."""
-    async with proof(throttle):
+    async with proof(services):
         account = proven(await reviewer.by_token(body.attributes.token.get_secret_value()))
         signed_in = await identity.sessions.open_for_service(account.user_id)
     attributes = InternalAuthAttributes(access_token=_access_token(signer, signed_in))
@@ -66,11 +66,12 @@ async def internal_auth_v2(
 
 
 @asynccontextmanager
-async def proof(throttle: Throttle) -> AsyncIterator[None]:
+async def proof(services: Services) -> AsyncIterator[None]:
     """Counts Unauthenticated, raised inside, as a failure of the caller's address. Raises TooMany (ruling O14)."""
     address = CLIENT_ADDRESS.get()
-    failures = Counter(FAILURES, address)
-    taken = await throttle.take(failures)
+    limit = Limit("internal-auth-failures", services.settings.service_failures_address, FAILURE_SECONDS)
+    failures = Counter(limit, address)
+    taken = await services.throttle.take(failures)
     try:
         yield
     except Unauthenticated:

@@ -10,7 +10,7 @@ from adapters.security_log import report
 from adapters.throttle import Counter, Limit
 from api.bodies import MAX_CREDENTIALS_BODY
 from api.caller import Signed
-from api.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, SignerDep, ThrottleDep
+from api.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep, SignerDep
 from api.documents.common import Attributes
 from api.documents.people import Locale
 from api.documents.sessions import (
@@ -43,8 +43,6 @@ from projections.users import UsersProjection
 
 router = contract_router("sessions")
 
-REFRESHES = Limit("refreshes", 30, 60)
-"""Of one session (ruling O14): by its refresh token, which it keeps, so that only its bearer can use them up."""
 LOCALES: dict[str, Locale] = {"en_US": "en_US", "es_US": "es_US"}
 
 
@@ -66,11 +64,14 @@ async def login(body: Login, identity: IdentityDep, signer: SignerDep) -> Respon
     "/v1/refresh-token/", **answers(RefreshedTokens, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY)
 )
 async def refresh_token(
-    body: RefreshToken, identity: IdentityDep, signer: SignerDep, throttle: ThrottleDep
+    body: RefreshToken, identity: IdentityDep, signer: SignerDep, services: ServicesDep
 ) -> Response:
-    """Another access token for a session that still counts."""
+    """Another access token for a session that still counts.
+
+    Counted by the refresh token, which a session keeps: only its bearer can use up what it may (ruling O14).
+    """
     token = body.refresh_token.get_secret_value()
-    await throttle.take(Counter(REFRESHES, token))
+    await services.throttle.take(Counter(Limit("refreshes", services.settings.refreshes_session, 60), token))
     signed_in = await identity.sessions.refresh(token)
     return answer(RefreshedTokens(**_tokens(signer, signed_in)), 201)
 

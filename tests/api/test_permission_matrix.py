@@ -6,6 +6,7 @@ import pytest
 from tests.api.permission_matrix import Row, families
 from tests.api.ward import a_ward
 from tests.contract.described import operations
+from tests.support.world import UNLIMITED
 
 CODES = {403: {"forbidden"}, 404: {"not-found"}, 401: {"not-authenticated"}}
 CODE_OF_THE_DISABLED = {"session-revoked"}
@@ -19,7 +20,7 @@ def test_every_operation_has_a_row() -> None:
 @pytest.mark.parametrize("family", families())
 async def test_everybody_may_do_what_the_matrix_says_and_nothing_else(database_url: str, family: str) -> None:
     wrong: list[str] = []
-    async with a_ward(database_url) as ward:
+    async with a_ward(database_url, **UNLIMITED) as ward:
         for row in families()[family]:
             ward.forget()
             for name in row.statuses:

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.world import ADMIN_EMAIL, PASSWORD, SERVICE, World, a_world
+from tests.support.world import ADMIN_EMAIL, PASSWORD, SERVICE, UNLIMITED, World, a_world
 
 SECRET = "Open-Sesame-4711"
 LOGIN, REFRESH = "/v1/login/", "/v1/refresh-token/"
@@ -49,7 +49,7 @@ async def failures(world: World, database_url: str) -> str:
 
 
 async def test_no_secret_is_told_or_logged(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    async with a_world(database_url, projecting=False, login_failures=1000, login_failures_address=1000) as world:
+    async with a_world(database_url, projecting=False, **UNLIMITED) as world:
         tokens = (await world.client.post(LOGIN, json={"username": ADMIN_EMAIL, "password": PASSWORD})).json()
         handed_out = [tokens[name] for name in ("access-token", "id-token", "refresh-token")]
         again = await world.client.post(REFRESH, json={"refresh-token": tokens["refresh-token"]})

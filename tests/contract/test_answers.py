@@ -14,6 +14,7 @@ import pytest
 from tests.api.permission_matrix import Row, families
 from tests.api.ward import Ward, a_ward
 from tests.contract.described import Operation, Schema, documents, merged, operations, whole
+from tests.support.world import UNLIMITED
 
 MEDIA_TYPE = "application/vnd.api+json"
 ASKING = ("LEAD", "OADM", "SYS", "SVC", "PROV", "PAT")
@@ -149,7 +150,7 @@ def test_what_an_answer_lacks_or_says_in_another_form_is_noticed() -> None:
 async def test_every_answer_is_whole_and_in_the_form_of_the_contract(database_url: str, family: str) -> None:
     wrong: list[str] = []
     with_rows: dict[str, bool] = {}
-    async with a_ward(database_url) as ward:
+    async with a_ward(database_url, **UNLIMITED) as ward:
         for row in families()[family]:
             if any(row.statuses[name] < 300 for name in ASKING):
                 answer, found = await judged(ward, row)
@@ -162,7 +163,7 @@ async def test_every_answer_is_whole_and_in_the_form_of_the_contract(database_ur
 
 
 async def test_every_answer_tells_the_id_of_its_request(database_url: str) -> None:
-    async with a_ward(database_url) as ward:
+    async with a_ward(database_url, **UNLIMITED) as ward:
         for operation in operations():
             path = operation.path.replace("{id}", str(uuid4()))
             for bearer in ({}, ward.people["PAT"].bearer):

@@ -23,7 +23,7 @@ from tests.contract.refusals import (
     refused_as_too_large,
     too_large,
 )
-from tests.support.world import Person, World, a_world
+from tests.support.world import UNLIMITED, Person, World, a_world
 
 MEDIA_TYPE = "application/vnd.api+json"
 RESOURCES = sorted({each.tag for each in operations()})
@@ -108,7 +108,7 @@ def difference(answer: httpx2.Response, status: int, expected: Iterable[tuple[st
 @asynccontextmanager
 async def asked(database_url: str) -> AsyncIterator[Asked]:
     """Fails at the end with all that was not as it should be, or when anything was recorded."""
-    async with a_world(database_url) as world:
+    async with a_world(database_url, **UNLIMITED) as world:
         person = Asked(world, await world.patient(await world.organization("north")))
         before = await person.heads()
         yield person

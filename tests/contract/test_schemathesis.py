@@ -28,7 +28,7 @@ from schemathesis.specs.openapi import checks
 from api.app import openapi_document
 from tests.api.ward import Ward, a_ward
 from tests.contract.refusals import LONGEST_URL
-from tests.support.world import Person
+from tests.support.world import UNLIMITED, Person
 
 T = TypeVar("T")
 
@@ -166,7 +166,7 @@ class Explorer:
 async def test_every_answer_is_one_that_the_document_promises(
     database_url: str, name: str, mode: GenerationMode
 ) -> None:
-    async with a_ward(database_url) as ward:
+    async with a_ward(database_url, **UNLIMITED) as ward:
         explorer = Explorer(ward, ward.people[name], asyncio.get_running_loop())
         await asyncio.to_thread(explorer.explore, mode)
         assert not explorer.wrong, "\n".join(explorer.wrong.values())
