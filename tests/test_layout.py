@@ -1,5 +1,6 @@
 """The map in the README is true: imports point inwards, and one name means one thing in every layer."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -57,3 +58,19 @@ def test_every_resource_of_the_api_has_its_room_in_the_domain() -> None:
     resources = {elsewhere.get(name, name) for name in routers - {"route.py"}}
     rooms = {path.name for layer in ("domain", "projections") for path in (PROJECT / layer).glob("*.py")}
     assert resources - rooms == set()
+
+
+def test_sql_folds_no_text() -> None:
+    """What lower() makes of a text depends on the server's collation; the domain folds texts (ruling O5)."""
+    folding = re.compile(
+        r"\b(?:lower|upper|initcap|casefold)\s*\(|\bi?like\b.*\blower\b|\bilike\b|\bcitext\b|~\*", re.IGNORECASE
+    )
+    sources = [path for layer in LAYERS[1:] for path in (PROJECT / layer).rglob("*") if path.suffix in {".py", ".sql"}]
+    found = [
+        f"{path.relative_to(PROJECT)}: {line.strip()}"
+        for path in sources
+        if path.name != "0008_jobs.sql"  # procrastinate's own, which holds no text of people
+        for line in path.read_text().splitlines()
+        if folding.search(re.sub(r"\.\w+\(|--.*|#.*", "", line))
+    ]
+    assert found == []
