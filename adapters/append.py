@@ -16,6 +16,9 @@ from adapters.inline_fence import OutdatedProcess
 from adapters.outages import is_outage, time_left, until_it_answers
 from domain.errors import Conflict, DomainError, LostRace, Unavailable
 
+SWEEP_EVERY = 0.2
+"""Seconds between looks for overdue appends. A timer for each of them was a tenth of what an append costs."""
+
 LOST_RACES = (errors.DeadlockDetected, errors.SerializationFailure)
 
 _log = structlog.get_logger(__name__)
@@ -40,6 +43,8 @@ class AppendWriter:
             self._refusals.update(projection.taken)
         self._waiting: deque[Append] = deque()
         self._wake = asyncio.Event()
+        self._pending: set[Append] = set()
+        self._sweeping: asyncio.TimerHandle | None = None
         self._stopping = False
         self._task = BackgroundTask("append", self._write_forever)
 
@@ -67,11 +72,24 @@ class AppendWriter:
             raise Unavailable
         self._waiting.append(append)
         self._wake.set()
+        self._pending.add(append)
+        if self._sweeping is None:
+            self._sweep_later()
         try:
-            async with asyncio.timeout(time_left(append.since)):
-                return await append.outcome
-        except TimeoutError:
-            raise Unavailable from None
+            return await append.outcome
+        finally:
+            self._pending.discard(append)
+
+    def _sweep_later(self) -> None:
+        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_EVERY, self._refuse_overdue)
+
+    def _refuse_overdue(self) -> None:
+        for append in self._pending:
+            if time_left(append.since) <= 0:
+                append.fail(Unavailable())
+        self._sweeping = None
+        if self._pending:
+            self._sweep_later()
 
     async def _write_forever(self) -> None:
         while self._waiting or not self._stopping:
