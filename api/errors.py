@@ -115,7 +115,7 @@ class Unhandled(DomainError):
 
 STATUS: Mapping[type[DomainError], int] = {
     Invalid: 400,
-    MalformedRequest: 400,
+    EndsConnection: 400,
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,

@@ -39,9 +39,10 @@ EVERYBODY = Slice(1_000, 0)
 class Ward:
     """A group with patients, its leader, and a store for whatever happens to them."""
 
-    def __init__(self, store: EventStore, connection: AsyncConnection) -> None:
+    def __init__(self, store: EventStore, connection: AsyncConnection, database_url: str) -> None:
         self.store = store
         self.connection = connection
+        self.database_url = database_url
         self.clinic = an_organization()
         self.group, self.leader = a_group(self.clinic), a_user(self.clinic)
         self.patients = [Individual.create(uuid4(), "organization", self.clinic.id) for _ in range(5)]
@@ -75,7 +76,7 @@ class Ward:
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Of now."""
         async with (
-            await AsyncConnection.connect(self.connection.info.dsn, autocommit=True) as connection,
+            await AsyncConnection.connect(self.database_url, autocommit=True) as connection,
             connection.transaction(),
         ):
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -89,7 +90,7 @@ async def a_ward(database_url: str) -> AsyncIterator[Ward]:
         a_store(database_url, projections=[AuthorizationProjection()]) as store,
         await AsyncConnection.connect(database_url, autocommit=True) as connection,
     ):
-        ward = Ward(store, connection)
+        ward = Ward(store, connection, database_url)
         await ward.begin()
         yield ward
 

@@ -14,4 +14,4 @@ async def test_marks_are_listed_oldest_first_in_pages(database_url: str) -> None
         rows, total = await user_replications.user_replications(world.cursor, ann.id, limit=2, offset=1)
         assert total == 3
         assert [(row.replication_id, row.service) for row in rows] == [(each.id, each.service) for each in marks[1:]]
-        assert rows[0].created_at == marks[1].created_on
+        assert rows[0].created_at == marks[1].modified_on
