@@ -1,6 +1,7 @@
 """`kill -9` of every part of a running product, beside callers who go on: what was acknowledged is there, and once."""
 
 import asyncio
+import contextlib
 import os
 import signal
 
@@ -74,3 +75,20 @@ async def everything_is_there_once(callers: Callers) -> None:
     assert {await callers.outcome_of(task) for task in callers.moves} == {"done"}
     group = await callers.read(f"/v2/individual-groups/{callers.group}/")
     assert group["data"]["attributes"]["parent-group"]["id"] == callers.divisions[(len(callers.moves) - 1) % 2]
+
+
+@pytest.mark.timeout(300)
+def test_everything_killed_at_one_instant_starts_again_at_once() -> None:
+    """Nothing gets to tidy up: locks stay in the folder, and a killed server is a zombie for a moment (ruling O30)."""
+    with a_folder() as data:
+        running = Running(data)
+        running.until_ready()
+        for number in range(3):
+            for pid in processes(str(data)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            killed, running = running, Running(data, f"again-{number}")
+            running.until_ready()
+            assert "has ended" not in running.output.read_text()
+            killed.process.wait()  # only now: until here it was a zombie
+        running.stop()
