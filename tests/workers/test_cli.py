@@ -18,6 +18,7 @@ from tests.support.ordinary import as_, only_root
 from tests.support.processes import processes, wait_until
 from tests.support.running import (
     KEYS,
+    PROJECT,
     ROLLBOOK,
     Running,
     a_folder,
@@ -173,6 +174,15 @@ def test_the_demo_tells_its_story_to_a_running_server_as_often_as_one_likes(runn
         done = rollbook("demo", "--url", url_of(output), **who)
         assert (done.returncode, done.stderr) == (0, "")
         assert "Diabetes moves" in done.stdout
+
+
+def test_the_first_request_of_the_readme_is_answered(running: tuple[Path, Path]) -> None:
+    """With the password from the file that the first start wrote (ruling O22)."""
+    data, output = running
+    request = (PROJECT / "README.md").read_text().partition("```sh\n")[2].partition("```")[0]
+    here = request.replace("localhost:8000", url_of(output).removeprefix("http://")).replace("var/", f"{data}/")
+    done = subprocess.run(["sh", "-c", here], check=False, capture_output=True, text=True, timeout=60)
+    assert [each["type"] for each in json.loads(done.stdout)["data"]] == ["organizations"], done.stderr
 
 
 def test_a_killed_api_comes_back_ready(running: tuple[Path, Path]) -> None:
