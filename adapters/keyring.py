@@ -56,7 +56,13 @@ class Place(NamedTuple):
     def __bytes__(self) -> bytes:
         """All of it, and nothing else has the same bytes: what has no fixed length is parted by zeros."""
         return b"".join(
-            [self.stream.bytes, self.version.to_bytes(8, "big"), self.topic.encode(), b"\0", self.field.encode()]
+            [
+                self.stream.bytes,
+                self.version.to_bytes(8, "big", signed=True),
+                self.topic.encode(),
+                b"\0",
+                self.field.encode(),
+            ]
         )
 
 

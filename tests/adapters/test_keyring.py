@@ -86,7 +86,7 @@ async def test_a_destroyed_key_is_gone_for_readers_and_writers(database_url: str
         await keyring.destroy(subject)
         await keyring.destroy(unknown)
         assert await keyring.keys([subject, unknown]) == {}
-        assert await keyring.destroyed([subject, unknown]) == {subject}
+        assert await keyring.destroyed([subject, unknown, uuid4()]) == {subject, unknown}
         assert await keyring.keys_for_writing([subject, unknown]) == {}
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(

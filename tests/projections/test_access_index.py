@@ -12,10 +12,14 @@ import pytest
 from psycopg import AsyncConnection, AsyncCursor
 from pyroaring import BitMap
 
+from adapters.event_codec import EventCodec
 from adapters.event_store import EventStore
+from adapters.keyring import Keyring
+from adapters.log_reader import LogReader
 from domain.audited import Audited
 from domain.groups import system_group_id
 from domain.individuals import Individual
+from domain.recorded import topics_of
 from domain.rosters import Seat
 from domain.users import User
 from projections import access_index, access_individuals, registry, replicators
@@ -27,9 +31,8 @@ from projections.access_sets import TABLES, Ranking
 from projections.authorization import AuthorizationProjection
 from projections.users import UsersProjection
 from tests.projections.test_authorization import a_group, a_user, an_organization, seat
-from tests.support.followers import a_projector
 from tests.support.histories import BEGINNING, STEPS, History
-from tests.support.stores import a_store
+from tests.support.stores import MASTER_KEY, a_pool, a_store
 from tests.support.world import a_world
 from workers.rebuild import rebuild
 
@@ -291,14 +294,14 @@ async def test_whoever_an_event_changes_in_the_sets_is_named_by_it(database_url:
     async with (
         a_store(database_url, projections=inline) as store,
         a_store(database_url, projections=registry.inline_of_sessions(), log="sessions") as sessions,
-        a_projector(database_url, UsersProjection()) as projector,
+        a_pool(database_url) as pool,
         await AsyncConnection.connect(database_url, autocommit=True) as connection,
     ):
         appends = Watched(store)
         history, randomness = History(appends, sessions, rounds=0), Random(3)
         cursor = connection.cursor()
         before, head = await facts(cursor), 0
-        await projector.take_leases()
+        users, reader = UsersProjection(), LogReader(EventCodec(Keyring(pool, MASTER_KEY)))
         steps = chain(BEGINNING * 3, (randomness.choice(STEPS) for _ in range(2_000)))
         for number, step in enumerate(steps):
             if looked_at <= seen and number > 100:
@@ -307,8 +310,9 @@ async def test_whoever_an_event_changes_in_the_sets_is_named_by_it(database_url:
             await history.take([step])
             if not appends.kinds:
                 continue
-            await projector.step()
-            after, upto = await facts(cursor), await store.head()
+            upto = await store.head()
+            await users.apply(cursor, (await reader.read(connection, head, upto, topics_of(users.events))).events)
+            after = await facts(cursor)
             changed = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
             told = {each for each, _ in await access_index.changed_individuals(cursor, head, upto)}
             assert changed <= told, (step, appends.kinds)
