@@ -1,5 +1,6 @@
 """What one append is in the database: a transaction on a connection of the writer's own."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -19,6 +20,7 @@ from adapters.session_settings import session_dsn
 from domain.decisions import Decision
 from domain.errors import DecisionOutdated, DomainError, LostRace, Unavailable
 from domain.recorded import Event, Recorded
+from domain.turns import BATCH
 
 TRANSACTION_TIMEOUT = "8s"
 """The limits of the session let go of a process that stops between two messages. This one, which Postgres has since
@@ -179,8 +181,11 @@ class AppendTransaction:
             for projection in self._projections_for(type(event)):
                 chosen.setdefault(projection.name, []).append(Recorded(position, event))
         for projection in self._projections:
-            if projection.name in chosen:
-                await projection.apply(cursor, chosen[projection.name])
+            wanted = chosen.get(projection.name, [])
+            if len(wanted) > BATCH:
+                await asyncio.sleep(0)  # others take turns with a large append (ruling O8)
+            if wanted:
+                await projection.apply(cursor, wanted)
 
     def _projections_for(self, kind: type[Event]) -> list[InlineProjection]:
         found = self._interested.get(kind)

@@ -52,6 +52,11 @@ def positions(database_url: str) -> list[int]:
     return [row[0] for row in rows]
 
 
+async def test_an_append_may_be_larger_than_what_a_socket_holds(database_url: str) -> None:
+    async with a_store(database_url) as store:
+        assert await asyncio.wait_for(store.save(*(a_role() for _ in range(10_000))), 15) == 10_000
+
+
 async def test_an_aggregate_comes_back_as_its_events_made_it(database_url: str) -> None:
     async with a_store(database_url) as store:
         role, holder = a_role(), uuid4()
