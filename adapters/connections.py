@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import select
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from psycopg import AsyncConnection
+from psycopg.waiting import READY_R, WAIT_R, WAIT_RW
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 WAIT_FOR_CONNECTION = 20.0
@@ -23,6 +24,31 @@ CLIENT_SETTINGS: Mapping[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+
+
+class PipelineConnection(Connection):
+    """A connection whose pipelines may send more than a socket holds."""
+
+    async def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run what psycopg asks for, and send everything before waiting for an answer."""
+        return await super().wait(self._sent_before_reading(gen), *args, **kwargs)
+
+    def _sent_before_reading(self, gen: Any) -> Generator[Any, Any, Any]:
+        """Flush while `gen` wants to read.
+
+        A pipeline of psycopg stops sending when the socket is full and no statement is left. What is larger than the
+        socket's buffer would then wait for an answer that Postgres has no reason to give.
+        """
+        ready: Any = None
+        while True:
+            try:
+                wanted = gen.send(ready)
+            except StopIteration as end:
+                return end.value
+            if wanted == WAIT_R and self.pgconn.flush():
+                ready = (yield WAIT_RW) & READY_R
+            else:
+                ready = yield wanted
 
 
 class Pool(AsyncConnectionPool[Connection]):
@@ -104,9 +130,9 @@ async def _retry(pool: Pool) -> None:
             return
 
 
-async def connect(dsn: str, *, application_name: str) -> Connection:
+async def connect(dsn: str, *, application_name: str) -> PipelineConnection:
     """Open a connection outside of any pool; its statements commit by themselves.
 
     `dsn` says what the session is for: see `adapters.session_settings`.
     """
-    return await AsyncConnection.connect(dsn, autocommit=True, application_name=application_name, **CLIENT_SETTINGS)
+    return await PipelineConnection.connect(dsn, autocommit=True, application_name=application_name, **CLIENT_SETTINGS)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from adapters.announcer import Announcer
-from adapters.connections import Pool
+from adapters.connections import Pool, connect
 from adapters.keyring import Keyring
 from domain.roles import Role
 from tests.adapters.test_held_head import a_role
@@ -123,4 +123,14 @@ async def test_the_keys_are_read_in_one_statement(database_url: str) -> None:
             (last,) = owner.execute(
                 "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tests'"
             ).fetchall()
-    assert last[0].startswith("SELECT subject, wrapped")
+    assert last[0].startswith("SELECT subject, key_id, wrapped")
+
+
+async def test_a_pipeline_may_send_more_than_a_socket_holds(database_url: str) -> None:
+    async with asyncio.timeout(10), await connect(database_url, application_name="tests") as connection:
+        async with connection.pipeline() as pipeline:
+            for size in (1, 20_000_000):
+                await connection.execute("SELECT length(%s)", ["x" * size])
+            await pipeline.sync()
+        async with connection.pipeline(), connection.transaction():
+            await connection.execute("SELECT length(%s)", ["x" * 20_000_000])
