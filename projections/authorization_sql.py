@@ -66,18 +66,24 @@ WHERE u.classified
 """
 DROP_STANDINGS = "DELETE FROM organization_users WHERE user_id = ANY(%b::uuid[]) AND NOT provider AND NOT admin"
 
-# The event tells the new owner only, so these two come before SET_OWNERS.
-STAMP_FORMER_OWNERS = """
-UPDATE access_users u
-SET touched_at = greatest(u.touched_at, new.at), lost_at_position = greatest(u.lost_at_position, new.position)
-FROM unnest(%b::uuid[], %b::timestamptz[], %b::bigint[]) AS new(id, at, position), access_individuals i
-WHERE i.individual_id = new.id AND u.user_id = i.owner_id
+# The event tells the new owner only, so these two come before SET_OWNERS. An owner may lose several in one batch: the
+# last one counts, and an UPDATE takes any of several rows.
+_FORMER = """
+FROM (
+    SELECT i.owner_id, max(new.at) AS at, max(new.position) AS position
+    FROM unnest(%b::uuid[], %b::timestamptz[], %b::bigint[]) AS new(id, at, position)
+    JOIN access_individuals i ON i.individual_id = new.id GROUP BY i.owner_id
+) AS former
 """
-STAMP_FORMER_OWNING_ORGANIZATIONS = """
+STAMP_FORMER_OWNERS = f"""
+UPDATE access_users u
+SET touched_at = greatest(u.touched_at, former.at), lost_at_position = greatest(u.lost_at_position, former.position)
+{_FORMER} WHERE u.user_id = former.owner_id
+"""
+STAMP_FORMER_OWNING_ORGANIZATIONS = f"""
 UPDATE access_organizations o
-SET touched_at = greatest(o.touched_at, new.at), lost_at_position = greatest(o.lost_at_position, new.position)
-FROM unnest(%b::uuid[], %b::timestamptz[], %b::bigint[]) AS new(id, at, position), access_individuals i
-WHERE i.individual_id = new.id AND o.organization_id = i.owner_id
+SET touched_at = greatest(o.touched_at, former.at), lost_at_position = greatest(o.lost_at_position, former.position)
+{_FORMER} WHERE o.organization_id = former.owner_id
 """
 # Counted is what is new of them.
 SET_OWNERS = """

@@ -86,3 +86,9 @@ async def tables_after(
             await projection.apply(connection.cursor(), batch)
             await connection.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
         return await rows_of(connection, projection.tables)
+
+
+def test_an_owner_may_lose_several_individuals_in_one_batch(database_url: str) -> None:
+    (authorization,) = (each for each in ALL if each.name == "authorization")
+    steps = [*["record"] * 6, *["change_owner"] * 8]
+    asyncio.run(compare(database_url, authorization, Random(1), steps))
