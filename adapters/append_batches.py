@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 from time import monotonic
 from typing import Protocol, cast
 from uuid import UUID, uuid4
@@ -58,25 +57,26 @@ class Append:
     since: float = field(default_factory=monotonic)
     outcome: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    written: frozenset[UUID] = field(init=False)
+    """The streams that it adds events to."""
+    streams: frozenset[UUID] = field(init=False)
+    """Those, and the ones that its decision rests on."""
+
+    def __post_init__(self) -> None:
+        self.written = frozenset([cast("UUID", row.originator_id) for row in self.rows])
+        self.streams = self.written.union([stream for stream, _ in self.unchanged]) if self.unchanged else self.written
+
     @property
     def places(self) -> list[tuple[UUID, int]]:
         """Streams and versions that its events are to have; a stream's id may be another one than the aggregate's."""
         return [(cast("UUID", row.originator_id), row.originator_version) for row in self.rows]
 
-    @cached_property
-    def written(self) -> frozenset[UUID]:
-        """The streams that it adds events to."""
-        return frozenset([stream for stream, _ in self.places])
-
-    @cached_property
-    def streams(self) -> frozenset[UUID]:
-        """Those, and the ones that its decision rests on."""
-        return self.written.union([stream for stream, _ in self.unchanged])
-
-    def stamp(self, first: datetime) -> None:
-        """Give the events the times of their rows."""
-        for number, event in enumerate(self.events):
-            stamp(event, first + number * TICK)
+    def stamp(self, at: datetime) -> datetime:
+        """Give the events the times of their rows, from `at` on; return the time of the next event after them."""
+        for event in self.events:
+            stamp(event, at)
+            at += TICK
+        return at
 
     def succeed(self, position: int) -> None:
         """Unless the caller has gone."""
@@ -109,7 +109,7 @@ def take_batch(waiting: deque[Append], rights: Rights | None) -> list[Append]:
         append = waiting.popleft()
         fits = written.isdisjoint(append.streams) and not lost.concern(append)
         (batch if fits else left).append(append)
-        written |= append.written
+        written.update(append.written)
         lost.add(append)
     waiting.extendleft(reversed(left))
     return batch

@@ -165,8 +165,7 @@ class AppendTransaction:
         ended = await self._rights.ended(asking, decisions) if self._rights and decisions else []
         _refuse(batch, taken, ended)
         for append in batch:
-            append.stamp(at)
-            at += len(append.events) * TICK
+            at = append.stamp(at)
         return int(base)
 
     async def _ask_taken(self, cursor: AsyncCursor, places: Iterable[tuple[UUID, int]], count: int) -> None:
@@ -233,7 +232,7 @@ def _refuse(batch: Sequence[Append], taken: AbstractSet[UUID], ended: Sequence[D
     for append in batch:
         if append.outcome.done():
             refusals[append] = Unavailable()
-        elif not append.streams.isdisjoint(taken):
+        elif taken and not append.streams.isdisjoint(taken):
             refusals[append] = LostRace(streams=append.streams & taken)
         elif append.decision in ended:
             refusals[append] = DecisionOutdated()

@@ -23,7 +23,7 @@ from adapters.keyring import DataKey, Keyring, Place
 from adapters.metrics import DAMAGED_VALUES
 from domain.audited import Acting, Audited
 from domain.personal import Personal, PersonErased
-from domain.turns import InTurns
+from domain.turns import in_turns
 
 Event = CanMutateAggregate[UUID]
 _NOT_STATE = {"originator_id", "originator_version", "originator_id_type"}
@@ -112,21 +112,20 @@ class EventCodec(Mapper[UUID]):
             for personal in _personals(vars(event).values())
         }
         keys = await self._keyring.keys_for_writing(subjects)
-        rows = []
-        async for batch in InTurns(events):
-            rows += [self._to_row(event, keys) for event in batch]
-        return rows
+        return await in_turns(lambda event: self._to_row(event, keys), events)
 
-    async def decode_many(self, rows: Iterable[StoredEvent]) -> list[Any]:
+    async def decode_many(self, rows: Sequence[StoredEvent]) -> list[Any]:
         """Events (or snapshots), with the personal values of those who were not erased: one query at the most.
 
         Rows of events name their stream, rows of snapshots their aggregate. Raises SealedValueDamaged.
         """
         met: list[_Sealed] = []
-        events = []
-        async for batch in InTurns(rows):
+
+        def decode(row: StoredEvent) -> Any:
             self._met = met  # others decode in between
-            events += [self.to_domain_event(row) for row in batch]
+            return self.to_domain_event(row)
+
+        events = await in_turns(decode, rows)
         self._met = []
         if met:
             await self._reveal(met)
@@ -160,14 +159,17 @@ class EventCodec(Mapper[UUID]):
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         topic, _, shape = stored_event.topic.partition("#")
         kind = resolve_topic(topic)
-        stream, before = UUID(str(stored_event.originator_id)), len(self._met)
-        if shape:
-            stream = kind.stream_of(stream)
-            state = self._typed(kind, stored_event.state)
-        else:
-            state = self._state_of(kind, bytes(stored_event.state))
-        for sealed in self._met[before:]:
-            sealed.place = Place(stream, stored_event.originator_version, stored_event.topic, sealed.place.field)
+        before = len(self._met)
+        state = self._typed(kind, stored_event.state) if shape else self._state_of(kind, bytes(stored_event.state))
+        if len(self._met) > before:
+            stream = UUID(str(stored_event.originator_id))
+            for sealed in self._met[before:]:
+                sealed.place = Place(
+                    kind.stream_of(stream) if shape else stream,
+                    stored_event.originator_version,
+                    stored_event.topic,
+                    sealed.place.field,
+                )
         if shape:
             return _snapshot(stored_event, topic, state)
         name = getattr(kind, "NAMED_BY", None)

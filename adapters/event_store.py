@@ -34,7 +34,7 @@ from domain.errors import NotFound
 from domain.idempotency import current_recording
 from domain.personal import PersonErased
 from domain.recorded import Event
-from domain.turns import InTurns
+from domain.turns import in_turns
 
 _log = structlog.get_logger()
 
@@ -97,17 +97,13 @@ class EventStore:
     async def _load(self, wanted: Sequence[tuple[type[Audited], UUID]]) -> list[Audited | None]:
         streams = [Wanted(kind.stream_of(aggregate_id), snapshot_topic(kind)) for kind, aggregate_id in wanted]
         found = await self._streams.rows(streams)
-        events = iter(
-            await self._codec.decode_many(
-                StoredEvent(aggregate_id if "#" in row.topic else row.stream, row.version, row.topic, row.state)
-                for (_, aggregate_id), rows in zip(wanted, found, strict=True)
-                for row in rows
-            )
-        )
-        loaded: list[Audited | None] = []
-        async for batch in InTurns(found):
-            loaded += [_replayed(islice(events, len(rows)), rows) for rows in batch]
-        return loaded
+        stored = [
+            StoredEvent(aggregate_id if "#" in row.topic else row.stream, row.version, row.topic, row.state)
+            for (_, aggregate_id), rows in zip(wanted, found, strict=True)
+            for row in rows
+        ]
+        events = iter(await self._codec.decode_many(stored))
+        return await in_turns(lambda rows: _replayed(islice(events, len(rows)), rows), found)
 
     async def head(self) -> int:
         """The position of the last committed event, 0 in an empty log."""
@@ -137,9 +133,7 @@ class EventStore:
         recording = current_recording() if self._log == "identity" else None
         if recording is not None and result is not None:
             recording.resource_id = str(result)
-        fresh: list[Sequence[Event]] = []
-        async for batch in InTurns(aggregates):
-            fresh += [aggregate.collect_events() for aggregate in batch]
+        fresh: list[Sequence[Event]] = await in_turns(lambda aggregate: aggregate.collect_events(), aggregates)
         events = list(chain.from_iterable(fresh))
         if not events:
             head = await self.head()

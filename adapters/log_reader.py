@@ -81,7 +81,7 @@ class LogReader:
         rows = await cursor.fetchall()
         if topics is None and len(rows) != upto - after:
             await self._refuse_gap(connection, after, upto)
-        events = await self._codec.decode_many(StoredEvent(*row[2:]) for row in rows)
+        events = await self._codec.decode_many([StoredEvent(*row[2:]) for row in rows])
         for (_, recorded_at, *_), event in zip(rows, events, strict=True):
             stamp(event, recorded_at)
         return Batch(after, upto, [Recorded(row[0], event) for row, event in zip(rows, events, strict=True)])
