@@ -16,7 +16,7 @@ from api.documents.individuals import (
     UnshareIndividual,
 )
 from api.execution import Outcome
-from api.reading import Read
+from api.reading import Read, single
 from api.route import answers, contract_router
 from domain.individuals import IndividualNotFound
 from domain.ports import AccessQuery
@@ -32,9 +32,12 @@ async def create_individual(
     body: CreateIndividual, caller: ServiceOnly, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """Register the owner of an individual, a user or an organization."""
-    individual_id = body.attributes.individual_id
-    outcome = await execute(identity.individuals.create(individual_id, body.attributes.owner_id), about=individual_id)
-    return await _recorded(reading, caller, outcome)
+    individual_id, owner_id = body.attributes.individual_id, body.attributes.owner_id
+    outcome = await execute(identity.individuals.create(individual_id, owner_id), about=individual_id)
+    if outcome.recorded_at is None:
+        return await _recorded(reading, caller, outcome)
+    # just created: shared with no one yet, and a service may read all of it
+    return single(IndividualDocument, _resource(individual_id, owner_id, []), outcome.position, outcome.status)
 
 
 @router.get("/v1/individuals/{id}/", **answers(IndividualDocument))
@@ -95,6 +98,9 @@ async def _shown(read: Read, caller: Caller, individual_id: UUID, status: int) -
         sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
         rows = await individuals.shares_of(read.cursor, individual_id, sees)
         shares = [IndividualShare(type=row.type, id=row.id, operation=row.operation) for row in rows]
+    return read.single(IndividualDocument, _resource(individual_id, owner_id, shares), status)
+
+
+def _resource(individual_id: UUID, owner_id: UUID, shares: list[IndividualShare] | None) -> IndividualResource:
     attributes = IndividualAttributes.model_construct(owner_id=owner_id, shared_with=shares)
-    resource = IndividualResource.model_construct(attributes=attributes, id=individual_id, type="individuals")
-    return read.single(IndividualDocument, resource, status)
+    return IndividualResource.model_construct(attributes=attributes, id=individual_id, type="individuals")
