@@ -16,11 +16,10 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
+from psycopg import AsyncConnection, AsyncCursor
 
 from adapters.background import BackgroundTask
-from adapters.connections import connect
+from adapters.connections import Pool, connect
 from domain.idempotency import IdempotentRequest
 
 CLEAN_EVERY = 600.0
@@ -48,7 +47,7 @@ class Slot(NamedTuple):
 class AnswerBook:
     """An async context manager; inside, it forgets what is older than a day. `secret` is the same for all processes."""
 
-    def __init__(self, pool: AsyncConnectionPool, lock_url: str, secret: bytes) -> None:
+    def __init__(self, pool: Pool, lock_url: str, secret: bytes) -> None:
         self._pool = pool
         self._lock_url = lock_url
         self._secret = hmac.digest(secret, b"rollbook: answers to idempotent requests", hashlib.sha256)
@@ -99,22 +98,24 @@ class AnswerBook:
 
     async def find(self, slot: Slot) -> Entry | None:
         """What is known of a request, unless it is older than a day. To be asked while it is `running`."""
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(_FIND, [slot.user_id, slot.key], prepare=True)
+
+        async def find(cursor: AsyncCursor) -> Entry | None:
+            await cursor.execute(_FIND, [slot.user_id, slot.key], prepare=True)
             row = await cursor.fetchone()
             if row is None:
                 return None
             *entry, old = row
             if old:
-                await connection.execute(_FORGET, [slot.user_id, slot.key])
+                await cursor.execute(_FORGET, [slot.user_id, slot.key])
                 return None
-        return Entry(*entry)
+            return Entry(*entry)
+
+        return await self._pool.ask(find)
 
     async def remember(self, request: IdempotentRequest, position: int, resource_id: str | None) -> None:
         """Keep what a command without events came to, of which the event store writes nothing."""
-        async with self._pool.connection() as connection:
-            values = [request.user_id, request.key, request.fingerprint, request.status, resource_id, position]
-            await connection.execute(_REMEMBER, values, prepare=True)
+        values = [request.user_id, request.key, request.fingerprint, request.status, resource_id, position]
+        await self._pool.ask(lambda cursor: cursor.execute(_REMEMBER, values, prepare=True))
 
     async def clean(self) -> int:
         """Forget what is older than a day; how many."""

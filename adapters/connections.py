@@ -3,16 +3,20 @@
 import asyncio
 import contextlib
 import select
-from collections.abc import Generator, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any, TypeVar
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.waiting import READY_R, WAIT_R, WAIT_RW
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from adapters.outages import again_if_lost
 
 WAIT_FOR_CONNECTION = 20.0
 RETRY_PAUSE = 0.5
 RETRY_WAIT = 0.05
+
+R = TypeVar("R")
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
@@ -82,6 +86,18 @@ class Pool(AsyncConnectionPool[Connection]):
                 return connection
             await connection.close()
             await self.putconn(connection)
+
+    async def ask(self, question: Callable[[AsyncCursor[tuple[Any, ...]]], Awaitable[R]]) -> R:
+        """Return what `question` reads, asked once more when it lost its connection meanwhile (ruling O26).
+
+        What it writes may be written twice.
+        """
+
+        async def ask() -> R:
+            async with self.connection() as connection:
+                return await question(connection.cursor())
+
+        return await again_if_lost(ask)
 
     async def putconn(self, conn: Connection) -> None:
         """Take a connection back, with the settings that it was given out with."""

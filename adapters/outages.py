@@ -34,12 +34,15 @@ def is_lost_connection(error: BaseException) -> bool:
     return state is None or state[:3] in {"57P", "080", "25P"}
 
 
-async def again_if_lost(ask: Callable[[], Awaitable[R]]) -> R:
-    """What `ask` answers, asked once more when its connection was lost meanwhile; for reads alone (ruling O26)."""
+async def again_if_lost(ask: Callable[[], Awaitable[R]], repeatable: Callable[[], bool] = lambda: True) -> R:
+    """What `ask` answers, asked once more when its connection was lost meanwhile; for reads alone (ruling O26).
+
+    `repeatable` tells, after the loss, whether only reading is left to do.
+    """
     try:
         return await ask()
     except Error as error:
-        if not is_lost_connection(error):
+        if not (is_lost_connection(error) and repeatable()):
             raise
     return await ask()
 

@@ -35,8 +35,7 @@ async def administers(access: Access, caller: Caller, organization_id: UUID, **w
 
 async def administers_role(services: Services, caller: Caller, role_id: UUID, **where: Any) -> None:
     """The same of the organization whose role it is. Raises RoleNotFound, NotFound, Forbidden."""
-    async with services.pool.connection() as connection, connection.cursor() as cursor:
-        organization_id = await roles.organization_of(cursor, role_id)
+    organization_id = await services.pool.ask(lambda cursor: roles.organization_of(cursor, role_id))
     if organization_id is None:
         raise RoleNotFound(**where)
     await administers(services.access, caller, organization_id, **where)

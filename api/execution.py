@@ -67,6 +67,7 @@ class Execute:
     def __init__(self, services: Services, status: int) -> None:
         self._services = services
         self._status = status
+        self._outcome: Outcome | None = None
         found = current_recording()
         assert found is not None, "a command runs inside a recording"
         self._recording = found
@@ -74,8 +75,12 @@ class Execute:
     async def __call__(self, command: Command, *, about: UUID | str | None = None) -> Outcome:
         """Carry out the command, unless it was recorded before, and wait for the read models that show it.
 
-        `about` is the id of the resource, where the request names it. Raises what the command raises.
+        `about` is the id of the resource, where the request names it. Called once more, for an answer that lost its
+        connection, it returns the same outcome. Raises what the command raises.
         """
+        if self._outcome is not None:
+            command.close()
+            return self._outcome
         recorded = self._recording
         if recorded.repeated:
             command.close()
@@ -90,7 +95,11 @@ class Execute:
         seconds = self._services.settings.position_wait
         visible = await self._services.positions.shown(models, position, seconds)
         status = recorded.request.status if recorded.request else self._status
-        return Outcome(position, status, recorded.resource_id, recorded.repeated, models, visible, recorded.recorded_at)
+        self._outcome = Outcome(
+            position, status, recorded.resource_id, recorded.repeated, models, visible, recorded.recorded_at
+        )
+        recorded.carried_out = True
+        return self._outcome
 
     async def _remember(self, position: int) -> None:
         """The store has kept what appended something, in the append itself."""
@@ -102,6 +111,12 @@ class Execute:
 async def execute(request: Request) -> Execute:
     """The execution of this request's command."""
     return Execute(services_of(request), request.scope["route"].status_code)
+
+
+def is_carried_out() -> bool:
+    """Whether the current request's command is carried out, so that only its answer is still to be made."""
+    found = current_recording()
+    return found is not None and found.carried_out
 
 
 async def require_still_readable(

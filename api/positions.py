@@ -14,9 +14,10 @@ from typing import Self
 
 import psycopg
 import structlog
-from psycopg_pool import AsyncConnectionPool
+from psycopg import AsyncCursor
 
 from adapters.background import BackgroundTask
+from adapters.connections import Pool
 from adapters.notifications import LOG, PROJECTED, Notifications
 
 HEAD = ""
@@ -44,7 +45,7 @@ UNION ALL SELECT '', position, true FROM log_head WHERE log = 'identity'
 class Positions:
     """An async context manager; inside, it hears. One for each process."""
 
-    def __init__(self, pool: AsyncConnectionPool, notifications: Notifications) -> None:
+    def __init__(self, pool: Pool, notifications: Notifications) -> None:
         self._pool = pool
         self._known: dict[str, int] = {}
         self._moving: set[str] | None = None
@@ -154,10 +155,12 @@ class Positions:
                     self._wake()
 
     async def _seen(self) -> list[tuple[str, int, bool]]:
+        async def look(cursor: AsyncCursor) -> list[tuple[str, int, bool]]:
+            await cursor.execute(_LOOK, prepare=True)
+            return await cursor.fetchall()
+
         try:
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(_LOOK, prepare=True)
-                return await cursor.fetchall()
+            return await self._pool.ask(look)
         except psycopg.Error as error:
             log.warning("positions-unread", reason=type(error).__name__)
             return []

@@ -45,7 +45,7 @@ from api.documents.envelope import JsonApiRequest
 from api.documents.parameters import NoParameters, Parameters
 from api.envelope import MEDIA_TYPE
 from api.errors import several, violations
-from api.execution import answered_as_recorded
+from api.execution import answered_as_recorded, is_carried_out
 from api.idempotency import HEADER as IDEMPOTENCY_KEY
 from api.idempotency import Sent, answered_once, idempotency_key
 from api.middleware import REQUEST_ID
@@ -218,11 +218,11 @@ class ContractRoute(APIRoute):
     async def _asked(self, arguments: dict[str, Any]) -> Response:
         """A read is asked once more when its connection was lost (ruling O26), and for what was not there yet.
 
-        Then it waits for the read models (decision 0028).
+        Then it waits for the read models (decision 0028). Of a command only what makes its answer is asked again.
         """
         ask = partial(self.signature.endpoint, **arguments)
         if not self.reads:
-            return await ask()  # a command may have been recorded when it fails
+            return await again_if_lost(ask, is_carried_out)
         try:
             return await again_if_lost(ask)
         except NotThereYet:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 from starlette.requests import Request
 
 from adapters.answer_book import AnswerBook
+from adapters.connections import Pool
 from adapters.settings import Settings
 from adapters.throttle import Throttle
 from adapters.tokens import Tokens
@@ -29,7 +29,7 @@ class Services:
     """
 
     settings: Settings
-    pool: AsyncConnectionPool
+    pool: Pool
     positions: Positions
     indexing: Indexing
     tokens: TokenVerifier

@@ -5,11 +5,10 @@ from typing import TypeVar
 from uuid import UUID
 
 from psycopg import AsyncCursor
-from psycopg_pool import AsyncConnectionPool
 
+from adapters.connections import Pool
 from adapters.gathering import Gathering
 from adapters.metrics import DECISIONS
-from adapters.outages import again_if_lost
 from domain.decisions import note_granted, note_readable
 from domain.ports import AccessQuery
 from projections import users_access
@@ -24,15 +23,11 @@ R = TypeVar("R")
 SessionOf = Callable[[UUID], Awaitable[SessionRow | None]]
 
 
-def session_lookup(pool: AsyncConnectionPool) -> SessionOf:
+def session_lookup(pool: Pool) -> SessionOf:
     """Finds a session as it is now, also when it has ended; None when there never was one."""
 
-    async def look(session_ids: Sequence[UUID]) -> Sequence[SessionRow | None]:
-        async with pool.connection() as connection:
-            return await sessions_of(connection.cursor(), session_ids)
-
     async def ask_all(session_ids: Sequence[UUID]) -> Sequence[SessionRow | None]:
-        return await again_if_lost(lambda: look(session_ids))
+        return await pool.ask(lambda cursor: sessions_of(cursor, session_ids))
 
     return Gathering(ask_all).ask
 
@@ -40,7 +35,7 @@ def session_lookup(pool: AsyncConnectionPool) -> SessionOf:
 class ReadAccess:
     """Implements `domain.ports.Access` over a pool: one statement for each question, so one snapshot."""
 
-    def __init__(self, pool: AsyncConnectionPool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._checks = Gathering(self._ask_all)
 
@@ -74,8 +69,4 @@ class ReadAccess:
         return await self._ask(lambda cursor: decide_each(cursor, asked))
 
     async def _ask(self, query: Callable[[AsyncCursor], Awaitable[R]]) -> R:
-        async def ask() -> R:
-            async with self._pool.connection() as connection:
-                return await query(connection.cursor())
-
-        return await again_if_lost(ask)
+        return await self._pool.ask(query)

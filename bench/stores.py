@@ -18,7 +18,7 @@ from projections import registry
 
 
 @asynccontextmanager
-async def a_pool(settings: Settings) -> AsyncIterator[AsyncConnectionPool]:
+async def a_pool(settings: Settings) -> AsyncIterator[Pool]:
     async with Pool(settings.dsn(), application_name="bench", min_size=2, max_size=settings.pool_size) as pool:
         yield pool
 

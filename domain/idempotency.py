@@ -31,7 +31,7 @@ class Recording:
     `request` is None without an Idempotency-Key. `resource_id` names what the command is about, or what it made.
     `position` is where it was recorded (of a command without events, the head it was decided on), None until then.
     `recorded_at` and `kinds` are the time and the classes of its events. `repeated` tells whether an earlier request
-    with the same key recorded it.
+    with the same key recorded it. `carried_out` tells that only its answer is still to be made.
     """
 
     request: IdempotentRequest | None = None
@@ -40,6 +40,7 @@ class Recording:
     recorded_at: datetime | None = None
     kinds: set[type[Event]] = field(default_factory=set)
     repeated: bool = False
+    carried_out: bool = False
 
     def recall(self, status: int, resource_id: str | None, position: int) -> None:
         """An earlier request with the same key was recorded so."""

@@ -4,36 +4,36 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg_pool import AsyncConnectionPool
+from psycopg import AsyncCursor
 
 from domain.login_names import LoginName
 from domain.ports import Lookup
 from domain.rosters import RosterKind
 from projections import identifiers, onboarding_requests
+from projections.projection import Reader
 
 
 class InlineDirectory:
     """Every question is one statement."""
 
-    def __init__(self, pool: AsyncConnectionPool, lookup: Lookup) -> None:
-        self._pool = pool
+    def __init__(self, reader: Reader, lookup: Lookup) -> None:
+        self._reader = reader
         self._lookup = lookup
 
     async def users_by_email(self, emails: Iterable[str]) -> dict[str, UUID]:
-        async with self._pool.connection() as connection:
-            return await identifiers.users_by_email(connection.cursor(), self._lookup, emails)
+        wanted = list(emails)
+        return await self._reader.ask(lambda cursor: identifiers.users_by_email(cursor, self._lookup, wanted))
 
     async def user_by_login(self, login: str) -> UUID | None:
-        async with self._pool.connection() as connection:
-            return await identifiers.user_by_login(connection.cursor(), self._lookup, login)
+        return await self._reader.ask(lambda cursor: identifiers.user_by_login(cursor, self._lookup, login))
 
     async def users_named(self, names: Sequence[LoginName]) -> list[UUID]:
-        async with self._pool.connection() as connection:
-            return await identifiers.users_named(connection.cursor(), self._lookup, names)
+        return await self._reader.ask(lambda cursor: identifiers.users_named(cursor, self._lookup, names))
 
     async def open_requests(self, organization_id: UUID, names: Sequence[LoginName]) -> list[UUID]:
-        async with self._pool.connection() as connection:
-            return await onboarding_requests.open_requests(connection.cursor(), self._lookup, organization_id, names)
+        return await self._reader.ask(
+            lambda cursor: onboarding_requests.open_requests(cursor, self._lookup, organization_id, names)
+        )
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
         return await self._column(
@@ -55,9 +55,11 @@ class InlineDirectory:
         )
 
     async def _rows(self, query: str, *parameters: Any) -> list[Any]:
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(query, parameters, prepare=True)
+        async def rows(cursor: AsyncCursor) -> list[Any]:
+            await cursor.execute(query, parameters, prepare=True)
             return await cursor.fetchall()
+
+        return await self._reader.ask(rows)
 
     async def _column(self, query: str, *parameters: Any) -> list[UUID]:
         return [row[0] for row in await self._rows(query, *parameters)]

@@ -1,8 +1,8 @@
 """What a projection is: the only writer of its tables, fed with batches of the log in order."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from psycopg import AsyncCursor
@@ -10,7 +10,9 @@ from psycopg import AsyncCursor
 from domain.errors import DomainError
 from domain.recorded import Event, Recorded
 
-__all__ = ["Event", "Mode", "Projection", "Recorded", "replicator_id"]
+__all__ = ["Event", "Mode", "Projection", "Reader", "Recorded", "replicator_id"]
+
+R = TypeVar("R")
 
 
 class Mode(StrEnum):
@@ -42,6 +44,14 @@ class Projection(Protocol):
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Fold the batch in memory, then write with set-based statements. Applied exactly once per event."""
+        ...
+
+
+class Reader(Protocol):
+    """A way to the read models."""
+
+    async def ask(self, question: Callable[[AsyncCursor], Awaitable[R]]) -> R:
+        """Return what `question` reads; it may be asked more than once."""
         ...
 
 

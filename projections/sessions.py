@@ -7,12 +7,11 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 from psycopg.rows import class_row, tuple_row
-from psycopg_pool import AsyncConnectionPool
 
 from domain.errors import DomainError
 from domain.sessions import Session, SessionRevocation
 from domain.users import User
-from projections.projection import Event, Mode, Recorded
+from projections.projection import Event, Mode, Reader, Recorded
 from projections.rows import write
 
 
@@ -168,10 +167,9 @@ async def bearer_of(cursor: AsyncCursor, user_id: UUID, organization_id: UUID | 
 class SessionStanding:
     """Implements `domain.session_commands.Standing`."""
 
-    def __init__(self, pool: AsyncConnectionPool) -> None:
-        self._pool = pool
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
     async def stands(self, session_id: UUID) -> bool:
-        async with self._pool.connection() as connection:
-            row = await session_of(connection.cursor(), session_id)
+        row = await self._reader.ask(lambda cursor: session_of(cursor, session_id))
         return row is not None and row.stands

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import time_machine
 
+from adapters.connections import Pool
 from adapters.event_store import EventStore
 from adapters.keyring import Keyring
 from domain.sessions import Session, SessionKind, SessionRevocation
@@ -18,10 +19,11 @@ from tests.support.stores import MASTER_KEY, a_pool
 
 
 class Logs:
-    def __init__(self, identity: EventStore, sessions: EventStore, standing: SessionStanding) -> None:
+    def __init__(self, identity: EventStore, sessions: EventStore, standing: SessionStanding, pool: Pool) -> None:
         self.identity = identity
         self.sessions = sessions
         self.standing = standing
+        self.pool = pool
 
     async def open(self, user: User, kind: SessionKind = "password", seconds: int = 60, delay: int = 0) -> UUID:
         session = Session.open(
@@ -31,7 +33,7 @@ class Logs:
         return session.id
 
     async def row(self, session_id: UUID) -> SessionRow:
-        async with self.standing._pool.connection() as connection:
+        async with self.pool.connection() as connection:
             found = await session_of(connection.cursor(), session_id)
         assert found is not None
         return found
@@ -46,7 +48,7 @@ async def logs(database_url: str) -> AsyncIterator[Logs]:
             EventStore(pool, "identity", inline, keyring) as identity,
             EventStore(pool, "sessions", registry.inline_of_sessions(), keyring) as sessions,
         ):
-            yield Logs(identity, sessions, SessionStanding(pool))
+            yield Logs(identity, sessions, SessionStanding(pool), pool)
 
 
 async def test_a_row_tells_what_a_request_needs(database_url: str) -> None:
@@ -64,7 +66,7 @@ async def test_a_row_tells_what_a_request_needs(database_url: str) -> None:
 
 
 async def test_an_unknown_session_is_none(database_url: str) -> None:
-    async with logs(database_url) as both, both.standing._pool.connection() as connection:
+    async with logs(database_url) as both, both.pool.connection() as connection:
         assert await session_of(connection.cursor(), uuid4()) is None
         assert not await both.standing.stands(uuid4())
 

@@ -1,9 +1,9 @@
-"""A way to Postgres that can be cut at a chosen moment: in front of COMMIT, behind it, or altogether."""
+"""A way to Postgres that can be cut at a chosen moment: at a statement, before COMMIT, after it, or altogether."""
 
 import asyncio
 import contextlib
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -21,7 +21,7 @@ class Cut(StrEnum):
 
 
 class Proxy:
-    """Knows the messages of the protocol well enough to recognise a COMMIT, also a prepared one.
+    """Knows the messages of the protocol well enough to recognise statements, also prepared ones.
 
     `cut` is done to the next COMMIT and then forgotten; `cuts` counts them and `was_cut` tells.
     """
@@ -34,6 +34,8 @@ class Proxy:
         self.cut: Cut | None = None
         self.cuts = 0
         self.was_cut = asyncio.Event()
+        self.lost: str | None = None
+        self._countdown: tuple[Collection[str], int] | None = None
         self._refusing = False
         self._links: set[_Link] = set()
 
@@ -49,6 +51,27 @@ class Proxy:
     def admit(self) -> None:
         """The database is up again."""
         self._refusing = False
+
+    def lose(self, place: int, applications: Collection[str]) -> None:
+        """Cut the connection that is about to carry the statement at this place, from 1, counted from now on.
+
+        Only statements of connections with one of the application names count. `lost` is the statement, None until
+        then.
+        """
+        self.lost, self._countdown = None, (applications, place)
+
+    def keep(self) -> None:
+        """Take back what `lose` was told, unless it has happened."""
+        self._countdown = None
+
+    def loses(self, application: str, statement: str) -> bool:
+        """Whether this statement is the one to be lost."""
+        if self._countdown is None or application not in self._countdown[0]:
+            return False
+        applications, place = self._countdown
+        self._countdown = None if place == 1 else (applications, place - 1)
+        self.lost = statement if place == 1 else None
+        return place == 1
 
     def take_cut(self) -> Cut | None:
         cut, self.cut = self.cut, None
@@ -89,6 +112,7 @@ class _Link:
         self._proxy = proxy
         self._client, self._to_client = client
         self._server, self._to_server = server
+        self._application = ""
         self._prepared: dict[bytes, bytes] = {}
         self._done_with = asyncio.Event()
         self._cut: Cut | None = None
@@ -101,11 +125,17 @@ class _Link:
         """Client to server, message by message, until the client goes or is cut off."""
         with contextlib.suppress(asyncio.IncompleteReadError):
             size = await self._client.readexactly(4)
-            self._to_server.write(size + await self._client.readexactly(int.from_bytes(size) - 4))
+            opening = await self._client.readexactly(int.from_bytes(size) - 4)
+            self._application = _application(opening)
+            self._to_server.write(size + opening)
             while True:
                 kind, body = await self._message()
-                if self._commits(kind, body) and (cut := self._proxy.take_cut()):
+                statement = self._statement(kind, body)
+                if kind == b"B" and statement.upper() == b"COMMIT" and (cut := self._proxy.take_cut()):
                     await self._cut_off(cut, _packed(kind, body))
+                    return
+                if statement and self._proxy.loses(self._application, statement.decode()):
+                    self.close()
                     return
                 self._to_server.write(_packed(kind, body))
         self._to_server.close()
@@ -146,17 +176,26 @@ class _Link:
         size = struct.unpack("!i", await self._client.readexactly(4))[0]
         return kind, await self._client.readexactly(size - 4)
 
-    def _commits(self, kind: bytes, body: bytes) -> bool:
+    def _statement(self, kind: bytes, body: bytes) -> bytes:
+        """What the message has the server carry out, empty when nothing."""
         match kind:
+            case b"Q":
+                return body.rstrip(b"\0")
             case b"P":
                 name, query, _ = body.split(b"\0", 2)
                 self._prepared[name] = query
-                return False
+                return b""
             case b"B":
                 _, name, _ = body.split(b"\0", 2)
-                return self._prepared.get(name, b"").upper() == b"COMMIT"
+                return self._prepared.get(name, b"")
             case _:
-                return False
+                return b""
+
+
+def _application(opening: bytes) -> str:
+    """The application's name in a startup message."""
+    _, _, rest = opening.partition(b"application_name\0")
+    return rest.partition(b"\0")[0].decode()
 
 
 def _packed(kind: bytes, body: bytes) -> bytes:
