@@ -9,6 +9,7 @@ from domain.group_trees import GroupCycle, GroupTree, TooDeep, tree_id
 from domain.groups import Group, GroupInactive
 from domain.ids import new_id
 from domain.ports import Access, AccessQuery, Store, decided_again
+from domain.stream_locks import taking_turns
 
 WHERE_TO = "/to-parent-group-id"
 GIVEN_UP = "job-dead"
@@ -44,13 +45,14 @@ class GroupMoves:
         parent = await self._permitted_parent(caller_id, group, parent_id)
         if parent is not None and group.node_type == "division" and parent.node_type == "group":
             raise DivisionUnderGroup(pointer=WHERE_TO)
-        tree = await self._store.find(GroupTree, tree_id(group.organization_id))
-        tree = tree or GroupTree.plant(group.organization_id)
         task_id = new_id()
-        tree.request_move(task_id, group_id, parent_id, delay)
         # no move is requested of or under a group that is deactivated at this moment
         grounds = [group] if parent is None else [group, parent]
-        return task_id, await self._store.save(tree, unchanged=grounds, result=task_id)
+        async with taking_turns([tree_id(group.organization_id)]):  # an import moves thousands at once
+            tree = await self._store.find(GroupTree, tree_id(group.organization_id))
+            tree = tree or GroupTree.plant(group.organization_id)
+            tree.request_move(task_id, group_id, parent_id, delay)
+            return task_id, await self._store.save(tree, unchanged=grounds, result=task_id)
 
     @decided_again
     async def carry_out(self, organization_id: UUID, task_id: UUID) -> int | None:
@@ -58,18 +60,19 @@ class GroupMoves:
 
         Only what concerns the tree is looked at again: who asked was allowed to when he asked.
         """
-        tree = await self._store.find(GroupTree, tree_id(organization_id))
-        group_id = None if tree is None else tree.moved_by(task_id)
-        if tree is None or group_id is None:
-            return None
-        groups = await self._store.get_many(Group, _involved(group_id, tree.targets[group_id]))
-        try:
-            _refuse_inactive(groups.values())
-            tree.finish_move(group_id)
-        except (GroupInactive, GroupCycle, TooDeep) as refusal:
-            tree.fail_move(group_id, refusal.code)
-        # `unchanged`: nothing is moved under a group that is deactivated at this moment
-        return await self._store.save(tree, unchanged=list(groups.values()))
+        async with taking_turns([tree_id(organization_id)]):
+            tree = await self._store.find(GroupTree, tree_id(organization_id))
+            group_id = None if tree is None else tree.moved_by(task_id)
+            if tree is None or group_id is None:
+                return None
+            groups = await self._store.get_many(Group, _involved(group_id, tree.targets[group_id]))
+            try:
+                _refuse_inactive(groups.values())
+                tree.finish_move(group_id)
+            except (GroupInactive, GroupCycle, TooDeep) as refusal:
+                tree.fail_move(group_id, refusal.code)
+            # `unchanged`: nothing is moved under a group that is deactivated at this moment
+            return await self._store.save(tree, unchanged=list(groups.values()))
 
     @decided_again
     async def give_up(self, organization_id: UUID, task_id: UUID) -> int | None:

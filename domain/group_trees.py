@@ -39,7 +39,7 @@ class GroupTree(Audited):
     """
 
     TOPIC = "group-tree"
-    SNAPSHOT_EVERY: ClassVar[int | None] = 500  # one of 10,000 groups has 800 kB; 500 events load in 10 ms
+    SNAPSHOT_EVERY: ClassVar[int | None] = 100  # one of 1,000 groups loads in 1 ms, as 100 events do
 
     organization_id: UUID
     parents: dict[UUID, UUID]

@@ -7,14 +7,19 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.event_store import EventStore
+from domain.audited import Audited
 from domain.decisions import Decision, deciding
 from domain.errors import DecisionOutdated, LostRace
+from domain.group_moves import GroupMoves
+from domain.group_trees import GroupTree, tree_id
+from domain.groups import Group
 from domain.ports import decided_again
 from domain.roles import Role
 from domain.users import User
 from projections import registry
 from projections.access_rights import CurrentRights
 from tests.adapters.test_event_store import a_role, a_user
+from tests.support.doubles import Grants
 from tests.support.log_writers import start_granting
 from tests.support.stores import a_store
 
@@ -44,6 +49,31 @@ async def test_many_commands_on_one_stream_take_turns(database_url: str) -> None
         await asyncio.gather(*(granting.grant(store) for _ in range(MANY)))
         assert len((await store.get(Role, role.id)).holders) == MANY
     assert granting.decisions < 3 * MANY, "racing, they decide some two thousand times"
+
+
+async def test_moves_in_one_organization_are_each_decided_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_store(database_url) as store:
+        organization, mover = uuid4(), uuid4()
+        parent, *groups = [Group.make(uuid4(), organization, "Group") for _ in range(MANY + 1)]
+        await store.save(parent, *groups)
+        access = Grants()
+        for each in (parent, *groups):
+            access.allow(mover, each.id, "read", "write")
+        moves = GroupMoves(store, access)
+        find, read = store.find, list[UUID]()
+
+        async def counted(kind: type[Audited], aggregate_id: UUID) -> Audited | None:
+            if kind is GroupTree:
+                read.append(aggregate_id)
+            return await find(kind, aggregate_id)
+
+        monkeypatch.setattr(store, "find", counted)
+        tasks = await asyncio.gather(*(moves.request(mover, group.id, parent.id) for group in groups))
+        await asyncio.gather(*(moves.carry_out(organization, task_id) for task_id, _ in tasks))
+        assert len(read) == 2 * MANY
+        assert len((await store.get(GroupTree, tree_id(organization))).parents) == MANY
 
 
 async def test_many_commands_on_one_stream_from_two_processes_all_succeed(database_url: str) -> None:

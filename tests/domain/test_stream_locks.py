@@ -27,9 +27,30 @@ async def test_who_wants_a_stream_waits_for_who_has_it_and_others_do_not() -> No
 async def test_a_turn_that_does_not_end_holds_up_others_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_locks, "MAX_SECONDS_IN_LINE", 0.05)
     stuck, free = uuid4(), uuid4()
-    # who gave up waiting holds nothing
-    async with asyncio.timeout(5), taking_turns([stuck]), taking_turns([free, stuck]), taking_turns([free]):
-        pass
+
+    async def enter(*streams: UUID) -> None:
+        async with taking_turns(streams):
+            if free in streams and stuck in streams:  # the one that gave up waiting holds nothing
+                await asyncio.create_task(enter(free))
+
+    async with asyncio.timeout(5), taking_turns([stuck]):
+        await asyncio.create_task(enter(free, stuck))
+
+
+async def test_a_command_does_not_wait_for_the_turn_that_it_has() -> None:
+    one, other = uuid4(), uuid4()
+
+    async def enter() -> None:
+        async with taking_turns([one]):
+            pass
+
+    async with taking_turns([one]):
+        async with asyncio.timeout(1), taking_turns([one, other]):
+            pass
+        waiting = asyncio.create_task(enter())
+        await asyncio.sleep(0)
+        assert not waiting.done(), "the turn lasts as long as the outer one"
+    await waiting
 
 
 async def test_a_command_that_is_cancelled_in_line_leaves_the_line() -> None:

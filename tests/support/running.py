@@ -22,6 +22,9 @@ KEYS = {
 }
 """For parts that run without a data folder."""
 
+KEY_SETTINGS = {"master_key": KEYS["ROLLBOOK_MASTER_KEY"], "signing_key": KEYS["ROLLBOOK_SIGNING_KEY"]}
+"""The same as settings, for what this process runs beside such parts."""
+
 PROJECT = Path(__file__).parents[2]
 ROLLBOOK = [sys.executable, str(Path(sys.executable).with_name("rollbook"))]
 

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from tests.support.followers import eventually
 from tests.support.jobs import a_queue, a_worker_process, enqueue_notes
 from tests.support.logins import application_dsn
-from tests.support.running import KEYS, ROLLBOOK, environment
+from tests.support.running import KEY_SETTINGS, KEYS, ROLLBOOK, environment
 from tests.support.world import settings_for
 from workers import jobs, leases, projectors
 from workers.bootstrap import bootstrap
@@ -44,16 +44,12 @@ def a_worker(database_url: str) -> Iterator[subprocess.Popen[bytes]]:
 @asynccontextmanager
 async def a_standby(database_url: str) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    standing_by = asyncio.create_task(projectors.run(settings_for(database_url, **own_keys()), stop))
+    standing_by = asyncio.create_task(projectors.run(settings_for(database_url, **KEY_SETTINGS), stop))
     try:
         yield
     finally:
         stop.set()
         await standing_by
-
-
-def own_keys() -> dict[str, str]:
-    return {"master_key": KEYS["ROLLBOOK_MASTER_KEY"], "signing_key": KEYS["ROLLBOOK_SIGNING_KEY"]}
 
 
 async def test_a_standby_takes_over_what_a_frozen_worker_leads(database_url: str) -> None:
@@ -62,14 +58,14 @@ async def test_a_standby_takes_over_what_a_frozen_worker_leads(database_url: str
             await eventually(owner, "SELECT count(last_poll_at) > 0 FROM projections", True, seconds=40)
             worker.send_signal(signal.SIGSTOP)
             frozen = time.monotonic()
-            await bootstrap(settings_for(database_url, **own_keys()))
+            await bootstrap(settings_for(database_url, **KEY_SETTINGS))
             async with a_standby(database_url):
                 await eventually(owner, BEHIND, 0, seconds=40)
                 assert time.monotonic() - frozen < TAKEN_OVER
                 worker.send_signal(signal.SIGCONT)
             await asyncio.sleep(0)  # the standby has ended: the first takes over again
             await bootstrap(
-                settings_for(database_url, service_accounts="apps/other:other-token-of-24-characters", **own_keys())
+                settings_for(database_url, service_accounts="apps/other:other-token-of-24-characters", **KEY_SETTINGS)
             )
             await eventually(owner, BEHIND, 0, seconds=40)
             assert worker.poll() is None

@@ -7,14 +7,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from adapters import outages
-from tests.support.processes import wait_until
+from tests.support.parts import running_parts
 from tests.support.running import KEYS, ROLLBOOK, administrator_of, environment, rollbook
 from tests.support.world import settings_for
 from workers import jobs, projectors
@@ -24,45 +24,11 @@ FIRST, SECOND, THIRD = (f"{number}-token-of-the-application" for number in ("fir
 ACCOUNTS = f"care/oracle:{FIRST}"
 
 
-def a_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
 @contextmanager
 def parts(database_url: str, folder: Path, **more: str) -> Iterator[tuple[httpx2.Client, Path]]:
     """An API process and a worker, from ready to stopped by SIGTERM; a client, and what the API process says."""
-    port = a_free_port()
-    given = {
-        "DATABASE_URL": database_url,
-        "ROLLBOOK_DATA": str(folder),
-        "ROLLBOOK_PORT": str(port),
-        "ROLLBOOK_ARGON2": "1,64,1",
-        **KEYS,
-        **more,
-    }
-    with ExitStack() as stack:
-        said = stack.enter_context((folder / "said").open("wb"))
-        running = [
-            stack.enter_context(subprocess.Popen([*ROLLBOOK, part], env=environment(**given), stdout=said))
-            for part in ("api", "worker")
-        ]
-        client = stack.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{port}"))
-
-        def ready() -> bool:
-            assert all(process.poll() is None for process in running), (folder / "said").read_text()
-            try:
-                return client.get("/readyz").status_code == 200
-            except httpx2.TransportError:
-                return False
-
-        try:
-            wait_until(ready, 40)
-            yield client, folder / "said"
-        finally:
-            for process in running:
-                process.terminate()
-            assert [process.wait(10) for process in running] == [0, 0]
+    with running_parts(database_url, folder, 1, **more) as (urls, said), httpx2.Client(base_url=urls[0]) as client:
+        yield client, said
 
 
 def signed_in(client: httpx2.Client, token: str, account: str = "oracle") -> int:
