@@ -63,8 +63,11 @@ class Caller:
         return self.staff or self.unlimited
 
     def decision(self) -> Decision:
-        """What a command of this caller rests on so far."""
-        return Decision(self.user_id, self.session_id, self.known_at)
+        """What a command of this caller rests on so far: on what they are, too."""
+        operations: dict[Operation, bool] = {"read": self.reads_all, "write": self.unlimited}
+        standing = [AccessQuery("system", None, operation) for operation, has in operations.items() if has]
+        granted = {(self.user_id, query): None for query in standing}
+        return Decision(self.user_id, self.session_id, self.known_at, granted)
 
     def circumstances(self, correlation: str | None) -> Acting:
         """What the events of this request say of who caused them."""
