@@ -2,22 +2,27 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Protocol, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 from psycopg import AsyncCursor
 
+from adapters.append_columns import EncodedRow
 from domain.decisions import Decision, Losses
 from domain.errors import DomainError
 from domain.idempotency import IdempotentRequest
 from domain.recorded import Event, stamp
+from domain.turns import InTurns
 
 MAX_BATCH = 500
+MAX_BATCH_EVENTS = 1_000
+"""An append with more is written alone: so it holds up nobody who could have been written before it, and what it takes
+away need not be compared with what its neighbours rest on."""
 
 TICK = timedelta(microseconds=1)
 """Between two events of a batch, as in `append_sql.APPEND`."""
@@ -41,19 +46,20 @@ class Rights(Protocol):
 
 @dataclass(eq=False)
 class Append:
-    """One command's events on their way into the log.
+    """One command's events on their way into the log: as they are, as rows, and as these are `encoded`.
 
     `outcome` is the position of the last of them; `id` tells their rows from a rival's; `unchanged` are the streams
     that the decision rests on, and where it saw them end. `resource_id` is remembered with the `request`.
     """
 
+    id: UUID
     events: Sequence[Event]
     rows: Sequence[StoredEvent]
+    encoded: Sequence[EncodedRow]
     unchanged: Sequence[tuple[UUID, int]]
     request: IdempotentRequest | None
     resource_id: str | None = None
     decision: Decision | None = None
-    id: UUID = field(default_factory=uuid4)
     since: float = field(default_factory=monotonic)
     outcome: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -71,13 +77,6 @@ class Append:
         """Streams and versions that its events are to have; a stream's id may be another one than the aggregate's."""
         return [(cast("UUID", row.originator_id), row.originator_version) for row in self.rows]
 
-    def stamp(self, at: datetime) -> datetime:
-        """Give the events the times of their rows, from `at` on; return the time of the next event after them."""
-        for event in self.events:
-            stamp(event, at)
-            at += TICK
-        return at
-
     def succeed(self, position: int) -> None:
         """Unless the caller has gone."""
         if not self.outcome.done():
@@ -87,6 +86,14 @@ class Append:
         """Unless the caller has gone."""
         if not self.outcome.done():
             self.outcome.set_exception(error)
+
+
+async def stamp_in_turns(events: Iterable[Event], at: datetime) -> None:
+    """Give the events the times of their rows, which are from `at` on."""
+    async for some in InTurns(events):
+        for event in some:
+            stamp(event, at)
+            at += TICK
 
 
 class AppendsRefusedError(Exception):
@@ -104,8 +111,11 @@ def take_batch(waiting: deque[Append], rights: Rights | None) -> list[Append]:
     before it writes to a stream that it writes to or rests on, or may end a right of its caller.
     """
     batch, left = list[Append](), list[Append]()
-    written, lost = set[UUID](), _LostRights(rights)
+    written, lost, events = set[UUID](), _LostRights(rights), 0
     while waiting and len(batch) < MAX_BATCH:
+        events += len(waiting[0].events)
+        if batch and events > MAX_BATCH_EVENTS:
+            break
         append = waiting.popleft()
         fits = written.isdisjoint(append.streams) and not lost.concern(append)
         (batch if fits else left).append(append)
@@ -135,4 +145,6 @@ class _LostRights:
             losses = self._rights.losses([event for each in unread for event in each.events])
             self._subjects |= losses.subjects
             self._any_right |= losses.any_right
-        return self._any_right or not self._subjects.isdisjoint(append.decision.subjects())
+        if self._any_right or not self._subjects:
+            return self._any_right
+        return not self._subjects.isdisjoint(append.decision.subjects())

@@ -1,17 +1,17 @@
 """What one append is in the database: a transaction on a connection of the writer's own."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from itertools import chain
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 from uuid import UUID
 
 import structlog
 from psycopg import AsyncCursor, AsyncPipeline, Error
 
-from adapters.append_batches import TICK, Append, AppendsRefusedError, Rights
+from adapters.append_batches import TICK, Append, AppendsRefusedError, Rights, stamp_in_turns
+from adapters.append_columns import EncodedArray, EncodedArrayDumper, arrays_of, encode_places
 from adapters.append_connection import AppendConnection
 from adapters.append_sql import APPEND, READ_BACK, REMEMBER, SETTLE, TAKEN
 from adapters.connections import CLIENT_SETTINGS
@@ -20,7 +20,7 @@ from adapters.session_settings import session_dsn
 from domain.decisions import Decision
 from domain.errors import DecisionOutdated, DomainError, LostRace, Unavailable
 from domain.recorded import Event, Recorded
-from domain.turns import BATCH
+from domain.turns import InTurns
 
 TRANSACTION_TIMEOUT = "8s"
 """The limits of the session let go of a process that stops between two messages. This one, which Postgres has since
@@ -107,7 +107,7 @@ class AppendTransaction:
             raise
         for append in batch:
             if append.id in found:
-                append.stamp(found[append.id][1] - (len(append.events) - 1) * TICK)
+                await stamp_in_turns(append.events, found[append.id][1] - (len(append.events) - 1) * TICK)
         return {append_id: position for append_id, (position, _) in found.items()}
 
     async def close(self) -> None:
@@ -120,6 +120,7 @@ class AppendTransaction:
             self._connection = await AppendConnection.connect(
                 self._dsn, autocommit=True, application_name="rollbook-writer", **CLIENT_SETTINGS
             )
+            self._connection.adapters.register_dumper(EncodedArray, EncodedArrayDumper)
             if self._connection.info.server_version >= FIRST_WITH_TRANSACTION_TIMEOUT:
                 await self._connection.execute(f"SET transaction_timeout = '{TRANSACTION_TIMEOUT}'")
         return self._connection
@@ -140,13 +141,16 @@ class AppendTransaction:
         """
         count = sum(len(append.rows) for append in batch)
         ends = [(stream, version + 1) for append in batch for stream, version in append.unchanged]
+        guarded = await encode_places(ends) if ends else {}
         decisions = [append.decision for append in batch if append.decision is not None] if self._rights else []
+        arrays = arrays_of([row for append in batch for row in append.encoded])
+        values = {"log": self._log, "inline": self._inline, "count": count, **arrays}
         cursor, guarding, asking = connection.cursor(), connection.cursor(), connection.cursor()
         with connection.holding():
             await connection.execute("BEGIN")
-            await cursor.execute(self._append_sql, self._columns(batch), prepare=True)
+            await cursor.execute(self._append_sql, values, prepare=True)
             if ends:
-                await self._ask_taken(guarding, ends, count)
+                await self._ask_taken(guarding, guarded, count)
             if self._rights and decisions:
                 await self._rights.ask(asking, decisions)
         await pipeline.sync()
@@ -157,32 +161,28 @@ class AppendTransaction:
         base, at, appended, _ = row
         taken = {stream for (stream,) in await guarding.fetchall()} if ends else set()
         if appended < count:
-            written = [place for append in batch for place in append.places]
+            written = await encode_places([place for append in batch for place in append.places])
             await self._ask_taken(cursor, written, count)
             await pipeline.sync()
             taken |= {stream for (stream,) in await cursor.fetchall()}
             assert taken, "what was not inserted stood there"
         ended = await self._rights.ended(asking, decisions) if self._rights and decisions else []
         _refuse(batch, taken, ended)
-        for append in batch:
-            at = append.stamp(at)
+        await stamp_in_turns(chain.from_iterable(append.events for append in batch), at)
         return int(base)
 
-    async def _ask_taken(self, cursor: AsyncCursor, places: Iterable[tuple[UUID, int]], count: int) -> None:
-        streams, versions = zip(*places, strict=True)
-        values = {"ids": list(streams), "versions": list(versions), "log": self._log, "count": count}
-        await cursor.execute(self._taken_sql, values, prepare=True)
+    async def _ask_taken(self, cursor: AsyncCursor, places: Mapping[str, EncodedArray], count: int) -> None:
+        await cursor.execute(self._taken_sql, {**places, "log": self._log, "count": count}, prepare=True)
 
     async def _project(self, cursor: AsyncCursor, base: int, batch: Sequence[Append]) -> None:
         chosen: dict[str, list[Recorded]] = {}
         events = chain.from_iterable(append.events for append in batch)
-        for position, event in enumerate(events, base + 1):
-            for projection in self._projections_for(type(event)):
-                chosen.setdefault(projection.name, []).append(Recorded(position, event))
+        async for some in InTurns(enumerate(events, base + 1)):  # others take turns with a large append (ruling O8)
+            for position, event in some:
+                for projection in self._projections_for(type(event)):
+                    chosen.setdefault(projection.name, []).append(Recorded(position, event))
         for projection in self._projections:
             wanted = chosen.get(projection.name, [])
-            if len(wanted) > BATCH:
-                await asyncio.sleep(0)  # others take turns with a large append (ruling O8)
             if wanted:
                 await projection.apply(cursor, wanted)
 
@@ -208,23 +208,6 @@ class AppendTransaction:
             names = ("users", "keys", "fingerprints", "statuses", "resources", "positions")
             await cursor.execute(REMEMBER, dict(zip(names, map(list, columns), strict=True)))
 
-    def _columns(self, batch: Sequence[Append]) -> dict[str, Any]:
-        rows = [row for append in batch for row in append.rows]
-        events = [vars(event) for append in batch for event in append.events]
-        return {
-            "log": self._log,
-            "inline": self._inline,
-            "count": len(rows),
-            "ids": [row.originator_id for row in rows],
-            "versions": [row.originator_version for row in rows],
-            "topics": [row.topic for row in rows],
-            "states": [row.state for row in rows],
-            "actors": [fields["by"].actor for fields in events],
-            "organizations": [_organization(event) for append in batch for event in append.events],
-            "correlations": [fields["by"].correlation for fields in events],
-            "appends": [append.id for append in batch for _ in append.rows],
-        }
-
 
 def _refuse(batch: Sequence[Append], taken: AbstractSet[UUID], ended: Sequence[Decision]) -> None:
     """Raises AppendsRefusedError for those that lost a race or a right, and those that no caller waits for any more."""
@@ -238,12 +221,3 @@ def _refuse(batch: Sequence[Append], taken: AbstractSet[UUID], ended: Sequence[D
             refusals[append] = DecisionOutdated()
     if refusals:
         raise AppendsRefusedError(refusals)
-
-
-def _organization(event: Event) -> UUID | None:
-    """The organization that the event is about, for auditors who look without decoding."""
-    fields = vars(event)
-    if type(event).__qualname__.startswith("Organization."):
-        return event.originator_id
-    found: UUID | None = fields.get("organization_id", fields["by"].organization)
-    return found

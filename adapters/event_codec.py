@@ -136,10 +136,13 @@ class EventCodec(Mapper[UUID]):
         keys = await self._keyring.keys({sealed.subject for sealed in met})
         without = {sealed.subject for sealed in met} - keys.keys()
         erased = await self._keyring.destroyed(without) if without else set()
+
+        def reveal(sealed: _Sealed) -> None:
+            if sealed.subject not in erased:
+                sealed.reveal(keys.get(sealed.subject))
+
         try:
-            for sealed in met:
-                if sealed.subject not in erased:
-                    sealed.reveal(keys.get(sealed.subject))
+            await in_turns(reveal, met)
         except SealedValueDamaged as damage:
             DAMAGED_VALUES.inc()
             _log.error("sealed-value-damaged", place=str(damage))

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from time import monotonic
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from eventsourcing.persistence import StoredEvent
@@ -20,6 +20,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from adapters.append import AppendWriter
 from adapters.append_batches import Append, Rights
+from adapters.append_columns import encode_rows
 from adapters.append_sql import TAKE_HEAD
 from adapters.append_transaction import InlineProjection
 from adapters.event_codec import EventCodec, snapshot_topic
@@ -34,7 +35,7 @@ from domain.errors import NotFound
 from domain.idempotency import current_recording
 from domain.personal import PersonErased
 from domain.recorded import Event
-from domain.turns import in_turns
+from domain.turns import InTurns, in_turns
 
 _log = structlog.get_logger()
 
@@ -43,6 +44,9 @@ Log = Literal["identity", "sessions"]
 
 EVENTS: dict[Log, str] = {"identity": "events", "sessions": "session_events"}
 SNAPSHOTS: dict[Log, str] = {"identity": "snapshots", "sessions": "session_snapshots"}
+
+MAX_STREAMS = 500
+"""Read by one query: to send it and to fetch its rows is one piece of work, in which nobody else takes a turn."""
 
 
 class EventStore:
@@ -85,10 +89,12 @@ class EventStore:
         return found
 
     async def get_many(self, kind: type[TAggregate], aggregate_ids: Iterable[UUID]) -> dict[UUID, TAggregate]:
-        wanted = list(dict.fromkeys(aggregate_ids))
-        found = await self._load([(kind, each) for each in wanted]) if wanted else []
-        # a request may name anything: what is of another kind is not there
-        return {each.id: each for each in found if isinstance(each, kind)}
+        found: dict[UUID, TAggregate] = {}
+        async for some in InTurns(dict.fromkeys(aggregate_ids), MAX_STREAMS):
+            loaded = await self._load([(kind, each) for each in some])
+            # a request may name anything: what is of another kind is not there
+            found |= {each.id: each for each in loaded if isinstance(each, kind)}
+        return found
 
     async def find_each(self, *wanted: tuple[type[Audited], UUID]) -> Any:
         found = await self._load(wanted)
@@ -140,10 +146,14 @@ class EventStore:
             if recording is not None:
                 recording.note(head)
             return head
+        rows = await self._codec.encode_many(events)
+        append_id = uuid4()
         append = Append(
+            id=append_id,
             events=events,
-            rows=await self._codec.encode_many(events),
-            unchanged=[(aggregate.stream_of(aggregate.id), aggregate.version) for aggregate in unchanged],
+            rows=rows,
+            encoded=await encode_rows(append_id, rows, events),
+            unchanged=await in_turns(_end_of, unchanged),
             request=None if recording is None else recording.request,
             resource_id=None if recording is None else recording.resource_id,
             decision=current_decision() if self._log == "identity" else None,
@@ -152,10 +162,11 @@ class EventStore:
         APPENDS.observe(monotonic() - append.since)
         if recording is not None:
             recording.note(position, events)
-        for aggregate, own in zip(aggregates, fresh, strict=True):
-            if own:
-                aggregate.modified_on = own[-1].timestamp  # that of the append, as read models will show it
-            self._snapshot_when_due(aggregate, len(own))
+        async for saved in InTurns(zip(aggregates, fresh, strict=True)):
+            for aggregate, own in saved:
+                if own:
+                    aggregate.modified_on = own[-1].timestamp  # that of the append, as read models will show it
+                self._snapshot_when_due(aggregate, len(own))
         return position
 
     def _snapshot_when_due(self, aggregate: Audited, fresh: int) -> None:
@@ -176,6 +187,11 @@ class EventStore:
         except Exception as error:  # noqa: BLE001 - whatever it is, the command has succeeded
             SNAPSHOT_FAILURES.inc()
             _log.warning("snapshot-failed", aggregate=type(aggregate).__name__, reason=type(error).__name__)
+
+
+def _end_of(aggregate: Audited) -> tuple[UUID, int]:
+    """The stream of the aggregate, and its version there."""
+    return aggregate.stream_of(aggregate.id), aggregate.version
 
 
 def _replayed(events: Iterable[Any], rows: Sequence[Row]) -> Audited | None:

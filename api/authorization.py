@@ -33,7 +33,7 @@ from domain.ports import AccessQuery
 from domain.turns import InTurns
 from domain.users import UserNotFound
 from projections.access_accessors import accessors
-from projections.access_checks import FEW_USERS, decide
+from projections.access_checks import decide
 from projections.access_filters import READ_MODEL, IndividualFilter
 from projections.access_individuals import accessible_individuals
 from projections.access_lists import accessible
@@ -42,6 +42,9 @@ from projections.access_status import access_status
 from projections.visibility import seer
 
 router = contract_router("authorization")
+
+FEW_USERS = 20
+"""Whose answers are rendered in one go: each may have asked 50 questions."""
 
 
 @router.post("/v1/authz-resource-access/", **answers(ResourceAccessAnswer, 201, reads=True))

@@ -31,6 +31,7 @@ from api.services import Services, services_of
 from domain.errors import Forbidden
 from domain.groups import Group, GroupNotFound
 from domain.ports import AccessQuery
+from domain.turns import in_turns
 from projections import group_lists, rosters
 from projections.access_checks import decide
 from projections.group_lists import GroupRow
@@ -118,7 +119,7 @@ async def resources(
         asked = [rosters.Roster(row.group_id, row.organization_id, row.type) for row in rows]
         rows_of_individuals = await rosters.individuals(cursor, asked)
     return [
-        _resource(
+        await _resource(
             row,
             can_write,
             leaders[row.group_id],
@@ -155,7 +156,7 @@ def individual_summary(row: IndividualRow) -> IndividualSummary:
     )
 
 
-def _resource(
+async def _resource(
     row: GroupRow,
     can_write: bool,
     leaders: Sequence[ProviderRow],
@@ -165,10 +166,10 @@ def _resource(
     attributes = GroupAttributes.model_construct(
         **_attributes(row),
         individual_ids=None if individuals is None else [each.id for each in individuals],
-        individuals=None if individuals is None else [individual_summary(each) for each in individuals],
+        individuals=None if individuals is None else await in_turns(individual_summary, individuals),
         leader_ids=[each.id for each in leaders],
-        leaders=[GroupLeader.model_construct(**_member(each), enabled=each.enabled) for each in leaders],
-        members=None if members is None else [GroupMember.model_construct(**_member(each)) for each in members],
+        leaders=await in_turns(_leader, leaders),
+        members=None if members is None else await in_turns(_member, members),
         self_can_write=can_write,
     )
     return GroupResource.model_construct(id=row.group_id, attributes=attributes, type="individual-groups")
@@ -192,7 +193,15 @@ def _attributes(row: GroupRow) -> dict[str, Any]:
     }
 
 
-def _member(row: ProviderRow) -> dict[str, Any]:
+def _leader(row: ProviderRow) -> GroupLeader:
+    return GroupLeader.model_construct(**_provider(row), enabled=row.enabled)
+
+
+def _member(row: ProviderRow) -> GroupMember:
+    return GroupMember.model_construct(**_provider(row))
+
+
+def _provider(row: ProviderRow) -> dict[str, Any]:
     return {
         "communication_preferences": CommunicationPreferences.stored(row.communication_preferences),
         "created_by_id": row.created_by_id,

@@ -42,7 +42,7 @@ class ReadAccess:
     async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
         """As in `domain.ports.Access`; the current decision, if any, rests on the answers from now on."""
         allowed = (await self.decided(user_id, queries)).allowed
-        note_granted(user_id, queries, allowed)
+        await note_granted(user_id, queries, allowed)
         return allowed
 
     async def decided(self, user_id: UUID, queries: Sequence[AccessQuery]) -> Decided:

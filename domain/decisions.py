@@ -12,6 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.ports import AccessQuery
+from domain.turns import InTurns
 
 
 @dataclass(eq=False)
@@ -59,11 +60,12 @@ def deciding(decision: Decision) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
-def note_granted(user_id: UUID, queries: Sequence[AccessQuery], allowed: Sequence[bool]) -> None:
+async def note_granted(user_id: UUID, queries: Sequence[AccessQuery], allowed: Sequence[bool]) -> None:
     """Let the current decision, if any, rest on those of the queries that were answered with yes."""
     decision = _CURRENT.get()
     if decision is not None:
-        decision.granted |= {(user_id, query): None for query, yes in zip(queries, allowed, strict=True) if yes}
+        async for some in InTurns(zip(queries, allowed, strict=True)):
+            decision.granted |= {(user_id, query): None for query, yes in some if yes}
 
 
 def note_readable(caller_id: UUID, user_ids: Iterable[UUID]) -> None:

@@ -38,7 +38,7 @@ class Store(Protocol):
         ...
 
     async def get_many(self, kind: type[TAggregate], aggregate_ids: Iterable[UUID]) -> dict[UUID, TAggregate]:
-        """Those that exist, by id, in one round trip."""
+        """Those that exist, by id, in the order given: in one round trip, or in several when they are very many."""
         ...
 
     @overload

@@ -1,6 +1,6 @@
 """Commands on rosters: who may be seated by whom, and the seating."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from domain.groups import Group, GroupProviderOnly
 from domain.individuals import Individual, IndividualNotFound
 from domain.ports import Access, AccessQuery, Directory, Store, decided_again
 from domain.rosters import RosterKind, Seat, seat_id
-from domain.turns import InTurns
+from domain.turns import InTurns, filter_in_turns, in_turns
 from domain.users import User, UserNotFound
 
 
@@ -62,9 +62,11 @@ class Seating:
         if roster.provider_only and individual_ids:
             raise GroupProviderOnly(pointer=pointer)
         seats = await self.seats(roster, individual_ids)
-        missing = _not_seated(individual_ids, seats)
+        missing = await filter_in_turns(lambda each: not _seated(seats.get(each)), individual_ids)
         individuals = await self._store.get_many(Individual, missing)
-        strangers = [each for each in missing if not _belongs(individuals.get(each), roster.organization_id)]
+        strangers = await filter_in_turns(
+            lambda each: not _belongs(individuals.get(each), roster.organization_id), missing
+        )
         if strangers:
             raise NotEligible(pointer=pointer, meta={"individual-ids": _texts(strangers)})
         return await _taken(roster, missing, seats)
@@ -72,16 +74,18 @@ class Seating:
     async def seat_users(self, roster: Roster, users: Mapping[UUID, User], pointer: str) -> Change:
         """The seats that change when these users, whom the caller may read, are there. Raises NotEligible."""
         seats = await self.seats(roster, users)
-        missing = _not_seated(users, seats)
-        refused = [each for each in missing if not _is_enabled_provider(users[each], roster.organization_id)]
+        missing = await filter_in_turns(lambda each: not _seated(seats.get(each)), users)
+        refused = await filter_in_turns(
+            lambda each: not _is_enabled_provider(users[each], roster.organization_id), missing
+        )
         if refused:
             raise NotEligible(pointer=pointer, meta={"user-ids": _texts(refused)})
-        return Change(await _taken(roster, missing, seats), [users[each] for each in missing])
+        return Change(await _taken(roster, missing, seats), await in_turns(users.__getitem__, missing))
 
     async def known(self, caller_id: UUID, user_ids: Sequence[UUID], pointer: str) -> dict[UUID, User]:
         """The users, in the order given. Raises UserNotFound, naming whom the caller may not read."""
         users = await self.readable(caller_id, user_ids)
-        unknown = [each for each in user_ids if each not in users]
+        unknown = await filter_in_turns(lambda each: each not in users, user_ids)
         if unknown:
             raise UserNotFound(pointer=pointer, meta={"user-ids": _texts(unknown)})
         return users
@@ -90,15 +94,16 @@ class Seating:
         """Those of the users that exist and that the caller may read (ruling A8), in the order given."""
         wanted = list(user_ids)
         readable = await self._access.readable_users(caller_id, wanted) if wanted else set()
-        users = await self._store.get_many(User, [each for each in wanted if each in readable])
-        return {each: users[each] for each in wanted if each in users}
+        # those found are in the order in which they were asked for
+        return await self._store.get_many(User, await filter_in_turns(readable.__contains__, wanted))
 
-    async def seats(self, roster: Roster, subject_ids: Iterable[UUID]) -> dict[UUID, Seat]:
+    async def seats(self, roster: Roster, subject_ids: Collection[UUID]) -> dict[UUID, Seat]:
         """Seats that they have or once had, by subject."""
-        found = await self._store.get_many(Seat, [seat_id(roster.group_id, roster.kind, each) for each in subject_ids])
-        return {seat.subject_id: seat for seat in found.values()}
+        ids = await in_turns(lambda each: seat_id(roster.group_id, roster.kind, each), subject_ids)
+        found = await self._store.get_many(Seat, ids)
+        return dict(await in_turns(lambda seat: (seat.subject_id, seat), found.values()))
 
-    async def remove(self, roster: Roster, subject_ids: Iterable[UUID]) -> list[Seat]:
+    async def remove(self, roster: Roster, subject_ids: Collection[UUID]) -> list[Seat]:
         """The seats, given up; whoever has none is passed over."""
         seats = await self.seats(roster, subject_ids)
         async for batch in InTurns(seats.values()):
@@ -110,8 +115,8 @@ class Seating:
         """Raises IndividualNotFound, Forbidden, naming the individuals that the caller may not read or write."""
         if not individual_ids:
             return
-        reads = [AccessQuery("individual", each, "read") for each in individual_ids]
-        writes = [AccessQuery("individual", each, "write") for each in individual_ids]
+        reads = await in_turns(lambda each: AccessQuery("individual", each, "read"), individual_ids)
+        writes = await in_turns(lambda each: AccessQuery("individual", each, "write"), individual_ids)
         answers = await self._access.decide(caller_id, [*reads, *writes])
         unread = _refused(individual_ids, answers[: len(reads)])
         if unread:
@@ -215,12 +220,12 @@ class Rosters:
     async def _by_email(self, caller_id: UUID, emails: Sequence[str], pointer: str) -> dict[UUID, User]:
         found = await self._directory.users_by_email(emails)
         users = await self._seating.readable(caller_id, found.values() or NOBODY)
-        unknown = [email for email in emails if found.get(email) not in users]
+        unknown = await filter_in_turns(lambda email: found.get(email) not in users, emails)
         if unknown:
             raise UserNotFound(pointer=pointer, meta={"user-emails": unknown})
         return users
 
-    async def _removed(self, group: Group | None, kind: RosterKind, subject_ids: Iterable[UUID]) -> list[Seat]:
+    async def _removed(self, group: Group | None, kind: RosterKind, subject_ids: Collection[UUID]) -> list[Seat]:
         return [] if group is None else await self._seating.remove(Roster.of(group, kind), subject_ids)
 
     async def _save(self, group: Group, added: Change, removed: Sequence[Seat], other: Group | None = None) -> int:
@@ -236,11 +241,11 @@ def _refuse_same(group_id: UUID, remove_from: UUID | None) -> None:
         raise SameGroup(pointer="/remove-from-group")
 
 
-def _not_seated(subject_ids: Iterable[UUID], seats: Mapping[UUID, Seat]) -> list[UUID]:
-    return [each for each in subject_ids if each not in seats or not seats[each].taken]
+def _seated(seat: Seat | None) -> bool:
+    return seat is not None and seat.taken
 
 
-async def _taken(roster: Roster, subject_ids: Iterable[UUID], seats: Mapping[UUID, Seat]) -> list[Seat]:
+async def _taken(roster: Roster, subject_ids: Collection[UUID], seats: Mapping[UUID, Seat]) -> list[Seat]:
     taken = []
     async for batch in InTurns(subject_ids):
         for each in batch:

@@ -1,8 +1,8 @@
 """Taking turns: what is done for thousands of things at once must not hold up everything else (ruling O8)."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable
+from itertools import compress, islice
 from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class InTurns(Generic[T]):
         return batch
 
 
-async def in_turns(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+async def in_turns(function: Callable[[T], R], items: Collection[T]) -> list[R]:
     """Return what the function makes of each item; other tasks get their turn after every BATCH of them.
 
     A command on a few streams does this several times, so a few items take no detour through a coroutine each.
@@ -47,3 +47,9 @@ async def in_turns(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
     async for batch in InTurns(items):
         results += [function(item) for item in batch]
     return results
+
+
+async def filter_in_turns(condition: Callable[[T], object], items: Collection[T]) -> list[T]:
+    """Return the items for which it holds, as `in_turns` does."""
+    kept = await in_turns(lambda item: bool(condition(item)), items)
+    return list(compress(items, kept))

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 
 from domain.ports import AccessQuery
-from domain.turns import InTurns
+from domain.turns import InTurns, in_turns
 from projections.access_policy import APP, POLICIES, SYSTEM
+from projections.rows import fetched
 
-FEW_USERS = 20
-"""Whose answers are worked out in one go: each may have asked 50 questions."""
 Kind = tuple[str, str, bool]
 """Type, operation, and whether it asks about a given resource."""
 Question = tuple[int, UUID, UUID | None]
@@ -87,7 +87,7 @@ async def decide_each(cursor: AsyncCursor, asked: Sequence[Asked]) -> list[Decid
     """The answers to each, in order. All that ask for the same kinds of things are answered by one statement."""
     alike: dict[tuple[Kind, ...], list[int]] = {}
     for number, each in enumerate(asked):
-        alike.setdefault(tuple(sorted({_kind(query) for query in each.queries})), []).append(number)
+        alike.setdefault(_distinct(await in_turns(_kind, each.queries)), []).append(number)
     found: dict[int, Decided] = {}
     for kinds, numbers in alike.items():
         found |= zip(numbers, await _decide_alike(cursor, kinds, [asked[number] for number in numbers]), strict=True)
@@ -105,16 +105,19 @@ async def _decide_alike(cursor: AsyncCursor, kinds: tuple[Kind, ...], asked: Seq
     if not kinds:
         return [Decided(await head(cursor), []) for _ in asked]
     places = {kind: place for place, kind in enumerate(kinds)}
-    wanted: list[list[Question]] = []
-    async for some in InTurns(asked, FEW_USERS):
-        wanted += [[_question(places, each.user_id, query) for query in each.queries] for each in some]
+    queries = [(each.user_id, query) for each in asked for query in each.queries]
+    wanted = await in_turns(lambda query: _question(places, *query), queries)
     await cursor.execute(_statement(kinds), await _parameters(kinds, wanted), prepare=True)
-    rows = await cursor.fetchall()
-    allowed = {row[1:] for row in rows}
-    decided: list[Decided] = []
-    async for these in InTurns(wanted, FEW_USERS):
-        decided += [Decided(rows[0][0], [each in allowed for each in questions]) for questions in these]
-    return decided
+    rows = await fetched(cursor)
+    allowed: set[Any] = set()
+    async for found in InTurns(rows):
+        allowed.update(row[1:] for row in found)
+    answers = iter(await in_turns(allowed.__contains__, wanted))
+    return [Decided(rows[0][0], list(islice(answers, len(each.queries)))) for each in asked]
+
+
+def _distinct(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
+    return tuple(sorted(set(kinds)))
 
 
 def _question(places: dict[Kind, int], user_id: UUID, query: AccessQuery) -> Question:
@@ -122,13 +125,13 @@ def _question(places: dict[Kind, int], user_id: UUID, query: AccessQuery) -> Que
     return places[kind], user_id, query.resource_id if isinstance(query.resource_id, UUID) else None
 
 
-async def _parameters(kinds: Sequence[Kind], wanted: Iterable[Sequence[Question]]) -> dict[str, Any]:
+async def _parameters(kinds: Sequence[Kind], wanted: Iterable[Question]) -> dict[str, Any]:
     parameters: dict[str, Any] = {f"name{place}": kind[0].removeprefix("app.") for place, kind in enumerate(kinds)}
     for place in range(len(kinds)):
         parameters[f"users{place}"], parameters[f"ids{place}"] = [], []
     met: set[Question] = set()
-    async for some in InTurns(wanted, FEW_USERS):
-        fresh = dict.fromkeys(question for questions in some for question in questions if question not in met)
+    async for some in InTurns(wanted):
+        fresh = dict.fromkeys(question for question in some if question not in met)
         met.update(fresh)
         for place, user_id, resource_id in fresh:
             parameters[f"users{place}"].append(user_id)

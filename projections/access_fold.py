@@ -18,7 +18,7 @@ Stamps = dict[UUID, datetime]
 
 
 class AccessFold:
-    """What is missing from a dict is unchanged; `None` in `seats` and `user_shares` is "no longer"."""
+    """What is missing from a dict is unchanged; `None` in the seats and in `user_shares` is "no longer"."""
 
     def __init__(self) -> None:
         self.new_users: list[tuple[UUID, str | None, bool, datetime]] = []
@@ -41,7 +41,8 @@ class AccessFold:
         self.user_shares: dict[tuple[UUID, UUID], str | None] = {}
         self.may_leave: set[UUID] = set()
         self.structure: list[GroupTree.Moved | Group.Deactivated] = []
-        self.seats: dict[tuple[UUID, str, UUID], UUID | None] = {}
+        self.individual_seats: dict[tuple[UUID, UUID], UUID | None] = {}  # by individual and group
+        self.user_seats: dict[tuple[UUID, UUID, str], UUID | None] = {}  # by user, group and kind
         self.touched_users: Stamps = {}
         self.touched_individuals: Stamps = {}
         self.touched_groups: Stamps = {}
@@ -233,17 +234,18 @@ class AccessFold:
 
     def _add_seat(self, event: Any) -> None:
         taken = None if isinstance(event, Seat.Left) else event.organization_id
-        self.seats[event.group_id, event.kind, event.subject_id] = taken
-        if taken is None and event.kind == "individual":
-            self.losing_organizations[event.organization_id] = self._position
-            self.unplaced.add(event.subject_id)
-        elif taken is None:
-            self.losers[event.subject_id] = self._position
         if event.kind == "individual":
+            self.individual_seats[event.subject_id, event.group_id] = taken
+            if taken is None:
+                self.losing_organizations[event.organization_id] = self._position
+                self.unplaced.add(event.subject_id)
             _stamp(self.touched_individuals, event.subject_id, event)
             _stamp(self.touched_groups, event.group_id, event)
             _stamp(self.touched_organizations, event.organization_id, event)
         else:
+            self.user_seats[event.subject_id, event.group_id, event.kind] = taken
+            if taken is None:
+                self.losers[event.subject_id] = self._position
             _stamp(self.touched_users, event.subject_id, event)
 
 

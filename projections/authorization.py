@@ -16,6 +16,7 @@ from domain.organizations import Organization
 from domain.recorded import Event, Recorded
 from domain.roles import Role
 from domain.rosters import Seat
+from domain.turns import InTurns, in_turns
 from domain.users import User
 from projections import authorization_sql as sql
 from projections.access_fold import AccessFold
@@ -83,8 +84,9 @@ class AuthorizationProjection:
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Write the batch's outcome; the order of the tables is that of the foreign key."""
         fold = AccessFold()
-        for recorded in events:
-            fold.add(recorded)
+        async for some in InTurns(events):
+            for recorded in some:
+                fold.add(recorded)
         await self._write_principals(cursor, fold)
         await self._write_individuals(cursor, fold)
         await self._write_groups(cursor, fold)
@@ -151,12 +153,11 @@ class AuthorizationProjection:
                 await cursor.execute(sql.DEACTIVATE, ended)
 
     async def _write_rosters(self, cursor: AsyncCursor, fold: AccessFold) -> None:
-        people = {key: org for key, org in fold.seats.items() if key[1] == "individual"}
-        staff = {key: org for key, org in fold.seats.items() if key[1] != "individual"}
-        await write(cursor, sql.DROP_GROUP_INDIVIDUALS, ((s, g) for (g, _, s), org in people.items() if not org))
-        await write(cursor, sql.ADD_GROUP_INDIVIDUALS, ((s, g, org) for (g, _, s), org in people.items() if org))
-        await write(cursor, sql.DROP_GROUP_USERS, ((s, g, kind) for (g, kind, s), org in staff.items() if not org))
-        await write(cursor, sql.ADD_GROUP_USERS, ((s, g, k, org) for (g, k, s), org in staff.items() if org))
+        people, staff = fold.individual_seats, fold.user_seats
+        await write(cursor, sql.DROP_GROUP_INDIVIDUALS, (seat for seat, org in people.items() if not org))
+        await write(cursor, sql.ADD_GROUP_INDIVIDUALS, ((*seat, org) for seat, org in people.items() if org))
+        await write(cursor, sql.DROP_GROUP_USERS, (seat for seat, org in staff.items() if not org))
+        await write(cursor, sql.ADD_GROUP_USERS, ((*seat, org) for seat, org in staff.items() if org))
         # after the places, which refer to them
         await write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_leave))
         await write(cursor, sql.SET_SEVERAL, ((key,) for key in fold.may_have_several()))
@@ -169,8 +170,8 @@ class AuthorizationProjection:
         if users or individuals or groups or organizations:
             stamps = {
                 "users": users,
-                "users_at": [fold.touched_users.get(each) for each in users],
-                "users_lost": [fold.losers.get(each) for each in users],
+                "users_at": await in_turns(fold.touched_users.get, users),
+                "users_lost": await in_turns(fold.losers.get, users),
                 "individuals": list(individuals), "individuals_at": list(individuals.values()),
                 "groups": list(groups), "groups_at": list(groups.values()),
                 "organizations": organizations,

@@ -16,7 +16,7 @@ from domain.rosters import Seat
 from projections.access_checks import decide
 from projections.group_viewers import Viewer, groups_with_people
 from projections.projection import Mode
-from projections.rows import columns_of
+from projections.rows import write
 
 
 class GroupLogRow(NamedTuple):
@@ -47,9 +47,9 @@ class GroupLogsProjection:
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Every effective change of a roster is one event, and one row."""
-        await cursor.execute(_INSERT, columns_of(map(_row, events)))
+        await write(cursor, _INSERT, map(_row, events))
         added = Counter(scope for recorded in events for scope in _scopes(recorded.event))
-        await cursor.execute(_ADD_TO_TOTALS, columns_of((*scope, number) for scope, number in added.items()))
+        await write(cursor, _ADD_TO_TOTALS, ((*scope, number) for scope, number in added.items()))
 
 
 async def page(

@@ -10,8 +10,10 @@ from domain.errors import DomainError
 from domain.login_names import LoginName, NameKind, email_key, login_name, names_of
 from domain.personal import Personal, revealed
 from domain.ports import Lookup
+from domain.turns import in_turns
 from domain.users import IdentifierTaken, User
 from projections.projection import Event, Mode, Recorded
+from projections.rows import fetched
 from projections.unique_rows import UniqueFold, UniqueTable
 
 KINDS: list[NameKind] = ["email", "phone", "username"]
@@ -67,9 +69,10 @@ def hash_of(lookup: Lookup, name: LoginName) -> bytes:
 
 async def users_by_email(cursor: AsyncCursor, lookup: Lookup, emails: Iterable[str]) -> dict[str, UUID]:
     """User ids by the address as given."""
-    hashes = {email: hash_of(lookup, LoginName("email", email_key(email))) for email in emails}
-    found = await _users(cursor, set(hashes.values()))
-    return {email: found[hashed] for email, hashed in hashes.items() if hashed in found}
+    addresses = list(emails)
+    hashes = await in_turns(lambda email: hash_of(lookup, LoginName("email", email_key(email))), addresses)
+    found = await _users(cursor, set(hashes))
+    return {email: found[hashed] for email, hashed in zip(addresses, hashes, strict=True) if hashed in found}
 
 
 async def user_by_login(cursor: AsyncCursor, lookup: Lookup, login: str) -> UUID | None:
@@ -87,4 +90,4 @@ async def users_named(cursor: AsyncCursor, lookup: Lookup, names: Sequence[Login
 
 async def _users(cursor: AsyncCursor, hashes: Iterable[bytes]) -> dict[bytes, UUID]:
     await cursor.execute("SELECT hash, user_id FROM user_identifiers WHERE hash = ANY(%s)", [list(hashes)])
-    return {bytes(hashed): user_id for hashed, user_id in await cursor.fetchall()}
+    return {bytes(hashed): user_id for hashed, user_id in await fetched(cursor)}

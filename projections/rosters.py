@@ -9,6 +9,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from projections.group_lists import UNASSIGNED
+from projections.rows import fetched
 
 
 class ProviderRow(NamedTuple):
@@ -76,7 +77,7 @@ async def providers(cursor: AsyncCursor, group_ids: Sequence[UUID], kind: str) -
     """All leaders or members of the groups, by group, each by id."""
     rows = cursor.connection.cursor(row_factory=class_row(ProviderRow))
     await rows.execute(_PROVIDERS.format(seats=_SEATS), {"groups": list(group_ids), "kind": kind})
-    return _by_group(group_ids, await rows.fetchall())
+    return _by_group(group_ids, await fetched(rows))
 
 
 async def leaders(cursor: AsyncCursor, group_id: UUID, *, limit: int, offset: int) -> tuple[list[ProviderRow], int]:
@@ -116,7 +117,7 @@ async def individuals_page(
 async def _individuals(cursor: AsyncCursor, seats: str, parameters: dict[str, Any]) -> list[IndividualRow]:
     rows = cursor.connection.cursor(row_factory=class_row(IndividualRow))
     await rows.execute(_PEOPLE.format(seats=seats), parameters)
-    return await rows.fetchall()
+    return await fetched(rows)
 
 
 async def _number(cursor: AsyncCursor, query: str, parameters: dict[str, Any]) -> int:

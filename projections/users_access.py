@@ -5,6 +5,8 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
+from projections.rows import fetched
+
 # Staff, system administrators and services read everybody; a provider whoever is inside one of his organizations,
 # that is its providers and the owners of individuals shared with it. Asked from those who are wanted: from the
 # organization it would be everybody in it, 12 ms among 20,000 providers and 240 ms with their 75,000 patients.
@@ -38,4 +40,4 @@ WHERE u.user_id = ANY(%(users)s) AND EXISTS (SELECT FROM caller) AND (
 async def readable_users(cursor: AsyncCursor, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
     """Those of the users that the caller may read. Nobody for a caller who is not live."""
     await cursor.execute(READABLE_USERS, {"caller": caller_id, "users": list(set(user_ids))}, prepare=True)
-    return {row[0] for row in await cursor.fetchall()}
+    return {row[0] for row in await fetched(cursor)}

@@ -11,7 +11,6 @@ import orjson
 import pytest
 
 from adapters.passwords import PasswordPool
-from domain.individuals import Individual
 from tests.api.test_limits import ANONYMOUS, log_in
 from tests.contract.described import Operation, Schema, operations
 from tests.contract.values import sample
@@ -56,19 +55,6 @@ async def test_the_largest_body_of_no_operation_holds_the_event_loop(database_ur
             assert status != 500, operation.title
             lags[operation.title] = lag
         assert {title: lag for title, lag in lags.items() if lag >= MAX_LAG} == {}
-
-
-async def test_as_many_people_as_a_body_may_name_are_placed_and_taken_out(database_url: str) -> None:
-    async with a_world(database_url, projecting=False, position_wait=0) as world:
-        north = await world.organization()
-        people = [Individual.create(uuid4(), "organization", north) for _ in range(10_000)]
-        await world.identity.store.save(*people)
-        ids: dict[str, Any] = {"individual-ids": [str(each.id) for each in people]}
-        group = await world.group(north, **ids)
-        for action in ("remove", "add"):
-            path = f"/v1/individual-groups/{group}/{action}-individuals/"
-            answer = await world.post(path, ids, world.system)
-            assert answer["data"]["attributes"]["individuals-count"] == (10_000 if action == "add" else 0)
 
 
 async def test_violations_are_told_up_to_a_hundred(database_url: str) -> None:
