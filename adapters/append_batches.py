@@ -133,13 +133,17 @@ class _LostRights:
         self._unread: list[Append] = []
         self._subjects: set[UUID] = set()
         self._any_right = False
+        self._added = False
 
     def add(self, append: Append) -> None:
         self._unread.append(append)
+        self._added = True
 
     def concern(self, append: Append) -> bool:
         if append.decision is None or self._rights is None:
             return False
+        if append.decision.always_rechecked:
+            return self._added
         unread, self._unread = self._unread, []
         if unread:
             losses = self._rights.losses([event for each in unread for event in each.events])

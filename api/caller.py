@@ -64,10 +64,10 @@ class Caller:
 
     def decision(self) -> Decision:
         """What a command of this caller rests on so far: on what they are, too."""
+        decision = Decision(self.user_id, self.session_id, self.known_at)
         operations: dict[Operation, bool] = {"read": self.reads_all, "write": self.unlimited}
-        standing = [AccessQuery("system", None, operation) for operation, has in operations.items() if has]
-        granted = {(self.user_id, query): None for query in standing}
-        return Decision(self.user_id, self.session_id, self.known_at, granted)
+        decision.rest_on(self.user_id, [AccessQuery("system", None, each) for each, has in operations.items() if has])
+        return decision
 
     def circumstances(self, correlation: str | None) -> Acting:
         """What the events of this request say of who caused them."""

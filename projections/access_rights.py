@@ -74,7 +74,8 @@ class CurrentRights:
         """
         rows = await cursor.fetchall()
         lost = {place for place, certain in rows if certain}
-        doubted = {place for place, _ in rows} - lost
+        always = {place for place, each in enumerate(decisions, 1) if each.always_rechecked}
+        doubted = {place for place, _ in rows}.union(always) - lost
         ended = [decisions[place - 1] for place in sorted(lost)]
         return ended + await _refused(cursor, [decisions[place - 1] for place in sorted(doubted)])
 
