@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from adapters.session_settings import Purpose, session_dsn
+from adapters.postgres.session_settings import Purpose, session_dsn
 from adapters.setting_values import (
     Argon2,
     Argon2Parameters,

@@ -13,29 +13,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.settings import Settings
-from api import (
-    authorization,
-    docs,
-    errors,
-    group_logs,
-    groups,
-    health,
-    individuals,
-    internal_auth,
-    onboarding_requests,
-    organizations,
-    replicators,
-    role_users,
-    roles,
-    rosters,
-    sessions,
-    tasks,
-    user_organizations,
-    user_replications,
-    users,
-)
-from api.dispatch import Dispatch
-from api.middleware import Observed
+from api.access import authorization, role_users, roles
+from api.edge import docs, errors
+from api.groups import logs as group_logs, groups, rosters, tasks
+from api import health, replicators
+from api.people import individuals, user_replications, users
+from api.sessions import internal_auth, sessions
+from api.onboarding import requests as onboarding_requests
+from api.organizations import organizations, user_organizations
+from api.edge.dispatch import Dispatch
+from api.edge.middleware import Observed
 from api.services import Services
 from api.wiring import built
 

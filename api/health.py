@@ -18,9 +18,9 @@ from starlette.responses import Response
 
 from adapters.metrics import counted
 from api.services import Services, services_of
-from domain.errors import NotFound
+from domain.core.errors import NotFound
 from migrations.runner import lacking
-from projections.replicators import replicators
+from projections.core.replicators import replicators
 
 PATIENCE = 2.0
 EXTENSION: dict[str, Any] = {"x-extension": True}

@@ -2,13 +2,13 @@
 
 from starlette.responses import Response
 
-from api.caller import StaffOrService
-from api.deps import PathId, ReadingDep
+from api.edge.caller import StaffOrService
+from api.edge.deps import PathId, ReadingDep
 from api.documents.replicators import ReplicatorAttributes, ReplicatorDocument, ReplicatorList, ReplicatorResource
-from api.route import answers, contract_router
-from domain.errors import NotFound
-from projections import replicators
-from projections.replicators import Replicator
+from api.edge.route import answers, contract_router
+from domain.core.errors import NotFound
+from projections.core import replicators
+from projections.core.replicators import Replicator
 
 router = contract_router("replicators")
 

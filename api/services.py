@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 from starlette.requests import Request
 
-from adapters.answer_book import AnswerBook
-from adapters.connections import Pool
+from adapters.log.idempotency_store import AnswerBook
+from adapters.postgres.connections import Pool
 from adapters.settings import Settings
-from adapters.throttle import Throttle
-from adapters.tokens import Tokens
-from adapters.write_probe import WriteProbe
-from api.indexing import Indexing
-from api.positions import Positions
-from api.standing import ReadAccess, SessionOf
+from adapters.security.throttle import Throttle
+from adapters.security.tokens import Tokens
+from adapters.log.write_probe import WriteProbe
+from api.edge.indexing import Indexing
+from api.edge.positions import Positions
+from api.edge.standing import ReadAccess, SessionOf
 from domain.application import Identity
-from domain.ports import Directory, TokenVerifier
-from domain.service_accounts import TokenReviewer
+from domain.core.ports import Directory, TokenVerifier
+from domain.sessions.service_accounts import TokenReviewer
 
 
 @dataclass(frozen=True, kw_only=True)

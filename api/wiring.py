@@ -3,30 +3,30 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from adapters.answer_book import AnswerBook
-from adapters.connections import Pool
-from adapters.event_store import EventStore
-from adapters.keyring import Keyring
-from adapters.known_addresses import CountedAddresses
-from adapters.login_throttle import LoginThrottle
-from adapters.notifications import Notifications
-from adapters.passwords import PasswordPool
-from adapters.remembered_tokens import RememberedTokens
+from adapters.log.idempotency_store import AnswerBook
+from adapters.postgres.connections import Pool
+from adapters.log.event_store import EventStore
+from adapters.security.keyring import Keyring
+from adapters.security.known_addresses import CountedAddresses
+from adapters.security.login_throttle import LoginThrottle
+from adapters.log.notifications import Notifications
+from adapters.security.passwords import PasswordPool
+from adapters.security.remembered_tokens import RememberedTokens
 from adapters.settings import Settings
-from adapters.throttle import Throttle, opened_redis
-from adapters.token_reviewers import KubernetesReviewer, SettingReviewer
-from adapters.tokens import Tokens
-from adapters.write_probe import WriteProbe
-from api.indexing import Indexing
-from api.positions import Positions
+from adapters.security.throttle import Throttle, opened_redis
+from adapters.security.token_reviewers import KubernetesReviewer, SettingReviewer
+from adapters.security.tokens import Tokens
+from adapters.log.write_probe import WriteProbe
+from api.edge.indexing import Indexing
+from api.edge.positions import Positions
 from api.services import Services
-from api.standing import ReadAccess, session_lookup
+from api.edge.standing import ReadAccess, session_lookup
 from domain.application import Identity
-from domain.service_accounts import TokenReviewer
+from domain.sessions.service_accounts import TokenReviewer
 from projections import registry
-from projections.access_rights import CurrentRights
-from projections.directory import InlineDirectory
-from projections.sessions import SessionStanding
+from projections.access.rights import CurrentRights
+from projections.people.directory import InlineDirectory
+from projections.sessions.sessions import SessionStanding
 
 
 @asynccontextmanager

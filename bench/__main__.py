@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from adapters.embedded_account import open_folder
+from adapters.embedded.account import open_folder
 from adapters.logging import configure_logging
 from bench import checks, commands, lists, moves, rebuilds, report, rosters, starts, visible
 from bench.bench import Bench

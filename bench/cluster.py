@@ -11,23 +11,23 @@ from uuid import uuid4
 from psycopg import AsyncConnection, sql
 from pydantic import SecretStr
 
-from adapters.embedded_account import home_of, open_folder, package_folder
-from adapters.embedded_postgres import OWNER, EmbeddedPostgres
-from adapters.embedded_valkey import EmbeddedValkey
-from adapters.key_files import with_keys
+from adapters.embedded.account import home_of, open_folder, package_folder
+from adapters.embedded.postgres import OWNER, EmbeddedPostgres
+from adapters.embedded.valkey import EmbeddedValkey
+from adapters.security.key_files import with_keys
 from adapters.settings import Settings
-from api.standing import ReadAccess
+from api.edge.standing import ReadAccess
 from bench.figures import Figure, Limit
 from bench.population import populate
 from bench.stores import a_pool, a_store, keyring_of
 from bench.world import World
-from domain.group_moves import GroupMoves
-from domain.service_accounts import ServiceName
+from domain.groups.moves import GroupMoves
+from domain.sessions.service_accounts import ServiceName
 from migrations.runner import migrate
-from workers import projectors
-from workers.bootstrap import bootstrap
-from workers.database_login import with_application_login
-from workers.jobs import Commands
+from workers.following import projectors
+from workers.running.bootstrap import bootstrap
+from workers.running.database_login import with_application_login
+from workers.jobs.queue import Commands
 
 SERVICE = ServiceName("apps", "bench")
 MADE_BY = ("world.py", "population.py", "sizes.py", "../docs/events.md")

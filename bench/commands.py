@@ -7,7 +7,7 @@ from itertools import count, islice
 from typing import Any
 from uuid import uuid4
 
-from adapters.event_store import EventStore
+from adapters.log.event_store import EventStore
 from bench import limits
 from bench.bench import Bench, Serving
 from bench.figures import Figure, Limit, milliseconds
@@ -15,8 +15,8 @@ from bench.http import request
 from bench.load import Run
 from bench.stores import a_pool, a_store
 from bench.world import ADMIN
-from domain.groups import Group
-from domain.rosters import Seat
+from domain.groups.groups import Group
+from domain.groups.rosters import Seat
 
 CLIENTS = (1, 8, 64)
 STORE_AIM, HTTP_AIM = 20_000, 2_000

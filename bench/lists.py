@@ -10,16 +10,16 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from api.indexing import LEAST
+from api.edge.indexing import LEAST
 from bench import limits
 from bench.bench import Bench, Serving
 from bench.figures import Figure, Limit, milliseconds
 from bench.http import Answer, connect, request
 from bench.stores import a_pool, a_store
 from bench.world import ADMIN, DIVISION_LEADER, LEAF_LEADER
-from domain.groups import system_group_id
-from domain.rosters import Seat
-from projections import access_index
+from domain.groups.groups import system_group_id
+from domain.groups.rosters import Seat
+from projections.access import index as access_index
 
 PAGE = 100
 P99_AIM = 50.0  # milliseconds

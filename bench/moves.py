@@ -12,17 +12,17 @@ from uuid import UUID
 import orjson
 from psycopg import AsyncConnection
 
-from adapters.event_store import EventStore
+from adapters.log.event_store import EventStore
 from bench.bench import Bench, Serving
 from bench.figures import Figure, Limit, milliseconds, quantile
 from bench.http import connect, request
 from bench.load import Kept, load
 from bench.stores import a_pool, a_store
 from bench.world import ADMIN, DIVISION_LEADER, FIRST_WING_LEADER, SECOND_WING_LEADER
-from domain.group_trees import GroupTree, tree_id
-from domain.groups import Group
-from domain.ids import new_id
-from domain.rosters import Seat
+from domain.groups.trees import GroupTree, tree_id
+from domain.groups.groups import Group
+from domain.core.ids import new_id
+from domain.groups.rosters import Seat
 
 AIM = 2_000.0  # milliseconds
 MOVES = 4  # at the store, and as many over HTTP

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from uuid import UUID
 
-from adapters.event_store import EventStore
+from adapters.log.event_store import EventStore
 from bench.world import ADMIN, Ward, World
-from domain.audited import Acting, Audited, acting
-from domain.group_trees import GroupTree
-from domain.groups import Group, NodeType
-from domain.individuals import Individual
-from domain.organizations import Organization, system_groups
-from domain.roles import ORGANIZATION_ADMIN, Role
-from domain.rosters import RosterKind, Seat
-from domain.users import User
+from domain.core.audited import Acting, Audited, acting
+from domain.groups.trees import GroupTree
+from domain.groups.groups import Group, NodeType
+from domain.people.individuals import Individual
+from domain.organizations.organizations import Organization, system_groups
+from domain.access.roles import ORGANIZATION_ADMIN, Role
+from domain.groups.rosters import RosterKind, Seat
+from domain.people.users import User
 
 AT_ONCE = 500  # aggregates of one save
 SAVES = 3  # under way at one time, so that Postgres writes one while we encode the next

@@ -4,16 +4,17 @@ import time
 
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.connections import Pool
-from adapters.event_codec import EventCodec
-from adapters.log_reader import LogReader
+from adapters.postgres.connections import Pool
+from adapters.log.codec import EventCodec
+from adapters.log.reader import LogReader
 from bench.bench import Bench
 from bench.figures import Figure, Limit
 from bench.stores import keyring_of
-from domain.recorded import topics_of
-from projections import registry, replicators
-from projections.projection import Projection
-from workers.rebuild import BATCH, rebuild_one
+from domain.core.recorded import topics_of
+from projections import registry
+from projections.core import replicators
+from projections.core.projection import Projection
+from workers.following.rebuild import BATCH, rebuild_one
 
 AIM = 20_000
 

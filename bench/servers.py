@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from adapters.settings import Settings
 from bench.http import HOST, connect
-from workers.readiness import becomes_ready
+from workers.running.readiness import becomes_ready
 
 READY_PATIENCE = 60.0
 STOP_PATIENCE = 10.0

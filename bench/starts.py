@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adapters.embedded_account import home_of
-from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.embedded.account import home_of
+from adapters.embedded.postgres import EmbeddedPostgres
 from bench.bench import Bench
 from bench.figures import Figure, Limit, quantile
 from bench.servers import PROJECT, everything

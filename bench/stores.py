@@ -6,14 +6,14 @@ from uuid import UUID
 
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.connections import Pool
-from adapters.event_store import EventStore
-from adapters.keyring import Keyring
+from adapters.postgres.connections import Pool
+from adapters.log.event_store import EventStore
+from adapters.security.keyring import Keyring
 from adapters.settings import Settings
-from adapters.tokens import Tokens
-from domain.ids import new_id
-from domain.sessions import LONGEST_ACCESS, Session, SessionKind
-from domain.users import User
+from adapters.security.tokens import Tokens
+from domain.core.ids import new_id
+from domain.sessions.sessions import LONGEST_ACCESS, Session, SessionKind
+from domain.people.users import User
 from projections import registry
 
 

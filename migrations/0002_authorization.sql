@@ -1,5 +1,5 @@
--- What decides access, kept in the append's own transaction by projections/authorization.py.
--- "touched_at" and its kin are times of events, for authz-user-status: see projections/access_status.py.
+-- What decides access, kept in the append's own transaction by projections/access/authorization.py.
+-- "touched_at" and its kin are times of events, for authz-user-status: see projections/access/status.py.
 
 CREATE TABLE access_users (
     user_id uuid PRIMARY KEY,

@@ -1,4 +1,4 @@
--- Sessions and what ends them: see projections/sessions.py. The first table follows the log of the sessions, the others
+-- Sessions and what ends them: see projections/sessions/sessions.py. The first table follows the log of the sessions, the others
 -- that of the identities.
 
 CREATE TABLE sessions (

@@ -1,4 +1,4 @@
--- What lists and details show of groups, their logs, and background tasks. All background: projections/groups.py,
+-- What lists and details show of groups, their logs, and background tasks. All background: projections/groups/groups.py,
 -- group_logs.py and tasks.py. Who stands in a roster is in the tables that decide access (0002).
 
 CREATE TABLE groups (

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from adapters.session_settings import session_dsn
+from adapters.postgres.session_settings import session_dsn
 from adapters.settings import APPLICATION_ROLE
 from migrations.grants import grant_all
 

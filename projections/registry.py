@@ -3,21 +3,21 @@
 from collections.abc import Iterable
 from functools import cache
 
-from domain.ports import Lookup
-from projections.authorization import AuthorizationProjection
-from projections.group_logs import GroupLogsProjection
-from projections.groups import GroupsProjection
-from projections.identifiers import IdentifiersProjection
-from projections.onboarding_requests import OpenOnboardingRequestsProjection
-from projections.organization_names import OrganizationNamesProjection
-from projections.organizations import OrganizationsProjection
-from projections.projection import Event, Projection
-from projections.role_users import RoleUsersProjection
-from projections.roles import RolesProjection
-from projections.sessions import SessionEndsProjection, SessionsProjection
-from projections.tasks import TasksProjection
-from projections.user_replications import UserReplicationsProjection
-from projections.users import UsersProjection
+from domain.core.ports import Lookup
+from projections.access.authorization import AuthorizationProjection
+from projections.groups.logs import GroupLogsProjection
+from projections.groups.groups import GroupsProjection
+from projections.people.identifiers import IdentifiersProjection
+from projections.onboarding.requests import OpenOnboardingRequestsProjection
+from projections.organizations.names import OrganizationNamesProjection
+from projections.organizations.organizations import OrganizationsProjection
+from projections.core.projection import Event, Projection
+from projections.access.role_users import RoleUsersProjection
+from projections.access.roles import RolesProjection
+from projections.sessions.sessions import SessionEndsProjection, SessionsProjection
+from projections.groups.tasks import TasksProjection
+from projections.people.user_replications import UserReplicationsProjection
+from projections.people.users import UsersProjection
 
 
 def inline(lookup: Lookup) -> list[Projection]:

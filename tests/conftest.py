@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from adapters.embedded import EmbeddedServer
-from adapters.embedded_account import open_folder
-from adapters.embedded_postgres import EmbeddedPostgres
-from adapters.embedded_valkey import EmbeddedValkey
+from adapters.embedded.launcher import EmbeddedServer
+from adapters.embedded.account import open_folder
+from adapters.embedded.postgres import EmbeddedPostgres
+from adapters.embedded.valkey import EmbeddedValkey
 from adapters.settings import APPLICATION_ROLE
 from migrations.runner import migrate_sync, migrations_in
 from tests.support.logins import LOGIN_PASSWORD

@@ -35,13 +35,13 @@ def test_imports_point_inwards(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("layer", "planted"),
     [
-        ("domain", "projections.projection"),
+        ("domain", "projections.core.projection"),
         ("domain", "psycopg"),
         ("domain", "fastapi"),
         ("projections", "adapters.settings"),
-        ("adapters", "projections.projection"),
-        ("projections", "api.errors"),
-        ("workers", "api.errors"),
+        ("adapters", "projections.core.projection"),
+        ("projections", "api.edge.errors"),
+        ("workers", "api.edge.errors"),
     ],
 )
 def test_a_wrong_import_is_caught(copy: Path, layer: str, planted: str) -> None:

@@ -5,7 +5,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from domain.personal import Personal
+from domain.core.personal import Personal
 from tests.support.personal_values import in_raw_tables
 from tests.support.world import a_world
 

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from adapters.settings import Settings
-    from workers.parts import PartCommand
+    from workers.running.parts import PartCommand
 
 OVERRIDING_VARIABLES = ("PGDATESTYLE", "PGTZ", "PGGEQO")
 """Libpq sends them after the start options, so that they override what our sessions set for themselves (ruling O20)."""
@@ -39,9 +39,9 @@ def up() -> None:
     """Run everything: servers (unless DATABASE_URL and REDIS_URL are set), migrations, API, workers."""
     from adapters.logging import configure_logging
     from adapters.settings import load_settings
-    from workers.open_files import allow_open_files
-    from workers.part_secrets import OF_A_WORKER, OF_THE_API
-    from workers.supervisor import Plan, Supervisor
+    from workers.running.open_files import allow_open_files
+    from workers.running.part_secrets import OF_A_WORKER, OF_THE_API
+    from workers.running.supervisor import Plan, Supervisor
 
     settings = load_settings()
     allow_open_files(settings)
@@ -59,12 +59,12 @@ def up() -> None:
 def api() -> None:
     """Run one API process; the first one on a new database makes the first administrator."""
     from api.app import create_app
-    from api.protocol import bounded_protocol
-    from workers.lifeline import inherited_socket, supervised
-    from workers.listening import listen
-    from workers.open_files import allow_open_files
-    from workers.part_settings import settings_of_a_part
-    from workers.serving import serve_api
+    from api.edge.protocol import bounded_protocol
+    from workers.running.lifeline import inherited_socket, supervised
+    from workers.running.listening import listen
+    from workers.running.open_files import allow_open_files
+    from workers.running.part_settings import settings_of_a_part
+    from workers.running.serving import serve_api
 
     settings = _logging(settings_of_a_part(signs=True))
     allow_open_files(settings)
@@ -78,9 +78,11 @@ def api() -> None:
 @app.command()
 def worker(kind: Annotated[WorkerKind, typer.Argument(help="Which of the workers to run.")] = WorkerKind.ALL) -> None:
     """Run background projections, jobs, or both. A second process for the same is a standby that takes over."""
-    from workers import jobs, projectors, retention
-    from workers.part_settings import settings_of_a_part
-    from workers.serving import work
+    from workers.jobs import queue as jobs
+    from workers.following import projectors
+    from workers.running import retention
+    from workers.running.part_settings import settings_of_a_part
+    from workers.running.serving import work
 
     doing_jobs = [jobs.run, retention.run]
     wanted = {WorkerKind.PROJECTORS: [projectors.run], WorkerKind.JOBS: doing_jobs}
@@ -91,7 +93,7 @@ def worker(kind: Annotated[WorkerKind, typer.Argument(help="Which of the workers
 def migrate() -> None:
     """Bring the database up to date; does nothing when it already is."""
     from migrations.runner import migrate_sync
-    from workers.part_settings import settings_with_database
+    from workers.running.part_settings import settings_with_database
 
     applied = migrate_sync(settings_with_database().owner_dsn())
     typer.echo("\n".join(f"migrated {name}" for name in applied) or "The database is up to date.")
@@ -102,8 +104,8 @@ def status(*, once: Annotated[bool, typer.Option("--once", help="Print it once a
     """Show every projection and how far it is behind the log."""
     from rich.console import Console
 
-    from workers.part_settings import settings_with_tables
-    from workers.status import show
+    from workers.running.part_settings import settings_with_tables
+    from workers.running.status import show
 
     asyncio.run(show(settings_with_tables(), Console(), once=once))
 
@@ -117,8 +119,8 @@ def rebuild(
     """Build projections anew from the log beside the live ones, then swap. May be interrupted and resumed."""
     if every == bool(names):
         raise typer.BadParameter("name the projections, or say --all")
-    from workers.part_settings import settings_of_the_owner
-    from workers.rebuild import rebuild as rebuild_projections
+    from workers.running.part_settings import settings_of_the_owner
+    from workers.following.rebuild import rebuild as rebuild_projections
 
     asyncio.run(rebuild_projections(_logging(settings_of_the_owner()), names or [], typer.echo))
 
@@ -127,7 +129,7 @@ def rebuild(
 def rotate_master_key() -> None:
     """Wrap every data key anew under another master key, while nothing else runs. May be repeated when interrupted."""
     from adapters.settings import load_settings
-    from workers import rotation
+    from workers.running import rotation
 
     asyncio.run(rotation.rotate_master_key(load_settings(), typer.echo))
 
@@ -135,8 +137,8 @@ def rotate_master_key() -> None:
 @app.command()
 def unlock(name: Annotated[str, typer.Argument(help="User name, e-mail address or phone number.")]) -> None:
     """Forget the failed logins of a name, so that it is not answered 429 any more. Counters stand in Redis."""
-    from workers.part_settings import settings_of_a_part
-    from workers.unlocking import unlock as unlock_name
+    from workers.running.part_settings import settings_of_a_part
+    from workers.running.unlocking import unlock as unlock_name
 
     asyncio.run(unlock_name(_logging(settings_of_a_part()), name))
     typer.echo("Its failed logins are forgotten.")
@@ -176,16 +178,16 @@ def main() -> None:
 def _is_refusal(error: Exception) -> bool:
     import psycopg
 
-    from adapters.embedded import ServerFailedError
-    from adapters.keyring import WrongMasterKey
+    from adapters.embedded.launcher import ServerFailedError
+    from adapters.security.keyring import WrongMasterKey
     from adapters.settings import InvalidSettingsError
-    from domain.errors import DomainError
+    from domain.core.errors import DomainError
     from migrations.runner import MigrationRefusedError
     from workers.demo import DemoRefusedError
-    from workers.folder_claim import FolderTakenError
-    from workers.listening import PortTakenError
-    from workers.rebuild import RebuildRefusedError
-    from workers.rotation import RotationRefusedError
+    from workers.running.folder_claim import FolderTakenError
+    from workers.running.listening import PortTakenError
+    from workers.following.rebuild import RebuildRefusedError
+    from workers.running.rotation import RotationRefusedError
 
     set_up = (InvalidSettingsError, WrongMasterKey, MigrationRefusedError, OSError)
     starting = (ServerFailedError, FolderTakenError, PortTakenError)
@@ -203,7 +205,7 @@ def _logging(settings: "Settings") -> "Settings":
 
 
 def _part(arguments: str, secrets: frozenset[str], *, listens: bool = False) -> "PartCommand":
-    from workers.parts import PartCommand
+    from workers.running.parts import PartCommand
 
     # started by the script, so that the process list tells the parts apart
     script = Path(sys.executable).with_name("rollbook")
@@ -211,7 +213,7 @@ def _part(arguments: str, secrets: frozenset[str], *, listens: bool = False) -> 
 
 
 async def _first_administrator(settings: "Settings") -> Sequence[str]:
-    from workers.bootstrap import bootstrap
+    from workers.running.bootstrap import bootstrap
 
     administrator = await bootstrap(settings)
     if administrator is None:

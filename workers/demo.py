@@ -16,7 +16,7 @@ from uuid import uuid4
 import httpx2
 from rich.console import Console
 
-from workers.readiness import becomes_ready
+from workers.running.readiness import becomes_ready
 
 PASSWORD = "a-demo-needs-no-secrets-7"  # noqa: S105 - of people who exist for a demonstration
 PATIENCE = 60.0  # seconds a server has to be ready

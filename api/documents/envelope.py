@@ -9,7 +9,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from api.documents.common import Strict
 from api.documents.fields import JsonObject, Omittable
-from domain.errors import ClientIdNotAllowed, IdConflict, TypeConflict
+from domain.core.errors import ClientIdNotAllowed, IdConflict, TypeConflict
 
 TType = TypeVar("TType", bound=str)
 TAttributes = TypeVar("TAttributes", bound=Strict)

@@ -26,9 +26,9 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
-from domain.errors import Invalid
-from domain.login_names import address_domain, email_key, is_blank
-from domain.passwords import normal_password
+from domain.core.errors import Invalid
+from domain.people.login_names import address_domain, email_key, is_blank
+from domain.people.passwords import normal_password
 
 T = TypeVar("T")
 
@@ -188,7 +188,7 @@ Secret2048 = Annotated[SecretStr, Field(max_length=2048), AfterValidator(_secret
 LongSecret = Annotated[SecretStr, Field(max_length=16384), AfterValidator(_secret_without_nul)]
 """A token that other systems made."""
 JsonObject = dict[str, Any]
-"""Any object; the texts in it are judged with the whole body (`api/bodies.py`)."""
+"""Any object; the texts in it are judged with the whole body (`api/edge/bodies.py`)."""
 
 
 def _composed_address(value: Any) -> Any:

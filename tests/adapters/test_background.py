@@ -9,17 +9,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters import background
-from adapters.announcer import Announcer
-from adapters.answer_book import AnswerBook
+from adapters.log.announcer import Announcer
+from adapters.log.idempotency_store import AnswerBook
 from adapters.background import BackgroundTask
-from adapters.notifications import LOG, Notifications
-from api.indexing import Indexing
-from api.positions import Positions
+from adapters.log.notifications import LOG, Notifications
+from api.edge.indexing import Indexing
+from api.edge.positions import Positions
 from tests.support.edge import eventually
 from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY, a_pool
 from tests.support.world import settings_for
-from workers import retention
+from workers.running import retention
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from adapters.key_files import with_keys
+from adapters.security.key_files import with_keys
 from adapters.setting_values import Argon2Parameters
 from adapters.settings import InvalidSettingsError, Settings, load_settings
 from tests.support.logins import application_dsn

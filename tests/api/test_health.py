@@ -10,16 +10,16 @@ import pytest
 from redis.asyncio import Redis
 from starlette.responses import Response
 
-from adapters import write_probe
-from adapters.inline_fence import OutdatedProcess
+from adapters.log import write_probe
+from adapters.log.inline_fence import OutdatedProcess
 from api import health
-from api.caller import MayReadGroup
-from api.deps import PathId
-from api.envelope import answer
-from api.route import answers, contract_router
+from api.edge.caller import MayReadGroup
+from api.edge.deps import PathId
+from api.edge.envelope import answer
+from api.edge.route import answers, contract_router
 from tests.support.edge import Edge, an_edge
 from tests.support.world import a_world
-from workers.bootstrap import bootstrap
+from workers.running.bootstrap import bootstrap
 
 router = contract_router("things")
 

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 from psycopg import AsyncConnection
 
-from domain.organizations import OPERATOR_ID
-from projections.projection import replicator_id
+from domain.organizations.organizations import OPERATOR_ID
+from projections.core.projection import replicator_id
 from tests.support.followers import eventually
 from tests.support.world import World, a_world
-from workers import projectors
+from workers.following import projectors
 
 PATH = "/v1/replicators/"
 ATTRIBUTES = {
@@ -48,10 +48,10 @@ async def test_there_is_a_row_for_every_projection_and_reaction(database_url: st
         paths = [row["attributes"]["classpath"] for row in answer["data"]]
         assert paths == sorted(paths)
         assert {
-            "projections.authorization.AuthorizationProjection",
-            "projections.sessions.SessionsProjection",
-            "projections.users.UsersProjection",
-            "workers.reactions.MovesReaction",
+            "projections.access.authorization.AuthorizationProjection",
+            "projections.sessions.sessions.SessionsProjection",
+            "projections.people.users.UsersProjection",
+            "workers.following.reactions.MovesReaction",
         } < set(paths)
         meta = answer["meta"]
         assert (meta["page[limit]"], meta["page[offset]"], meta["page[total]"]) == (len(paths), 0, len(paths))
@@ -97,7 +97,7 @@ async def test_a_failing_read_model_says_so_and_the_others_go_on(database_url: s
         behind = {"X-At-Least-Position": organization.headers["X-Position"], **world.system.bearer}
         await eventually(bystander, "SELECT count(*) FROM projections WHERE error IS NOT NULL", 1)
         rows = await shown(world)
-        failed = rows.pop("projections.groups.GroupsProjection")
+        failed = rows.pop("projections.groups.groups.GroupsProjection")
         assert (failed["state"], failed["position"]) == ("failed", poisoned - 1)
         assert (failed["lag-events"], failed["head"]) == (failed["head"] - failed["position"], poisoned + 4)
         assert failed["lag-seconds"] > 0

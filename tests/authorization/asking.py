@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from domain.ports import AccessQuery
+from domain.core.ports import AccessQuery
 from tests.support.world import World
 
 CHECK = "/v1/authz-resource-access/"

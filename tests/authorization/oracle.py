@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from domain.ports import AccessQuery
+from domain.core.ports import AccessQuery
 
 
 @dataclass

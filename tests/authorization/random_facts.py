@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
-from domain.audited import Audited
-from domain.groups import SYSTEM_TYPES, Group, system_group_id
-from domain.individuals import Individual
-from domain.organizations import Organization
-from domain.recorded import Recorded
-from domain.roles import LastAdmin, Role
-from domain.rosters import Seat, seat_id
-from domain.users import User
+from domain.core.audited import Audited
+from domain.groups.groups import SYSTEM_TYPES, Group, system_group_id
+from domain.people.individuals import Individual
+from domain.organizations.organizations import Organization
+from domain.core.recorded import Recorded
+from domain.access.roles import LastAdmin, Role
+from domain.groups.rosters import Seat, seat_id
+from domain.people.users import User
 from tests.authorization.oracle import Oracle, OracleGroup, OracleIndividual, OracleOrganization, OracleUser
 
 T = TypeVar("T")

@@ -2,9 +2,9 @@
 
 from contextlib import suppress
 
-from domain.group_trees import GroupCycle, GroupTree, tree_id
-from domain.groups import Group
-from domain.roles import LastAdmin
+from domain.groups.trees import GroupCycle, GroupTree, tree_id
+from domain.groups.groups import Group
+from domain.access.roles import LastAdmin
 from tests.authorization.oracle import OracleGroup
 from tests.authorization.random_facts import PROVIDERS, RandomFacts, chosen
 

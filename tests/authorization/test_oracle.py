@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.groups import SYSTEM_TYPES, system_group_id
-from domain.organizations import OPERATOR_ID
-from domain.ports import AccessQuery
-from projections import access_index, access_individuals
+from domain.groups.groups import SYSTEM_TYPES, system_group_id
+from domain.organizations.organizations import OPERATOR_ID
+from domain.core.ports import AccessQuery
+from projections.access import index as access_index, readable_individuals as access_individuals
 from tests.authorization.asking import Asking, Found
 from tests.authorization.oracle import Oracle, OracleGroup, OracleIndividual, OracleOrganization, OracleUser
 from tests.authorization.random_worlds import COMMANDS, Command, RandomWorld

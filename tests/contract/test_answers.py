@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.api.permission_matrix import Row, families
+from tests.api.edge.permission_matrix import Row, families
 from tests.api.ward import Ward, a_ward
 from tests.contract.described import Operation, Schema, documents, merged, operations, whole
 from tests.support.world import UNLIMITED

@@ -7,7 +7,7 @@ from psycopg.conninfo import conninfo_to_dict
 from migrations.runner import Migration, MigrationRefusedError, migrate, migrations_in
 from tests.support.logins import application_dsn
 from tests.support.world import PASSWORD, a_world
-from workers import retention
+from workers.running import retention
 
 NOTHING_LEFT = """
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM rollbook_app, PUBLIC;

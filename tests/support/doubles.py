@@ -5,12 +5,12 @@ from copy import deepcopy
 from typing import Any, TypeVar
 from uuid import UUID
 
-from domain.audited import Audited
-from domain.errors import LostRace, NotFound
-from domain.login_names import LoginName
-from domain.ports import AccessQuery
-from domain.recorded import Event
-from domain.rosters import RosterKind, Seat
+from domain.core.audited import Audited
+from domain.core.errors import LostRace, NotFound
+from domain.people.login_names import LoginName
+from domain.core.ports import AccessQuery
+from domain.core.recorded import Event
+from domain.groups.rosters import RosterKind, Seat
 
 T = TypeVar("T", bound=Audited)
 

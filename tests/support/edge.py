@@ -12,22 +12,22 @@ import httpx2
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 
-from adapters.answer_book import AnswerBook
-from adapters.connections import Pool
-from adapters.event_store import EventStore
-from adapters.keyring import Keyring
-from adapters.notifications import Notifications
+from adapters.log.idempotency_store import AnswerBook
+from adapters.postgres.connections import Pool
+from adapters.log.event_store import EventStore
+from adapters.security.keyring import Keyring
+from adapters.log.notifications import Notifications
 from adapters.settings import Settings
-from adapters.throttle import Throttle
-from adapters.write_probe import WriteProbe
+from adapters.security.throttle import Throttle
+from adapters.log.write_probe import WriteProbe
 from api.app import application
-from api.positions import Positions
+from api.edge.positions import Positions
 from api.services import Services
-from api.standing import ReadAccess
+from api.edge.standing import ReadAccess
 from domain.application import Identity
-from domain.errors import TokenExpired, Unauthenticated
-from domain.ports import Claims
-from projections.sessions import SessionRow
+from domain.core.errors import TokenExpired, Unauthenticated
+from domain.core.ports import Claims
+from projections.sessions.sessions import SessionRow
 from tests.support.doubles import Grants
 from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY

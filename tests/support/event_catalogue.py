@@ -16,8 +16,8 @@ from typing import Any, ClassVar, NamedTuple, get_origin, get_type_hints
 from eventsourcing.utils import get_topic
 
 import domain.application  # noqa: F401 - imports them all
-from domain.audited import Acting, Audited
-from domain.personal import Personal
+from domain.core.audited import Acting, Audited
+from domain.core.personal import Personal
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/domain/events.golden.json"

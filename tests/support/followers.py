@@ -11,20 +11,20 @@ from uuid import uuid4
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
 
-from adapters.connections import Pool
-from adapters.event_codec import EventCodec
-from adapters.event_store import EventStore
-from adapters.keyring import Keyring
-from adapters.log_reader import LogReader
-from adapters.notifications import LOG, Notifications
-from domain.errors import DomainError
-from domain.recorded import Event, Recorded
-from domain.roles import Role
-from projections import replicators
-from projections.projection import Mode, Projection
+from adapters.postgres.connections import Pool
+from adapters.log.codec import EventCodec
+from adapters.log.event_store import EventStore
+from adapters.security.keyring import Keyring
+from adapters.log.reader import LogReader
+from adapters.log.notifications import LOG, Notifications
+from domain.core.errors import DomainError
+from domain.core.recorded import Event, Recorded
+from domain.access.roles import Role
+from projections.core import replicators
+from projections.core.projection import Mode, Projection
 from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY
-from workers import projectors
+from workers.following import projectors
 
 
 class RoleNames:

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from domain.errors import DomainError, Unavailable
-from domain.recorded import Event, Recorded
-from domain.roles import Role
+from domain.core.errors import DomainError, Unavailable
+from domain.core.recorded import Event, Recorded
+from domain.access.roles import Role
 from tests.support.stores import a_store
 
 

@@ -6,20 +6,20 @@ from random import Random
 from typing import Protocol, TypeVar
 from uuid import UUID, uuid4
 
-from domain.audited import Audited
-from domain.group_trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
-from domain.groups import Group
-from domain.individuals import Individual
-from domain.login_names import login_name
-from domain.onboarding_requests import OnboardingRequest
-from domain.organizations import Organization, system_groups
-from domain.personal import revealed
-from domain.recorded import Recorded
-from domain.roles import LastAdmin, Role
-from domain.rosters import RosterKind, Seat
-from domain.sessions import Session, SessionRevocation
-from domain.user_replications import UserReplication
-from domain.users import User
+from domain.core.audited import Audited
+from domain.groups.trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
+from domain.groups.groups import Group
+from domain.people.individuals import Individual
+from domain.people.login_names import login_name
+from domain.onboarding.requests import OnboardingRequest
+from domain.organizations.organizations import Organization, system_groups
+from domain.core.personal import revealed
+from domain.core.recorded import Recorded
+from domain.access.roles import LastAdmin, Role
+from domain.groups.rosters import RosterKind, Seat
+from domain.sessions.sessions import Session, SessionRevocation
+from domain.people.user_replications import UserReplication
+from domain.people.users import User
 
 T = TypeVar("T")
 

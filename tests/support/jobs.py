@@ -9,9 +9,9 @@ from uuid import UUID
 from procrastinate import App, PsycopgConnector
 from psycopg import AsyncConnection
 
-from domain.audited import Acting
-from workers import jobs
-from workers.job_kinds import BackOff
+from domain.core.audited import Acting
+from workers.jobs import queue as jobs
+from workers.jobs.kinds import BackOff
 
 
 def a_queue(dsn: str, *, fail: bool = False, last: float = 0) -> App:

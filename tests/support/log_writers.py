@@ -12,11 +12,11 @@ from uuid import UUID, uuid4
 
 from psycopg import AsyncCursor
 
-from adapters.event_store import EventStore
-from domain.errors import DomainError, LostRace
-from domain.ports import decided_again
-from domain.recorded import Event, Recorded
-from domain.roles import Role
+from adapters.log.event_store import EventStore
+from domain.core.errors import DomainError, LostRace
+from domain.core.ports import decided_again
+from domain.core.recorded import Event, Recorded
+from domain.access.roles import Role
 from tests.support.stores import a_store
 
 WRITERS_IN_A_PROCESS = 4

@@ -2,7 +2,7 @@
 
 from psycopg.conninfo import make_conninfo
 
-from adapters.session_settings import Purpose, session_dsn
+from adapters.postgres.session_settings import Purpose, session_dsn
 from adapters.settings import APPLICATION_ROLE
 
 LOGIN_PASSWORD = "of-the-tests"

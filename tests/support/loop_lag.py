@@ -6,14 +6,14 @@ import time
 from types import TracebackType
 from typing import Self
 
-from workers.serving import ALLOCATIONS
+from workers.running.serving import ALLOCATIONS
 
 
 class LoopLag:
     """Measures, while it is open, for how long at a time nothing else could run: `seconds` is the longest.
 
     Of each pause the processor time of this process counts at most, because a busy machine pauses everybody. Garbage
-    is collected as in `workers.serving`: what the tests have loaded would take 0.1 s to look through.
+    is collected as in `workers.running.serving`: what the tests have loaded would take 0.1 s to look through.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from adapters.embedded_account import Account
+from adapters.embedded.account import Account
 
 only_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root can become another user; the other tests run as one"

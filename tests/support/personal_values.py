@@ -14,9 +14,9 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from adapters.passwords import PasswordPool
-from adapters.tokens import Tokens
-from domain.personal import Personal
+from adapters.security.passwords import PasswordPool
+from adapters.security.tokens import Tokens
+from domain.core.personal import Personal
 
 RAW = (
     "events",

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
-from adapters.append_sql import APPEND
+from adapters.log.append_sql import APPEND
 from tests.support.logins import application_dsn
 
 

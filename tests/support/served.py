@@ -12,10 +12,10 @@ import uvloop
 from starlette.types import ASGIApp
 
 from adapters.settings import Settings
-from api.connections import ConnectionLimits
-from api.protocol import bounded_protocol
+from api.edge.connections import ConnectionLimits
+from api.edge.protocol import bounded_protocol
 from tests.support.processes import wait_until
-from workers.serving import server_config
+from workers.running.serving import server_config
 
 PATIENCE = 20.0
 

@@ -8,7 +8,7 @@ import signal
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from workers.lifeline import hold_lifeline, inherited_socket
+from workers.running.lifeline import hold_lifeline, inherited_socket
 
 
 class Ready(BaseHTTPRequestHandler):

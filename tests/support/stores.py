@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
-from adapters.append_batches import Rights
-from adapters.append_transaction import InlineProjection
-from adapters.connections import Pool
-from adapters.event_store import EventStore, Log
-from adapters.keyring import Keyring
+from adapters.log.append_batches import Rights
+from adapters.log.append_transaction import InlineProjection
+from adapters.postgres.connections import Pool
+from adapters.log.event_store import EventStore, Log
+from adapters.security.keyring import Keyring
 from tests.support.logins import application_dsn
 
 MASTER_KEY = bytes(range(32))

@@ -5,10 +5,10 @@ import os
 import sys
 
 from adapters.settings import Settings, load_settings
-from workers.folder_claim import FolderTakenError
-from workers.listening import PortTakenError
-from workers.parts import PartCommand
-from workers.supervisor import Plan, Supervisor
+from workers.running.folder_claim import FolderTakenError
+from workers.running.listening import PortTakenError
+from workers.running.parts import PartCommand
+from workers.running.supervisor import Plan, Supervisor
 
 
 def part(name: str, *, listens: bool = False) -> PartCommand:

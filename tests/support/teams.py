@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain.group_commands import Groups
-from domain.group_moves import GroupMoves
-from domain.group_trees import GroupTree, tree_id
-from domain.groups import Group
-from domain.individuals import Individual
-from domain.roster_commands import Rosters
-from domain.rosters import RosterKind, Seat, seat_id
-from domain.users import User
+from domain.groups.commands import Groups
+from domain.groups.moves import GroupMoves
+from domain.groups.trees import GroupTree, tree_id
+from domain.groups.groups import Group
+from domain.people.individuals import Individual
+from domain.groups.roster_commands import Rosters
+from domain.groups.rosters import RosterKind, Seat, seat_id
+from domain.people.users import User
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
 
 

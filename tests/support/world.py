@@ -19,29 +19,30 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.connections import Pool
-from adapters.event_store import EventStore
-from adapters.keyring import Keyring
+from adapters.postgres.connections import Pool
+from adapters.log.event_store import EventStore
+from adapters.security.keyring import Keyring
 from adapters.settings import Settings
-from adapters.tokens import Tokens
+from adapters.security.tokens import Tokens
 from api.app import create_app
 from api.services import Services
 from domain.application import Identity
-from domain.audited import Acting, acting
-from domain.ids import new_id
-from domain.invitations import Invitation, Inviter
-from domain.onboarding_requests import OnboardType
-from domain.roles import ORGANIZATION_ADMIN, role_id
-from domain.service_accounts import ServiceName
-from domain.sessions import Session, SessionKind
-from domain.users import User
+from domain.core.audited import Acting, acting
+from domain.core.ids import new_id
+from domain.onboarding.invitations import Invitation, Inviter
+from domain.onboarding.requests import OnboardType
+from domain.access.roles import ORGANIZATION_ADMIN, role_id
+from domain.sessions.service_accounts import ServiceName
+from domain.sessions.sessions import Session, SessionKind
+from domain.people.users import User
 from projections import registry
-from projections.directory import InlineDirectory
+from projections.people.directory import InlineDirectory
 from tests.support.logins import application_login
 from tests.support.stores import MASTER_KEY
-from workers import jobs, projectors
-from workers.bootstrap import bootstrap
-from workers.followers import all_followers
+from workers.jobs import queue as jobs
+from workers.following import projectors
+from workers.running.bootstrap import bootstrap
+from workers.following.followers import all_followers
 
 PASSWORD = "correct-horse-battery-9"
 ADMIN_EMAIL = "first.administrator@rollbook.test"

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from adapters.embedded_account import nobody
+from adapters.embedded.account import nobody
 from migrations.runner import migrations_in
 from tests.support.ordinary import as_, only_root
 from tests.support.processes import processes, wait_until

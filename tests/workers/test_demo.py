@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from adapters.embedded_account import SYSTEM_FOLDER
+from adapters.embedded.account import SYSTEM_FOLDER
 from tests.support.processes import processes
 from tests.support.running import ROLLBOOK, rollbook
 

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from api.documents.common import Error, Errors, ErrorSource, Meta, SingleMeta
-from api.documents.groups import GroupV2Attributes, GroupV2Document, GroupV2List, GroupV2Resource, ParentGroup
-from api.documents.people import IndividualSummary, Owner
-from api.documents.users import UserAttributes
+from api.documents.groups.groups import GroupV2Attributes, GroupV2Document, GroupV2List, GroupV2Resource, ParentGroup
+from api.documents.people.people import IndividualSummary, Owner
+from api.documents.people.users import UserAttributes
 from tests.api.documents.violations import ANN, BOB
 
 

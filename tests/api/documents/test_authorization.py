@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from api.documents import authorization
-from domain.ports import AccessQuery
+from api.documents.access import authorization
+from domain.core.ports import AccessQuery
 from tests.api.documents.violations import ANN, complaints
 
 

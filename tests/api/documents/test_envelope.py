@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from api.documents.groups import CreateGroup, UpdateGroup
-from api.documents.roles import AddRoleUser
-from domain.errors import ClientIdNotAllowed, DomainError, IdConflict, TypeConflict
+from api.documents.groups.groups import CreateGroup, UpdateGroup
+from api.documents.access.roles import AddRoleUser
+from domain.core.errors import ClientIdNotAllowed, DomainError, IdConflict, TypeConflict
 from tests.api.documents.violations import ANN, BOB, complaints, in_envelope
 
 CREATION = {"name": "Ward 7", "organization-id": ANN}

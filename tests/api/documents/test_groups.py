@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.documents import groups
+from api.documents.groups import groups
 from tests.api.documents.violations import ANN, BOB, complaints, in_envelope
 
 ATTRIBUTES = "/data/attributes"

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from api.documents import organizations, role_users
+from api.documents.organizations import organizations
+from api.documents.access import role_users
 from tests.api.documents.violations import ANN, BOB, complaints, in_envelope
 
 ATTRIBUTES = "/data/attributes"

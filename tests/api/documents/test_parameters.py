@@ -6,13 +6,13 @@ import pytest
 from fastapi import FastAPI, Query
 from fastapi.testclient import TestClient
 
-from api.documents.authorization import AccessibleIndividualsQuery, AccessorsQuery
-from api.documents.group_logs import GroupLogQuery
-from api.documents.groups import GroupListQuery
-from api.documents.organizations import OrganizationListQuery
+from api.documents.access.authorization import AccessibleIndividualsQuery, AccessorsQuery
+from api.documents.groups.logs import GroupLogQuery
+from api.documents.groups.groups import GroupListQuery
+from api.documents.organizations.organizations import OrganizationListQuery
 from api.documents.parameters import NoParameters
-from api.documents.user_organizations import UserOrganizationListQuery
-from api.documents.users import UserListQuery
+from api.documents.organizations.user_organizations import UserOrganizationListQuery
+from api.documents.people.users import UserListQuery
 from tests.api.documents.violations import ANN, BOB
 
 app = FastAPI()

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from api.documents import common, internal_auth, sessions
+from api.documents import common
+from api.documents.sessions import internal_auth, sessions
 from tests.api.documents.violations import complaints
 
 

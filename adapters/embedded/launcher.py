@@ -1,0 +1,210 @@
+"""Servers from wheels, started beside us: found running or started, shared, and ended with their last user."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from adapters.embedded import account as accounts
+
+GUARD = Path(__file__).with_name("guard.py")
+START_PATIENCE = 300.0  # a crashed Postgres first replays its log, which may take minutes
+REMAINS_PATIENCE = 15.0
+STOP_PATIENCE = 4.0
+LOG_LIMIT = 10_000_000
+# PGPORT, PGDATA and the like of the caller mean another server.
+BARE_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+class ServerFailedError(Exception):
+    """An embedded server did not start; the text ends with what it said itself."""
+
+
+class EmbeddedServer(ABC):
+    """One server in one folder. Any number of processes may start it; the first does, the last one ends it.
+
+    `home` is the server's own folder, `discard` removes it together with the server (for tests).
+    """
+
+    name: ClassVar[str]
+    package: ClassVar[str]
+    stop_signal: ClassVar[signal.Signals]
+
+    def __init__(self, home: Path, *, discard: bool = False) -> None:
+        self.home = home.resolve()
+        self.account = accounts.account_for(self.home / "cluster")
+        self.sockets = accounts.socket_folder(self.home)
+        self._discard = discard
+        self._one_at_a_time = threading.Lock()
+        self._ending = False
+        self._users_lock: int | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether a client gets an answer now; never judged by a process id."""
+
+    @property
+    def _password_file(self) -> Path:
+        """For the eyes of the caller; the server's user cannot read it."""
+        return self.home / "password"
+
+    def _furnish(self) -> None:  # noqa: B027 - not each server needs anything
+        """Make what the server needs once it answers, while others who start it wait. May be repeated."""
+
+    @abstractmethod
+    def _prepare(self, package: Path) -> list[str]:
+        """The command that runs the server in the foreground, after making what it needs on disk."""
+
+    def start(self) -> None:
+        """Returns when the server answers, be it started here or by another process that shares the folder."""
+        with self._one_at_a_time, _locked(self.home / "start.lock", fcntl.LOCK_EX, START_PATIENCE):
+            if self._users_lock is None:
+                # waits here while a guard is ending a server whose last user has just gone
+                self._users_lock = _lock(self.home / "users.lock", fcntl.LOCK_SH, REMAINS_PATIENCE)
+            if not self.answers():
+                self._reap()
+                self._launch()
+            self._furnish()
+
+    def running(self) -> bool:
+        """Whether the server is there; cheap enough to be asked twice a second."""
+        return self._guard.poll() is None if self._guard is not None else self.answers()
+
+    def leave(self) -> None:
+        """Stop using the server: it ends when nobody else does."""
+        if self._users_lock is not None:
+            os.close(self._users_lock)
+            self._users_lock = None
+        if self._guard is not None:
+            self._guard.returncode = 0  # others may still use the server; subprocess warns of a child it cannot forget
+            self._guard = None
+
+    def stop(self) -> None:
+        """End the server if it was started here, whoever else uses it, and return when it is gone.
+
+        A start that another thread has under way gives up, and this object starts no more.
+        """
+        self._ending = True
+        with self._one_at_a_time:
+            if self._guard is not None:
+                self._guard.terminate()
+                self._reap()
+                with contextlib.suppress(ServerFailedError):  # the next start waits on
+                    self._wait_for_remains(1.0)
+            self.leave()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _reap(self) -> None:
+        if self._guard is None:
+            return
+        try:
+            self._guard.wait(STOP_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._guard.kill()
+            self._guard.wait()
+        self._guard = None
+
+    def _launch(self) -> None:
+        self._wait_for_remains(REMAINS_PATIENCE)
+        accounts.private_folder(self.sockets, self.account, ours=self.sockets.parent == self.home)
+        command = self._prepare(accounts.reachable_package(self.package, self.account))
+        if self._ending:
+            raise ServerFailedError(f"{self.name} was stopped while it was starting")
+        log_path = self.home / f"{self.name}.log"
+        with log_path.open("ab") as log:
+            if log.tell() > LOG_LIMIT:
+                log.truncate(0)
+            begin = log.seek(0, os.SEEK_END)
+            self._guard = self._start_guard(command, log.fileno())
+        if not self._answers_in_time(self._guard):
+            self._guard.terminate()
+            self._reap()
+            said = log_path.read_bytes()[begin:].decode(errors="replace")[-2000:]
+            raise ServerFailedError(f"{self.name} did not start in {self.home}:\n{said}")
+
+    def _answers_in_time(self, guard: subprocess.Popen[bytes]) -> bool:
+        end = time.monotonic() + START_PATIENCE
+        while guard.poll() is None and time.monotonic() < end and not self._ending:
+            if self.answers():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _run_to_end(self, command: list[str], account: accounts.Account | None) -> None:
+        """A preparation, as that user; given up when we are told to stop."""
+        uid, gid = account or (None, None)
+        groups = None if account is None else list[int]()
+        with tempfile.TemporaryFile() as said, subprocess.Popen(  # noqa: S603 - our own command
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", env=BARE_ENVIRONMENT,
+            user=uid, group=gid, extra_groups=groups, start_new_session=True,
+        ) as process:  # fmt: skip
+            while process.poll() is None:
+                if self._ending:
+                    process.kill()
+                time.sleep(0.02)
+            said.seek(0)
+            if process.returncode:
+                raise ServerFailedError(
+                    f"{Path(command[0]).name} failed in {self.home}:\n{said.read().decode()[-2000:]}"
+                )
+
+    def _wait_for_remains(self, patience: float) -> None:
+        """Return when every process of an earlier server has ended; a killed one leaves children for a moment."""
+        os.close(_lock(self.home / "server.lock", fcntl.LOCK_EX, patience))
+
+    def _start_guard(self, command: list[str], log: int) -> subprocess.Popen[bytes]:
+        options = ["--home", str(self.home), "--stop-signal", str(int(self.stop_signal))]
+        if self.account is not None:
+            options += ["--uid", str(self.account.uid), "--gid", str(self.account.gid)]
+        if self._discard:
+            options += ["--discard"]
+        # a session of its own: Ctrl-C and a signal to the caller's group must not reach the server
+        return subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, "-I", "-S", str(GUARD), *options, "--", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=BARE_ENVIRONMENT,
+            start_new_session=True,
+        )
+
+
+def _lock(path: Path, kind: int, patience: float) -> int:
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        accounts.open_folder(path.parent)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink:  # else the folder was discarded while we waited
+                return descriptor
+        os.close(descriptor)
+        time.sleep(0.02)
+    raise ServerFailedError(f"another process has held {path} for {patience:.0f} s")
+
+
+@contextlib.contextmanager
+def _locked(path: Path, kind: int, patience: float) -> Iterator[None]:
+    descriptor = _lock(path, kind, patience)
+    try:
+        yield
+    finally:
+        os.close(descriptor)

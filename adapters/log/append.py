@@ -1,0 +1,178 @@
+"""The batching writer: what waits is appended in one transaction, and nobody pays for a neighbour's conflict."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+from psycopg import errors
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.log.announcer import Announcer
+from adapters.log.append_batches import Append, AppendsRefusedError, Rights, take_batch
+from adapters.log.append_transaction import AppendTransaction, InlineProjection
+from adapters.background import BackgroundTask
+from adapters.log.inline_fence import OutdatedProcess
+from adapters.postgres.outages import is_outage, time_left, until_it_answers
+from domain.core.errors import Conflict, DomainError, LostRace, Unavailable
+
+SWEEP_EVERY = 0.2
+"""Seconds between looks for overdue appends. A timer for each of them was a tenth of what an append costs."""
+
+LOST_RACES = (errors.DeadlockDetected, errors.SerializationFailure)
+
+_log = structlog.get_logger(__name__)
+
+
+class AppendWriter:
+    """One per process and log. `append` returns once the transaction is durable."""
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool,
+        log: str,
+        table: str,
+        projections: Sequence[InlineProjection],
+        rights: Rights | None,
+    ) -> None:
+        self._transaction = AppendTransaction(str(pool.conninfo), log, table, projections, rights)
+        self._rights = rights
+        self._announcer = Announcer(pool) if log == "identity" else None
+        self._refusals: dict[str | None, type[DomainError]] = {}
+        for projection in projections:
+            self._refusals.update(projection.taken)
+        self._waiting: deque[Append] = deque()
+        self._wake = asyncio.Event()
+        self._pending: set[Append] = set()
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._stopping = False
+        self._task = BackgroundTask("append", self._write_forever)
+
+    def start(self) -> None:
+        self._task.start()
+        if self._announcer is not None:
+            self._announcer.start()
+
+    async def stop(self) -> None:
+        """What was handed over before is still written and announced."""
+        self._stopping = True
+        self._wake.set()
+        await self._task.stop()
+        if self._announcer is not None:
+            await self._announcer.stop()
+        await self._transaction.close()
+
+    async def append(self, append: Append) -> int:
+        """Return the position of the last event.
+
+        Raises LostRace, DecisionOutdated, a projection's refusal, or Unavailable after SECONDS_TO_RECOVER
+        at the latest (ruling O29). What was refused so is not written later, unless its COMMIT was already under way.
+        """
+        if self._stopping:
+            raise Unavailable
+        self._waiting.append(append)
+        self._wake.set()
+        self._pending.add(append)
+        if self._sweeping is None:
+            self._sweep_later()
+        try:
+            return await append.outcome
+        finally:
+            self._pending.discard(append)
+
+    def _sweep_later(self) -> None:
+        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_EVERY, self._refuse_overdue)
+
+    def _refuse_overdue(self) -> None:
+        for append in self._pending:
+            if time_left(append.since) <= 0:
+                append.fail(Unavailable())
+        self._sweeping = None
+        if self._pending:
+            self._sweep_later()
+
+    async def _write_forever(self) -> None:
+        while self._waiting or not self._stopping:
+            if not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            await self._write_batch(take_batch(self._waiting, self._rights))
+
+    async def _write_batch(self, batch: Sequence[Append]) -> None:
+        batch = _waited_for(batch)
+        try:
+            await self._write(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its command is told and the writer goes on
+            if is_outage(error):
+                await self._recover(batch)
+            else:
+                await self._divide(batch, error)
+
+    async def _recover(self, batch: Sequence[Append]) -> None:
+        """Find out whether it was written before writing it again, until the database answers or patience ends."""
+        try:
+            async for attempt in until_it_answers(batch[-1].since):
+                with attempt:
+                    batch = _waited_for(batch)
+                    await self._write(await self._unwritten(batch))
+        except Exception as error:  # noqa: BLE001 - as above
+            if is_outage(error):
+                for append in batch:
+                    append.fail(Unavailable())
+            else:
+                await self._divide(batch, error)
+
+    async def _divide(self, batch: Sequence[Append], error: Exception) -> None:
+        """Only the commands that it is about are to suffer from the error.
+
+        When it names them the others are written together, else each is written alone.
+        """
+        if isinstance(error, AppendsRefusedError):
+            for append, refusal in error.refusals.items():
+                append.fail(refusal)
+            await self._write_batch([append for append in batch if append not in error.refusals])
+        elif len(batch) <= 1 or isinstance(error, OutdatedProcess):
+            for append in batch:
+                append.fail(self._refusal(error))
+        else:
+            for append in batch:
+                await self._write_batch([append])
+
+    async def _write(self, batch: Sequence[Append]) -> None:
+        if batch:
+            position = await self._transaction.append(batch)
+            for append in batch:
+                position += len(append.rows)
+                self._succeed(append, position)
+
+    async def _unwritten(self, batch: Sequence[Append]) -> Sequence[Append]:
+        """Those that are not in the log; the others, whose answer got lost, are told their positions."""
+        written = await self._transaction.settled(batch) if batch else {}
+        for append in batch:
+            if append.id in written:
+                self._succeed(append, written[append.id])
+        return [append for append in batch if append.id not in written]
+
+    def _succeed(self, append: Append, position: int) -> None:
+        append.succeed(position)
+        if self._announcer is not None:
+            self._announcer.announce(position)
+
+    def _refusal(self, error: Exception) -> Exception:
+        """What the command is told: a refusal for what it or its projections declare, else the error itself."""
+        if isinstance(error, LOST_RACES):
+            return LostRace()
+        if isinstance(error, errors.NotNullViolation) and error.diag.table_name == "idempotency_keys":
+            return Conflict("Another request with this Idempotency-Key was faster.")
+        if isinstance(error, errors.IntegrityError):
+            constraint = error.diag.constraint_name
+            if constraint in self._refusals:
+                return self._refusals[constraint]()
+            _log.error("append-violates", constraint=constraint, table=error.diag.table_name)
+        return error
+
+
+def _waited_for(batch: Sequence[Append]) -> Sequence[Append]:
+    """Those whose callers have neither gone nor been refused."""
+    return [append for append in batch if not append.outcome.done()]

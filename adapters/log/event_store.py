@@ -1,0 +1,220 @@
+"""The log: one batching writer per process, gap-free commit-ordered positions, inline projections with the append.
+
+Everything that is waiting is appended in one transaction (group commit), because the row lock on the head makes appends
+serial anyway: 64 callers share one fsync instead of queueing for 64.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from itertools import chain, islice
+from time import monotonic
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+from uuid import UUID, uuid4
+
+import structlog
+from eventsourcing.persistence import StoredEvent
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.log.append import AppendWriter
+from adapters.log.append_batches import Append, Rights
+from adapters.log.append_columns import encode_rows
+from adapters.log.append_sql import TAKE_HEAD
+from adapters.log.append_transaction import InlineProjection
+from adapters.log.codec import EventCodec, snapshot_topic
+from adapters.log.inline_fence import OutdatedProcess, described
+from adapters.security.keyring import Keyring
+from adapters.metrics import APPENDS, SNAPSHOT_FAILURES
+from adapters.postgres.outages import patiently
+from adapters.log.stream_reader import Row, StreamReader, Wanted
+from domain.core.audited import Audited
+from domain.core.decisions import current_decision
+from domain.core.errors import NotFound
+from domain.core.idempotency import current_recording
+from domain.core.personal import PersonErased
+from domain.core.recorded import Event
+from domain.core.turns import InTurns, in_turns
+
+_log = structlog.get_logger()
+
+TAggregate = TypeVar("TAggregate", bound=Audited)
+Log = Literal["identity", "sessions"]
+
+EVENTS: dict[Log, str] = {"identity": "events", "sessions": "session_events"}
+SNAPSHOTS: dict[Log, str] = {"identity": "snapshots", "sessions": "session_snapshots"}
+
+MAX_STREAMS = 500
+"""Read by one query: to send it and to fetch its rows is one piece of work, in which nobody else takes a turn."""
+
+
+class EventStore:
+    """Implements `domain.core.ports.Store` over one of the two logs. An async context manager: inside, the writer runs."""
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool,
+        log: Log,
+        projections: Sequence[InlineProjection],
+        keyring: Keyring,
+        rights: Rights | None = None,
+    ) -> None:
+        """Without `rights` nobody is asked whether those that a decision rests on are still there."""
+        self._pool = pool
+        self._log = log
+        self._inline = described(projections)
+        self._codec = EventCodec(keyring)
+        self._writer = AppendWriter(pool, log, EVENTS[log], projections, rights)
+        self._streams = StreamReader(pool, EVENTS[log], SNAPSHOTS[log])
+        self._snapshotting: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._writer.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._writer.stop()
+        await asyncio.gather(*self._snapshotting, return_exceptions=True)
+
+    async def find(self, kind: type[TAggregate], aggregate_id: UUID) -> TAggregate | None:
+        return (await self.get_many(kind, [aggregate_id])).get(aggregate_id)
+
+    async def get(self, kind: type[TAggregate], aggregate_id: UUID) -> TAggregate:
+        found = await self.find(kind, aggregate_id)
+        if found is None:
+            raise NotFound
+        return found
+
+    async def get_many(self, kind: type[TAggregate], aggregate_ids: Iterable[UUID]) -> dict[UUID, TAggregate]:
+        found: dict[UUID, TAggregate] = {}
+        async for some in InTurns(dict.fromkeys(aggregate_ids), MAX_STREAMS):
+            loaded = await self._load([(kind, each) for each in some])
+            # a request may name anything: what is of another kind is not there
+            found |= {each.id: each for each in loaded if isinstance(each, kind)}
+        return found
+
+    async def find_each(self, *wanted: tuple[type[Audited], UUID]) -> Any:
+        found = await self._load(wanted)
+        return tuple(each if isinstance(each, kind) else None for each, (kind, _) in zip(found, wanted, strict=True))
+
+    async def _load(self, wanted: Sequence[tuple[type[Audited], UUID]]) -> list[Audited | None]:
+        streams = [Wanted(kind.stream_of(aggregate_id), snapshot_topic(kind)) for kind, aggregate_id in wanted]
+        found = await self._streams.rows(streams)
+        stored = [
+            StoredEvent(aggregate_id if "#" in row.topic else row.stream, row.version, row.topic, row.state)
+            for (_, aggregate_id), rows in zip(wanted, found, strict=True)
+            for row in rows
+        ]
+        events = iter(await self._codec.decode_many(stored))
+        return await in_turns(lambda rows: _replayed(islice(events, len(rows)), rows), found)
+
+    async def head(self) -> int:
+        """The position of the last committed event, 0 in an empty log."""
+
+        async def read(connection: AsyncConnection) -> int:
+            cursor = await connection.execute("SELECT position FROM log_head WHERE log = %s", (self._log,))
+            row = await cursor.fetchone()
+            assert row is not None
+            return int(row[0])
+
+        return await patiently(self._pool, read)
+
+    async def take_head(self, max_wait: float) -> None:
+        """Take the lock that every append takes, and let it go again; `max_wait` is in seconds.
+
+        Raises OutdatedProcess when appends of this process are refused, TimeoutError, and what Postgres raises.
+        """
+        milliseconds = int(max_wait * 1000)
+        async with asyncio.timeout(2 * max_wait), self._pool.connection() as connection, connection.transaction():
+            await connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
+            cursor = await connection.execute(TAKE_HEAD, {"log": self._log, "inline": self._inline})
+            if await cursor.fetchone() is None:
+                raise OutdatedProcess
+
+    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
+        """As in `domain.core.ports.Store`. What is committed is noted in the command's recording."""
+        recording = current_recording() if self._log == "identity" else None
+        if recording is not None and result is not None:
+            recording.resource_id = str(result)
+        fresh: list[Sequence[Event]] = await in_turns(lambda aggregate: aggregate.collect_events(), aggregates)
+        events = list(chain.from_iterable(fresh))
+        if not events:
+            head = await self.head()
+            if recording is not None:
+                recording.note(head)
+            return head
+        rows = await self._codec.encode_many(events)
+        append_id = uuid4()
+        append = Append(
+            id=append_id,
+            events=events,
+            rows=rows,
+            encoded=await encode_rows(append_id, rows, events),
+            unchanged=await in_turns(_end_of, unchanged),
+            request=None if recording is None else recording.request,
+            resource_id=None if recording is None else recording.resource_id,
+            decision=current_decision() if self._log == "identity" else None,
+        )
+        position = await self._writer.append(append)
+        APPENDS.observe(monotonic() - append.since)
+        if recording is not None:
+            recording.note(position, events)
+        async for saved in InTurns(zip(aggregates, fresh, strict=True)):
+            for aggregate, own in saved:
+                if own:
+                    aggregate.modified_on = own[-1].timestamp  # that of the append, as read models will show it
+                self._snapshot_when_due(aggregate, len(own))
+        return position
+
+    def _snapshot_when_due(self, aggregate: Audited, fresh: int) -> None:
+        every = aggregate.SNAPSHOT_EVERY
+        if every and aggregate.version // every != (aggregate.version - fresh) // every:
+            task = asyncio.create_task(self._snapshot(deepcopy(aggregate)))
+            self._snapshotting.add(task)
+            task.add_done_callback(self._snapshotting.discard)
+
+    async def _snapshot(self, aggregate: Audited) -> None:
+        """A snapshot only saves time, so its failure costs no command; but it is told, because it may last."""
+        try:
+            row = await self._codec.encode_snapshot(aggregate)
+            async with self._pool.connection() as connection, connection.transaction():
+                await _replace_snapshot(connection, SNAPSHOTS[self._log], row)
+        except PersonErased:  # meanwhile: there is nothing to be kept
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the command has succeeded
+            SNAPSHOT_FAILURES.inc()
+            _log.warning("snapshot-failed", aggregate=type(aggregate).__name__, reason=type(error).__name__)
+
+
+def _end_of(aggregate: Audited) -> tuple[UUID, int]:
+    """The stream of the aggregate, and its version there."""
+    return aggregate.stream_of(aggregate.id), aggregate.version
+
+
+def _replayed(events: Iterable[Any], rows: Sequence[Row]) -> Audited | None:
+    """Modified when its last event was recorded, as read models show it; a snapshot has kept that."""
+    aggregate: Audited | None = None
+    for event in events:
+        aggregate = event.mutate(aggregate)
+    if aggregate is not None and rows[-1].recorded_at is not None:
+        aggregate.modified_on = rows[-1].recorded_at
+    return aggregate
+
+
+async def _replace_snapshot(connection: AsyncConnection, table: str, row: StoredEvent) -> None:
+    """Write it and remove those before it, unless there is a later one already."""
+    values = {"stream": row.originator_id, "version": row.originator_version, "topic": row.topic, "state": row.state}
+    await connection.execute(_INSERT_SNAPSHOT.format(table=table), values)
+    await connection.execute(_REMOVE_SNAPSHOTS.format(table=table), values)
+
+
+_INSERT_SNAPSHOT = """
+INSERT INTO {table} (originator_id, originator_version, topic, state)
+SELECT %(stream)s, %(version)s, %(topic)s, %(state)s WHERE NOT EXISTS (
+    SELECT FROM {table} WHERE originator_id = %(stream)s AND topic = %(topic)s AND originator_version > %(version)s)
+ON CONFLICT (originator_id, originator_version) DO NOTHING
+"""
+_REMOVE_SNAPSHOTS = "DELETE FROM {table} WHERE originator_id = %(stream)s AND originator_version < %(version)s"

@@ -1,0 +1,131 @@
+"""Reads the log after a position, decoded, only what is asked for, and never across a gap."""
+
+from typing import NamedTuple
+
+from eventsourcing.persistence import StoredEvent
+from psycopg import AsyncConnection
+
+from adapters.log.codec import EventCodec
+from adapters.log.event_store import EVENTS, Log
+from domain.core.recorded import Recorded, stamp
+
+
+class LogGapError(Exception):
+    """A position is missing: the log is corrupt, because positions are given out without gaps."""
+
+    def __init__(self, log: str, position: int) -> None:
+        super().__init__(f"position {position} is missing in the {log} log")
+        self.position = position
+
+
+class Batch(NamedTuple):
+    """The wanted events in (after, upto]; everything else in there was looked at and is not wanted."""
+
+    after: int
+    upto: int
+    events: list[Recorded]
+
+
+class LogReader:
+    """One of the two logs, for those who follow it."""
+
+    def __init__(self, codec: EventCodec, log: Log = "identity") -> None:
+        self._codec = codec
+        self._log = log
+        self._border = _BORDER.format(events=EVENTS[log])
+        self._count = _COUNT.format(events=EVENTS[log])
+        self._all = _SELECT.format(events=EVENTS[log], wanted="")
+        self._some = _SELECT.format(events=EVENTS[log], wanted="AND topic = ANY(%s)")
+
+    async def head(self, connection: AsyncConnection) -> int:
+        """The position of the last committed event."""
+        cursor = await connection.execute("SELECT position FROM log_head WHERE log = %s", (self._log,), prepare=True)
+        row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+
+    async def beginning(self, connection: AsyncConnection) -> int:
+        """The position before the first event: what lies before it in the sessions' log is past its keeping."""
+        if self._log == "identity":
+            return 0  # kept for ever: whatever is missing is a gap
+        cursor = await connection.execute(
+            f"SELECT coalesce((SELECT min(notification_id) - 1 FROM {EVENTS[self._log]}), position)"
+            " FROM log_head WHERE log = %s",
+            (self._log,),
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+
+    async def border(self, connection: AsyncConnection, position: int) -> int:
+        """Where the append ends that wrote this position: batches end there, so that no append is applied in parts.
+
+        The position itself when no event stands there. `position` is at most the head, which is such a border.
+        """
+        cursor = await connection.execute(self._border, {"position": position, "endless": _ENDLESS}, prepare=True)
+        row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+
+    async def read(self, connection: AsyncConnection, after: int, upto: int, topics: list[str] | None) -> Batch:
+        """The events in (after, upto] with one of the topics; None wants all. `upto` is at most the head.
+
+        Raises LogGapError when a position in between is missing, and what decoding raises.
+        """
+        cursor = connection.cursor(binary=True)
+        if topics is None:
+            await cursor.execute(self._all, (after, upto), prepare=True)
+        else:
+            await self._refuse_gap(connection, after, upto)
+            await cursor.execute(self._some, (after, upto, topics), prepare=True)
+        rows = await cursor.fetchall()
+        if topics is None and len(rows) != upto - after:
+            await self._refuse_gap(connection, after, upto)
+        events = await self._codec.decode_many([StoredEvent(*row[2:]) for row in rows])
+        for (_, recorded_at, *_), event in zip(rows, events, strict=True):
+            stamp(event, recorded_at)
+        return Batch(after, upto, [Recorded(row[0], event) for row, event in zip(rows, events, strict=True)])
+
+    async def event_at(self, connection: AsyncConnection, position: int) -> str | None:
+        """How people find the event again: originator id and version."""
+        cursor = await connection.execute(
+            f"SELECT originator_id || '/' || originator_version FROM {EVENTS[self._log]} WHERE notification_id = %s",
+            (position,),
+        )
+        row = await cursor.fetchone()
+        return None if row is None else str(row[0])
+
+    async def _refuse_gap(self, connection: AsyncConnection, after: int, upto: int) -> None:
+        cursor = await connection.execute(self._count, (after, upto), prepare=True)
+        row = await cursor.fetchone()
+        assert row is not None
+        if row[0] != upto - after:
+            cursor = await connection.execute(
+                f"SELECT min(wanted) FROM generate_series(%s::bigint, %s::bigint) wanted"
+                f" WHERE NOT EXISTS (SELECT FROM {EVENTS[self._log]} WHERE notification_id = wanted)",
+                (after + 1, upto),
+            )
+            missing = await cursor.fetchone()
+            assert missing is not None
+            raise LogGapError(self._log, missing[0])
+
+
+# The first row of another append ends the walk. What other tools wrote has no append: each row is one of its own.
+_BORDER = """
+SELECT coalesce(max(own.notification_id), %(position)s)
+FROM {events} here JOIN {events} own ON own.notification_id >= here.notification_id
+WHERE here.notification_id = %(position)s AND own.notification_id < coalesce(
+    (SELECT later.notification_id FROM {events} later
+     WHERE later.notification_id > here.notification_id
+       AND (here.append_id IS NULL OR later.append_id IS DISTINCT FROM here.append_id)
+     ORDER BY later.notification_id LIMIT 1),
+    %(endless)s)
+"""
+_ENDLESS = 2**62
+
+_COUNT = "SELECT count(*) FROM {events} WHERE notification_id > %s AND notification_id <= %s"
+
+_SELECT = """
+SELECT notification_id, recorded_at, originator_id, originator_version, topic, state
+FROM {events} WHERE notification_id > %s AND notification_id <= %s {wanted} ORDER BY notification_id
+"""

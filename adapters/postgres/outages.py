@@ -1,0 +1,82 @@
+"""When the database does not answer: commands wait a bounded time and are then refused as unavailable."""
+
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any, TypeVar
+
+from psycopg import AsyncConnection, Error, OperationalError, errors
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+
+from domain.core.errors import Unavailable
+
+R = TypeVar("R")
+
+SECONDS_TO_RECOVER = 20.0
+
+# psycopg counts these among its operational errors, but the database is well.
+NO_OUTAGES = (errors.DeadlockDetected, errors.SerializationFailure)
+
+# psycopg counts these among its internal errors, but Postgres has only ended the session.
+ENDED_SESSIONS = (errors.IdleInTransactionSessionTimeout, errors.TransactionTimeout)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether trying again may help, on a new connection."""
+    return isinstance(error, (OperationalError, *ENDED_SESSIONS)) and not isinstance(error, NO_OUTAGES)
+
+
+def is_lost_connection(error: BaseException) -> bool:
+    """Whether the connection went away while it was used."""
+    if isinstance(error, PoolTimeout) or not is_outage(error):
+        return False
+    state = error.sqlstate if isinstance(error, Error) else None
+    return state is None or state[:3] in {"57P", "080", "25P"}
+
+
+async def again_if_lost(ask: Callable[[], Awaitable[R]], repeatable: Callable[[], bool] = lambda: True) -> R:
+    """What `ask` answers, asked once more when its connection was lost meanwhile; for reads alone (ruling O26).
+
+    `repeatable` tells, after the loss, whether only reading is left to do.
+    """
+    try:
+        return await ask()
+    except Error as error:
+        if not (is_lost_connection(error) and repeatable()):
+            raise
+    return await ask()
+
+
+def until_it_answers(since: float) -> AsyncRetrying:
+    """Tries, until SECONDS_TO_RECOVER after `since` (as `monotonic` tells)."""
+    return AsyncRetrying(
+        retry=retry_if_exception(is_outage),
+        stop=stop_after_delay(time_left(since)),
+        wait=wait_exponential_jitter(multiplier=0.05, max=1, jitter=0.05),
+        reraise=True,
+    )
+
+
+async def patiently(pool: AsyncConnectionPool[Any], work: Callable[[AsyncConnection], Awaitable[R]]) -> R:
+    """What `work` answers on a connection of the pool. It may run more than once. Raises Unavailable."""
+    since = monotonic()
+    try:
+        async with pool.connection(timeout=SECONDS_TO_RECOVER) as connection:
+            return await work(connection)
+    except Error as error:
+        if not is_outage(error):
+            raise
+    try:
+        async for attempt in until_it_answers(since):
+            with attempt:
+                async with pool.connection(timeout=time_left(since)) as connection:
+                    return await work(connection)
+    except Error as error:
+        if not is_outage(error):
+            raise
+    raise Unavailable
+
+
+def time_left(since: float) -> float:
+    """Seconds until SECONDS_TO_RECOVER after `since`, at least 0."""
+    return max(0, since + SECONDS_TO_RECOVER - monotonic())

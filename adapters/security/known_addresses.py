@@ -1,0 +1,20 @@
+"""Known addresses that callers were told of (ruling O3)."""
+
+from uuid import UUID
+
+from adapters.security_log import report
+from adapters.security.throttle import Counter, Limit, Throttle
+
+DAY = 24 * 3600
+
+
+class CountedAddresses:
+    """Implements `domain.onboarding.commands.KnownAddresses`: so many a day for each caller, each in the security log."""
+
+    def __init__(self, throttle: Throttle, per_day: int) -> None:
+        self._throttle = throttle
+        self._limit = Limit("known-addresses", per_day, DAY)
+
+    async def name(self, caller_id: UUID) -> None:
+        await self._throttle.take(Counter(self._limit, str(caller_id)))
+        report("known-address-named", user=str(caller_id))

@@ -1,0 +1,93 @@
+"""What bounds guessing at passwords and logging in (rulings O12, O13 and O14)."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from adapters.security_log import report
+from adapters.settings import Settings
+from adapters.security.throttle import Counter, Limit, Taken, Throttle
+from domain.core.errors import TooMany
+from domain.core.ports import Lookup
+
+FAILURE_SECONDS = 15 * 60
+LOGIN_SECONDS = 60
+KNOWN_SECONDS = 30 * 24 * 3600
+KNOWN = "login-addresses"
+"""Marks on pairs of a name and an address from which it has logged in."""
+
+
+class LoginThrottle:
+    """Implements `domain.sessions.commands.Attempts`.
+
+    Failures are counted by the name as it was typed, never by the account, so that no answer tells that two names are
+    of one account. Each name has two counters: one for the addresses from which it has logged in lately, one for all
+    others. An attacker exhausts the second and does not lock out the owner.
+    """
+
+    def __init__(self, throttle: Throttle, lookup: Lookup, settings: Settings) -> None:
+        self._throttle = throttle
+        self._lookup = lookup
+        self._known = Limit("login-failures-known", settings.login_failures, FAILURE_SECONDS)
+        self._others = Limit("login-failures-others", settings.login_failures, FAILURE_SECONDS)
+        self._address = Limit("login-failures-address", settings.login_failures_address, FAILURE_SECONDS)
+        self._logins = Limit("logins-address", settings.logins_address, LOGIN_SECONDS)
+
+    async def begin(self, name: str, address: str) -> "LoginAttempt":
+        """Count the attempt as a failure and as a login, before anything is looked at. Raises TooMany."""
+        known = await self._throttle.marked(KNOWN, _pair(name, address))
+        counters = LoginCounters(
+            Counter(self._known if known else self._others, name),
+            Counter(self._address, address),
+            Counter(self._logins, address),
+        )
+        told = {"name": self._lookup("security-log", name).hex(), "address": address}
+        try:
+            taken = await self._throttle.take(*counters)
+        except TooMany:
+            report("login-locked", **told)
+            raise
+        return LoginAttempt(self._throttle, taken, counters, _pair(name, address), told)
+
+    async def unlock(self, name: str) -> None:
+        """Forget the failures of a name, from wherever they came."""
+        await self._throttle.clear(Counter(self._known, name), Counter(self._others, name))
+
+
+class LoginCounters(NamedTuple):
+    """What one attempt counts in."""
+
+    of_name: Counter
+    of_address: Counter
+    logins: Counter
+
+
+class LoginAttempt:
+    """Implements `domain.sessions.commands.Attempt`."""
+
+    def __init__(
+        self, throttle: Throttle, taken: Taken, counters: LoginCounters, pair: str, told: Mapping[str, str]
+    ) -> None:
+        self._throttle = throttle
+        self._taken = taken
+        self._counters = counters
+        self._pair = pair
+        self._told = told
+
+    async def succeed(self) -> None:
+        """Forgive the name its failures from this kind of address (ruling H1), and know the address from now on."""
+        await self._throttle.clear(self._counters.of_name)
+        await self._taken.give_back(self._counters.of_address)
+        await self._throttle.mark(KNOWN, self._pair, KNOWN_SECONDS)
+
+    async def fail(self) -> None:
+        """Leave it counted as a failure, and no longer as a login."""
+        report("login-failed", **self._told)
+        await self._taken.give_back(self._counters.logins)
+
+    async def withdraw(self) -> None:
+        """Count it as nothing: no password was judged."""
+        await self._taken.give_back(*self._counters)
+
+
+def _pair(name: str, address: str) -> str:
+    return f"{address} {name}"

@@ -1,0 +1,72 @@
+"""Tells how easily passwords are guessed, in a process of its own that can be stopped (ruling O8).
+
+Scoring is Python that takes from 20 ms to many seconds. In a thread it would hold up everything else, and nothing could
+stop it.
+"""
+
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from domain.core.errors import TooMany
+
+PROGRAM = Path(__file__).with_name("password_scoring.py")
+PATIENCE = 10.0
+"""Seconds, the start of the process among them, after which it is killed. It bounds its own work to far less."""
+
+
+class PasswordScorer:
+    """Scores one password at a time; to be used by one thread. The process starts with the first one."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    def score(self, password: str, about: Sequence[str]) -> int:
+        """Return 0 to 4; 0 also for what cannot be judged in the time. Raise TooMany when the process is silent."""
+        process = self._running()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        answer = b""
+        try:
+            process.stdin.write(json.dumps([password, *about]).encode() + b"\n")
+            if select.select([process.stdout], [], [], PATIENCE)[0]:
+                answer = process.stdout.readline()
+        except OSError:  # it has just ended
+            pass
+        if not answer:
+            self.stop()
+            raise TooMany
+        return int(answer)
+
+    def close(self) -> None:
+        """Stop the process, and start none any more."""
+        self._closed = True
+        self.stop()
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        process, self._process = self._process, None
+        if process is not None:
+            with process:  # closes the pipes and waits
+                process.kill()
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        if self._closed:
+            raise TooMany
+        if self._process is not None and self._process.poll() is not None:
+            self.stop()
+        if self._process is None:
+            # isolated and without our environment, which holds secrets; it reads nothing of ours but this program
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-I", str(PROGRAM)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={},
+                bufsize=0,
+            )
+        return self._process

@@ -1,0 +1,94 @@
+"""Password hashes (Argon2id) and scores, off the event loop, bounded in number: beyond that 429."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self, TypeVar
+
+from argon2 import PasswordHasher, Type
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from adapters.security.client_address import CLIENT_ADDRESS
+from adapters.security.password_scorer import PasswordScorer
+from adapters.setting_values import Argon2Parameters
+from domain.core.errors import TooMany
+from domain.people.passwords import normal_password
+
+T = TypeVar("T")
+
+WAITING_PER_THREAD = 50
+"""A hash takes some 25 ms with the default parameters: the last one in the queue waits about a second."""
+MAX_WAITING_SCORES = 20
+"""A score takes 0.2 s of processor time at most."""
+MAX_SCORED = 72
+"""Characters of a password: scoring takes time that grows with their cube, and an attacker must guess these anyway."""
+
+
+class BoundedPool:
+    """Threads with a queue of bounded length, of which no client address may hold more than half (ruling O14)."""
+
+    def __init__(self, name: str, threads: int, waiting: int) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._most = threads + waiting
+        self._busy: Counter[str] = Counter()  # by the address that the request comes from
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Return what the work returns. Raise TooMany when the queue is full, or half full of this address's work."""
+        address = CLIENT_ADDRESS.get()
+        if self._busy.total() >= self._most or (address and self._busy[address] >= self._most // 2):
+            raise TooMany
+        self._busy[address] += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        finally:
+            self._busy[address] -= 1
+            if not self._busy[address]:
+                del self._busy[address]
+
+    def close(self, *, wait: bool) -> None:
+        """Drop what is waiting; return once nothing runs any more, if told to wait."""
+        self._executor.shutdown(wait=wait, cancel_futures=True)
+
+
+class PasswordPool:
+    """Implements `domain.people.passwords.Passwords`. A context manager: its threads and its process end with it."""
+
+    def __init__(self, parameters: Argon2Parameters, threads: int) -> None:
+        self._hasher = PasswordHasher(parameters.time, parameters.memory, parameters.lanes, type=Type.ID)
+        self._scorer = PasswordScorer()
+        self._hashing = BoundedPool("password", threads, threads * WAITING_PER_THREAD)
+        self._scoring = BoundedPool("password-score", 1, MAX_WAITING_SCORES)  # one: the scorer is for one thread
+        # verified for users that do not exist, so that they are not told by the time it takes
+        self._nobodys = self._hasher.hash(secrets.token_urlsafe())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._hashing.close(wait=False)
+        self._scorer.close()  # what is being scored ends with its process
+        self._scoring.close(wait=True)
+        self._scorer.close()  # one that was starting at that moment
+
+    async def hash(self, password: str) -> str:
+        return await self._hashing.run(lambda: self._hasher.hash(normal_password(password)))
+
+    async def verify(self, password: str, hashed: str | None) -> bool:
+        return await self._hashing.run(lambda: self._matches(hashed or self._nobodys, password) and hashed is not None)
+
+    def outdated(self, hashed: str) -> bool:
+        return self._hasher.check_needs_rehash(hashed)
+
+    async def score(self, password: str, about: Sequence[str]) -> int:
+        return await self._scoring.run(lambda: self._scorer.score(normal_password(password)[:MAX_SCORED], about))
+
+    def _matches(self, hashed: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(hashed, normal_password(password))
+        except (VerificationError, InvalidHashError):
+            return False

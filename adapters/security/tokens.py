@@ -1,0 +1,106 @@
+"""Access and id tokens: JWTs signed with Ed25519, so that whoever has the published key can read them."""
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from domain.core.errors import TokenExpired, Unauthenticated
+from domain.core.ports import Claims
+
+ALGORITHM = "EdDSA"
+ACCESS = "at+jwt"
+"""`typ` of access tokens (RFC 9068): an id token is none, although the same key signs it."""
+ID = "JWT"
+LEEWAY = 30
+"""Seconds by which the clocks of our own machines may differ (ruling O24)."""
+
+
+class Tokens:
+    """Signs tokens and verifies its own. Implements `domain.core.ports.TokenVerifier`."""
+
+    def __init__(self, signing_key_pem: bytes, issuer: str, audience: str) -> None:
+        key = load_pem_private_key(signing_key_pem, password=None)
+        assert isinstance(key, Ed25519PrivateKey), "the settings take no other key"
+        self._private = key
+        self._public = key.public_key()
+        self._issuer = issuer
+        self._audience = audience
+        raw = self._public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self._x = _base64url(raw)
+        # the thumbprint of RFC 7638 with the members of RFC 8037
+        self._kid = _base64url(hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{self._x}"}}'.encode()).digest())
+
+    def access_token(
+        self,
+        user_id: UUID,
+        session_id: UUID,
+        organization_id: UUID | None,
+        expires_at: datetime,
+        *,
+        impersonator: UUID | None = None,
+    ) -> str:
+        """What lets the bearer call as the user until then, if the session still counts."""
+        claims: dict[str, Any] = {"org": None if organization_id is None else str(organization_id)}
+        if impersonator is not None:
+            claims["impersonated-by"] = str(impersonator)
+        return self._sign(ACCESS, user_id, session_id, expires_at, claims)
+
+    def id_token(self, user_id: UUID, session_id: UUID, expires_at: datetime, about: dict[str, Any]) -> str:
+        """What tells the bearer's own programs who has signed in; `about` are further claims. It opens nothing."""
+        return self._sign(ID, user_id, session_id, expires_at, about)
+
+    def verify(self, token: str) -> Claims:
+        try:
+            decoded = jwt.decode_complete(
+                token,
+                self._public,
+                algorithms=[ALGORITHM],
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=LEEWAY,
+                options={"require": ["exp", "iat", "sub", "sid", "iss", "aud"]},
+            )
+            if decoded["header"].get("typ") != ACCESS:
+                raise Unauthenticated
+            return _claims(decoded["payload"])
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired from None
+        except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError):
+            raise Unauthenticated from None
+
+    def jwks(self) -> dict[str, Any]:
+        """The document of /.well-known/jwks.json (RFC 7517)."""
+        key = {"kty": "OKP", "crv": "Ed25519", "x": self._x, "kid": self._kid, "use": "sig", "alg": ALGORITHM}
+        return {"keys": [key]}
+
+    def _sign(self, kind: str, user_id: UUID, session_id: UUID, expires_at: datetime, further: dict[str, Any]) -> str:
+        payload = further | {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": str(user_id),
+            "sid": str(session_id),
+            "iat": datetime.now(UTC),
+            "exp": expires_at,
+        }
+        return jwt.encode(payload, self._private, ALGORITHM, headers={"kid": self._kid, "typ": kind})
+
+
+def _claims(payload: dict[str, Any]) -> Claims:
+    organization, impersonator = payload.get("org"), payload.get("impersonated-by")
+    return Claims(
+        UUID(payload["sub"]),
+        UUID(payload["sid"]),
+        None if organization is None else UUID(organization),
+        payload["exp"],
+        None if impersonator is None else UUID(impersonator),
+    )
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

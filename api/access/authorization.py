@@ -1,0 +1,211 @@
+"""/v1/authz-*: what users may do, which things they may do it to, and who may do it (semantics 6)."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.edge.caller import Caller, Signed
+from api.edge.deps import AccessDep, IndexingDep, PathId, ReadingDep
+from api.documents.access.authorization import (
+    AccessibleIndividualsQuery,
+    AccessibleResources,
+    AccessorList,
+    AccessorsQuery,
+    AccessStatusAttributes,
+    AccessStatusDocument,
+    AccessStatusResource,
+    BulkResourceAccess,
+    BulkResourceAccessAnswer,
+    ResourceAccess,
+    ResourceAccessAnswer,
+    ResourceIds,
+    SentQuery,
+)
+from api.edge.envelope import answer
+from api.edge.reading import PageAsked, Read
+from api.edge.route import answers, contract_router
+from domain.access.queries import InvalidAccessQuery
+from domain.core.errors import Forbidden
+from domain.core.ports import AccessQuery
+from domain.core.turns import InTurns
+from domain.people.users import UserNotFound
+from projections.access.accessors import accessors
+from projections.access.checks import decide
+from projections.access.filters import READ_MODEL, IndividualFilter
+from projections.access.readable_individuals import accessible_individuals
+from projections.access.lists import accessible
+from projections.access.pages import Ids, Slice
+from projections.access.status import access_status
+from projections.core.visibility import seer
+
+router = contract_router("authorization")
+
+FEW_USERS = 20
+"""Whose answers are rendered in one go: each may have asked 50 questions."""
+
+
+@router.post("/v1/authz-resource-access/", **answers(ResourceAccessAnswer, 201, reads=True))
+async def check(body: ResourceAccess, caller: Signed, access: AccessDep, reading: ReadingDep) -> Response:
+    """Whether the user passes all queries."""
+    refuse_others(caller, body.user_id)
+    queries = [sent.query for sent in body.access_query]
+    decided = await reading.at_once(lambda: access.decided(body.user_id, queries))
+    return answer({"allow": all(decided.allowed)}, 201, position=decided.position)
+
+
+@router.post("/v1/bulk-authz-resource-access/", **answers(BulkResourceAccessAnswer, 201, reads=True))
+async def check_many(body: BulkResourceAccess, caller: Signed, access: AccessDep, reading: ReadingDep) -> Response:
+    """For each user in order one row, or one for each query: all from one snapshot."""
+    asked = body.multi_user_ids
+    refuse_others(caller, *asked.user_ids)
+    queries = [sent.query for sent in asked.access_query]
+    decided = await reading.at_once(lambda: access.decided_for_all(asked.user_ids, queries))
+    texts = [sent.text for sent in asked.access_query]
+    rows: list[dict[str, Any]] = []
+    async for some in InTurns(zip(asked.user_ids, decided.allowed, strict=True), FEW_USERS):
+        rows += [
+            {"access-query": asked_queries, "allow": allow, "user-id": user_id}
+            for user_id, allowed in some
+            for asked_queries, allow in answered(texts, allowed, individually=asked.individually)
+        ]
+    return answer({"access-queries": rows}, 201, position=decided.position)
+
+
+@router.post("/v1/authz-get-accessible-resources/", **answers(ResourceIds, 201, reads=True))
+async def accessible_resources(
+    body: AccessibleResources, caller: Signed, reading: ReadingDep, indexing: IndexingDep
+) -> Response:
+    """The resources that make all queries true, by id."""
+    refuse_mixed(body.access_query)
+    refuse_others(caller, body.user_id)
+    queries = [sent.query for sent in body.access_query]
+    async with reading() as read:
+        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
+        found = await accessible(
+            read.cursor, body.user_id, queries, slice_of(body), body.organization_id, sees, indexing.index()
+        )
+        return page(read, body, found, 201)
+
+
+@router.get("/v1/authz-individuals/", **answers(ResourceIds))
+async def list_individuals(
+    query: Annotated[AccessibleIndividualsQuery, Query()], caller: Signed, reading: ReadingDep, indexing: IndexingDep
+) -> Response:
+    """The individuals that the user may read or write, of those that the filters let through, by id."""
+    refuse_others(caller, query.user_id)
+    filters = filters_of(query)
+    async with reading(*([READ_MODEL] if filters.owner else [])) as read:
+        found = await accessible_individuals(
+            read.cursor,
+            query.user_id,
+            query.operation,
+            slice_of(query),
+            organization_id=query.organization_id,
+            filters=filters,
+            sees=await seer(read.cursor, caller.user_id, everything=caller.unlimited),
+            index=indexing.index(),
+        )
+        return page(read, query, found)
+
+
+@router.get("/v1/authz-resource-accessors/", **answers(AccessorList))
+async def list_accessors(query: Annotated[AccessorsQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
+    """The users who may do it to all of the resources, by id; for an administrator those of his organization."""
+    async with reading() as read:
+        await refuse_outsiders(read, caller, query.organization_id)
+        found = await accessors(
+            read.cursor,
+            query.resource_type,
+            query.resource_id,
+            query.operation,
+            slice_of(query),
+            organization_id=query.organization_id,
+        )
+        meta = read.meta(query.page_limit, query.page_offset, found.total)
+        return read.answer({"data": [{"id": user_id} for user_id in found.ids], "meta": meta})
+
+
+@router.get("/v1/authz-user-status/{id}/", **answers(AccessStatusDocument))
+async def user_status(user_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+    """When the user's access was last touched, and up to when this service has applied what happened."""
+    if user_id != caller.user_id and not caller.unlimited:
+        raise UserNotFound
+    async with reading() as read:
+        status = await access_status(read.cursor, user_id)
+        if status is None:
+            raise UserNotFound
+        attributes = AccessStatusAttributes(
+            last_populated_at=status.last_populated_at,
+            latest_event_at=status.latest_event_at,
+            up_to_date=status.up_to_date,
+        )
+        return read.single(AccessStatusDocument, AccessStatusResource(attributes=attributes, id=user_id))
+
+
+def refuse_others(caller: Caller, *user_ids: UUID) -> None:
+    """Everybody asks about himself, system administrators and services about anybody (ruling G1). Raises Forbidden."""
+    if not caller.unlimited and any(user_id != caller.user_id for user_id in user_ids):
+        raise Forbidden
+
+
+def refuse_mixed(queries: Sequence[SentQuery]) -> None:
+    """Queries without an id ask for things of one type. Raises InvalidAccessQuery."""
+    types = [sent.query.resource_type for sent in queries if sent.query.resource_id is None]
+    for place, sent in enumerate(queries):
+        if sent.query.resource_id is None and sent.query.resource_type != types[0]:
+            raise InvalidAccessQuery(
+                "Queries without an id should all be of one type.", pointer=f"/access-query/{place}"
+            )
+
+
+async def refuse_outsiders(read: Read, caller: Caller, organization_id: UUID | None) -> None:
+    """An administrator learns about the providers of his organization (ruling G11). Raises Forbidden."""
+    if caller.unlimited:
+        return
+    if organization_id is None:
+        raise Forbidden
+    (administers,) = await decide(read.cursor, caller.user_id, [AccessQuery("organization", organization_id, "write")])
+    if not administers:
+        raise Forbidden
+
+
+def answered(texts: list[str], decisions: list[bool], *, individually: bool) -> list[tuple[list[str], bool]]:
+    """What one user's rows say: each query's answer, or that of all of them."""
+    if individually:
+        return [([text], allow) for text, allow in zip(texts, decisions, strict=True)]
+    return [(texts, all(decisions))]
+
+
+def filters_of(query: AccessibleIndividualsQuery) -> IndividualFilter:
+    """The filters as the engine takes them."""
+    owner = {
+        "account_type": query.account_type,
+        "birth_date": query.birth_date,
+        "email": query.email,
+        "email_verified": query.email_verified,
+        "first_name": query.first_name,
+        "last_name": query.last_name,
+        "phone": query.phone,
+        "phone_verified": query.phone_verified,
+        "registered": query.registered,
+    }
+    return IndividualFilter(
+        group_id=query.group_id,
+        leader_id=query.leader_id,
+        exclude_owner_ids=query.exclude_owner_ids,
+        owner={name: value for name, value in owner.items() if value is not None},
+    )
+
+
+def slice_of(asked: PageAsked) -> Slice:
+    """The page that was asked for."""
+    return Slice(asked.page_limit, asked.page_offset)
+
+
+def page(read: Read, asked: PageAsked, found: Ids, status: int = 200) -> Response:
+    """A page of ids. Written without their model, which takes longer than finding them."""
+    meta = read.meta(asked.page_limit, asked.page_offset, found.total)
+    return read.answer({"meta": meta, "resource-ids": found.ids}, status)

@@ -1,0 +1,85 @@
+"""/v1/role-users/: who holds a role."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.edge.administrators import administers_role
+from api.edge.caller import Caller, Signed
+from api.edge.deps import ExecuteDep, ReadingDep, ServicesDep
+from api.documents.access.role_users import (
+    CreateRoleUser,
+    HeldRole,
+    RoleHolder,
+    RoleUserAttributes,
+    RoleUserDocument,
+    RoleUserList,
+    RoleUserListQuery,
+    RoleUserResource,
+)
+from api.edge.execution import identified
+from api.edge.reading import Read
+from api.edge.route import answers, contract_router
+from domain.people.named_users import UserName
+from domain.core.ports import AccessQuery
+from domain.access.roles import RoleNotFound
+from projections.access import role_users, roles
+from projections.access.checks import decide
+from projections.access.role_users import RoleUserRow
+from projections.people.users import UsersProjection
+
+router = contract_router("role-users")
+
+
+@router.get("/v1/role-users/", **answers(RoleUserList))
+async def list_role_users(
+    query: Annotated[RoleUserListQuery, Query()], caller: Signed, reading: ReadingDep
+) -> Response:
+    """Holders of a role of an organization that the caller may read, by user id."""
+    async with reading(UsersProjection.name) as read:
+        if not await _readable(read, caller, query.role_id):
+            raise RoleNotFound(parameter="role-id")
+        rows, total = await role_users.role_users(
+            read.cursor, query.role_id, limit=query.page_limit, offset=query.page_offset
+        )
+        return read.listing(RoleUserList, [resource(row) for row in rows], query, total)
+
+
+@router.post("/v1/role-users/", **answers(RoleUserDocument, 201))
+async def create_role_user(
+    body: CreateRoleUser, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+) -> Response:
+    """Give one of the organization's providers the role, or show that he holds it."""
+    role_id = body.attributes.role_id
+    name = UserName(body.attributes.user_id, body.attributes.email)
+
+    async def grant() -> tuple[UUID, int]:
+        await administers_role(services, caller, role_id, pointer="/data/attributes/role-id")
+        return await services.identity.role_users.grant(
+            role_id, name, caller_id=caller.user_id, as_system_admin=caller.system
+        )
+
+    outcome = await execute(grant())
+    async with reading.after(outcome, UsersProjection.name) as read:
+        row = await role_users.role_user(read.cursor, role_id, outcome.made)
+        if row is None:  # taken back meanwhile; a grant's number is its position
+            return identified("role-users", outcome.position, outcome.status, outcome.position)
+        if outcome.repeated and not await _readable(read, caller, role_id):
+            return identified("role-users", row.number, outcome.status, outcome.position)
+        return read.single(RoleUserDocument, resource(row), outcome.status)
+
+
+async def _readable(read: Read, caller: Caller, role_id: UUID) -> bool:
+    """Whether the caller may read the organization whose role it is, and so who holds it."""
+    organization_id = await roles.organization_of(read.cursor, role_id)
+    query = AccessQuery("organization", organization_id, "read")
+    return organization_id is not None and all(await decide(read.cursor, caller.user_id, [query]))
+
+
+def resource(row: RoleUserRow) -> RoleUserResource:
+    """A holder as the contract shows him."""
+    role = HeldRole(id=row.role_id, name=row.role_name)
+    holder = RoleHolder(email=row.email, id=row.user_id)
+    return RoleUserResource(attributes=RoleUserAttributes(role=role, user=holder), id=row.number)

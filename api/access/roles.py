@@ -1,0 +1,76 @@
+"""/v1/roles/: roles of organizations, and who gets or loses one."""
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.edge.administrators import AdministersRole
+from api.edge.caller import Signed
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
+from api.documents.access.roles import (
+    AddRoleUser,
+    RemoveRoleUser,
+    RoleAttributes,
+    RoleList,
+    RoleListQuery,
+    RoleOrganization,
+    RoleResource,
+)
+from api.edge.envelope import answer
+from api.organizations.organizations import reads
+from api.edge.route import answers, contract_router
+from domain.people.named_users import UserName
+from projections.access import roles
+from projections.access.roles import RoleRow
+
+router = contract_router("roles")
+
+
+@router.get("/v1/roles/", **answers(RoleList))
+async def list_roles(query: Annotated[RoleListQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
+    """Roles of all organizations that the caller may read, or of one of them."""
+    async with reading(roles.RolesProjection.name) as read:
+        rows = await roles.roles(
+            read.cursor,
+            caller.user_id,
+            reads=reads(caller),
+            organization_id=query.organization_id,
+            name=query.name,
+        )
+        return read.listing(RoleList, [resource(row) for row in rows])
+
+
+@router.post("/v1/roles/{id}/add-user/", deprecated=True, **answers(None, 201))
+async def role_add_user(
+    role_id: PathId, body: AddRoleUser, caller: AdministersRole, identity: IdentityDep, execute: ExecuteDep
+) -> Response:
+    """Give one of the organization's providers the role."""
+    name = UserName(body.attributes.user_id, body.attributes.email)
+    outcome = await execute(
+        identity.role_users.grant(role_id, name, caller_id=caller.user_id, as_system_admin=caller.system)
+    )
+    return answer(None, outcome.status, position=outcome.position)
+
+
+@router.post("/v1/roles/{id}/remove-user/", **answers(None, 201))
+async def role_remove_user(
+    role_id: PathId, body: RemoveRoleUser, caller: AdministersRole, identity: IdentityDep, execute: ExecuteDep
+) -> Response:
+    """Take the role back; who does not hold it goes on without it."""
+    name = UserName(body.attributes.user_id, body.attributes.email)
+    outcome = await execute(
+        identity.role_users.revoke(role_id, name, caller_id=caller.user_id, as_system_admin=caller.system)
+    )
+    return answer(None, outcome.status, position=outcome.position)
+
+
+def resource(row: RoleRow) -> RoleResource:
+    """A role as the contract shows it."""
+    organization = RoleOrganization(
+        display_name=row.organization_display_name, id=row.organization_id, name=row.organization_name
+    )
+    attributes = RoleAttributes(
+        display_name=row.display_name, name=row.name, organization=organization, organization_id=row.organization_id
+    )
+    return RoleResource(attributes=attributes, id=row.role_id)

@@ -1,0 +1,54 @@
+"""Roles of organizations: /v1/roles/ (semantics 10, ruling A9)."""
+
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from api.documents.common import Attributes, Listing
+from api.documents.envelope import ActionRequest
+from api.documents.fields import Omittable, Text255, UuidText
+from api.documents.parameters import Parameters
+from api.documents.people.user_references import UserReference
+
+
+class RoleListQuery(Parameters):
+    """GET /v1/roles/: not paged (ruling D4)."""
+
+    name: Annotated[Omittable[Text255], Field(alias="filter[name]")] = None
+    organization_id: Omittable[UuidText] = None
+
+
+class AddRoleUser(ActionRequest[Literal["roles"], UserReference]):
+    """POST /v1/roles/{id}/add-user/; the answer is null."""
+
+    resource_type: ClassVar[str] = "roles"
+
+
+class RemoveRoleUser(ActionRequest[Literal["roles"], UserReference]):
+    """POST /v1/roles/{id}/remove-user/; the answer is null."""
+
+    resource_type: ClassVar[str] = "roles"
+
+
+class RoleOrganization(Attributes):
+    display_name: str
+    id: UUID
+    name: str
+
+
+class RoleAttributes(Attributes):
+    display_name: str
+    name: str
+    organization: RoleOrganization
+    organization_id: UUID
+
+
+class RoleResource(Attributes):
+    attributes: RoleAttributes
+    id: UUID
+    type: Literal["roles"] = "roles"
+
+
+class RoleList(Listing[RoleResource]):
+    """Answers GET /v1/roles/."""

@@ -1,0 +1,132 @@
+"""Bringing people in: POST /v1/onboarding-requests/ (semantics 9 and 12.1, rulings A1 and I6)."""
+
+from typing import Annotated, ClassVar, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, StrictBool, model_validator
+
+from api.documents.common import Attributes, Single, Strict
+from api.documents.envelope import CreateRequest
+from api.documents.fields import (
+    EXTENSION,
+    ContractDatetime,
+    EmailText,
+    Items,
+    Name,
+    Omittable,
+    PhoneText,
+    RosterIds,
+    Secret,
+    UuidText,
+    folded,
+    violation,
+)
+from api.documents.people.people import GivenCommunicationPreferences
+
+OnboardType = Literal["patient", "provider"]
+Channel = Literal["email", "sms"]
+Notifications = Annotated[tuple[Channel, ...], Items(most=100, made=folded)]
+RoleNames = Annotated[tuple[Name, ...], Items(most=100, made=folded)]
+
+
+class OnboardingToRequest(Strict):
+    """`notifications` [] sends nothing; None, when it was not given, leaves the channel to the service."""
+
+    auto_confirm: StrictBool = False
+    auto_sign_up: StrictBool = False
+    communication_preferences: Omittable[GivenCommunicationPreferences] = None
+    email_user_now: StrictBool = False
+    individual_group_id: Omittable[UuidText] = None
+    individual_group_ids: RosterIds = ()
+    notifications: Omittable[Notifications] = None
+    onboard_type: OnboardType = "patient"
+    organization: UuidText
+    password: Omittable[Secret] = None
+    patient: Omittable[UuidText] = None
+    patient_email: Omittable[EmailText] = None
+    phone_number: Omittable[PhoneText] = None
+    provider_roles: Annotated[RoleNames, Field(json_schema_extra=EXTENSION)] = ()
+    username: Omittable[Name] = None
+
+    @property
+    def group_ids(self) -> tuple[UUID, ...]:
+        """The groups named in either of the two attributes, each once."""
+        one = () if self.individual_group_id is None else (self.individual_group_id,)
+        return folded((*one, *self.individual_group_ids))
+
+    @model_validator(mode="after")
+    def _can_be_reached_and_signed_up(self) -> Self:
+        if self.patient_email is None and self.phone_number is None and self.username is None:
+            raise violation("patient-email", "missing")
+        if self.auto_sign_up and self.password is None:
+            raise violation("password", "missing")
+        return self
+
+
+class CreateOnboardingRequest(CreateRequest[Literal["onboarding-requests"], OnboardingToRequest]):
+    """POST /v1/onboarding-requests/."""
+
+    resource_type: ClassVar[str] = "onboarding-requests"
+
+
+class EmailBounce(Attributes):
+    subtype: str | None = None
+    type: str | None = None
+
+
+class EmailDeliveryAttributes(Attributes):
+    bounce: EmailBounce | None = None
+    created_at: ContractDatetime
+    email: str | None = None
+    state: Literal["bounced", "complained", "delivered", "sent"]
+    status_at: ContractDatetime | None = None
+
+
+class EmailDelivery(Attributes):
+    attributes: EmailDeliveryAttributes
+    id: UUID
+    type: Literal["email-dsn"] = "email-dsn"
+
+
+class Invite(Attributes):
+    created_time: ContractDatetime
+    error: str | None = None
+    id: UUID
+    respond_time: ContractDatetime | None = None
+    status: Literal["created", "delivered", "failed", "responded", "sent"]
+    type: Channel
+
+
+class LastInvite(Attributes):
+    email: Invite | None = None
+    sms: Invite | None = None
+
+
+class OnboardingRequestAttributes(Attributes):
+    """`claimed-by` and `patient` are null until the request is claimed (ruling A1)."""
+
+    claimed_by: UUID | None = None
+    claimed_time: ContractDatetime | None = None
+    created_by: UUID | None = None
+    created_time: ContractDatetime
+    done: bool
+    email_dsn: EmailDelivery | None = None
+    last_invite: LastInvite | None = None
+    onboard_type: OnboardType
+    organization: UUID
+    patient: UUID | None = None
+    patient_email: str | None = None
+    phone_number: str | None = None
+    provider_roles: list[str]
+    registering_time: ContractDatetime | None = None
+    status: Literal["claimed", "created", "invited", "registering"]
+
+
+class OnboardingRequestResource(Attributes):
+    attributes: OnboardingRequestAttributes
+    id: UUID
+    type: Literal["onboarding-requests"] = "onboarding-requests"
+
+
+class OnboardingRequestDocument(Single[OnboardingRequestResource]):
+    """Answers POST /v1/onboarding-requests/."""

@@ -1,0 +1,67 @@
+"""What endpoints ask for by type. Callers stand in `api.edge.caller`.
+
+    PathId        the id in the path, a uuid:   @router.get("/v1/…/{id}/")  with  `group_id: PathId`
+    ReadingDep    snapshots with a position, see `api.edge.reading`
+    IdentityDep   the commands, for `execute`
+    ExecuteDep    what carries a command out once, see `api.edge.execution`
+    AccessDep     the authorization engine, for `api.edge.caller.require`
+    IndexingDep   the index of individuals, for long lists of them
+
+Query strings come as `query: Annotated[GroupListQuery, Query()]`, bodies as their model: `body: CreateGroup`.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, Path
+from starlette.requests import Request
+
+from adapters.security.tokens import Tokens
+from api.documents.fields import UuidText
+from api.edge.execution import Execute, execute
+from api.edge.indexing import Indexing
+from api.edge.reading import Reading, reading
+from api.services import Services, services_of
+from api.edge.standing import ReadAccess
+from domain.application import Identity
+from domain.sessions.service_accounts import TokenReviewer
+
+
+async def all_services(request: Request) -> Services:
+    """Everything; for what has no alias of its own."""
+    return services_of(request)
+
+
+async def identity(request: Request) -> Identity:
+    """The commands."""
+    return services_of(request).identity
+
+
+async def access(request: Request) -> ReadAccess:
+    """The authorization engine."""
+    return services_of(request).access
+
+
+async def indexing(request: Request) -> Indexing:
+    """The index of individuals."""
+    return services_of(request).indexing
+
+
+async def signer(request: Request) -> Tokens:
+    """For answers that hand out tokens."""
+    return services_of(request).signer
+
+
+async def reviewer(request: Request) -> TokenReviewer:
+    """For the proofs of service accounts."""
+    return services_of(request).reviewer
+
+
+PathId = Annotated[UuidText, Path(alias="id")]
+ReadingDep = Annotated[Reading, Depends(reading)]
+ExecuteDep = Annotated[Execute, Depends(execute)]
+IdentityDep = Annotated[Identity, Depends(identity)]
+AccessDep = Annotated[ReadAccess, Depends(access)]
+IndexingDep = Annotated[Indexing, Depends(indexing)]
+ServicesDep = Annotated[Services, Depends(all_services)]
+SignerDep = Annotated[Tokens, Depends(signer)]
+ReviewerDep = Annotated[TokenReviewer, Depends(reviewer)]

@@ -1,0 +1,86 @@
+"""The reference of all operations as a page: /docs. The page and all it loads come from this process (ruling O16)."""
+
+from collections.abc import Awaitable, Callable
+from html import escape
+from importlib.resources import files
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import Route
+
+from domain.core.errors import NotFound
+
+ASSETS = "/docs/"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+KEPT = {"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"}
+
+
+class Asset(NamedTuple):
+    """A file of Swagger UI, and its media type."""
+
+    name: str
+    media_type: str
+
+
+SCRIPT = Asset("swagger-ui-bundle.js", "text/javascript")
+STYLE = Asset("swagger-ui.css", "text/css")
+ICON = Asset("favicon-32x32.png", "image/png")
+FILES = {each.name: each for each in (SCRIPT, STYLE, ICON)}
+START = "start.js"
+
+# relative, because a gateway may put a prefix before all our paths
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href=".{assets}{icon}">
+<link rel="stylesheet" href=".{assets}{style}">
+</head>
+<body>
+<main id="reference"></main>
+<script src=".{assets}{script}"></script>
+<script src=".{assets}{start}"></script>
+</body>
+</html>
+"""
+# no validator: that would be another host
+_START = """SwaggerUIBundle({{
+  url: ".{document}", dom_id: "#reference", deepLinking: true, showExtensions: true, validatorUrl: null
+}});
+"""
+
+
+def routes(title: str, document: str) -> list[Route]:
+    """Return the routes of the page and of its assets; `document` is the path of the OpenAPI document."""
+    page = _PAGE.format(
+        title=escape(title), assets=ASSETS, icon=ICON.name, style=STYLE.name, script=SCRIPT.name, start=START
+    )
+    start = Response(_START.format(document=document), headers=KEPT, media_type="text/javascript")
+    policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer"}
+    answers = {
+        "/docs": _always(HTMLResponse(page, headers=policy)),
+        f"{ASSETS}{START}": _always(start),
+        f"{ASSETS}{{name}}": _asset,
+    }
+    return [Route(path, endpoint, include_in_schema=False) for path, endpoint in answers.items()]
+
+
+def _always(response: Response) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(_: Request) -> Response:
+        return response
+
+    return endpoint
+
+
+async def _asset(request: Request) -> Response:
+    asset = FILES.get(request.path_params["name"])
+    if asset is None:
+        raise NotFound("There is nothing at this path.")
+    path = files("fastapi_swagger") / "resources" / asset.name
+    return FileResponse(str(path), headers=KEPT, media_type=asset.media_type)

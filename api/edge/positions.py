@@ -1,0 +1,184 @@
+"""How far the read models are, and waiting until they are further: woken by the projector, not by polling.
+
+A lost notification only costs latency: while somebody waits, the table is looked at once a second as well.
+
+A read model is *stalled* while it fails, is not projected by any worker, or is further behind than MAX_LAG: commands do
+not wait for it (ruling A5). It is looked at once a second until it moves again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Mapping
+from types import TracebackType
+from typing import Self
+
+import psycopg
+import structlog
+from psycopg import AsyncCursor
+
+from adapters.background import BackgroundTask
+from adapters.postgres.connections import Pool
+from adapters.log.notifications import LOG, PROJECTED, Notifications
+
+HEAD = ""
+"""The name under which the head of the identity log itself is waited for: what inline projections answer from."""
+
+POLL = 1.0
+MOMENT = 0.05
+"""Seconds in which nearly everybody who waits is told by a notification; only then does looking pay."""
+
+MAX_LAG = 20_000
+"""Events that a read model may be behind the log before commands stop waiting for it."""
+MAX_IDLE = 5
+"""Seconds since a worker last looked for a read model's next events. Workers look twice a second."""
+
+log = structlog.get_logger()
+
+_LOOK = f"""
+SELECT p.name, p.position, p.error IS NULL AND head.position - p.position <= {MAX_LAG}
+       AND coalesce(p.last_poll_at > now() - interval '{MAX_IDLE} seconds', false)
+FROM projections p JOIN log_head head USING (log) WHERE p.mode = 'background' AND p.log = 'identity'
+UNION ALL SELECT '', position, true FROM log_head WHERE log = 'identity'
+"""
+
+
+class Positions:
+    """An async context manager; inside, it hears. One for each process."""
+
+    def __init__(self, pool: Pool, notifications: Notifications) -> None:
+        self._pool = pool
+        self._known: dict[str, int] = {}
+        self._moving: set[str] | None = None
+        self._any_stalled = False
+        self._waiting: set[_Waiter] = set()
+        self._look = asyncio.Event()
+        self._stopping = False
+        self._task = BackgroundTask("positions", self._look_while_somebody_waits)
+        notifications.on(LOG, self._heard_head)
+        notifications.on(PROJECTED, self._heard_projection)
+
+    async def __aenter__(self) -> Self:
+        self._look.set()
+        self._task.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping = True  # a cancellation can get lost in a query that is being cancelled
+        self._look.set()
+        await self._task.stop()
+
+    @property
+    def known(self) -> Mapping[str, int]:
+        """What was heard or seen last, by name."""
+        return self._known
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return len(self._waiting)
+
+    def learn(self, name: str, position: int) -> None:
+        """Somebody has seen this read model at this position."""
+        if position > self._known.get(name, -1):
+            self._known[name] = position
+            if self._moving is not None and self._known.get(HEAD, 0) - position <= MAX_LAG:
+                self._moving.add(name)
+            self._wake()
+
+    def forget(self, names: Collection[str]) -> None:
+        """What was known turned out wrong: a rebuilt read model may stand further back, a restored log too."""
+        for name in names or (HEAD,):
+            self._known.pop(name, None)
+
+    async def reached(self, names: Collection[str], position: int, seconds: float) -> bool:
+        """Whether all these read models got to the position within the time."""
+        return await self._satisfied(_Waiter(tuple(names) or (HEAD,), position), seconds)
+
+    async def shown(self, names: Collection[str], position: int, seconds: float) -> bool:
+        """Whether these read models got to the position within the time; what is stalled is not waited for."""
+        await self._satisfied(_Waiter(tuple(names), position, self.stalled), seconds)
+        return _Waiter(tuple(names), position).satisfied_by(self._known)
+
+    def stalled(self, name: str) -> bool:
+        """Whether the read model was seen to stand still, or to be too far behind to be waited for."""
+        return self._moving is not None and name not in self._moving
+
+    async def _satisfied(self, waiter: "_Waiter", seconds: float) -> bool:
+        if waiter.satisfied_by(self._known):
+            return True
+        self._waiting.add(waiter)
+        self._look.set()
+        try:
+            await asyncio.wait_for(waiter.done.wait(), seconds)
+        except TimeoutError:
+            return False
+        else:
+            return True
+        finally:
+            self._waiting.discard(waiter)
+
+    def _heard_head(self, payload: str | None) -> None:
+        if payload is None:
+            self._look.set()
+        else:
+            self.learn(HEAD, int(payload))
+
+    def _heard_projection(self, payload: str | None) -> None:
+        if payload is None:
+            self._look.set()
+        else:
+            name, _, position = payload.rpartition(":")
+            self.learn(name, int(position))
+
+    def _wake(self) -> None:
+        for waiter in self._waiting:
+            if waiter.satisfied_by(self._known):
+                waiter.done.set()
+
+    async def _look_while_somebody_waits(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), POLL if self._waiting or self._any_stalled else None)
+            if self._stopping:
+                return
+            self._look.clear()
+            await asyncio.sleep(MOMENT)
+            if self._waiting or not self._known or self._any_stalled:
+                seen = await self._seen()
+                for name, position, _ in seen:
+                    self.learn(name, position)
+                if seen:
+                    self._moving = {name for name, _, moving in seen if moving}
+                    self._any_stalled = len(self._moving) < len(seen)
+                    self._wake()
+
+    async def _seen(self) -> list[tuple[str, int, bool]]:
+        async def look(cursor: AsyncCursor) -> list[tuple[str, int, bool]]:
+            await cursor.execute(_LOOK, prepare=True)
+            return await cursor.fetchall()
+
+        try:
+            return await self._pool.ask(look)
+        except psycopg.Error as error:
+            log.warning("positions-unread", reason=type(error).__name__)
+            return []
+
+
+class _Waiter:
+    """`excused` tells which names need not get to the position."""
+
+    __slots__ = ("_excused", "_names", "_position", "done")
+
+    def __init__(self, names: tuple[str, ...], position: int, excused: Callable[[str], bool] | None = None) -> None:
+        self._names = names
+        self._position = position
+        self._excused = excused
+        self.done = asyncio.Event()
+
+    def satisfied_by(self, known: Mapping[str, int]) -> bool:
+        return all(
+            known.get(name, -1) >= self._position or (self._excused is not None and self._excused(name))
+            for name in self._names
+        )

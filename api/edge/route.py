@@ -1,0 +1,336 @@
+"""The route class of all operations: what is refused, in which order, and what an operation says of itself.
+
+    router = contract_router("individual-groups")
+
+    @router.get("/v1/individual-groups/{id}/", **answers(GroupDocument))
+    async def group(
+        group_id: PathId, query: Annotated[GroupQuery, Query()], caller: MayReadGroup, reading: ReadingDep
+    ) -> Response: ...
+
+    @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
+    async def create_group(body: CreateGroup, caller: Signed, identity: IdentityDep, …) -> Response: ...
+
+`answers(document, status)` documents the answer; further flags: `reads=True` for a POST that only reads (it honours
+X-At-Least-Position), `secret=True` for one that hands out tokens or secrets (it ignores Idempotency-Key),
+`extension=True` for what is not in the contract, `waits=False` for one that never answers that something is not
+readable yet, which any other command may, `max_body=MAX_CREDENTIALS_BODY` for one that takes small bodies only.
+`answers(None, 201)` is `null`, `answers(None, 204)` nothing at all. Every command without `secret=True` calls its
+domain command inside `execute` (see `api.edge.execution`).
+
+The order (ruling A10): 404 and 405 by the application → 401 → 406 → 415 → 413 → 400 path and query → 400 body →
+409 type and id, 403 client id → the permission's 404 and 403 → the endpoint. FastAPI itself reads bodies before
+dependencies and dependencies before validation, so its handler is not used, only its reading of the signature. An
+endpoint may ask for: the path's ids, one query model, one body model, a caller, and dependencies on the request alone.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi._compat import ModelField
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from adapters.postgres.outages import again_if_lost
+from api.edge.bodies import LARGEST_BODY, Body, parsed_body, read_body
+from api.edge.caller import Caller, Permission, authenticate, permission_refusals_told
+from api.documents.common import EmptyBody, Errors
+from api.documents.envelope import JsonApiRequest
+from api.documents.parameters import NoParameters, Parameters
+from api.edge.envelope import MEDIA_TYPE
+from api.edge.errors import several, violations
+from api.edge.execution import answered_as_recorded, is_carried_out
+from api.edge.idempotency import HEADER as IDEMPOTENCY_KEY
+from api.edge.idempotency import Sent, answered_once, idempotency_key
+from api.edge.middleware import REQUEST_ID
+from api.edge.negotiation import check_accept, check_content_type
+from api.edge.reading import AT_LEAST, NotThereYet, at_least
+from api.services import services_of
+from domain.core.audited import Acting, acting
+from domain.core.decisions import deciding
+from domain.core.errors import DecisionOutdated, DomainError, Invalid, InvalidParameter, NotFound
+from domain.core.idempotency import Recording
+
+Endpoint = Callable[..., Awaitable[Response]]
+FLAGS = "x-rollbook-flags"
+NO_CONTENT = 204
+MAX_DECISIONS = 10
+"""Of one request, each because a right ended under the one before: after so many it is refused as unavailable."""
+MAX_READ_AT_ONCE = 16 * 1024
+"""Bytes of a body."""
+METHODS_WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What `answers` says of an operation."""
+
+    reads: bool = False
+    secret: bool = False
+    extension: bool = False
+    max_body: int = LARGEST_BODY
+
+
+def answers(
+    document: Any,
+    status: int = 200,
+    *,
+    reads: bool = False,
+    secret: bool = False,
+    extension: bool = False,
+    waits: bool = True,
+    max_body: int = LARGEST_BODY,
+) -> dict[str, Any]:
+    """Arguments of a route's decorator: its answer, its refusals, its flags. See the module."""
+    refused = {"model": Errors}
+    responses: dict[int | str, dict[str, Any]] = {"4XX": {"description": "Refused", **refused}}
+    if waits:
+        responses[503] = {"description": "Not readable yet", **refused}
+    if document is None and status != NO_CONTENT:
+        responses[status] = {"content": {MEDIA_TYPE: {"schema": {"type": "null"}}}}
+    return {
+        "status_code": status,
+        "response_model": document,
+        "response_description": "Done",
+        "responses": responses,
+        "openapi_extra": {FLAGS: Flags(reads, secret, extension, max_body)},
+    }
+
+
+class DocumentResponse(JSONResponse):
+    """Tells FastAPI the media type of answers."""
+
+    media_type = MEDIA_TYPE
+
+
+class ContractRoute(APIRoute):
+    """See the module."""
+
+    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
+        extra = dict(options.pop("openapi_extra", None) or {})
+        self.flags: Flags = extra.pop(FLAGS, Flags())
+        super().__init__(path, endpoint, openapi_extra=extra, **options)
+        assert self.methods
+        self.reads = self.flags.reads or self.methods == {"GET"}
+        self.commands = not self.reads and not self.flags.secret
+        self.remembers = self.methods == {"POST"} and self.commands
+        self.answered = self.status_code or 200
+        self.resource_type = resource_type(self.response_model)
+        self.signature = Signature(self)
+        extra["security"] = [{"bearer": []}] if self.signature.permission else []
+        headers = [AT_LEAST] if self.reads else [IDEMPOTENCY_KEY] if self.remembers else []
+        if headers:
+            extra["parameters"] = [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers]
+        if self.flags.extension:
+            extra["x-extension"] = True
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether anybody may call it without a token."""
+        return self.signature.permission is None
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Replaces FastAPI's handler."""
+        return self.answer
+
+    async def answer(self, request: Request) -> Response:
+        """The order of refusals."""
+        signature = self.signature
+        caller = await authenticate(request) if signature.permission else None
+        check_accept(request.headers)
+        takes_body = request.method in METHODS_WITH_BODY
+        if takes_body:
+            check_content_type(request.headers)
+        sent = await read_body(request, self.flags.max_body) if takes_body else Body(b"", waited=False)
+        if caller is not None and sent.waited:  # a body that comes slowly keeps no session alive (ruling O7)
+            caller = await authenticate(request)
+        arguments = signature.read_parameters(request)
+        if self.reads:
+            at_least(request)
+        key = idempotency_key(request) if caller and self.remembers else None
+        if takes_body:
+            arguments |= await self._read_body(request, sent.content)
+        request_id = request.scope.get(REQUEST_ID)
+        circumstances = Acting(correlation=request_id) if caller is None else caller.circumstances(request_id)
+        with acting(circumstances), permission_refusals_told(request, caller):
+            if not self.commands:
+                return await self._carry_out(request, arguments, caller)
+            once = None if caller is None or key is None else Sent(caller.user_id, key, sent.content, self.answered)
+            return await self._carry_out_recorded(request, arguments, caller, once)
+
+    async def _read_body(self, request: Request, sent: bytes) -> dict[str, Any]:
+        """Large bodies are read in a thread, so that other requests take turns with it (ruling O8)."""
+        if len(sent) <= MAX_READ_AT_ONCE:
+            return self.signature.read_body(request, sent)
+        return await asyncio.to_thread(self.signature.read_body, request, sent)
+
+    async def _carry_out_recorded(
+        self, request: Request, arguments: dict[str, Any], caller: Caller | None, once: Sent | None
+    ) -> Response:
+        """A command, whose failures after its commit are told as such; under a key it is carried out once."""
+
+        async def carry_out(recording: Recording) -> Response:
+            async def attempt() -> Response:  # a repeated request was permitted when it was recorded
+                return await self._carry_out(request, arguments, caller, permitted=recording.repeated)
+
+            if once is None:
+                return await attempt()
+            return await answered_once(services_of(request).answers, request, once, recording, attempt)
+
+        return await answered_as_recorded(carry_out, self.answered, self.resource_type)
+
+    async def _carry_out(
+        self, request: Request, arguments: dict[str, Any], caller: Caller | None = None, *, permitted: bool = False
+    ) -> Response:
+        """The answer. The caller is looked at again when a right ended before it was recorded (ruling O7)."""
+        if caller is None or self.reads:
+            return await self._carry_out_as(request, arguments, caller, permitted=permitted)
+        for _ in range(MAX_DECISIONS - 1):
+            with suppress(DecisionOutdated), deciding(caller.decision()):
+                return await self._carry_out_as(request, arguments, caller, permitted=permitted)
+            caller = await authenticate(request)
+        with deciding(caller.decision()):
+            return await self._carry_out_as(request, arguments, caller, permitted=permitted)
+
+    async def _carry_out_as(
+        self, request: Request, arguments: dict[str, Any], caller: Caller | None, *, permitted: bool
+    ) -> Response:
+        signature = self.signature
+        try:
+            if signature.permission is not None and caller is not None:
+                arguments[signature.caller_name] = (
+                    caller if permitted else await signature.permission.admit(request, caller)
+                )
+            for name, dependency in signature.dependencies:
+                arguments[name] = await dependency(request)
+            return await self._asked(arguments)
+        except NotFound as missing:
+            if missing.parameter is missing.pointer is None and "id" in request.path_params:
+                missing.parameter = "id"  # the path named it (ruling D12)
+            raise
+
+    async def _asked(self, arguments: dict[str, Any]) -> Response:
+        """A read is asked once more when its connection was lost (ruling O26), and for what was not there yet.
+
+        Then it waits for the read models (decision 0028). Of a command only what makes its answer is asked again.
+        """
+        ask = partial(self.signature.endpoint, **arguments)
+        if not self.reads:
+            return await again_if_lost(ask, is_carried_out)
+        try:
+            return await again_if_lost(ask)
+        except NotThereYet:
+            return await again_if_lost(ask)
+
+
+class Signature:
+    """What an endpoint asks for, and how that is read from a request."""
+
+    def __init__(self, route: ContractRoute) -> None:
+        found = route.dependant
+        self.endpoint: Endpoint = route.endpoint
+        self.permission: Permission | None = None
+        self.caller_name = ""
+        self.dependencies: list[tuple[str, Callable[[Request], Awaitable[Any]]]] = []
+        for dependency in found.dependencies:
+            assert dependency.call is not None
+            if isinstance(dependency.call, Permission):
+                self.permission, self.caller_name = dependency.call, dependency.name or ""
+            else:
+                assert dependency.request_param_name, f"{route.path}: {dependency.name} must ask for the request alone"
+                self.dependencies.append((dependency.name or "", dependency.call))
+        assert len(found.query_params) <= 1, f"{route.path}: one model for the query string"
+        assert len(found.body_params) <= 1, f"{route.path}: one model for the body"
+        self._path = [(field.name, field.alias, _adapter(field)) for field in found.path_params]
+        self._query_field = found.query_params[0] if found.query_params else None
+        self._query = _query_model(self._query_field)
+        self._single = self._query.single()
+        self._arrays = {field.alias or name for name, field in self._query.model_fields.items()} - self._single
+        self._body_field = found.body_params[0] if found.body_params else None
+        self._body = TypeAdapter[Any](EmptyBody) if self._body_field is None else _adapter(self._body_field)
+        self._body_required = self._body_field is not None and self._body_field.field_info.is_required()
+
+    def read_parameters(self, request: Request) -> dict[str, Any]:
+        """The arguments that path and query give. Raises InvalidParameter, one for each violation."""
+        arguments: dict[str, Any] = {}
+        problems: list[DomainError] = []
+        for name, alias, adapter in self._path:
+            try:
+                arguments[name] = adapter.validate_python(request.path_params[alias])
+            except ValidationError as error:
+                problems += violations(error, "path", [alias])
+        given, repeated = self._given(request)
+        problems += [InvalidParameter("It may be given once only.", parameter=name) for name in repeated]
+        try:
+            query = self._query.model_validate(given)
+        except ValidationError as error:
+            problems += violations(error, "query")
+        else:
+            if self._query_field is not None:
+                arguments[self._query_field.name] = query
+        if problems:
+            raise several(problems)
+        return arguments
+
+    def read_body(self, request: Request, sent: bytes) -> dict[str, Any]:
+        """The argument that the body gives. Raises Invalid, TypeConflict, IdConflict, ClientIdNotAllowed."""
+        if not sent and not self._body_required:
+            return {} if self._body_field is None else {self._body_field.name: self._body_field.get_default()}
+        value = parsed_body(sent)
+        if not isinstance(value, dict):
+            raise Invalid("The body must be a JSON object.", pointer="")
+        try:
+            body = self._body.validate_python(value)
+        except ValidationError as error:
+            raise several(violations(error, "body")) from None
+        if isinstance(body, JsonApiRequest):
+            body.verify(request.path_params.get("id"))
+        return {} if self._body_field is None else {self._body_field.name: body}
+
+    def _given(self, request: Request) -> tuple[dict[str, Any], list[str]]:
+        """The query string, and the parameters that stand in it twice but must not (ruling D2)."""
+        given: dict[str, Any] = {}
+        repeated: dict[str, None] = {}
+        if request.scope["query_string"]:
+            for name, value in request.query_params.multi_items():
+                if name in self._arrays:
+                    given.setdefault(name, []).append(value)
+                else:
+                    if name in given and name in self._single:
+                        repeated[name] = None
+                    given[name] = value
+        return given, list(repeated)
+
+
+def resource_type(document: Any) -> str | None:
+    """Return the type of the one resource in a document; None for lists, null and what is no resource."""
+    data = getattr(document, "model_fields", {}).get("data")
+    kind = getattr(getattr(data, "annotation", None), "model_fields", {}).get("type")
+    return None if kind is None else kind.default
+
+
+def _adapter(field: ModelField) -> TypeAdapter[Any]:
+    described: Any = Annotated[field.field_info.annotation, field.field_info]
+    return TypeAdapter(described)
+
+
+def _query_model(field: ModelField | None) -> type[Parameters]:
+    if field is None:
+        return NoParameters
+    model = field.field_info.annotation
+    assert isinstance(model, type), field.name
+    assert issubclass(model, Parameters), f"{field.name}: a query string is a model of api.documents.parameters"
+    return model
+
+
+def contract_router(name: str) -> APIRouter:
+    """A router of contract routes; `name` is its tag in the OpenAPI document."""
+    return APIRouter(
+        route_class=ContractRoute, tags=[name], default_response_class=DocumentResponse, redirect_slashes=False
+    )

@@ -1,0 +1,236 @@
+"""/v1/individual-groups/ and /v2/individual-groups/: groups, their rosters and their moves (semantics 5)."""
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.edge.caller import Caller, Signed
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
+from api.documents.groups.groups import (
+    AddIndividuals,
+    AddUsers,
+    CreateGroup,
+    GroupDocument,
+    GroupList,
+    GroupListQuery,
+    GroupListV2Query,
+    GroupQuery,
+    GroupV2Document,
+    GroupV2List,
+    GroupV2Query,
+    MoveGroup,
+    MoveGroupAnswer,
+    MoveTask,
+    RemoveIndividuals,
+    RemoveUsers,
+    UpdateGroup,
+)
+from api.edge.envelope import answer, no_content
+from api.groups.rendering import MODELS, ShowGroupDep, existing, refuse_people, resource_v2, resources
+from api.edge.reading import Read
+from api.edge.route import answers, contract_router
+from domain.core.errors import Forbidden
+from projections.groups import lists as group_lists
+from projections.groups.lists import GroupFilter, GroupRow
+from projections.groups.viewers import viewer
+
+router = contract_router("individual-groups")
+
+
+async def listed(read: Read, caller: Caller, query: GroupListV2Query, *, people: bool) -> tuple[list[GroupRow], int]:
+    """The page asked for. Raises Forbidden for participants, and for staff who ask about individuals (ruling A2)."""
+    seen_by = await viewer(read.cursor, caller.user_id)
+    asked = {name: getattr(query, name) for name in GroupListV2Query.model_fields if name in vars(GroupFilter())}
+    wanted = GroupFilter(**asked, types=query.type, with_people=people)
+    if seen_by.participant or (seen_by.only_staff and wanted.tells_of_people):
+        raise Forbidden
+    return await group_lists.page(read.cursor, seen_by, wanted, limit=query.page_limit, offset=query.page_offset)
+
+
+@router.get("/v1/individual-groups/", deprecated=True, **answers(GroupList))
+async def list_groups(query: Annotated[GroupListQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
+    """Groups that the caller may see, with their leaders. Deprecated: the second version costs less."""
+    async with reading(*MODELS) as read:
+        rows, total = await listed(read, caller, query, people=query.with_individuals)
+        shown = await resources(read.cursor, caller, rows, individuals=query.with_individuals)
+        return read.listing(GroupList, shown, query, total)
+
+
+@router.get("/v2/individual-groups/", **answers(GroupV2List))
+async def list_groups_v2(query: Annotated[GroupListV2Query, Query()], caller: Signed, reading: ReadingDep) -> Response:
+    """Groups that the caller may see."""
+    async with reading("groups") as read:
+        rows, total = await listed(read, caller, query, people=False)
+        return read.listing(GroupV2List, [resource_v2(row) for row in rows], query, total)
+
+
+@router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
+async def create_group(
+    body: CreateGroup, caller: Signed, identity: IdentityDep, execute: ExecuteDep, show: ShowGroupDep
+) -> Response:
+    """A new top-level group, with the people named."""
+    outcome = await execute(identity.groups.create(caller.user_id, **dict(body.attributes)))
+    return await show(caller, outcome)
+
+
+@router.get("/v1/individual-groups/{id}/", **answers(GroupDocument))
+async def group(
+    group_id: PathId, query: Annotated[GroupQuery, Query()], caller: Signed, reading: ReadingDep
+) -> Response:
+    """An active group."""
+    async with reading(*MODELS) as read:
+        row = existing(await group_lists.detail(read.cursor, await viewer(read.cursor, caller.user_id), group_id))
+        if query.with_individuals:
+            await refuse_people(read.cursor, caller, group_id, parameter="with-individuals")
+        individuals, members = query.with_individuals, query.with_members
+        (shown,) = await resources(read.cursor, caller, [row], individuals=individuals, members=members)
+        return read.single(GroupDocument, shown)
+
+
+@router.get("/v2/individual-groups/{id}/", **answers(GroupV2Document))
+async def group_v2(
+    group_id: PathId, query: Annotated[GroupV2Query, Query()], caller: Signed, reading: ReadingDep
+) -> Response:
+    """A group without its people."""
+    async with reading("groups") as read:
+        seen_by = await viewer(read.cursor, caller.user_id)
+        row = await group_lists.detail(read.cursor, seen_by, group_id, include_inactive=query.include_inactive)
+        return read.single(GroupV2Document, resource_v2(existing(row)))
+
+
+@router.patch("/v1/individual-groups/{id}/", **answers(GroupDocument))
+async def update_group(
+    group_id: PathId,
+    body: UpdateGroup,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
+) -> Response:
+    """Another name, other tags, other leaders."""
+    change = identity.groups.change(caller.user_id, group_id, **body.attributes.given())
+    return await show(caller, await execute(change, about=group_id))
+
+
+@router.delete("/v1/individual-groups/{id}/", **answers(None, 204, extension=True))
+async def deactivate_group(group_id: PathId, caller: Signed, identity: IdentityDep, execute: ExecuteDep) -> Response:
+    """End the group and the rights that rest on it."""
+    outcome = await execute(identity.groups.deactivate(caller.user_id, group_id), about=group_id)
+    return no_content(position=outcome.position)
+
+
+@router.post("/v1/individual-groups/{id}/add-individuals/", **answers(GroupDocument, 201))
+async def add_individuals(
+    group_id: PathId,
+    body: AddIndividuals,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
+) -> Response:
+    """Place individuals, all or none."""
+    command = identity.rosters.add_individuals(
+        caller.user_id, group_id, body.individual_ids, remove_from=body.remove_from_group
+    )
+    return await show(caller, await execute(command, about=group_id), body)
+
+
+@router.post("/v1/individual-groups/{id}/remove-individuals/", **answers(GroupDocument, 201))
+async def remove_individuals(
+    group_id: PathId,
+    body: RemoveIndividuals,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
+) -> Response:
+    """Take individuals out."""
+    command = identity.rosters.remove_individuals(caller.user_id, group_id, body.individual_ids)
+    return await show(caller, await execute(command, about=group_id), body)
+
+
+@router.post("/v1/individual-groups/{id}/add-leaders/", **answers(GroupDocument, 201))
+async def add_leaders(
+    group_id: PathId,
+    body: AddUsers,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
+) -> Response:
+    """Let providers lead the group, all or none."""
+    command = identity.rosters.add_users(
+        caller.user_id,
+        group_id,
+        "leader",
+        user_ids=body.user_ids,
+        user_emails=body.user_emails,
+        remove_from=body.remove_from_group,
+    )
+    return await show(caller, await execute(command, about=group_id), body)
+
+
+@router.post("/v1/individual-groups/{id}/add-members/", **answers(GroupDocument, 201))
+async def add_members(
+    group_id: PathId,
+    body: AddUsers,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
+) -> Response:
+    """Let providers belong to the group, all or none."""
+    command = identity.rosters.add_users(
+        caller.user_id,
+        group_id,
+        "member",
+        user_ids=body.user_ids,
+        user_emails=body.user_emails,
+        remove_from=body.remove_from_group,
+    )
+    return await show(caller, await execute(command, about=group_id), body)
+
+
+@router.post("/v1/individual-groups/{id}/remove-leaders/", **answers(GroupDocument, 201))
+async def remove_leaders(
+    group_id: PathId,
+    body: RemoveUsers,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
+) -> Response:
+    """Take leaders out."""
+    command = identity.rosters.remove_users(
+        caller.user_id, group_id, "leader", user_ids=body.user_ids, user_emails=body.user_emails
+    )
+    return await show(caller, await execute(command, about=group_id), body)
+
+
+@router.post("/v1/individual-groups/{id}/remove-members/", **answers(GroupDocument, 201))
+async def remove_members(
+    group_id: PathId,
+    body: RemoveUsers,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
+) -> Response:
+    """Take members out."""
+    command = identity.rosters.remove_users(
+        caller.user_id, group_id, "member", user_ids=body.user_ids, user_emails=body.user_emails
+    )
+    return await show(caller, await execute(command, about=group_id), body)
+
+
+@router.post("/v1/individual-groups/{id}/move-group/", **answers(MoveGroupAnswer, 201))
+async def move_group(
+    group_id: PathId, body: MoveGroup, caller: Signed, identity: IdentityDep, execute: ExecuteDep
+) -> Response:
+    """Have a task put the group under another one, with everything below it."""
+    outcome = await execute(
+        identity.group_moves.request(caller.user_id, group_id, body.to_parent_group_id, delay=caller.queue_delay)
+    )
+    task = MoveTask(task_id=outcome.made)
+    return answer(MoveGroupAnswer(data=task), outcome.status, position=outcome.position)

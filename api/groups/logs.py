@@ -1,0 +1,76 @@
+"""/v1/individual-group-logs/: who came into and went out of groups (semantics 5, rulings E9 and F6)."""
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.edge.caller import Signed
+from api.edge.deps import ReadingDep
+from api.documents.groups.logs import (
+    GroupLogAttributes,
+    GroupLogAuthor,
+    GroupLogList,
+    GroupLogQuery,
+    GroupLogResource,
+)
+from api.edge.route import answers, contract_router
+from domain.core.errors import Forbidden, NotFound
+from domain.core.ports import AccessQuery
+from projections.groups import logs as group_logs
+from projections.access.checks import decide
+from projections.groups.logs import GroupLogRow
+from projections.groups.viewers import viewer
+
+router = contract_router("individual-group-logs")
+
+
+@router.get("/v1/individual-group-logs/", **answers(GroupLogList))
+async def list_group_logs(query: Annotated[GroupLogQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
+    """Changes of rosters, the newest first."""
+    async with reading("group_logs", "users") as read:
+        seen_by = await viewer(read.cursor, caller.user_id)
+        if seen_by.participant:
+            raise Forbidden
+        named = _named(query)
+        allowed = await decide(read.cursor, caller.user_id, list(named.values()))
+        unseen = [name for name, yes in zip(named, allowed, strict=True) if not yes]
+        if unseen:
+            raise NotFound(parameter=unseen[0])
+        rows, total = await group_logs.page(
+            read.cursor,
+            seen_by,
+            group_id=query.individual_group_id,
+            individual_ids=[each for each in (query.individual_id, query.also_individual_id) if each],
+            organization_id=query.organization_id,
+            limit=query.page_limit,
+            offset=query.page_offset,
+        )
+        return read.listing(GroupLogList, [_resource(row) for row in rows], query, total)
+
+
+def _named(query: GroupLogQuery) -> dict[str, AccessQuery]:
+    """What the caller must be allowed, by the parameter that names it."""
+    named = {}
+    if query.individual_group_id:
+        named["individual-group-id"] = AccessQuery("group", query.individual_group_id, "read")
+    if query.individual_id:
+        named["individual-id"] = AccessQuery("individual", query.individual_id, "read")
+    if query.also_individual_id:
+        named["filter[individual-id]"] = AccessQuery("individual", query.also_individual_id, "read")
+    if query.organization_id:
+        named["organization-id"] = AccessQuery("organization", query.organization_id, "write")
+    return named
+
+
+def _resource(row: GroupLogRow) -> GroupLogResource:
+    attributes = GroupLogAttributes.model_construct(
+        created_by=None if row.created_by is None else GroupLogAuthor.model_construct(id=row.created_by),
+        created_time=row.created_at,
+        event=row.event,
+        individual_group_id=row.group_id,
+        individual_id=row.individual_id,
+        subject=row.subject,
+        user_id=row.user_id,
+    )
+    return GroupLogResource.model_construct(id=row.log_id, attributes=attributes, type="individual-group-logs")

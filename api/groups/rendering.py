@@ -1,0 +1,217 @@
+"""Groups and their people as documents show them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Protocol
+from uuid import UUID
+
+from fastapi import Depends
+from psycopg import AsyncCursor
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.edge.caller import Caller
+from api.documents.groups.groups import (
+    GroupAttributes,
+    GroupDocument,
+    GroupResource,
+    GroupV2Attributes,
+    GroupV2Resource,
+    ParentGroup,
+)
+from api.documents.people.people import (
+    CommunicationPreferences,
+    GroupLeader,
+    GroupMember,
+    IndividualSummary,
+    Owner,
+)
+from api.edge.execution import Outcome, require_still_readable
+from api.edge.reading import Reading, reading
+from api.services import Services, services_of
+from domain.core.errors import Forbidden
+from domain.groups.groups import Group, GroupNotFound
+from domain.core.ports import AccessQuery
+from domain.core.turns import in_turns
+from projections.groups import lists as group_lists, rosters
+from projections.access.checks import decide
+from projections.groups.lists import GroupRow
+from projections.groups.viewers import groups_with_people
+from projections.groups.rosters import IndividualRow, ProviderRow
+
+MODELS = ("groups", "users")
+"""The read models that a group with its people is from."""
+
+
+class Shown(Protocol):
+    """Which people an answer shows beside the leaders."""
+
+    @property
+    def with_individuals(self) -> bool: ...
+    @property
+    def with_members(self) -> bool: ...
+
+
+class ShowGroup:
+    """Answers a command with the group that it was about."""
+
+    def __init__(self, services: Services, reading: Reading) -> None:
+        self._services = services
+        self._reading = reading
+
+    async def __call__(self, caller: Caller, outcome: Outcome, people: Shown | None = None) -> Response:
+        """The group with its leaders, and with its other people as far as `people` says.
+
+        Raises NotFound when the caller of a repeated request may not read the group any more.
+        """
+        group_id = outcome.made
+        await require_still_readable(self._services.access, caller, outcome, "group", group_id)
+        individuals, members = (people.with_individuals, people.with_members) if people else (False, False)
+        async with self._reading.after(outcome, *MODELS) as read:
+            if individuals and outcome.repeated:
+                individuals = group_id in await groups_with_people(read.cursor, caller.user_id, [group_id])
+            row = await group_lists.known(read.cursor, group_id) if read.current else None
+            row = row or await self._recorded(read.cursor, outcome)
+            (resource,) = await resources(read.cursor, caller, [row], individuals=individuals, members=members)
+            return read.single(GroupDocument, resource, outcome.status)
+
+    async def _recorded(self, cursor: AsyncCursor, outcome: Outcome) -> GroupRow:
+        """The group as its events and the tables that decide access have it, while the lists are behind (A5)."""
+        group_id = outcome.made
+        place = await group_lists.place(cursor, group_id)
+        wanted = [group_id] if place.parent_id is None else [group_id, place.parent_id]
+        groups = await self._services.identity.store.get_many(Group, wanted)
+        parent = None if place.parent_id is None else groups[place.parent_id]
+        row = GroupRow.of(groups[group_id], place, parent)
+        return row if outcome.recorded_at is None else row._replace(modified_at=outcome.recorded_at)
+
+
+async def show_group(request: Request) -> ShowGroup:
+    """For commands on groups."""
+    return ShowGroup(services_of(request), await reading(request))
+
+
+ShowGroupDep = Annotated[ShowGroup, Depends(show_group)]
+
+
+async def refuse_people(cursor: AsyncCursor, caller: Caller, group_id: UUID, *, parameter: str) -> None:
+    """Raises Forbidden when the caller may not see the individuals for which `parameter` asks (ruling A2)."""
+    if group_id not in await groups_with_people(cursor, caller.user_id, [group_id]):
+        raise Forbidden(parameter=parameter)
+
+
+def existing(row: GroupRow | None) -> GroupRow:
+    """The row. Raises GroupNotFound when there is none."""
+    if row is None:
+        raise GroupNotFound
+    return row
+
+
+async def resources(
+    cursor: AsyncCursor, caller: Caller, rows: Sequence[GroupRow], *, individuals: bool, members: bool = False
+) -> list[GroupResource]:
+    """Groups with their leaders, and with their other people as far as asked for (ruling F13)."""
+    ids = [row.group_id for row in rows]
+    writable = await decide(cursor, caller.user_id, [AccessQuery("group", each, "write") for each in ids])
+    leaders = await rosters.providers(cursor, ids, "leader")
+    seated = await rosters.providers(cursor, ids, "member") if members else None
+    rows_of_individuals = None
+    if individuals:
+        asked = [rosters.Roster(row.group_id, row.organization_id, row.type) for row in rows]
+        rows_of_individuals = await rosters.individuals(cursor, asked)
+    return [
+        await _resource(
+            row,
+            can_write,
+            leaders[row.group_id],
+            None if seated is None else seated[row.group_id],
+            None if rows_of_individuals is None else rows_of_individuals[row.group_id],
+        )
+        for row, can_write in zip(rows, writable, strict=True)
+    ]
+
+
+def resource_v2(row: GroupRow) -> GroupV2Resource:
+    """A group without its people."""
+    attributes = GroupV2Attributes.model_construct(**_attributes(row))
+    return GroupV2Resource.model_construct(id=row.group_id, attributes=attributes, type="individual-groups")
+
+
+def individual_summary(row: IndividualRow) -> IndividualSummary:
+    """An individual as rosters show it."""
+    return IndividualSummary.model_construct(
+        id=row.id,
+        owner=Owner.model_construct(id=row.owner_id, type=row.owner_type),
+        birth_date=row.birth_date,
+        communication_preferences=CommunicationPreferences.stored(row.communication_preferences),
+        email_verified=row.email_verified,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        name=" ".join(filter(None, (row.first_name, row.last_name))) or None,
+        phone_verified=row.phone_verified,
+        preferred_name=None,
+        registered=row.registered,
+        registration_invite=row.registration_invite,
+        tz=row.tz,
+        verified=row.verified,
+    )
+
+
+async def _resource(
+    row: GroupRow,
+    can_write: bool,
+    leaders: Sequence[ProviderRow],
+    members: Sequence[ProviderRow] | None,
+    individuals: Sequence[IndividualRow] | None,
+) -> GroupResource:
+    attributes = GroupAttributes.model_construct(
+        **_attributes(row),
+        individual_ids=None if individuals is None else [each.id for each in individuals],
+        individuals=None if individuals is None else await in_turns(individual_summary, individuals),
+        leader_ids=[each.id for each in leaders],
+        leaders=await in_turns(_leader, leaders),
+        members=None if members is None else await in_turns(_member, members),
+        self_can_write=can_write,
+    )
+    return GroupResource.model_construct(id=row.group_id, attributes=attributes, type="individual-groups")
+
+
+def _attributes(row: GroupRow) -> dict[str, Any]:
+    parent = None
+    if row.parent_id is not None:
+        parent = ParentGroup.model_construct(id=row.parent_id, name=row.parent_name)
+    return {
+        "child_count": row.child_count,
+        "individuals_count": row.individuals_count,
+        "is_active": row.active,
+        "last_modified_time": row.modified_at,
+        "name": row.name,
+        "node_type": row.node_type,
+        "organization_id": row.organization_id,
+        "parent_group": parent,
+        "tags": row.tags,
+        "type": row.type,
+    }
+
+
+def _leader(row: ProviderRow) -> GroupLeader:
+    return GroupLeader.model_construct(**_provider(row), enabled=row.enabled)
+
+
+def _member(row: ProviderRow) -> GroupMember:
+    return GroupMember.model_construct(**_provider(row))
+
+
+def _provider(row: ProviderRow) -> dict[str, Any]:
+    return {
+        "communication_preferences": CommunicationPreferences.stored(row.communication_preferences),
+        "created_by_id": row.created_by_id,
+        "email": row.email,
+        "email_verified": row.email_verified,
+        "first_name": row.first_name,
+        "id": row.id,
+        "individual_id": row.individual_id,
+        "last_name": row.last_name,
+        "phone_verified": row.phone_verified,
+        "registration_invite": row.registration_invite,
+        "verified": row.verified,
+    }

@@ -1,0 +1,107 @@
+"""/v1/individual-group-individuals/, /v1/individual-group-leaders/ and who could be added (semantics 5 and 11)."""
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.edge.caller import MayWriteGroup, Signed, require
+from api.edge.deps import AccessDep, PathId, ReadingDep
+from api.documents.groups.groups import EligibleMember, EligibleMemberList, EligibleMembersQuery
+from api.documents.people.people import CommunicationPreferences
+from api.documents.groups.rosters import (
+    GroupIndividualAttributes,
+    GroupIndividualList,
+    GroupIndividualResource,
+    GroupLeaderAttributes,
+    GroupLeaderList,
+    GroupLeaderResource,
+    LeaderSummary,
+    RosterQuery,
+)
+from api.groups.rendering import individual_summary, refuse_people
+from api.edge.route import answers, contract_router
+from domain.groups.groups import GroupNotFound
+from projections.groups import eligible_members, rosters
+from projections.groups.eligible_members import EligibleFilter, EligibleRow
+from projections.groups.viewers import viewer
+from projections.groups.rosters import IndividualRow, ProviderRow
+
+router = contract_router("individual-group-rosters")
+
+GROUP = "individual-group-id"
+
+
+@router.get("/v1/individual-group-individuals/", **answers(GroupIndividualList))
+async def list_individuals(
+    query: Annotated[RosterQuery, Query()], caller: Signed, access: AccessDep, reading: ReadingDep
+) -> Response:
+    """Individuals that stand in the group directly."""
+    await require(access, caller, "group", query.individual_group_id, "read", parameter=GROUP)
+    async with reading("users") as read:
+        await refuse_people(read.cursor, caller, query.individual_group_id, parameter=GROUP)
+        roster = await rosters.roster(read.cursor, query.individual_group_id)
+        if roster is None:
+            raise GroupNotFound(parameter=GROUP)
+        rows, total = await rosters.individuals_page(
+            read.cursor, roster, limit=query.page_limit, offset=query.page_offset
+        )
+        return read.listing(GroupIndividualList, [_individual(row) for row in rows], query, total)
+
+
+@router.get("/v1/individual-group-leaders/", **answers(GroupLeaderList))
+async def list_leaders(
+    query: Annotated[RosterQuery, Query()], caller: Signed, access: AccessDep, reading: ReadingDep
+) -> Response:
+    """Users who lead the group directly."""
+    await require(access, caller, "group", query.individual_group_id, "read", parameter=GROUP)
+    async with reading("users") as read:
+        page = {"limit": query.page_limit, "offset": query.page_offset}
+        rows, total = await rosters.leaders(read.cursor, query.individual_group_id, **page)
+        return read.listing(GroupLeaderList, [_leader(row) for row in rows], query, total)
+
+
+@router.get("/v1/individual-groups/{id}/eligible-members/", **answers(EligibleMemberList))
+async def list_eligible_members(
+    group_id: PathId,
+    query: Annotated[EligibleMembersQuery, Query()],
+    caller: MayWriteGroup,
+    reading: ReadingDep,
+) -> Response:
+    """Who could be added to the group by this caller."""
+    wanted = EligibleFilter(
+        member_type=query.member_type,
+        for_children=bool(query.for_children),
+        text=query.text,
+        verified=query.verified,
+        registration_invite=query.registration_invite,
+    )
+    async with reading("users") as read:
+        seen_by = await viewer(read.cursor, caller.user_id)
+        page = {"limit": query.page_limit, "offset": query.page_offset}
+        rows, total = await eligible_members.page(read.cursor, seen_by, group_id, wanted, **page)
+        shown = [_eligible(row, query.member_type) for row in rows]
+        return read.listing(EligibleMemberList, shown, query, total)
+
+
+def _individual(row: IndividualRow) -> GroupIndividualResource:
+    attributes = GroupIndividualAttributes.model_construct(
+        individual=individual_summary(row), individual_group_id=row.group_id
+    )
+    return GroupIndividualResource.model_construct(attributes=attributes, type="individual-group-individuals")
+
+
+def _leader(row: ProviderRow) -> GroupLeaderResource:
+    leader = LeaderSummary.model_construct(
+        id=row.id, first_name=row.first_name, last_name=row.last_name, username=row.username
+    )
+    attributes = GroupLeaderAttributes.model_construct(leader=leader, individual_group_id=row.group_id)
+    return GroupLeaderResource.model_construct(attributes=attributes, type="individual-group-leaders")
+
+
+def _eligible(row: EligibleRow, member_type: str) -> EligibleMember:
+    known = {
+        **row._asdict(),
+        "communication_preferences": CommunicationPreferences.stored(row.communication_preferences),
+    }
+    return EligibleMember.model_construct(**known, member_type=member_type)

@@ -1,0 +1,48 @@
+"""/v1/tasks/{id}/, an extension: how a background task fares (semantics 12, ruling F9)."""
+
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from starlette.responses import Response
+
+from api.edge.caller import Caller, Signed
+from api.edge.deps import PathId, ReadingDep
+from api.documents.groups.tasks import TaskAttributes, TaskDocument, TaskResource
+from api.edge.route import answers, contract_router
+from domain.core.errors import NotFound
+from projections.groups import tasks
+from projections.groups.tasks import TaskRow
+
+router = contract_router("tasks")
+
+
+@router.get("/v1/tasks/{id}/", **answers(TaskDocument, extension=True))
+async def task(task_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+    """A task that the caller started."""
+    async with reading("tasks") as read:
+        row = await _visible(read.cursor, caller, task_id)
+        if row.finished_position is None:
+            return read.single(TaskDocument, _resource(row))
+        position = read.position
+    # who reads that it is done finds it done in the lists as well
+    async with reading.at_least(position)("tasks", "groups") as read:
+        return read.single(TaskDocument, _resource(row))
+
+
+async def _visible(cursor: AsyncCursor, caller: Caller, task_id: UUID) -> TaskRow:
+    row = await tasks.task(cursor, task_id)
+    if row is None or not (caller.unlimited or row.created_by == caller.user_id):
+        raise NotFound
+    return row
+
+
+def _resource(row: TaskRow) -> TaskResource:
+    attributes = TaskAttributes.model_construct(
+        kind=row.kind,
+        state=row.state,
+        created_time=row.created_at,
+        finished_time=row.finished_at,
+        error=row.error,
+        position=row.finished_position,
+    )
+    return TaskResource.model_construct(id=row.task_id, attributes=attributes, type="tasks")

@@ -1,0 +1,92 @@
+"""/v1/onboarding-requests/: bringing people in."""
+
+import orjson
+from starlette.responses import Response
+
+from api.edge.caller import Caller, Signed
+from api.edge.deps import ExecuteDep, ServicesDep
+from api.documents.onboarding.requests import (
+    CreateOnboardingRequest,
+    LastInvite,
+    OnboardingRequestAttributes,
+    OnboardingRequestDocument,
+    OnboardingRequestResource,
+    OnboardingToRequest,
+)
+from api.documents.people.people import GivenCommunicationPreferences
+from api.edge.reading import single
+from api.edge.route import answers, contract_router
+from domain.core.errors import NotFound
+from domain.onboarding.invitations import Invitation, Inviter
+from domain.onboarding.requests import OnboardingRequest
+from domain.core.personal import revealed
+from domain.core.ports import Access, AccessQuery, Operation
+
+router = contract_router("onboarding-requests")
+
+
+@router.post("/v1/onboarding-requests/", **answers(OnboardingRequestDocument, 201))
+async def create_onboarding_request(
+    body: CreateOnboardingRequest, caller: Signed, services: ServicesDep, execute: ExecuteDep
+) -> Response:
+    """Bring somebody into an organization, at once or when he claims it."""
+    inviter = Inviter(caller.user_id, system=caller.system, service=caller.service)
+    commands = services.identity.onboarding_requests
+    outcome = await execute(commands.create(invitation(body.attributes), inviter))
+    request = await services.identity.store.get(OnboardingRequest, outcome.made)
+    if outcome.repeated:
+        await refuse_unreadable(services.access, caller, request)
+    return single(OnboardingRequestDocument, resource(request), outcome.position, outcome.status)
+
+
+async def refuse_unreadable(access: Access, caller: Caller, request: OnboardingRequest) -> None:
+    """Raises NotFound when the caller may not read the request (semantics 4): a provider's is for administrators."""
+    operation: Operation = "read" if request.onboard_type == "patient" else "write"
+    if not all(await access.decide(caller.user_id, [AccessQuery("organization", request.organization_id, operation)])):
+        raise NotFound
+
+
+def invitation(asked: OnboardingToRequest) -> Invitation:
+    """What is asked for, in the words of the domain."""
+    return Invitation(
+        organization_id=asked.organization,
+        onboard_type=asked.onboard_type,
+        email=asked.patient_email,
+        phone=asked.phone_number,
+        username=asked.username,
+        password=None if asked.password is None else asked.password.get_secret_value(),
+        individual_id=asked.patient,
+        group_ids=asked.group_ids,
+        provider_roles=asked.provider_roles,
+        notifications=asked.notifications,
+        email_user_now=asked.email_user_now,
+        auto_sign_up=asked.auto_sign_up,
+        auto_confirm=asked.auto_confirm,
+        communication_preferences=preferences(asked.communication_preferences),
+    )
+
+
+def preferences(given: GivenCommunicationPreferences | None) -> str | None:
+    """As JSON."""
+    return None if given is None else orjson.dumps(given.given(), option=orjson.OPT_SORT_KEYS).decode()
+
+
+def resource(request: OnboardingRequest) -> OnboardingRequestResource:
+    """The request as the contract shows it. Who is known behind the contact shows only once he has claimed it (A1)."""
+    attributes = OnboardingRequestAttributes(
+        claimed_by=request.claimed_by,
+        claimed_time=request.claimed_at,
+        created_by=request.created_by,
+        created_time=request.created_on,
+        done=request.done,
+        last_invite=LastInvite(),
+        onboard_type=request.onboard_type,
+        organization=request.organization_id,
+        patient=request.individual_id if request.done else None,
+        patient_email=revealed(request.email),
+        phone_number=revealed(request.phone),
+        provider_roles=request.provider_roles,
+        registering_time=request.registering_at,
+        status=request.status,
+    )
+    return OnboardingRequestResource(attributes=attributes, id=request.id)

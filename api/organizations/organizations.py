@@ -1,0 +1,176 @@
+"""/v1/organizations/: what they are, and who is a provider of them."""
+
+from typing import Annotated, Any
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.edge.administrators import AdministersOrganization
+from api.edge.caller import Caller, Signed, SystemOnly
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
+from api.documents.organizations.organizations import (
+    AddOrganizationUser,
+    CreateOrganization,
+    OrganizationAttributes,
+    OrganizationChanges,
+    OrganizationDocument,
+    OrganizationList,
+    OrganizationListQuery,
+    OrganizationResource,
+    RemoveOrganizationUser,
+    UpdateOrganization,
+)
+from api.documents.people.user_references import UserReference
+from api.edge.envelope import answer
+from api.edge.execution import Outcome, require_still_readable
+from api.edge.reading import Read, single
+from api.edge.route import answers, contract_router
+from api.services import Services
+from domain.people.named_users import UserName
+from domain.organizations.organizations import Organization, OrganizationNotFound
+from projections.organizations import organizations
+from projections.organizations.organizations import OrganizationFilter, OrganizationRow
+from projections.organizations.access import Reads
+
+router = contract_router("organizations")
+MODEL = organizations.OrganizationsProjection.name
+
+
+@router.get("/v1/organizations/", **answers(OrganizationList))
+async def list_organizations(
+    query: Annotated[OrganizationListQuery, Query()], caller: Signed, reading: ReadingDep
+) -> Response:
+    """Organizations that the caller may see."""
+    wanted = OrganizationFilter(query.name, query.name_contains, query.modified, query.include_inactive)
+    async with reading(MODEL) as read:
+        rows, total = await organizations.organizations(
+            read.cursor,
+            caller.user_id,
+            wanted,
+            everything=caller.reads_all,
+            limit=query.page_limit,
+            offset=query.page_offset,
+        )
+        return read.listing(OrganizationList, [resource(row) for row in rows], query, total)
+
+
+@router.post("/v1/organizations/", **answers(OrganizationDocument, 201))
+async def create_organization(
+    body: CreateOrganization, caller: SystemOnly, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+) -> Response:
+    """A new organization with its administrators' role and its two computed groups."""
+    outcome = await execute(services.identity.organizations.create(**body.attributes.model_dump()))
+    return await _recorded(services, reading, caller, outcome)
+
+
+@router.get("/v1/organizations/{id}/", **answers(OrganizationDocument))
+async def get_organization(organization_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+    """An organization that the caller may see."""
+    async with reading(MODEL) as read:
+        return await _shown(read, caller, organization_id, 200)
+
+
+@router.patch("/v1/organizations/{id}/", **answers(OrganizationDocument))
+async def update_organization(
+    organization_id: PathId,
+    body: UpdateOrganization,
+    caller: AdministersOrganization,
+    services: ServicesDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
+) -> Response:
+    """Change what was sent; most of it is for system administrators."""
+    command = services.identity.organizations.change(
+        organization_id, changes(body.attributes), as_system_admin=caller.system
+    )
+    return await _recorded(services, reading, caller, await execute(command, about=organization_id))
+
+
+@router.post("/v1/organizations/{id}/add-user/", **answers(None, 201))
+async def organization_add_user(
+    organization_id: PathId,
+    body: AddOrganizationUser,
+    caller: AdministersOrganization,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+) -> Response:
+    """Make a user a provider of the organization, and give him one of its roles."""
+    outcome = await execute(
+        identity.memberships.add(
+            organization_id,
+            user_name(body.attributes),
+            body.attributes.role_id,
+            caller_id=caller.user_id,
+            as_system_admin=caller.system,
+        )
+    )
+    return answer(None, outcome.status, position=outcome.position)
+
+
+@router.post("/v1/organizations/{id}/remove-user/", **answers(None, 201))
+async def organization_remove_user(
+    organization_id: PathId,
+    body: RemoveOrganizationUser,
+    caller: AdministersOrganization,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+) -> Response:
+    """End the membership, with it the user's roles and his places in the organization's groups."""
+    outcome = await execute(
+        identity.memberships.remove(
+            organization_id, user_name(body.attributes), caller_id=caller.user_id, as_system_admin=caller.system
+        )
+    )
+    return answer(None, outcome.status, position=outcome.position)
+
+
+def reads(caller: Caller) -> Reads:
+    """Whose roles and members the caller lists: staff that of no inactive organization."""
+    if caller.unlimited:
+        return "all"
+    return "active" if caller.staff else "own"
+
+
+def user_name(reference: UserReference) -> UserName:
+    """How the request names a user."""
+    return UserName(reference.user_id, reference.email)
+
+
+def changes(attributes: OrganizationChanges) -> dict[str, Any]:
+    """What was sent, by the names of the domain."""
+    return {"active" if name == "is_active" else name: value for name, value in attributes.given().items()}
+
+
+def resource(row: OrganizationRow) -> OrganizationResource:
+    """As the caller may see it: a participant the display attributes only (ruling E10)."""
+    shown = OrganizationAttributes(
+        display_name=row.display_name,
+        is_active=row.active,
+        logo_ready_to_use=False,
+        name=row.name,
+        theme_id=row.theme_id,
+        authorization_type=row.authorization_type if row.whole else None,  # type: ignore[arg-type]  # as stored
+        classification=row.classification if row.whole else None,  # type: ignore[arg-type]
+        last_modified_time=row.modified_at if row.whole else None,
+        provider_type=row.provider_type if row.whole else None,
+        timezone=row.timezone if row.whole else None,
+    )
+    return OrganizationResource(attributes=shown, id=row.organization_id)
+
+
+async def _shown(read: Read, caller: Caller, organization_id: PathId, status: int) -> Response:
+    """The document. An inactive organization is there for system administrators and services only."""
+    row = await organizations.organization(read.cursor, caller.user_id, organization_id, everything=caller.reads_all)
+    if row is None or not (row.active or caller.unlimited):
+        raise OrganizationNotFound
+    return read.single(OrganizationDocument, resource(row), status)
+
+
+async def _recorded(services: Services, reading: ReadingDep, caller: Caller, outcome: Outcome) -> Response:
+    """As it can be read from now on; while the lists are behind, as its events have it (ruling A5)."""
+    async with reading.after(outcome, MODEL) as read:
+        if read.current:
+            return await _shown(read, caller, outcome.made, outcome.status)
+    await require_still_readable(services.access, caller, outcome, "organization", outcome.made)
+    organization = await services.identity.store.get(Organization, outcome.made)
+    return single(OrganizationDocument, resource(OrganizationRow.of(organization)), outcome.position, outcome.status)

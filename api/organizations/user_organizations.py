@@ -1,0 +1,92 @@
+"""/v1/user-organizations/: memberships of providers."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.edge.administrators import administers
+from api.edge.caller import Signed
+from api.edge.deps import ExecuteDep, ReadingDep, ServicesDep
+from api.documents.organizations.user_organizations import (
+    CreateUserOrganization,
+    UserOrganizationAttributes,
+    UserOrganizationDocument,
+    UserOrganizationList,
+    UserOrganizationListQuery,
+    UserOrganizationResource,
+)
+from api.organizations.organizations import reads
+from api.edge.route import answers, contract_router
+from domain.people.named_users import UserName
+from domain.organizations.organizations import OrganizationNotFound
+from domain.people.users import User
+from projections.organizations import user_organizations
+from projections.organizations.user_organizations import UserOrganizationRow
+
+router = contract_router("user-organizations")
+
+
+@router.get("/v1/user-organizations/", **answers(UserOrganizationList))
+async def list_user_organizations(
+    query: Annotated[UserOrganizationListQuery, Query()], caller: Signed, reading: ReadingDep
+) -> Response:
+    """The caller's own memberships, and those in organizations that he may read."""
+    async with reading() as read:
+        rows, total = await user_organizations.user_organizations(
+            read.cursor,
+            caller.user_id,
+            reads=reads(caller),
+            user_id=query.user_id,
+            organization_id=query.organization_id,
+            limit=query.page_limit,
+            offset=query.page_offset,
+        )
+        return read.listing(UserOrganizationList, [resource(row) for row in rows], query, total)
+
+
+@router.post("/v1/user-organizations/", **answers(UserOrganizationDocument, 201))
+async def create_user_organization(
+    body: CreateUserOrganization, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+) -> Response:
+    """Make a user a provider of the organization, without a role."""
+    user_id, organization_id = body.attributes.user_id, body.attributes.organization_id
+
+    async def add() -> tuple[User, int]:
+        await administers(services.access, caller, organization_id, pointer="/data/attributes/organization-id")
+        return await services.identity.memberships.add(
+            organization_id, UserName(user_id), caller_id=caller.user_id, as_system_admin=caller.system
+        )
+
+    outcome = await execute(add(), about=membership_id(user_id, organization_id))
+    async with reading.after(outcome) as read:
+        rows, _ = await user_organizations.user_organizations(
+            read.cursor,
+            caller.user_id,
+            reads=reads(caller) if outcome.repeated else "all",
+            user_id=user_id,
+            organization_id=organization_id,
+            limit=1,
+            offset=0,
+        )
+        if not rows:  # he left meanwhile
+            raise OrganizationNotFound
+        return read.single(UserOrganizationDocument, resource(rows[0]), outcome.status)
+
+
+def membership_id(user_id: UUID, organization_id: UUID) -> str:
+    """The contract's id of a membership."""
+    return f"{user_id}:{organization_id}"
+
+
+def resource(row: UserOrganizationRow) -> UserOrganizationResource:
+    """A membership as the contract shows it."""
+    attributes = UserOrganizationAttributes(
+        organization_count=row.organizations,
+        organization_display_name=row.display_name,
+        organization_id=row.organization_id,
+        organization_name=row.name,
+        user_id=row.user_id,
+    )
+    return UserOrganizationResource(attributes=attributes, id=membership_id(row.user_id, row.organization_id))

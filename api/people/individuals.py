@@ -1,0 +1,106 @@
+"""/v1/individuals/: who owns an individual and with whom it is shared."""
+
+from uuid import UUID
+
+from starlette.responses import Response
+
+from api.edge.caller import Caller, MayReadIndividual, ServiceOnly, Signed
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
+from api.documents.people.individuals import (
+    CreateIndividual,
+    IndividualAttributes,
+    IndividualDocument,
+    IndividualResource,
+    IndividualShare,
+    ShareIndividual,
+    UnshareIndividual,
+)
+from api.edge.execution import Outcome
+from api.edge.reading import Read, single
+from api.edge.route import answers, contract_router
+from domain.people.individuals import IndividualNotFound
+from domain.core.ports import AccessQuery
+from projections.people import individuals
+from projections.access.checks import decide
+from projections.core.visibility import seer
+
+router = contract_router("individuals")
+
+
+@router.post("/v1/individuals/", **answers(IndividualDocument, 201))
+async def create_individual(
+    body: CreateIndividual, caller: ServiceOnly, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
+) -> Response:
+    """Register the owner of an individual, a user or an organization."""
+    individual_id, owner_id = body.attributes.individual_id, body.attributes.owner_id
+    outcome = await execute(identity.individuals.create(individual_id, owner_id), about=individual_id)
+    if outcome.recorded_at is None:
+        return await _recorded(reading, caller, outcome)
+    # just created: shared with no one yet, and a service may read all of it
+    return single(IndividualDocument, _resource(individual_id, owner_id, []), outcome.position, outcome.status)
+
+
+@router.get("/v1/individuals/{id}/", **answers(IndividualDocument))
+async def get_individual(individual_id: PathId, caller: MayReadIndividual, reading: ReadingDep) -> Response:
+    """Its owner; for those who may write it also with whom it is shared, as far as they may know (ruling O9)."""
+    async with reading() as read:
+        return await _shown(read, caller, individual_id, 200)
+
+
+@router.post("/v1/individuals/{id}/share/", **answers(IndividualDocument, 201, extension=True))
+async def share_individual(
+    individual_id: PathId,
+    body: ShareIndividual,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
+) -> Response:
+    """Share it with an organization, or with a user for reading or writing."""
+    command = identity.individuals.share(
+        individual_id, body.with_.type, body.with_.id, body.operation, caller_id=caller.user_id
+    )
+    return await _recorded(reading, caller, await execute(command, about=individual_id))
+
+
+@router.post("/v1/individuals/{id}/unshare/", **answers(IndividualDocument, 201, extension=True))
+async def unshare_individual(
+    individual_id: PathId,
+    body: UnshareIndividual,
+    caller: Signed,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
+) -> Response:
+    """End a share; an organization's groups lose the individual with it."""
+    command = identity.individuals.unshare(individual_id, body.with_.type, body.with_.id, caller_id=caller.user_id)
+    return await _recorded(reading, caller, await execute(command, about=individual_id))
+
+
+async def _recorded(reading: ReadingDep, caller: Caller, outcome: Outcome) -> Response:
+    """As the caller may read it after the command."""
+    async with reading.after(outcome) as read:
+        return await _shown(read, caller, outcome.made, outcome.status)
+
+
+async def _shown(read: Read, caller: Caller, individual_id: UUID, status: int) -> Response:
+    """The document. Raises IndividualNotFound when the caller may not read it."""
+    reads, writes = await decide(
+        read.cursor,
+        caller.user_id,
+        [AccessQuery("individual", individual_id, "read"), AccessQuery("individual", individual_id, "write")],
+    )
+    owner_id = await individuals.owner_of(read.cursor, individual_id)
+    if owner_id is None or not reads:
+        raise IndividualNotFound
+    shares = None
+    if writes:
+        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
+        rows = await individuals.shares_of(read.cursor, individual_id, sees)
+        shares = [IndividualShare(type=row.type, id=row.id, operation=row.operation) for row in rows]
+    return read.single(IndividualDocument, _resource(individual_id, owner_id, shares), status)
+
+
+def _resource(individual_id: UUID, owner_id: UUID, shares: list[IndividualShare] | None) -> IndividualResource:
+    attributes = IndividualAttributes.model_construct(owner_id=owner_id, shared_with=shares)
+    return IndividualResource.model_construct(attributes=attributes, id=individual_id, type="individuals")

@@ -1,0 +1,309 @@
+"""/v1/users/: people with accounts, as those may see them who work with them."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.edge.caller import Caller, Signed
+from api.edge.deps import AccessDep, ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
+from api.documents.people.people import CommunicationPreferences
+from api.documents.people.users import (
+    AdditionalIndividual,
+    OnboardingRequestRef,
+    SharedWith,
+    UserAttributes,
+    UserDetailAttributes,
+    UserDetailDocument,
+    UserDetailResource,
+    UserDocument,
+    UserList,
+    UserListQuery,
+    UserOrganizationRef,
+    UserQuery,
+    UserResource,
+    UserRole,
+)
+from api.edge.execution import Outcome
+from api.edge.reading import Read
+from api.edge.route import answers, contract_router
+from api.services import Services
+from domain.core.errors import Forbidden, InvalidParameter
+from domain.organizations.organizations import OrganizationNotFound
+from domain.core.ports import Access
+from domain.people.users import User, UserNotFound
+from projections.onboarding import requests as onboarding_requests
+from projections.people import user_details, user_lists
+from projections.people.user_details import Surroundings
+from projections.people.user_lists import UserFilter, UserRow
+from projections.people.users import UsersProjection
+from projections.core.visibility import Seer, seer
+
+router = contract_router("users")
+MODEL = UsersProjection.name
+STATUS = {"archived": "ARCHIVED", "force_reset_password": "RESET_REQUIRED"}
+
+
+@router.get("/v1/users/", **answers(UserList))
+async def list_users(query: Annotated[UserListQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
+    """Users of an organization; for staff and services of all."""
+    async with reading(MODEL) as read:
+        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
+        refuse_strangers(caller, sees, query)
+        whole = caller.reads_all or query.organization_id in sees.administers
+        rows, total = await user_lists.users_page(
+            read.cursor,
+            visible_filter(await user_filter(read, query), sees, whole=whole),
+            sort=query.sort_by[0] if query.sort_by else "id",
+            limit=query.page_limit,
+            offset=query.page_offset,
+        )
+        shown = await attributes_of(read, rows, query.organization_id, sees if whole else None)
+        resources = [UserResource.model_construct(attributes=shown[row.user_id], id=row.user_id) for row in rows]
+        return read.listing(UserList, resources, query, total)
+
+
+@router.get("/v1/users/{id}/", **answers(UserDetailDocument))
+async def get_user(
+    user_id: PathId,
+    query: Annotated[UserQuery, Query()],
+    caller: Signed,
+    access: AccessDep,
+    identity: IdentityDep,
+    reading: ReadingDep,
+) -> Response:
+    """A user: oneself, or somebody inside one's organizations."""
+    await refuse_unreadable(access, caller, user_id)
+    if caller.service and user_id == caller.user_id:
+        return await _account(reading, await identity.store.get(User, user_id))
+    async with reading(MODEL) as read:
+        attributes = await _detail(read, caller, user_id, query)
+        resource = UserDetailResource.model_construct(attributes=attributes, id=user_id)
+        return read.single(UserDetailDocument, resource)
+
+
+@router.post("/v1/users/{id}/disable/", **answers(UserDocument, 201))
+async def user_disable(
+    user_id: PathId, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+) -> Response:
+    """Nobody signs in as the user any more, and no right of his counts."""
+
+    async def disable() -> tuple[User, int]:
+        await refuse_unmanageable(services.access, caller, user_id)
+        return await services.identity.users.disable(user_id, caller_id=caller.user_id, as_system_admin=caller.system)
+
+    return await _shown(services, reading, caller, await execute(disable(), about=user_id))
+
+
+@router.post("/v1/users/{id}/enable/", **answers(UserDocument, 201))
+async def user_enable(
+    user_id: PathId, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+) -> Response:
+    """Let the user sign in again."""
+
+    async def enable() -> tuple[User, int]:
+        await refuse_unmanageable(services.access, caller, user_id)
+        return await services.identity.users.enable(user_id, caller_id=caller.user_id, as_system_admin=caller.system)
+
+    return await _shown(services, reading, caller, await execute(enable(), about=user_id))
+
+
+def refuse_strangers(caller: Caller, sees: Seer, query: UserListQuery) -> None:
+    """Raises Forbidden for participants, InvalidParameter without an organization, OrganizationNotFound."""
+    if caller.reads_all:
+        return
+    if not sees.works_in:
+        raise Forbidden
+    if query.organization_id is None:
+        raise InvalidParameter("Input should name one of your organizations.", parameter="organization-id")
+    if query.organization_id not in sees.works_in:
+        raise OrganizationNotFound(parameter="organization-id")
+    if query.classification is not None:
+        raise Forbidden(parameter="filter[classification]")
+
+
+async def refuse_unmanageable(access: Access, caller: Caller, user_id: UUID) -> None:
+    """Raises UserNotFound; Forbidden to services, which neither disable nor enable anybody."""
+    await refuse_unreadable(access, caller, user_id)
+    if caller.service:
+        raise Forbidden
+
+
+async def refuse_unreadable(access: Access, caller: Caller, user_id: UUID) -> None:
+    """Raises UserNotFound when the caller may not read the user."""
+    if not await access.readable_users(caller.user_id, [user_id]):
+        raise UserNotFound
+
+
+async def user_filter(read: Read, query: UserListQuery) -> UserFilter:
+    """The query's filters. Testers are in unless they are asked to be left out."""
+    sharee = query.shared_with_id
+    with_organization = sharee is not None and await user_lists.is_organization(read.cursor, sharee)
+    return UserFilter(
+        organization=query.organization_id,
+        participants=query.include_participants,
+        inactive=query.include_inactive,
+        unverified=query.include_unverified,
+        testers=query.include_tester is not False,
+        administrators=bool(query.organization_admin),
+        email=query.email,
+        phone=query.phone_number,
+        username=query.username,
+        text=query.text,
+        classification=query.classification,
+        email_verified=query.email_verified,
+        enabled=query.enabled,
+        shared_with_organization=sharee if with_organization else None,
+        shared_with_user=None if with_organization else sharee,
+        individuals=query.primary_individual_ids,
+        invites=query.registration_invite,
+        modified=[(bound.comparator, bound.moment) for bound in query.modified],
+    )
+
+
+def visible_filter(wanted: UserFilter, sees: Seer, *, whole: bool) -> UserFilter:
+    """The filter on what the caller is shown: an attribute that is null for them does not match (ruling O9)."""
+    if not whole:
+        return replace(wanted, nobody=wanted.hidden, testers=True)
+    sharee = wanted.shared_with_organization or wanted.shared_with_user
+    return replace(wanted, nobody=sharee is not None and not sees.sees_shares_with(sharee))
+
+
+async def attributes_of(
+    read: Read, rows: list[UserRow], organization_id: UUID | None, sees: Seer | None
+) -> dict[UUID, UserAttributes]:
+    """By user id: what is seen of all attributes, or the basics only, one's own row in a list included (E10)."""
+    if sees is None or not rows:
+        return {row.user_id: UserAttributes.model_construct(**_basic(row)) for row in rows}
+    around = await user_details.surroundings(read.cursor, [row.user_id for row in rows], sees)
+    return {row.user_id: UserAttributes.model_construct(**_whole(row, around, organization_id)) for row in rows}
+
+
+async def _detail(read: Read, caller: Caller, user_id: UUID, query: UserQuery) -> UserDetailAttributes:
+    row = await _row(read, user_id)
+    sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
+    unlimited = caller.reads_all or caller.user_id == user_id
+    governed = sees.administers & await user_details.insides(read.cursor, user_id)
+    if not (unlimited or governed):
+        return UserDetailAttributes.model_construct(**_basic(row))
+    around = await user_details.surroundings(read.cursor, [user_id], sees)
+    shown = _whole(row, around, query.organization_id, None if unlimited else governed)
+    # of somebody else's organizations an administrator is told nothing but that they are there
+    limits = None if unlimited else list(governed)
+    organizations = await user_details.organizations_of(read.cursor, user_id, limits)
+    shown["organizations"] = [UserOrganizationRef.model_construct(**each._asdict()) for each in organizations]
+    if query.with_roles:
+        held = await user_details.roles_of(read.cursor, user_id, limits)
+        shown["roles"] = [
+            UserRole.model_construct(**each._asdict())
+            for each in held
+            if query.organization_id in (None, each.organization_id)
+        ]
+    if query.with_signups:
+        requests = await onboarding_requests.requests_of(read.cursor, user_id, limits)
+        shown["onboarding_requests"] = [OnboardingRequestRef(id=each) for each in requests]
+        shown["org_code_signup_requests"] = []
+    return UserDetailAttributes.model_construct(**shown)
+
+
+async def _account(reading: ReadingDep, service: User) -> Response:
+    """A service account, which no read model of people holds, as it sees itself: what only people have is null."""
+    async with reading() as read:
+        attributes = UserDetailAttributes.model_construct(
+            classification=service.classification,
+            enabled=service.enabled,
+            organization_ids=[],
+            state=service.state,
+            username=service.login_name,
+        )
+        return read.single(UserDetailDocument, UserDetailResource.model_construct(attributes=attributes, id=service.id))
+
+
+async def _row(read: Read, user_id: UUID) -> UserRow:
+    row = await user_lists.user(read.cursor, user_id)
+    if row is None:
+        raise UserNotFound
+    return row
+
+
+async def _shown(services: Services, reading: ReadingDep, caller: Caller, outcome: Outcome) -> Response:
+    """The user after the command; to a repeated request as much as its caller may still read."""
+    user_id = outcome.made
+    if outcome.repeated:
+        await refuse_unreadable(services.access, caller, user_id)
+    async with reading.after(outcome, MODEL) as read:
+        row = await user_lists.user(read.cursor, user_id)
+        if row is None or not read.current:
+            row = UserRow.of(await services.identity.store.get(User, user_id), row)
+        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
+        whole = not outcome.repeated or await _reads_whole(read, caller, sees, user_id)
+        shown = await attributes_of(read, [row], None, sees if whole else None)
+        resource = UserResource.model_construct(attributes=shown[user_id], id=user_id)
+        return read.single(UserDocument, resource, outcome.status)
+
+
+async def _reads_whole(read: Read, caller: Caller, sees: Seer, user_id: UUID) -> bool:
+    if caller.reads_all or caller.user_id == user_id:
+        return True
+    return bool(sees.administers & await user_details.insides(read.cursor, user_id))
+
+
+def _basic(row: UserRow) -> dict[str, Any]:
+    """What everybody sees who may see the user (ruling E10)."""
+    return {
+        "email": row.email,
+        "enabled": row.enabled,
+        "first_name": row.first_name,
+        "last_name": row.last_name,
+        "organization_ids": row.organization_ids,
+        "state": row.state,
+        "username": row.username,
+    }
+
+
+def _whole(
+    row: UserRow, around: Surroundings, organization_id: UUID | None, governed: Collection[UUID] | None = None
+) -> dict[str, Any]:
+    """All of it. Whether he administers others than the `governed` organizations is left out when these are given."""
+    administers = {each for each in around.administers.get(row.user_id, ()) if governed is None or each in governed}
+    further = around.further_individuals.get(row.user_id, [])
+    shares = around.shares.get(row.user_id, [])
+    access = around.access.get(row.user_id)
+    return _basic(row) | {
+        "additional_individuals": [AdditionalIndividual(id=each) for each in further],
+        "authz_last_event_time": None if access is None else access.latest_event_at,
+        "authz_last_populated_time": None if access is None else access.last_populated_at,
+        "auto_confirm": row.auto_confirm,
+        "auto_sign_up": row.auto_sign_up,
+        "birth_date": row.birth_date,
+        "classification": row.classification,
+        "communication_preferences": CommunicationPreferences.stored(row.communication_preferences),
+        "date_created": row.created_at,
+        "date_last_modified": row.modified_at,
+        "default_organization_id": row.default_organization_id,
+        "email_verified": row.email_verified,
+        "last_login_time": around.last_logins.get(row.user_id),
+        "last_modified_time": row.modified_at,
+        "locale": row.locale,
+        "locale_explicit": row.locale is not None,
+        "organization_admin": organization_id in administers if organization_id else bool(administers),
+        "organization_count": len(row.organization_ids),
+        "organization_id": row.current_organization,
+        "phone": row.phone,
+        "phone_type": "",
+        "phone_verified": row.phone_verified,
+        "primary_individual_id": row.individual_id,
+        "registered": row.registered,
+        "registration_completed_time": row.registration_completed_at,
+        "registration_invite": row.registration_invite,
+        "shared_with": [
+            SharedWith.model_construct(display_name=share.display_name, id=share.id, name=share.name, type=share.type)
+            for share in shares
+        ],
+        "status": STATUS.get(row.state, "CONFIRMED" if row.confirmed else "UNCONFIRMED"),
+        "tz": row.tz,
+        "tz_explicit": row.tz is not None,
+    }

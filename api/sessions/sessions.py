@@ -1,0 +1,174 @@
+"""Getting in and staying in: /v1/login/, /v1/refresh-token/, /v1/authenticate/, /v1/sessions/, and the public keys."""
+
+from typing import Annotated, Any
+
+from fastapi import Query
+from starlette.responses import Response
+
+from adapters.security.client_address import CLIENT_ADDRESS
+from adapters.security_log import report
+from adapters.security.throttle import Counter, Limit
+from api.edge.bodies import MAX_CREDENTIALS_BODY
+from api.edge.caller import Signed
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep, SignerDep
+from api.documents.common import Attributes
+from api.documents.people.people import Locale
+from api.documents.sessions.sessions import (
+    Authenticate,
+    AuthenticateAnswer,
+    AuthenticatedCaller,
+    Login,
+    LoginAnswer,
+    LoginInfo,
+    LoginTokens,
+    PrimaryIndividual,
+    RefreshedTokens,
+    RefreshToken,
+    SessionAttributes,
+    SessionDocument,
+    SessionQuery,
+    SessionResource,
+)
+from api.edge.envelope import answer, no_content
+from api.edge.route import answers, contract_router
+from domain.core.errors import Forbidden
+from domain.core.personal import revealed
+from domain.sessions.commands import Login as LoginWish
+from domain.sessions.commands import SignedIn
+from domain.sessions.sessions import Session, SessionNotFound
+from domain.people.users import User
+from projections.sessions import sessions
+from projections.access.roles import RolesProjection
+from projections.people.users import UsersProjection
+
+router = contract_router("sessions")
+
+LOCALES: dict[str, Locale] = {"en_US": "en_US", "es_US": "es_US"}
+
+
+class JsonWebKeys(Attributes):
+    """A JWK set (RFC 7517)."""
+
+    keys: list[dict[str, Any]]
+
+
+@router.post("/v1/login/", **answers(LoginAnswer, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY))
+async def login(body: Login, identity: IdentityDep, signer: SignerDep) -> Response:
+    """A session for whoever knows the password. `totp-code` is not looked at as long as nobody can have one."""
+    signed_in = await identity.sessions.log_in(wish(body), CLIENT_ADDRESS.get())
+    tokens = _tokens(signer, signed_in) | {"refresh_token": signed_in.refresh_token}
+    return answer(LoginTokens(**tokens), 201)
+
+
+@router.post(
+    "/v1/refresh-token/", **answers(RefreshedTokens, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY)
+)
+async def refresh_token(
+    body: RefreshToken, identity: IdentityDep, signer: SignerDep, services: ServicesDep
+) -> Response:
+    """Another access token for a session that still counts.
+
+    Counted by the refresh token, which a session keeps: only its bearer can use up what it may (ruling O14).
+    """
+    token = body.refresh_token.get_secret_value()
+    await services.throttle.take(Counter(Limit("refreshes", services.settings.refreshes_session, 60), token))
+    signed_in = await identity.sessions.refresh(token)
+    return answer(RefreshedTokens(**_tokens(signer, signed_in)), 201)
+
+
+@router.post("/v1/authenticate/", **answers(AuthenticateAnswer, 201, reads=True))
+async def authenticate(
+    caller: Signed, reading: ReadingDep, identity: IdentityDep, body: Authenticate | None = None
+) -> Response:
+    """Who the bearer is. Sessions of service accounts are no good on requests that come from outside."""
+    if body is not None and body.edge_request and caller.service:
+        raise Forbidden
+    async with reading(UsersProjection.name, RolesProjection.name) as read:
+        known = await sessions.bearer_of(read.cursor, caller.user_id, caller.organization_id)
+        email = known.email if known.projected else revealed((await identity.store.get(User, caller.user_id)).email)
+        shown = AuthenticatedCaller(
+            email=email,
+            organization_id=caller.organization_id,
+            roles=known.roles,
+            session_id=caller.session_id,
+            user_id=caller.user_id,
+        )
+        return read.answer(AuthenticateAnswer(data=shown), 201)
+
+
+@router.get("/v1/sessions/{id}/", **answers(SessionDocument))
+async def get_session(
+    session_id: PathId,
+    query: Annotated[SessionQuery, Query()],
+    caller: Signed,
+    identity: IdentityDep,
+    reading: ReadingDep,
+) -> Response:
+    """A session that still counts: one's own; for system administrators and services anybody's."""
+    session = await identity.sessions.find(session_id)
+    if not (caller.unlimited or session.user_id == caller.user_id):
+        raise SessionNotFound
+    about = None
+    if query.include_login_info:
+        user = await identity.store.get(User, session.user_id)
+        about = LoginInfo(**login_info(session, user))
+    attributes = SessionAttributes(expiration_time=session.expires_at, login_info=about, user_id=session.user_id)
+    async with reading() as read:
+        return read.single(SessionDocument, SessionResource(attributes=attributes, id=session.id))
+
+
+@router.delete("/v1/sessions/{id}/", **answers(None, 204, extension=True))
+async def delete_session(session_id: PathId, caller: Signed, identity: IdentityDep, execute: ExecuteDep) -> Response:
+    """Log out: neither the session's access tokens nor its refresh token open anything any more."""
+    outcome = await execute(identity.sessions.revoke(session_id, caller_id=caller.user_id, of_anybody=caller.unlimited))
+    report("session-revoked", user=str(caller.user_id), session=str(session_id))
+    return no_content(position=outcome.position)
+
+
+@router.get("/.well-known/jwks.json", **answers(JsonWebKeys, extension=True, waits=False))
+async def public_keys(signer: SignerDep) -> Response:
+    """With what other applications verify access tokens."""
+    return answer(signer.jwks())
+
+
+def wish(body: Login) -> LoginWish:
+    """What is asked for, in the words of the domain."""
+    return LoginWish(
+        username=body.username,
+        password=body.password.get_secret_value(),
+        access_seconds=body.access_token_expiration_seconds,
+        refresh_seconds=body.refresh_token_expiration_seconds,
+        sticky=bool(body.sticky_access_token_expiration),
+        locale=body.locale,
+        service_documents=body.service_document_agreements or (),
+        queue_delay=body.simulated_queue_delay or 0,
+    )
+
+
+def login_info(session: Session, user: User) -> dict[str, Any]:
+    """Who has signed in."""
+    return {
+        "email": revealed(user.email),
+        "first_name": revealed(user.first_name),
+        "impersonated_by": None,
+        "individual": PrimaryIndividual(id=user.individual_id),
+        "last_name": revealed(user.last_name),
+        "locale": LOCALES.get(user.locale or session.locale or "", "en_US"),
+        "locale_explicit": user.locale is not None,
+        "multi_organization": len(user.organizations) > 1,
+        "organizations": list(user.organizations),
+        "session_id": session.id,
+        "tz": user.tz,
+        "tz_explicit": user.tz is not None,
+        "user_id": user.id,
+        "username": user.login_name,
+    }
+
+
+def _tokens(signer: SignerDep, signed_in: SignedIn) -> dict[str, Any]:
+    session, user, until = signed_in.session, signed_in.user, signed_in.access_until
+    about = {"email": revealed(user.email), "username": user.login_name}
+    return login_info(session, user) | {
+        "access_token": signer.access_token(user.id, session.id, session.organization_id, until),
+        "id_token": signer.id_token(user.id, session.id, until, about),
+    }

@@ -1,0 +1,52 @@
+"""Access queries as callers write them: `type:id:operation` (semantics, 6.1)."""
+
+import re
+from typing import cast
+from uuid import UUID
+
+from domain.core.errors import Invalid
+from domain.core.ports import AccessQuery, Operation
+
+LONGEST = 256
+OPERATIONS = {
+    "group": ("read", "write", "contain"),
+    "individual": ("read", "write"),
+    "organization": ("read", "write"),
+    "system": ("read", "write"),
+}
+LISTABLE = ("group", "individual", "organization")
+"""The types whose resources have ids of ours."""
+
+_APP = re.compile(r"app\.[a-z0-9_.-]{1,64}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class InvalidAccessQuery(Invalid):
+    code = "invalid-access-query"
+    detail = "An access query is type:id:operation, for example group::read."
+
+
+def parse(text: str) -> AccessQuery:
+    """What the text asks. Raises InvalidAccessQuery."""
+    parts = text.split(":")
+    if len(parts) != 3 or len(text) > LONGEST or _UNSPEAKABLE.search(text):
+        raise InvalidAccessQuery
+    resource_type, resource_id, operation = parts
+    if operation not in _operations(resource_type):
+        raise InvalidAccessQuery
+    return AccessQuery(resource_type, _resource(resource_type, resource_id), cast(Operation, operation))
+
+
+def _operations(resource_type: str) -> tuple[str, ...]:
+    return OPERATIONS["system"] if _APP.fullmatch(resource_type) else OPERATIONS.get(resource_type, ())
+
+
+def _resource(resource_type: str, text: str) -> UUID | str | None:
+    if resource_type not in LISTABLE:
+        return text
+    if not text:
+        return None
+    if not _UUID.fullmatch(text):
+        raise InvalidAccessQuery
+    return UUID(text)

@@ -1,0 +1,113 @@
+"""Commands on groups: making, changing and deactivating them."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from domain.core.errors import Forbidden
+from domain.groups.permissions import GroupPermissions
+from domain.groups.trees import GroupTree, tree_id
+from domain.groups.groups import Group, GroupNotEmpty, GroupType, NodeType
+from domain.core.ids import new_id
+from domain.organizations.organizations import OrganizationNotFound
+from domain.core.ports import Access, AccessQuery, Directory, Store, decided_again
+from domain.groups.roster_commands import NOTHING, Change, Roster, Seating
+
+LEADERS = "/data/attributes/leader-ids"
+INDIVIDUALS = "/data/attributes/individual-ids"
+
+
+class Groups:
+    """Commands on groups. Each answers the position that shows it."""
+
+    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
+        self._store = store
+        self._access = access
+        self._directory = directory
+        self._permissions = GroupPermissions(store, access)
+        self._seating = Seating(store, access)
+
+    @decided_again
+    async def create(
+        self,
+        caller_id: UUID,
+        organization_id: UUID,
+        name: str,
+        *,
+        node_type: NodeType = "group",
+        type: GroupType = "regular",  # noqa: A002
+        tags: Iterable[str] = (),
+        leader_ids: Sequence[UUID] = (),
+        individual_ids: Sequence[UUID] = (),
+    ) -> tuple[UUID, int]:
+        """A new top-level group with the people named, all or nothing: its id and the position.
+
+        Raises OrganizationNotFound, Forbidden, UserNotFound, IndividualNotFound, NotEligible, GroupProviderOnly.
+        """
+        await self._refuse_ungoverned(caller_id, organization_id)
+        group = Group.make(new_id(), organization_id, name, node_type=node_type, type=type, tags=tags)
+        leaders = await self._seating.known(caller_id, leader_ids, LEADERS)
+        await self._seating.refuse_unwritable(caller_id, individual_ids, INDIVIDUALS)
+        led = await self._seating.seat_users(Roster.of(group, "leader"), leaders, LEADERS)
+        placed = await self._seating.seat_individuals(Roster.of(group, "individual"), individual_ids, INDIVIDUALS)
+        return group.id, await self._store.save(group, *led.seats, *placed, unchanged=led.rests_on, result=group.id)
+
+    @decided_again
+    async def change(
+        self,
+        caller_id: UUID,
+        group_id: UUID,
+        *,
+        name: str | None = None,
+        tags: Iterable[str] | None = None,
+        leader_ids: Sequence[UUID] | None = None,
+    ) -> int:
+        """Change what is given. `leader_ids` are all leaders from now on; those who lead already need not be eligible.
+
+        Raises GroupNotFound, Forbidden, GroupSystemManaged, GroupInactive, UserNotFound, NotEligible.
+        """
+        group = await self._permissions.changeable(caller_id, group_id)
+        led = NOTHING if leader_ids is None else await self._replaced_leaders(caller_id, group, leader_ids)
+        if name is not None:
+            group.rename(name)
+        if tags is not None:
+            group.tag(tags)
+        if any(seat.pending_events for seat in led.seats):
+            group.leaders_replaced()
+        return await self._store.save(group, *led.seats, unchanged=led.rests_on)
+
+    @decided_again
+    async def deactivate(self, caller_id: UUID, group_id: UUID) -> int:
+        """End the group and every right that rests on it; its rosters stay as they were.
+
+        Raises GroupNotFound, Forbidden, GroupSystemManaged, GroupNotEmpty.
+        """
+        group = await self._permissions.closable(caller_id, group_id)
+        if not group.active:
+            return await self._store.save(group)
+        # Without a tree yet one is planted, so that a first move at this moment makes one of the two lose the race.
+        tree = await self._store.find(GroupTree, tree_id(group.organization_id))
+        tree = tree or GroupTree.plant(group.organization_id)
+        if tree.children(group_id):
+            raise GroupNotEmpty
+        tree.prune(group_id)
+        group.deactivate()
+        return await self._store.save(group, tree, unchanged=[] if tree.pending_events else [tree])
+
+    async def _refuse_ungoverned(self, caller_id: UUID, organization_id: UUID) -> None:
+        pointer = "/data/attributes/organization-id"
+        queries = [
+            AccessQuery("organization", organization_id, "read"),
+            AccessQuery("organization", organization_id, "write"),
+        ]
+        reads, governs = await self._access.decide(caller_id, queries)
+        if not reads:
+            raise OrganizationNotFound(pointer=pointer)
+        if not governs:
+            raise Forbidden(pointer=pointer)
+
+    async def _replaced_leaders(self, caller_id: UUID, group: Group, leader_ids: Sequence[UUID]) -> Change:
+        roster = Roster.of(group, "leader")
+        leaders = await self._seating.known(caller_id, leader_ids, LEADERS)
+        added = await self._seating.seat_users(roster, leaders, LEADERS)
+        going = set(await self._directory.leaders(group.id)) - set(leader_ids)
+        return Change([*await self._seating.remove(roster, sorted(going)), *added.seats], added.rests_on)

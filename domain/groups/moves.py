@@ -1,0 +1,105 @@
+"""Moving a group in its organization's tree: requested by a caller, carried out later by a worker."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from domain.core.errors import Conflict, Forbidden
+from domain.groups.permissions import GroupPermissions
+from domain.groups.trees import GroupCycle, GroupTree, TooDeep, tree_id
+from domain.groups.groups import Group, GroupInactive
+from domain.core.ids import new_id
+from domain.core.ports import Access, AccessQuery, Store, decided_again
+from domain.core.stream_locks import taking_turns
+
+WHERE_TO = "/to-parent-group-id"
+GIVEN_UP = "job-dead"
+"""The error of a task whose job failed for good, or is gone."""
+
+
+class ParentElsewhere(Conflict):
+    detail = "The new parent belongs to another organization."
+
+
+class DivisionUnderGroup(Conflict):
+    detail = "A division stands at the top or under a division."
+
+
+class GroupMoves:
+    """A move in its two halves."""
+
+    def __init__(self, store: Store, access: Access) -> None:
+        self._store = store
+        self._access = access
+        self._permissions = GroupPermissions(store, access)
+
+    @decided_again
+    async def request(
+        self, caller_id: UUID, group_id: UUID, parent_id: UUID | None, *, delay: int = 0
+    ) -> tuple[UUID, int]:
+        """The task that will put the group under the parent (None: to the top), and the position.
+
+        Raises GroupNotFound, Forbidden, GroupSystemManaged, GroupInactive, ParentElsewhere, DivisionUnderGroup,
+        GroupCycle, TooDeep, MoveInProgress.
+        """
+        group = await self._permissions.changeable(caller_id, group_id)
+        parent = await self._permitted_parent(caller_id, group, parent_id)
+        if parent is not None and group.node_type == "division" and parent.node_type == "group":
+            raise DivisionUnderGroup(pointer=WHERE_TO)
+        task_id = new_id()
+        # no move is requested of or under a group that is deactivated at this moment
+        grounds = [group] if parent is None else [group, parent]
+        async with taking_turns([tree_id(group.organization_id)]):  # an import moves thousands at once
+            tree = await self._store.find(GroupTree, tree_id(group.organization_id))
+            tree = tree or GroupTree.plant(group.organization_id)
+            tree.request_move(task_id, group_id, parent_id, delay)
+            return task_id, await self._store.save(tree, unchanged=grounds, result=task_id)
+
+    @decided_again
+    async def carry_out(self, organization_id: UUID, task_id: UUID) -> int | None:
+        """Finish a requested move, or record why it cannot be; the position, None when it was finished before.
+
+        Only what concerns the tree is looked at again: who asked was allowed to when he asked.
+        """
+        async with taking_turns([tree_id(organization_id)]):
+            tree = await self._store.find(GroupTree, tree_id(organization_id))
+            group_id = None if tree is None else tree.moved_by(task_id)
+            if tree is None or group_id is None:
+                return None
+            groups = await self._store.get_many(Group, _involved(group_id, tree.targets[group_id]))
+            try:
+                _refuse_inactive(groups.values())
+                tree.finish_move(group_id)
+            except (GroupInactive, GroupCycle, TooDeep) as refusal:
+                tree.fail_move(group_id, refusal.code)
+            # `unchanged`: nothing is moved under a group that is deactivated at this moment
+            return await self._store.save(tree, unchanged=list(groups.values()))
+
+    @decided_again
+    async def give_up(self, organization_id: UUID, task_id: UUID) -> int | None:
+        """Record that nobody carries out a requested move any more; the position, None when it was finished before."""
+        tree = await self._store.find(GroupTree, tree_id(organization_id))
+        group_id = None if tree is None else tree.moved_by(task_id)
+        if tree is None or group_id is None:
+            return None
+        tree.fail_move(group_id, GIVEN_UP)
+        return await self._store.save(tree)
+
+    async def _permitted_parent(self, caller_id: UUID, group: Group, parent_id: UUID | None) -> Group | None:
+        if parent_id is None:
+            query = AccessQuery("organization", group.organization_id, "write")
+            if not all(await self._access.decide(caller_id, [query])):
+                raise Forbidden(pointer=WHERE_TO)
+            return None
+        parent = await self._permissions.changeable(caller_id, parent_id, pointer=WHERE_TO)
+        if parent.organization_id != group.organization_id:
+            raise ParentElsewhere(pointer=WHERE_TO)
+        return parent
+
+
+def _involved(group_id: UUID, parent_id: UUID | None) -> list[UUID]:
+    return [group_id] if parent_id is None else [group_id, parent_id]
+
+
+def _refuse_inactive(groups: Iterable[Group]) -> None:
+    if not all(group.active for group in groups):
+        raise GroupInactive

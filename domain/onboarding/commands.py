@@ -1,0 +1,297 @@
+"""The command that opens onboarding requests: who it is about, and what happens at once."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from domain.core.audited import Audited
+from domain.core.errors import Conflict, InvalidState, LostRace
+from domain.core.ids import new_id
+from domain.people.individuals import Individual
+from domain.onboarding.invitations import AT, Invitation, Inviter, refuse_contradictions
+from domain.people.login_names import names_of
+from domain.organizations.memberships import refuse_participants
+from domain.onboarding.places import Place, Places
+from domain.onboarding.requests import OnboardingRequest
+from domain.people.passwords import Passwords, WeakPassword, is_strong
+from domain.core.ports import Access, Directory, Store, decided_again, save_resting_on
+from domain.people.provisional_users import Found, confirm, meant, take_over, unproved
+from domain.access.roles import Role
+from domain.groups.rosters import RosterKind, Seat, seat_id
+from domain.people.user_commands import told_roles
+from domain.people.users import IdentifierTaken, ProvisionalUser, User
+
+
+class AlreadyProvider(Conflict):
+    detail = "The user is a provider; a provider's record is not shared."
+
+
+class NewIds(NamedTuple):
+    """Of what may come into being; chosen before anything is decided, so that deciding again keeps them."""
+
+    request: UUID
+    user: UUID
+    individual: UUID
+
+
+class Arrival(NamedTuple):
+    """Everything that is saved with the request. `released` are users who lose names to the one who arrives."""
+
+    user: User
+    individuals: list[Individual]
+    roles: list[Role]
+    seats: list[Seat]
+    released: Sequence[User] = ()
+
+    @property
+    def individual(self) -> Individual:
+        """The one that the request is about."""
+        return self.individuals[0]
+
+
+class KnownAddresses(Protocol):
+    """Counts how many known addresses a caller was told of (ruling O3)."""
+
+    async def name(self, caller_id: UUID) -> None:
+        """One more is told. Raises TooMany when the caller was told of too many lately."""
+        ...
+
+
+class OnboardingRequests:
+    """Commands on onboarding requests."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        access: Access,
+        passwords: Passwords,
+        known_addresses: KnownAddresses,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._passwords = passwords
+        self._known_addresses = known_addresses
+        self._places = Places(store, access)
+
+    async def create(self, invitation: Invitation, inviter: Inviter) -> tuple[OnboardingRequest, int]:
+        """The request, claimed already when it asks for that and the person is new, or has come in this way before.
+
+        For a trusted inviter anybody's is claimed: an open one of the organization for the same person, if there is one
+        (ruling O6), and an account that nobody has proved to be theirs is taken over (ruling O1).
+
+        Raises Invalid (WeakPassword among others), OrganizationNotFound, StaffOrganization, Forbidden, InvalidState,
+        what `GroupPermissions.changeable` raises, IndividualNotFound, Conflict, OnboardingRequestOpen, IdentifierTaken;
+        TooMany when an inviter who is not trusted would learn of too many known addresses.
+        """
+        refuse_contradictions(invitation)
+        place = await self._places.find(invitation, inviter)
+        await self._refuse_weak(invitation)  # after permission: judging a password costs more than finding a place
+        hashed = None if invitation.password is None else await self._passwords.hash(invitation.password)
+        return await self._decide(invitation, inviter, place, hashed, NewIds(new_id(), new_id(), new_id()))
+
+    @decided_again
+    async def _decide(
+        self,
+        invitation: Invitation,
+        inviter: Inviter,
+        place: Place,
+        hashed: str | None,
+        ids: NewIds,
+    ) -> tuple[OnboardingRequest, int]:
+        place = await self._places.reloaded(place)
+        users = await self._known_users(invitation)
+        if users and not await self._may_claim(inviter, invitation, users, place):
+            if invitation.at_once and not inviter.trusted:  # only an answer at once differs for a known person
+                await self._known_addresses.name(inviter.user_id)
+            request = _request(ids.request, invitation, inviter, users[0].id, new_user=False)
+            return request, await self._store.save(request, unchanged=place.grounds, result=request.id)
+        if not users:
+            await self._refuse_taken_username(invitation)
+            return await self._introduce(invitation, inviter, place, hashed, ids)
+        found = meant(users)
+        await self._refuse_taken_username(invitation, found.user)
+        return await self._welcome(found, invitation, inviter, place, hashed, ids)
+
+    async def _introduce(
+        self, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None, ids: NewIds
+    ) -> tuple[OnboardingRequest, int]:
+        """Bring in somebody new."""
+        request = _request(ids.request, invitation, inviter, ids.user, new_user=True)
+        arrival = await self._make(ids, invitation, inviter, place, hashed)
+        if invitation.at_once:
+            request.claim(arrival.user.id, arrival.individual.id)
+        elif invitation.auto_sign_up:
+            request.register()
+        return request, await self._save(place, arrival, request, result=request.id)
+
+    async def _welcome(
+        self, found: Found, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None, ids: NewIds
+    ) -> tuple[OnboardingRequest, int]:
+        """Bring in somebody known. Open requests for them are claimed by it; one that asked for this is the answer."""
+        opened = await self._open_requests(invitation) if inviter.trusted else []
+        alike = [each for each in opened if each.onboard_type == invitation.onboard_type]
+        for each in alike:
+            place = await self._places.joined(place, each, found.user)
+        fresh = [] if alike else [_request(ids.request, invitation, inviter, found.user.id, new_user=False)]
+        arrival = await self._bring_in(found, invitation, inviter, place, hashed)
+        for each in (*opened, *fresh):
+            each.claim(arrival.user.id, arrival.individual.id)
+        request = (*alike, *fresh)[0]
+        return request, await self._save(place, arrival, *opened, *fresh, result=request.id)
+
+    async def _save(self, place: Place, arrival: Arrival, *requests: OnboardingRequest, result: UUID) -> int:
+        # the user first: projections find the user when they come to the individuals and the request
+        everything: list[Audited] = [
+            *arrival.released, arrival.user, *arrival.individuals, *arrival.roles, *arrival.seats,
+        ]  # fmt: skip
+        try:
+            return await save_resting_on(self._store, *everything, *requests, unchanged=place.grounds, result=result)
+        except IdentifierTaken:  # the person came into being at this moment: decide again about somebody known
+            raise LostRace from None
+
+    async def _make(
+        self, ids: NewIds, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None
+    ) -> Arrival:
+        """Somebody new. Until the claim a patient's individual is the organization's; a provider's never is."""
+        organization = place.organization
+        if invitation.onboard_type == "provider":
+            individual = Individual.create(ids.individual, "user", ids.user, provider=True)
+        else:
+            individual = place.individual or Individual.create(ids.individual, "organization", organization.id)
+        vouched = inviter.trusted and invitation.at_once
+        user = User.create(
+            ids.user,
+            classification=organization.classification,
+            individual_id=individual.id,
+            email=invitation.email,
+            phone=invitation.phone,
+            username=invitation.username,
+            provisional_in=None if vouched else organization.id,
+        )
+        if invitation.communication_preferences is not None:
+            user.prefer_communication(invitation.communication_preferences)
+        if invitation.auto_sign_up and hashed is not None:
+            user.set_password(hashed)
+        if invitation.at_once:
+            confirm(user, invitation, vouched=vouched)
+            return await self._enter(user, individual, invitation, place)
+        seats = await self._seats(place, "individual", individual.id) if invitation.onboard_type == "patient" else []
+        return Arrival(user, [individual], [], seats)
+
+    async def _bring_in(
+        self, found: Found, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None
+    ) -> Arrival:
+        """A user who has an account, claimed for them.
+
+        The password stays unless a trusted inviter takes over an account that nobody has proved to be theirs: its
+        password is of the administrator's choice who made it, or of whoever signed up with the contact.
+        """
+        user = found.user
+        assert user.individual_id is not None, "only services have none, and they cannot be reached"
+        if user.state not in {"confirmed", "init", "registered"}:
+            raise InvalidState
+        individuals = await self._store.get_many(Individual, user.individuals)
+        if inviter.trusted and unproved(user):
+            take_over(found, list(individuals.values()), invitation, hashed)
+        own = individuals[user.individual_id]
+        if invitation.onboard_type == "provider":
+            refuse_participants(list(individuals.values()))
+        elif user.organizations:
+            raise AlreadyProvider
+        if place.individual is not None and own.owner_id != user.id:
+            raise InvalidState(pointer=f"{AT}/patient")  # the user has yet to claim their own
+        arrival = await self._enter(user, place.individual or own, invitation, place)
+        further = [each for each in individuals.values() if each.id != arrival.individual.id]
+        return arrival._replace(individuals=[*arrival.individuals, *further], released=found.others)
+
+    async def _enter(self, user: User, individual: Individual, invitation: Invitation, place: Place) -> Arrival:
+        """Make the user a provider or a patient of the organization, now."""
+        former = individual.owner_id
+        if user.provisional and individual.parts - {place.organization.id}:
+            raise ProvisionalUser(pointer=f"{AT}/patient")  # another organization has a part in it
+        individual.change_owner("user", user.id)
+        user.take_on(individual.id)
+        roles = {role.id: role for role in place.roles}
+        roles |= {role.id: role for role in await told_roles(self._store, user)}
+        if invitation.onboard_type == "patient":
+            if former != user.id:
+                individual.share("organization", former)
+            individual.share("organization", place.organization.id)
+            seats = await self._seats(place, "individual", individual.id)
+        else:
+            individual.mark_provider(provider=True)
+            user.join(place.organization.id)
+            for name in place.roles:
+                roles[name.id].grant(user.id, live=roles[name.id].counts(user))
+            seats = await self._seats(place, "member", user.id)
+        return Arrival(user, [individual], list(roles.values()), seats)
+
+    async def _may_claim(self, inviter: Inviter, invitation: Invitation, found: Sequence[User], place: Place) -> bool:
+        """Whether somebody known comes in at once: for others than trusted inviters only who is in already (I7)."""
+        if inviter.trusted or not invitation.at_once:
+            return invitation.at_once
+        user = found[0]
+        if len(found) > 1 or not user.live or place.individual is not None:
+            return False
+        if invitation.onboard_type == "provider":
+            return place.organization.id in user.organizations
+        own = await self._store.get(Individual, user.individuals[0])
+        return place.organization.id in own.organizations
+
+    async def _seats(self, place: Place, kind: RosterKind, subject_id: UUID) -> list[Seat]:
+        ids = {group.id: seat_id(group.id, kind, subject_id) for group in place.groups}
+        seats = await self._store.get_many(Seat, ids.values())
+        for each in seats.values():
+            each.take_again()
+        fresh = [
+            Seat.take(group.id, group.organization_id, kind, subject_id)
+            for group in place.groups
+            if ids[group.id] not in seats
+        ]
+        return [*seats.values(), *fresh]
+
+    async def _known_users(self, invitation: Invitation) -> list[User]:
+        """Users who have one of the contacts, the first of them first."""
+        ids = await self._directory.users_named(invitation.names)
+        return list((await self._store.get_many(User, ids)).values())
+
+    async def _open_requests(self, invitation: Invitation) -> list[OnboardingRequest]:
+        ids = await self._directory.open_requests(invitation.organization_id, invitation.names)
+        return list((await self._store.get_many(OnboardingRequest, ids)).values())
+
+    async def _refuse_taken_username(self, invitation: Invitation, user: User | None = None) -> None:
+        """Raises IdentifierTaken when another user has the user name."""
+        name = [] if invitation.username is None else names_of(None, None, invitation.username)
+        holders = await self._directory.users_named(name) if name else []
+        if any(user is None or holder != user.id for holder in holders):
+            raise IdentifierTaken(pointer=f"{AT}/username")
+
+    async def _refuse_weak(self, invitation: Invitation) -> None:
+        password = invitation.password
+        if password is not None and not await is_strong(self._passwords, password, invitation.contacts):
+            raise WeakPassword(pointer=f"{AT}/password")
+
+
+def _request(
+    request_id: UUID, invitation: Invitation, inviter: Inviter, user_id: UUID, *, new_user: bool
+) -> OnboardingRequest:
+    return OnboardingRequest.open(
+        request_id,
+        invitation.organization_id,
+        invitation.onboard_type,
+        user_id,
+        new_user=new_user,
+        individual_id=invitation.individual_id,
+        email=invitation.email,
+        phone=invitation.phone,
+        username=invitation.username,
+        provider_roles=invitation.provider_roles,
+        group_ids=invitation.group_ids,
+        notifications=invitation.notifications,
+        email_user_now=invitation.email_user_now,
+        auto_sign_up=invitation.auto_sign_up,
+        auto_confirm=invitation.auto_confirm,
+        communication_preferences=invitation.communication_preferences,
+        created_by=inviter.user_id,
+    )

@@ -1,0 +1,81 @@
+"""What is asked for when somebody is to be brought in, and by whom."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from domain.core.errors import Invalid
+from domain.people.login_names import LoginName, finding_names, refuse_username
+from domain.onboarding.requests import OnboardType
+
+AT = "/data/attributes"
+"""Where in the request the members stand that refusals point to."""
+
+
+class ForProvidersOnly(Invalid):
+    detail = "Only a provider can have this."
+
+
+class ForPatientsOnly(Invalid):
+    detail = "Only a patient can have this."
+
+
+class PasswordWithoutSignUp(Invalid):
+    detail = "A password is taken with auto-sign-up only."
+
+
+class Invitation(NamedTuple):
+    """Who is to be brought in where, and how. `communication_preferences` is a JSON object."""
+
+    organization_id: UUID
+    onboard_type: OnboardType
+    email: str | None = None
+    phone: str | None = None
+    username: str | None = None
+    password: str | None = None
+    individual_id: UUID | None = None
+    group_ids: Sequence[UUID] = ()
+    provider_roles: Sequence[str] = ()
+    notifications: Sequence[str] | None = None
+    email_user_now: bool = False
+    auto_sign_up: bool = False
+    auto_confirm: bool = False
+    communication_preferences: str | None = None
+
+    @property
+    def contacts(self) -> list[str]:
+        return [contact for contact in (self.email, self.phone, self.username) if contact is not None]
+
+    @property
+    def names(self) -> list[LoginName]:
+        """The names that find the person: the contacts; the user name only where there is none (ruling O2)."""
+        return finding_names(self.email, self.phone, self.username)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether nobody is asked to claim it."""
+        return self.auto_sign_up and self.auto_confirm
+
+
+class Inviter(NamedTuple):
+    """Who asks. System administrators and services may bring in people who have accounts already (ruling A1)."""
+
+    user_id: UUID
+    system: bool = False
+    service: bool = False
+
+    @property
+    def trusted(self) -> bool:
+        return self.system or self.service
+
+
+def refuse_contradictions(invitation: Invitation) -> None:
+    """Raises ForProvidersOnly, ForPatientsOnly, PasswordWithoutSignUp, UnusableUserName, ForeignUserName."""
+    if invitation.provider_roles and invitation.onboard_type == "patient":
+        raise ForProvidersOnly(pointer=f"{AT}/provider-roles")
+    if invitation.individual_id is not None and invitation.onboard_type == "provider":
+        raise ForPatientsOnly(pointer=f"{AT}/patient")
+    if invitation.password is not None and not invitation.auto_sign_up:
+        raise PasswordWithoutSignUp(pointer=f"{AT}/password")
+    if invitation.username is not None:
+        refuse_username(invitation.username, invitation.email, invitation.phone, pointer=f"{AT}/username")

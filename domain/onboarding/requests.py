@@ -1,0 +1,183 @@
+"""Onboarding requests: bringing somebody into an organization, at once or when he claims it (semantics 9, A1)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from eventsourcing.domain import event
+
+from domain.core.audited import Audited
+from domain.core.errors import AlreadyExists
+from domain.core.personal import Personal
+
+OnboardType = Literal["patient", "provider"]
+Status = Literal["claimed", "created", "registering"]
+
+
+class OnboardingRequestOpen(AlreadyExists):
+    detail = "There is an open request of this organization for the same person."
+
+
+class OnboardingRequest(Audited):
+    """`user_id` is whoever is to claim it. Nothing of that person is shown before he has."""
+
+    TOPIC = "onboarding-request"
+
+    organization_id: UUID
+    onboard_type: OnboardType
+    user_id: UUID
+    email: Personal | None
+    phone: Personal | None
+    username: Personal | None
+    provider_roles: list[str]
+    group_ids: list[UUID]
+    created_by: UUID | None
+    registering_at: datetime | None
+    claimed_at: datetime | None
+    claimed_by: UUID | None
+    individual_id: UUID | None
+
+    class Created(Audited.Created):
+        """What was asked for.
+
+        `new_user` tells whether the user came into being with it. `notifications` is None when the channel is left to
+        the service. `individual_id` and `group_ids` are what the claim shares and where it places it.
+        """
+
+        TOPIC = "onboarding-request.created"
+        organization_id: UUID
+        onboard_type: OnboardType
+        user_id: UUID
+        new_user: bool
+        individual_id: UUID | None
+        email: Personal | None
+        phone: Personal | None
+        username: Personal | None
+        provider_roles: list[str]
+        group_ids: list[UUID]
+        notifications: list[str] | None
+        email_user_now: bool
+        auto_sign_up: bool
+        auto_confirm: bool
+        communication_preferences: Personal | None
+        created_by: UUID | None
+
+    class Registering(Audited.Event):
+        """There is a password; the user has to be confirmed."""
+
+        TOPIC = "onboarding-request.registering"
+
+        def apply(self, aggregate: "OnboardingRequest") -> None:
+            aggregate.registering_at = self.timestamp
+
+    class Claimed(Audited.Event):
+        """By the user, whose individual it is from now on."""
+
+        TOPIC = "onboarding-request.claimed"
+        user_id: UUID
+        individual_id: UUID
+
+        def apply(self, aggregate: "OnboardingRequest") -> None:
+            aggregate.claimed_at = self.timestamp
+            aggregate.claimed_by = self.user_id
+            aggregate.individual_id = self.individual_id
+
+    @event(Created)
+    def __init__(
+        self,
+        organization_id: UUID,
+        onboard_type: OnboardType,
+        user_id: UUID,
+        new_user: bool,  # noqa: ARG002 - for projections
+        individual_id: UUID | None,
+        email: Personal | None,
+        phone: Personal | None,
+        username: Personal | None,
+        provider_roles: list[str],
+        group_ids: list[UUID],
+        notifications: list[str] | None,  # noqa: ARG002 - for the invitation
+        email_user_now: bool,  # noqa: ARG002 - for the invitation
+        auto_sign_up: bool,  # noqa: ARG002 - for projections
+        auto_confirm: bool,  # noqa: ARG002 - for projections
+        communication_preferences: Personal | None,  # noqa: ARG002 - for the claim
+        created_by: UUID | None,
+    ) -> None:
+        self.organization_id = organization_id
+        self.onboard_type = onboard_type
+        self.user_id = user_id
+        self.individual_id = individual_id
+        self.email = email
+        self.phone = phone
+        self.username = username
+        self.provider_roles = provider_roles
+        self.group_ids = group_ids
+        self.created_by = created_by
+        self.registering_at = None
+        self.claimed_at = None
+        self.claimed_by = None
+
+    @classmethod
+    def open(
+        cls,
+        request_id: UUID,
+        organization_id: UUID,
+        onboard_type: OnboardType,
+        user_id: UUID,
+        *,
+        new_user: bool,
+        individual_id: UUID | None,
+        email: str | None,
+        phone: str | None,
+        username: str | None,
+        provider_roles: Sequence[str],
+        group_ids: Sequence[UUID],
+        notifications: Sequence[str] | None,
+        email_user_now: bool,
+        auto_sign_up: bool,
+        auto_confirm: bool,
+        communication_preferences: str | None,
+        created_by: UUID | None,
+    ) -> "OnboardingRequest":
+        def personal(value: str | None) -> Personal | None:
+            return None if value is None else Personal(user_id, value)
+
+        return cls._create(
+            cls.Created,
+            id=request_id,
+            organization_id=organization_id,
+            onboard_type=onboard_type,
+            user_id=user_id,
+            new_user=new_user,
+            individual_id=individual_id,
+            email=personal(email),
+            phone=personal(phone),
+            username=personal(username),
+            provider_roles=list(provider_roles),
+            group_ids=list(group_ids),
+            notifications=None if notifications is None else list(notifications),
+            email_user_now=email_user_now,
+            auto_sign_up=auto_sign_up,
+            auto_confirm=auto_confirm,
+            communication_preferences=personal(communication_preferences),
+            created_by=created_by,
+        )
+
+    @property
+    def done(self) -> bool:
+        return self.claimed_at is not None
+
+    @property
+    def status(self) -> Status:
+        """The contract's word for how far it is."""
+        if self.done:
+            return "claimed"
+        return "created" if self.registering_at is None else "registering"
+
+    def register(self) -> None:
+        if self.registering_at is None and not self.done:
+            self.trigger_event(self.Registering)
+
+    def claim(self, user_id: UUID, individual_id: UUID) -> None:
+        if not self.done:
+            self.trigger_event(self.Claimed, user_id=user_id, individual_id=individual_id)

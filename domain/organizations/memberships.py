@@ -1,0 +1,131 @@
+"""Memberships: who is a provider of which organization, and all that follows from joining and leaving."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from domain.core.errors import Conflict, Forbidden, InvalidState
+from domain.people.individuals import Individual
+from domain.people.named_users import NamedUsers, UserName
+from domain.organizations.organizations import Organization
+from domain.core.ports import Access, AccessQuery, Directory, Store, decided_again, save_resting_on
+from domain.access.roles import KEPT, Role, RoleNotFound, role_id
+from domain.groups.rosters import Seat, seat_id
+from domain.people.users import User
+
+ROLE_POINTER = "/data/attributes/role-id"
+
+
+class UserIsParticipant(Conflict):
+    code = "user-is-participant"
+    detail = "The user is a participant: somebody else may read his record."
+
+
+class ForeignRole(Conflict):
+    detail = "The role is not one of this organization's."
+
+
+class StaffOrganization(Forbidden):
+    detail = "Only a system administrator may let somebody into this organization."
+
+
+class Memberships:
+    """Commands on memberships. Each answers the position that shows it."""
+
+    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
+        self._store = store
+        self._directory = directory
+        self._access = access
+        self._users = NamedUsers(store, directory, access)
+
+    @decided_again
+    async def add(
+        self,
+        organization_id: UUID,
+        name: UserName,
+        role_id: UUID | None = None,
+        *,
+        caller_id: UUID,
+        as_system_admin: bool,
+    ) -> tuple[User, int]:
+        """Make the user a provider of the organization, and give him one of its roles if one is named.
+
+        Raises NotFound, StaffOrganization, SystemRole, ForeignRole, InvalidState, UserIsParticipant.
+        """
+        organization = await self._store.get(Organization, organization_id)
+        if organization.staffed and not as_system_admin:
+            raise StaffOrganization
+        user = await self._users.find(caller_id, name, organization_id)
+        granted = [await self._role_of(organization_id, role_id, caller_id)] if role_id else []
+        individuals = [] if organization_id in user.organizations else await self._enter(organization, user)
+        for role in granted:
+            role.refuse_strangers(as_system_admin=as_system_admin)
+            role.grant(user.id, live=role.counts(user))
+        return user, await save_resting_on(self._store, user, *individuals, *granted, unchanged=[organization])
+
+    @decided_again
+    async def remove(self, organization_id: UUID, name: UserName, *, caller_id: UUID, as_system_admin: bool) -> int:
+        """End the membership, with it the user's roles and his places in the organization's groups.
+
+        Raises NotFound, SystemRole, LastAdmin.
+        """
+        organization = await self._store.get(Organization, organization_id)
+        user = await self._users.find(caller_id, name, organization_id)
+        if organization_id not in user.organizations:
+            return await self._store.save(organization)
+        roles = await self._roles(organization_id)
+        held = [role for role in roles if user.id in role.holders]
+        for role in held:
+            role.refuse_strangers(as_system_admin=as_system_admin)
+            role.revoke(user.id)
+        seats = await self._seats_of(user.id, organization_id)
+        for seat in seats:
+            seat.leave()
+        user.leave(organization_id)
+        individuals = [] if user.organizations else await self._individuals_of(user)
+        for individual in individuals:
+            individual.mark_provider(provider=False)
+        return await save_resting_on(self._store, *roles, *seats, user, *individuals)
+
+    async def _role_of(self, organization_id: UUID, role_id: UUID, caller_id: UUID) -> Role:
+        role = await self._store.find(Role, role_id)
+        if role is None:
+            raise RoleNotFound(pointer=ROLE_POINTER)
+        if role.organization_id != organization_id:
+            reading = AccessQuery("organization", role.organization_id, "read")
+            readable = all(await self._access.decide(caller_id, [reading]))
+            raise (ForeignRole if readable else RoleNotFound)(pointer=ROLE_POINTER)
+        return role
+
+    async def _enter(self, organization: Organization, user: User) -> list[Individual]:
+        """Let the user join. Returns their individuals, which become a provider's."""
+        if not organization.active or user.state not in {"confirmed", "init"} or user.kind == "service":
+            raise InvalidState
+        user.refuse_outside(organization.id)
+        individuals = [] if user.organizations else await self._individuals_of(user)
+        refuse_participants(individuals)
+        for individual in individuals:
+            individual.mark_provider(provider=True)
+        user.join(organization.id)
+        return individuals
+
+    async def _individuals_of(self, user: User) -> list[Individual]:
+        return list((await self._store.get_many(Individual, user.individuals)).values())
+
+    async def _roles(self, organization_id: UUID) -> list[Role]:
+        return list((await self._store.get_many(Role, [role_id(organization_id, name) for name in KEPT])).values())
+
+    async def _seats_of(self, user_id: UUID, organization_id: UUID) -> list[Seat]:
+        places = await self._directory.seats(user_id, organization_id)
+        seats = await self._store.get_many(Seat, [seat_id(group, kind, user_id) for group, kind in places])
+        return list(seats.values())
+
+
+def refuse_participants(individuals: Sequence[Individual]) -> None:
+    """Raises UserIsParticipant when these, all that somebody owns, make a participant of him."""
+    if len(individuals) > 1 or any(_is_participants(individual) for individual in individuals):
+        raise UserIsParticipant
+
+
+def _is_participants(individual: Individual) -> bool:
+    """Whether somebody else may read it, or will when its person claims it from the organization that cares for him."""
+    return individual.shared or (individual.owner_type == "organization" and not individual.provider)

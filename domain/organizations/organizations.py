@@ -1,0 +1,237 @@
+"""Organizations: care providers, their settings and who may hand out what in them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from eventsourcing.domain import event
+
+from domain.core.audited import Audited
+from domain.core.errors import AlreadyExists, Forbidden, NotFound
+from domain.groups.groups import SYSTEM_TYPES, Group, GroupType
+from domain.core.ids import new_id
+from domain.core.ports import Store, decided_again
+from domain.access.roles import ORGANIZATION_ADMIN, Role
+from domain.people.users import STAFF
+
+OPERATOR_ID = uuid5(NAMESPACE_URL, "rollbook:operator")
+"""The platform operator's own organization, made at the first start; the only one with system administrators."""
+DESCRIPTIVE = ("name", "display_name", "classification", "provider_type", "timezone", "theme_id")
+LOCAL = frozenset({"display_name", "timezone"})
+"""What an organization's own administrators may change."""
+SYSTEM_GROUP_NAMES: dict[GroupType, str] = {"all_participants": "All participants", "unassigned": "Unassigned"}
+
+
+class OrganizationNotFound(NotFound):
+    """There is no such organization, or the caller may not see it."""
+
+
+class OrganizationNameTaken(AlreadyExists):
+    detail = "Another organization has this name."
+
+    def __init__(self) -> None:
+        super().__init__(pointer="/data/attributes/name")
+
+
+class SystemAdminsOnly(Forbidden):
+    detail = "Only a system administrator may do this."
+
+
+class Organization(Audited):
+    TOPIC = "organization"
+
+    name: str
+    display_name: str
+    classification: str
+    provider_type: str
+    timezone: str
+    theme_id: UUID | None
+    authorization_type: str
+    active: bool
+
+    class Created(Audited.Created):
+        TOPIC = "organization.created"
+        name: str
+        display_name: str
+        classification: str
+        provider_type: str
+        timezone: str
+        authorization_type: str
+
+    class Described(Audited.Event):
+        """The descriptive settings, all of them, as they are from now on."""
+
+        TOPIC = "organization.described"
+        name: str
+        display_name: str
+        classification: str
+        provider_type: str
+        timezone: str
+        theme_id: UUID | None
+
+    class AuthorizationTypeChanged(Audited.Event):
+        TOPIC = "organization.authorization-type-changed"
+        authorization_type: str
+
+    class Activated(Audited.Event):
+        TOPIC = "organization.activated"
+
+    class Deactivated(Audited.Event):
+        TOPIC = "organization.deactivated"
+
+    @event(Created)
+    def __init__(
+        self,
+        name: str,
+        display_name: str,
+        classification: str,
+        provider_type: str,
+        timezone: str,
+        authorization_type: str,
+    ) -> None:
+        self.name = name
+        self.display_name = display_name
+        self.classification = classification
+        self.provider_type = provider_type
+        self.timezone = timezone
+        self.authorization_type = authorization_type
+        self.theme_id = None
+        self.active = True
+
+    @classmethod
+    def found(
+        cls,
+        organization_id: UUID,
+        name: str,
+        *,
+        display_name: str,
+        classification: str,
+        provider_type: str,
+        timezone: str,
+    ) -> "Organization":
+        """A new organization; what its providers may do is restricted until somebody opens it."""
+        return cls._create(
+            cls.Created,
+            id=organization_id,
+            name=name,
+            display_name=display_name,
+            classification=classification,
+            provider_type=provider_type,
+            timezone=timezone,
+            authorization_type="restricted",
+        )
+
+    @property
+    def staffed(self) -> bool:
+        """Whether the operator's own people work here: only a system administrator lets somebody in."""
+        return is_staffed(self.id, self.classification)
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Change some attributes, by their names here; the others stay."""
+        described = {name: getattr(self, name) for name in DESCRIPTIVE}
+        if any(changes.get(name, now) != now for name, now in described.items()):
+            self._described(**{name: changes.get(name, now) for name, now in described.items()})
+        if changes.get("authorization_type", self.authorization_type) != self.authorization_type:
+            self._authorization_type_changed(changes["authorization_type"])
+        if changes.get("active", self.active) != self.active:
+            self._activated() if changes["active"] else self._deactivated()
+
+    @event(Described)
+    def _described(
+        self,
+        name: str,
+        display_name: str,
+        classification: str,
+        provider_type: str,
+        timezone: str,
+        theme_id: UUID | None,
+    ) -> None:
+        self.name = name
+        self.display_name = display_name
+        self.classification = classification
+        self.provider_type = provider_type
+        self.timezone = timezone
+        self.theme_id = theme_id
+
+    @event(AuthorizationTypeChanged)
+    def _authorization_type_changed(self, authorization_type: str) -> None:
+        self.authorization_type = authorization_type
+
+    @event(Activated)
+    def _activated(self) -> None:
+        self.active = True
+
+    @event(Deactivated)
+    def _deactivated(self) -> None:
+        self.active = False
+
+
+class Organizations:
+    """Commands on organizations. Each answers the organization as it is then, and the position that shows it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def create(
+        self,
+        name: str,
+        *,
+        display_name: str | None = None,
+        classification: str = "customer",
+        provider_type: str = "coach",
+        timezone: str = "UTC",
+    ) -> tuple[Organization, int]:
+        """An organization with its administrators' role and its two computed groups.
+
+        Raises OrganizationNameTaken.
+        """
+        organization = Organization.found(
+            new_id(),
+            name,
+            display_name=display_name or name,
+            classification=classification,
+            provider_type=provider_type,
+            timezone=timezone,
+        )
+        role = Role.create(organization.id, ORGANIZATION_ADMIN, "Organization administrator")
+        groups = system_groups(organization.id)
+        return organization, await self._store.save(organization, role, *groups, result=organization.id)
+
+    @decided_again
+    async def change(
+        self, organization_id: UUID, changes: Mapping[str, Any], *, as_system_admin: bool
+    ) -> tuple[Organization, int]:
+        """Change some attributes, named as those of `Organization`. Its own administrators may change a few only.
+
+        Raises NotFound, SystemAdminsOnly (one for each attribute), OrganizationNameTaken.
+        """
+        organization = await self._store.get(Organization, organization_id)
+        if not as_system_admin:
+            refuse_all_but_local(changes)
+        organization.change(changes)
+        return organization, await self._store.save(organization)
+
+
+def is_staffed(organization_id: UUID, classification: str) -> bool:
+    """Whether the operator's own people work in the organization: it is theirs, or has their classification."""
+    return organization_id == OPERATOR_ID or classification == STAFF
+
+
+def system_groups(organization_id: UUID) -> list[Group]:
+    """The two groups whose individuals are computed."""
+    return [Group.computed(organization_id, kind, SYSTEM_GROUP_NAMES[kind]) for kind in SYSTEM_TYPES]
+
+
+def refuse_all_but_local(changes: Iterable[str]) -> None:
+    """Raises SystemAdminsOnly, one for each attribute that an organization's own administrators may not change."""
+    refusals = [
+        SystemAdminsOnly(pointer=f"/data/attributes/{contract_name(name)}") for name in changes if name not in LOCAL
+    ]
+    if refusals:
+        refusals[0].others = tuple(refusals[1:])
+        raise refusals[0]
+
+
+def contract_name(attribute: str) -> str:
+    """The contract's name of an attribute of `Organization`."""
+    return "is-active" if attribute == "active" else attribute.replace("_", "-")

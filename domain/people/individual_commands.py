@@ -1,0 +1,181 @@
+"""Commands on individuals: registering them, handing them to another owner, sharing them."""
+
+from uuid import UUID
+
+from domain.core.audited import Audited
+from domain.core.errors import InvalidState
+from domain.people.individuals import (
+    Individual,
+    IndividualNotFound,
+    IndividualTaken,
+    NotTheOwner,
+    OwnerNotFound,
+    Party,
+    ProviderOwner,
+)
+from domain.organizations.organizations import Organization
+from domain.core.ports import Access, AccessQuery, Directory, Store, decided_again, save_resting_on
+from domain.groups.rosters import Seat, seat_id
+from domain.people.users import ProvisionalUser, User
+
+Parties = User | Organization
+
+
+class Individuals:
+    """Commands on individuals. Each answers the individual as it is then, and the position that shows it."""
+
+    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
+        self._store = store
+        self._directory = directory
+        self._access = access
+
+    @decided_again
+    async def create(self, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
+        """Register the owner of an individual.
+
+        Raises OwnerNotFound, IndividualTaken, ProviderOwner, InvalidState when the owner is archived.
+        """
+        user, organization, individual = await self._store.find_each(
+            (User, owner_id), (Organization, owner_id), (Individual, individual_id)
+        )
+        owner = _party(user, organization)
+        if owner is None:
+            raise OwnerNotFound(pointer="/data/attributes/owner-id")
+        if individual is not None:
+            if individual.owner_id != owner_id:
+                raise IndividualTaken(pointer="/data/attributes/individual-id")
+            return individual, await self._store.save(individual)
+        refuse_as_further_owner(owner)
+        individual = Individual.create(individual_id, party_type(owner), owner_id)
+        return individual, await self._save_owned(individual, owner)
+
+    @decided_again
+    async def share(
+        self, individual_id: UUID, party: Party, party_id: UUID, operation: str | None, *, caller_id: UUID
+    ) -> tuple[Individual, int]:
+        """Share the individual. `operation` is "read" or "write", for users only; a later one replaces it.
+
+        A provisional user takes part in one organization only, and so does what they own (ruling O1).
+
+        Raises IndividualNotFound, NotTheOwner, OwnerNotFound (the other party), ProvidersIndividual, InvalidState
+        (ProvisionalUser among others).
+        """
+        individual = await self._owned_by(caller_id, individual_id)
+        other = await self._other(party, party_id)
+        if isinstance(other, User):
+            if other.archived:
+                raise InvalidState(pointer="/with/id")
+            if other.provisional and other.provisional_in not in individual.parts:
+                raise ProvisionalUser(pointer="/with/id")
+        elif (owner := await self._store.find(User, individual.owner_id)) is not None:
+            owner.refuse_outside(party_id, pointer="/with/id")
+        individual.share(party, party_id, operation)
+        return individual, await self._store.save(individual, unchanged=[other])
+
+    @decided_again
+    async def unshare(
+        self, individual_id: UUID, party: Party, party_id: UUID, *, caller_id: UUID
+    ) -> tuple[Individual, int]:
+        """End a share; an organization's groups lose the individual with it.
+
+        Raises IndividualNotFound, NotTheOwner, OwnerNotFound (the other party).
+        """
+        individual = await self._owned_by(caller_id, individual_id)
+        await self._other(party, party_id)
+        individual.unshare(party, party_id)
+        left = await self._left_behind(individual, party_id) if party == "organization" else []
+        return individual, await self._store.save(*left, individual)
+
+    @decided_again
+    async def change_owner(self, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
+        """Hand the individual to another owner; groups of an organization that has no more part in it lose it.
+
+        Raises NotFound, OwnerNotFound, ProviderOwner, InvalidState.
+        """
+        individual = await self._store.get(Individual, individual_id)
+        owner = await self._find_party(owner_id)
+        if owner is None:
+            raise OwnerNotFound
+        if individual.owner_id == owner_id:
+            return individual, await self._store.save()
+        refuse_as_further_owner(owner)
+        if isinstance(owner, User) and owner.provisional and individual.parts != {owner.provisional_in}:
+            raise ProvisionalUser
+        former = individual.owner_id
+        individual.change_owner(party_type(owner), owner_id)
+        left: list[Audited] = [*await self._left_behind(individual, former), *await self._given_up(individual, former)]
+        return individual, await self._save_owned(individual, owner, *left)
+
+    async def _save_owned(self, individual: Individual, owner: Parties, *left: Audited) -> int:
+        """A user knows what he owns, so that nobody becomes a provider while he gets a further individual."""
+        if isinstance(owner, User):
+            owner.take_on(individual.id)
+        return await save_resting_on(self._store, *left, owner, individual)
+
+    async def _owned_by(self, caller_id: UUID, individual_id: UUID) -> Individual:
+        """The individual, if the caller decides with whom it is shared."""
+        individual = await self._store.find(Individual, individual_id)
+        if individual is None:
+            raise IndividualNotFound
+        reads, governs, owns = await self._access.decide(
+            caller_id,
+            [
+                AccessQuery("individual", individual_id, "read"),
+                AccessQuery("system", "", "write"),
+                AccessQuery("organization", individual.owner_id, "write"),
+            ],
+        )
+        if governs or owns or caller_id == individual.owner_id:
+            return individual
+        raise NotTheOwner if reads else IndividualNotFound
+
+    async def _find_party(self, party_id: UUID) -> Parties | None:
+        return _party(*await self._store.find_each((User, party_id), (Organization, party_id)))
+
+    async def _other(self, party: Party, party_id: UUID) -> Parties:
+        found = await self._find_party(party_id)
+        if found is None or party_type(found) != party:
+            raise OwnerNotFound(pointer="/with/id")
+        return found
+
+    async def _given_up(self, individual: Individual, owner_id: UUID) -> list[User]:
+        owner = await self._store.find(User, owner_id)
+        if owner is None:
+            return []
+        owner.give_up(individual.id)
+        return [owner]
+
+    async def _left_behind(self, individual: Individual, organization_id: UUID) -> list[Seat]:
+        """Its places in the groups of an organization that has no more part in it, left.
+
+        Shares with users who count in that organization only end too.
+        """
+        if individual.belongs_to(organization_id):
+            return []
+        for user in (await self._store.get_many(User, individual.users)).values():
+            if user.provisional and user.provisional_in == organization_id:
+                individual.unshare("user", user.id)
+        groups = await self._directory.placements(individual.id, organization_id)
+        seats = await self._store.get_many(Seat, [seat_id(group, "individual", individual.id) for group in groups])
+        for seat in seats.values():
+            seat.leave()
+        return list(seats.values())
+
+
+def _party(user: User | None, organization: Organization | None) -> Parties | None:
+    """Which of the two may own individuals."""
+    return user if user is not None and user.kind == "person" else organization
+
+
+def party_type(party: Parties) -> Party:
+    """What the contract calls the owner or the other side of a share."""
+    return "user" if isinstance(party, User) else "organization"
+
+
+def refuse_as_further_owner(owner: Parties) -> None:
+    """Raises ProviderOwner for a provider, InvalidState for an archived user."""
+    if isinstance(owner, User):
+        if owner.archived:
+            raise InvalidState
+        if owner.organizations:
+            raise ProviderOwner

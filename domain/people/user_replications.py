@@ -1,0 +1,51 @@
+"""User replications: marks that a user is replicated to another service."""
+
+from uuid import UUID, uuid5
+
+from eventsourcing.domain import event
+
+from domain.core.audited import Audited
+from domain.core.ports import Store, decided_again
+from domain.people.users import User, UserNotFound
+
+
+def user_replication_id(user_id: UUID, service: str) -> UUID:
+    """The id of the one mark of a user and a service."""
+    return uuid5(user_id, f"replication:{service}")
+
+
+class UserReplication(Audited):
+    TOPIC = "user-replication"
+
+    user_id: UUID
+    service: str
+
+    class Created(Audited.Created):
+        TOPIC = "user-replication.created"
+        user_id: UUID
+        service: str
+
+    @event(Created)
+    def __init__(self, user_id: UUID, service: str) -> None:
+        self.user_id = user_id
+        self.service = service
+
+    @classmethod
+    def mark(cls, user_id: UUID, service: str) -> "UserReplication":
+        return cls._create(cls.Created, id=user_replication_id(user_id, service), user_id=user_id, service=service)
+
+
+class UserReplications:
+    """Commands on user replications."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @decided_again
+    async def create(self, user_id: UUID, service: str) -> tuple[UserReplication, int]:
+        """The mark, made when there is none yet, and the position that shows it. Raises UserNotFound."""
+        if await self._store.find(User, user_id) is None:
+            raise UserNotFound(pointer="/data/attributes/user-id")
+        existing = await self._store.find(UserReplication, user_replication_id(user_id, service))
+        mark = existing or UserReplication.mark(user_id, service)
+        return mark, await self._store.save(mark, result=mark.id)

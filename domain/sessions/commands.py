@@ -1,0 +1,229 @@
+"""Commands on sessions: signing in, renewing, ending."""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from domain.core.audited import ACTING, acting
+from domain.core.errors import TooMany, Unauthenticated
+from domain.core.ids import new_id
+from domain.people.login_names import normal_login
+from domain.people.passwords import Passwords
+from domain.core.ports import Directory, Store, decided_again
+from domain.sessions.sessions import (
+    LONGEST_ACCESS,
+    LONGEST_REFRESH,
+    REFUSED_STATES,
+    InvalidCredentials,
+    InvalidRefreshToken,
+    Session,
+    SessionNotFound,
+    SessionRevocation,
+    UnknownServiceDocuments,
+    revocation_id,
+    session_of_token,
+)
+from domain.people.users import User
+
+
+class Standing(Protocol):
+    """Whether sessions still count. Never stale."""
+
+    async def stands(self, session_id: UUID) -> bool:
+        """Whether it has neither expired nor been revoked and its user is live."""
+        ...
+
+
+class Attempt(Protocol):
+    """One attempt to log in, counted as a failure until it is told what came of it."""
+
+    async def succeed(self) -> None:
+        """The password was right: forgive the name its failures."""
+        ...
+
+    async def fail(self) -> None:
+        """The password was wrong."""
+        ...
+
+    async def withdraw(self) -> None:
+        """No password was judged: count nothing."""
+        ...
+
+
+class Attempts(Protocol):
+    """Bounds attempts to log in, for each name as it was typed and for each address (rulings O12 and O13)."""
+
+    async def begin(self, name: str, address: str) -> Attempt:
+        """Count one more attempt. Raises TooMany when there were too many lately."""
+        ...
+
+
+class Login(NamedTuple):
+    """What somebody who signs in asks for; lifetimes in seconds, the delay in milliseconds."""
+
+    username: str
+    password: str
+    access_seconds: int | None = None
+    refresh_seconds: int | None = None
+    sticky: bool = False
+    locale: str | None = None
+    service_documents: Sequence[UUID] = ()
+    queue_delay: int = 0
+
+
+class SignedIn(NamedTuple):
+    """`refresh_token` is handed out this once only; None for services and after a refresh."""
+
+    session: Session
+    user: User
+    access_until: datetime
+    refresh_token: str | None
+
+
+class Sessions:
+    """Commands on sessions. `identity` and `sessions` are the two logs."""
+
+    def __init__(
+        self,
+        identity: Store,
+        sessions: Store,
+        directory: Directory,
+        passwords: Passwords,
+        attempts: Attempts,
+        standing: Standing,
+    ) -> None:
+        self._identity = identity
+        self._sessions = sessions
+        self._directory = directory
+        self._passwords = passwords
+        self._attempts = attempts
+        self._standing = standing
+        self._found_before: UUID | None = None
+
+    async def log_in(self, login: Login, address: str) -> SignedIn:
+        """A session for whoever knows the password. `address` is where the request comes from.
+
+        Raises TooMany, InvalidCredentials; after a right password UserNotConfirmed, UserDisabled,
+        PasswordResetRequired, UnknownServiceDocuments.
+        """
+        name = normal_login(login.username)
+        attempt = await self._attempts.begin(name, address)
+        try:
+            # before the user is read: what happens to them later ends the session
+            position = await self._identity.save()
+            user = await self._find(await self._directory.user_by_login(name))
+            right = await self._matches(user, login.password)
+        except Exception:
+            await attempt.withdraw()
+            raise
+        if user is None or not right:
+            await attempt.fail()
+            raise InvalidCredentials
+        await attempt.succeed()
+        await self._hash_anew(user, login.password)
+        if user.state in REFUSED_STATES:
+            raise REFUSED_STATES[user.state]
+        if login.service_documents:
+            raise UnknownServiceDocuments
+        return await self._open(user, login, position)
+
+    async def open_for_service(self, user_id: UUID) -> SignedIn:
+        """A session, an hour at most, of a service account that has proven who it is. Raises Unauthenticated."""
+        position = await self._identity.save()
+        user = await self._identity.find(User, user_id)
+        if user is None or user.kind != "service" or not user.live:
+            raise Unauthenticated
+        session_id = new_id()
+        with _as(user, session_id):
+            session = Session.open(session_id, user, position=position, kind="service", seconds=LONGEST_ACCESS)
+            await self._sessions.save(session)
+        return SignedIn(session, user, session.access_until(), None)
+
+    @decided_again
+    async def refresh(self, refresh_token: str) -> SignedIn:
+        """Another access token for the session. Raises InvalidRefreshToken, whatever the reason (ruling H7)."""
+        session_id = session_of_token(refresh_token)
+        session = None if session_id is None else await self._sessions.find(Session, session_id)
+        if session is None:
+            raise InvalidRefreshToken
+        user = await self._identity.get(User, session.user_id)
+        with _as(user, session.id):
+            session.refresh(refresh_token)
+            if not await self._standing.stands(session.id):
+                raise InvalidRefreshToken
+            await self._sessions.save(session)
+        return SignedIn(session, user, session.access_until(refreshed=True), None)
+
+    async def find(self, session_id: UUID) -> Session:
+        """Raises SessionNotFound, also when it has ended."""
+        session = await self._sessions.find(Session, session_id)
+        if session is None or not await self._standing.stands(session_id):
+            raise SessionNotFound
+        return session
+
+    @decided_again
+    async def revoke(self, session_id: UUID, *, caller_id: UUID, of_anybody: bool) -> int:
+        """End a session; answers the position of that. Raises SessionNotFound when there is none of the caller's."""
+        session = await self._sessions.find(Session, session_id)
+        if session is None or not (of_anybody or session.user_id == caller_id):
+            raise SessionNotFound
+        revocation = await self._identity.find(SessionRevocation, revocation_id(session_id))
+        if revocation is None:
+            return await self._identity.save(SessionRevocation.of(session_id, session.user_id))
+        return await self._identity.save()
+
+    async def _find(self, user_id: UUID | None) -> User | None:
+        """Nobody takes as long to be found as somebody: in his place whoever was found before is read and decoded."""
+        self._found_before = user_id or self._found_before
+        found = None if self._found_before is None else await self._identity.find(User, self._found_before)
+        return None if user_id is None else found
+
+    async def _matches(self, user: User | None, password: str) -> bool:
+        """A user without a password, and an archived one, is not told from an unknown one."""
+        hashed = None
+        if user is not None and not user.archived and user.password_hash is not None:
+            hashed = user.password_hash.value
+        return await self._passwords.verify(password, hashed)
+
+    async def _hash_anew(self, user: User, password: str) -> None:
+        """Hash a password that was right with the present parameters, if its hash has others."""
+        hashed = None if user.password_hash is None else user.password_hash.value
+        if hashed is not None and self._passwords.outdated(hashed):
+            with suppress(TooMany):  # another login will do
+                await self._rehash(user.id, hashed, await self._passwords.hash(password))
+
+    @decided_again
+    async def _rehash(self, user_id: UUID, old: str, new: str) -> None:
+        user = await self._identity.get(User, user_id)
+        if user.password_hash is not None and user.password_hash.value == old:
+            with _as(user):
+                user.rehash_password(new)
+                await self._identity.save(user)
+
+    async def _open(self, user: User, login: Login, position: int) -> SignedIn:
+        session_id = new_id()
+        refresh_token = f"{session_id.hex}.{secrets.token_urlsafe(32)}"
+        with _as(user, session_id):
+            session = Session.open(
+                session_id,
+                user,
+                position=position,
+                kind="password",
+                seconds=login.refresh_seconds or LONGEST_REFRESH,
+                refresh_token=refresh_token,
+                access_seconds=login.access_seconds or LONGEST_ACCESS,
+                sticky=login.sticky,
+                locale=login.locale,
+                queue_delay=login.queue_delay,
+            )
+            await self._sessions.save(session)
+        return SignedIn(session, user, session.access_until(), refresh_token)
+
+
+def _as(user: User, session_id: UUID | None = None) -> AbstractContextManager[None]:
+    """Who signs in is who does it: until now nobody was known to be calling."""
+    return acting(replace(ACTING.get(), actor=user.id, session=session_id))

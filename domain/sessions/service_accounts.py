@@ -1,0 +1,102 @@
+"""Service accounts: other applications that may call. The setting says which there are (rulings C3 and C6)."""
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from eventsourcing.domain import event
+
+from domain.core.audited import Audited
+from domain.core.ports import Store, decided_again
+from domain.people.users import User
+
+REGISTER_ID = uuid5(NAMESPACE_URL, "rollbook:service-accounts")
+CLASSIFICATION = "customer"
+"""No service account is staff: what it may do follows from being one."""
+
+
+class ServiceName(NamedTuple):
+    """What a service account is known by."""
+
+    namespace: str
+    name: str
+
+    @property
+    def user_id(self) -> UUID:
+        """The same over restarts, and when the account comes back."""
+        return uuid5(REGISTER_ID, str(self))
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class TokenReviewer(Protocol):
+    """Tells service accounts by their tokens. None is any failure, whatever the reason."""
+
+    async def by_hash(self, account: ServiceName, sha512: str) -> ServiceName | None:
+        """The account itself when the hash, in hex, is that of one of its tokens."""
+        ...
+
+    async def by_token(self, token: str) -> ServiceName | None:
+        """The account whose token it is."""
+        ...
+
+
+class ServiceRegister(Audited):
+    """All service accounts that there ever were."""
+
+    TOPIC = "service-register"
+
+    user_ids: list[UUID]
+
+    class Created(Audited.Created):
+        TOPIC = "service-register.opened"
+
+    class Entered(Audited.Event):
+        TOPIC = "service-register.entered"
+        user_id: UUID
+
+    @event(Created)
+    def __init__(self) -> None:
+        self.user_ids = []
+
+    @classmethod
+    def open(cls) -> "ServiceRegister":
+        return cls._create(cls.Created, id=REGISTER_ID)
+
+    def enter(self, user_id: UUID) -> None:
+        if user_id not in self.user_ids:
+            self._entered(user_id)
+
+    @event(Entered)
+    def _entered(self, user_id: UUID) -> None:
+        self.user_ids.append(user_id)
+
+
+class ServiceAccounts:
+    """Commands on service accounts."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @decided_again
+    async def sync(self, accounts: Iterable[ServiceName]) -> int:
+        """Make these the accounts that may call, and no others. Answers the position that shows it."""
+        register = await self._store.find(ServiceRegister, REGISTER_ID) or ServiceRegister.open()
+        wanted = {account.user_id: account for account in accounts}
+        users = await self._store.get_many(User, {*wanted, *register.user_ids})
+        for user_id, account in wanted.items():
+            users.setdefault(user_id, _new(account)).enable()
+            register.enter(user_id)
+        for user_id, user in users.items():
+            if user_id not in wanted:
+                user.disable()
+        return await self._store.save(register, *users.values())
+
+
+def _new(account: ServiceName) -> User:
+    user = User.create(
+        account.user_id, kind="service", classification=CLASSIFICATION, individual_id=None, username=str(account)
+    )
+    user.confirm()
+    return user

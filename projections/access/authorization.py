@@ -1,0 +1,186 @@
+"""What decides access: liveness, memberships, owners and shares, the group closure and rosters. Never stale (inline).
+
+A batch is folded to the last word on each row, then written table by table; the files `access_*.py` ask the tables.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from psycopg import AsyncCursor
+
+from domain.core.errors import DomainError, LostRace
+from domain.groups.trees import GroupTree
+from domain.groups.groups import SYSTEM_TYPES, Group
+from domain.people.individuals import Individual
+from domain.organizations.organizations import Organization
+from domain.core.recorded import Event, Recorded
+from domain.access.roles import Role
+from domain.groups.rosters import Seat
+from domain.core.turns import InTurns, in_turns
+from domain.people.users import User
+from projections.access import authorization_sql as sql
+from projections.access.fold import AccessFold
+from projections.core.projection import Mode
+from projections.core.rows import write
+
+
+class AuthorizationProjection:
+    """Fed in the append's own transaction and pipeline, so it never reads a result."""
+
+    name: ClassVar[str] = "authorization"
+    version: ClassVar[int] = 2
+    mode: ClassVar[Mode] = Mode.INLINE
+    # whoever is seated leaves the organization, or its individual is unshared, at the same time
+    taken: ClassVar[dict[str, type[DomainError]]] = {
+        "group_users_of_the_organization": LostRace,
+        "group_individuals_of_the_organization": LostRace,
+    }
+    tables: ClassVar[tuple[str, ...]] = (
+        "access_users",
+        "access_organizations",
+        "access_roles",
+        "organization_users",
+        "access_individuals",
+        "individual_organizations",
+        "individual_users",
+        "access_groups",
+        "group_closure",
+        "group_users",
+        "group_individuals",
+        "unplaced_individuals",
+        "access_totals",
+    )
+    events: ClassVar[tuple[type[Event], ...] | None] = (
+        User.Created,
+        User.PasswordSet,
+        User.Confirmed,
+        User.TakenOver,
+        User.Disabled,
+        User.Enabled,
+        User.JoinedOrganization,
+        User.LeftOrganization,
+        Organization.Created,
+        Organization.Described,
+        Organization.AuthorizationTypeChanged,
+        Organization.Activated,
+        Organization.Deactivated,
+        Role.Created,
+        Role.Granted,
+        Role.Revoked,
+        Individual.Created,
+        Individual.OwnerChanged,
+        Individual.SharedWithOrganization,
+        Individual.UnsharedFromOrganization,
+        Individual.SharedWithUser,
+        Individual.UnsharedFromUser,
+        Group.Created,
+        Group.Deactivated,
+        GroupTree.Moved,
+        Seat.Created,
+        Seat.TakenAgain,
+        Seat.Left,
+    )
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        """Write the batch's outcome; the order of the tables is that of the foreign key."""
+        fold = AccessFold()
+        async for some in InTurns(events):
+            for recorded in some:
+                fold.add(recorded)
+        await self._write_principals(cursor, fold)
+        await self._write_individuals(cursor, fold)
+        await self._write_groups(cursor, fold)
+        await self._write_rosters(cursor, fold)
+        await self._write_stamps(cursor, fold)
+
+    async def _write_principals(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+        await write(cursor, sql.ADD_ORGANIZATIONS, fold.new_organizations)
+        await write(cursor, sql.SET_OPEN, fold.open.items())
+        await write(cursor, sql.SET_ACTIVE, fold.active.items())
+        await write(cursor, sql.SET_STAFFED, fold.staffed.items())
+        await write(cursor, sql.ADD_ROLES, fold.new_roles)
+        await write(cursor, sql.ADD_USERS, fold.new_users)
+        await write(cursor, sql.CONFIRM_USERS, ((user_id,) for user_id in fold.confirmed))
+        await write(cursor, sql.ENABLE_USERS, _keyed(fold.enabled))
+        await write(cursor, sql.END_SESSIONS, fold.sessions_from.items())
+        await write(cursor, sql.SET_PROVIDERS, _keyed(fold.providers))
+        await write(cursor, sql.SET_ADMINS, _keyed(fold.role_holders))
+        await write(cursor, sql.SET_SYSTEM_ROLE, _keyed(fold.role_holders))
+        if fold.providers or fold.staffed:
+            members = {user_id for user_id, _ in fold.providers}
+            changed = {"users": list(members), "organizations": list(fold.staffed)}
+            await cursor.execute(sql.SET_STAFF, changed)
+        await write(cursor, sql.DROP_STANDINGS, ((user_id,) for user_id in fold.leavers))
+
+    async def _write_individuals(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+        changed = fold.disowned
+        former = [(individual_id, at, position) for individual_id, (at, position) in changed.items()]
+        await write(cursor, sql.STAMP_FORMER_OWNERS, former)
+        await write(cursor, sql.STAMP_FORMER_OWNING_ORGANIZATIONS, former)
+        owned = ((key, owner, fold.touched_individuals[key]) for key, (_, owner, _) in fold.owners.items())
+        await write(cursor, sql.SET_OWNERS, owned, len(fold.created))
+        await write(cursor, sql.DISOWN, ((individual_id,) for individual_id in changed))
+        await write(
+            cursor,
+            sql.ADD_INDIVIDUAL_ORGANIZATIONS,
+            ((key, owner, True, False) for key, (party, owner, _) in fold.owners.items() if party == "organization"),
+        )
+        await write(cursor, sql.OWN, ((key, fold.owners[key][1]) for key in changed if fold.owners[key][0] != "user"))
+        await write(
+            cursor, sql.ADD_INDIVIDUAL_ORGANIZATIONS, ((*key, False, True) for key, yes in fold.shares.items() if yes)
+        )
+        await write(
+            cursor, sql.SET_SHARED, ((*key, yes) for key, yes in fold.shares.items() if fold.may_be_there(*key))
+        )
+        await write(cursor, sql.SET_INDIVIDUAL_USERS, ((*k, op == "write") for k, op in fold.user_shares.items() if op))
+        await write(cursor, sql.DROP_INDIVIDUAL_USERS, (key for key, op in fold.user_shares.items() if not op))
+
+    async def _write_groups(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+        await write(cursor, sql.ADD_GROUPS, fold.new_groups)
+        stored = ((group_id,) for group_id, _, kind, _ in fold.new_groups if kind not in SYSTEM_TYPES)
+        await write(cursor, sql.ADD_TO_CLOSURE, stored)
+        for event in fold.structure:  # in order: each starts from the tree that the one before left
+            if isinstance(event, GroupTree.Moved):
+                moved = {"group": event.group_id, "parent": event.parent_id, "at": event.timestamp}
+                await cursor.execute(sql.STAMP_FORMER_PARENT, moved)
+                await cursor.execute(sql.LEAVE_ANCESTORS, moved)
+                await cursor.execute(sql.ENTER_ANCESTORS, moved)
+                await cursor.execute(sql.SET_PARENT, moved)
+            else:
+                ended = {"group": event.originator_id, "at": event.timestamp}
+                await cursor.execute(sql.STAMP_FORMER_PARENT, ended)
+                await cursor.execute(sql.LEAVE_CLOSURE, ended)
+                await cursor.execute(sql.DEACTIVATE, ended)
+
+    async def _write_rosters(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+        people, staff = fold.individual_seats, fold.user_seats
+        await write(cursor, sql.DROP_GROUP_INDIVIDUALS, (seat for seat, org in people.items() if not org))
+        await write(cursor, sql.ADD_GROUP_INDIVIDUALS, ((*seat, org) for seat, org in people.items() if org))
+        await write(cursor, sql.DROP_GROUP_USERS, (seat for seat, org in staff.items() if not org))
+        await write(cursor, sql.ADD_GROUP_USERS, ((*seat, org) for seat, org in staff.items() if org))
+        # after the places, which refer to them
+        await write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_leave))
+        await write(cursor, sql.SET_SEVERAL, ((key,) for key in fold.may_have_several()))
+
+    async def _write_stamps(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+        individuals = {key: at for key, at in fold.touched_individuals.items() if key not in fold.created}
+        touched, changed = fold.touched_organizations, fold.authorization_changed
+        organizations = list(touched.keys() | changed.keys() | fold.losing_organizations.keys())
+        users, groups = list(fold.touched_users.keys() | fold.losers.keys()), fold.touched_groups
+        if users or individuals or groups or organizations:
+            stamps = {
+                "users": users,
+                "users_at": await in_turns(fold.touched_users.get, users),
+                "users_lost": await in_turns(fold.losers.get, users),
+                "individuals": list(individuals), "individuals_at": list(individuals.values()),
+                "groups": list(groups), "groups_at": list(groups.values()),
+                "organizations": organizations,
+                "touched": [touched.get(each) for each in organizations],
+                "changed": [changed.get(each) for each in organizations],
+                "lost": [fold.losing_organizations.get(each) for each in organizations],
+            }  # fmt: skip
+            await cursor.execute(sql.STAMP, stamps)
+
+
+def _keyed(values: dict[Any, Any]) -> Iterable[tuple[Any, ...]]:
+    return ((*(key if isinstance(key, tuple) else (key,)), value) for key, value in values.items())

@@ -1,0 +1,159 @@
+"""Checks: may these users do this? One user's questions are one statement, so one snapshot (ruling G16)."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+
+from domain.core.ports import AccessQuery
+from domain.core.turns import InTurns, in_turns
+from projections.access.policy import APP, POLICIES, SYSTEM
+from projections.core.rows import fetched
+
+Kind = tuple[str, str, bool]
+"""Type, operation, and whether it asks about a given resource."""
+Question = tuple[int, UUID, UUID | None]
+"""The place of its kind in the statement, the user, and the resource if one is given."""
+
+# The arrays stand in SELECTs so that their lengths do not enter the plan: Postgres takes one whose length it does not
+# know for ten, finds that plan dearer than one for the ids at hand, and plans each check anew (2.5 ms, not 0.2 ms).
+_PAIRS = "unnest((SELECT %(users{place})b::uuid[]), (SELECT %(ids{place})b::uuid[])) AS asked(user_id, resource_id)"
+_USERS = "unnest((SELECT %(users{place})b::uuid[])) AS asked(user_id)"
+
+_GIVEN = """
+SELECT {place}::smallint, u.user_id, r.{key}
+FROM {asked} JOIN access_users u USING (user_id), {source}
+WHERE r.{key} = asked.resource_id AND u.live
+  AND ({everyone} OR EXISTS (
+    SELECT FROM ({grants}) granted WHERE granted.user_id = u.user_id AND granted.resource_id = r.{key}))"""
+
+_ANY = """
+SELECT {place}::smallint, u.user_id, NULL::uuid
+FROM {asked} JOIN access_users u USING (user_id)
+WHERE u.live
+  AND ((u.unlimited OR u.staff) AND EXISTS (SELECT FROM {source} WHERE {everyone})
+    OR EXISTS (SELECT FROM ({grants}) granted WHERE granted.user_id = u.user_id))"""
+
+_OF_THE_USER = """
+SELECT {place}::smallint, u.user_id, NULL::uuid
+FROM {asked} JOIN access_users u USING (user_id)
+WHERE u.live AND ({condition})"""
+
+# The position stands in the same snapshot, so an answer costs one round trip and no transaction.
+_WITH_POSITION = """
+SELECT head.position, allowed.* FROM log_head head LEFT JOIN ({branches}
+) AS allowed(place, user_id, resource_id) ON true WHERE head.log = 'identity'"""
+
+_HEAD = "SELECT position FROM log_head WHERE log = 'identity'"
+
+
+class Asked(NamedTuple):
+    """What somebody wants to know about a user."""
+
+    user_id: UUID
+    queries: Sequence[AccessQuery]
+
+
+class Decided(NamedTuple):
+    """One answer per query, all as of this position."""
+
+    position: int
+    allowed: list[bool]
+
+
+class Decisions(NamedTuple):
+    """For each user, in order, one answer per query, all as of this position."""
+
+    position: int
+    allowed: list[list[bool]]
+
+
+async def decide(cursor: AsyncCursor, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
+    """One answer per query. An unknown user or resource is a no."""
+    (decided,) = await decide_each(cursor, [Asked(user_id, queries)])
+    return decided.allowed
+
+
+async def decide_many(cursor: AsyncCursor, user_ids: Sequence[UUID], queries: Sequence[AccessQuery]) -> Decisions:
+    """The same queries for each of the users, all from one snapshot."""
+    found = await decide_each(cursor, [Asked(user_id, queries) for user_id in user_ids])
+    return Decisions(found[0].position if found else await head(cursor), [each.allowed for each in found])
+
+
+async def decide_each(cursor: AsyncCursor, asked: Sequence[Asked]) -> list[Decided]:
+    """The answers to each, in order. All that ask for the same kinds of things are answered by one statement."""
+    alike: dict[tuple[Kind, ...], list[int]] = {}
+    for number, each in enumerate(asked):
+        alike.setdefault(_distinct(await in_turns(_kind, each.queries)), []).append(number)
+    found: dict[int, Decided] = {}
+    for kinds, numbers in alike.items():
+        found |= zip(numbers, await _decide_alike(cursor, kinds, [asked[number] for number in numbers]), strict=True)
+    return [found[number] for number in range(len(asked))]
+
+
+async def head(cursor: AsyncCursor) -> int:
+    """The position of the last committed event."""
+    await cursor.execute(_HEAD, prepare=True)
+    (position,) = await cursor.fetchone() or (0,)
+    return int(position)
+
+
+async def _decide_alike(cursor: AsyncCursor, kinds: tuple[Kind, ...], asked: Sequence[Asked]) -> list[Decided]:
+    if not kinds:
+        return [Decided(await head(cursor), []) for _ in asked]
+    places = {kind: place for place, kind in enumerate(kinds)}
+    queries = [(each.user_id, query) for each in asked for query in each.queries]
+    wanted = await in_turns(lambda query: _question(places, *query), queries)
+    await cursor.execute(_statement(kinds), await _parameters(kinds, wanted), prepare=True)
+    rows = await fetched(cursor)
+    allowed: set[Any] = set()
+    async for found in InTurns(rows):
+        allowed.update(row[1:] for row in found)
+    answers = iter(await in_turns(allowed.__contains__, wanted))
+    return [Decided(rows[0][0], list(islice(answers, len(each.queries)))) for each in asked]
+
+
+def _distinct(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
+    return tuple(sorted(set(kinds)))
+
+
+def _question(places: dict[Kind, int], user_id: UUID, query: AccessQuery) -> Question:
+    kind = _kind(query)
+    return places[kind], user_id, query.resource_id if isinstance(query.resource_id, UUID) else None
+
+
+async def _parameters(kinds: Sequence[Kind], wanted: Iterable[Question]) -> dict[str, Any]:
+    parameters: dict[str, Any] = {f"name{place}": kind[0].removeprefix("app.") for place, kind in enumerate(kinds)}
+    for place in range(len(kinds)):
+        parameters[f"users{place}"], parameters[f"ids{place}"] = [], []
+    met: set[Question] = set()
+    async for some in InTurns(wanted):
+        fresh = dict.fromkeys(question for question in some if question not in met)
+        met.update(fresh)
+        for place, user_id, resource_id in fresh:
+            parameters[f"users{place}"].append(user_id)
+            parameters[f"ids{place}"].append(resource_id)
+    return parameters
+
+
+def _kind(query: AccessQuery) -> Kind:
+    return query.resource_type, query.operation, isinstance(query.resource_id, UUID)
+
+
+@lru_cache(maxsize=256)
+def _statement(kinds: tuple[Kind, ...]) -> str:
+    branches = "\nUNION ALL".join(_branch(kind, place) for place, kind in enumerate(kinds))
+    return _WITH_POSITION.format(branches=branches)
+
+
+def _branch(kind: Kind, place: int) -> str:
+    resource_type, operation, given = kind
+    asked = (_PAIRS if given else _USERS).format(place=place)
+    policy = POLICIES.get((resource_type, operation))
+    if policy is not None:
+        return (_GIVEN if given else _ANY).format(place=place, asked=asked, **vars(policy))
+    condition = SYSTEM[operation] if resource_type == "system" else APP.format(name=f"%(name{place})s")
+    return _OF_THE_USER.format(place=place, asked=asked, condition=condition)

@@ -1,0 +1,67 @@
+"""Pages of individuals from the index: sets for those who stand as they did, the tables for the last few."""
+
+from typing import Any
+
+from psycopg import AsyncCursor
+
+from domain.core.ports import Operation
+from projections.access.filters import IndividualFilter
+from projections.access.index import View
+from projections.access.pages import Ids, Reach, Slice
+from projections.access.policy import POLICIES
+from projections.access.runs import Listed, Merged, Ranked, Run
+from projections.access.wanted import wanted
+from projections.core.visibility import Seer
+
+# The fences keep the planner, who cannot know how few they are, from looking up everybody at once.
+_SINGLE = """
+SELECT r.individual_id, {condition} AND (%(unlimited)s OR EXISTS (
+    SELECT FROM ({grants}) granted
+    WHERE granted.user_id = %(user)s AND granted.resource_id = r.individual_id OFFSET 0))
+FROM (
+    SELECT unnest(%(late)s::uuid[])
+    UNION SELECT individual_id FROM access_users JOIN access_individuals ON owner_id = user_id
+    WHERE user_id = ANY(%(owners)s::uuid[])) single(id)
+CROSS JOIN LATERAL (SELECT * FROM access_individuals WHERE individual_id = single.id OFFSET 0) r
+"""
+
+
+async def page_from(
+    cursor: AsyncCursor,
+    view: View,
+    reach: Reach,
+    operation: Operation,
+    page: Slice,
+    parameters: dict[str, Any],
+    filters: IndividualFilter,
+    sees: Seer,
+) -> Ids:
+    """The page and the total as of the cursor's snapshot, which the view is of."""
+    asked, condition = await filters.resolved(cursor, parameters["organization"], sees, one_by_one=True)
+    parameters |= asked
+    choose = await wanted(cursor, reach, operation, filters, parameters, sees)
+    single = await _single(cursor, view, reach, operation, parameters, condition, filters)
+    found: Run = Listed([each for each, allowed in single.items() if allowed])
+    for sets, gone in reversed(view.parts):  # the largest comes last
+        found = Merged(Ranked(sets.individuals, choose(sets) - gone - sets.individuals.ranks(single)), found)
+    return Ids(len(found), found.cut(page.offset, page.limit))
+
+
+async def _single(
+    cursor: AsyncCursor,
+    view: View,
+    reach: Reach,
+    operation: Operation,
+    parameters: dict[str, Any],
+    condition: str,
+    filters: IndividualFilter,
+) -> dict[Any, bool]:
+    """Whether the tables have those among the wanted who are late, the user's own or named by their owners."""
+    asked = {
+        "late": view.late,
+        "owners": [parameters["user"], *filters.exclude_owner_ids],
+        "unlimited": reach.unlimited,
+    }
+    statement = _SINGLE.format(condition=condition, grants=POLICIES["individual", operation].grants)
+    await cursor.execute(statement, parameters | asked, prepare=True)
+    return dict(await cursor.fetchall())

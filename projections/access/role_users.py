@@ -1,0 +1,83 @@
+"""Who holds which role, numbered (inline, so that a grant is listed as soon as it is answered)."""
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import class_row
+
+from domain.core.errors import DomainError
+from domain.access.roles import Role
+from projections.core.projection import Event, Mode, Recorded
+
+
+class RoleUserRow(NamedTuple):
+    number: int
+    role_id: UUID
+    role_name: str
+    user_id: UUID
+    email: str | None
+
+
+class RoleUsersProjection:
+    """A grant's position is its number: unique, and another one when the role is given again (ruling I9)."""
+
+    name: ClassVar[str] = "role_users"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.INLINE
+    tables: ClassVar[tuple[str, ...]] = ("role_users",)
+    events: ClassVar[tuple[type[Event], ...] | None] = (Role.Granted, Role.Revoked)
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        """The last word on each holder: the number of his grant, or None."""
+        holders: dict[tuple[UUID, UUID], int | None] = {}
+        for position, event in events:
+            match event:
+                case Role.Granted(originator_id=role_id, user_id=user_id):
+                    holders[role_id, user_id] = position
+                case Role.Revoked(originator_id=role_id, user_id=user_id):
+                    holders[role_id, user_id] = None
+        if holders:
+            await cursor.execute(
+                "DELETE FROM role_users WHERE (role_id, user_id) IN (SELECT * FROM unnest(%s::uuid[], %s::uuid[]))",
+                [[role for role, _ in holders], [user for _, user in holders]],
+            )
+        granted = {key: number for key, number in holders.items() if number is not None}
+        if granted:
+            await cursor.execute(
+                "INSERT INTO role_users (role_id, user_id, number)"
+                " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[])",
+                [[role for role, _ in granted], [user for _, user in granted], list(granted.values())],
+            )
+
+
+async def role_users(cursor: AsyncCursor, role_id: UUID, *, limit: int, offset: int) -> tuple[list[RoleUserRow], int]:
+    """A page of the role's holders by user id, and how many there are. E-mail addresses come from the users list."""
+    await cursor.execute("SELECT count(*) FROM role_users WHERE role_id = %s", [role_id])
+    total = await cursor.fetchone()
+    assert total is not None
+    rows = cursor.connection.cursor(row_factory=class_row(RoleUserRow))
+    await rows.execute(_ROWS.format(of=_PAGE), {"role": role_id, "limit": limit, "offset": offset})
+    return await rows.fetchall(), int(total[0])
+
+
+async def role_user(cursor: AsyncCursor, role_id: UUID, user_id: UUID) -> RoleUserRow | None:
+    """One holder, None when the user does not hold the role."""
+    rows = cursor.connection.cursor(row_factory=class_row(RoleUserRow))
+    await rows.execute(_ROWS.format(of=_ONE), {"role": role_id, "user": user_id})
+    return await rows.fetchone()
+
+
+_ONE = "SELECT role_id, user_id FROM role_users WHERE role_id = %(role)s AND user_id = %(user)s"
+# The page first: nothing is looked up for the rows before it.
+_PAGE = """
+SELECT role_id, user_id FROM role_users WHERE role_id = %(role)s
+ORDER BY user_id LIMIT %(limit)s OFFSET %(offset)s
+"""
+_ROWS = """
+SELECT h.number, role_id, r.name AS role_name, user_id, u.email
+FROM ({of}) page JOIN role_users h USING (role_id, user_id) JOIN access_roles r USING (role_id)
+LEFT JOIN users u USING (user_id) ORDER BY user_id
+"""

@@ -1,0 +1,82 @@
+"""Roles as lists show them (background)."""
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import class_row
+
+from domain.core.errors import DomainError
+from domain.access.roles import Role
+from projections.organizations.access import READABLE, Reads
+from projections.core.projection import Event, Mode, Recorded
+
+
+class RoleRow(NamedTuple):
+    role_id: UUID
+    name: str
+    display_name: str
+    organization_id: UUID
+    organization_name: str
+    organization_display_name: str
+
+
+class RolesProjection:
+    name: ClassVar[str] = "roles"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.BACKGROUND
+    tables: ClassVar[tuple[str, ...]] = ("roles",)
+    events: ClassVar[tuple[type[Event], ...] | None] = (Role.Created,)
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        created = [event for _, event in events if isinstance(event, Role.Created)]
+        if created:
+            await cursor.execute(
+                "INSERT INTO roles (role_id, organization_id, name, display_name)"
+                " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])",
+                [
+                    [event.originator_id for event in created],
+                    [event.organization_id for event in created],
+                    [event.name for event in created],
+                    [event.display_name for event in created],
+                ],
+            )
+
+
+async def roles(
+    cursor: AsyncCursor,
+    caller_id: UUID,
+    *,
+    reads: Reads,
+    organization_id: UUID | None = None,
+    name: str | None = None,
+) -> list[RoleRow]:
+    """Roles of the organizations that the caller may read, or of one of them."""
+    conditions = [READABLE[reads].format("r.organization_id")]
+    if organization_id is not None:
+        conditions.append("r.organization_id = %(organization)s")
+    if name is not None:
+        conditions.append("r.name = %(name)s")
+    rows = cursor.connection.cursor(row_factory=class_row(RoleRow))
+    await rows.execute(
+        _ROWS.format(where=" AND ".join(conditions)),
+        {"caller": caller_id, "organization": organization_id, "name": name},
+    )
+    return await rows.fetchall()
+
+
+_ROWS = """
+SELECT r.role_id, r.name, r.display_name, r.organization_id,
+       n.name AS organization_name, n.display_name AS organization_display_name
+FROM roles r JOIN organization_names n USING (organization_id)
+WHERE {where} ORDER BY r.name, r.role_id
+"""
+
+
+async def organization_of(cursor: AsyncCursor, role_id: UUID) -> UUID | None:
+    """The organization whose role it is, from what every append keeps current."""
+    await cursor.execute("SELECT organization_id FROM access_roles WHERE role_id = %s", [role_id])
+    row = await cursor.fetchone()
+    return row[0] if row else None

@@ -1,0 +1,51 @@
+"""Where an individual could be placed by a viewer: the groups in which eligible-members would list him (ruling F1)."""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+
+from domain.core.ports import AccessQuery
+from projections.access.checks import decide
+from projections.groups.viewers import Viewer
+
+
+class Candidacy(NamedTuple):
+    """He could be placed in groups of `organizations` that stand at the top or under `parents`, unless he is `placed`.
+
+    `governed` are those of the organizations all of whose groups the viewer may change.
+    """
+
+    organizations: list[UUID]
+    placed: list[UUID]
+    parents: list[UUID]
+    governed: list[UUID]
+
+    def parameters(self) -> dict[str, Any]:
+        """What the conditions refer to: the whole organizations of this list are the governed ones."""
+        return {**self._asdict(), "whole": self.governed}
+
+
+async def candidacy_of(cursor: AsyncCursor, viewer: Viewer, individual_id: UUID) -> Candidacy | None:
+    """Where he could be placed, None when the viewer may not write him."""
+    (writable,) = await decide(cursor, viewer.user_id, [AccessQuery("individual", individual_id, "write")])
+    if not writable:
+        return None
+    await cursor.execute(_CANDIDACY, {"individual": individual_id})
+    row = await cursor.fetchone()
+    assert row is not None
+    organizations, placed, parents = row
+    governed = [each for each in organizations if viewer.unlimited or each in viewer.administered]
+    return Candidacy(organizations, placed, parents, governed)
+
+
+_CANDIDACY = """
+SELECT ARRAY(SELECT organization_id FROM individual_organizations JOIN access_organizations USING (organization_id)
+             WHERE individual_id = %(individual)s AND active ORDER BY 1),
+       ARRAY(SELECT group_id FROM group_individuals WHERE individual_id = %(individual)s),
+       ARRAY(SELECT DISTINCT c.ancestor_id FROM group_individuals p JOIN group_closure c ON c.descendant_id = p.group_id
+             WHERE p.individual_id = %(individual)s)
+"""
+CANDIDATE = """g.type = 'regular' AND g.organization_id = ANY(%(organizations)s) AND g.group_id <> ALL(%(placed)s)"""
+CANDIDATE_WHERE = ("g.parent_id IS NULL", "g.parent_id = ANY(%(parents)s)")
+"""Disjoint, and each an index of its own."""

@@ -1,0 +1,153 @@
+"""Who came into and went out of which roster, by whom and when."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple
+from uuid import UUID, uuid5
+
+from psycopg import AsyncCursor
+from psycopg.rows import class_row
+
+from domain.core.errors import DomainError
+from domain.core.ports import AccessQuery
+from domain.core.recorded import Event, Recorded
+from domain.groups.rosters import Seat
+from projections.access.checks import decide
+from projections.groups.viewers import Viewer, groups_with_people
+from projections.core.projection import Mode
+from projections.core.rows import write
+
+
+class GroupLogRow(NamedTuple):
+    """`individual_id` is the person's primary individual, `user_id` only set for leaders and members."""
+
+    log_id: UUID
+    group_id: UUID
+    event: str
+    subject: str
+    individual_id: UUID | None
+    user_id: UUID | None
+    created_by: UUID | None
+    created_at: datetime
+
+
+class GroupLogsProjection:
+    """A row per event of a seat; its id follows from the event, so that a rebuild gives the same.
+
+    Logs only grow, so how long they are is kept and not counted.
+    """
+
+    name: ClassVar[str] = "group_logs"
+    version: ClassVar[int] = 2
+    mode: ClassVar[Mode] = Mode.BACKGROUND
+    tables: ClassVar[tuple[str, ...]] = ("group_logs", "group_log_totals")
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    events: ClassVar[tuple[type[Event], ...] | None] = (Seat.Created, Seat.TakenAgain, Seat.Left)
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        """Every effective change of a roster is one event, and one row."""
+        await write(cursor, _INSERT, map(_row, events))
+        added = Counter(scope for recorded in events for scope in _scopes(recorded.event))
+        await write(cursor, _ADD_TO_TOTALS, ((*scope, number) for scope, number in added.items()))
+
+
+async def page(
+    cursor: AsyncCursor,
+    viewer: Viewer,
+    *,
+    group_id: UUID | None,
+    individual_ids: Sequence[UUID],
+    organization_id: UUID | None,
+    limit: int,
+    offset: int,
+) -> tuple[list[GroupLogRow], int]:
+    """The newest rows first, and how many there are; only of groups that the viewer reads.
+
+    A row must be about all of `individual_ids`; they are also found by the leaders and members whose own they are.
+    Those of individuals are left out where the viewer reads the group only as staff.
+    """
+    parameters: dict[str, Any] = {"group": group_id, "organization": organization_id, **viewer.parameters()}
+    parameters |= {f"individual{number}": each for number, each in enumerate(individual_ids)}
+    if group_id is None:
+        conditions = [_readable(viewer, few=bool(individual_ids))]
+    else:
+        conditions = [await _readable_of(cursor, viewer, group_id), "l.group_id = %(group)s"]
+    conditions += ["l.organization_id = %(organization)s"] if organization_id is not None else []
+    conditions += [_ABOUT.format(individual=f"%(individual{number})s") for number in range(len(individual_ids))]
+    where = " AND ".join(conditions)
+    counting = _COUNT
+    if not individual_ids:
+        counting = _total(viewer, group_id, organization_id)
+    await cursor.execute(counting.format(where=where), parameters)
+    counted = await cursor.fetchone()
+    rows = cursor.connection.cursor(row_factory=class_row(GroupLogRow))
+    await rows.execute(_PAGE.format(where=where), {**parameters, "limit": limit, "offset": offset})
+    return await rows.fetchall(), counted[0] if counted else 0
+
+
+def _readable(viewer: Viewer, *, few: bool) -> str:
+    people = viewer.reads_people("l", few=few)
+    if viewer.unlimited or not viewer.staff:
+        return people
+    return f"({people} OR l.subject <> 'individual' AND {viewer.reads_as_staff('l')})"
+
+
+async def _readable_of(cursor: AsyncCursor, viewer: Viewer, group_id: UUID) -> str:
+    """The same of one group, for all rows at once."""
+    if await groups_with_people(cursor, viewer.user_id, [group_id]):
+        return "true"
+    (reads,) = await decide(cursor, viewer.user_id, [AccessQuery("group", group_id, "read")])
+    return "l.subject <> 'individual'" if reads else "false"
+
+
+def _total(viewer: Viewer, group_id: UUID | None, organization_id: UUID | None) -> str:
+    """How long a log is, from the totals as far as they tell."""
+    if group_id is not None:
+        return _TOTAL
+    if viewer.unlimited:
+        return _TOTAL_OF_ORGANIZATION
+    return _TOTAL_OF_ORGANIZATION + _BUT_INACTIVE if organization_id in viewer.whole else _COUNT
+
+
+def _scopes(event: Any) -> Iterable[tuple[UUID, UUID, str]]:
+    """Whose logs it makes longer: the group's and the organization's."""
+    return ((scope, event.organization_id, event.kind) for scope in (event.group_id, event.organization_id))
+
+
+def _row(recorded: Recorded) -> tuple[Any, ...]:
+    event: Any = recorded.event
+    happened = "remove" if isinstance(event, Seat.Left) else "add"
+    log_id = uuid5(event.originator_id, str(event.originator_version))
+    place = (log_id, recorded.position, event.group_id, event.organization_id)
+    return (*place, happened, event.kind, event.subject_id, event.by.actor, event.timestamp)
+
+
+_INSERT = """
+INSERT INTO group_logs
+    (log_id, position, group_id, organization_id, event, subject, subject_id, created_by, created_at)
+SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::uuid[],
+                     %s::timestamptz[])
+"""
+_ADD_TO_TOTALS = """
+INSERT INTO group_log_totals (group_id, organization_id, subject, total)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[])
+ON CONFLICT ON CONSTRAINT group_log_totals_pkey DO UPDATE SET total = group_log_totals.total + EXCLUDED.total
+"""
+_ABOUT = """l.subject_id = ANY(ARRAY(
+    SELECT user_id FROM users WHERE individual_id = {individual} UNION ALL SELECT {individual}))"""
+_COUNT = "SELECT count(*) FROM group_logs l WHERE {where}"
+_TOTAL = "SELECT coalesce(sum(l.total), 0)::bigint FROM group_log_totals l WHERE {where}"
+_TOTAL_OF_ORGANIZATION = """
+SELECT coalesce(sum(CASE l.group_id WHEN l.organization_id THEN l.total ELSE -l.total END), 0)::bigint
+FROM group_log_totals l WHERE l.group_id = %(organization)s"""
+_BUT_INACTIVE = """ OR l.group_id = ANY(ARRAY(
+    SELECT group_id FROM access_groups WHERE organization_id = %(organization)s AND NOT active))"""
+_PAGE = """
+SELECT l.log_id, l.group_id, l.event, l.subject,
+       CASE l.subject WHEN 'individual' THEN l.subject_id ELSE u.individual_id END AS individual_id,
+       CASE l.subject WHEN 'individual' THEN NULL ELSE l.subject_id END AS user_id, l.created_by, l.created_at
+FROM (SELECT * FROM group_logs l WHERE {where} ORDER BY l.position DESC LIMIT %(limit)s OFFSET %(offset)s) l
+LEFT JOIN users u ON l.subject <> 'individual' AND u.user_id = l.subject_id
+ORDER BY l.position DESC
+"""

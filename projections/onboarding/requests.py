@@ -1,0 +1,78 @@
+"""Open onboarding requests, one for each person and organization: the unique index decides, inline."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+from uuid import UUID
+
+from psycopg import AsyncCursor
+
+from domain.core.errors import DomainError
+from domain.people.login_names import LoginName, finding_names
+from domain.onboarding.requests import OnboardingRequest, OnboardingRequestOpen
+from domain.core.personal import revealed
+from domain.core.ports import Lookup
+from projections.people.identifiers import hash_of
+from projections.core.projection import Event, Mode, Recorded
+from projections.core.unique_rows import UniqueFold, UniqueTable
+
+TABLE = UniqueTable(
+    name="open_onboarding_requests",
+    columns={"organization_id": "uuid", "contact": "bytea", "request_id": "uuid"},
+    key=("organization_id", "contact"),
+    owner=("request_id",),
+)
+
+
+class OpenOnboardingRequestsProjection:
+    """What is claimed in the append that opens it is refused all the same while another one is open."""
+
+    name: ClassVar[str] = "open_onboarding_requests"
+    version: ClassVar[int] = 2
+    mode: ClassVar[Mode] = Mode.INLINE
+    tables: ClassVar[tuple[str, ...]] = (TABLE.name,)
+    events: ClassVar[tuple[type[Event], ...] | None] = (OnboardingRequest.Created, OnboardingRequest.Claimed)
+    taken: ClassVar[dict[str, type[DomainError]]] = {"open_onboarding_requests_pkey": OnboardingRequestOpen}
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        fold = UniqueFold(TABLE, OnboardingRequestOpen)
+        for position, event in events:
+            request = (event.originator_id,)
+            match event:
+                case OnboardingRequest.Created(organization_id=organization_id):
+                    rows = ((organization_id, contact, *request) for contact in self._contacts(event))
+                    fold.hold(position, request, rows, new=True)
+                case OnboardingRequest.Claimed():
+                    fold.hold(position, request, ())
+        await fold.write(cursor)
+
+    def _contacts(self, event: OnboardingRequest.Created) -> set[bytes]:
+        email, phone, username = map(revealed, (event.email, event.phone, event.username))
+        return {hash_of(self._lookup, name) for name in finding_names(email, phone, username)}
+
+
+async def open_requests(
+    cursor: AsyncCursor, lookup: Lookup, organization_id: UUID, names: Sequence[LoginName]
+) -> list[UUID]:
+    """Requests of the organization for a person with one of the names that nobody has claimed yet, by id."""
+    hashes = [hash_of(lookup, name) for name in names]
+    await cursor.execute(
+        "SELECT DISTINCT request_id FROM open_onboarding_requests WHERE organization_id = %s AND contact = ANY(%s)"
+        " ORDER BY 1",
+        [organization_id, hashes],
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def requests_of(cursor: AsyncCursor, user_id: UUID, organization_ids: Sequence[UUID] | None) -> list[UUID]:
+    """Requests that bring in the user, those of some organizations only unless None is given."""
+    await cursor.execute(
+        """
+        SELECT request_id FROM user_onboarding_requests
+        WHERE user_id = %(user)s AND (%(all)s OR organization_id = ANY(%(organizations)s)) ORDER BY 1
+        """,
+        {"user": user_id, "all": organization_ids is None, "organizations": list(organization_ids or ())},
+    )
+    return [row[0] for row in await cursor.fetchall()]

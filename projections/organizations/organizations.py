@@ -1,0 +1,199 @@
+"""Organizations as lists and detail pages show them (background)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import class_row
+
+from domain.core.errors import DomainError
+from domain.people.login_names import folded
+from domain.organizations.organizations import Organization
+from projections.core.projection import Event, Mode, Recorded
+
+
+class OrganizationRow(NamedTuple):
+    """`whole` is false for those who may see the display attributes only (ruling E10)."""
+
+    organization_id: UUID
+    name: str
+    display_name: str
+    classification: str
+    provider_type: str
+    timezone: str
+    theme_id: UUID | None
+    authorization_type: str
+    active: bool
+    modified_at: datetime
+    whole: bool = True
+
+    @classmethod
+    def of(cls, organization: Organization) -> "OrganizationRow":
+        """What the projection will make of it."""
+        return cls(
+            organization.id,
+            organization.name,
+            organization.display_name,
+            organization.classification,
+            organization.provider_type,
+            organization.timezone,
+            organization.theme_id,
+            organization.authorization_type,
+            organization.active,
+            organization.modified_on,
+        )
+
+
+class OrganizationsProjection:
+    name: ClassVar[str] = "organizations"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.BACKGROUND
+    tables: ClassVar[tuple[str, ...]] = ("organizations", "organization_totals")
+    events: ClassVar[tuple[type[Event], ...] | None] = (
+        Organization.Created,
+        Organization.Described,
+        Organization.AuthorizationTypeChanged,
+        Organization.Activated,
+        Organization.Deactivated,
+    )
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        """Read the rows that the batch changes, fold it into them, write them back."""
+        await cursor.execute(_ROWS, [list({event.originator_id for _, event in events})])
+        rows: dict[UUID, dict[str, Any]] = {
+            row[0]: dict(zip(COLUMNS, row, strict=True)) for row in await cursor.fetchall()
+        }
+        active = inactive = 0
+        for _, event in events:
+            row = rows.setdefault(event.originator_id, {"organization_id": event.originator_id, "theme_id": None})
+            match event:
+                case Organization.Created():
+                    active += 1
+                    row |= _described(event) | {"authorization_type": event.authorization_type, "active": True}
+                case Organization.Described():
+                    row |= _described(event) | {"theme_id": event.theme_id}
+                case Organization.AuthorizationTypeChanged():
+                    row["authorization_type"] = event.authorization_type
+                case Organization.Activated():
+                    active, inactive = active + 1, inactive - 1
+                    row["active"] = True
+                case Organization.Deactivated():
+                    active, inactive = active - 1, inactive + 1
+                    row["active"] = False
+            row["modified_at"] = event.timestamp
+        await cursor.execute(_UPSERT, [[row[name] for row in rows.values()] for name in COLUMNS])
+        if active or inactive:
+            await cursor.execute(_COUNT, [[True, False], [active, inactive]])
+
+
+def _described(event: Organization.Created | Organization.Described) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in COLUMNS[1:6]}
+
+
+COLUMNS = OrganizationRow._fields[:-1]
+_COLUMNS = ", ".join(f"o.{name}" for name in COLUMNS)
+_ROWS = f"SELECT {', '.join(COLUMNS)} FROM organizations WHERE organization_id = ANY(%s)"
+_UPSERT = f"""
+INSERT INTO organizations ({", ".join(COLUMNS)})
+SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[],
+                     %s::text[], %s::boolean[], %s::timestamptz[])
+ON CONFLICT (organization_id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS[1:])}
+"""
+_COUNT = """
+INSERT INTO organization_totals (active, total) SELECT * FROM unnest(%s::boolean[], %s::bigint[])
+ON CONFLICT (active) DO UPDATE SET total = organization_totals.total + EXCLUDED.total
+"""
+
+
+class OrganizationFilter(NamedTuple):
+    """`modified` are bounds as (comparator, time), all of which hold; with them the order is that of the time."""
+
+    name: str | None = None
+    name_contains: str | None = None
+    modified: Sequence[tuple[str, datetime]] = ()
+    include_inactive: bool = False
+
+    @property
+    def conditions(self) -> list[str]:
+        """SQL over `o`, with the parameters of `parameters`."""
+        found = [] if self.include_inactive else ["o.active"]
+        if self.name is not None:
+            found.append("o.name = %(name)s")
+        if self.name_contains is not None:
+            found.append("strpos(o.name, %(contains)s) > 0")
+        return found + [f"o.modified_at {comparator} %(bound{n})s" for n, (comparator, _) in enumerate(self.modified)]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        bounds = {f"bound{n}": moment for n, (_, moment) in enumerate(self.modified)}
+        # names have small letters and digits only, so they are their own folded values
+        contains = None if self.name_contains is None else folded(self.name_contains)
+        return {"name": self.name, "contains": contains, **bounds}
+
+
+async def organizations(
+    cursor: AsyncCursor, caller_id: UUID, wanted: OrganizationFilter, *, everything: bool, limit: int, offset: int
+) -> tuple[list[OrganizationRow], int]:
+    """A page of the organizations that the caller may see, and how many there are; all, if he may see everything."""
+    count, page = statements(wanted, everything=everything)
+    parameters = {**wanted.parameters, "caller": caller_id, "limit": limit, "offset": offset}
+    await cursor.execute(count, parameters)
+    total = await cursor.fetchone()
+    assert total is not None
+    rows = cursor.connection.cursor(row_factory=class_row(OrganizationRow))
+    await rows.execute(page, parameters)
+    return await rows.fetchall(), int(total[0])
+
+
+def statements(wanted: OrganizationFilter, *, everything: bool) -> tuple[str, str]:
+    """The SQL that counts and the SQL of a page. The page's ids come from an index; only its own rows are fetched."""
+    order = "o.modified_at, o.organization_id" if wanted.modified else "o.name, o.organization_id"
+    source, whole = _seen(everything=everything)
+    seen = [whole] if wanted.modified else []  # the time is not among the display attributes
+    where = " AND ".join([*wanted.conditions, *seen] or ["true"])
+    count = f"SELECT count(*) FROM {source} WHERE {where}"
+    if everything and wanted in (OrganizationFilter(), OrganizationFilter(include_inactive=True)):
+        count = f"SELECT coalesce(sum(o.total), 0)::bigint FROM organization_totals o WHERE {where}"
+    page = f"""
+        SELECT {_COLUMNS}, page.whole
+        FROM (SELECT o.organization_id, {whole} AS whole FROM {source} WHERE {where} ORDER BY {order}
+              LIMIT %(limit)s OFFSET %(offset)s) page
+        JOIN organizations o USING (organization_id) ORDER BY {order}
+    """
+    return count, page
+
+
+async def organization(
+    cursor: AsyncCursor, caller_id: UUID, organization_id: UUID, *, everything: bool
+) -> OrganizationRow | None:
+    """An organization, if the caller may see it; None when there is none or he may not."""
+    source, whole = _seen(everything=everything)
+    rows = cursor.connection.cursor(row_factory=class_row(OrganizationRow))
+    await rows.execute(
+        f"SELECT {_COLUMNS}, {whole} AS whole FROM {source} WHERE o.organization_id = %(organization)s",
+        {"caller": caller_id, "organization": organization_id},
+    )
+    return await rows.fetchone()
+
+
+def _seen(*, everything: bool) -> tuple[str, str]:
+    """What to select from, and the expression that says whether all attributes are shown."""
+    if everything:
+        return "organizations o", "true"
+    return f"organizations o JOIN ({_VISIBLE}) v USING (organization_id)", "v.whole"
+
+
+# A provider sees his organizations; a participant those that his individuals are shared with, while they are active.
+_VISIBLE = """
+SELECT organization_id, bool_or(whole) AS whole FROM (
+    SELECT organization_id, true AS whole FROM organization_users WHERE user_id = %(caller)s AND provider
+    UNION ALL
+    SELECT s.organization_id, false
+    FROM access_individuals i JOIN individual_organizations s USING (individual_id)
+    JOIN access_organizations a USING (organization_id)
+    WHERE i.owner_id = %(caller)s AND s.shared AND a.active
+) AS seen GROUP BY organization_id
+"""

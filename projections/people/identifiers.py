@@ -1,0 +1,93 @@
+"""Everything a user may sign in with, once only: the unique index decides, in the append's own transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+from uuid import UUID
+
+from psycopg import AsyncCursor
+
+from domain.core.errors import DomainError
+from domain.people.login_names import LoginName, NameKind, email_key, login_name, names_of
+from domain.core.personal import Personal, revealed
+from domain.core.ports import Lookup
+from domain.core.turns import in_turns
+from domain.people.users import IdentifierTaken, User
+from projections.core.projection import Event, Mode, Recorded
+from projections.core.rows import fetched
+from projections.core.unique_rows import UniqueFold, UniqueTable
+
+KINDS: list[NameKind] = ["email", "phone", "username"]
+TABLE = UniqueTable(
+    name="user_identifiers",
+    columns={"hash": "bytea", "user_id": "uuid", "kind": "text"},
+    key=("hash",),
+    owner=("user_id", "kind"),
+)
+
+Row = tuple[bytes, UUID, NameKind]
+
+
+class IdentifiersProjection:
+    """Only hashes are kept, of each kind of name its own. Service accounts have none: they do not sign in.
+
+    What a user gives up is written in its place in the log: another user may have it from then on, not before.
+    """
+
+    name: ClassVar[str] = "identifiers"
+    version: ClassVar[int] = 2
+    mode: ClassVar[Mode] = Mode.INLINE
+    tables: ClassVar[tuple[str, ...]] = (TABLE.name,)
+    events: ClassVar[tuple[type[Event], ...] | None] = (User.Created, User.TakenOver, User.NamesReleased)
+    taken: ClassVar[dict[str, type[DomainError]]] = {"user_identifiers_pkey": IdentifierTaken}
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        fold = UniqueFold(TABLE, IdentifierTaken)
+        for position, event in events:
+            match event:
+                case User.Created(kind="person") | User.TakenOver():
+                    rows = list(self._rows(event.originator_id, event.email, event.phone, event.username))
+                    for kind in KINDS:
+                        held = [row for row in rows if row[2] == kind]
+                        fold.hold(position, (event.originator_id, kind), held, new=isinstance(event, User.Created))
+                case User.NamesReleased(names=kinds):
+                    for kind in kinds:
+                        fold.hold(position, (event.originator_id, kind), ())
+        await fold.write(cursor)
+
+    def _rows(self, user_id: UUID, *names: Personal | None) -> Iterable[Row]:
+        for name in names_of(*map(revealed, names)):
+            yield hash_of(self._lookup, name), user_id, name.kind
+
+
+def hash_of(lookup: Lookup, name: LoginName) -> bytes:
+    """The keyed hash under which a user with the name is found; names of different kinds have different ones."""
+    return lookup(f"login-{name.kind}", name.key)
+
+
+async def users_by_email(cursor: AsyncCursor, lookup: Lookup, emails: Iterable[str]) -> dict[str, UUID]:
+    """User ids by the address as given."""
+    addresses = list(emails)
+    hashes = await in_turns(lambda email: hash_of(lookup, LoginName("email", email_key(email))), addresses)
+    found = await _users(cursor, set(hashes))
+    return {email: found[hashed] for email, hashed in zip(addresses, hashes, strict=True) if hashed in found}
+
+
+async def user_by_login(cursor: AsyncCursor, lookup: Lookup, login: str) -> UUID | None:
+    """The user who signs in with this: the form of the name tells its kind, so that it is one user's only."""
+    found = await users_named(cursor, lookup, [login_name(login)])
+    return found[0] if found else None
+
+
+async def users_named(cursor: AsyncCursor, lookup: Lookup, names: Sequence[LoginName]) -> list[UUID]:
+    """Users with these names, in the order of the names, each once."""
+    hashes = [hash_of(lookup, name) for name in names]
+    found = await _users(cursor, hashes)
+    return list(dict.fromkeys(found[hashed] for hashed in hashes if hashed in found))
+
+
+async def _users(cursor: AsyncCursor, hashes: Iterable[bytes]) -> dict[bytes, UUID]:
+    await cursor.execute("SELECT hash, user_id FROM user_identifiers WHERE hash = ANY(%s)", [list(hashes)])
+    return {bytes(hashed): user_id for hashed, user_id in await fetched(cursor)}

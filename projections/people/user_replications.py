@@ -1,0 +1,59 @@
+"""Which services users are replicated to (background)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import class_row
+
+from domain.core.errors import DomainError
+from domain.people.user_replications import UserReplication
+from projections.core.projection import Event, Mode, Recorded
+
+
+class UserReplicationRow(NamedTuple):
+    replication_id: UUID
+    user_id: UUID
+    service: str
+    created_at: datetime
+
+
+class UserReplicationsProjection:
+    name: ClassVar[str] = "user_replications"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.BACKGROUND
+    tables: ClassVar[tuple[str, ...]] = ("user_replications",)
+    events: ClassVar[tuple[type[Event], ...] | None] = (UserReplication.Created,)
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        made = [event for _, event in events if isinstance(event, UserReplication.Created)]
+        if made:
+            await cursor.execute(
+                "INSERT INTO user_replications (replication_id, user_id, service, created_at)"
+                " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[])",
+                [
+                    [event.originator_id for event in made],
+                    [event.user_id for event in made],
+                    [event.service for event in made],
+                    [event.timestamp for event in made],
+                ],
+            )
+
+
+async def user_replications(
+    cursor: AsyncCursor, user_id: UUID, *, limit: int, offset: int
+) -> tuple[list[UserReplicationRow], int]:
+    """A page of the user's marks, oldest first, and how many there are."""
+    await cursor.execute("SELECT count(*) FROM user_replications WHERE user_id = %s", [user_id])
+    total = await cursor.fetchone()
+    assert total is not None
+    rows = cursor.connection.cursor(row_factory=class_row(UserReplicationRow))
+    await rows.execute(
+        "SELECT replication_id, user_id, service, created_at FROM user_replications WHERE user_id = %s"
+        " ORDER BY created_at, replication_id LIMIT %s OFFSET %s",
+        [user_id, limit, offset],
+    )
+    return await rows.fetchall(), int(total[0])

@@ -1,0 +1,175 @@
+"""Sessions and whether they still count, from both logs. Every request asks here, in one statement."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import class_row, tuple_row
+
+from domain.core.errors import DomainError
+from domain.sessions.sessions import Session, SessionRevocation
+from domain.people.users import User
+from projections.core.projection import Event, Mode, Reader, Recorded
+from projections.core.rows import write
+
+
+class SessionsProjection:
+    """Follows the log of the sessions."""
+
+    name: ClassVar[str] = "sessions"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.INLINE
+    tables: ClassVar[tuple[str, ...]] = ("sessions",)
+    events: ClassVar[tuple[type[Event], ...] | None] = (Session.Created,)
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        opened = [recorded.event for recorded in events if isinstance(recorded.event, Session.Created)]
+        if not opened:
+            return
+        await cursor.execute(
+            """
+            INSERT INTO sessions (session_id, user_id, kind, organization_id,
+                                  opened_at, opened_at_position, expires_at, queue_delay)
+            SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[],
+                                 %s::timestamptz[], %s::bigint[], %s::timestamptz[], %s::integer[])
+            """,
+            [
+                [event.originator_id for event in opened],
+                [event.user_id for event in opened],
+                [event.kind for event in opened],
+                [event.organization_id for event in opened],
+                [event.timestamp for event in opened],
+                [event.opened_at_position for event in opened],
+                [event.expires_at for event in opened],
+                [event.queue_delay for event in opened],
+            ],
+        )
+
+
+class SessionEndsProjection:
+    """Follows the identity log: sessions that were revoked, and organizations that were left."""
+
+    name: ClassVar[str] = "session_ends"
+    version: ClassVar[int] = 1
+    mode: ClassVar[Mode] = Mode.INLINE
+    tables: ClassVar[tuple[str, ...]] = ("revoked_sessions", "left_organizations")
+    events: ClassVar[tuple[type[Event], ...] | None] = (SessionRevocation.Created, User.LeftOrganization)
+    taken: ClassVar[dict[str, type[DomainError]]] = {}
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        revoked: list[UUID] = []
+        left: dict[tuple[UUID, UUID], int] = {}
+        for position, event in events:
+            match event:
+                case SessionRevocation.Created(session_id=session_id):
+                    revoked.append(session_id)
+                case User.LeftOrganization(originator_id=user_id, organization_id=organization_id):
+                    left[user_id, organization_id] = position
+        if revoked:
+            await cursor.execute("INSERT INTO revoked_sessions SELECT * FROM unnest(%s::uuid[])", [revoked])
+        await write(
+            cursor,
+            """
+            INSERT INTO left_organizations SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[])
+            ON CONFLICT (user_id, organization_id) DO UPDATE SET left_at_position = EXCLUDED.left_at_position
+            """,
+            ((*key, position) for key, position in left.items()),
+        )
+
+
+class SessionRow(NamedTuple):
+    """A session and its user as they are now.
+
+    `revoked` is also true when the user is not live, when all his sessions were ended after this one was opened, or
+    when he left the organization that it is in. It says nothing about `expires_at`.
+    """
+
+    session_id: UUID
+    user_id: UUID
+    organization_id: UUID | None
+    service: bool
+    expires_at: datetime
+    revoked: bool
+    staff: bool
+    system: bool
+    queue_delay: int
+    position: int
+
+    @property
+    def stands(self) -> bool:
+        return not self.revoked and datetime.now(UTC) < self.expires_at
+
+
+# The array stands in a SELECT so that its length does not enter the plan: see access_checks.
+SESSIONS_OF = """
+SELECT s.session_id, s.user_id, s.organization_id, s.kind = 'service', s.expires_at,
+       NOT u.live OR u.sessions_from > s.opened_at_position OR r.session_id IS NOT NULL
+           OR coalesce(l.left_at_position > s.opened_at_position, false),
+       u.staff, u.staff AND u.system_role, s.queue_delay,
+       (SELECT position FROM log_head WHERE log = 'identity')
+FROM unnest((SELECT %b::uuid[])) AS wanted(session_id)
+JOIN sessions s USING (session_id)
+JOIN access_users u USING (user_id)
+LEFT JOIN revoked_sessions r USING (session_id)
+LEFT JOIN left_organizations l ON l.user_id = s.user_id AND l.organization_id = s.organization_id
+"""
+
+
+async def session_of(cursor: AsyncCursor, session_id: UUID) -> SessionRow | None:
+    """The session, also when it has ended; None when there never was one."""
+    (found,) = await sessions_of(cursor, [session_id])
+    return found
+
+
+async def sessions_of(cursor: AsyncCursor, session_ids: Sequence[UUID]) -> list[SessionRow | None]:
+    """For each, in order, what `session_of` says."""
+    rows = cursor.connection.cursor(row_factory=tuple_row)
+    await rows.execute(SESSIONS_OF, [list(dict.fromkeys(session_ids))], prepare=True)
+    found = {row[0]: SessionRow(*row) for row in await rows.fetchall()}
+    return [found.get(session_id) for session_id in session_ids]
+
+
+class Bearer(NamedTuple):
+    """`projected` is false for somebody whom the background projection has not seen yet."""
+
+    projected: bool
+    email: str | None
+    roles: list[str]
+
+
+BEARER_OF = """
+SELECT u.user_id IS NOT NULL AS projected, u.email, coalesce(held.roles, '{}') AS roles
+FROM (SELECT %(user)s::uuid AS user_id) wanted
+LEFT JOIN users u USING (user_id)
+LEFT JOIN LATERAL (
+    SELECT array_agg(r.name ORDER BY r.name) AS roles
+    FROM roles r JOIN role_users h USING (role_id) JOIN access_organizations o USING (organization_id)
+    WHERE r.organization_id = %(organization)s AND h.user_id = %(user)s AND o.active
+) held ON true
+"""
+
+
+async def bearer_of(cursor: AsyncCursor, user_id: UUID, organization_id: UUID | None) -> Bearer:
+    """What `authenticate` tells of a user: his roles are those of the organization, by name.
+
+    In an inactive organization he has none: they count for nothing (ruling G14).
+    """
+    rows = cursor.connection.cursor(row_factory=class_row(Bearer))
+    await rows.execute(BEARER_OF, {"user": user_id, "organization": organization_id}, prepare=True)
+    found = await rows.fetchone()
+    assert found is not None
+    return found
+
+
+class SessionStanding:
+    """Implements `domain.sessions.commands.Standing`."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def stands(self, session_id: UUID) -> bool:
+        row = await self._reader.ask(lambda cursor: session_of(cursor, session_id))
+        return row is not None and row.stands

@@ -1,0 +1,447 @@
+"""Positions on answers, waiting for them, and giving up (semantics 0.2, rulings A5, B1 to B6, G16)."""
+
+import asyncio
+import time
+from typing import Any
+
+import psycopg
+import pytest
+from starlette.responses import Response
+
+from api.edge.caller import Signed
+from api.edge.deps import PathId, ReadingDep
+from api.documents.common import Attributes, Listing, Single
+from api.edge.envelope import answer
+from api.edge.execution import Outcome
+from api.edge.positions import HEAD, MOMENT, POLL
+from api.edge.route import answers, contract_router
+from domain.core.errors import NotFound
+from projections.access.checks import Decided
+from tests.support.edge import Edge, an_edge, eventually
+
+router = contract_router("things")
+COMMAND = 5
+MADE_AT = 4
+SOMETHING = "/v1/things/00000000-0000-4000-8000-000000000001/"
+
+
+class Thing(Attributes):
+    rows: int
+
+
+class ThingDocument(Single[Thing]):
+    pass
+
+
+class ThingList(Listing[Thing]):
+    pass
+
+
+@router.get("/v1/things/", **answers(ThingList))
+async def things(caller: Signed, reading: ReadingDep) -> Response:
+    async with reading("things", "others") as read:
+        return read.listing(ThingList, [Thing(rows=1)])
+
+
+@router.get("/v1/heads/", **answers(ThingDocument))
+async def heads(caller: Signed, reading: ReadingDep) -> Response:
+    async with reading() as read:
+        return read.single(ThingDocument, Thing(rows=1))
+
+
+@router.post("/v1/questions/", **answers(ThingDocument, 201, reads=True))
+async def question(caller: Signed, reading: ReadingDep) -> Response:
+    async with reading("things") as read:
+        return read.single(ThingDocument, Thing(rows=1), 201)
+
+
+@router.post("/v1/things/", **answers(ThingDocument, 201))
+async def command(caller: Signed, reading: ReadingDep) -> Response:
+    recorded = Outcome(COMMAND, 201, None, repeated=False, models=frozenset({"things"}), visible=True)
+    async with reading.after(recorded, "things", "others") as read:
+        return read.single(ThingDocument, Thing(rows=int(read.current)), 201)
+
+
+@router.get("/v1/checks/", **answers(None))
+async def check(caller: Signed, reading: ReadingDep) -> Response:
+    async def ask() -> Decided:
+        ASKED.append(COMMAND)
+        return Decided(COMMAND, [True])
+
+    decided = await reading.at_once(ask)
+    return answer(None, position=decided.position)
+
+
+@router.get("/v1/snapshots/", **answers(ThingDocument))
+async def snapshot(caller: Signed, reading: ReadingDep) -> Response:
+    async with reading("things") as read:
+        await read.cursor.execute("SELECT count(*) FROM projections")
+        async with await psycopg.AsyncConnection.connect(OWNER[0], autocommit=True) as other:
+            await stand(other, more=1)
+        await read.cursor.execute("SELECT count(*) FROM projections")
+        return read.single(ThingDocument, Thing(rows=(await read.cursor.fetchone() or (0,))[0]))
+
+
+@router.get("/v1/things/{id}/", **answers(ThingDocument))
+async def thing(thing_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+    async with reading("things") as read:
+        READ.append(read.position)
+        if read.position < MADE_AT:
+            raise ThingNotFound(parameter="id")
+        return read.single(ThingDocument, Thing(rows=1))
+
+
+@router.post("/v1/things/{id}/look/", **answers(ThingDocument, 201))
+async def look(thing_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+    return await thing(thing_id, caller, reading)
+
+
+class ThingNotFound(NotFound):
+    detail = "There is no such thing."
+
+
+OWNER: list[str] = []
+READ: list[int] = []
+ASKED: list[int] = []
+
+
+async def stand(connection: psycopg.AsyncConnection, **positions: int) -> None:
+    for name, position in positions.items():
+        await connection.execute(
+            "INSERT INTO projections (name, id, classpath, mode, log, version, position, last_poll_at)"
+            " VALUES (%s, gen_random_uuid(), %s, 'background', 'identity', 1, %s, now())"
+            " ON CONFLICT (name) DO UPDATE SET position = EXCLUDED.position",
+            [name, name, position],
+        )
+
+
+async def project(owner: str, *, notify: bool = True, **positions: int) -> None:
+    async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as connection:
+        await stand(connection, **positions)
+        for name, position in positions.items():
+            if notify:
+                await connection.execute("SELECT pg_notify('rollbook_projected', %s)", [f"{name}:{position}"])
+
+
+async def get(edge: Edge, path: str, at_least: object = None, method: str = "GET") -> Any:
+    headers = edge.person().bearer | ({} if at_least is None else {"X-At-Least-Position": str(at_least)})
+    return await edge.client.request(method, path, headers=headers)
+
+
+async def test_a_read_carries_the_lowest_position_of_what_it_reads(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        await project(database_url, things=7, others=6)
+        response = await get(edge, "/v1/things/")
+        assert response.headers["X-Position"] == "6"
+        assert response.json()["meta"] == {"page[limit]": 1, "page[offset]": 0, "page[total]": 1, "position": 6}
+        assert (await get(edge, "/v1/heads/")).json()["meta"] == {"position": 0}
+
+
+async def test_a_read_model_that_never_ran_is_at_the_start(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        await project(database_url, things=7)
+        assert (await get(edge, "/v1/things/")).headers["X-Position"] == "0"
+
+
+async def test_a_read_waits_and_is_woken(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        await project(database_url, things=1, others=9)
+        await heard(edge)
+        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
+        await waited_for(edge)
+        started = time.monotonic()
+        await project(database_url, things=3)
+        await project(database_url, things=4)
+        response = await reading
+        assert (response.status_code, response.headers["X-Position"]) == (200, "4")
+        assert time.monotonic() - started < POLL / 2
+
+
+async def test_a_question_by_post_waits_too(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.05) as edge:
+        await project(database_url, things=1)
+        assert (await get(edge, "/v1/questions/", 2, "POST")).status_code == 503
+        await project(database_url, things=2)
+        assert (await get(edge, "/v1/questions/", 2, "POST")).status_code == 201
+
+
+async def test_a_lost_listener_costs_time_only(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        await project(database_url, things=1, others=9)
+        await heard(edge)
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'rollbook-listener' AND datname = current_database()"
+            )
+        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
+        await waited_for(edge)
+        await project(database_url, notify=False, things=4)
+        assert (await reading).status_code == 200
+
+
+async def test_a_listener_that_comes_back_looks_for_what_it_has_missed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.edge.positions.POLL", 60)
+    async with an_edge(database_url, router, position_wait=10.0) as edge:
+        await project(database_url, things=1, others=9)
+        await heard(edge)
+        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
+        await waited_for(edge)
+        await asyncio.sleep(3 * MOMENT)  # the look that began with the wait is over
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await stand(connection, things=4)
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'rollbook-listener' AND datname = current_database()"
+            )
+        assert (await reading).status_code == 200
+
+
+async def test_a_look_that_fails_is_not_the_last(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=5.0) as edge:
+        await project(database_url, others=9)
+        await heard(edge)
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await connection.execute("REVOKE SELECT ON log_head FROM rollbook_app")
+            assert not await edge.services.positions.reached(["things"], 4, 5 * MOMENT)
+            await connection.execute("GRANT SELECT ON log_head TO rollbook_app")
+        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
+        await waited_for(edge)
+        await project(database_url, notify=False, things=4)
+        assert (await reading).status_code == 200
+
+
+async def test_a_lost_notification_costs_a_second_at_most(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=5.0) as edge:
+        await project(database_url, things=1, others=9)
+        await heard(edge)
+        await asyncio.sleep(3 * MOMENT)  # nobody waits, so nobody looks
+        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
+        await waited_for(edge)
+        await asyncio.sleep(0.1)  # the look that began with the wait is over
+        await project(database_url, notify=False, things=4)
+        assert (await reading).status_code == 200
+
+
+async def test_a_read_gives_up(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.05) as edge:
+        await project(database_url, things=1, others=9)
+        for path, position in [("/v1/things/", 2), ("/v1/heads/", 1), ("/v1/heads/", 2**63 - 1)]:
+            response = await get(edge, path, position)
+            assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+            assert "X-Position" not in response.headers
+            (error,) = response.json()["errors"]
+            assert (error["code"], error["status"], error["meta"]) == ("read-model-behind", 503, {})
+
+
+async def test_what_was_known_may_turn_out_wrong(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.3) as edge:
+        edge.services.positions.learn("things", 100)
+        edge.services.positions.learn("others", 100)
+        await project(database_url, notify=False, things=1, others=1)
+        assert (await get(edge, "/v1/things/", 50)).status_code == 503
+        assert edge.services.positions.known["things"] == 1
+        edge.services.positions.learn("things", 100)
+        response = await get(edge, "/v1/things/", method="POST")
+        assert (response.status_code, response.json()["data"]) == (201, {"rows": 0})
+        assert "things" not in edge.services.positions.known
+
+
+async def test_a_log_that_was_thought_to_be_further_is_looked_at_anew(database_url: str) -> None:
+    """It was restored meanwhile; nobody asks again and again for what is not there."""
+    async with an_edge(database_url, router, position_wait=0.5) as edge:
+        ASKED.clear()
+        for path in ("/v1/heads/", "/v1/checks/"):
+            edge.services.positions.learn(HEAD, 100)
+            assert (await get(edge, path, 50)).status_code == 503
+            assert edge.services.positions.known[HEAD] == 0
+        assert len(ASKED) == 2
+
+
+async def test_what_is_asked_at_once_is_asked_again_when_the_log_is_there(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.05) as edge:
+        for wanted, status in ((None, 200), (COMMAND, 200), (COMMAND + 1, 503)):
+            assert (await get(edge, "/v1/checks/", wanted)).status_code == status
+
+
+async def test_reached_means_that_all_are_there_and_not_a_little_less(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        positions = edge.services.positions
+        positions.learn("things", 7)
+        positions.learn("others", 6)
+        assert await positions.reached(["things", "others"], 6, 0.01)
+        assert not await positions.reached(["things", "others"], 7, 0.01)
+        positions.forget(["things"])
+        assert not await positions.reached(["things"], 1, 0.01)
+        assert not await positions.reached([], 1, 0.01)  # the log's own head
+        positions.learn(HEAD, 1)
+        assert await positions.reached([], 1, 0.01)
+
+
+async def test_news_that_arrives_late_takes_nothing_back(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        for heard in (100, 7):
+            edge.services.positions.learn("things", heard)
+        assert edge.services.positions.known["things"] == 100
+
+
+async def test_a_read_model_that_is_behind_does_not_say_what_is_not_there(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        READ.clear()
+        await grow(database_url, head=6)
+        await project(database_url, things=1)
+        await heard(edge)
+        reading = asyncio.create_task(get(edge, SOMETHING))
+        await waited_for(edge)
+        await project(database_url, things=5)
+        await asyncio.sleep(0.05)
+        assert not reading.done()  # what was there when it was asked may be the last of the log
+        await project(database_url, things=6)
+        response = await reading
+        assert (response.status_code, response.headers["X-Position"], READ) == (200, "6", [1, 6])
+
+
+async def test_a_read_model_that_is_where_the_log_was_says_what_is_not_there(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        READ.clear()
+        await grow(database_url, head=3)
+        await project(database_url, things=3)
+        await heard(edge)
+        assert_missing(await get(edge, SOMETHING))
+        await project(database_url, things=1)
+        edge.services.positions.forget(["things"])
+        reading = asyncio.create_task(get(edge, SOMETHING))
+        await waited_for(edge)
+        await grow(database_url, head=9)  # the log grows on: the answer is about the moment of the question
+        await project(database_url, things=3)
+        assert_missing(await reading)
+        assert READ == [3, 1, 3]
+
+
+async def test_whoever_names_a_position_is_told_what_is_not_there_at_it(database_url: str) -> None:
+    async with an_edge(database_url, router, position_wait=0.05) as edge:
+        await grow(database_url, head=6)
+        await project(database_url, things=2)
+        assert_missing(await get(edge, SOMETHING, 2))
+        assert (await get(edge, SOMETHING)).status_code == 503
+
+
+async def test_a_command_is_not_carried_out_again_for_what_it_did_not_find(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        READ.clear()
+        await grow(database_url, head=6)
+        await project(database_url, things=1)
+        assert (await get(edge, f"{SOMETHING}look/", method="POST")).status_code == 404
+        assert READ == [1]
+
+
+def assert_missing(response: Any) -> None:
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["detail"]) == (404, ThingNotFound.detail)
+    assert error["source"] == {"parameter": "id"}
+
+
+async def grow(owner: str, *, head: int) -> None:
+    """The log, without events."""
+    async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as connection:
+        await connection.execute("UPDATE log_head SET position = %s WHERE log = 'identity'", [head])
+
+
+@pytest.mark.parametrize("odd", ["", "-1", "1.0", "x", "+1", "1 2", str(2**63), "٣".encode()])
+async def test_odd_positions_are_refused(database_url: str, odd: Any) -> None:
+    async with an_edge(database_url, router) as edge:
+        headers: Any = edge.person().bearer | {"X-At-Least-Position": odd}
+        response = await edge.client.get("/v1/heads/", headers=headers)
+        (error,) = response.json()["errors"]
+        assert (response.status_code, error["code"]) == (400, "invalid-parameter")
+        assert error["source"] == {"parameter": "X-At-Least-Position"}
+
+
+async def test_a_command_answers_from_where_it_recorded(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        await project(database_url, things=COMMAND + 3)
+        for ignored in (None, 1000, "odd"):
+            response = await get(edge, "/v1/things/", ignored, "POST")
+            assert (response.status_code, response.headers["X-Position"]) == (201, str(COMMAND))
+            assert response.json() == {"data": {"rows": 1}, "meta": {"position": COMMAND}}
+
+
+async def test_a_command_is_answered_while_the_lists_are_behind(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        await project(database_url, things=COMMAND - 1)
+        response = await get(edge, "/v1/things/", method="POST")
+        assert (response.status_code, response.headers["X-Position"]) == (201, str(COMMAND))
+        assert response.json() == {"data": {"rows": 0}, "meta": {"position": COMMAND}}
+
+
+@pytest.mark.parametrize(
+    "stalled",
+    [
+        "error = 'builtins.ValueError in projections.things.apply'",
+        "last_poll_at = now() - interval '6 seconds'",
+        "last_poll_at = NULL",
+        "position = -20001",
+    ],
+)
+async def test_a_command_does_not_wait_for_a_read_model_that_is_stalled(database_url: str, stalled: str) -> None:
+    async with (
+        an_edge(database_url, router) as edge,
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner,
+    ):
+        positions = edge.services.positions
+        await stand(owner, things=0, others=9)
+        await owner.execute(f"UPDATE projections SET {stalled} WHERE name = 'things'".encode())
+        started = time.monotonic()
+        assert not await positions.shown(["things", "others"], 9, 20)
+        assert time.monotonic() - started < POLL / 2
+        # the next ones need not find out
+        assert not await asyncio.wait_for(positions.shown(["things"], 9, 20), MOMENT)
+        # but a read that wants a position is told when it is not there
+        assert not await positions.reached(["things"], 9, 2 * MOMENT)
+
+
+async def test_a_read_model_that_moves_again_is_waited_for(database_url: str) -> None:
+    async with (
+        an_edge(database_url, router) as edge,
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner,
+    ):
+        positions = edge.services.positions
+        await stand(owner, things=0)
+        await owner.execute("UPDATE projections SET error = 'ValueError'")
+        assert not await positions.shown(["things"], 9, 20)
+        await owner.execute("UPDATE projections SET error = NULL")  # nothing tells of it
+        await eventually(lambda: not positions.stalled("things"))
+        waiting = asyncio.create_task(positions.shown(["things"], 9, 20))
+        await waited_for(edge)
+        await project(database_url, things=9)
+        assert await waiting
+
+
+async def test_what_no_event_concerns_is_not_waited_for(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        assert await asyncio.wait_for(edge.services.positions.shown([], 1000, 20), MOMENT)
+
+
+async def test_one_request_sees_one_moment(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        OWNER[:] = [database_url]
+        await project(database_url, things=1)
+        assert (await get(edge, "/v1/snapshots/")).json()["data"] == {"rows": 1}
+
+
+async def heard(edge: Edge) -> None:
+    """Until the listener is there: what was told before then it has not heard."""
+    async with edge.services.pool.connection() as connection:
+        for _ in range(500):
+            await connection.execute("SELECT pg_notify('rollbook_projected', 'listener:1')")
+            if "listener" in edge.services.positions.known:
+                return
+            await asyncio.sleep(0.01)
+    raise AssertionError("nobody listens")
+
+
+async def waited_for(edge: Edge) -> None:
+    """Until a request waits."""
+    await eventually(lambda: edge.services.positions.waiting)

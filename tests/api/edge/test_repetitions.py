@@ -1,0 +1,40 @@
+"""A command that is repeated changes nothing the second time, records nothing and succeeds (semantics 0.8)."""
+
+import httpx2
+import pytest
+
+from tests.api.edge.permission_matrix import Row, families
+from tests.api.ward import Ward, a_ward
+
+ANEW = {
+    "POST /v1/individual-groups/", "POST /v1/organizations/", "POST /v1/onboarding-requests/",
+    "POST /v1/individual-groups/{id}/move-group/",
+}  # fmt: skip
+"""Each call makes a group, an organization (whose name is then taken), a request or a task."""
+
+
+def commands(family: str) -> list[Row]:
+    return [
+        row for row in families()[family] if row.operation.changes and row.operation.title not in ANEW and row.allowed()
+    ]
+
+
+async def repeated(ward: Ward, row: Row) -> tuple[httpx2.Response, httpx2.Response, bool]:
+    """Two answers, and whether anything was recorded between them."""
+    name = row.allowed()[0]
+    request = {**await row.request(ward, name), "headers": ward.people[name].bearer}
+    first = await ward.world.client.request(**request)
+    head = await ward.world.identity.store.save()
+    second = await ward.world.client.request(**request)
+    ward.forget()
+    return first, second, await ward.world.identity.store.save() != head
+
+
+@pytest.mark.parametrize("family", [family for family in families() if commands(family)])
+async def test_a_repeated_command_records_nothing_and_succeeds(database_url: str, family: str) -> None:
+    async with a_ward(database_url) as ward:
+        for row in commands(family):
+            first, second, recorded = await repeated(ward, row)
+            assert first.is_success, f"{row.title}: {first.text}"
+            assert (second.status_code, recorded) == (first.status_code, False), f"{row.title}: {second.text}"
+            assert second.text == first.text, row.title

@@ -1,0 +1,71 @@
+"""Whatever asks for no caller stands in this list (semantics 4, first row); everything else needs a token."""
+
+from starlette.routing import Route
+
+from api.app import routers
+from api.edge.execution import execute
+from api.edge.route import ContractRoute
+
+ANYBODY = {
+    "GET /.well-known/jwks.json",
+    "GET /healthz",
+    "GET /metrics",
+    "GET /readyz",
+    "POST /v1/internal-auth/",
+    "POST /v1/login/",
+    "POST /v1/refresh-token/",
+    "POST /v2/internal-auth/",
+}
+
+WITHOUT_KEYS = {
+    "POST /v1/internal-auth/", "POST /v1/login/", "POST /v1/refresh-token/", "POST /v2/internal-auth/",
+    "POST /v1/authenticate/", "POST /v1/authz-get-accessible-resources/", "POST /v1/authz-resource-access/",
+    "POST /v1/bulk-authz-resource-access/",
+}  # fmt: skip
+"""They hand out tokens, or only look (rulings A6 and B4)."""
+
+
+def routes() -> list[Route]:
+    return [route for router in routers() for route in router.routes if isinstance(route, Route)]
+
+
+def named(route: Route) -> str:
+    return f"{'|'.join(sorted(route.methods or ()))} {route.path}"
+
+
+def test_only_these_operations_ask_for_no_token() -> None:
+    anonymous = {named(route) for route in routes() if not isinstance(route, ContractRoute) or route.anonymous}
+    assert anonymous == ANYBODY
+
+
+def test_every_operation_but_the_health_is_refused_in_the_one_order() -> None:
+    others = {route.path for route in routes() if not isinstance(route, ContractRoute)}
+    assert others == {"/healthz", "/readyz", "/metrics"}
+
+
+def test_every_other_command_by_post_knows_idempotency_keys() -> None:
+    posts = [route for route in routes() if isinstance(route, ContractRoute) and route.methods == {"POST"}]
+    assert {named(route) for route in posts if not route.remembers} == WITHOUT_KEYS
+    assert {named(route) for route in posts if route.reads} == WITHOUT_KEYS - ANYBODY
+
+
+def test_what_anybody_may_send_is_small() -> None:
+    """Ruling O15: passwords, tokens and codes; a large body would be read, parsed and judged for nobody."""
+    posts = [route for route in routes() if isinstance(route, ContractRoute) and route.methods == {"POST"}]
+    assert {route.flags.max_body for route in posts if route.anonymous} == {16 * 1024}
+    assert {route.flags.max_body for route in posts if not route.anonymous} == {8 * 1024 * 1024}
+
+
+def test_every_command_is_carried_out_once() -> None:
+    """None decides outside `execute`, where a retry would decide again."""
+    commands = [route for route in routes() if isinstance(route, ContractRoute) and route.commands]
+    assert all(execute in dict(route.signature.dependencies).values() for route in commands)
+
+
+def test_no_path_hides_another() -> None:
+    names = [named(route) for route in routes()]
+    assert len(names) == len(set(names))
+
+
+def test_paths_end_in_a_slash() -> None:
+    assert {route.path for route in routes() if route.path.startswith("/v") and not route.path.endswith("/")} == set()

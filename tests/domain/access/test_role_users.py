@@ -1,0 +1,155 @@
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.core.errors import NotFound
+from domain.organizations.memberships import Memberships
+from domain.people.named_users import UserName
+from domain.access.role_users import NotInOrganization, RoleUsers
+from domain.access.roles import LastAdmin, Role, SystemRole, role_id
+from domain.people.users import User, UserNotFound
+from tests.domain.people.builders import a_person, an_organization
+from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+
+CALLER = uuid4()
+
+
+class World:
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.grants = Grants()
+        ports = (self.store, MemoryDirectory(self.store), self.grants)
+        self.memberships = Memberships(*ports)
+        self.role_users = RoleUsers(*ports)
+
+    async def provider(self, organization_id: UUID, **kwargs: object) -> User:
+        user = await a_person(self.store, **kwargs)
+        self.grants.let_read(CALLER, user.id)
+        await self.memberships.add(organization_id, UserName(user.id), caller_id=CALLER, as_system_admin=True)
+        return user
+
+    async def grant(self, role: UUID, user: User, *, system: bool = False) -> int:
+        _, position = await self.role_users.grant(role, UserName(user.id), caller_id=CALLER, as_system_admin=system)
+        return position
+
+    async def revoke(self, role: UUID, user: User, *, system: bool = False) -> int:
+        return await self.role_users.revoke(role, UserName(user.id), caller_id=CALLER, as_system_admin=system)
+
+    async def holders(self, role: UUID) -> dict[UUID, bool]:
+        return (await self.store.get(Role, role)).holders
+
+
+async def test_a_provider_gets_a_role_once() -> None:
+    world = World()
+    clinic = await an_organization(world.store)
+    admin, ann = role_id(clinic, "org.admin"), await world.provider(clinic)
+    position = await world.grant(admin, ann)
+    assert await world.grant(admin, ann) == position
+    assert await world.holders(admin) == {ann.id: True}
+
+
+async def test_the_role_knows_whether_its_holder_is_live() -> None:
+    world = World()
+    clinic = await an_organization(world.store)
+    admin, ann = role_id(clinic, "org.admin"), await world.provider(clinic, live=False)
+    await world.grant(admin, ann)
+    assert await world.holders(admin) == {ann.id: False}
+
+
+async def test_who_is_not_in_the_organization_gets_no_role_of_it() -> None:
+    world = World()
+    clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
+    ann = await world.provider(other)
+    with pytest.raises(NotInOrganization):
+        await world.grant(role_id(clinic, "org.admin"), ann)
+
+
+async def test_who_leaves_at_the_same_time_gets_no_role() -> None:
+    world = World()
+    clinic = await an_organization(world.store)
+    ann = await world.provider(clinic)
+
+    async def leave() -> None:
+        await world.memberships.remove(clinic, UserName(ann.id), caller_id=CALLER, as_system_admin=False)
+
+    world.store.meanwhile = leave
+    with pytest.raises(NotInOrganization):
+        await world.grant(role_id(clinic, "org.admin"), ann)
+
+
+async def test_taking_back_what_is_not_held_records_nothing() -> None:
+    world = World()
+    clinic = await an_organization(world.store)
+    ann = await world.provider(clinic)
+    assert await world.revoke(role_id(clinic, "org.admin"), ann) == len(world.store.events)
+
+
+async def test_the_last_live_holder_keeps_it() -> None:
+    world = World()
+    clinic = await an_organization(world.store)
+    admin, ann, bob = role_id(clinic, "org.admin"), await world.provider(clinic), await world.provider(clinic)
+    await world.grant(admin, ann)
+    with pytest.raises(LastAdmin):
+        await world.revoke(admin, ann)
+    await world.grant(admin, bob)
+    await world.revoke(admin, ann)
+    assert await world.holders(admin) == {bob.id: True}
+
+
+async def test_of_two_administrators_who_remove_each_other_one_stays() -> None:
+    world = World()
+    clinic = await an_organization(world.store)
+    admin, ann, bob = role_id(clinic, "org.admin"), await world.provider(clinic), await world.provider(clinic)
+    await world.grant(admin, ann)
+    await world.grant(admin, bob)
+
+    async def other() -> None:
+        await world.revoke(admin, ann)
+
+    world.store.meanwhile = other
+    with pytest.raises(LastAdmin):
+        await world.revoke(admin, bob)
+
+
+async def test_the_system_role_is_the_system_administrators_to_give() -> None:
+    world = World()
+    clinic = await an_organization(world.store)
+    system, ann, bob = (
+        Role.create(clinic, "carium.admin", "System"),
+        await world.provider(clinic, staff=True),
+        await world.provider(clinic, staff=True),
+    )
+    await world.store.save(system)
+    with pytest.raises(SystemRole):
+        await world.grant(system.id, ann)
+    await world.grant(system.id, ann, system=True)
+    await world.grant(system.id, bob, system=True)
+    with pytest.raises(SystemRole):
+        await world.revoke(system.id, ann)
+    await world.revoke(system.id, ann, system=True)
+    with pytest.raises(LastAdmin):
+        await world.revoke(system.id, bob, system=True)
+
+
+async def test_who_is_no_staff_is_no_system_administrator_whatever_role_he_holds() -> None:
+    world = World()
+    clinic = await an_organization(world.store)
+    system = Role.create(clinic, "carium.admin", "System")
+    ann, bob = await world.provider(clinic, staff=True), await world.provider(clinic)
+    await world.store.save(system)
+    await world.grant(system.id, ann, system=True)
+    await world.grant(system.id, bob, system=True)
+    with pytest.raises(LastAdmin):
+        await world.revoke(system.id, ann, system=True)
+    await world.revoke(system.id, bob, system=True)
+
+
+async def test_unknown_roles_and_users_are_not_found() -> None:
+    world = World()
+    clinic = await an_organization(world.store)
+    ann, stranger = await world.provider(clinic), await a_person(world.store)
+    with pytest.raises(NotFound):
+        await world.grant(uuid4(), ann)
+    for command in (world.grant, world.revoke):
+        with pytest.raises(UserNotFound):
+            await command(role_id(clinic, "org.admin"), stranger)

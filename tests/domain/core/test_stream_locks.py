@@ -1,0 +1,69 @@
+"""Turns on streams: who waits for whom, and for how long."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.core import stream_locks
+from domain.core.stream_locks import taking_turns
+
+
+async def test_who_wants_a_stream_waits_for_who_has_it_and_others_do_not() -> None:
+    one, other, inside = uuid4(), uuid4(), list[str]()
+
+    async def enter(name: str, *streams: UUID) -> None:
+        async with taking_turns(streams):
+            inside.append(name)
+            await asyncio.sleep(0)
+            inside.append(name)
+
+    await asyncio.gather(enter("first", one), enter("second", other, one), enter("third", other), enter("free"))
+    assert inside.index("first", 1) < inside.index("second")
+    assert abs(inside.index("second") - inside.index("third")) > 1
+    assert not stream_locks._locks, "what no command holds or waits for is gone"
+
+
+async def test_a_turn_that_does_not_end_holds_up_others_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_locks, "MAX_SECONDS_IN_LINE", 0.05)
+    stuck, free = uuid4(), uuid4()
+
+    async def enter(*streams: UUID) -> None:
+        async with taking_turns(streams):
+            if free in streams and stuck in streams:  # the one that gave up waiting holds nothing
+                await asyncio.create_task(enter(free))
+
+    async with asyncio.timeout(5), taking_turns([stuck]):
+        await asyncio.create_task(enter(free, stuck))
+
+
+async def test_a_command_does_not_wait_for_the_turn_that_it_has() -> None:
+    one, other = uuid4(), uuid4()
+
+    async def enter() -> None:
+        async with taking_turns([one]):
+            pass
+
+    async with taking_turns([one]):
+        async with asyncio.timeout(1), taking_turns([one, other]):
+            pass
+        waiting = asyncio.create_task(enter())
+        await asyncio.sleep(0)
+        assert not waiting.done(), "the turn lasts as long as the outer one"
+    await waiting
+
+
+async def test_a_command_that_is_cancelled_in_line_leaves_the_line() -> None:
+    stream = uuid4()
+
+    async def enter() -> None:
+        async with taking_turns([stream]):
+            pass
+
+    async with taking_turns([stream]):
+        waiting = asyncio.create_task(enter())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], asyncio.CancelledError)
+    async with asyncio.timeout(1):
+        await enter()

@@ -1,0 +1,74 @@
+"""The life of an onboarding request. The command's rules are proven over HTTP."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from domain.onboarding.requests import OnboardingRequest
+from domain.core.personal import revealed
+
+
+def a_request(user_id: UUID | None = None, **changes: Any) -> OnboardingRequest:
+    given: dict[str, Any] = {
+        "new_user": True,
+        "individual_id": None,
+        "email": "ann@people.test",
+        "phone": None,
+        "username": None,
+        "provider_roles": [],
+        "group_ids": [],
+        "notifications": [],
+        "email_user_now": False,
+        "auto_sign_up": False,
+        "auto_confirm": False,
+        "communication_preferences": None,
+        "created_by": None,
+    }
+    return OnboardingRequest.open(uuid4(), uuid4(), "patient", user_id or uuid4(), **{**given, **changes})
+
+
+def test_it_goes_from_created_over_registering_to_claimed() -> None:
+    request, user, individual = a_request(), uuid4(), uuid4()
+    assert (request.status, request.done) == ("created", False)
+    request.register()
+    assert (request.status, request.done) == ("registering", False)
+    assert request.registering_at == request.pending_events[-1].timestamp
+    request.claim(user, individual)
+    assert (request.status, request.done) == ("claimed", True)
+    assert (request.claimed_by, request.individual_id) == (user, individual)
+    assert request.claimed_at == request.pending_events[-1].timestamp
+
+
+def test_repeating_records_nothing() -> None:
+    request = a_request()
+    request.register()
+    request.register()
+    request.claim(uuid4(), uuid4())
+    first = request.claimed_by
+    request.claim(uuid4(), uuid4())
+    request.register()
+    assert len(request.pending_events) == 3
+    assert request.claimed_by == first
+
+
+def test_contacts_belong_to_the_person_and_are_never_shown() -> None:
+    user = uuid4()
+    request = a_request(user, phone="+16505550100", communication_preferences='{"email": {}}')
+    assert request.email is not None
+    assert request.email.subject == user
+    assert revealed(request.phone) == "+16505550100"
+    assert "ann@" not in repr(request.pending_events)
+
+
+def test_it_comes_back_from_its_events() -> None:
+    request = a_request()
+    request.register()
+    request.claim(uuid4(), uuid4())
+    again: OnboardingRequest | None = None
+    for event in request.collect_events():
+        again = event.mutate(again)
+    assert again is not None
+    assert (again.status, again.claimed_by, again.registering_at) == (
+        request.status,
+        request.claimed_by,
+        request.registering_at,
+    )

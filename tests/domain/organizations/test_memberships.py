@@ -1,0 +1,372 @@
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.core.errors import InvalidState
+from domain.groups.groups import Group
+from domain.people.individuals import Individual
+from domain.organizations.memberships import ForeignRole, Memberships, StaffOrganization, UserIsParticipant
+from domain.people.named_users import UserName
+from domain.organizations.organizations import Organization, Organizations
+from domain.access.roles import LastAdmin, Role, RoleNotFound, SystemRole, role_id
+from domain.groups.rosters import Seat, seat_id
+from domain.people.users import User, UserArchived, UserNotFound
+from tests.domain.people.builders import a_person, a_user, an_organization
+from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+
+CALLER = uuid4()
+
+
+class World:
+    """An organization, and a caller who may read whom he is let read."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.directory = MemoryDirectory(self.store)
+        self.grants = Grants()
+        self.memberships = Memberships(self.store, self.directory, self.grants)
+
+    async def person(self, **kwargs: object) -> User:
+        user = await a_person(self.store, **kwargs)
+        self.grants.let_read(CALLER, user.id)
+        return user
+
+    async def add(self, organization_id: UUID, user: User, role_id: UUID | None = None, *, system: bool = False) -> int:
+        _, position = await self.memberships.add(
+            organization_id, UserName(user.id), role_id, caller_id=CALLER, as_system_admin=system
+        )
+        return position
+
+    async def remove(self, organization_id: UUID, user: User) -> int:
+        return await self.memberships.remove(
+            organization_id, UserName(user.id), caller_id=CALLER, as_system_admin=False
+        )
+
+    async def user(self, user: User) -> User:
+        return await self.store.get(User, user.id)
+
+    async def individual(self, user: User) -> Individual:
+        assert user.individual_id is not None
+        return await self.store.get(Individual, user.individual_id)
+
+    async def share(self, user: User, organization_id: UUID) -> None:
+        individual = await self.individual(user)
+        individual.share("organization", organization_id)
+        await self.store.save(individual)
+
+
+async def test_who_joins_becomes_a_provider_and_his_individual_a_providers() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    await world.add(clinic, ann)
+    assert list((await world.user(ann)).organizations) == [clinic]
+    assert (await world.individual(ann)).provider
+
+
+async def test_joining_again_records_nothing_but_grants_the_role() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    position = await world.add(clinic, ann)
+    assert await world.add(clinic, ann) == position
+    admin = role_id(clinic, "org.admin")
+    assert await world.add(clinic, ann, admin) == position + 1
+    assert (await world.store.get(Role, admin)).holders == {ann.id: True}
+    assert await world.add(clinic, ann, admin) == position + 1
+
+
+async def test_a_provider_joins_further_organizations() -> None:
+    world = World()
+    first, second = await an_organization(world.store), await an_organization(world.store, "other")
+    ann = await world.person()
+    await world.add(first, ann)
+    await world.add(second, ann)
+    assert list((await world.user(ann)).organizations) == [first, second]
+
+
+async def test_a_user_made_ahead_joins() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person(live=False)
+    await world.add(clinic, ann, role_id(clinic, "org.admin"))
+    assert (await world.store.get(Role, role_id(clinic, "org.admin"))).holders == {ann.id: False}
+
+
+async def test_a_disabled_user_does_not_join_but_gets_a_role_where_he_is() -> None:
+    world = World()
+    clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
+    ann = await world.person()
+    await world.add(clinic, ann)
+    ann = await world.user(ann)
+    ann.disable()
+    await world.store.save(ann)
+    with pytest.raises(InvalidState):
+        await world.add(other, ann)
+    await world.add(clinic, ann, role_id(clinic, "org.admin"))
+
+
+async def test_a_service_account_does_not_join() -> None:
+    world = World()
+    clinic, robot = await an_organization(world.store), await world.person(kind="service")
+    with pytest.raises(InvalidState):
+        await world.add(clinic, robot)
+
+
+async def test_nobody_joins_an_inactive_organization() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    await Organizations(world.store).change(clinic, {"active": False}, as_system_admin=True)
+    with pytest.raises(InvalidState):
+        await world.add(clinic, ann, system=True)
+
+
+async def test_a_participant_does_not_join() -> None:
+    world = World()
+    clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
+    shared, shared_with_user, two = await world.person(), await world.person(), await world.person()
+    await world.share(shared, other)
+    individual = await world.individual(shared_with_user)
+    individual.share("user", two.id, "read")
+    two.take_on(uuid4())
+    await world.store.save(individual, two, Individual.create(two.individuals[-1], "user", two.id))
+    for participant in (shared, shared_with_user, two):
+        with pytest.raises(UserIsParticipant):
+            await world.add(clinic, participant)
+
+
+async def test_as_much_is_read_for_an_unknown_address_as_for_one_that_the_caller_may_not_know() -> None:
+    world = World()
+    clinic, stranger = await an_organization(world.store), await a_person(world.store)
+    await world.store.save(User.create(CALLER, classification="customer", individual_id=uuid4()))
+    world.directory.emails["stranger@people.test"] = stranger.id
+    read = []
+    for email in ("stranger@people.test", "nobody@people.test"):
+        before = world.store.found
+        with pytest.raises(UserNotFound) as refusal:
+            await world.memberships.add(clinic, UserName(email=email), caller_id=CALLER, as_system_admin=False)
+        assert refusal.value.pointer == "/data/attributes/email"
+        read.append(world.store.found - before)
+    assert read[0] == read[1]
+
+
+async def test_a_patient_who_has_yet_to_claim_his_record_does_not_join() -> None:
+    world = World()
+    clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
+    expected = [(False, UserIsParticipant), (True, None)]
+    for provider, refusal in expected:
+        user = a_user(live=False)
+        assert user.individual_id is not None
+        record = Individual.create(user.individual_id, "organization", other, provider=provider)
+        await world.store.save(user, record)
+        world.grants.let_read(CALLER, user.id)
+        if refusal:
+            with pytest.raises(refusal):
+                await world.add(clinic, user)
+        else:
+            await world.add(clinic, user)
+
+
+async def test_a_share_at_the_same_time_is_seen() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    world.store.meanwhile = lambda: world.share(ann, clinic)
+    with pytest.raises(UserIsParticipant):
+        await world.add(clinic, ann)
+
+
+async def test_whom_the_caller_may_not_read_is_not_found() -> None:
+    world = World()
+    clinic = await an_organization(world.store)
+    stranger = await a_person(world.store)
+    world.directory.emails["ann@example.test"] = stranger.id
+    for name, pointer in (
+        (UserName(stranger.id), "/data/attributes/user-id"),
+        (UserName(uuid4()), "/data/attributes/user-id"),
+        (UserName(email="ann@example.test"), "/data/attributes/email"),
+        (UserName(email="nobody@example.test"), "/data/attributes/email"),
+    ):
+        for command in (world.memberships.add, world.memberships.remove):
+            with pytest.raises(UserNotFound) as refused:
+                await command(clinic, name, caller_id=CALLER, as_system_admin=False)
+            assert refused.value.pointer == pointer
+
+
+async def test_an_address_names_a_user_whatever_its_case() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    world.directory.emails["ann@example.test"] = ann.id
+    name = UserName(email="Ann@Example.test")
+    user, _ = await world.memberships.add(clinic, name, caller_id=CALLER, as_system_admin=False)
+    assert user.id == ann.id
+
+
+async def test_an_archived_user_is_refused() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    ann = await world.user(ann)
+    ann.archived = True
+    world.store.streams[ann.id] = ann
+    with pytest.raises(UserArchived):
+        await world.add(clinic, ann)
+
+
+async def test_only_a_system_administrator_lets_somebody_into_the_operators_organizations() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    await Organizations(world.store).change(clinic, {"classification": "carium"}, as_system_admin=True)
+    with pytest.raises(StaffOrganization):
+        await world.add(clinic, ann)
+    await world.add(clinic, ann, system=True)
+    assert (await world.user(ann)).classification == "customer"
+
+
+async def test_the_role_is_one_of_the_organization() -> None:
+    world = World()
+    clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
+    ann = await world.person()
+    foreign = role_id(other, "org.admin")
+    for unknown in (uuid4(), foreign, clinic):
+        with pytest.raises(RoleNotFound):
+            await world.add(clinic, ann, unknown)
+    world.grants.allow(CALLER, other, "read")
+    with pytest.raises(ForeignRole):
+        await world.add(clinic, ann, foreign)
+
+
+async def test_only_a_system_administrator_hands_out_the_system_role() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    system = Role.create(clinic, "carium.admin", "System administrator")
+    await world.store.save(system)
+    with pytest.raises(SystemRole):
+        await world.add(clinic, ann, system.id)
+    await world.add(clinic, ann, system.id, system=True)
+    with pytest.raises(SystemRole):
+        await world.remove(clinic, ann)
+
+
+async def a_seated(world: World, clinic: UUID, user: User) -> Group:
+    group = Group.make(uuid4(), clinic, "team")
+    leader = Seat.take(group.id, clinic, "leader", user.id)
+    member = Seat.take(group.id, clinic, "member", user.id)
+    await world.store.save(group, leader, member)
+    return group
+
+
+async def test_leaving_ends_roles_and_places_and_the_default_organization_in_one_append() -> None:
+    world = World()
+    clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
+    ann, bob = await world.person(), await world.person()
+    await world.add(clinic, ann, role_id(clinic, "org.admin"))
+    await world.add(clinic, bob, role_id(clinic, "org.admin"))
+    await world.add(other, ann)
+    elsewhere = await a_seated(world, other, ann)
+    team = await a_seated(world, clinic, ann)
+    before = len(world.store.events)
+    position = await world.remove(clinic, ann)
+    assert [type(event).__qualname__ for event in world.store.events[before:]] == [
+        "Role.Revoked",
+        "Seat.Left",
+        "Seat.Left",
+        "User.LeftOrganization",
+    ]
+    assert position == len(world.store.events)
+    assert list((await world.user(ann)).organizations) == [other]
+    assert (await world.store.get(Role, role_id(clinic, "org.admin"))).holders == {bob.id: True}
+    assert not (await world.store.get(Seat, seat_id(team.id, "leader", ann.id))).taken
+    assert (await world.store.get(Seat, seat_id(elsewhere.id, "leader", ann.id))).taken
+    assert (await world.individual(ann)).provider
+
+
+async def test_who_leaves_his_last_organization_is_a_provider_no_more() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    await world.add(clinic, ann)
+    await world.remove(clinic, ann)
+    assert not (await world.individual(ann)).provider
+
+
+async def test_removing_again_records_nothing_though_the_caller_may_not_read_the_user_any_more() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    await world.add(clinic, ann)
+    position = await world.remove(clinic, ann)
+    world.grants.readable.clear()
+    assert await world.remove(clinic, ann) == position
+    await world.add(clinic, ann)
+    assert list((await world.user(ann)).organizations) == [clinic]
+
+
+async def test_who_is_known_and_not_in_is_removed_without_a_trace() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    assert await world.remove(clinic, ann) == len(world.store.events)
+
+
+async def test_the_last_live_administrator_stays() -> None:
+    world = World()
+    clinic, ann, bob = await an_organization(world.store), await world.person(), await world.person(live=False)
+    await world.add(clinic, ann, role_id(clinic, "org.admin"))
+    await world.add(clinic, bob, role_id(clinic, "org.admin"))
+    with pytest.raises(LastAdmin):
+        await world.remove(clinic, ann)
+    assert clinic in (await world.user(ann)).organizations
+
+
+async def test_an_administrator_who_never_counted_may_be_removed() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person(live=False)
+    admin = role_id(clinic, "org.admin")
+    await world.add(clinic, ann, admin)
+    assert (await world.store.get(Role, admin)).holders == {ann.id: False}
+    await world.remove(clinic, ann)
+    assert (await world.store.get(Role, admin)).holders == {}
+
+
+async def test_a_role_given_at_the_same_time_is_taken_back_too() -> None:
+    world = World()
+    clinic, ann, bob = await an_organization(world.store), await world.person(), await world.person()
+    admin = role_id(clinic, "org.admin")
+    await world.add(clinic, bob, admin)
+    await world.add(clinic, ann)
+
+    async def grant() -> None:
+        await world.add(clinic, ann, admin)
+
+    world.store.meanwhile = grant
+    await world.remove(clinic, ann)
+    assert (await world.store.get(Role, admin)).holders == {bob.id: True}
+
+
+async def test_who_leaves_at_the_same_time_has_no_role_without_a_membership() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+    admin = role_id(clinic, "org.admin")
+    await world.add(clinic, ann)
+
+    async def leave() -> None:
+        await world.remove(clinic, ann)
+
+    world.store.meanwhile = leave
+    await world.add(clinic, ann, admin)  # decided again: he joins anew, and with the role
+    assert (await world.store.get(Role, admin)).holders == {ann.id: True}
+    assert list((await world.user(ann)).organizations) == [clinic]
+
+
+async def test_an_organization_that_is_none_is_not_found() -> None:
+    world = World()
+    ann = await world.person()
+    with pytest.raises(Exception, match="no such"):
+        await world.add(uuid4(), ann)
+    assert await world.store.find(Organization, ann.id) is None
+
+
+async def test_nobody_joins_an_organization_that_is_deactivated_meanwhile() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await world.person()
+
+    async def it_ends() -> None:
+        await Organizations(world.store).change(clinic, {"active": False}, as_system_admin=True)
+
+    world.store.meanwhile = it_ends
+    with pytest.raises(InvalidState):
+        await world.add(clinic, ann)
+    assert (await world.user(ann)).organizations == {}

@@ -1,0 +1,111 @@
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.core.errors import DomainError, NotFound
+from domain.groups.groups import Group, system_group_id
+from domain.organizations.organizations import OPERATOR_ID, Organization, Organizations, SystemAdminsOnly
+from domain.access.roles import Role, role_id
+from tests.support.doubles import MemoryStore
+
+
+async def a_founded(store: MemoryStore, name: str = "clinic") -> Organization:
+    organization, _ = await Organizations(store).create(name)
+    return organization
+
+
+def refused_pointers(error: DomainError) -> list[str | None]:
+    return [each.pointer for each in (error, *error.others)]
+
+
+async def test_a_new_organization_is_restricted_and_has_its_role_and_its_computed_groups() -> None:
+    store = MemoryStore()
+    organization, position = await Organizations(store).create("clinic")
+    assert (organization.name, organization.display_name) == ("clinic", "clinic")
+    assert (organization.classification, organization.provider_type, organization.timezone) == (
+        "customer",
+        "coach",
+        "UTC",
+    )
+    assert (organization.authorization_type, organization.active, organization.theme_id) == ("restricted", True, None)
+    role = await store.get(Role, role_id(organization.id, "org.admin"))
+    assert (role.organization_id, role.holders) == (organization.id, {})
+    everybody = await store.get(Group, system_group_id(organization.id, "all_participants"))
+    nowhere = await store.get(Group, system_group_id(organization.id, "unassigned"))
+    assert (everybody.name, nowhere.name) == ("All participants", "Unassigned")
+    assert position == len(store.events) == 4
+
+
+async def test_what_was_changed_to_what_it_is_records_nothing() -> None:
+    store = MemoryStore()
+    organization = await a_founded(store)
+    changes = {"name": "clinic", "theme_id": None, "active": True, "authorization_type": "restricted"}
+    _, position = await Organizations(store).change(organization.id, changes, as_system_admin=True)
+    assert position == 4
+
+
+async def test_a_system_administrator_changes_everything() -> None:
+    store = MemoryStore()
+    theme = uuid4()
+    organization = await a_founded(store)
+    changes = {
+        "name": "other",
+        "display_name": "Other",
+        "classification": "customer_test",
+        "provider_type": "nurse",
+        "timezone": "Europe/Vienna",
+        "theme_id": theme,
+        "authorization_type": "open",
+        "active": False,
+    }
+    await Organizations(store).change(organization.id, changes, as_system_admin=True)
+    changed = await store.get(Organization, organization.id)
+    assert {name: getattr(changed, name) for name in changes} == changes
+    await Organizations(store).change(organization.id, {"active": True, "theme_id": None}, as_system_admin=True)
+    changed = await store.get(Organization, organization.id)
+    assert (changed.active, changed.theme_id, changed.name) == (True, None, "other")
+
+
+async def test_its_own_administrators_change_display_name_and_time_zone() -> None:
+    store = MemoryStore()
+    organization = await a_founded(store)
+    changes = {"display_name": "The clinic", "timezone": "Europe/Vienna"}
+    changed, _ = await Organizations(store).change(organization.id, changes, as_system_admin=False)
+    assert (changed.display_name, changed.timezone) == ("The clinic", "Europe/Vienna")
+
+
+async def test_each_forbidden_attribute_is_refused_even_with_the_value_it_has() -> None:
+    store = MemoryStore()
+    organization = await a_founded(store)
+    changes = {"name": "clinic", "display_name": "New", "active": True, "theme_id": None}
+    with pytest.raises(SystemAdminsOnly) as refused:
+        await Organizations(store).change(organization.id, changes, as_system_admin=False)
+    assert refused_pointers(refused.value) == [
+        "/data/attributes/name",
+        "/data/attributes/is-active",
+        "/data/attributes/theme-id",
+    ]
+    assert (await store.get(Organization, organization.id)).display_name == "clinic"
+
+
+async def test_an_unknown_organization_is_not_found() -> None:
+    with pytest.raises(NotFound):
+        await Organizations(MemoryStore()).change(uuid4(), {}, as_system_admin=True)
+
+
+@pytest.mark.parametrize(
+    ("organization_id", "classification", "staffed"),
+    [(uuid4(), "customer", False), (uuid4(), "carium", True), (OPERATOR_ID, "customer", True)],
+)
+def test_the_operators_people_work_in_its_own_organization_and_in_those_classified_so(
+    organization_id: UUID, classification: str, *, staffed: bool
+) -> None:
+    organization = Organization.found(
+        organization_id,
+        "clinic",
+        display_name="Clinic",
+        classification=classification,
+        provider_type="coach",
+        timezone="UTC",
+    )
+    assert organization.staffed is staffed

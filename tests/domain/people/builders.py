@@ -1,0 +1,40 @@
+"""Builders of users and individuals for the tests of the domain."""
+
+from uuid import UUID, uuid4
+
+from domain.people.individuals import Individual
+from domain.organizations.organizations import Organization, Organizations
+from domain.people.users import STAFF, User
+from tests.support.doubles import MemoryStore
+
+
+def a_user(*, live: bool = True, kind: str = "person", email: str | None = None, staff: bool = False) -> User:
+    """With a confirmed account, or one that was only made ahead; a customer's unless `staff`."""
+    user = User.create(
+        uuid4(),
+        classification=STAFF if staff else "customer",
+        individual_id=None if kind == "service" else uuid4(),
+        kind="service" if kind == "service" else "person",
+        email=email,
+    )
+    if live:
+        user.set_password("hashed")
+        user.confirm()
+    return user
+
+
+def an_individual(owner: User | Organization) -> Individual:
+    owner_type = "user" if isinstance(owner, User) else "organization"
+    return Individual.create(uuid4(), "user" if owner_type == "user" else "organization", owner.id)
+
+
+async def a_person(store: MemoryStore, **kwargs: object) -> User:
+    """A saved user with one individual of his own."""
+    user = a_user(**kwargs)  # type: ignore[arg-type]  # the builder's own keywords
+    await store.save(user, Individual.create(user.individual_id or uuid4(), "user", user.id))
+    return user
+
+
+async def an_organization(store: MemoryStore, name: str = "clinic") -> UUID:
+    organization, _ = await Organizations(store).create(name)
+    return organization.id

@@ -1,0 +1,284 @@
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.core.errors import InvalidState
+from domain.people.individual_commands import Individuals
+from domain.people.individuals import (
+    Individual,
+    IndividualNotFound,
+    IndividualTaken,
+    NotTheOwner,
+    OwnerNotFound,
+    ProviderOwner,
+    ProvidersIndividual,
+)
+from domain.organizations.memberships import Memberships, UserIsParticipant
+from domain.people.named_users import UserName
+from domain.groups.rosters import Seat, seat_id
+from domain.people.users import User
+from tests.domain.people.builders import a_person, an_organization
+from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+
+
+class World:
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.grants = Grants()
+        ports = (self.store, MemoryDirectory(self.store), self.grants)
+        self.individuals = Individuals(*ports)
+        self.memberships = Memberships(*ports)
+
+    async def owned(self, owner: User) -> Individual:
+        assert owner.individual_id is not None
+        return await self.store.get(Individual, owner.individual_id)
+
+    async def become_provider(self, user: User, organization_id: UUID) -> None:
+        self.grants.let_read(user.id, user.id)
+        await self.memberships.add(organization_id, UserName(user.id), caller_id=user.id, as_system_admin=True)
+
+    async def place(self, individual_id: UUID, organization_id: UUID) -> Seat:
+        seat = Seat.take(uuid4(), organization_id, "individual", individual_id)
+        await self.store.save(seat)
+        return seat
+
+    async def taken(self, seat: Seat) -> bool:
+        return (await self.store.get(Seat, seat_id(seat.group_id, seat.kind, seat.subject_id))).taken
+
+
+async def test_an_individual_is_registered_once() -> None:
+    world, wanted = World(), uuid4()
+    clinic = await an_organization(world.store)
+    individual, position = await world.individuals.create(wanted, clinic)
+    assert (individual.id, individual.owner_type, individual.owner_id) == (wanted, "organization", clinic)
+    assert await world.individuals.create(wanted, clinic) == (individual, position)
+
+
+async def test_a_user_owns_several() -> None:
+    world = World()
+    ann = await a_person(world.store)
+    individual, position = await world.individuals.create(uuid4(), ann.id)
+    assert (individual.owner_type, individual.owner_id) == ("user", ann.id)
+    assert (await world.store.get(User, ann.id)).individuals == [ann.individual_id, individual.id]
+    assert await world.individuals.create(individual.id, ann.id) == (individual, position)
+
+
+async def test_another_owner_of_the_same_individual_is_refused() -> None:
+    world, wanted = World(), uuid4()
+    clinic, ann = await an_organization(world.store), await a_person(world.store)
+    await world.individuals.create(wanted, clinic)
+    with pytest.raises(IndividualTaken):
+        await world.individuals.create(wanted, ann.id)
+
+
+async def test_owners_are_users_or_organizations() -> None:
+    world = World()
+    robot = await a_person(world.store, kind="service")
+    for nobody in (uuid4(), robot.id):
+        with pytest.raises(OwnerNotFound):
+            await world.individuals.create(uuid4(), nobody)
+
+
+async def test_a_provider_owns_no_further_individual() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await a_person(world.store)
+    await world.become_provider(ann, clinic)
+    with pytest.raises(ProviderOwner):
+        await world.individuals.create(uuid4(), ann.id)
+    other, _ = await world.individuals.create(uuid4(), clinic)
+    with pytest.raises(ProviderOwner):
+        await world.individuals.change_owner(other.id, ann.id)
+
+
+async def test_who_gets_a_further_individual_while_he_is_to_become_a_provider_stays_a_participant() -> None:
+    world = World()
+    clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
+    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    for user, meanwhile in (
+        (ann, lambda: world.individuals.create(uuid4(), ann.id)),
+        (bob, lambda: world.individuals.change_owner(theirs.id, bob.id)),
+    ):
+        world.store.meanwhile = meanwhile
+        with pytest.raises(UserIsParticipant):
+            await world.become_provider(user, clinic)
+        assert not (await world.owned(user)).provider
+
+
+async def test_who_becomes_a_provider_while_he_is_to_get_a_further_individual_gets_none() -> None:
+    world = World()
+    clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
+    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    world.store.meanwhile = lambda: world.become_provider(ann, clinic)
+    with pytest.raises(ProviderOwner):
+        await world.individuals.create(uuid4(), ann.id)
+    world.store.meanwhile = lambda: world.become_provider(bob, clinic)
+    with pytest.raises(ProviderOwner):
+        await world.individuals.change_owner(theirs.id, bob.id)
+
+
+async def test_who_gave_his_further_individual_away_may_become_a_provider() -> None:
+    world = World()
+    clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
+    further, _ = await world.individuals.create(uuid4(), ann.id)
+    with pytest.raises(UserIsParticipant):
+        await world.become_provider(ann, clinic)
+    await world.individuals.change_owner(further.id, bob.id)
+    await world.become_provider(ann, clinic)
+    assert (await world.store.get(User, bob.id)).individuals == [bob.individual_id, further.id]
+
+
+async def test_sharing_again_records_nothing_and_another_operation_replaces_the_first() -> None:
+    world = World()
+    clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
+    individual = await world.owned(ann)
+    _, position = await world.individuals.share(individual.id, "organization", clinic, None, caller_id=ann.id)
+    shared, again = await world.individuals.share(individual.id, "organization", clinic, "read", caller_id=ann.id)
+    assert (set(shared.organizations), again) == ({clinic}, position)
+    for operation, expected in (("read", 1), ("read", 1), ("write", 2)):
+        shared, later = await world.individuals.share(individual.id, "user", bob.id, operation, caller_id=ann.id)
+        assert (shared.users, later - position) == ({bob.id: operation}, expected)
+
+
+async def test_the_owner_needs_no_share() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await a_person(world.store)
+    individual = await world.owned(ann)
+    _, position = await world.individuals.share(individual.id, "user", ann.id, "read", caller_id=ann.id)
+    assert position == len(world.store.events)
+    assert not (await world.owned(ann)).shared
+    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    world.grants.allow(ann.id, clinic, "write")
+    same, _ = await world.individuals.share(theirs.id, "organization", clinic, None, caller_id=ann.id)
+    assert not same.shared
+
+
+async def test_administrators_of_the_owning_organization_count_as_its_owner() -> None:
+    world = World()
+    clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
+    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    world.grants.allow(ann.id, clinic, "write")
+    await world.individuals.share(theirs.id, "user", bob.id, "read", caller_id=ann.id)
+    await world.individuals.unshare(theirs.id, "user", bob.id, caller_id=ann.id)
+    assert not (await world.store.get(Individual, theirs.id)).shared
+
+
+async def test_services_and_system_administrators_share_anything() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await a_person(world.store)
+    anybody = uuid4()
+    world.grants.allowed.add((anybody, "", "write"))  # type: ignore[arg-type]  # "" names the system
+    individual, _ = await world.individuals.share(
+        (await world.owned(ann)).id, "organization", clinic, None, caller_id=anybody
+    )
+    assert individual.shared
+
+
+async def test_others_may_not_share_and_may_not_know() -> None:
+    world = World()
+    clinic, ann, eve = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
+    individual = await world.owned(ann)
+    for unseen in (individual.id, uuid4(), clinic):
+        with pytest.raises(IndividualNotFound):
+            await world.individuals.share(unseen, "organization", clinic, None, caller_id=eve.id)
+    world.grants.allow(eve.id, individual.id, "read", "write")
+    with pytest.raises(NotTheOwner):
+        await world.individuals.share(individual.id, "organization", clinic, None, caller_id=eve.id)
+    with pytest.raises(NotTheOwner):
+        await world.individuals.unshare(individual.id, "organization", clinic, caller_id=eve.id)
+
+
+async def test_unknown_parties_are_not_found() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await a_person(world.store)
+    individual = await world.owned(ann)
+    for party, unknown in (("user", uuid4()), ("user", clinic), ("organization", ann.id)):
+        with pytest.raises(OwnerNotFound):
+            await world.individuals.share(individual.id, party, unknown, "read", caller_id=ann.id)  # type: ignore[arg-type]
+        with pytest.raises(OwnerNotFound):
+            await world.individuals.unshare(individual.id, party, unknown, caller_id=ann.id)  # type: ignore[arg-type]
+
+
+async def test_a_providers_individual_is_not_shared() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await a_person(world.store)
+    await world.become_provider(ann, clinic)
+    with pytest.raises(ProvidersIndividual):
+        await world.individuals.share((await world.owned(ann)).id, "organization", clinic, None, caller_id=ann.id)
+
+
+async def test_a_share_while_its_owner_becomes_a_provider_is_refused() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await a_person(world.store)
+    world.store.meanwhile = lambda: world.become_provider(ann, clinic)
+    with pytest.raises(ProvidersIndividual):
+        await world.individuals.share((await world.owned(ann)).id, "organization", clinic, None, caller_id=ann.id)
+
+
+async def test_nothing_is_shared_with_or_owned_by_an_archived_user() -> None:
+    world = World()
+    ann, bob = await a_person(world.store), await a_person(world.store)
+    bob.archived = True
+    world.store.streams[bob.id] = bob
+    with pytest.raises(InvalidState):
+        await world.individuals.share((await world.owned(ann)).id, "user", bob.id, "read", caller_id=ann.id)
+    with pytest.raises(InvalidState):
+        await world.individuals.create(uuid4(), bob.id)
+
+
+async def test_unsharing_takes_it_out_of_the_organizations_groups_in_the_same_append() -> None:
+    world = World()
+    clinic, other, ann = (
+        await an_organization(world.store),
+        await an_organization(world.store, "other"),
+        await a_person(world.store),
+    )
+    individual = await world.owned(ann)
+    for organization in (clinic, other):
+        await world.individuals.share(individual.id, "organization", organization, None, caller_id=ann.id)
+    here, there = await world.place(individual.id, clinic), await world.place(individual.id, other)
+    before = len(world.store.events)
+    unshared, position = await world.individuals.unshare(individual.id, "organization", clinic, caller_id=ann.id)
+    assert position == before + 2
+    assert set(unshared.organizations) == {other}
+    assert (await world.taken(here), await world.taken(there)) == (False, True)
+    _, again = await world.individuals.unshare(individual.id, "organization", clinic, caller_id=ann.id)
+    assert again == position
+
+
+async def test_unsharing_from_the_owner_leaves_his_groups_alone() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await a_person(world.store)
+    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    seat = await world.place(theirs.id, clinic)
+    world.grants.allow(ann.id, clinic, "write")
+    await world.individuals.unshare(theirs.id, "organization", clinic, caller_id=ann.id)
+    assert await world.taken(seat)
+
+
+async def test_another_owner_takes_it_out_of_the_former_owners_groups() -> None:
+    world = World()
+    clinic, ann = await an_organization(world.store), await a_person(world.store)
+    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    seat = await world.place(theirs.id, clinic)
+    moved, position = await world.individuals.change_owner(theirs.id, ann.id)
+    assert (moved.owner_type, moved.owner_id) == ("user", ann.id)
+    assert not await world.taken(seat)
+    assert await world.individuals.change_owner(theirs.id, ann.id) == (moved, position)
+
+
+async def test_another_owner_leaves_it_in_groups_of_an_organization_it_is_shared_with() -> None:
+    world = World()
+    clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
+    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    theirs.share("organization", other)
+    await world.store.save(theirs)
+    seat = await world.place(theirs.id, other)
+    await world.individuals.change_owner(theirs.id, other)
+    assert await world.taken(seat)
+
+
+async def test_a_shared_individual_does_not_become_a_providers() -> None:
+    individual = Individual.create(uuid4(), "user", uuid4())
+    individual.share("user", uuid4(), "read")
+    with pytest.raises(InvalidState):
+        individual.mark_provider(provider=True)

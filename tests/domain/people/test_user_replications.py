@@ -1,0 +1,35 @@
+from uuid import uuid4
+
+import pytest
+
+from domain.people.user_replications import UserReplications
+from domain.people.users import UserNotFound
+from tests.domain.people.builders import a_person
+from tests.support.doubles import MemoryStore
+
+
+async def test_a_user_is_marked_once_per_service() -> None:
+    store = MemoryStore()
+    ann = await a_person(store)
+    mark, position = await UserReplications(store).create(ann.id, "caredb")
+    assert (mark.user_id, mark.service) == (ann.id, "caredb")
+    assert await UserReplications(store).create(ann.id, "caredb") == (mark, position)
+    other, _ = await UserReplications(store).create(ann.id, "courier")
+    assert other.id != mark.id
+
+
+async def test_two_who_mark_at_once_make_one_mark() -> None:
+    store = MemoryStore()
+    ann = await a_person(store)
+
+    async def meanwhile() -> None:
+        await UserReplications(store).create(ann.id, "caredb")
+
+    store.meanwhile = meanwhile
+    await UserReplications(store).create(ann.id, "caredb")
+    assert len([event for event in store.events if type(event).__qualname__ == "UserReplication.Created"]) == 1
+
+
+async def test_an_unknown_user_is_not_found() -> None:
+    with pytest.raises(UserNotFound):
+        await UserReplications(MemoryStore()).create(uuid4(), "caredb")

@@ -1,0 +1,321 @@
+"""What logins, refreshing and revoking decide, without a database."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+import time_machine
+
+from domain.core.errors import TooMany, Unauthenticated
+from domain.sessions.commands import Login, Sessions, SignedIn
+from domain.sessions.sessions import (
+    LONGEST_REFRESH,
+    InvalidCredentials,
+    InvalidRefreshToken,
+    PasswordResetRequired,
+    Session,
+    SessionNotFound,
+    UnknownServiceDocuments,
+    UserDisabled,
+    UserNotConfirmed,
+    session_of_token,
+)
+from domain.people.users import User
+from tests.domain.people.builders import a_user
+from tests.support.doubles import MemoryDirectory, MemoryStore
+
+ANN = "ann@people.test"
+
+
+class Plain:
+    """Passwords that are their own hash, "old:" before the outdated ones."""
+
+    def __init__(self) -> None:
+        self.verified: list[str | None] = []
+        self.full = self.crowded = False
+
+    async def hash(self, password: str) -> str:
+        if self.full:
+            raise TooMany
+        return password
+
+    async def verify(self, password: str, hashed: str | None) -> bool:
+        if self.crowded:
+            raise TooMany
+        self.verified.append(hashed)
+        return hashed is not None and hashed.removeprefix("old:") == password
+
+    def outdated(self, hashed: str) -> bool:
+        return hashed.startswith("old:")
+
+    async def score(self, password: str, about: Sequence[str]) -> int:
+        return 4
+
+
+class Counted:
+    """Attempts: names, addresses and what came of them; and whether there were too many."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[tuple[str, str, str]] = []
+        self.excess = False
+
+    async def begin(self, name: str, address: str) -> "CountedAttempt":
+        if self.excess:
+            raise TooMany(60)
+        return CountedAttempt(self, name, address)
+
+
+class CountedAttempt:
+    def __init__(self, attempts: Counted, name: str, address: str) -> None:
+        self._attempts = attempts
+        self._of = (name, address)
+
+    async def succeed(self) -> None:
+        self._attempts.outcomes.append((*self._of, "success"))
+
+    async def fail(self) -> None:
+        self._attempts.outcomes.append((*self._of, "failure"))
+
+    async def withdraw(self) -> None:
+        self._attempts.outcomes.append((*self._of, "nothing"))
+
+
+class Fallen:
+    """Sessions that no longer stand."""
+
+    def __init__(self) -> None:
+        self.sessions: set[UUID] = set()
+
+    async def stands(self, session_id: UUID) -> bool:
+        return session_id not in self.sessions
+
+
+class Door:
+    def __init__(self) -> None:
+        self.identity, self.log = MemoryStore(), MemoryStore()
+        self.directory = MemoryDirectory(self.identity)
+        self.passwords, self.attempts, self.fallen = Plain(), Counted(), Fallen()
+        self.sessions = Sessions(self.identity, self.log, self.directory, self.passwords, self.attempts, self.fallen)
+
+    async def user(self, user: User | None = None, password: str | None = "walrus") -> User:
+        user = user or a_user(email=ANN)
+        if password is not None:
+            user.set_password(password)
+        await self.identity.save(user)
+        self.directory.emails[ANN] = user.id
+        return user
+
+    async def log_in(self, password: str = "walrus", username: str = ANN, **options: object) -> SignedIn:
+        return await self.sessions.log_in(Login(username, password, **options), "10.0.0.1")  # type: ignore[arg-type]
+
+
+async def test_the_right_password_opens_a_session() -> None:
+    door = Door()
+    user = await door.user()
+    signed_in = await door.log_in(username=" ANN@people.test")
+    assert signed_in.session.user_id == user.id
+    assert signed_in.session.kind == "password"
+    assert door.attempts.outcomes == [(ANN, "10.0.0.1", "success")]
+    assert signed_in.refresh_token is not None
+    assert session_of_token(signed_in.refresh_token) == signed_in.session.id
+    (opened,) = door.log.events
+    assert signed_in.refresh_token not in repr(opened)
+
+
+async def test_who_signs_in_is_who_did_it() -> None:
+    door = Door()
+    user = await door.user(password="old:walrus")
+    session = (await door.log_in()).session
+    (opened,) = door.log.events
+    assert (vars(opened)["by"].actor, vars(opened)["by"].session) == (user.id, session.id)
+    assert vars(door.identity.events[-1])["by"].actor == user.id
+
+
+async def test_a_session_notes_how_far_the_log_was_before_its_user_was_read() -> None:
+    door = Door()
+    await door.user()
+    head = await door.identity.save()
+    await door.log_in()
+    (opened,) = door.log.events
+    assert vars(opened)["opened_at_position"] == head
+
+
+@pytest.mark.parametrize("username", ["nobody@people.test", ANN])
+async def test_failures_are_counted_and_look_alike(username: str) -> None:
+    door = Door()
+    await door.user()
+    with pytest.raises(InvalidCredentials):
+        await door.log_in("wrong", username)
+    assert door.attempts.outcomes == [(username, "10.0.0.1", "failure")]
+    assert len(door.passwords.verified) == 1  # one hash is computed for whoever is unknown, too
+
+
+async def test_as_much_is_read_for_nobody_as_for_somebody() -> None:
+    door = Door()
+    await door.user()
+    await door.log_in()
+    read = []
+    for username in (ANN, "nobody@people.test", ANN):
+        before = door.identity.found
+        with pytest.raises(InvalidCredentials):
+            await door.log_in("wrong", username)
+        read.append(door.identity.found - before)
+    assert read == [1, 1, 1]
+
+
+async def test_after_too_many_failures_not_even_the_right_password_is_looked_at() -> None:
+    door = Door()
+    await door.user()
+    door.attempts.excess = True
+    with pytest.raises(TooMany):
+        await door.log_in()
+    assert door.passwords.verified == []
+
+
+async def test_a_password_that_could_not_be_judged_is_no_failure() -> None:
+    door = Door()
+    await door.user()
+    door.passwords.crowded = True
+    with pytest.raises(TooMany):
+        await door.log_in()
+    assert door.attempts.outcomes == [(ANN, "10.0.0.1", "nothing")]
+
+
+async def test_nobody_without_a_password_gets_in() -> None:
+    door = Door()
+    await door.user(a_user(live=False), password=None)
+    with pytest.raises(InvalidCredentials):
+        await door.log_in()
+
+
+async def test_an_archived_user_is_as_good_as_unknown() -> None:
+    door = Door()
+    user = await door.user()
+    door.identity.streams[user.id].archived = True  # type: ignore[attr-defined]  # no command archives yet
+    with pytest.raises(InvalidCredentials):
+        await door.log_in()
+    assert door.passwords.verified == [None]
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "enabled", "reset", "refusal"),
+    [
+        (False, True, False, UserNotConfirmed),
+        (False, False, False, UserDisabled),
+        (True, False, False, UserDisabled),
+        (True, True, True, PasswordResetRequired),
+    ],
+)
+async def test_the_state_is_told_after_the_right_password_only(
+    confirmed: bool, enabled: bool, reset: bool, refusal: type[Exception]
+) -> None:
+    door, user = Door(), a_user(live=False)
+    user.confirmed, user.enabled, user.reset_required = confirmed, enabled, reset
+    await door.user(user)
+    with pytest.raises(refusal):
+        await door.log_in()
+    with pytest.raises(InvalidCredentials):
+        await door.log_in("wrong")
+    assert door.log.events == []
+
+
+async def test_there_are_no_documents_to_agree_to() -> None:
+    door = Door()
+    await door.user()
+    with pytest.raises(UnknownServiceDocuments):
+        await door.log_in(service_documents=[uuid4()])
+
+
+async def test_an_outdated_hash_is_replaced_after_a_login() -> None:
+    door = Door()
+    user = await door.user(password="old:walrus")
+    await door.log_in()
+    hashed = (await door.identity.get(User, user.id)).password_hash
+    assert hashed is not None
+    assert hashed.value == "walrus"
+    recorded = len(door.identity.events)
+    await door.log_in()
+    assert len(door.identity.events) == recorded
+
+
+async def test_when_there_is_no_time_for_another_hash_the_login_succeeds_all_the_same() -> None:
+    door = Door()
+    await door.user(password="old:walrus")
+    door.passwords.full = True
+    assert await door.log_in()
+
+
+async def test_lifetimes_are_as_asked_or_the_longest() -> None:
+    door = Door()
+    await door.user()
+    with time_machine.travel("2026-01-01T00:00:00Z", tick=False):
+        longest = await door.log_in()
+        assert longest.session.expires_at - longest.session.created_on == timedelta(seconds=LONGEST_REFRESH)
+        assert longest.access_until - longest.session.created_on == timedelta(hours=1)
+        short = await door.log_in(refresh_seconds=30, access_seconds=60)
+        assert short.access_until == short.session.expires_at
+
+
+async def test_refreshing_needs_the_sessions_own_token_and_a_session_that_stands() -> None:
+    door = Door()
+    await door.user()
+    signed_in, other = await door.log_in(), await door.log_in()
+    assert signed_in.refresh_token is not None
+    assert other.refresh_token is not None
+    assert (await door.sessions.refresh(signed_in.refresh_token)).session.id == signed_in.session.id
+    swapped = f"{signed_in.session.id.hex}.{other.refresh_token.partition('.')[2]}"
+    for token in (swapped, "x", f"{uuid4().hex}.x", f"{signed_in.session.id}.x"):
+        with pytest.raises(InvalidRefreshToken):
+            await door.sessions.refresh(token)
+    door.fallen.sessions.add(signed_in.session.id)
+    with pytest.raises(InvalidRefreshToken):
+        await door.sessions.refresh(signed_in.refresh_token)
+    with (
+        time_machine.travel(other.session.expires_at + timedelta(seconds=1)),
+        pytest.raises(InvalidRefreshToken),
+    ):
+        await door.sessions.refresh(other.refresh_token)
+
+
+async def test_services_get_an_hour_and_nothing_to_refresh_it() -> None:
+    door, service = Door(), a_user(kind="service")
+    await door.identity.save(service)
+    signed_in = await door.sessions.open_for_service(service.id)
+    assert (signed_in.session.kind, signed_in.refresh_token) == ("service", None)
+    assert signed_in.session.expires_at - signed_in.session.created_on <= timedelta(hours=1, seconds=1)
+    with pytest.raises(InvalidRefreshToken):
+        await door.sessions.refresh(f"{signed_in.session.id.hex}.")
+
+
+async def test_who_is_no_live_service_gets_nothing() -> None:
+    door, person, gone = Door(), a_user(), a_user(kind="service")
+    gone.disable()
+    await door.identity.save(person, gone)
+    for user_id in (person.id, gone.id, uuid4()):
+        with pytest.raises(Unauthenticated):
+            await door.sessions.open_for_service(user_id)
+
+
+async def test_a_session_is_revoked_by_whom_it_belongs_to_once() -> None:
+    door = Door()
+    user = await door.user()
+    session = (await door.log_in()).session
+    with pytest.raises(SessionNotFound):
+        await door.sessions.revoke(session.id, caller_id=uuid4(), of_anybody=False)
+    await door.sessions.revoke(session.id, caller_id=user.id, of_anybody=False)
+    recorded = len(door.identity.events)
+    await door.sessions.revoke(session.id, caller_id=uuid4(), of_anybody=True)
+    assert len(door.identity.events) == recorded
+    with pytest.raises(SessionNotFound):
+        await door.sessions.revoke(uuid4(), caller_id=user.id, of_anybody=True)
+
+
+async def test_a_session_that_ended_is_not_found() -> None:
+    door = Door()
+    await door.user()
+    session = (await door.log_in()).session
+    assert isinstance(await door.sessions.find(session.id), Session)
+    door.fallen.sessions.add(session.id)
+    with pytest.raises(SessionNotFound):
+        await door.sessions.find(session.id)

@@ -1,0 +1,348 @@
+"""What lists and details show of groups, and to whom."""
+
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+from uuid import UUID, uuid4
+
+import time_machine
+
+from domain.groups.groups import GroupType, system_group_id
+from domain.core.ports import AccessQuery
+from projections.groups import lists as group_lists
+from projections.access.checks import decide
+from projections.groups.lists import GroupFilter
+from projections.groups.viewers import groups_with_people
+from tests.projections.groups.wards import Wards, named, wards
+
+ORDINARY = ("regular", "provider_only")
+COMPUTED: tuple[GroupType, ...] = ("all_participants", "unassigned")
+
+
+async def test_groups_are_listed_by_name_without_case_and_then_by_id(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization()
+        admin = await world.admin(organization)
+        for name in ("lung", "Heart", "heart", "Éclair", "Bone"):
+            await world.group(organization, name)
+        await world.catch_up()
+        rows, total = await group_lists.page(
+            world.cursor, await world.viewer(admin), GroupFilter(types=ORDINARY), limit=10, offset=0
+        )
+        assert [row.name.lower() for row in rows] == ["bone", "heart", "heart", "lung", "éclair"]
+        assert rows[1].group_id < rows[2].group_id
+        assert total == 5
+        pages = [await world.listed(admin, types=ORDINARY, limit=2, offset=offset) for offset in (0, 2, 4, 6)]
+        assert list(chain.from_iterable(pages)) == [row.group_id for row in rows]
+
+
+async def test_each_viewer_sees_what_a_check_would_allow(database_url: str) -> None:
+    async with wards(database_url) as world:
+        north, south, opened = [await world.organization(opened=yes) for yes in (False, False, True)]
+        division = await world.group(north, "division", node_type="division")
+        under, beside = await world.group(north, "under", under=division), await world.group(north, "beside")
+        other, free = await world.group(south, "other"), await world.group(opened, "free")
+        system = {system_group_id(each, kind) for each in (north, south, opened) for kind in COMPUTED}
+        leader, member = await world.user(north), await world.user(north)
+        await world.seat(north, division, "leader", leader)
+        await world.seat(north, under, "member", member)
+        sees = {
+            await world.admin(north): {division, under, beside} | {system_group_id(north, kind) for kind in COMPUTED},
+            leader: {division, under},
+            member: {under},
+            await world.user(north): set(),
+            await world.user(opened): {free} | {system_group_id(opened, kind) for kind in COMPUTED},
+            await world.user(north, opened): {free} | {system_group_id(opened, kind) for kind in COMPUTED},
+            await world.user(classification="carium"): {division, under, beside, other, free},
+            await world.system(): {division, under, beside, other, free} | system,
+            uuid4(): set(),
+        }
+        await world.catch_up()
+        everything = [division, under, beside, other, free, *system]
+        asked = [AccessQuery("group", each, "read") for each in everything]
+        for viewer, groups in sees.items():
+            assert set(await world.listed(viewer)) == groups
+            assert {each for each in everything if await found(world, viewer, each)} == groups
+            allowed = await decide(world.cursor, viewer, asked)
+            assert {each for each, yes in zip(everything, allowed, strict=True) if yes} == groups
+            elsewhere = {other} | {system_group_id(south, kind) for kind in COMPUTED}
+            assert set(await world.listed(viewer, organization_id=south)) == groups & elsewhere
+
+
+async def found(world: Wards, viewer: UUID, group_id: UUID) -> bool:
+    return await group_lists.detail(world.cursor, await world.viewer(viewer), group_id) is not None
+
+
+async def test_staff_that_also_leads_and_administers_sees_each_group_once(database_url: str) -> None:
+    async with wards(database_url) as world:
+        home, away = await world.organization(), await world.organization()
+        group = await world.group(away, "away")
+        staff = await world.user(home, away, classification="carium")
+        await world.seat(away, group, "leader", staff)
+        mine = await world.group(home, "home")
+        await world.catch_up()
+        assert await world.listed(staff) == [group, mine]
+        assert await world.listed(staff, with_people=True) == [group]
+        assert not (await world.viewer(staff)).only_staff
+        assert (await world.viewer(await world.user(home, classification="carium"))).only_staff
+        assert await groups_with_people(world.cursor, staff, [group, mine]) == {group}
+
+
+async def test_inactive_groups_are_shown_when_asked_for_to_those_who_govern_and_to_staff(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization()
+        group = await world.group(organization)
+        leader = await world.user(organization)
+        await world.seat(organization, group, "leader", leader)
+        await world.deactivate(group)
+        await world.catch_up()
+        see = [
+            await world.admin(organization),
+            await world.user(classification="carium"),
+            await world.system(),
+        ]
+        for viewer in (*see, leader):
+            assert await world.listed(viewer, types=ORDINARY) == []
+            shown = await world.listed(viewer, types=ORDINARY, include_inactive=True)
+            assert shown == ([group] if viewer in see else [])
+
+
+async def test_an_organization_open_to_its_providers_hides_inactive_groups_from_them(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization(opened=True)
+        group = await world.group(organization)
+        await world.deactivate(group)
+        await world.catch_up()
+        assert await world.listed(await world.user(organization), types=ORDINARY, include_inactive=True) == []
+
+
+async def test_a_group_that_was_just_deactivated_is_nobodys_to_read_though_its_row_is_behind(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization(opened=True)
+        group = await world.group(organization)
+        viewers = [
+            await world.admin(organization),
+            await world.user(organization),
+            await world.user(classification="carium"),
+            await world.system(),
+        ]
+        await world.catch_up()
+        for viewer in viewers:
+            assert await found(world, viewer, group)
+        await world.deactivate(group)
+        for viewer in viewers:
+            assert not await found(world, viewer, group)
+            assert await world.listed(viewer, ids=[group]) == []
+        assert await world.listed(viewers[0], ids=[group], include_inactive=True) == [group]
+
+
+async def test_every_filter_narrows_the_list(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization()
+        admin, leader = await world.admin(organization), await world.user(organization)
+        division = await world.group(organization, "100% Care_", node_type="division", tags=["a", 'q"\\,{}'])
+        heart = await world.group(organization, "Heart", under=division, tags=["b"])
+        nurses = await world.group(organization, "Nurses", type="provider_only")
+        patient = await world.patient(organization)
+        await world.seat(organization, heart, "leader", leader)
+        await world.seat(organization, heart, "individual", patient)
+        await world.catch_up()
+        everyone, unassigned = [system_group_id(organization, kind) for kind in COMPUTED]
+        expected: list[tuple[dict[str, Any], set[UUID]]] = [
+            ({"types": ["provider_only"]}, {nurses}),
+            ({"types": COMPUTED}, {everyone, unassigned}),
+            ({"ids": [heart, everyone, uuid4()]}, {heart, everyone}),
+            ({"ids": [heart, everyone], "types": ORDINARY}, {heart}),
+            ({"exclude_ids": [heart, everyone]}, {division, nurses, unassigned}),
+            ({"name": "hEART"}, {heart}),
+            ({"name": "hear"}, set()),
+            ({"text": "ART", "types": ORDINARY}, {heart}),
+            ({"text": "0% c"}, {division}),
+            ({"text": "%"}, {division}),
+            ({"text": "_"}, {division}),
+            ({"node_type": "division"}, {division}),
+            ({"tree_node_type": "non-leaf"}, {division}),
+            ({"tree_node_type": "leaf", "types": ORDINARY}, {heart, nurses}),
+            ({"tags": ["a", "b"]}, {division, heart}),
+            ({"tags": ['q"\\,{}']}, {division}),
+            ({"parent_group_id": division}, {heart}),
+            ({"leader_id": leader}, {heart}),
+            ({"individual_id": patient}, {heart, everyone}),
+            ({"exclude_individual_id": patient}, {division, nurses, unassigned}),
+            ({"leader_id": leader, "parent_group_id": division}, {heart}),
+            ({"leader_id": leader, "name": "Nurses"}, set()),
+            ({"organization_id": uuid4()}, set()),
+        ]
+        for wanted, groups in expected:
+            assert set(await world.listed(admin, **wanted)) == groups, wanted
+            assert await world.total(admin, **wanted) == len(groups), wanted
+
+
+async def test_an_individual_is_eligible_where_eligible_members_would_list_him(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization()
+        admin, leader = await world.admin(organization), await world.user(organization)
+        division = await world.group(organization, "division", node_type="division")
+        there, empty = (
+            await world.group(organization, "there", under=division),
+            await world.group(organization, "empty"),
+        )
+        sister, lost = (
+            await world.group(organization, "sister", under=division),
+            await world.group(organization, "l", under=empty),
+        )
+        await world.group(organization, "providers", type="provider_only")
+        patient, stranger = await world.patient(organization), await world.patient()
+        await world.seat(organization, there, "individual", patient)
+        await world.seat(organization, there, "leader", leader)
+        await world.catch_up()
+        assert set(await world.listed(admin, eligible_individual_id=patient)) == {division, empty, sister}
+        assert lost not in await world.listed(admin, eligible_individual_id=patient)
+        some = [there, sister, lost, empty]
+        assert set(await world.listed(admin, eligible_individual_id=patient, ids=some)) == {sister, empty}
+        assert set(await world.listed(await world.system(), eligible_individual_id=patient)) == {
+            division,
+            empty,
+            sister,
+        }
+        assert await world.listed(leader, eligible_individual_id=patient) == []
+        await world.seat(organization, division, "leader", leader)
+        assert set(await world.listed(leader, eligible_individual_id=patient)) == {division, sister}
+        assert await world.listed(leader, eligible_individual_id=patient, ids=some) == [sister]
+        assert await world.listed(admin, eligible_individual_id=stranger) == []
+
+
+async def test_rows_follow_the_log(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization()
+        parent, other = await world.group(organization, "parent"), await world.group(organization, "other")
+        child = await world.group(organization, "child", under=parent, tags=["x"])
+        one, two = await world.record(organization), await world.record(organization)
+        await world.seat(organization, child, "individual", one, two)
+        await world.catch_up()
+        row = await world.row(child)
+        assert (row.parent_id, row.parent_name, row.individuals_count, row.tags) == (parent, "parent", 2, ["x"])
+        assert (await world.row(parent)).child_count == 1
+        await world.unseat(child, "individual", one)
+        await world.rename(child, "Renamed")
+        await world.move(organization, child, other)
+        await world.catch_up()
+        row = await world.row(child)
+        assert (row.parent_id, row.name, row.individuals_count) == (other, "Renamed", 1)
+        assert [(await world.row(each)).child_count for each in (parent, other)] == [0, 1]
+        await world.seat(organization, child, "individual", one)
+        await world.deactivate(child)
+        await world.catch_up()
+        row = await world.row(child)
+        assert (row.active, row.individuals_count, row.parent_id) == (False, 2, other)
+        assert (await world.row(other)).child_count == 0
+
+
+async def test_one_batch_gives_the_same_as_many(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization()
+        parent, other = await world.group(organization, "parent"), await world.group(organization, "other")
+        child = await world.group(organization, "child", under=parent)
+        record = await world.record(organization)
+        await world.seat(organization, child, "individual", record)
+        await world.unseat(child, "individual", record)
+        await world.seat(organization, child, "individual", record)
+        await world.move(organization, child, other)
+        await world.move(organization, child, None)
+        await world.move(organization, child, parent)
+        await world.deactivate(child)
+        await world.catch_up()
+        row = await world.row(child)
+        assert (row.active, row.parent_id, row.individuals_count) == (False, parent, 1)
+        assert [(await world.row(each)).child_count for each in (parent, other)] == [0, 0]
+
+
+async def test_computed_groups_count_whom_they_hold(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization()
+        regular, closing = await world.group(organization, "regular"), await world.group(organization, "closing")
+        placed, loose = await world.patient(organization), await world.record(organization)
+        await world.seat(organization, regular, "individual", placed)
+        await world.seat(organization, closing, "individual", loose)
+        await world.catch_up()
+        everyone, unassigned = [system_group_id(organization, kind) for kind in COMPUTED]
+        assert [(await world.row(each)).individuals_count for each in (everyone, unassigned)] == [2, 0]
+        await world.deactivate(closing)
+        assert [(await world.row(each)).individuals_count for each in (everyone, unassigned)] == [2, 1]
+
+
+async def test_what_bumps_the_time_of_modification_and_what_does_not(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization()
+        parent, child = await world.group(organization, "parent"), await world.group(organization, "child")
+        user = await world.user(organization)
+
+        async def times() -> tuple[datetime, datetime]:
+            await world.catch_up()
+            return (await world.row(parent)).modified_at, (await world.row(child)).modified_at
+
+        before = await times()
+        await world.move(organization, child, parent)
+        moved = await times()
+        assert moved[0] == before[0]
+        assert moved[1] > before[1]
+        await world.seat(organization, child, "member", user)
+        seated = await times()
+        assert seated[1] > moved[1]
+        await world.deactivate(child)
+        assert (await times())[1] > seated[1]
+        assert (await times())[0] == before[0]
+
+
+async def test_a_later_change_never_has_an_earlier_time(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization()
+        admin = await world.admin(organization)
+        with time_machine.travel(datetime(2030, 1, 1, tzinfo=UTC), tick=False):
+            ahead = await world.group(organization, "ahead")
+        await world.catch_up()
+        behind = [await world.group(organization, "behind") for _ in range(2)]
+        await world.catch_up()
+        seen = (await world.row(ahead)).modified_at
+        bound = [(">", seen)]
+        assert await world.listed(admin, types=ORDINARY, modified=bound) == behind
+        assert await world.listed(admin, types=ORDINARY, modified=[(">=", seen)]) == [ahead, *behind]
+        assert await world.listed(admin, types=ORDINARY, modified=[(">=", seen), ("<=", seen)]) == [ahead]
+
+
+async def test_a_list_without_whole_organizations_costs_no_error(database_url: str) -> None:
+    async with wards(database_url) as world:
+        await world.catch_up()
+        rows, total = await group_lists.page(
+            world.cursor, await world.viewer(uuid4()), GroupFilter(include_inactive=True), limit=5, offset=5
+        )
+        assert (named(rows), total) == ([], 0)
+
+
+async def test_built_anew_in_one_batch_the_rows_are_the_same(database_url: str) -> None:
+    async with wards(database_url) as world:
+        organization = await world.organization()
+        user, record = await world.user(organization), await world.record(organization)
+        parent, child = await world.group(organization, "parent"), await world.group(organization, "child")
+        await world.catch_up()
+        await world.seat(organization, child, "individual", record)
+        await world.seat(organization, child, "leader", user)
+        await world.catch_up()
+        await world.move(organization, child, parent)
+        await world.catch_up()
+        await world.deactivate(child)
+        await world.catch_up()
+        before = await everything(world)
+        await world.forget()
+        await world.catch_up()
+        assert await everything(world) == before
+        assert all(before.values())
+
+
+async def everything(world: Wards) -> dict[str, list[Any]]:
+    tables = ("groups", "group_totals", "group_logs", "group_log_totals", "tasks")
+    rows = {}
+    for table in tables:
+        await world.cursor.execute(f"SELECT t::text FROM {table} t WHERE t::text NOT LIKE '%%,0)' ORDER BY 1".encode())
+        rows[table] = await world.cursor.fetchall()
+    return rows

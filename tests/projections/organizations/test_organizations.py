@@ -1,0 +1,152 @@
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from domain.organizations.organizations import OrganizationNameTaken, Organizations
+from projections.organizations import organizations
+from projections.organizations.organizations import OrganizationFilter, OrganizationRow
+from tests.projections.people.tenants import NOBODY, Tenants, tenants
+from tests.support.plans import touched
+
+ALL = OrganizationFilter()
+
+
+async def page(
+    world: Tenants, wanted: OrganizationFilter = ALL, caller: UUID | None = None, *, limit: int = 25, offset: int = 0
+) -> tuple[list[OrganizationRow], int]:
+    """As the caller sees it, or as somebody does who may see everything."""
+    return await organizations.organizations(
+        world.cursor, caller or NOBODY, wanted, everything=caller is None, limit=limit, offset=offset
+    )
+
+
+async def names(world: Tenants, wanted: OrganizationFilter = ALL, caller: UUID | None = None) -> list[str]:
+    rows, total = await page(world, wanted, caller)
+    assert total == len(rows)
+    return [row.name for row in rows]
+
+
+async def test_a_name_is_taken_once(database_url: str) -> None:
+    async with tenants(database_url) as world:
+        clinic = await world.organization("clinic")
+        with pytest.raises(OrganizationNameTaken) as refused:
+            await world.organization("clinic")
+        assert refused.value.pointer == "/data/attributes/name"
+        other = await world.organization("other")
+        with pytest.raises(OrganizationNameTaken):
+            await world.change(other, name="clinic")
+        await world.change(clinic, name="renamed")
+        await world.change(other, name="clinic")
+
+
+async def test_the_row_follows_every_change(database_url: str) -> None:
+    async with tenants(database_url) as world:
+        theme = uuid4()
+        clinic = await world.organization("clinic", "The clinic")
+        await world.catch_up()
+        await world.change(clinic, timezone="Europe/Vienna", theme_id=theme, authorization_type="open")
+        changed, _ = await Organizations(world.store).change(clinic.id, {"active": False}, as_system_admin=True)
+        await world.catch_up()
+        row = await organizations.organization(world.cursor, NOBODY, clinic.id, everything=True)
+        assert row == OrganizationRow(
+            organization_id=clinic.id,
+            name="clinic",
+            display_name="The clinic",
+            classification="customer",
+            provider_type="coach",
+            timezone="Europe/Vienna",
+            theme_id=theme,
+            authorization_type="open",
+            active=False,
+            modified_at=changed.modified_on,
+        )
+
+
+async def test_pages_are_sorted_by_name_and_know_the_total(database_url: str) -> None:
+    async with tenants(database_url) as world:
+        for name in ("c", "a", "b", "d"):
+            await world.organization(name)
+        await world.change(await world.organization("e"), active=False)
+        await world.catch_up()
+        rows, total = await page(world, limit=2, offset=1)
+        assert ([row.name for row in rows], total) == (["b", "c"], 4)
+        assert await page(world, offset=4) == ([], 4)
+        assert await names(world, OrganizationFilter(include_inactive=True)) == ["a", "b", "c", "d", "e"]
+
+
+async def test_filters_all_hold(database_url: str) -> None:
+    async with tenants(database_url) as world:
+        for name in ("north-clinic", "south-clinic", "lab"):
+            await world.organization(name)
+        await world.change(await world.organization("old-clinic"), active=False)
+        await world.catch_up()
+        assert await names(world, OrganizationFilter(name="lab")) == ["lab"]
+        assert await names(world, OrganizationFilter(name="la")) == []
+        assert await names(world, OrganizationFilter(name_contains="CLINIC")) == ["north-clinic", "south-clinic"]
+        assert await names(world, OrganizationFilter(name_contains="%")) == []
+        assert await names(world, OrganizationFilter(name="lab", name_contains="clinic")) == []
+        both = OrganizationFilter(name_contains="clinic", include_inactive=True)
+        assert await names(world, both) == ["north-clinic", "old-clinic", "south-clinic"]
+
+
+async def test_bounds_compare_with_the_time_of_the_change_and_order_by_it(database_url: str) -> None:
+    async with tenants(database_url) as world:
+        first, second = await world.organization("b"), await world.organization("a")
+        await world.change(first, display_name="Changed")
+        await world.catch_up()
+        rows, _ = await page(world)
+        changed = {row.name: row.modified_at for row in rows}
+        long_ago = datetime.now(UTC) - timedelta(days=1)
+        assert await names(world, OrganizationFilter(modified=[(">", long_ago)])) == ["a", "b"]
+        assert await names(world, OrganizationFilter(modified=[(">", changed["a"])])) == ["b"]
+        assert await names(world, OrganizationFilter(modified=[(">", long_ago), ("<", changed["b"])])) == ["a"]
+        assert second.modified_on == changed["a"]
+
+
+async def test_a_provider_sees_his_organizations_and_a_participant_those_that_he_is_shared_with(
+    database_url: str,
+) -> None:
+    async with tenants(database_url) as world:
+        a, b, c = await world.organization("a"), await world.organization("b"), await world.organization("c")
+        provider, participant = await world.provider(a, b), await world.participant(b, c)
+        stranger = await world.participant()
+        await world.catch_up()
+        assert await names(world, caller=provider.id) == ["a", "b"]
+        assert await names(world, caller=participant.id) == ["b", "c"]
+        assert await names(world, caller=stranger.id) == []
+        assert {row.whole for row in (await page(world, caller=provider.id))[0]} == {True}
+        assert {row.whole for row in (await page(world, caller=participant.id))[0]} == {False}
+        for caller, organization, visible in ((provider, a, True), (participant, a, False), (participant, c, True)):
+            row = await organizations.organization(world.cursor, caller.id, organization.id, everything=False)
+            assert (row is not None) is visible
+
+
+async def test_an_inactive_organization_is_listed_for_its_providers_who_ask_for_it(database_url: str) -> None:
+    async with tenants(database_url) as world:
+        clinic = await world.organization("clinic")
+        provider, participant = await world.provider(clinic), await world.participant(clinic)
+        await world.change(clinic, active=False)
+        await world.catch_up()
+        inactive_too = OrganizationFilter(include_inactive=True)
+        assert await names(world, caller=provider.id) == []
+        assert await names(world, inactive_too, provider.id) == ["clinic"]
+        assert await names(world, inactive_too, participant.id) == []
+
+
+async def test_a_page_costs_what_it_shows_among_a_hundred_thousand(database_url: str) -> None:
+    """Blocks touched, not milliseconds: a sequential scan of the table would touch some 1,500."""
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute("""
+            INSERT INTO organizations SELECT gen_random_uuid(), 'o-' || n, 'O', 'customer', 'coach', 'UTC', null,
+                   'restricted', true, now() + n * interval '1 second' FROM generate_series(1, 100000) n""")
+        owner.execute("INSERT INTO organization_totals VALUES (true, 100000)")
+        owner.execute("VACUUM ANALYZE organizations")
+    async with tenants(database_url) as world:
+        costs: list[int] = []
+        for wanted, everything in ((ALL, True), (OrganizationFilter(name="o-777"), True), (ALL, False)):
+            for statement in organizations.statements(wanted, everything=everything):
+                parameters = {**wanted.parameters, "caller": NOBODY, "limit": 25, "offset": 50}
+                costs.append(await touched(world.cursor, statement, parameters))
+        assert max(costs) < 300

@@ -1,0 +1,66 @@
+from uuid import uuid4
+
+import pytest
+
+from domain.core.errors import LostRace
+from domain.people.individuals import Individual
+from domain.groups.rosters import Seat
+from domain.people.users import User
+from projections.people import individuals
+from projections.people.individuals import ShareRow
+from projections.core.visibility import Seer
+from tests.projections.people.tenants import tenants
+
+EVERYTHING = Seer(uuid4(), everything=True)
+
+
+async def test_owner_and_shares_are_known_at_once(database_url: str) -> None:
+    async with tenants(database_url) as world:
+        clinic, other = await world.organization("clinic"), await world.organization("other")
+        ann = await world.participant()
+        individual = Individual.create(uuid4(), "organization", clinic.id)
+        individual.share("organization", other.id)
+        individual.share("user", ann.id, "read")
+        await world.store.save(individual)
+        assert await individuals.owner_of(world.cursor, individual.id) == clinic.id
+        assert await individuals.shares_of(world.cursor, individual.id, EVERYTHING) == [
+            ShareRow("organization", other.id, None),
+            ShareRow("user", ann.id, "read"),
+        ]
+        individual.share("user", ann.id, "write")
+        individual.unshare("organization", other.id)
+        await world.store.save(individual)
+        assert await individuals.shares_of(world.cursor, individual.id, EVERYTHING) == [
+            ShareRow("user", ann.id, "write")
+        ]
+
+
+async def test_an_unknown_individual_has_no_owner(database_url: str) -> None:
+    async with tenants(database_url) as world:
+        assert await individuals.owner_of(world.cursor, uuid4()) is None
+        assert await individuals.shares_of(world.cursor, uuid4(), EVERYTHING) == []
+
+
+async def test_an_organization_that_has_no_more_part_in_it_keeps_no_place_for_it(database_url: str) -> None:
+    """The race of unsharing against placing: whoever comes second decides again (ruling A4)."""
+    async with tenants(database_url) as world:
+        clinic = await world.organization("clinic")
+        participant = await world.participant(clinic)
+        assert participant.individual_id is not None
+        await world.store.save(Seat.take(uuid4(), clinic.id, "individual", participant.individual_id))
+        individual = await world.store.get(Individual, participant.individual_id)
+        individual.unshare("organization", clinic.id)
+        with pytest.raises(LostRace):
+            await world.store.save(individual)
+
+
+async def test_an_organization_that_somebody_left_keeps_no_seat_for_him(database_url: str) -> None:
+    """The same of leaving an organization against being seated in its groups."""
+    async with tenants(database_url) as world:
+        clinic = await world.organization("clinic")
+        ann = await world.provider(clinic)
+        await world.store.save(Seat.take(uuid4(), clinic.id, "leader", ann.id))
+        ann = await world.store.get(User, ann.id)
+        ann.leave(clinic.id)
+        with pytest.raises(LostRace):
+            await world.store.save(ann)

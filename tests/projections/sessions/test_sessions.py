@@ -1,0 +1,141 @@
+"""Whether a session still counts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import time_machine
+
+from adapters.postgres.connections import Pool
+from adapters.log.event_store import EventStore
+from adapters.security.keyring import Keyring
+from domain.sessions.sessions import Session, SessionKind, SessionRevocation
+from domain.people.users import User
+from projections import registry
+from projections.sessions.sessions import SessionRow, SessionStanding, session_of
+from tests.domain.people.builders import a_user
+from tests.support.stores import MASTER_KEY, a_pool
+
+
+class Logs:
+    def __init__(self, identity: EventStore, sessions: EventStore, standing: SessionStanding, pool: Pool) -> None:
+        self.identity = identity
+        self.sessions = sessions
+        self.standing = standing
+        self.pool = pool
+
+    async def open(self, user: User, kind: SessionKind = "password", seconds: int = 60, delay: int = 0) -> UUID:
+        session = Session.open(
+            uuid4(), user, position=await self.identity.save(), kind=kind, seconds=seconds, queue_delay=delay
+        )
+        await self.sessions.save(session)
+        return session.id
+
+    async def row(self, session_id: UUID) -> SessionRow:
+        async with self.pool.connection() as connection:
+            found = await session_of(connection.cursor(), session_id)
+        assert found is not None
+        return found
+
+
+@asynccontextmanager
+async def logs(database_url: str) -> AsyncIterator[Logs]:
+    async with a_pool(database_url) as pool:
+        keyring = Keyring(pool, MASTER_KEY)
+        inline = registry.inline(await keyring.lookup())
+        async with (
+            EventStore(pool, "identity", inline, keyring) as identity,
+            EventStore(pool, "sessions", registry.inline_of_sessions(), keyring) as sessions,
+        ):
+            yield Logs(identity, sessions, SessionStanding(pool), pool)
+
+
+async def test_a_row_tells_what_a_request_needs(database_url: str) -> None:
+    async with logs(database_url) as both:
+        user, organization = a_user(), uuid4()
+        user.join(organization)
+        await both.identity.save(user)
+        row = await both.row(await both.open(user, delay=500))
+        assert (row.user_id, row.organization_id, row.queue_delay) == (user.id, organization, 500)
+        assert not any((row.revoked, row.staff, row.system, row.service))
+        service = a_user(kind="service")
+        await both.identity.save(service)
+        row = await both.row(await both.open(service, "service"))
+        assert (row.service, row.staff, row.system, row.organization_id) == (True, False, False, None)
+
+
+async def test_an_unknown_session_is_none(database_url: str) -> None:
+    async with logs(database_url) as both, both.pool.connection() as connection:
+        assert await session_of(connection.cursor(), uuid4()) is None
+        assert not await both.standing.stands(uuid4())
+
+
+async def test_a_revoked_session_has_ended_and_no_other(database_url: str) -> None:
+    async with logs(database_url) as both:
+        user = a_user()
+        await both.identity.save(user)
+        first, second = await both.open(user), await both.open(user)
+        await both.identity.save(SessionRevocation.of(first, user.id))
+        assert (await both.row(first)).revoked
+        assert [await both.standing.stands(each) for each in (first, second)] == [False, True]
+
+
+async def test_a_session_ends_by_itself(database_url: str) -> None:
+    async with logs(database_url) as both:
+        user = a_user()
+        await both.identity.save(user)
+        session = await both.open(user, seconds=60)
+        with time_machine.travel(timedelta(seconds=59)):
+            assert await both.standing.stands(session)
+        with time_machine.travel(timedelta(seconds=61)):
+            assert not await both.standing.stands(session)
+            assert not (await both.row(session)).revoked
+
+
+async def test_disabling_ends_what_was_open_for_good(database_url: str) -> None:
+    async with logs(database_url) as both:
+        user = a_user()
+        await both.identity.save(user)
+        before = await both.open(user)
+        user.disable()
+        await both.identity.save(user)
+        assert (await both.row(before)).revoked
+        user.enable()
+        await both.identity.save(user)
+        assert (await both.row(before)).revoked
+        assert not (await both.row(await both.open(user))).revoked
+
+
+async def test_a_login_that_was_under_way_while_the_user_was_disabled_does_not_survive(database_url: str) -> None:
+    async with logs(database_url) as both:
+        user = a_user()
+        position = await both.identity.save(user)
+        user.disable()
+        user.enable()
+        await both.identity.save(user)
+        session = Session.open(uuid4(), user, position=position, kind="password", seconds=60)
+        await both.sessions.save(session)
+        assert not await both.standing.stands(session.id)
+
+
+async def test_leaving_an_organization_ends_the_sessions_in_it_also_after_coming_back(database_url: str) -> None:
+    async with logs(database_url) as both:
+        user, north, south = a_user(), uuid4(), uuid4()
+        user.join(north)
+        user.join(south)
+        await both.identity.save(user)
+        in_north = await both.open(user)
+        user.leave(south)
+        await both.identity.save(user)
+        assert await both.standing.stands(in_north)
+        user.leave(north)
+        await both.identity.save(user)
+        nowhere = await both.open(user)
+        user.join(north)
+        await both.identity.save(user)
+        again = await both.open(user)
+        assert [await both.standing.stands(each) for each in (in_north, nowhere, again)] == [False, True, True]
+        user.leave(north)
+        await both.identity.save(user)
+        assert not await both.standing.stands(again)

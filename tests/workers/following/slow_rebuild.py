@@ -1,0 +1,36 @@
+"""A rebuild that takes its time, in a process to be killed."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from psycopg import AsyncCursor
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.security.keyring import Keyring
+from domain.core.recorded import Recorded
+from projections.core import replicators
+from tests.support.followers import EventCount
+from tests.support.stores import MASTER_KEY
+from workers.following import rebuild
+
+
+class SlowCount(EventCount):
+    """Stays in its second batch."""
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        await super().apply(cursor, events)
+        if events[0].position > 1:
+            await cursor.execute("SELECT pg_sleep(60)")
+
+
+async def main(database_url: str) -> None:
+    rebuild.BATCH = 100
+    async with AsyncConnectionPool(database_url, min_size=1, max_size=3, open=False) as pool:
+        async with pool.connection() as connection:
+            await replicators.register(connection, [SlowCount()])
+        await rebuild.rebuild_one(database_url, pool, Keyring(pool, MASTER_KEY), SlowCount(), print)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,315 @@
+"""Rebuilding: the same rows, without a gap for readers, whatever happens in between."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from itertools import chain
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+from psycopg.errors import UniqueViolation
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.log.event_store import EventStore, Log
+from adapters.security.keyring import Keyring
+from domain.onboarding.requests import OnboardingRequest
+from domain.organizations.organizations import Organization, OrganizationNameTaken
+from domain.core.recorded import Recorded
+from domain.people.users import User
+from projections import registry
+from projections.core import replicators
+from projections.core.projection import Mode, Projection
+from tests.support.followers import (
+    Batches,
+    EventCount,
+    RoleNames,
+    a_projector,
+    a_role,
+    eventually,
+    following,
+    make_tables,
+    save_roles,
+    save_roles_together,
+)
+from tests.support.histories import FILLING, Appends, History
+from tests.support.stores import MASTER_KEY, a_pool, a_store
+from tests.support.tables import rows_of
+from workers.following import rebuild
+
+
+class InlineCount(EventCount):
+    """The same, in the append's own transaction."""
+
+    mode = Mode.INLINE
+
+
+@contextlib.asynccontextmanager
+async def owner_pool(database_url: str) -> AsyncIterator[AsyncConnectionPool]:
+    async with AsyncConnectionPool(database_url, min_size=1, max_size=3, open=False) as pool:
+        yield pool
+
+
+async def rebuilt(database_url: str, projection: Projection, log: Log = "identity") -> list[str]:
+    """Rebuilds it; what was reported."""
+    said: list[str] = []
+    async with owner_pool(database_url) as pool:
+        async with pool.connection() as connection:
+            await replicators.register(connection, [projection], log)
+        keyring = Keyring(pool, MASTER_KEY)
+        await rebuild.rebuild_one(database_url, pool, keyring, projection, said.append, log=log)
+    return said
+
+
+async def looking(database_url: str) -> AsyncConnection:
+    return await AsyncConnection.connect(database_url, autocommit=True)
+
+
+async def make_of(connection: AsyncConnection, tables: Sequence[str]) -> list[object]:
+    """Everything about the tables but their rows."""
+    cursor = await connection.execute(_MAKE, {"tables": list(tables)})
+    return list(await cursor.fetchall())
+
+
+NAMES = [
+    *(each.name for each in (*registry.inline(lambda *_: b""), *registry.background())),
+    *(each.name for each in registry.inline_of_sessions()),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_rebuilt_tables_equal_the_live_ones(
+    database_url: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the log is cut into batches."""
+    async with a_pool(database_url) as pool:
+        lookup = await Keyring(pool, MASTER_KEY).lookup()
+    inline, background, sessions = registry.inline(lookup), registry.background(), registry.inline_of_sessions()
+    async with (
+        a_store(database_url, projections=inline) as store,
+        a_store(database_url, projections=sessions, log="sessions") as session_store,
+        a_projector(database_url, *background) as projector,
+        await looking(database_url) as connection,
+    ):
+        history = History(store, session_store)
+        await history.go_on(150)
+        await projector.catch_up()
+        await history.go_on(150)
+        await history.take(FILLING)
+        await projector.catch_up()
+        projection = next(each for each in (*inline, *background, *sessions) if each.name == name)
+        before = await rows_of(connection, projection.tables)
+        made = await make_of(connection, projection.tables)
+        assert not [table for table, rows in before.items() if not rows], "the history has to fill every table"
+        for batch in (rebuild.BATCH, 7):
+            monkeypatch.setattr(rebuild, "BATCH", batch)
+            await rebuilt(database_url, projection, "sessions" if projection in sessions else "identity")
+            assert await rows_of(connection, projection.tables) == before
+            assert await make_of(connection, projection.tables) == made
+        await history.go_on(60)
+        await projector.catch_up()
+        assert await leftovers(connection) == []
+
+
+async def leftovers(connection: AsyncConnection) -> list[tuple[str, ...]]:
+    cursor = await connection.execute(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('rebuild', 'retired')"
+        " UNION ALL SELECT 'rebuilds', name FROM rebuilds"
+    )
+    return list(await cursor.fetchall())
+
+
+async def test_a_rebuild_survives_names_and_addresses_that_changed_hands(database_url: str) -> None:
+    """Taken, given up, and taken by another, all in one batch."""
+    async with a_pool(database_url) as pool:
+        lookup = await Keyring(pool, MASTER_KEY).lookup()
+    inline = registry.inline(lookup)
+    async with a_store(database_url, projections=inline) as store, await looking(database_url) as connection:
+        first, second = an_organization("hands"), an_organization("other")
+        await store.save(first, second)
+        first.change({"name": "given-up"})
+        await store.save(first)
+        second.change({"name": "hands"})
+        await store.save(second)
+        for claimed in (True, True, False):
+            request = a_request(first.id, "guest@example.org")
+            await store.save(request)
+            if claimed:
+                request.claim(request.user_id, uuid4())
+                await store.save(request)
+        for name in ("organization_names", "open_onboarding_requests"):
+            projection = next(each for each in inline if each.name == name)
+            before = await rows_of(connection, projection.tables)
+            await rebuilt(database_url, projection)
+            assert await rows_of(connection, projection.tables) == before
+
+
+def an_organization(name: str) -> Organization:
+    return Organization.found(
+        uuid4(), name, display_name=name, classification="customer", provider_type="coach", timezone="UTC"
+    )
+
+
+def a_request(organization_id: UUID, email: str) -> OnboardingRequest:
+    return OnboardingRequest.open(
+        uuid4(), organization_id, "patient", uuid4(), new_user=True, individual_id=None, email=email, phone=None,
+        username=None, provider_roles=[], group_ids=[], notifications=None, email_user_now=False, auto_sign_up=False,
+        auto_confirm=False, communication_preferences=None, created_by=None,
+    )  # fmt: skip
+
+
+async def test_a_name_taken_before_it_is_given_up_is_refused_in_whatever_batch(database_url: str) -> None:
+    """What one batch accepted, two would refuse for ever."""
+    (names,) = (each for each in registry.inline(lambda *_: b"") if each.name == "organization_names")
+    first, second = an_organization("hands"), an_organization("other")
+    appends = Appends()
+    await appends.save(first, second)
+    second.change({"name": "hands"})
+    await appends.save(second)
+    first.change({"name": "given-up"})
+    await appends.save(first)
+    for batches in (appends.made, [appends.made[0], [*appends.made[1], *appends.made[2]]], [[*chain(*appends.made)]]):
+        async with await looking(database_url) as connection:
+            with pytest.raises((UniqueViolation, OrganizationNameTaken)):
+                await apply_all(connection, names, batches)
+            await connection.execute("TRUNCATE organization_names")
+
+
+async def apply_all(connection: AsyncConnection, projection: Projection, batches: Sequence[Sequence[Recorded]]) -> None:
+    for batch in batches:
+        await projection.apply(connection.cursor(), batch)
+
+
+async def test_the_batches_of_a_rebuild_end_where_appends_end(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tables(database_url)
+    monkeypatch.setattr(rebuild, "BATCH", 4)
+    batches = Batches()
+    async with a_store(database_url) as store:
+        for size in (1, 3, 2, 7, 1, 1, 5):
+            await save_roles_together(store, *("r" * size))
+        await rebuilt(database_url, batches)
+    assert batches.ends == [4, 13, 20]
+
+
+async def test_the_old_name_of_the_refusal_still_works_after_a_rebuild(database_url: str) -> None:
+    """Unique indexes keep their names, because refusals are told apart by them."""
+    async with a_pool(database_url) as pool:
+        lookup = await Keyring(pool, MASTER_KEY).lookup()
+    inline = registry.inline(lookup)
+    identifiers = next(each for each in inline if each.name == "identifiers")
+    async with a_store(database_url, projections=inline) as store:
+        await store.save(a_user("ada@example.org"))
+        await rebuilt(database_url, identifiers)
+        (refusal,) = identifiers.taken.values()
+        with pytest.raises(refusal):
+            await store.save(a_user("ada@example.org"))
+
+
+def a_user(email: str) -> User:
+    return User.create(uuid4(), classification="customer", individual_id=uuid4(), email=email)
+
+
+@pytest.mark.parametrize("projection", [EventCount(), InlineCount()], ids=["background", "inline"])
+async def test_readers_never_fail_or_see_less_than_before(database_url: str, projection: EventCount) -> None:
+    make_tables(database_url)
+    inline = [projection] if projection.mode is Mode.INLINE else []
+    async with a_store(database_url, projections=inline) as store, a_pool(database_url) as pool:
+        await save_roles(store, *"abc")
+        finished = asyncio.Event()
+        seen = asyncio.gather(
+            *(read_on(pool, finished, isolation) for isolation in ISOLATIONS), write_on(store, finished)
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            if projection.mode is Mode.BACKGROUND:
+                await stack.enter_async_context(following(database_url, EventCount()))
+            for _ in range(5):
+                await rebuilt(database_url, projection)
+                await asyncio.sleep(0.05)
+            finished.set()
+            *counts, written = await seen
+            async with await looking(database_url) as connection:
+                await eventually(connection, "SELECT total FROM event_count", written + 3)
+        assert min(counts) > 20
+
+
+ISOLATIONS = (psycopg.IsolationLevel.READ_COMMITTED, psycopg.IsolationLevel.REPEATABLE_READ)
+
+
+async def read_on(pool: AsyncConnectionPool, finished: asyncio.Event, isolation: psycopg.IsolationLevel) -> int:
+    """How often it was read; each transaction sees at least what the one before saw."""
+    last = count = 0
+    async with pool.connection() as connection:
+        await connection.set_isolation_level(isolation)
+        while not finished.is_set():
+            async with connection.transaction():
+                await connection.execute("SELECT 1")  # takes the snapshot, long before the table is named
+                await asyncio.sleep(0.002)
+                cursor = await connection.execute("SELECT coalesce(max(total), 0) FROM event_count", prepare=True)
+                row = await cursor.fetchone()
+            assert row is not None
+            assert row[0] >= last, f"{row[0]} after {last} at {isolation.name}"
+            last, count = row[0], count + 1
+        await connection.rollback()
+        await connection.set_isolation_level(None)
+    return count
+
+
+async def write_on(store: EventStore, finished: asyncio.Event) -> int:
+    """How many events it wrote."""
+    count = 0
+    while not finished.is_set():
+        await store.save(a_role())
+        count += 1
+        await asyncio.sleep(0.001)
+    return count
+
+
+async def test_a_rebuild_ends_though_somebody_writes_while_each_of_its_batches_is_applied(database_url: str) -> None:
+    make_tables(database_url)
+    slow = RoleNames(pause=0.1)
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, "first")
+        finished = asyncio.Event()
+        writing = asyncio.create_task(write_on(store, finished))
+        async with following(database_url, RoleNames()):
+            await asyncio.wait_for(rebuilt(database_url, slow), 60)
+            finished.set()
+            await eventually(connection, "SELECT count(*) FROM role_names", 1 + await writing)
+
+
+async def test_a_transaction_that_began_before_keeps_seeing_what_it_saw(database_url: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url, projections=[InlineCount()]) as store, a_pool(database_url) as pool:
+        await save_roles(store, *"abc")
+        async with pool.connection() as reader:
+            await reader.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+            async with reader.transaction():
+                await reader.execute("SELECT 1")
+                rebuilding = asyncio.create_task(rebuilt(database_url, InlineCount()))
+                await asyncio.sleep(1)
+                assert not rebuilding.done()
+                cursor = await reader.execute("SELECT total FROM event_count")
+                assert await cursor.fetchone() == (3,)
+            await rebuilding
+
+
+_MAKE = """
+WITH chosen AS (SELECT format('public.%%I', name)::regclass AS oid, name FROM unnest(%(tables)s::text[]) name)
+SELECT name, 'column', a.attname::text, concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull,
+       a.attgenerated, pg_get_expr(d.adbin, d.adrelid))
+FROM chosen JOIN pg_attribute a ON a.attrelid = chosen.oid AND attnum > 0 AND NOT attisdropped
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+UNION ALL SELECT name, 'constraint', conname, pg_get_constraintdef(k.oid)
+    FROM chosen JOIN pg_constraint k ON k.conrelid = chosen.oid
+UNION ALL SELECT name, 'index', indexrelid::regclass::text, pg_get_indexdef(indexrelid)
+    FROM chosen JOIN pg_index i ON i.indrelid = chosen.oid
+UNION ALL SELECT name, 'grant', pg_get_userbyid(grantee)::text, privilege_type
+    FROM chosen JOIN pg_class c USING (oid) CROSS JOIN LATERAL aclexplode(relacl)
+UNION ALL SELECT name, 'table', pg_get_userbyid(relowner)::text,
+    concat_ws(' ', reloptions::text, obj_description(c.oid, 'pg_class'))
+    FROM chosen JOIN pg_class c USING (oid)
+ORDER BY 1, 2, 3, 4
+"""

@@ -1,0 +1,206 @@
+"""Rebuilding when something fails: what is said, what is left, and who goes on where."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection, AsyncCursor
+
+from domain.core.recorded import Recorded
+from projections.core import replicators
+from tests.support.followers import (
+    EventCount,
+    RoleNames,
+    a_projector,
+    eventually,
+    following,
+    make_tables,
+    save_roles,
+)
+from tests.support.stores import a_store
+from tests.support.tables import rows_of
+from tests.workers.following.test_rebuild import InlineCount, leftovers, looking, rebuilt
+from workers.following import rebuild, table_copies
+
+
+async def test_a_killed_rebuild_goes_on_where_it_was(database_url: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, *(f"role-{number}" for number in range(250)))
+        async with a_projector(database_url, EventCount()) as projector:
+            await projector.catch_up()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.workers.following.slow_rebuild", database_url, env={**os.environ, "PYTHONPATH": "."},
+            cwd=Path(__file__).parents[3],
+        )  # fmt: skip
+        await eventually(connection, "SELECT position FROM rebuilds", 100)
+        assert (await shown(connection)).state == "rebuilding"
+        process.kill()
+        await process.wait()
+        await connection.execute("UPDATE rebuilds SET alive_at = alive_at - interval '1 minute'")
+        row = await shown(connection)
+        assert (row.state, row.position, row.rebuilt) == ("stopped", 250, 100)
+        said = await rebuilt(database_url, EventCount())
+        assert said[0] == "event_count: goes on at position 100"
+        assert await rows_of(connection, ["event_count"]) == {"event_count": ["(1,250)"]}
+
+
+async def shown(connection: AsyncConnection) -> replicators.Replicator:
+    await connection.execute("UPDATE projections SET last_poll_at = NULL")
+    return (await replicators.replicators(connection))[0]
+
+
+@pytest.mark.parametrize("other", ["version", "shape", "missing"])
+async def test_the_copy_of_another_make_is_thrown_away(database_url: str, other: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, *"abc")
+        async with a_projector(database_url, EventCount()) as projector:
+            await projector.catch_up()
+        if other != "missing":
+            await connection.execute("CREATE TABLE rebuild.event_count (id integer, total bigint, older text)")
+        version = EventCount.version - 1 if other == "version" else EventCount.version
+        shape = "" if other == "shape" else (await table_copies.definitions(connection, EventCount.tables)).shape
+        await connection.execute("INSERT INTO rebuilds (name, version, shape, phase, position) VALUES"
+                                 " ('event_count', %s, %s, 'filling', 2)", (version, shape))  # fmt: skip
+        assert len(await rebuilt(database_url, EventCount())) == 1
+        assert await rows_of(connection, ["event_count"]) == {"event_count": ["(1,3)"]}
+
+
+async def test_a_rebuild_mends_what_stands_still(database_url: str) -> None:
+    make_tables(database_url)
+    poisoned = RoleNames()
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, "a", "poison", "b")
+        async with following(database_url, poisoned):
+            await eventually(connection, "SELECT error IS NOT NULL FROM projections", True)
+            with pytest.raises(rebuild.RebuildRefusedError, match="cannot apply positions 1 to 3: ValueError in tests"):
+                await rebuilt(database_url, poisoned)
+            poisoned.poisonous = False
+            await rebuilt(database_url, RoleNames(poisonous=False))
+            await eventually(connection, "SELECT position FROM projections", 3)
+            await save_roles(store, "c")
+            await eventually(connection, "SELECT array_agg(name ORDER BY position) FROM role_names",
+                             ["a", "poison", "b", "c"])  # fmt: skip
+            assert (await replicators.replicators(connection))[0].error is None
+
+
+async def test_a_rebuild_leaves_nothing_of_the_failure_that_it_has_mended(database_url: str) -> None:
+    make_tables(database_url)
+    failure = "SELECT error, failed_position, failed_event FROM projections"
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, "a", "poison", "b")
+        async with following(database_url, RoleNames()):
+            await eventually(connection, "SELECT failed_position FROM projections", 2)
+        assert None not in (await (await connection.execute(failure)).fetchone() or (None,))
+        await rebuilt(database_url, RoleNames(poisonous=False))
+        assert await (await connection.execute(failure)).fetchone() == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("projection", "told"), [(EventCount(), ["event_count:3"]), (InlineCount(), [])], ids=["background", "inline"]
+)
+async def test_whoever_waits_for_what_stood_still_is_told_where_the_rebuild_has_brought_it(
+    database_url: str, projection: EventCount, told: list[str]
+) -> None:
+    make_tables(database_url)
+    inline = [projection] if told == [] else []
+    async with a_store(database_url, projections=inline) as store, await looking(database_url) as connection:
+        await save_roles(store, *"abc")
+        await connection.execute("LISTEN rollbook_projected")
+        await rebuilt(database_url, projection)
+        assert [each.payload async for each in connection.notifies(timeout=0.5)] == told
+
+
+async def test_a_rebuild_takes_away_what_one_that_was_killed_after_its_swap_had_retired(database_url: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, *"abc")
+        await connection.execute("CREATE TABLE retired.event_count (id integer)")
+        await rebuilt(database_url, EventCount())
+        assert await leftovers(connection) == []
+
+
+async def test_a_rebuild_gives_up_when_somebody_else_has_moved_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tables(database_url)
+    monkeypatch.setattr(rebuild, "BATCH", 1)
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, *"abcd")
+        rebuilding = asyncio.create_task(rebuilt(database_url, RoleNames(pause=0.5)))
+        await eventually(connection, "SELECT position FROM rebuilds", 1)
+        await connection.execute("UPDATE rebuilds SET position = 0")
+        with pytest.raises(rebuild.RebuildRefusedError, match=r"^role_names: somebody else meddled"):
+            await rebuilding
+        assert await rows_of(connection, ["role_names"]) == {"role_names": []}
+
+
+async def test_a_database_that_is_away_is_not_blamed_on_what_is_rebuilt(database_url: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url) as store:
+        await save_roles(store, *"abc")
+        with pytest.raises(psycopg.OperationalError):
+            await rebuilt(database_url, CutOff())
+
+
+class CutOff(EventCount):
+    """Loses its connection."""
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        await cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+async def test_a_rebuild_says_where_the_log_cannot_be_read(database_url: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, *"abc")
+        await connection.execute("DELETE FROM events WHERE notification_id = 2")
+        with pytest.raises(rebuild.RebuildRefusedError, match="event_count cannot apply positions 1 to 3: LogGapError"):
+            await rebuilt(database_url, EventCount())
+
+
+async def test_a_rebuild_says_that_it_is_alive_while_one_of_its_statements_takes_long(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tables(database_url)
+    monkeypatch.setattr(rebuild, "HEARTBEAT", 0.05)
+    async with a_store(database_url) as store, await looking(database_url) as connection:
+        await save_roles(store, *"abc")
+        rebuilding = asyncio.create_task(rebuilt(database_url, RoleNames(pause=2)))
+        await eventually(connection, BEATS_MEANWHILE, True)
+        await rebuilding
+
+
+async def test_one_rebuild_of_a_projection_at_a_time(database_url: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url) as store:
+        await save_roles(store, *"abc")
+        slow = RoleNames(pause=1)
+        first = asyncio.create_task(rebuilt(database_url, slow))
+        async with await looking(database_url) as connection:
+            await eventually(connection, "SELECT count(*) FROM rebuilds", 1)
+            with pytest.raises(rebuild.RebuildRefusedError, match="another process"):
+                await rebuilt(database_url, RoleNames())
+        await first
+
+
+async def test_what_a_copy_could_not_take_over_is_refused(database_url: str) -> None:
+    make_tables(database_url)
+    async with await looking(database_url) as connection:
+        await connection.execute("CREATE VIEW seen AS SELECT total FROM event_count")
+        with pytest.raises(rebuild.RebuildRefusedError, match="table event_count is read by a view"):
+            await rebuilt(database_url, EventCount())
+        await connection.execute("DROP VIEW seen; DROP TABLE event_count")
+        with pytest.raises(rebuild.RebuildRefusedError, match="table event_count does not exist"):
+            await rebuilt(database_url, EventCount())
+
+
+BEATS_MEANWHILE = """
+SELECT alive_at > query_start + interval '0.3 seconds' FROM rebuilds, pg_stat_activity
+WHERE datname = current_database() AND wait_event = 'PgSleep'
+"""

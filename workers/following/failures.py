@@ -1,0 +1,30 @@
+"""Failures told without what they may quote: texts of errors hold personal values, and end up in tables and logs."""
+
+import traceback
+from pathlib import Path
+
+from psycopg import Error
+
+from adapters.log.reader import LogGapError
+
+ROOT = Path(__file__).parents[2]
+OURS = {"adapters", "api", "domain", "migrations", "projections", "tests", "workers"}
+
+
+def describe(error: BaseException) -> str:
+    """The kind of error and where it arose. Its text may hold personal values, so it is left out."""
+    words = [type(error).__name__]
+    if isinstance(error, LogGapError):
+        words.append(f"the log is corrupt: {error}")
+    if isinstance(error, Error) and error.sqlstate:
+        about = error.diag.constraint_name or error.diag.column_name or error.diag.table_name
+        words += [error.sqlstate, *([f"about {about}"] if about else [])]
+    ours = [place for frame in traceback.extract_tb(error.__traceback__) if (place := _place(frame)) is not None]
+    return " ".join([*words, *(f"in {place}" for place in ours[-1:])])
+
+
+def _place(frame: traceback.FrameSummary) -> str | None:
+    path = Path(frame.filename)
+    if not path.is_relative_to(ROOT) or path.relative_to(ROOT).parts[0] not in OURS:
+        return None
+    return f"{path.relative_to(ROOT)}:{frame.lineno}"

@@ -1,0 +1,305 @@
+"""Background projections and reactions: batches of the log, applied together with the new position."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Collection, Sequence
+
+import structlog
+from psycopg import AsyncConnection, OperationalError
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from adapters.postgres import connections
+from adapters.postgres.arrays import sending_arrays_in_binary
+from adapters.postgres.connections import Pool
+from adapters.log.codec import EventCodec
+from adapters.security.keyring import Keyring
+from adapters.log.reader import Batch, LogGapError, LogReader
+from adapters.log.notifications import LOG, Notifications
+from adapters.postgres.session_settings import session_dsn
+from adapters.settings import Settings
+from domain.core.errors import Unavailable
+from projections.core import replicators
+from projections.core.projection import Projection
+from workers.jobs import queue as jobs
+from workers.following import leases
+from workers.following.failures import describe
+from workers.following.followers import Follower, all_followers, register_all
+from workers.jobs.moves import HasMoves
+
+POLL = 0.5  # seconds between looks without a notification, at most 1
+LOOK_FOR_FROZEN = 4.0
+
+_log = structlog.get_logger(__name__)
+
+
+class NotCaughtUpError(Exception):
+    """A follower stands still, or is another worker's; the text says which."""
+
+
+class _MovedError(Exception):
+    """The position is no longer where we left it: a rebuilt copy took over, or another worker did."""
+
+
+class Projector:
+    """Leads the followers whose leases it got, on one connection; stands by for the others."""
+
+    def __init__(self, connection: AsyncConnection, reader: LogReader, projections: Sequence[Projection]) -> None:
+        self._connection = connection
+        self._reader = reader
+        self._standby = {each.name: Follower(each) for each in projections}
+        self._leading: dict[str, Follower] = {}
+        self._looked_for_frozen = time.monotonic()
+
+    async def take_leases(self) -> None:
+        """Lead what nobody else leads and what this version of the code may go on with."""
+        if not self._standby:
+            return
+        taken = await leases.take(self._connection, self._standby)
+        await self._end_frozen(self._standby.keys() - taken)
+        places = await replicators.places(self._connection, list(taken))
+        for name in taken:
+            follower = self._standby[name]
+            if places[name].version == follower.projection.version:
+                follower.stand_at(places[name].position)
+                self._leading[name] = self._standby.pop(name)
+                _log.info("lease-taken", projection=name, position=follower.position)
+            else:
+                await self._leave_to_others(follower, places[name].version)
+
+    async def _end_frozen(self, held: Collection[str]) -> None:
+        now = time.monotonic()
+        if held and now - self._looked_for_frozen > LOOK_FOR_FROZEN:
+            self._looked_for_frozen = now
+            await leases.end_frozen(self._connection, held)
+
+    async def say_we_look(self) -> None:
+        """For `last-poll-time`: one statement for all."""
+        if self._leading:
+            await replicators.record_polls(self._connection, list(self._leading))
+
+    async def step(self) -> bool:
+        """Apply one batch to each that is behind. Whether there is more to do at once."""
+        head = await self._reader.head(self._connection)
+        for followers in self._behind(head):
+            first = followers[0]
+            upto = first.position + first.limit
+            await self._advance(followers, await self._reader.border(self._connection, upto) if upto < head else head)
+        return bool(self._behind(head))
+
+    async def catch_up(self) -> None:
+        """Apply all there is. Raises when somebody else leads, or when something fails."""
+        await self.take_leases()
+        if self._standby:
+            raise NotCaughtUpError(f"led elsewhere or to be rebuilt: {', '.join(self._standby)}")
+        while await self.step():
+            pass
+        for follower in self._leading.values():
+            if follower.failures:
+                raise NotCaughtUpError(f"{follower.name} fails at position {follower.position + 1}") from follower.error
+
+    def _behind(self, head: int) -> list[list[Follower]]:
+        """Those with something to do, together when they stand at the same place: they share what is read."""
+        now = time.monotonic()
+        groups: dict[tuple[int, int], list[Follower]] = {}
+        for follower in self._leading.values():
+            if follower.position < head and follower.retry_at <= now:
+                groups.setdefault((follower.position, follower.limit), []).append(follower)
+        return list(groups.values())
+
+    async def _advance(self, followers: list[Follower], upto: int) -> None:
+        try:
+            batch = await self._reader.read(self._connection, followers[0].position, upto, _topics(followers))
+            await self._apply(followers, batch)
+        except _MovedError:
+            await self._find_again(followers)
+        except Exception as error:
+            if self._connection.broken or self._connection.closed:
+                raise
+            if len(followers) == 1:
+                if not await self._stands_elsewhere(followers[0]):
+                    await self._failed(followers[0], upto, error)
+                return
+            for follower in followers:  # nobody pays for a neighbour's failure
+                await self._advance([follower], upto)
+
+    async def _apply(self, followers: list[Follower], batch: Batch) -> None:
+        """Rows and positions in one transaction, which also holds the rows of the positions against a swap."""
+        move = {
+            "names": [follower.name for follower in followers],
+            "versions": [follower.projection.version for follower in followers],
+            "after": batch.after,
+            "upto": batch.upto,
+        }
+        async with self._connection.pipeline(), self._connection.transaction():
+            moved = await self._connection.execute(_MOVE, move, prepare=True)
+            for follower in followers:
+                share = follower.share(batch)
+                if share.events:
+                    await follower.projection.apply(self._connection.cursor(), share.events)
+            if len(await moved.fetchall()) != len(followers):
+                raise _MovedError
+        for follower in followers:
+            if follower.failures:
+                _log.info("projection-healed", projection=follower.name, position=batch.upto)
+            follower.went_well(batch.upto)
+
+    async def _failed(self, follower: Follower, upto: int, error: Exception) -> None:
+        if upto > await self._reader.border(self._connection, follower.position + 1):
+            follower.narrow(upto)
+            return
+        follower.failed(upto, error)
+        position, error = await self._find_failing(follower, upto, error)
+        event = await self._reader.event_at(self._connection, position)
+        described = describe(error)
+        await replicators.record_failure(self._connection, follower.name, described, position, event)
+        _log.error("projection-failed", projection=follower.name, position=position, stream=event, error=described)
+
+    async def _find_failing(self, follower: Follower, upto: int, error: Exception) -> tuple[int, Exception]:
+        """Which event of the append it is, and how it fails when it is tried for that."""
+        if isinstance(error, LogGapError):
+            return error.position, error
+        good, bad = follower.position, upto
+        error = await self._failure(follower, upto) or error
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            found = await self._failure(follower, middle)
+            if found is None:
+                good = middle
+            else:
+                bad, error = middle, found
+        return bad, error
+
+    async def _failure(self, follower: Follower, upto: int) -> Exception | None:
+        """How it fails when it goes on up to here, which is undone again.
+
+        Not in a pipeline: so an error is raised by the statement that made it, and its place can be told.
+        """
+        try:
+            batch = await self._reader.read(self._connection, follower.position, upto, follower.topics)
+            async with self._connection.transaction(force_rollback=True):
+                await follower.projection.apply(self._connection.cursor(), batch.events)
+        except Exception as error:
+            if self._connection.broken or self._connection.closed:
+                raise
+            return error
+        return None
+
+    async def _stands_elsewhere(self, follower: Follower) -> bool:
+        """Whether it failed only because its tables are no longer those that we knew."""
+        place = (await replicators.places(self._connection, [follower.name]))[follower.name]
+        if place == (follower.position, follower.projection.version):
+            return False
+        await self._find_again([follower])
+        return True
+
+    async def _find_again(self, followers: list[Follower]) -> None:
+        places = await replicators.places(self._connection, [follower.name for follower in followers])
+        for follower in followers:
+            place = places[follower.name]
+            if place.version == follower.projection.version:
+                follower.stand_at(place.position)
+            else:
+                del self._leading[follower.name]
+                self._standby[follower.name] = follower
+                await self._leave_to_others(follower, place.version)
+
+    async def _leave_to_others(self, follower: Follower, version: int) -> None:
+        await leases.give_back(self._connection, [follower.name])
+        if version < follower.projection.version:
+            error = f"built by version {version}, the code is version {follower.projection.version}: rebuild it"
+            await replicators.record_failure(self._connection, follower.name, error)
+
+
+def _topics(followers: Sequence[Follower]) -> list[str] | None:
+    topics: set[str] = set()
+    for follower in followers:
+        if follower.topics is None:
+            return None
+        topics.update(follower.topics)
+    return sorted(topics)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Follow the log until `stop`; survives the loss of Postgres."""
+    woken = asyncio.Event()
+    notifications = Notifications(settings.listen_dsn())
+    notifications.on(LOG, lambda _: woken.set())
+    stopping = asyncio.create_task(_wake_at(stop, woken))
+    pool = Pool(settings.dsn(), application_name="rollbook-projector-keys", max_size=2)
+    async with pool, notifications:
+        keyring = Keyring(pool, settings.master_key_bytes())
+        while not stop.is_set():
+            try:
+                async with await connect(settings.listen_dsn("project")) as connection:
+                    await register_all(connection, await keyring.lookup())
+                    projector = Projector(connection, LogReader(EventCodec(keyring)), all_followers())
+                    await follow(projector, woken, stop)
+            except (OperationalError, PoolTimeout, Unavailable) as error:
+                _log.warning("projectors-interrupted", reason=type(error).__name__)
+                await _wait(woken, POLL)
+    await stopping
+
+
+async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, identity: HasMoves) -> None:
+    """Project everything pending and carry out the jobs that are due, here and now, until nothing is left.
+
+    For tests, and for whoever wants to wait. Raises when something cannot be projected.
+    """
+    app = jobs.queue(identity)
+    async with pool.connection() as connection, app.open_async(pool):
+        try:
+            await register_all(connection, await keyring.lookup())
+            projector = Projector(connection, LogReader(EventCodec(keyring)), all_followers())
+            await projector.catch_up()
+            while await jobs.work_off(app):
+                await projector.catch_up()
+        finally:
+            await leases.give_back_all(connection)
+
+
+async def connect(dsn: str) -> AsyncConnection:
+    """A connection to work on for long. Its commits do not wait for the disk: the log has what is lost with them.
+
+    When this process is killed Postgres notices at once, when it is frozen after 10 s: a standby gets the leases.
+    """
+    wanted = session_dsn(dsn, "project", synchronous_commit="off", client_connection_check_interval="500ms")
+    connection = await connections.connect(wanted, application_name="rollbook-projector")
+    return sending_arrays_in_binary(connection)
+
+
+async def follow(projector: Projector, woken: asyncio.Event, stop: asyncio.Event) -> None:
+    """Step by step until `stop`, looking for leases and events twice a second without being woken."""
+    looked = -POLL
+    while not stop.is_set():
+        woken.clear()
+        if time.monotonic() - looked >= POLL:
+            looked = time.monotonic()
+            await projector.take_leases()
+            await projector.say_we_look()
+        if not await projector.step():
+            await _wait(woken, POLL)
+
+
+async def _wait(woken: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(woken.wait(), seconds)
+
+
+async def _wake_at(stop: asyncio.Event, woken: asyncio.Event) -> None:
+    await stop.wait()
+    woken.set()
+
+
+# The notification goes out with the commit. Inside the transaction it costs nothing here: these commits do not wait
+# for the disk, and the head's writer, whom its lock would hold up, notifies apart.
+_MOVE = """
+WITH moved AS (
+    UPDATE projections SET position = %(upto)s, last_poll_at = now(), error = NULL, failed_position = NULL,
+           failed_event = NULL
+    WHERE (name, version) IN (SELECT * FROM unnest(%(names)s::text[], %(versions)s::integer[]))
+        AND position = %(after)s
+    RETURNING name
+)
+SELECT pg_notify('rollbook_projected', name || ':' || %(upto)s::bigint) FROM moved
+"""

@@ -1,0 +1,125 @@
+"""The first start: the operator's organization, its first administrator, and the service accounts of the setting."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from adapters.postgres.connections import Pool, connect
+from adapters.log.event_store import EventStore
+from adapters.security.keyring import Keyring
+from adapters.security.passwords import PasswordPool
+from adapters.security.private_files import replace
+from adapters.settings import InvalidSettingsError, Settings
+from domain.core.ids import new_id
+from domain.people.individuals import Individual
+from domain.organizations.organizations import OPERATOR_ID, Organization, system_groups
+from domain.people.passwords import LEAST_LENGTH, is_strong
+from domain.core.personal import revealed
+from domain.core.ports import Directory, Store, decided_again
+from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, Role
+from domain.sessions.service_accounts import ServiceAccounts, ServiceName
+from domain.people.users import STAFF, User
+from projections import registry
+from projections.people.directory import InlineDirectory
+from workers.following.followers import register_all
+from workers.following.inline_sets import declare_inline
+
+LOCK = 7_246_013_399_182_413  # any number that nobody else uses
+NAME = "rollbook-start"
+OPERATOR = "operator"
+PASSWORD_FILE = "admin-password"  # noqa: S105 - its name
+ROLES = {ORGANIZATION_ADMIN: "Organization administrator", SYSTEM_ADMIN: "System administrator"}
+
+_log = structlog.get_logger(__name__)
+
+
+class FirstAdministrator(NamedTuple):
+    """`password_file` has the generated password; None when the settings gave one."""
+
+    email: str
+    password_file: Path | None
+
+
+async def bootstrap(settings: Settings) -> FirstAdministrator | None:
+    """What every start does once the database is migrated; the administrator if this start has made him.
+
+    Several processes may start at once: one after the other does it. Raises InvalidSettingsError when the first
+    administrator's password is too weak (ruling J5).
+    """
+    async with _one_at_a_time(settings) as (store, directory):
+        accounts = [ServiceName(each.namespace, each.name) for each in settings.service_accounts]
+        await ServiceAccounts(store).sync(accounts)
+        with PasswordPool(settings.argon2, threads=1) as passwords:
+            if await store.find(Organization, OPERATOR_ID) is None:
+                return await _first_administrator(settings, store, passwords)
+            await _warn_of_ignored_password(settings, store, directory, passwords)
+            return None
+
+
+@asynccontextmanager
+async def _one_at_a_time(settings: Settings) -> AsyncIterator[tuple[Store, Directory]]:
+    connecting = connect(settings.dsn("maintain"), application_name=NAME)
+    async with await connecting as connection, connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        async with Pool(settings.dsn(), application_name=NAME, max_size=2) as pool:
+            keyring = Keyring(pool, settings.master_key_bytes())
+            lookup = await keyring.lookup()
+            async with pool.connection() as registering:
+                await register_all(registering, lookup)
+                await declare_inline(registering, lookup)
+            async with EventStore(pool, "identity", registry.inline(lookup), keyring) as store:
+                yield store, InlineDirectory(pool, lookup)
+
+
+async def _first_administrator(settings: Settings, store: Store, passwords: PasswordPool) -> FirstAdministrator:
+    given = settings.admin_password
+    if given is not None:
+        await _refuse_weak(given.get_secret_value(), settings.admin_email, passwords)
+    if given is None:
+        password, file = secrets.token_urlsafe(12), settings.data / PASSWORD_FILE
+        replace(file, password)  # before there is anybody whom it opens: a killed start makes a new one
+    else:
+        password, file = given.get_secret_value(), None
+    await _found_operator(store, settings.admin_email, await passwords.hash(password))
+    return FirstAdministrator(settings.admin_email, file)
+
+
+async def _refuse_weak(password: str, email: str, passwords: PasswordPool) -> None:
+    if not await is_strong(passwords, password, [email]):
+        raise InvalidSettingsError(
+            f"ROLLBOOK_ADMIN_PASSWORD: must have at least {LEAST_LENGTH} characters and not be easy to guess"
+        )
+
+
+async def _warn_of_ignored_password(
+    settings: Settings, store: Store, directory: Directory, passwords: PasswordPool
+) -> None:
+    """The setting is for the first start only; whoever changes it later expects something else (ruling J5)."""
+    if settings.admin_password is None:
+        return
+    user_id = await directory.user_by_login(settings.admin_email)
+    user = None if user_id is None else await store.find(User, user_id)
+    hashed = None if user is None else revealed(user.password_hash)
+    if not await passwords.verify(settings.admin_password.get_secret_value(), hashed):
+        _log.warning("admin-password-ignored", reason="it is used at the first start only")
+
+
+@decided_again
+async def _found_operator(store: Store, email: str, password_hash: str) -> None:
+    organization = Organization.found(
+        OPERATOR_ID, OPERATOR, display_name=OPERATOR, classification=STAFF, provider_type="coach", timezone="UTC"
+    )
+    user_id = new_id()
+    individual = Individual.create(new_id(), "user", user_id, provider=True)
+    user = User.create(user_id, classification=STAFF, individual_id=individual.id, email=email)
+    user.set_password(password_hash)
+    user.confirm(email_verified=True)
+    user.join(OPERATOR_ID)
+    roles = [Role.create(OPERATOR_ID, name, display_name) for name, display_name in ROLES.items()]
+    for role in roles:
+        role.grant(user_id, live=True)
+    await store.save(organization, *system_groups(OPERATOR_ID), user, individual, *roles)
