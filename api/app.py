@@ -13,17 +13,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.settings import Settings
+from api import health, replicators
 from api.access import authorization, role_users, roles
 from api.edge import docs, errors
-from api.groups import logs as group_logs, groups, rosters, tasks
-from api import health, replicators
-from api.people import individuals, user_replications, users
-from api.sessions import internal_auth, sessions
-from api.onboarding import requests as onboarding_requests
-from api.organizations import organizations, user_organizations
 from api.edge.dispatch import Dispatch
 from api.edge.middleware import Observed
+from api.groups import groups, rosters, tasks
+from api.groups import logs as group_logs
+from api.onboarding import requests as onboarding_requests
+from api.organizations import organizations, user_organizations
+from api.people import individuals, user_replications, users
 from api.services import Services
+from api.sessions import internal_auth, sessions
 from api.wiring import built
 
 RESOURCES = (

@@ -2,9 +2,9 @@
 
 from starlette.responses import Response
 
+from api.documents.replicators import ReplicatorAttributes, ReplicatorDocument, ReplicatorList, ReplicatorResource
 from api.edge.caller import StaffOrService
 from api.edge.deps import PathId, ReadingDep
-from api.documents.replicators import ReplicatorAttributes, ReplicatorDocument, ReplicatorList, ReplicatorResource
 from api.edge.route import answers, contract_router
 from domain.core.errors import NotFound
 from projections.core import replicators

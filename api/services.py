@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 from starlette.requests import Request
 
-from adapters.log.idempotency_store import AnswerBook
+from adapters.log.idempotency_store import IdempotencyStore
+from adapters.log.write_probe import WriteProbe
 from adapters.postgres.connections import Pool
-from adapters.settings import Settings
 from adapters.security.throttle import Throttle
 from adapters.security.tokens import Tokens
-from adapters.log.write_probe import WriteProbe
+from adapters.settings import Settings
 from api.edge.indexing import Indexing
 from api.edge.positions import Positions
 from api.edge.standing import ReadAccess, SessionOf
@@ -35,7 +35,7 @@ class Services:
     tokens: TokenVerifier
     session_of: SessionOf
     access: ReadAccess
-    answers: AnswerBook
+    answers: IdempotencyStore
     identity: Identity
     directory: Directory
     signer: Tokens

@@ -3,24 +3,24 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from adapters.log.idempotency_store import AnswerBook
-from adapters.postgres.connections import Pool
 from adapters.log.event_store import EventStore
+from adapters.log.idempotency_store import IdempotencyStore
+from adapters.log.notifications import Notifications
+from adapters.log.write_probe import WriteProbe
+from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
 from adapters.security.known_addresses import CountedAddresses
 from adapters.security.login_throttle import LoginThrottle
-from adapters.log.notifications import Notifications
 from adapters.security.passwords import PasswordPool
 from adapters.security.remembered_tokens import RememberedTokens
-from adapters.settings import Settings
 from adapters.security.throttle import Throttle, opened_redis
 from adapters.security.token_reviewers import KubernetesReviewer, SettingReviewer
 from adapters.security.tokens import Tokens
-from adapters.log.write_probe import WriteProbe
+from adapters.settings import Settings
 from api.edge.indexing import Indexing
 from api.edge.positions import Positions
-from api.services import Services
 from api.edge.standing import ReadAccess, session_lookup
+from api.services import Services
 from domain.application import Identity
 from domain.sessions.service_accounts import TokenReviewer
 from projections import registry
@@ -62,7 +62,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
             tokens=RememberedTokens(signer),
             session_of=session_lookup(pool),
             access=access,
-            answers=await stack.enter_async_context(AnswerBook(pool, settings.listen_dsn("lock"), secret)),
+            answers=await stack.enter_async_context(IdempotencyStore(pool, settings.listen_dsn("lock"), secret)),
             identity=Identity(
                 *stores,
                 access=access,

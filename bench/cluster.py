@@ -25,9 +25,9 @@ from domain.groups.moves import GroupMoves
 from domain.sessions.service_accounts import ServiceName
 from migrations.runner import migrate
 from workers.following import projectors
+from workers.jobs.queue import Commands
 from workers.running.bootstrap import bootstrap
 from workers.running.database_login import with_application_login
-from workers.jobs.queue import Commands
 
 SERVICE = ServiceName("apps", "bench")
 MADE_BY = ("world.py", "population.py", "sizes.py", "../docs/events.md")

@@ -16,12 +16,12 @@ from bench.load import Run
 from bench.stores import a_pool, a_store
 from bench.world import ADMIN
 from domain.groups.groups import Group
-from domain.groups.rosters import Seat
+from domain.groups.rosters import RosterEntry
 
 CLIENTS = (1, 8, 64)
 STORE_AIM, HTTP_AIM = 20_000, 2_000
 Command = Callable[[], Awaitable[None]]
-SEATING = "seat an individual, inline projections included"
+SEATING = "entry an individual, inline projections included"
 MOST_A_SECOND = 4_000
 """More requests than this are not prepared for each second."""
 
@@ -40,7 +40,7 @@ async def measure(bench: Bench) -> list[Figure]:
 async def _at_the_store(bench: Bench, bare: dict[int, Limit]) -> AsyncIterator[Figure]:
     async with a_pool(bench.settings) as pool, a_store(bench.settings, pool) as store:
         commands = {
-            SEATING: _seating(bench, store),
+            SEATING: _editor(bench, store),
             "get, rename and save a group": _renaming(bench, store),
         }
         for clients in CLIENTS:
@@ -50,17 +50,17 @@ async def _at_the_store(bench: Bench, bare: dict[int, Limit]) -> AsyncIterator[F
                 yield Figure(f"store: {name}, {clients} at a time", rate, "commands/s", [bare[clients]], aim, more)
 
 
-def _seating(bench: Bench, store: EventStore) -> Command:
-    """Whom to seat where is told beforehand: working that out would take a sixth of the time."""
+def _editor(bench: Bench, store: EventStore) -> Command:
+    """Whom to entry where is told beforehand: working that out would take a sixth of the time."""
     organization_id = bench.world.large.id
     most = round(STORE_AIM * len(CLIENTS) * bench.seconds)
     places = iter(list(islice(bench.world.large.free_places(), most)))
 
-    async def seat() -> None:
+    async def entry() -> None:
         group_id, individual_id = next(places)
-        await store.save(Seat.take(group_id, organization_id, "individual", individual_id))
+        await store.save(RosterEntry.add(group_id, organization_id, "individual", individual_id))
 
-    return seat
+    return entry
 
 
 def _renaming(bench: Bench, store: EventStore) -> Command:

@@ -18,7 +18,7 @@ from bench.http import Answer, connect, request
 from bench.stores import a_pool, a_store
 from bench.world import ADMIN, DIVISION_LEADER, LEAF_LEADER
 from domain.groups.groups import system_group_id
-from domain.groups.rosters import Seat
+from domain.groups.rosters import RosterEntry
 from projections.access import index as access_index
 
 PAGE = 100
@@ -51,7 +51,7 @@ async def measure(bench: Bench) -> list[Figure]:
             for kind in ("individual", "group"):
                 figures += await lists.pages(f"{kind}s that {who} may read", lists.readable(kind, user_id))
         figures += await _filtered(lists, users)
-        async with _seating(bench):
+        async with _editor(bench):
             leader = lists.readable("individual", users["the leader of a division"])
             figures.append(await lists.middle(f"the leader's, while {SEATS} individuals a second are seated", leader))
         individuals = [large.individual(place * 7919 % large.individuals) for place in range(VARIETY)]
@@ -148,17 +148,17 @@ class Lists:
 
 
 @asynccontextmanager
-async def _seating(bench: Bench) -> AsyncIterator[None]:
-    """Inside, individuals take seats at an even pace."""
+async def _editor(bench: Bench) -> AsyncIterator[None]:
+    """Inside, individuals take entries at an even pace."""
     ward = bench.world.large
 
-    async def seat() -> None:
+    async def entry() -> None:
         async with a_pool(bench.settings) as pool, a_store(bench.settings, pool) as store:
             for group_id, individual_id in ward.free_places():
-                await store.save(Seat.take(group_id, ward.id, "individual", individual_id))
+                await store.save(RosterEntry.add(group_id, ward.id, "individual", individual_id))
                 await asyncio.sleep(1 / SEATS)
 
-    seating = asyncio.create_task(seat())
+    seating = asyncio.create_task(entry())
     try:
         yield
     finally:

@@ -19,10 +19,10 @@ from bench.http import connect, request
 from bench.load import Kept, load
 from bench.stores import a_pool, a_store
 from bench.world import ADMIN, DIVISION_LEADER, FIRST_WING_LEADER, SECOND_WING_LEADER
-from domain.groups.trees import GroupTree, tree_id
-from domain.groups.groups import Group
 from domain.core.ids import new_id
-from domain.groups.rosters import Seat
+from domain.groups.groups import Group
+from domain.groups.rosters import RosterEntry
+from domain.groups.trees import GroupTree, tree_id
 
 AIM = 2_000.0  # milliseconds
 MOVES = 4  # at the store, and as many over HTTP
@@ -142,11 +142,11 @@ async def _make_wings(bench: Bench, store: EventStore) -> Wings:
     large = bench.world.large
     wings = [Group.make(new_id(), large.id, name, node_type="division") for name in ("First wing", "Second wing")]
     leaders = [large.provider(each) for each in (FIRST_WING_LEADER, SECOND_WING_LEADER)]
-    seats = [Seat.take(wing.id, large.id, "leader", user) for wing, user in zip(wings, leaders, strict=True)]
+    entries = [RosterEntry.add(wing.id, large.id, "leader", user) for wing, user in zip(wings, leaders, strict=True)]
     tree = await store.get(GroupTree, tree_id(large.id))
     tree.request_move(new_id(), large.group(ROOT_OF_SUBTREE), wings[0].id, 0)
     tree.finish_move(large.group(ROOT_OF_SUBTREE))
-    await store.save(*wings, *seats, tree)
+    await store.save(*wings, *entries, tree)
     return Wings([wing.id for wing in wings], leaders)
 
 

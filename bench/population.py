@@ -8,13 +8,13 @@ from uuid import UUID
 
 from adapters.log.event_store import EventStore
 from bench.world import ADMIN, Ward, World
-from domain.core.audited import Acting, Audited, acting
-from domain.groups.trees import GroupTree
-from domain.groups.groups import Group, NodeType
-from domain.people.individuals import Individual
-from domain.organizations.organizations import Organization, system_groups
 from domain.access.roles import ORGANIZATION_ADMIN, Role
-from domain.groups.rosters import RosterKind, Seat
+from domain.core.audited import AuditContext, Audited, audited_as
+from domain.groups.groups import Group, NodeType
+from domain.groups.rosters import RosterEntry, RosterKind
+from domain.groups.trees import GroupTree
+from domain.organizations.organizations import Organization, system_groups
+from domain.people.individuals import Individual
 from domain.people.users import User
 
 AT_ONCE = 500  # aggregates of one save
@@ -25,13 +25,13 @@ Say = Callable[[str], None]
 async def populate(store: EventStore, world: World, say: Say) -> int:
     """How many events it took."""
     began, before = time.perf_counter(), await store.head()
-    with acting(Acting(actor=world.large.provider(ADMIN))):
+    with audited_as(AuditContext(actor=world.large.provider(ADMIN))):
         for name, made in (
             ("organizations", map(_organization, world.wards)),
             ("people", (person for ward in world.wards for person in _people(ward))),
             ("individuals", _individuals(world)),
             ("groups", (group for ward in world.wards for group in _groups(ward))),
-            ("seats", (seat for ward in world.wards for seat in _seats(ward))),
+            ("entries", (entry for ward in world.wards for entry in _entries(ward))),
         ):
             await _save_all(store, made)
             events, seconds = await store.head() - before, time.perf_counter() - began
@@ -109,24 +109,24 @@ def _groups(ward: Ward) -> Iterator[list[Audited]]:
     yield [Group.make(ward.full_roster, ward.id, "Roster")]
 
 
-def _seats(ward: Ward) -> Iterator[list[Audited]]:
+def _entries(ward: Ward) -> Iterator[list[Audited]]:
     for place in range(ward.groups):
-        yield [_seat(ward, place, "leader"), _seat(ward, place, "member")]
+        yield [_entry(ward, place, "leader"), _entry(ward, place, "member")]
     for individual in range(ward.individuals):
         subject = ward.individual(individual)
-        yield [Seat.take(ward.group(place), ward.id, "individual", subject) for place in ward.places(individual)]
+        yield [RosterEntry.add(ward.group(place), ward.id, "individual", subject) for place in ward.places(individual)]
     for individual in range(ward.roster):
-        yield [Seat.take(ward.full_roster, ward.id, "individual", ward.individual(individual))]
+        yield [RosterEntry.add(ward.full_roster, ward.id, "individual", ward.individual(individual))]
 
 
-def _seat(ward: Ward, place: int, kind: RosterKind) -> Seat:
+def _entry(ward: Ward, place: int, kind: RosterKind) -> RosterEntry:
     user = ward.leader(place) if kind == "leader" else ward.member(place)
-    return Seat.take(ward.group(place), ward.id, kind, user)
+    return RosterEntry.add(ward.group(place), ward.id, kind, user)
 
 
 async def _grow(store: EventStore, ward: Ward) -> None:
     """The tree, from its top."""
-    tree = GroupTree.plant(ward.id)
+    tree = GroupTree.create(ward.id)
     for place in range(1, ward.groups):
         group, parent = ward.group(place), ward.group(ward.parent(place))
         # not requested first: each request would leave a job for the workers

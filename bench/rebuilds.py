@@ -4,9 +4,9 @@ import time
 
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.postgres.connections import Pool
 from adapters.log.codec import EventCodec
 from adapters.log.reader import LogReader
+from adapters.postgres.connections import Pool
 from bench.bench import Bench
 from bench.figures import Figure, Limit
 from bench.stores import keyring_of

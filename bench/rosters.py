@@ -9,8 +9,8 @@ from bench.figures import Figure, Limit, milliseconds, quantile
 from bench.http import Connection, connect, request
 from bench.stores import a_pool, a_store
 from bench.world import ADMIN, Ward
-from domain.groups.groups import Group
 from domain.core.ids import new_id
+from domain.groups.groups import Group
 
 AIM = 2.0  # times as long
 TIMES = 200

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.postgres.connections import Pool
 from adapters.log.event_store import EventStore
+from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
-from adapters.settings import Settings
 from adapters.security.tokens import Tokens
+from adapters.settings import Settings
 from domain.core.ids import new_id
-from domain.sessions.sessions import LONGEST_ACCESS, Session, SessionKind
 from domain.people.users import User
+from domain.sessions.sessions import LONGEST_ACCESS, Session, SessionKind
 from projections import registry
 
 

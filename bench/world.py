@@ -76,7 +76,7 @@ class Ward:
         return [first] if individual % 10 or second == first else [first, second]
 
     def free_places(self) -> Iterator[tuple[UUID, UUID]]:
-        """(group, individual) of which no seat is taken, as many as are wanted."""
+        """(group, individual) of which no entry is taken, as many as are wanted."""
         for further in count(2):
             for individual in range(self.individuals):
                 if individual % 10:

@@ -1,19 +1,19 @@
 """All commands in one hand, and all event classes imported: a topic resolves only when its module is loaded."""
 
+from domain.access.role_users import RoleUsers
+from domain.core.ports import Access, Directory, Store
 from domain.groups.commands import Groups
 from domain.groups.moves import GroupMoves
-from domain.people.individual_commands import Individuals
-from domain.organizations.memberships import Memberships
-from domain.onboarding.commands import KnownAddresses, OnboardingRequests
-from domain.organizations.organizations import Organizations
-from domain.people.passwords import Passwords
-from domain.core.ports import Access, Directory, Store
-from domain.access.role_users import RoleUsers
 from domain.groups.roster_commands import Rosters
-from domain.sessions.service_accounts import ServiceAccounts
-from domain.sessions.commands import Attempts, Sessions, Standing
+from domain.onboarding.commands import KnownAddresses, OnboardingRequests
+from domain.organizations.memberships import Memberships
+from domain.organizations.organizations import Organizations
+from domain.people.individual_commands import Individuals
+from domain.people.passwords import Passwords
 from domain.people.user_commands import Users
 from domain.people.user_replications import UserReplications
+from domain.sessions.commands import Attempts, Sessions, Standing
+from domain.sessions.service_accounts import ServiceAccounts
 
 
 class Identity:

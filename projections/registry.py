@@ -5,19 +5,19 @@ from functools import cache
 
 from domain.core.ports import Lookup
 from projections.access.authorization import AuthorizationProjection
-from projections.groups.logs import GroupLogsProjection
+from projections.access.role_users import RoleUsersProjection
+from projections.access.roles import RolesProjection
+from projections.core.projection import Event, Projection
 from projections.groups.groups import GroupsProjection
-from projections.people.identifiers import IdentifiersProjection
+from projections.groups.logs import GroupLogsProjection
+from projections.groups.tasks import TasksProjection
 from projections.onboarding.requests import OpenOnboardingRequestsProjection
 from projections.organizations.names import OrganizationNamesProjection
 from projections.organizations.organizations import OrganizationsProjection
-from projections.core.projection import Event, Projection
-from projections.access.role_users import RoleUsersProjection
-from projections.access.roles import RolesProjection
-from projections.sessions.sessions import SessionEndsProjection, SessionsProjection
-from projections.groups.tasks import TasksProjection
+from projections.people.identifiers import IdentifiersProjection
 from projections.people.user_replications import UserReplicationsProjection
 from projections.people.users import UsersProjection
+from projections.sessions.sessions import SessionEndsProjection, SessionsProjection
 
 
 def inline(lookup: Lookup) -> list[Projection]:

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from adapters.embedded.launcher import EmbeddedServer
 from adapters.embedded.account import open_folder
+from adapters.embedded.launcher import EmbeddedServer
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.embedded.valkey import EmbeddedValkey
 from adapters.settings import APPLICATION_ROLE

@@ -78,8 +78,8 @@ def api() -> None:
 @app.command()
 def worker(kind: Annotated[WorkerKind, typer.Argument(help="Which of the workers to run.")] = WorkerKind.ALL) -> None:
     """Run background projections, jobs, or both. A second process for the same is a standby that takes over."""
-    from workers.jobs import queue as jobs
     from workers.following import projectors
+    from workers.jobs import queue as jobs
     from workers.running import retention
     from workers.running.part_settings import settings_of_a_part
     from workers.running.serving import work
@@ -119,8 +119,8 @@ def rebuild(
     """Build projections anew from the log beside the live ones, then swap. May be interrupted and resumed."""
     if every == bool(names):
         raise typer.BadParameter("name the projections, or say --all")
-    from workers.running.part_settings import settings_of_the_owner
     from workers.following.rebuild import rebuild as rebuild_projections
+    from workers.running.part_settings import settings_of_the_owner
 
     asyncio.run(rebuild_projections(_logging(settings_of_the_owner()), names or [], typer.echo))
 
@@ -184,9 +184,9 @@ def _is_refusal(error: Exception) -> bool:
     from domain.core.errors import DomainError
     from migrations.runner import MigrationRefusedError
     from workers.demo import DemoRefusedError
+    from workers.following.rebuild import RebuildRefusedError
     from workers.running.folder_claim import FolderTakenError
     from workers.running.listening import PortTakenError
-    from workers.following.rebuild import RebuildRefusedError
     from workers.running.rotation import RotationRefusedError
 
     set_up = (InvalidSettingsError, WrongMasterKey, MigrationRefusedError, OSError)

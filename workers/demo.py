@@ -91,8 +91,8 @@ class Story:
         await self._group("Children", "division", ["Dora"])
         await self._group("Diabetes", "group", ["Ben"])
         await self._group("Asthma", "group", [])
-        await self._seat("Adults", "leaders", ["Cleo"])
-        await self._seat("Asthma", "members", ["Ben"])
+        await self._entry("Adults", "leaders", ["Cleo"])
+        await self._entry("Asthma", "members", ["Ben"])
         await self._place("Diabetes", "Pia")
         await self._place("Asthma", "Quentin")
         for group in ("Diabetes", "Asthma"):
@@ -155,7 +155,7 @@ class Story:
         }
         self._ids[name] = (await self._create("individual-groups", attributes))["id"]
 
-    async def _seat(self, group: str, kind: str, names: list[str]) -> None:
+    async def _entry(self, group: str, kind: str, names: list[str]) -> None:
         body = {"user-ids": [self._ids[name] for name in names]}
         await self._post(f"/v1/individual-groups/{self._ids[group]}/add-{kind}/", body)
 

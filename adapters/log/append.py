@@ -8,10 +8,10 @@ import structlog
 from psycopg import errors
 from psycopg_pool import AsyncConnectionPool
 
+from adapters.background import BackgroundTask
 from adapters.log.announcer import Announcer
 from adapters.log.append_batches import Append, AppendsRefusedError, Rights, take_batch
 from adapters.log.append_transaction import AppendTransaction, InlineProjection
-from adapters.background import BackgroundTask
 from adapters.log.inline_fence import OutdatedProcess
 from adapters.postgres.outages import is_outage, time_left, until_it_answers
 from domain.core.errors import Conflict, DomainError, LostRace, Unavailable
@@ -40,7 +40,7 @@ class AppendWriter:
         self._announcer = Announcer(pool) if log == "identity" else None
         self._refusals: dict[str | None, type[DomainError]] = {}
         for projection in projections:
-            self._refusals.update(projection.taken)
+            self._refusals.update(projection.unique_violations)
         self._waiting: deque[Append] = deque()
         self._wake = asyncio.Event()
         self._pending: set[Append] = set()

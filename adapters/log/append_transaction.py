@@ -14,8 +14,8 @@ from adapters.log.append_batches import TICK, Append, AppendsRefusedError, Right
 from adapters.log.append_columns import EncodedArray, EncodedArrayDumper, arrays_of, encode_places
 from adapters.log.append_connection import AppendConnection
 from adapters.log.append_sql import APPEND, READ_BACK, REMEMBER, SETTLE, TAKEN
-from adapters.postgres.connections import CLIENT_SETTINGS
 from adapters.log.inline_fence import OutdatedProcess, described
+from adapters.postgres.connections import CLIENT_SETTINGS
 from adapters.postgres.session_settings import session_dsn
 from domain.core.decisions import Decision
 from domain.core.errors import DecisionOutdated, DomainError, LostRace, Unavailable
@@ -37,7 +37,7 @@ class InlineProjection(Protocol):
     name: ClassVar[str]
     version: ClassVar[int]
     events: ClassVar[tuple[type[Event], ...] | None]
-    taken: ClassVar[dict[str, type[DomainError]]]
+    unique_violations: ClassVar[dict[str, type[DomainError]]]
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None: ...
 

@@ -19,9 +19,9 @@ from eventsourcing.domain import CanMutateAggregate, Snapshot
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 from eventsourcing.utils import get_topic, resolve_topic
 
-from adapters.security.keyring import DataKey, Keyring, Place
 from adapters.metrics import DAMAGED_VALUES
-from domain.core.audited import Acting, Audited
+from adapters.security.keyring import DataKey, Keyring, Place
+from domain.core.audited import AuditContext, Audited
 from domain.core.personal import Personal, PersonErased
 from domain.core.turns import in_turns
 
@@ -310,7 +310,7 @@ def _carries_personal(kind: type) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _circumstances(by: Acting) -> msgspec.Raw:
+def _circumstances(by: AuditContext) -> msgspec.Raw:
     """The same for all events of a command, so encoded once."""
     parts = {field.name: getattr(by, field.name) for field in dataclasses.fields(by)}
     return msgspec.Raw(msgspec.json.encode({name: part for name, part in parts.items() if part is not None}))

@@ -25,10 +25,10 @@ from adapters.log.append_sql import TAKE_HEAD
 from adapters.log.append_transaction import InlineProjection
 from adapters.log.codec import EventCodec, snapshot_topic
 from adapters.log.inline_fence import OutdatedProcess, described
-from adapters.security.keyring import Keyring
+from adapters.log.stream_reader import Row, StreamReader, Wanted
 from adapters.metrics import APPENDS, SNAPSHOT_FAILURES
 from adapters.postgres.outages import patiently
-from adapters.log.stream_reader import Row, StreamReader, Wanted
+from adapters.security.keyring import Keyring
 from domain.core.audited import Audited
 from domain.core.decisions import current_decision
 from domain.core.errors import NotFound

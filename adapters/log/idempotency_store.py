@@ -44,7 +44,7 @@ class Slot(NamedTuple):
     lock: int
 
 
-class AnswerBook:
+class IdempotencyStore:
     """An async context manager; inside, it forgets what is older than a day. `secret` is the same for all processes."""
 
     def __init__(self, pool: Pool, lock_url: str, secret: bytes) -> None:

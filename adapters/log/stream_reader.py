@@ -8,8 +8,8 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.postgres.query_batcher import Gathering
 from adapters.postgres.outages import patiently
+from adapters.postgres.query_batcher import QueryBatcher
 
 FEW = 100
 """Whoever wants more streams than this does not hold up others with them."""
@@ -38,7 +38,7 @@ class StreamReader:
     def __init__(self, pool: AsyncConnectionPool, events: str, snapshots: str) -> None:
         self._pool = pool
         self._select = _SELECT.format(events=events, snapshots=snapshots)
-        self._together = Gathering(self._read)
+        self._together = QueryBatcher(self._read)
 
     async def rows(self, wanted: Sequence[Wanted]) -> list[list[Row]]:
         """Of each stream the latest snapshot with that topic, if there is one, and all events since."""

@@ -21,7 +21,7 @@ class _Asked(NamedTuple, Generic[TQuestion, TAnswer]):
     answer: asyncio.Future[TAnswer]
 
 
-class Gathering(Generic[TQuestion, TAnswer]):
+class QueryBatcher(Generic[TQuestion, TAnswer]):
     """`ask_all` answers questions in their order; at most `rounds` of it run at one time, others wait and gather."""
 
     def __init__(self, ask_all: Callable[[Sequence[TQuestion]], Awaitable[Sequence[TAnswer]]], rounds: int = 2) -> None:

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.postgres.query_batcher import Gathering
 from adapters.postgres.outages import patiently
+from adapters.postgres.query_batcher import QueryBatcher
 from domain.core.ports import Lookup
 
 LOOKUP_SUBJECT = UUID(int=0)
@@ -91,7 +91,7 @@ class Keyring:
     def __init__(self, pool: AsyncConnectionPool, master_key: bytes) -> None:
         self._pool = pool
         self._master = AESGCM(master_key)
-        self._together = Gathering(self._keys_of_all)
+        self._together = QueryBatcher(self._keys_of_all)
 
     async def keys(self, subjects: Iterable[UUID]) -> dict[UUID, DataKey]:
         """The keys there are, in one query. Erased and unknown subjects are missing."""

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from adapters.security_log import report
 from adapters.security.throttle import Counter, Limit, Throttle
+from adapters.security_log import report
 
 DAY = 24 * 3600
 

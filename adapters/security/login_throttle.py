@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from adapters.security.throttle import Counter, Limit, Taken, Throttle
 from adapters.security_log import report
 from adapters.settings import Settings
-from adapters.security.throttle import Counter, Limit, Taken, Throttle
 from domain.core.errors import TooMany
 from domain.core.ports import Lookup
 

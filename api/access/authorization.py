@@ -7,8 +7,6 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.edge.caller import Caller, Signed
-from api.edge.deps import AccessDep, IndexingDep, PathId, ReadingDep
 from api.documents.access.authorization import (
     AccessibleIndividualsQuery,
     AccessibleResources,
@@ -24,6 +22,8 @@ from api.documents.access.authorization import (
     ResourceIds,
     SentQuery,
 )
+from api.edge.caller import Caller, Signed
+from api.edge.deps import AccessDep, IndexingDep, PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.reading import PageAsked, Read
 from api.edge.route import answers, contract_router
@@ -35,9 +35,9 @@ from domain.people.users import UserNotFound
 from projections.access.accessors import accessors
 from projections.access.checks import decide
 from projections.access.filters import READ_MODEL, IndividualFilter
-from projections.access.readable_individuals import accessible_individuals
 from projections.access.lists import accessible
 from projections.access.pages import Ids, Slice
+from projections.access.readable_individuals import accessible_individuals
 from projections.access.status import access_status
 from projections.core.visibility import seer
 

@@ -6,9 +6,6 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.edge.administrators import administers_role
-from api.edge.caller import Caller, Signed
-from api.edge.deps import ExecuteDep, ReadingDep, ServicesDep
 from api.documents.access.role_users import (
     CreateRoleUser,
     HeldRole,
@@ -19,12 +16,15 @@ from api.documents.access.role_users import (
     RoleUserListQuery,
     RoleUserResource,
 )
+from api.edge.administrators import administers_role
+from api.edge.caller import Caller, Signed
+from api.edge.deps import ExecuteDep, ReadingDep, ServicesDep
 from api.edge.execution import identified
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
-from domain.people.named_users import UserName
-from domain.core.ports import AccessQuery
 from domain.access.roles import RoleNotFound
+from domain.core.ports import AccessQuery
+from domain.people.named_users import UserName
 from projections.access import role_users, roles
 from projections.access.checks import decide
 from projections.access.role_users import RoleUserRow

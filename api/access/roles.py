@@ -5,9 +5,6 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.edge.administrators import AdministersRole
-from api.edge.caller import Signed
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.documents.access.roles import (
     AddRoleUser,
     RemoveRoleUser,
@@ -17,9 +14,12 @@ from api.documents.access.roles import (
     RoleOrganization,
     RoleResource,
 )
+from api.edge.administrators import AdministersRole
+from api.edge.caller import Signed
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer
-from api.organizations.organizations import reads
 from api.edge.route import answers, contract_router
+from api.organizations.organizations import reads
 from domain.people.named_users import UserName
 from projections.access import roles
 from projections.access.roles import RoleRow

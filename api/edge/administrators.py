@@ -14,9 +14,9 @@ from starlette.requests import Request
 
 from api.edge.caller import Caller, Permission, require
 from api.services import Services, services_of
+from domain.access.roles import RoleNotFound
 from domain.core.errors import Forbidden
 from domain.core.ports import Access
-from domain.access.roles import RoleNotFound
 from projections.access import roles
 
 

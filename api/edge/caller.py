@@ -25,7 +25,7 @@ from starlette.requests import Request
 from adapters.security.client_address import CLIENT_ADDRESS
 from adapters.security_log import report
 from api.services import services_of
-from domain.core.audited import Acting
+from domain.core.audited import AuditContext
 from domain.core.decisions import Decision
 from domain.core.errors import Forbidden, NotFound, SessionRevoked, TokenExpired, Unauthenticated
 from domain.core.ports import Access, AccessQuery, Operation
@@ -69,9 +69,9 @@ class Caller:
         decision.rest_on(self.user_id, [AccessQuery("system", None, each) for each, has in operations.items() if has])
         return decision
 
-    def circumstances(self, correlation: str | None) -> Acting:
+    def circumstances(self, correlation: str | None) -> AuditContext:
         """What the events of this request say of who caused them."""
-        return Acting(self.user_id, self.impersonator, self.session_id, self.organization_id, correlation)
+        return AuditContext(self.user_id, self.impersonator, self.session_id, self.organization_id, correlation)
 
 
 async def authenticate(request: Request) -> Caller:

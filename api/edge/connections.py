@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import structlog
 
-from adapters.security.client_address import counted_address
 from adapters.metrics import REFUSED_CONNECTIONS
+from adapters.security.client_address import counted_address
 
 REPORT_INTERVAL = 10.0
 """Seconds between two log lines about refused connections."""

@@ -20,8 +20,8 @@ from api.documents.fields import UuidText
 from api.edge.execution import Execute, execute
 from api.edge.indexing import Indexing
 from api.edge.reading import Reading, reading
-from api.services import Services, services_of
 from api.edge.standing import ReadAccess
+from api.services import Services, services_of
 from domain.application import Identity
 from domain.sessions.service_accounts import TokenReviewer
 

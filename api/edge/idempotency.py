@@ -13,7 +13,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.log.idempotency_store import AnswerBook
+from adapters.log.idempotency_store import IdempotencyStore
 from domain.core.errors import Conflict, InvalidParameter
 from domain.core.idempotency import IdempotentRequest, Recording
 
@@ -48,7 +48,7 @@ def idempotency_key(request: Request) -> str | None:
 
 
 async def answered_once(
-    book: AnswerBook,
+    book: IdempotencyStore,
     request: Request,
     sent: Sent,
     recording: Recording,

@@ -10,8 +10,8 @@ import structlog
 from psycopg import AsyncConnection
 
 from adapters.background import BackgroundTask
-from adapters.postgres.connections import connect
 from adapters.metrics import INDEXED
+from adapters.postgres.connections import connect
 from projections.access import index as access_index
 from projections.access.index import AccessIndex
 

@@ -8,8 +8,8 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.security.client_address import CLIENT_ADDRESS, counted_address
 from adapters.metrics import FAILURES, REQUESTS
+from adapters.security.client_address import CLIENT_ADDRESS, counted_address
 from api.edge.errors import unhandled
 
 REQUEST_ID = "rollbook.request_id"

@@ -17,8 +17,8 @@ import structlog
 from psycopg import AsyncCursor
 
 from adapters.background import BackgroundTask
-from adapters.postgres.connections import Pool
 from adapters.log.notifications import LOG, PROJECTED, Notifications
+from adapters.postgres.connections import Pool
 
 HEAD = ""
 """The name under which the head of the identity log itself is waited for: what inline projections answer from."""

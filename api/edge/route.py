@@ -38,11 +38,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.postgres.outages import again_if_lost
-from api.edge.bodies import LARGEST_BODY, Body, parsed_body, read_body
-from api.edge.caller import Caller, Permission, authenticate, permission_refusals_told
 from api.documents.common import EmptyBody, Errors
 from api.documents.envelope import JsonApiRequest
 from api.documents.parameters import NoParameters, Parameters
+from api.edge.bodies import LARGEST_BODY, Body, parsed_body, read_body
+from api.edge.caller import Caller, Permission, authenticate, permission_refusals_told
 from api.edge.envelope import MEDIA_TYPE
 from api.edge.errors import several, violations
 from api.edge.execution import answered_as_recorded, is_carried_out
@@ -52,7 +52,7 @@ from api.edge.middleware import REQUEST_ID
 from api.edge.negotiation import check_accept, check_content_type
 from api.edge.reading import AT_LEAST, NotThereYet, at_least
 from api.services import services_of
-from domain.core.audited import Acting, acting
+from domain.core.audited import AuditContext, audited_as
 from domain.core.decisions import deciding
 from domain.core.errors import DecisionOutdated, DomainError, Invalid, InvalidParameter, NotFound
 from domain.core.idempotency import Recording
@@ -157,8 +157,8 @@ class ContractRoute(APIRoute):
         if takes_body:
             arguments |= await self._read_body(request, sent.content)
         request_id = request.scope.get(REQUEST_ID)
-        circumstances = Acting(correlation=request_id) if caller is None else caller.circumstances(request_id)
-        with acting(circumstances), permission_refusals_told(request, caller):
+        circumstances = AuditContext(correlation=request_id) if caller is None else caller.circumstances(request_id)
+        with audited_as(circumstances), permission_refusals_told(request, caller):
             if not self.commands:
                 return await self._carry_out(request, arguments, caller)
             once = None if caller is None or key is None else Sent(caller.user_id, key, sent.content, self.answered)

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from adapters.postgres.connections import Pool
-from adapters.postgres.query_batcher import Gathering
 from adapters.metrics import DECISIONS
+from adapters.postgres.connections import Pool
+from adapters.postgres.query_batcher import QueryBatcher
 from domain.core.decisions import note_granted, note_readable
 from domain.core.ports import AccessQuery
-from projections.people import access as users_access
 from projections.access.checks import Asked, Decided, Decisions, decide_each, decide_many
+from projections.people import access as users_access
 from projections.sessions.sessions import SessionRow, sessions_of
 
 FEW = 50
@@ -29,7 +29,7 @@ def session_lookup(pool: Pool) -> SessionOf:
     async def ask_all(session_ids: Sequence[UUID]) -> Sequence[SessionRow | None]:
         return await pool.ask(lambda cursor: sessions_of(cursor, session_ids))
 
-    return Gathering(ask_all).ask
+    return QueryBatcher(ask_all).ask
 
 
 class ReadAccess:
@@ -37,7 +37,7 @@ class ReadAccess:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._checks = Gathering(self._ask_all)
+        self._checks = QueryBatcher(self._ask_all)
 
     async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
         """As in `domain.core.ports.Access`; the current decision, if any, rests on the answers from now on."""

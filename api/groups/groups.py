@@ -5,8 +5,6 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.edge.caller import Caller, Signed
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.documents.groups.groups import (
     AddIndividuals,
     AddUsers,
@@ -26,10 +24,12 @@ from api.documents.groups.groups import (
     RemoveUsers,
     UpdateGroup,
 )
+from api.edge.caller import Caller, Signed
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer, no_content
-from api.groups.rendering import MODELS, ShowGroupDep, existing, refuse_people, resource_v2, resources
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
+from api.groups.rendering import MODELS, ShowGroupDep, existing, refuse_people, resource_v2, resources
 from domain.core.errors import Forbidden
 from projections.groups import lists as group_lists
 from projections.groups.lists import GroupFilter, GroupRow

@@ -5,8 +5,6 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.edge.caller import Signed
-from api.edge.deps import ReadingDep
 from api.documents.groups.logs import (
     GroupLogAttributes,
     GroupLogAuthor,
@@ -14,11 +12,13 @@ from api.documents.groups.logs import (
     GroupLogQuery,
     GroupLogResource,
 )
+from api.edge.caller import Signed
+from api.edge.deps import ReadingDep
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden, NotFound
 from domain.core.ports import AccessQuery
-from projections.groups import logs as group_logs
 from projections.access.checks import decide
+from projections.groups import logs as group_logs
 from projections.groups.logs import GroupLogRow
 from projections.groups.viewers import viewer
 

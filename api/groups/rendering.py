@@ -9,7 +9,6 @@ from psycopg import AsyncCursor
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.edge.caller import Caller
 from api.documents.groups.groups import (
     GroupAttributes,
     GroupDocument,
@@ -25,18 +24,20 @@ from api.documents.people.people import (
     IndividualSummary,
     Owner,
 )
+from api.edge.caller import Caller
 from api.edge.execution import Outcome, require_still_readable
 from api.edge.reading import Reading, reading
 from api.services import Services, services_of
 from domain.core.errors import Forbidden
-from domain.groups.groups import Group, GroupNotFound
 from domain.core.ports import AccessQuery
 from domain.core.turns import in_turns
-from projections.groups import lists as group_lists, rosters
+from domain.groups.groups import Group, GroupNotFound
 from projections.access.checks import decide
+from projections.groups import lists as group_lists
+from projections.groups import rosters
 from projections.groups.lists import GroupRow
-from projections.groups.viewers import groups_with_people
 from projections.groups.rosters import IndividualRow, ProviderRow
+from projections.groups.viewers import groups_with_people
 
 MODELS = ("groups", "users")
 """The read models that a group with its people is from."""

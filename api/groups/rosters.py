@@ -5,10 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.edge.caller import MayWriteGroup, Signed, require
-from api.edge.deps import AccessDep, PathId, ReadingDep
 from api.documents.groups.groups import EligibleMember, EligibleMemberList, EligibleMembersQuery
-from api.documents.people.people import CommunicationPreferences
 from api.documents.groups.rosters import (
     GroupIndividualAttributes,
     GroupIndividualList,
@@ -19,13 +16,16 @@ from api.documents.groups.rosters import (
     LeaderSummary,
     RosterQuery,
 )
-from api.groups.rendering import individual_summary, refuse_people
+from api.documents.people.people import CommunicationPreferences
+from api.edge.caller import MayWriteGroup, Signed, require
+from api.edge.deps import AccessDep, PathId, ReadingDep
 from api.edge.route import answers, contract_router
+from api.groups.rendering import individual_summary, refuse_people
 from domain.groups.groups import GroupNotFound
 from projections.groups import eligible_members, rosters
 from projections.groups.eligible_members import EligibleFilter, EligibleRow
-from projections.groups.viewers import viewer
 from projections.groups.rosters import IndividualRow, ProviderRow
+from projections.groups.viewers import viewer
 
 router = contract_router("individual-group-rosters")
 

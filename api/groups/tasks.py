@@ -5,9 +5,9 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from starlette.responses import Response
 
+from api.documents.groups.tasks import TaskAttributes, TaskDocument, TaskResource
 from api.edge.caller import Caller, Signed
 from api.edge.deps import PathId, ReadingDep
-from api.documents.groups.tasks import TaskAttributes, TaskDocument, TaskResource
 from api.edge.route import answers, contract_router
 from domain.core.errors import NotFound
 from projections.groups import tasks

@@ -3,8 +3,6 @@
 import orjson
 from starlette.responses import Response
 
-from api.edge.caller import Caller, Signed
-from api.edge.deps import ExecuteDep, ServicesDep
 from api.documents.onboarding.requests import (
     CreateOnboardingRequest,
     LastInvite,
@@ -14,13 +12,15 @@ from api.documents.onboarding.requests import (
     OnboardingToRequest,
 )
 from api.documents.people.people import GivenCommunicationPreferences
+from api.edge.caller import Caller, Signed
+from api.edge.deps import ExecuteDep, ServicesDep
 from api.edge.reading import single
 from api.edge.route import answers, contract_router
 from domain.core.errors import NotFound
-from domain.onboarding.invitations import Invitation, Inviter
-from domain.onboarding.requests import OnboardingRequest
 from domain.core.personal import revealed
 from domain.core.ports import Access, AccessQuery, Operation
+from domain.onboarding.invitations import Invitation, Inviter
+from domain.onboarding.requests import OnboardingRequest
 
 router = contract_router("onboarding-requests")
 

@@ -5,9 +5,6 @@ from typing import Annotated, Any
 from fastapi import Query
 from starlette.responses import Response
 
-from api.edge.administrators import AdministersOrganization
-from api.edge.caller import Caller, Signed, SystemOnly
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.documents.organizations.organizations import (
     AddOrganizationUser,
     CreateOrganization,
@@ -21,16 +18,19 @@ from api.documents.organizations.organizations import (
     UpdateOrganization,
 )
 from api.documents.people.user_references import UserReference
+from api.edge.administrators import AdministersOrganization
+from api.edge.caller import Caller, Signed, SystemOnly
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.edge.envelope import answer
 from api.edge.execution import Outcome, require_still_readable
 from api.edge.reading import Read, single
 from api.edge.route import answers, contract_router
 from api.services import Services
-from domain.people.named_users import UserName
 from domain.organizations.organizations import Organization, OrganizationNotFound
+from domain.people.named_users import UserName
 from projections.organizations import organizations
-from projections.organizations.organizations import OrganizationFilter, OrganizationRow
 from projections.organizations.access import Reads
+from projections.organizations.organizations import OrganizationFilter, OrganizationRow
 
 router = contract_router("organizations")
 MODEL = organizations.OrganizationsProjection.name

@@ -6,9 +6,6 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.edge.administrators import administers
-from api.edge.caller import Signed
-from api.edge.deps import ExecuteDep, ReadingDep, ServicesDep
 from api.documents.organizations.user_organizations import (
     CreateUserOrganization,
     UserOrganizationAttributes,
@@ -17,10 +14,13 @@ from api.documents.organizations.user_organizations import (
     UserOrganizationListQuery,
     UserOrganizationResource,
 )
-from api.organizations.organizations import reads
+from api.edge.administrators import administers
+from api.edge.caller import Signed
+from api.edge.deps import ExecuteDep, ReadingDep, ServicesDep
 from api.edge.route import answers, contract_router
-from domain.people.named_users import UserName
+from api.organizations.organizations import reads
 from domain.organizations.organizations import OrganizationNotFound
+from domain.people.named_users import UserName
 from domain.people.users import User
 from projections.organizations import user_organizations
 from projections.organizations.user_organizations import UserOrganizationRow

@@ -4,8 +4,6 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from api.edge.caller import Caller, MayReadIndividual, ServiceOnly, Signed
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.documents.people.individuals import (
     CreateIndividual,
     IndividualAttributes,
@@ -15,14 +13,16 @@ from api.documents.people.individuals import (
     ShareIndividual,
     UnshareIndividual,
 )
+from api.edge.caller import Caller, MayReadIndividual, ServiceOnly, Signed
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.execution import Outcome
 from api.edge.reading import Read, single
 from api.edge.route import answers, contract_router
-from domain.people.individuals import IndividualNotFound
 from domain.core.ports import AccessQuery
-from projections.people import individuals
+from domain.people.individuals import IndividualNotFound
 from projections.access.checks import decide
 from projections.core.visibility import seer
+from projections.people import individuals
 
 router = contract_router("individuals")
 

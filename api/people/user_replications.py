@@ -6,8 +6,6 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.edge.caller import Caller, ServiceOnly, SystemOrService
-from api.edge.deps import AccessDep, ExecuteDep, ReadingDep, ServicesDep
 from api.documents.people.user_replications import (
     CreateUserReplication,
     UserReplicationAttributes,
@@ -16,6 +14,8 @@ from api.documents.people.user_replications import (
     UserReplicationListQuery,
     UserReplicationResource,
 )
+from api.edge.caller import Caller, ServiceOnly, SystemOrService
+from api.edge.deps import AccessDep, ExecuteDep, ReadingDep, ServicesDep
 from api.edge.reading import single
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden

@@ -8,8 +8,6 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.edge.caller import Caller, Signed
-from api.edge.deps import AccessDep, ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.documents.people.people import CommunicationPreferences
 from api.documents.people.users import (
     AdditionalIndividual,
@@ -27,20 +25,22 @@ from api.documents.people.users import (
     UserResource,
     UserRole,
 )
+from api.edge.caller import Caller, Signed
+from api.edge.deps import AccessDep, ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.edge.execution import Outcome
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from api.services import Services
 from domain.core.errors import Forbidden, InvalidParameter
-from domain.organizations.organizations import OrganizationNotFound
 from domain.core.ports import Access
+from domain.organizations.organizations import OrganizationNotFound
 from domain.people.users import User, UserNotFound
+from projections.core.visibility import Seer, seer
 from projections.onboarding import requests as onboarding_requests
 from projections.people import user_details, user_lists
 from projections.people.user_details import Surroundings
 from projections.people.user_lists import UserFilter, UserRow
 from projections.people.users import UsersProjection
-from projections.core.visibility import Seer, seer
 
 router = contract_router("users")
 MODEL = UsersProjection.name

@@ -6,10 +6,8 @@ from contextlib import asynccontextmanager
 from starlette.responses import Response
 
 from adapters.security.client_address import CLIENT_ADDRESS
-from adapters.security_log import report
 from adapters.security.throttle import Counter, Limit
-from api.edge.bodies import MAX_CREDENTIALS_BODY
-from api.edge.deps import IdentityDep, ReviewerDep, ServicesDep, SignerDep
+from adapters.security_log import report
 from api.documents.sessions.internal_auth import (
     InternalAuth,
     InternalAuthAnswer,
@@ -18,12 +16,14 @@ from api.documents.sessions.internal_auth import (
     InternalAuthResource,
     InternalAuthV2,
 )
+from api.edge.bodies import MAX_CREDENTIALS_BODY
+from api.edge.deps import IdentityDep, ReviewerDep, ServicesDep, SignerDep
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
 from api.services import Services
 from domain.core.errors import Unauthenticated
-from domain.sessions.service_accounts import ServiceName
 from domain.sessions.commands import SignedIn
+from domain.sessions.service_accounts import ServiceName
 
 router = contract_router("internal-auth")
 

@@ -6,11 +6,8 @@ from fastapi import Query
 from starlette.responses import Response
 
 from adapters.security.client_address import CLIENT_ADDRESS
-from adapters.security_log import report
 from adapters.security.throttle import Counter, Limit
-from api.edge.bodies import MAX_CREDENTIALS_BODY
-from api.edge.caller import Signed
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep, SignerDep
+from adapters.security_log import report
 from api.documents.common import Attributes
 from api.documents.people.people import Locale
 from api.documents.sessions.sessions import (
@@ -29,17 +26,20 @@ from api.documents.sessions.sessions import (
     SessionQuery,
     SessionResource,
 )
+from api.edge.bodies import MAX_CREDENTIALS_BODY
+from api.edge.caller import Signed
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep, SignerDep
 from api.edge.envelope import answer, no_content
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden
 from domain.core.personal import revealed
+from domain.people.users import User
 from domain.sessions.commands import Login as LoginWish
 from domain.sessions.commands import SignedIn
 from domain.sessions.sessions import Session, SessionNotFound
-from domain.people.users import User
-from projections.sessions import sessions
 from projections.access.roles import RolesProjection
 from projections.people.users import UsersProjection
+from projections.sessions import sessions
 
 router = contract_router("sessions")
 

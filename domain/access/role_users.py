@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from domain.core.errors import Conflict
-from domain.people.named_users import NamedUsers, UserName
-from domain.core.ports import Access, Directory, Store, decided_again
 from domain.access.roles import Role
+from domain.core.errors import Conflict
+from domain.core.ports import Access, Directory, Store, retry_on_conflict
+from domain.people.named_users import NamedUsers, UserName
 
 
 class NotInOrganization(Conflict):
@@ -20,7 +20,7 @@ class RoleUsers:
         self._store = store
         self._users = NamedUsers(store, directory, access)
 
-    @decided_again
+    @retry_on_conflict
     async def grant(self, role_id: UUID, name: UserName, *, caller_id: UUID, as_system_admin: bool) -> tuple[UUID, int]:
         """Give one of the organization's providers the role. Answers his id and the position that shows it.
 
@@ -34,7 +34,7 @@ class RoleUsers:
         role.grant(user.id, live=role.counts(user))
         return user.id, await self._store.save(role, unchanged=[user], result=user.id)
 
-    @decided_again
+    @retry_on_conflict
     async def revoke(self, role_id: UUID, name: UserName, *, caller_id: UUID, as_system_admin: bool) -> int:
         """Take the role back. Answers the position that shows it. Raises NotFound, SystemRole, LastAdmin."""
         role = await self._store.get(Role, role_id)

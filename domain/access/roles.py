@@ -68,8 +68,8 @@ class Role(Audited):
         TOPIC = "role.revoked"
         user_id: UUID
 
-    class HolderLivenessChanged(Audited.Event):
-        TOPIC = "role.holder-liveness-changed"
+    class HolderStatusChanged(Audited.Event):
+        TOPIC = "role.holder-status-changed"
         user_id: UUID
         live: bool
 
@@ -114,7 +114,7 @@ class Role(Audited):
         if self.holders.get(user_id, live) != live:
             if not live:
                 self._refuse_last(user_id)
-            self._holder_liveness_changed(user_id, live)
+            self._holder_status_changed(user_id, live)
 
     def _refuse_last(self, user_id: UUID) -> None:
         others = any(live for holder, live in self.holders.items() if holder != user_id)
@@ -129,6 +129,6 @@ class Role(Audited):
     def _revoked(self, user_id: UUID) -> None:
         del self.holders[user_id]
 
-    @event(HolderLivenessChanged)
-    def _holder_liveness_changed(self, user_id: UUID, live: bool) -> None:
+    @event(HolderStatusChanged)
+    def _holder_status_changed(self, user_id: UUID, live: bool) -> None:
         self.holders[user_id] = live

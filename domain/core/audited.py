@@ -11,7 +11,7 @@ from eventsourcing.domain import Aggregate, CanMutateAggregate
 
 
 @dataclass(frozen=True)
-class Acting:
+class AuditContext:
     """The circumstances of a command.
 
     `actor` is the user's id, None for the system itself; `impersonator` the staff member behind it, if any;
@@ -27,17 +27,17 @@ class Acting:
     causation: int | None = None
 
 
-ACTING: ContextVar[Acting] = ContextVar("acting", default=Acting())  # noqa: B039 - frozen
+AUDIT_CONTEXT: ContextVar[AuditContext] = ContextVar("acting", default=AuditContext())  # noqa: B039 - frozen
 
 
 @contextmanager
-def acting(circumstances: Acting) -> Iterator[None]:
+def audited_as(circumstances: AuditContext) -> Iterator[None]:
     """Everything decided inside happens under these circumstances."""
-    token = ACTING.set(circumstances)
+    token = AUDIT_CONTEXT.set(circumstances)
     try:
         yield
     finally:
-        ACTING.reset(token)
+        AUDIT_CONTEXT.reset(token)
 
 
 class Audited(Aggregate):
@@ -54,7 +54,7 @@ class Audited(Aggregate):
         """`NAMED_BY` is the field with the aggregate's id, where `stream_of` makes another one of it."""
 
         NAMED_BY: ClassVar[str | None] = None
-        by: Acting
+        by: AuditContext
 
         @staticmethod
         def stream_of(aggregate_id: UUID) -> UUID:
@@ -64,8 +64,8 @@ class Audited(Aggregate):
         pass
 
     def trigger_event(self, event_class: type[CanMutateAggregate[UUID]], **kwargs: Any) -> None:
-        super().trigger_event(event_class, by=ACTING.get(), **kwargs)
+        super().trigger_event(event_class, by=AUDIT_CONTEXT.get(), **kwargs)
 
     @classmethod
     def _create(cls, event_class: Any, **kwargs: Any) -> Self:
-        return super()._create(event_class, by=ACTING.get(), **kwargs)
+        return super()._create(event_class, by=AUDIT_CONTEXT.get(), **kwargs)

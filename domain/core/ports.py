@@ -9,9 +9,9 @@ from uuid import UUID
 
 from domain.core.audited import Audited
 from domain.core.errors import LostRace
-from domain.people.login_names import LoginName
-from domain.groups.rosters import RosterKind
 from domain.core.stream_locks import taking_turns
+from domain.groups.rosters import RosterKind
+from domain.people.login_names import LoginName
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
 TOne = TypeVar("TOne", bound=Audited)
@@ -75,7 +75,7 @@ async def save_resting_on(
     return await store.save(*changed, unchanged=list(seen.values()), result=result)
 
 
-def decided_again(command: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+def retry_on_conflict(command: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Run the command again from the start when it lost a race, ATTEMPTS times at most.
 
     Commands of this process that lost a race for the same streams take turns; against those of other processes, which
@@ -152,7 +152,7 @@ class Directory(Protocol):
         """Groups of the organization that the individual stands in directly."""
         ...
 
-    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, RosterKind]]:
+    async def entries(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, RosterKind]]:
         """(group id, "leader" or "member") of the user's rows in the organization's groups."""
         ...
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from domain.core.errors import Forbidden
-from domain.groups.permissions import GroupPermissions
-from domain.groups.trees import GroupTree, tree_id
-from domain.groups.groups import Group, GroupNotEmpty, GroupType, NodeType
 from domain.core.ids import new_id
+from domain.core.ports import Access, AccessQuery, Directory, Store, retry_on_conflict
+from domain.groups.groups import Group, GroupNotEmpty, GroupType, NodeType
+from domain.groups.permissions import GroupPermissions
+from domain.groups.roster_commands import NOTHING, Change, Roster, RosterEditor
+from domain.groups.trees import GroupTree, tree_id
 from domain.organizations.organizations import OrganizationNotFound
-from domain.core.ports import Access, AccessQuery, Directory, Store, decided_again
-from domain.groups.roster_commands import NOTHING, Change, Roster, Seating
 
 LEADERS = "/data/attributes/leader-ids"
 INDIVIDUALS = "/data/attributes/individual-ids"
@@ -24,9 +24,9 @@ class Groups:
         self._access = access
         self._directory = directory
         self._permissions = GroupPermissions(store, access)
-        self._seating = Seating(store, access)
+        self._editor = RosterEditor(store, access)
 
-    @decided_again
+    @retry_on_conflict
     async def create(
         self,
         caller_id: UUID,
@@ -45,13 +45,13 @@ class Groups:
         """
         await self._refuse_ungoverned(caller_id, organization_id)
         group = Group.make(new_id(), organization_id, name, node_type=node_type, type=type, tags=tags)
-        leaders = await self._seating.known(caller_id, leader_ids, LEADERS)
-        await self._seating.refuse_unwritable(caller_id, individual_ids, INDIVIDUALS)
-        led = await self._seating.seat_users(Roster.of(group, "leader"), leaders, LEADERS)
-        placed = await self._seating.seat_individuals(Roster.of(group, "individual"), individual_ids, INDIVIDUALS)
-        return group.id, await self._store.save(group, *led.seats, *placed, unchanged=led.rests_on, result=group.id)
+        leaders = await self._editor.known(caller_id, leader_ids, LEADERS)
+        await self._editor.refuse_unwritable(caller_id, individual_ids, INDIVIDUALS)
+        led = await self._editor.add_user_entries(Roster.of(group, "leader"), leaders, LEADERS)
+        placed = await self._editor.add_individual_entries(Roster.of(group, "individual"), individual_ids, INDIVIDUALS)
+        return group.id, await self._store.save(group, *led.entries, *placed, unchanged=led.rests_on, result=group.id)
 
-    @decided_again
+    @retry_on_conflict
     async def change(
         self,
         caller_id: UUID,
@@ -71,11 +71,11 @@ class Groups:
             group.rename(name)
         if tags is not None:
             group.tag(tags)
-        if any(seat.pending_events for seat in led.seats):
+        if any(entry.pending_events for entry in led.entries):
             group.leaders_replaced()
-        return await self._store.save(group, *led.seats, unchanged=led.rests_on)
+        return await self._store.save(group, *led.entries, unchanged=led.rests_on)
 
-    @decided_again
+    @retry_on_conflict
     async def deactivate(self, caller_id: UUID, group_id: UUID) -> int:
         """End the group and every right that rests on it; its rosters stay as they were.
 
@@ -86,10 +86,10 @@ class Groups:
             return await self._store.save(group)
         # Without a tree yet one is planted, so that a first move at this moment makes one of the two lose the race.
         tree = await self._store.find(GroupTree, tree_id(group.organization_id))
-        tree = tree or GroupTree.plant(group.organization_id)
+        tree = tree or GroupTree.create(group.organization_id)
         if tree.children(group_id):
             raise GroupNotEmpty
-        tree.prune(group_id)
+        tree.remove_node(group_id)
         group.deactivate()
         return await self._store.save(group, tree, unchanged=[] if tree.pending_events else [tree])
 
@@ -107,7 +107,7 @@ class Groups:
 
     async def _replaced_leaders(self, caller_id: UUID, group: Group, leader_ids: Sequence[UUID]) -> Change:
         roster = Roster.of(group, "leader")
-        leaders = await self._seating.known(caller_id, leader_ids, LEADERS)
-        added = await self._seating.seat_users(roster, leaders, LEADERS)
+        leaders = await self._editor.known(caller_id, leader_ids, LEADERS)
+        added = await self._editor.add_user_entries(roster, leaders, LEADERS)
         going = set(await self._directory.leaders(group.id)) - set(leader_ids)
-        return Change([*await self._seating.remove(roster, sorted(going)), *added.seats], added.rests_on)
+        return Change([*await self._editor.remove(roster, sorted(going)), *added.entries], added.rests_on)

@@ -66,14 +66,14 @@ class Group(Audited):
         TOPIC = "group.renamed"
         name: str
 
-    class Tagged(Audited.Event):
+    class TagsChanged(Audited.Event):
         """All tags, as they are from now on."""
 
-        TOPIC = "group.tagged"
+        TOPIC = "group.tags-changed"
         tags: list[str]
 
     class LeadersReplaced(Audited.Event):
-        """The leaders were set as a whole; their seats tell who. Of two callers who do that at once one comes later."""
+        """The leaders were set as a whole; their entries tell who. Of two callers who do that at once one is later."""
 
         TOPIC = "group.leaders-replaced"
 
@@ -136,7 +136,7 @@ class Group(Audited):
     def tag(self, tags: Iterable[str]) -> None:
         """From now on these tags and no others."""
         if list(tags) != self.tags:
-            self._tagged(list(tags))
+            self._tags_changed(list(tags))
 
     def leaders_replaced(self) -> None:
         self._leaders_replaced()
@@ -149,8 +149,8 @@ class Group(Audited):
     def _renamed(self, name: str) -> None:
         self.name = name
 
-    @event(Tagged)
-    def _tagged(self, tags: list[str]) -> None:
+    @event(TagsChanged)
+    def _tags_changed(self, tags: list[str]) -> None:
         self.tags = tags
 
     @event(LeadersReplaced)

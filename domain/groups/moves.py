@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from domain.core.errors import Conflict, Forbidden
+from domain.core.ids import new_id
+from domain.core.ports import Access, AccessQuery, Store, retry_on_conflict
+from domain.core.stream_locks import taking_turns
+from domain.groups.groups import Group, GroupInactive
 from domain.groups.permissions import GroupPermissions
 from domain.groups.trees import GroupCycle, GroupTree, TooDeep, tree_id
-from domain.groups.groups import Group, GroupInactive
-from domain.core.ids import new_id
-from domain.core.ports import Access, AccessQuery, Store, decided_again
-from domain.core.stream_locks import taking_turns
 
 WHERE_TO = "/to-parent-group-id"
 GIVEN_UP = "job-dead"
@@ -32,7 +32,7 @@ class GroupMoves:
         self._access = access
         self._permissions = GroupPermissions(store, access)
 
-    @decided_again
+    @retry_on_conflict
     async def request(
         self, caller_id: UUID, group_id: UUID, parent_id: UUID | None, *, delay: int = 0
     ) -> tuple[UUID, int]:
@@ -50,11 +50,11 @@ class GroupMoves:
         grounds = [group] if parent is None else [group, parent]
         async with taking_turns([tree_id(group.organization_id)]):  # an import moves thousands at once
             tree = await self._store.find(GroupTree, tree_id(group.organization_id))
-            tree = tree or GroupTree.plant(group.organization_id)
+            tree = tree or GroupTree.create(group.organization_id)
             tree.request_move(task_id, group_id, parent_id, delay)
             return task_id, await self._store.save(tree, unchanged=grounds, result=task_id)
 
-    @decided_again
+    @retry_on_conflict
     async def carry_out(self, organization_id: UUID, task_id: UUID) -> int | None:
         """Finish a requested move, or record why it cannot be; the position, None when it was finished before.
 
@@ -74,7 +74,7 @@ class GroupMoves:
             # `unchanged`: nothing is moved under a group that is deactivated at this moment
             return await self._store.save(tree, unchanged=list(groups.values()))
 
-    @decided_again
+    @retry_on_conflict
     async def give_up(self, organization_id: UUID, task_id: UUID) -> int | None:
         """Record that nobody carries out a requested move any more; the position, None when it was finished before."""
         tree = await self._store.find(GroupTree, tree_id(organization_id))

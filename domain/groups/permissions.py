@@ -4,8 +4,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.errors import Forbidden
-from domain.groups.groups import Group, GroupInactive, GroupNotFound, GroupSystemManaged
 from domain.core.ports import Access, AccessQuery, Store
+from domain.groups.groups import Group, GroupInactive, GroupNotFound, GroupSystemManaged
 
 
 class Standing(NamedTuple):

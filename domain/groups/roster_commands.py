@@ -5,12 +5,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.errors import Conflict, Forbidden, Invalid
-from domain.groups.permissions import GroupPermissions
-from domain.groups.groups import Group, GroupProviderOnly
-from domain.people.individuals import Individual, IndividualNotFound
-from domain.core.ports import Access, AccessQuery, Directory, Store, decided_again
-from domain.groups.rosters import RosterKind, Seat, seat_id
+from domain.core.ports import Access, AccessQuery, Directory, Store, retry_on_conflict
 from domain.core.turns import InTurns, filter_in_turns, in_turns
+from domain.groups.groups import Group, GroupProviderOnly
+from domain.groups.permissions import GroupPermissions
+from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
+from domain.people.individuals import Individual, IndividualNotFound
 from domain.people.users import User, UserNotFound
 
 
@@ -41,46 +41,48 @@ class Roster(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Seats to be saved, and the users whose membership of the organization this rests on."""
+    """RosterEntries to be saved, and the users whose membership of the organization this rests on."""
 
-    seats: list[Seat]
+    entries: list[RosterEntry]
     rests_on: list[User]
 
 
-class Seating:
-    """Who may take a seat, and the seats: what adding, creating and replacing have in common."""
+class RosterEditor:
+    """Who may take an entry, and the entries: what adding, creating and replacing have in common."""
 
     def __init__(self, store: Store, access: Access) -> None:
         self._store = store
         self._access = access
 
-    async def seat_individuals(self, roster: Roster, individual_ids: Sequence[UUID], pointer: str) -> list[Seat]:
-        """The seats that change when these, which the caller may write, are there.
+    async def add_individual_entries(
+        self, roster: Roster, individual_ids: Sequence[UUID], pointer: str
+    ) -> list[RosterEntry]:
+        """The entries that change when these, which the caller may write, are there.
 
         Raises GroupProviderOnly, NotEligible.
         """
         if roster.provider_only and individual_ids:
             raise GroupProviderOnly(pointer=pointer)
-        seats = await self.seats(roster, individual_ids)
-        missing = await filter_in_turns(lambda each: not _seated(seats.get(each)), individual_ids)
+        entries = await self.entries(roster, individual_ids)
+        missing = await filter_in_turns(lambda each: not _seated(entries.get(each)), individual_ids)
         individuals = await self._store.get_many(Individual, missing)
         strangers = await filter_in_turns(
             lambda each: not _belongs(individuals.get(each), roster.organization_id), missing
         )
         if strangers:
             raise NotEligible(pointer=pointer, meta={"individual-ids": _texts(strangers)})
-        return await _taken(roster, missing, seats)
+        return await _taken(roster, missing, entries)
 
-    async def seat_users(self, roster: Roster, users: Mapping[UUID, User], pointer: str) -> Change:
-        """The seats that change when these users, whom the caller may read, are there. Raises NotEligible."""
-        seats = await self.seats(roster, users)
-        missing = await filter_in_turns(lambda each: not _seated(seats.get(each)), users)
+    async def add_user_entries(self, roster: Roster, users: Mapping[UUID, User], pointer: str) -> Change:
+        """The entries that change when these users, whom the caller may read, are there. Raises NotEligible."""
+        entries = await self.entries(roster, users)
+        missing = await filter_in_turns(lambda each: not _seated(entries.get(each)), users)
         refused = await filter_in_turns(
             lambda each: not _is_enabled_provider(users[each], roster.organization_id), missing
         )
         if refused:
             raise NotEligible(pointer=pointer, meta={"user-ids": _texts(refused)})
-        return Change(await _taken(roster, missing, seats), await in_turns(users.__getitem__, missing))
+        return Change(await _taken(roster, missing, entries), await in_turns(users.__getitem__, missing))
 
     async def known(self, caller_id: UUID, user_ids: Sequence[UUID], pointer: str) -> dict[UUID, User]:
         """The users, in the order given. Raises UserNotFound, naming whom the caller may not read."""
@@ -97,19 +99,19 @@ class Seating:
         # those found are in the order in which they were asked for
         return await self._store.get_many(User, await filter_in_turns(readable.__contains__, wanted))
 
-    async def seats(self, roster: Roster, subject_ids: Collection[UUID]) -> dict[UUID, Seat]:
-        """Seats that they have or once had, by subject."""
-        ids = await in_turns(lambda each: seat_id(roster.group_id, roster.kind, each), subject_ids)
-        found = await self._store.get_many(Seat, ids)
-        return dict(await in_turns(lambda seat: (seat.subject_id, seat), found.values()))
+    async def entries(self, roster: Roster, subject_ids: Collection[UUID]) -> dict[UUID, RosterEntry]:
+        """RosterEntries that they have or once had, by subject."""
+        ids = await in_turns(lambda each: roster_entry_id(roster.group_id, roster.kind, each), subject_ids)
+        found = await self._store.get_many(RosterEntry, ids)
+        return dict(await in_turns(lambda entry: (entry.subject_id, entry), found.values()))
 
-    async def remove(self, roster: Roster, subject_ids: Collection[UUID]) -> list[Seat]:
-        """The seats, given up; whoever has none is passed over."""
-        seats = await self.seats(roster, subject_ids)
-        async for batch in InTurns(seats.values()):
-            for seat in batch:
-                seat.leave()
-        return list(seats.values())
+    async def remove(self, roster: Roster, subject_ids: Collection[UUID]) -> list[RosterEntry]:
+        """The entries, given up; whoever has none is passed over."""
+        entries = await self.entries(roster, subject_ids)
+        async for batch in InTurns(entries.values()):
+            for entry in batch:
+                entry.remove()
+        return list(entries.values())
 
     async def refuse_unwritable(self, caller_id: UUID, individual_ids: Sequence[UUID], pointer: str) -> None:
         """Raises IndividualNotFound, Forbidden, naming the individuals that the caller may not read or write."""
@@ -141,25 +143,25 @@ class Rosters:
         self._store = store
         self._directory = directory
         self._permissions = GroupPermissions(store, access)
-        self._seating = Seating(store, access)
+        self._editor = RosterEditor(store, access)
 
-    @decided_again
+    @retry_on_conflict
     async def add_individuals(
         self, caller_id: UUID, group_id: UUID, individual_ids: Sequence[UUID], *, remove_from: UUID | None = None
     ) -> int:
-        """Seat them, all or none, and at once take them out of the other group.
+        """RosterEntry them, all or none, and at once take them out of the other group.
 
         Raises IndividualNotFound, NotEligible, GroupProviderOnly, SameGroup, OtherOrganization.
         """
         _refuse_same(group_id, remove_from)
         group = await self._permissions.changeable(caller_id, group_id)
         other = await self._other(caller_id, group, remove_from)
-        await self._seating.refuse_unwritable(caller_id, individual_ids, "/individual-ids")
+        await self._editor.refuse_unwritable(caller_id, individual_ids, "/individual-ids")
         roster = Roster.of(group, "individual")
-        added = Change(await self._seating.seat_individuals(roster, individual_ids, "/individual-ids"), [])
+        added = Change(await self._editor.add_individual_entries(roster, individual_ids, "/individual-ids"), [])
         return await self._save(group, added, await self._removed(other, "individual", individual_ids), other)
 
-    @decided_again
+    @retry_on_conflict
     async def add_users(
         self,
         caller_id: UUID,
@@ -170,7 +172,7 @@ class Rosters:
         user_emails: Sequence[str] | None = None,
         remove_from: UUID | None = None,
     ) -> int:
-        """Seat providers named by id or by e-mail address as leaders or members, all or none.
+        """RosterEntry providers named by id or by e-mail address as leaders or members, all or none.
 
         Raises UserNotFound, NotEligible, SameGroup, OtherOrganization.
         """
@@ -179,20 +181,20 @@ class Rosters:
         other = await self._other(caller_id, group, remove_from)
         if user_emails is None:
             pointer = "/user-ids"
-            users = await self._seating.known(caller_id, list(user_ids or ()), pointer)
+            users = await self._editor.known(caller_id, list(user_ids or ()), pointer)
         else:
             pointer = "/user-emails"
             users = await self._by_email(caller_id, user_emails, pointer)
-        added = await self._seating.seat_users(Roster.of(group, kind), users, pointer)
+        added = await self._editor.add_user_entries(Roster.of(group, kind), users, pointer)
         return await self._save(group, added, await self._removed(other, kind, users), other)
 
-    @decided_again
+    @retry_on_conflict
     async def remove_individuals(self, caller_id: UUID, group_id: UUID, individual_ids: Sequence[UUID]) -> int:
         """Take them out; whoever is not in is ignored."""
         group = await self._permissions.changeable(caller_id, group_id)
         return await self._save(group, NOTHING, await self._removed(group, "individual", individual_ids))
 
-    @decided_again
+    @retry_on_conflict
     async def remove_users(
         self,
         caller_id: UUID,
@@ -219,20 +221,22 @@ class Rosters:
 
     async def _by_email(self, caller_id: UUID, emails: Sequence[str], pointer: str) -> dict[UUID, User]:
         found = await self._directory.users_by_email(emails)
-        users = await self._seating.readable(caller_id, found.values() or NOBODY)
+        users = await self._editor.readable(caller_id, found.values() or NOBODY)
         unknown = await filter_in_turns(lambda email: found.get(email) not in users, emails)
         if unknown:
             raise UserNotFound(pointer=pointer, meta={"user-emails": unknown})
         return users
 
-    async def _removed(self, group: Group | None, kind: RosterKind, subject_ids: Collection[UUID]) -> list[Seat]:
-        return [] if group is None else await self._seating.remove(Roster.of(group, kind), subject_ids)
+    async def _removed(self, group: Group | None, kind: RosterKind, subject_ids: Collection[UUID]) -> list[RosterEntry]:
+        return [] if group is None else await self._editor.remove(Roster.of(group, kind), subject_ids)
 
-    async def _save(self, group: Group, added: Change, removed: Sequence[Seat], other: Group | None = None) -> int:
+    async def _save(
+        self, group: Group, added: Change, removed: Sequence[RosterEntry], other: Group | None = None
+    ) -> int:
         # `unchanged`: nobody is seated in or taken out of a group that is deactivated, or while he leaves the
         # organization
         groups = [group] if other is None else [group, other]
-        return await self._store.save(*removed, *added.seats, unchanged=[*groups, *added.rests_on])
+        return await self._store.save(*removed, *added.entries, unchanged=[*groups, *added.rests_on])
 
 
 def _refuse_same(group_id: UUID, remove_from: UUID | None) -> None:
@@ -241,20 +245,22 @@ def _refuse_same(group_id: UUID, remove_from: UUID | None) -> None:
         raise SameGroup(pointer="/remove-from-group")
 
 
-def _seated(seat: Seat | None) -> bool:
-    return seat is not None and seat.taken
+def _seated(entry: RosterEntry | None) -> bool:
+    return entry is not None and entry.present
 
 
-async def _taken(roster: Roster, subject_ids: Collection[UUID], seats: Mapping[UUID, Seat]) -> list[Seat]:
+async def _taken(
+    roster: Roster, subject_ids: Collection[UUID], entries: Mapping[UUID, RosterEntry]
+) -> list[RosterEntry]:
     taken = []
     async for batch in InTurns(subject_ids):
         for each in batch:
-            seat = seats.get(each)
-            if seat is None:
-                seat = Seat.take(roster.group_id, roster.organization_id, roster.kind, each)
+            entry = entries.get(each)
+            if entry is None:
+                entry = RosterEntry.add(roster.group_id, roster.organization_id, roster.kind, each)
             else:
-                seat.take_again()
-            taken.append(seat)
+                entry.add_again()
+            taken.append(entry)
     return taken
 
 

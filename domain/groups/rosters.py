@@ -14,39 +14,39 @@ from domain.core.audited import Audited
 RosterKind = Literal["individual", "leader", "member"]
 
 
-def seat_id(group_id: UUID, kind: RosterKind, subject_id: UUID) -> UUID:
+def roster_entry_id(group_id: UUID, kind: RosterKind, subject_id: UUID) -> UUID:
     """The stream of one person's place in one roster."""
     return uuid5(group_id, f"{kind}:{subject_id}")
 
 
-class Seat(Audited):
+class RosterEntry(Audited):
     """One person's place in one roster of one group. `subject_id` is an individual's or a user's id."""
 
-    TOPIC = "seat"
+    TOPIC = "entry"
     SNAPSHOT_EVERY = None
 
     group_id: UUID
     organization_id: UUID
     kind: RosterKind
     subject_id: UUID
-    taken: bool
+    present: bool
 
     class Created(Audited.Created):
-        TOPIC = "seat.taken"
+        TOPIC = "roster-entry.added"
         group_id: UUID
         organization_id: UUID
         kind: RosterKind
         subject_id: UUID
 
-    class Left(Audited.Event):
-        TOPIC = "seat.left"
+    class Removed(Audited.Event):
+        TOPIC = "roster-entry.removed"
         group_id: UUID
         organization_id: UUID
         kind: RosterKind
         subject_id: UUID
 
-    class TakenAgain(Audited.Event):
-        TOPIC = "seat.taken-again"
+    class AddedAgain(Audited.Event):
+        TOPIC = "roster-entry.added-again"
         group_id: UUID
         organization_id: UUID
         kind: RosterKind
@@ -58,32 +58,32 @@ class Seat(Audited):
         self.organization_id = organization_id
         self.kind = kind
         self.subject_id = subject_id
-        self.taken = True
+        self.present = True
 
     @classmethod
-    def take(cls, group_id: UUID, organization_id: UUID, kind: RosterKind, subject_id: UUID) -> "Seat":
-        """A seat nobody has ever held, taken."""
+    def add(cls, group_id: UUID, organization_id: UUID, kind: RosterKind, subject_id: UUID) -> "RosterEntry":
+        """Return a new entry."""
         return cls._create(
             cls.Created,
-            id=seat_id(group_id, kind, subject_id),
+            id=roster_entry_id(group_id, kind, subject_id),
             group_id=group_id,
             organization_id=organization_id,
             kind=kind,
             subject_id=subject_id,
         )
 
-    def take_again(self) -> None:
-        if not self.taken:
-            self._taken_again(self.group_id, self.organization_id, self.kind, self.subject_id)
+    def add_again(self) -> None:
+        if not self.present:
+            self._added_again(self.group_id, self.organization_id, self.kind, self.subject_id)
 
-    def leave(self) -> None:
-        if self.taken:
-            self._left(self.group_id, self.organization_id, self.kind, self.subject_id)
+    def remove(self) -> None:
+        if self.present:
+            self._removed(self.group_id, self.organization_id, self.kind, self.subject_id)
 
-    @event(Left)
-    def _left(self, group_id: UUID, organization_id: UUID, kind: RosterKind, subject_id: UUID) -> None:  # noqa: ARG002
-        self.taken = False
+    @event(Removed)
+    def _removed(self, group_id: UUID, organization_id: UUID, kind: RosterKind, subject_id: UUID) -> None:  # noqa: ARG002
+        self.present = False
 
-    @event(TakenAgain)
-    def _taken_again(self, group_id: UUID, organization_id: UUID, kind: RosterKind, subject_id: UUID) -> None:  # noqa: ARG002
-        self.taken = True
+    @event(AddedAgain)
+    def _added_again(self, group_id: UUID, organization_id: UUID, kind: RosterKind, subject_id: UUID) -> None:  # noqa: ARG002
+        self.present = True

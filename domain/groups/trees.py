@@ -49,7 +49,7 @@ class GroupTree(Audited):
     class Created(Audited.Created):
         """Made with the first move in an organization."""
 
-        TOPIC = "group-tree.planted"
+        TOPIC = "group-tree.created"
         organization_id: UUID
 
     class MoveRequested(Audited.Event):
@@ -87,10 +87,10 @@ class GroupTree(Audited):
         group_id: UUID
         error: str
 
-    class Pruned(Audited.Event):
+    class NodeRemoved(Audited.Event):
         """A group without others under it was deactivated and left the tree."""
 
-        TOPIC = "group-tree.pruned"
+        TOPIC = "group-tree.node-removed"
         organization_id: UUID
         group_id: UUID
 
@@ -102,7 +102,7 @@ class GroupTree(Audited):
         self.targets = {}
 
     @classmethod
-    def plant(cls, organization_id: UUID) -> "GroupTree":
+    def create(cls, organization_id: UUID) -> "GroupTree":
         """The tree of an organization in which every group still stands at the top."""
         return cls._create(cls.Created, id=tree_id(organization_id), organization_id=organization_id)
 
@@ -139,11 +139,11 @@ class GroupTree(Audited):
         """End its task; `error` is the code of the refusal."""
         self._move_failed(self.organization_id, self.moves[group_id], group_id, error)
 
-    def prune(self, group_id: UUID) -> None:
+    def remove_node(self, group_id: UUID) -> None:
         """Take out a group that nothing stands under; a pending move of it fails later."""
         assert not self.children(group_id)
         if group_id in self.parents:
-            self._pruned(self.organization_id, group_id)
+            self._node_removed(self.organization_id, group_id)
 
     def _refuse_impossible(self, group_id: UUID, parent_id: UUID | None) -> None:
         if parent_id is None:
@@ -208,6 +208,6 @@ class GroupTree(Audited):
         self.moves.pop(group_id, None)
         self.targets.pop(group_id, None)
 
-    @event(Pruned)
-    def _pruned(self, organization_id: UUID, group_id: UUID) -> None:  # noqa: ARG002
+    @event(NodeRemoved)
+    def _node_removed(self, organization_id: UUID, group_id: UUID) -> None:  # noqa: ARG002
         self.parents.pop(group_id, None)

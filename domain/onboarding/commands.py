@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from domain.access.roles import Role
 from domain.core.audited import Audited
 from domain.core.errors import Conflict, InvalidState, LostRace
 from domain.core.ids import new_id
-from domain.people.individuals import Individual
+from domain.core.ports import Access, Directory, Store, retry_on_conflict, save_resting_on
+from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
 from domain.onboarding.invitations import AT, Invitation, Inviter, refuse_contradictions
-from domain.people.login_names import names_of
-from domain.organizations.memberships import refuse_participants
 from domain.onboarding.places import Place, Places
 from domain.onboarding.requests import OnboardingRequest
+from domain.organizations.memberships import refuse_participants
+from domain.people.individuals import Individual
+from domain.people.login_names import names_of
 from domain.people.passwords import Passwords, WeakPassword, is_strong
-from domain.core.ports import Access, Directory, Store, decided_again, save_resting_on
 from domain.people.provisional_users import Found, confirm, meant, take_over, unproved
-from domain.access.roles import Role
-from domain.groups.rosters import RosterKind, Seat, seat_id
 from domain.people.user_commands import told_roles
 from domain.people.users import IdentifierTaken, ProvisionalUser, User
 
@@ -40,7 +40,7 @@ class Arrival(NamedTuple):
     user: User
     individuals: list[Individual]
     roles: list[Role]
-    seats: list[Seat]
+    entries: list[RosterEntry]
     released: Sequence[User] = ()
 
     @property
@@ -90,7 +90,7 @@ class OnboardingRequests:
         hashed = None if invitation.password is None else await self._passwords.hash(invitation.password)
         return await self._decide(invitation, inviter, place, hashed, NewIds(new_id(), new_id(), new_id()))
 
-    @decided_again
+    @retry_on_conflict
     async def _decide(
         self,
         invitation: Invitation,
@@ -143,7 +143,7 @@ class OnboardingRequests:
     async def _save(self, place: Place, arrival: Arrival, *requests: OnboardingRequest, result: UUID) -> int:
         # the user first: projections find the user when they come to the individuals and the request
         everything: list[Audited] = [
-            *arrival.released, arrival.user, *arrival.individuals, *arrival.roles, *arrival.seats,
+            *arrival.released, arrival.user, *arrival.individuals, *arrival.roles, *arrival.entries,
         ]  # fmt: skip
         try:
             return await save_resting_on(self._store, *everything, *requests, unchanged=place.grounds, result=result)
@@ -176,8 +176,10 @@ class OnboardingRequests:
         if invitation.at_once:
             confirm(user, invitation, vouched=vouched)
             return await self._enter(user, individual, invitation, place)
-        seats = await self._seats(place, "individual", individual.id) if invitation.onboard_type == "patient" else []
-        return Arrival(user, [individual], [], seats)
+        entries = (
+            await self._entries(place, "individual", individual.id) if invitation.onboard_type == "patient" else []
+        )
+        return Arrival(user, [individual], [], entries)
 
     async def _bring_in(
         self, found: Found, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None
@@ -211,21 +213,21 @@ class OnboardingRequests:
         if user.provisional and individual.parts - {place.organization.id}:
             raise ProvisionalUser(pointer=f"{AT}/patient")  # another organization has a part in it
         individual.change_owner("user", user.id)
-        user.take_on(individual.id)
+        user.acquire_individual(individual.id)
         roles = {role.id: role for role in place.roles}
         roles |= {role.id: role for role in await told_roles(self._store, user)}
         if invitation.onboard_type == "patient":
             if former != user.id:
                 individual.share("organization", former)
             individual.share("organization", place.organization.id)
-            seats = await self._seats(place, "individual", individual.id)
+            entries = await self._entries(place, "individual", individual.id)
         else:
             individual.mark_provider(provider=True)
             user.join(place.organization.id)
             for name in place.roles:
                 roles[name.id].grant(user.id, live=roles[name.id].counts(user))
-            seats = await self._seats(place, "member", user.id)
-        return Arrival(user, [individual], list(roles.values()), seats)
+            entries = await self._entries(place, "member", user.id)
+        return Arrival(user, [individual], list(roles.values()), entries)
 
     async def _may_claim(self, inviter: Inviter, invitation: Invitation, found: Sequence[User], place: Place) -> bool:
         """Whether somebody known comes in at once: for others than trusted inviters only who is in already (I7)."""
@@ -239,17 +241,17 @@ class OnboardingRequests:
         own = await self._store.get(Individual, user.individuals[0])
         return place.organization.id in own.organizations
 
-    async def _seats(self, place: Place, kind: RosterKind, subject_id: UUID) -> list[Seat]:
-        ids = {group.id: seat_id(group.id, kind, subject_id) for group in place.groups}
-        seats = await self._store.get_many(Seat, ids.values())
-        for each in seats.values():
-            each.take_again()
+    async def _entries(self, place: Place, kind: RosterKind, subject_id: UUID) -> list[RosterEntry]:
+        ids = {group.id: roster_entry_id(group.id, kind, subject_id) for group in place.groups}
+        entries = await self._store.get_many(RosterEntry, ids.values())
+        for each in entries.values():
+            each.add_again()
         fresh = [
-            Seat.take(group.id, group.organization_id, kind, subject_id)
+            RosterEntry.add(group.id, group.organization_id, kind, subject_id)
             for group in place.groups
-            if ids[group.id] not in seats
+            if ids[group.id] not in entries
         ]
-        return [*seats.values(), *fresh]
+        return [*entries.values(), *fresh]
 
     async def _known_users(self, invitation: Invitation) -> list[User]:
         """Users who have one of the contacts, the first of them first."""

@@ -5,8 +5,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.errors import Invalid
-from domain.people.login_names import LoginName, finding_names, refuse_username
 from domain.onboarding.requests import OnboardType
+from domain.people.login_names import LoginName, finding_names, refuse_username
 
 AT = "/data/attributes"
 """Where in the request the members stand that refusals point to."""

@@ -3,17 +3,17 @@
 from typing import NamedTuple
 from uuid import UUID
 
+from domain.access.roles import Role, role_id
 from domain.core.audited import Audited
 from domain.core.errors import Conflict, Forbidden, InvalidState
-from domain.groups.permissions import GroupPermissions
-from domain.groups.groups import Group, GroupInactive, GroupProviderOnly
-from domain.people.individuals import Individual, IndividualNotFound
-from domain.onboarding.invitations import AT, Invitation, Inviter
-from domain.organizations.memberships import StaffOrganization
-from domain.onboarding.requests import OnboardingRequest
-from domain.organizations.organizations import Organization, OrganizationNotFound
 from domain.core.ports import Access, AccessQuery, Store
-from domain.access.roles import Role, role_id
+from domain.groups.groups import Group, GroupInactive, GroupProviderOnly
+from domain.groups.permissions import GroupPermissions
+from domain.onboarding.invitations import AT, Invitation, Inviter
+from domain.onboarding.requests import OnboardingRequest
+from domain.organizations.memberships import StaffOrganization
+from domain.organizations.organizations import Organization, OrganizationNotFound
+from domain.people.individuals import Individual, IndividualNotFound
 from domain.people.users import User
 
 

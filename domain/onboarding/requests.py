@@ -63,10 +63,10 @@ class OnboardingRequest(Audited):
         communication_preferences: Personal | None
         created_by: UUID | None
 
-    class Registering(Audited.Event):
+    class RegistrationStarted(Audited.Event):
         """There is a password; the user has to be confirmed."""
 
-        TOPIC = "onboarding-request.registering"
+        TOPIC = "onboarding-request.registration-started"
 
         def apply(self, aggregate: "OnboardingRequest") -> None:
             aggregate.registering_at = self.timestamp
@@ -176,7 +176,7 @@ class OnboardingRequest(Audited):
 
     def register(self) -> None:
         if self.registering_at is None and not self.done:
-            self.trigger_event(self.Registering)
+            self.trigger_event(self.RegistrationStarted)
 
     def claim(self, user_id: UUID, individual_id: UUID) -> None:
         if not self.done:

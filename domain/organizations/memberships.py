@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from domain.access.roles import KEPT, Role, RoleNotFound, role_id
 from domain.core.errors import Conflict, Forbidden, InvalidState
+from domain.core.ports import Access, AccessQuery, Directory, Store, retry_on_conflict, save_resting_on
+from domain.groups.rosters import RosterEntry, roster_entry_id
+from domain.organizations.organizations import Organization
 from domain.people.individuals import Individual
 from domain.people.named_users import NamedUsers, UserName
-from domain.organizations.organizations import Organization
-from domain.core.ports import Access, AccessQuery, Directory, Store, decided_again, save_resting_on
-from domain.access.roles import KEPT, Role, RoleNotFound, role_id
-from domain.groups.rosters import Seat, seat_id
 from domain.people.users import User
 
 ROLE_POINTER = "/data/attributes/role-id"
@@ -37,7 +37,7 @@ class Memberships:
         self._access = access
         self._users = NamedUsers(store, directory, access)
 
-    @decided_again
+    @retry_on_conflict
     async def add(
         self,
         organization_id: UUID,
@@ -62,7 +62,7 @@ class Memberships:
             role.grant(user.id, live=role.counts(user))
         return user, await save_resting_on(self._store, user, *individuals, *granted, unchanged=[organization])
 
-    @decided_again
+    @retry_on_conflict
     async def remove(self, organization_id: UUID, name: UserName, *, caller_id: UUID, as_system_admin: bool) -> int:
         """End the membership, with it the user's roles and his places in the organization's groups.
 
@@ -77,14 +77,14 @@ class Memberships:
         for role in held:
             role.refuse_strangers(as_system_admin=as_system_admin)
             role.revoke(user.id)
-        seats = await self._seats_of(user.id, organization_id)
-        for seat in seats:
-            seat.leave()
+        entries = await self._entries_of(user.id, organization_id)
+        for entry in entries:
+            entry.remove()
         user.leave(organization_id)
         individuals = [] if user.organizations else await self._individuals_of(user)
         for individual in individuals:
             individual.mark_provider(provider=False)
-        return await save_resting_on(self._store, *roles, *seats, user, *individuals)
+        return await save_resting_on(self._store, *roles, *entries, user, *individuals)
 
     async def _role_of(self, organization_id: UUID, role_id: UUID, caller_id: UUID) -> Role:
         role = await self._store.find(Role, role_id)
@@ -114,10 +114,12 @@ class Memberships:
     async def _roles(self, organization_id: UUID) -> list[Role]:
         return list((await self._store.get_many(Role, [role_id(organization_id, name) for name in KEPT])).values())
 
-    async def _seats_of(self, user_id: UUID, organization_id: UUID) -> list[Seat]:
-        places = await self._directory.seats(user_id, organization_id)
-        seats = await self._store.get_many(Seat, [seat_id(group, kind, user_id) for group, kind in places])
-        return list(seats.values())
+    async def _entries_of(self, user_id: UUID, organization_id: UUID) -> list[RosterEntry]:
+        places = await self._directory.entries(user_id, organization_id)
+        entries = await self._store.get_many(
+            RosterEntry, [roster_entry_id(group, kind, user_id) for group, kind in places]
+        )
+        return list(entries.values())
 
 
 def refuse_participants(individuals: Sequence[Individual]) -> None:

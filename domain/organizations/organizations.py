@@ -6,12 +6,12 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.domain import event
 
+from domain.access.roles import ORGANIZATION_ADMIN, Role
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists, Forbidden, NotFound
-from domain.groups.groups import SYSTEM_TYPES, Group, GroupType
 from domain.core.ids import new_id
-from domain.core.ports import Store, decided_again
-from domain.access.roles import ORGANIZATION_ADMIN, Role
+from domain.core.ports import Store, retry_on_conflict
+from domain.groups.groups import SYSTEM_TYPES, Group, GroupType
 from domain.people.users import STAFF
 
 OPERATOR_ID = uuid5(NAMESPACE_URL, "rollbook:operator")
@@ -58,10 +58,10 @@ class Organization(Audited):
         timezone: str
         authorization_type: str
 
-    class Described(Audited.Event):
+    class DetailsChanged(Audited.Event):
         """The descriptive settings, all of them, as they are from now on."""
 
-        TOPIC = "organization.described"
+        TOPIC = "organization.details-changed"
         name: str
         display_name: str
         classification: str
@@ -130,14 +130,14 @@ class Organization(Audited):
         """Change some attributes, by their names here; the others stay."""
         described = {name: getattr(self, name) for name in DESCRIPTIVE}
         if any(changes.get(name, now) != now for name, now in described.items()):
-            self._described(**{name: changes.get(name, now) for name, now in described.items()})
+            self._details_changed(**{name: changes.get(name, now) for name, now in described.items()})
         if changes.get("authorization_type", self.authorization_type) != self.authorization_type:
             self._authorization_type_changed(changes["authorization_type"])
         if changes.get("active", self.active) != self.active:
             self._activated() if changes["active"] else self._deactivated()
 
-    @event(Described)
-    def _described(
+    @event(DetailsChanged)
+    def _details_changed(
         self,
         name: str,
         display_name: str,
@@ -197,7 +197,7 @@ class Organizations:
         groups = system_groups(organization.id)
         return organization, await self._store.save(organization, role, *groups, result=organization.id)
 
-    @decided_again
+    @retry_on_conflict
     async def change(
         self, organization_id: UUID, changes: Mapping[str, Any], *, as_system_admin: bool
     ) -> tuple[Organization, int]:

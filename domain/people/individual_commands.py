@@ -4,6 +4,9 @@ from uuid import UUID
 
 from domain.core.audited import Audited
 from domain.core.errors import InvalidState
+from domain.core.ports import Access, AccessQuery, Directory, Store, retry_on_conflict, save_resting_on
+from domain.groups.rosters import RosterEntry, roster_entry_id
+from domain.organizations.organizations import Organization
 from domain.people.individuals import (
     Individual,
     IndividualNotFound,
@@ -13,9 +16,6 @@ from domain.people.individuals import (
     Party,
     ProviderOwner,
 )
-from domain.organizations.organizations import Organization
-from domain.core.ports import Access, AccessQuery, Directory, Store, decided_again, save_resting_on
-from domain.groups.rosters import Seat, seat_id
 from domain.people.users import ProvisionalUser, User
 
 Parties = User | Organization
@@ -29,7 +29,7 @@ class Individuals:
         self._directory = directory
         self._access = access
 
-    @decided_again
+    @retry_on_conflict
     async def create(self, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
         """Register the owner of an individual.
 
@@ -49,7 +49,7 @@ class Individuals:
         individual = Individual.create(individual_id, party_type(owner), owner_id)
         return individual, await self._save_owned(individual, owner)
 
-    @decided_again
+    @retry_on_conflict
     async def share(
         self, individual_id: UUID, party: Party, party_id: UUID, operation: str | None, *, caller_id: UUID
     ) -> tuple[Individual, int]:
@@ -72,7 +72,7 @@ class Individuals:
         individual.share(party, party_id, operation)
         return individual, await self._store.save(individual, unchanged=[other])
 
-    @decided_again
+    @retry_on_conflict
     async def unshare(
         self, individual_id: UUID, party: Party, party_id: UUID, *, caller_id: UUID
     ) -> tuple[Individual, int]:
@@ -86,7 +86,7 @@ class Individuals:
         left = await self._left_behind(individual, party_id) if party == "organization" else []
         return individual, await self._store.save(*left, individual)
 
-    @decided_again
+    @retry_on_conflict
     async def change_owner(self, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
         """Hand the individual to another owner; groups of an organization that has no more part in it lose it.
 
@@ -109,7 +109,7 @@ class Individuals:
     async def _save_owned(self, individual: Individual, owner: Parties, *left: Audited) -> int:
         """A user knows what he owns, so that nobody becomes a provider while he gets a further individual."""
         if isinstance(owner, User):
-            owner.take_on(individual.id)
+            owner.acquire_individual(individual.id)
         return await save_resting_on(self._store, *left, owner, individual)
 
     async def _owned_by(self, caller_id: UUID, individual_id: UUID) -> Individual:
@@ -142,10 +142,10 @@ class Individuals:
         owner = await self._store.find(User, owner_id)
         if owner is None:
             return []
-        owner.give_up(individual.id)
+        owner.release_individual(individual.id)
         return [owner]
 
-    async def _left_behind(self, individual: Individual, organization_id: UUID) -> list[Seat]:
+    async def _left_behind(self, individual: Individual, organization_id: UUID) -> list[RosterEntry]:
         """Its places in the groups of an organization that has no more part in it, left.
 
         Shares with users who count in that organization only end too.
@@ -156,10 +156,12 @@ class Individuals:
             if user.provisional and user.provisional_in == organization_id:
                 individual.unshare("user", user.id)
         groups = await self._directory.placements(individual.id, organization_id)
-        seats = await self._store.get_many(Seat, [seat_id(group, "individual", individual.id) for group in groups])
-        for seat in seats.values():
-            seat.leave()
-        return list(seats.values())
+        entries = await self._store.get_many(
+            RosterEntry, [roster_entry_id(group, "individual", individual.id) for group in groups]
+        )
+        for entry in entries.values():
+            entry.remove()
+        return list(entries.values())
 
 
 def _party(user: User | None, organization: Organization | None) -> Parties | None:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from domain.people.individuals import Individual
 from domain.onboarding.invitations import Invitation
+from domain.people.individuals import Individual
 from domain.people.users import IdentifierTaken, User
 
 
@@ -55,4 +55,4 @@ def take_over(found: Found, individuals: Sequence[Individual], invitation: Invit
         if individual.owner_id == user.id:
             individual.unshare_users()
     for other in found.others:
-        other.release_names(invitation.names)
+        other.release_login_names(invitation.names)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.core.ports import Access, AccessQuery, Store, decided_again, save_resting_on
 from domain.access.roles import KEPT, Role, role_id
+from domain.core.ports import Access, AccessQuery, Store, retry_on_conflict, save_resting_on
 from domain.people.users import NotYourProvider, NotYourself, User, UserNotFound
 
 
@@ -15,7 +15,7 @@ class Users:
         self._store = store
         self._access = access
 
-    @decided_again
+    @retry_on_conflict
     async def disable(self, user_id: UUID, *, caller_id: UUID, as_system_admin: bool) -> tuple[User, int]:
         """From now on nobody signs in as the user, and no right of his counts; all his sessions end.
 
@@ -27,7 +27,7 @@ class Users:
         user.disable()
         return user, await self._save(user)
 
-    @decided_again
+    @retry_on_conflict
     async def enable(self, user_id: UUID, *, caller_id: UUID, as_system_admin: bool) -> tuple[User, int]:
         """Undo `disable`; no session comes back.
 

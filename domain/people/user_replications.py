@@ -5,7 +5,7 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import event
 
 from domain.core.audited import Audited
-from domain.core.ports import Store, decided_again
+from domain.core.ports import Store, retry_on_conflict
 from domain.people.users import User, UserNotFound
 
 
@@ -41,7 +41,7 @@ class UserReplications:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    @decided_again
+    @retry_on_conflict
     async def create(self, user_id: UUID, service: str) -> tuple[UserReplication, int]:
         """The mark, made when there is none yet, and the position that shows it. Raises UserNotFound."""
         if await self._store.find(User, user_id) is None:

@@ -9,8 +9,8 @@ from eventsourcing.domain import event
 
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists, Forbidden, InvalidState, NotFound
-from domain.people.login_names import LoginName, NameKind, login_name
 from domain.core.personal import Personal, revealed
+from domain.people.login_names import LoginName, NameKind, login_name
 
 Kind = Literal["person", "service"]
 STAFF = "carium"
@@ -141,10 +141,10 @@ class User(Audited):
         email_verified: bool
         phone_verified: bool
 
-    class NamesReleased(Audited.Event):
+    class LoginNamesReleased(Audited.Event):
         """These of the user's names ("email", "phone", "username") are another user's from now on, who proved them."""
 
-        TOPIC = "user.names-released"
+        TOPIC = "user.login-names-released"
         names: list[NameKind]
 
     class Disabled(Audited.Event):
@@ -173,16 +173,16 @@ class User(Audited):
         TOPIC = "user.default-organization-changed"
         organization_id: UUID | None
 
-    class TookOnIndividual(Audited.Event):
+    class IndividualAcquired(Audited.Event):
         """He owns one more beside his primary individual: told here, because a provider has one only."""
 
-        TOPIC = "user.took-on-individual"
+        TOPIC = "user.individual-acquired"
         individual_id: UUID
 
-    class GaveUpIndividual(Audited.Event):
+    class IndividualReleased(Audited.Event):
         """It has another owner."""
 
-        TOPIC = "user.gave-up-individual"
+        TOPIC = "user.individual-released"
         individual_id: UUID
 
     @event(Created)
@@ -338,7 +338,7 @@ class User(Audited):
             phone_verified,
         )
 
-    def release_names(self, proved: Collection[LoginName]) -> None:
+    def release_login_names(self, proved: Collection[LoginName]) -> None:
         """Give up those of the user's names that another user has proved to be theirs."""
         own: dict[NameKind, str | None] = {
             "email": revealed(self.email),
@@ -349,7 +349,7 @@ class User(Audited):
             kind for kind, value in own.items() if value is not None and login_name(value) in proved
         ]
         if released:
-            self._names_released(released)
+            self._login_names_released(released)
 
     def refuse_outside(self, organization_id: UUID, *, pointer: str | None = None) -> None:
         """Raises ProvisionalUser when the user counts in another organization only."""
@@ -378,14 +378,14 @@ class User(Audited):
             if self.default_organization_id == organization_id:
                 self._default_organization_changed(self.current_organization)
 
-    def take_on(self, individual_id: UUID) -> None:
+    def acquire_individual(self, individual_id: UUID) -> None:
         """He owns the individual from now on."""
         if individual_id not in self.individuals:
-            self._took_on_individual(individual_id)
+            self._individual_acquired(individual_id)
 
-    def give_up(self, individual_id: UUID) -> None:
+    def release_individual(self, individual_id: UUID) -> None:
         if individual_id in self.further_individuals:
-            self._gave_up_individual(individual_id)
+            self._individual_released(individual_id)
 
     def _refuse_archived(self) -> None:
         if self.archived:
@@ -425,8 +425,8 @@ class User(Audited):
         self.provisional_in = None
         self.reset_required = False
 
-    @event(NamesReleased)
-    def _names_released(self, names: Sequence[NameKind]) -> None:
+    @event(LoginNamesReleased)
+    def _login_names_released(self, names: Sequence[NameKind]) -> None:
         for name in names:
             setattr(self, name, None)
 
@@ -449,12 +449,12 @@ class User(Audited):
     def _default_organization_changed(self, organization_id: UUID | None) -> None:
         self.default_organization_id = organization_id
 
-    @event(TookOnIndividual)
-    def _took_on_individual(self, individual_id: UUID) -> None:
+    @event(IndividualAcquired)
+    def _individual_acquired(self, individual_id: UUID) -> None:
         self.further_individuals.append(individual_id)
 
-    @event(GaveUpIndividual)
-    def _gave_up_individual(self, individual_id: UUID) -> None:
+    @event(IndividualReleased)
+    def _individual_released(self, individual_id: UUID) -> None:
         self.further_individuals.remove(individual_id)
 
 

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from domain.core.audited import ACTING, acting
+from domain.core.audited import AUDIT_CONTEXT, audited_as
 from domain.core.errors import TooMany, Unauthenticated
 from domain.core.ids import new_id
+from domain.core.ports import Directory, Store, retry_on_conflict
 from domain.people.login_names import normal_login
 from domain.people.passwords import Passwords
-from domain.core.ports import Directory, Store, decided_again
+from domain.people.users import User
 from domain.sessions.sessions import (
     LONGEST_ACCESS,
     LONGEST_REFRESH,
@@ -27,7 +28,6 @@ from domain.sessions.sessions import (
     revocation_id,
     session_of_token,
 )
-from domain.people.users import User
 
 
 class Standing(Protocol):
@@ -143,7 +143,7 @@ class Sessions:
             await self._sessions.save(session)
         return SignedIn(session, user, session.access_until(), None)
 
-    @decided_again
+    @retry_on_conflict
     async def refresh(self, refresh_token: str) -> SignedIn:
         """Another access token for the session. Raises InvalidRefreshToken, whatever the reason (ruling H7)."""
         session_id = session_of_token(refresh_token)
@@ -165,7 +165,7 @@ class Sessions:
             raise SessionNotFound
         return session
 
-    @decided_again
+    @retry_on_conflict
     async def revoke(self, session_id: UUID, *, caller_id: UUID, of_anybody: bool) -> int:
         """End a session; answers the position of that. Raises SessionNotFound when there is none of the caller's."""
         session = await self._sessions.find(Session, session_id)
@@ -196,7 +196,7 @@ class Sessions:
             with suppress(TooMany):  # another login will do
                 await self._rehash(user.id, hashed, await self._passwords.hash(password))
 
-    @decided_again
+    @retry_on_conflict
     async def _rehash(self, user_id: UUID, old: str, new: str) -> None:
         user = await self._identity.get(User, user_id)
         if user.password_hash is not None and user.password_hash.value == old:
@@ -226,4 +226,4 @@ class Sessions:
 
 def _as(user: User, session_id: UUID | None = None) -> AbstractContextManager[None]:
     """Who signs in is who does it: until now nobody was known to be calling."""
-    return acting(replace(ACTING.get(), actor=user.id, session=session_id))
+    return audited_as(replace(AUDIT_CONTEXT.get(), actor=user.id, session=session_id))

@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from eventsourcing.domain import event
 
 from domain.core.audited import Audited
-from domain.core.ports import Store, decided_again
+from domain.core.ports import Store, retry_on_conflict
 from domain.people.users import User
 
 REGISTER_ID = uuid5(NAMESPACE_URL, "rollbook:service-accounts")
@@ -42,7 +42,7 @@ class TokenReviewer(Protocol):
         ...
 
 
-class ServiceRegister(Audited):
+class ServiceAccountRegistry(Audited):
     """All service accounts that there ever were."""
 
     TOPIC = "service-register"
@@ -50,10 +50,10 @@ class ServiceRegister(Audited):
     user_ids: list[UUID]
 
     class Created(Audited.Created):
-        TOPIC = "service-register.opened"
+        TOPIC = "service-account-registry.created"
 
-    class Entered(Audited.Event):
-        TOPIC = "service-register.entered"
+    class AccountRegistered(Audited.Event):
+        TOPIC = "service-account-registry.account-registered"
         user_id: UUID
 
     @event(Created)
@@ -61,15 +61,15 @@ class ServiceRegister(Audited):
         self.user_ids = []
 
     @classmethod
-    def open(cls) -> "ServiceRegister":
+    def open(cls) -> "ServiceAccountRegistry":
         return cls._create(cls.Created, id=REGISTER_ID)
 
-    def enter(self, user_id: UUID) -> None:
+    def register(self, user_id: UUID) -> None:
         if user_id not in self.user_ids:
-            self._entered(user_id)
+            self._account_registered(user_id)
 
-    @event(Entered)
-    def _entered(self, user_id: UUID) -> None:
+    @event(AccountRegistered)
+    def _account_registered(self, user_id: UUID) -> None:
         self.user_ids.append(user_id)
 
 
@@ -79,15 +79,15 @@ class ServiceAccounts:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    @decided_again
+    @retry_on_conflict
     async def sync(self, accounts: Iterable[ServiceName]) -> int:
         """Make these the accounts that may call, and no others. Answers the position that shows it."""
-        register = await self._store.find(ServiceRegister, REGISTER_ID) or ServiceRegister.open()
+        register = await self._store.find(ServiceAccountRegistry, REGISTER_ID) or ServiceAccountRegistry.open()
         wanted = {account.user_id: account for account in accounts}
         users = await self._store.get_many(User, {*wanted, *register.user_ids})
         for user_id, account in wanted.items():
             users.setdefault(user_id, _new(account)).enable()
-            register.enter(user_id)
+            register.register(user_id)
         for user_id, user in users.items():
             if user_id not in wanted:
                 user.disable()

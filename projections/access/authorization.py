@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 
 from psycopg import AsyncCursor
 
-from domain.core.errors import DomainError, LostRace
-from domain.groups.trees import GroupTree
-from domain.groups.groups import SYSTEM_TYPES, Group
-from domain.people.individuals import Individual
-from domain.organizations.organizations import Organization
-from domain.core.recorded import Event, Recorded
 from domain.access.roles import Role
-from domain.groups.rosters import Seat
+from domain.core.errors import DomainError, LostRace
+from domain.core.recorded import Event, Recorded
 from domain.core.turns import InTurns, in_turns
+from domain.groups.groups import SYSTEM_TYPES, Group
+from domain.groups.rosters import RosterEntry
+from domain.groups.trees import GroupTree
+from domain.organizations.organizations import Organization
+from domain.people.individuals import Individual
 from domain.people.users import User
 from projections.access import authorization_sql as sql
 from projections.access.fold import AccessFold
@@ -31,7 +31,7 @@ class AuthorizationProjection:
     version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.INLINE
     # whoever is seated leaves the organization, or its individual is unshared, at the same time
-    taken: ClassVar[dict[str, type[DomainError]]] = {
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {
         "group_users_of_the_organization": LostRace,
         "group_individuals_of_the_organization": LostRace,
     }
@@ -60,7 +60,7 @@ class AuthorizationProjection:
         User.JoinedOrganization,
         User.LeftOrganization,
         Organization.Created,
-        Organization.Described,
+        Organization.DetailsChanged,
         Organization.AuthorizationTypeChanged,
         Organization.Activated,
         Organization.Deactivated,
@@ -76,9 +76,9 @@ class AuthorizationProjection:
         Group.Created,
         Group.Deactivated,
         GroupTree.Moved,
-        Seat.Created,
-        Seat.TakenAgain,
-        Seat.Left,
+        RosterEntry.Created,
+        RosterEntry.AddedAgain,
+        RosterEntry.Removed,
     )
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
@@ -154,10 +154,10 @@ class AuthorizationProjection:
 
     async def _write_rosters(self, cursor: AsyncCursor, fold: AccessFold) -> None:
         people, staff = fold.individual_seats, fold.user_seats
-        await write(cursor, sql.DROP_GROUP_INDIVIDUALS, (seat for seat, org in people.items() if not org))
-        await write(cursor, sql.ADD_GROUP_INDIVIDUALS, ((*seat, org) for seat, org in people.items() if org))
-        await write(cursor, sql.DROP_GROUP_USERS, (seat for seat, org in staff.items() if not org))
-        await write(cursor, sql.ADD_GROUP_USERS, ((*seat, org) for seat, org in staff.items() if org))
+        await write(cursor, sql.DROP_GROUP_INDIVIDUALS, (entry for entry, org in people.items() if not org))
+        await write(cursor, sql.ADD_GROUP_INDIVIDUALS, ((*entry, org) for entry, org in people.items() if org))
+        await write(cursor, sql.DROP_GROUP_USERS, (entry for entry, org in staff.items() if not org))
+        await write(cursor, sql.ADD_GROUP_USERS, ((*entry, org) for entry, org in staff.items() if org))
         # after the places, which refer to them
         await write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_leave))
         await write(cursor, sql.SET_SEVERAL, ((key,) for key in fold.may_have_several()))

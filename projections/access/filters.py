@@ -9,8 +9,8 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.people.login_names import email_key, folded, normal_phone
-from projections.groups.viewers import groups_with_people
 from projections.core.visibility import OWN_OR_IN_ORGANIZATION, OWN_OR_IN_ROSTER, OWNS, READS_GROUP, Seer
+from projections.groups.viewers import groups_with_people
 
 READ_MODEL = "users"
 """What the filters on the owning user look at; all others look at what is never behind."""
@@ -153,7 +153,7 @@ NO_FILTER = IndividualFilter()
 
 
 def leads_seen(sees: Seer) -> str:
-    """The condition that the caller sees who leads the group that `s` is a seat in."""
+    """The condition that the caller sees who leads the group that `s` is an entry in."""
     return "true" if sees.everything else READS_GROUP.format(group="s")
 
 

@@ -4,21 +4,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain.groups.trees import GroupTree
-from domain.groups.groups import Group
-from domain.people.individuals import Individual
-from domain.organizations.organizations import Organization, is_staffed
+from domain.access.roles import KEPT, Role, role_id
 from domain.core.personal import revealed
 from domain.core.recorded import Recorded
-from domain.access.roles import KEPT, Role, role_id
-from domain.groups.rosters import Seat
+from domain.groups.groups import Group
+from domain.groups.rosters import RosterEntry
+from domain.groups.trees import GroupTree
+from domain.organizations.organizations import Organization, is_staffed
+from domain.people.individuals import Individual
 from domain.people.users import STAFF, User
 
 Stamps = dict[UUID, datetime]
 
 
 class AccessFold:
-    """What is missing from a dict is unchanged; `None` in the seats and in `user_shares` is "no longer"."""
+    """What is missing from a dict is unchanged; `None` in the entries and in `user_shares` is "no longer"."""
 
     def __init__(self) -> None:
         self.new_users: list[tuple[UUID, str | None, bool, datetime]] = []
@@ -61,8 +61,8 @@ class AccessFold:
         event: Any = recorded.event
         self._position = recorded.position
         match event:
-            case Seat.Created() | Seat.TakenAgain() | Seat.Left():
-                self._add_seat(event)
+            case RosterEntry.Created() | RosterEntry.AddedAgain() | RosterEntry.Removed():
+                self._add_roster_entry(event)
             case (
                 Individual.Created()
                 | Individual.OwnerChanged()
@@ -78,7 +78,7 @@ class AccessFold:
                 self._add_role(event)
             case (
                 Organization.Created()
-                | Organization.Described()
+                | Organization.DetailsChanged()
                 | Organization.AuthorizationTypeChanged()
                 | Organization.Activated()
                 | Organization.Deactivated()
@@ -147,7 +147,7 @@ class AccessFold:
             case Organization.Created(authorization_type=kind, classification=classification):
                 staffed = is_staffed(event.originator_id, classification)
                 self.new_organizations.append((event.originator_id, kind == "open", staffed, event.timestamp))
-            case Organization.Described(classification=classification):
+            case Organization.DetailsChanged(classification=classification):
                 self.staffed[event.originator_id] = staffed = is_staffed(event.originator_id, classification)
                 if not staffed:  # its staff may have ceased to be it
                     self._lose_in(event.originator_id)
@@ -232,8 +232,8 @@ class AccessFold:
             self._lose_in(event.organization_id)
         _stamp(self.touched_organizations, event.organization_id, event)
 
-    def _add_seat(self, event: Any) -> None:
-        taken = None if isinstance(event, Seat.Left) else event.organization_id
+    def _add_roster_entry(self, event: Any) -> None:
+        taken = None if isinstance(event, RosterEntry.Removed) else event.organization_id
         if event.kind == "individual":
             self.individual_seats[event.subject_id, event.group_id] = taken
             if taken is None:

@@ -16,8 +16,8 @@ from pyroaring import BitMap
 
 from domain.core.recorded import Event, families_of
 from domain.people.users import User
-from projections.access.sets import TABLES, Sets, sets_of
 from projections.access.authorization import AuthorizationProjection
+from projections.access.sets import TABLES, Sets, sets_of
 from projections.people.users import UsersProjection
 
 AGED = 25

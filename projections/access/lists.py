@@ -14,9 +14,9 @@ from domain.access.queries import LISTABLE
 from domain.core.ports import AccessQuery, Operation
 from projections.access.checks import decide
 from projections.access.index import AccessIndex
-from projections.access.readable_individuals import accessible_individuals
 from projections.access.pages import NONE, OF_ORGANIZATION, PAGE, Ids, Slice, cut, page_of
 from projections.access.policy import POLICIES
+from projections.access.readable_individuals import accessible_individuals
 from projections.core.visibility import OWNS, Seer
 
 _MINE = """

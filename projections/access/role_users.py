@@ -7,8 +7,8 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.core.errors import DomainError
 from domain.access.roles import Role
+from domain.core.errors import DomainError
 from projections.core.projection import Event, Mode, Recorded
 
 
@@ -28,7 +28,7 @@ class RoleUsersProjection:
     mode: ClassVar[Mode] = Mode.INLINE
     tables: ClassVar[tuple[str, ...]] = ("role_users",)
     events: ClassVar[tuple[type[Event], ...] | None] = (Role.Granted, Role.Revoked)
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """The last word on each holder: the number of his grant, or None."""

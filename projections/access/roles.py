@@ -7,10 +7,10 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.core.errors import DomainError
 from domain.access.roles import Role
-from projections.organizations.access import READABLE, Reads
+from domain.core.errors import DomainError
 from projections.core.projection import Event, Mode, Recorded
+from projections.organizations.access import READABLE, Reads
 
 
 class RoleRow(NamedTuple):
@@ -28,7 +28,7 @@ class RolesProjection:
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("roles",)
     events: ClassVar[tuple[type[Event], ...] | None] = (Role.Created,)
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         created = [event for _, event in events if isinstance(event, Role.Created)]

@@ -2,8 +2,8 @@
 
 An event stamps what it is about: the user, the individual, the group, the organization; a move stamps two groups,
 however many people stand below them. A stamp is seen from where it matters: of a group's two, `touched_at` (its
-individuals) from its own seats and those above, `moved_at` (its place in the tree) also from those below. A group that
-left an ancestor stamps the parent that it left.
+individuals) from its own entries and those above, `moved_at` (its place in the tree) also from those below. A group
+that left an ancestor stamps the parent that it left.
 """
 
 from collections.abc import Sequence

@@ -30,8 +30,8 @@ class Projection(Protocol):
     state of each row, deletes, then inserts; where a key is unique `projections.core.unique_rows` does both.
 
     `tables` are all that it writes, in the order in which they can be made; `events` are the classes it looks at,
-    None for all; `taken` says which refusal a violated constraint means: violations of others are errors of ours. The
-    same `apply` serves the append (inline), the projector (background) and the rebuild, so it uses unqualified table
+    None for all; `unique_violations` says which refusal a violated constraint means: violations of others are errors
+    of ours. The same `apply` serves the append (inline), the projector (background) and the rebuild, so it uses unqualified table
     names and nothing but its own tables.
     """
 
@@ -40,7 +40,7 @@ class Projection(Protocol):
     mode: ClassVar[Mode]
     tables: ClassVar[tuple[str, ...]]
     events: ClassVar[tuple[type[Event], ...] | None]
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Fold the batch in memory, then write with set-based statements. Applied exactly once per event."""

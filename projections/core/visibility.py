@@ -77,4 +77,4 @@ OWN_OR_IN_ROSTER = f"""({OWNS.format(owner="r.owner_id")} OR EXISTS (
 
 READS_GROUP = f"""({{group}}.organization_id = ANY(%(whole)s::uuid[]) OR {{group}}.group_id IN (
     SELECT b.group_id FROM ({POLICIES["individual", "read"].below}) b WHERE b.user_id = %(seer)s))"""
-"""The caller reads the people of the group: of a whole organization, or by a seat in it or above it."""
+"""The caller reads the people of the group: of a whole organization, or by an entry in it or above it."""

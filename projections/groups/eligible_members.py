@@ -9,8 +9,8 @@ from psycopg.rows import class_row
 
 from domain.people.login_names import folded
 from projections.access.policy import POLICIES
-from projections.groups.viewers import Viewer
 from projections.core.patterns import beginning
+from projections.groups.viewers import Viewer
 
 
 class EligibleRow(NamedTuple):

@@ -9,11 +9,11 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.core.errors import DomainError
-from domain.groups.trees import GroupTree
-from domain.groups.groups import Group
-from domain.people.login_names import folded
 from domain.core.recorded import Event, Recorded
-from domain.groups.rosters import Seat
+from domain.groups.groups import Group
+from domain.groups.rosters import RosterEntry
+from domain.groups.trees import GroupTree
+from domain.people.login_names import folded
 from projections.core.projection import Mode
 from projections.core.rows import write
 
@@ -49,15 +49,17 @@ class GroupsFold:
                 self.created[group_id] = event
             case Group.Renamed(name=name):
                 self.names[group_id] = name
-            case Group.Tagged(tags=tags):
+            case Group.TagsChanged(tags=tags):
                 self.tags[group_id] = tags
             case Group.Deactivated():
                 self.deactivated.append(group_id)
             case GroupTree.Moved(group_id=group_id, old_parent_id=old, parent_id=new):
                 self._move(group_id, old, new)
-            case Seat.Created(group_id=group_id, kind=kind) | Seat.TakenAgain(group_id=group_id, kind=kind):
+            case (
+                RosterEntry.Created(group_id=group_id, kind=kind) | RosterEntry.AddedAgain(group_id=group_id, kind=kind)
+            ):
                 self.individuals[group_id] += kind == "individual"
-            case Seat.Left(group_id=group_id, kind=kind):
+            case RosterEntry.Removed(group_id=group_id, kind=kind):
                 self.individuals[group_id] -= kind == "individual"
         self._latest = max(event.timestamp, self._latest + TICK)
         self.modified[group_id] = self._latest
@@ -77,16 +79,16 @@ class GroupsProjection:
     version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("groups", "group_totals")
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
     events: ClassVar[tuple[type[Event], ...] | None] = (
         Group.Created,
         Group.Renamed,
-        Group.Tagged,
+        Group.TagsChanged,
         Group.Deactivated,
         GroupTree.Moved,
-        Seat.Created,
-        Seat.TakenAgain,
-        Seat.Left,
+        RosterEntry.Created,
+        RosterEntry.AddedAgain,
+        RosterEntry.Removed,
     )
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:

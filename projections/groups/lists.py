@@ -15,10 +15,10 @@ from psycopg.rows import class_row
 
 from domain.groups.groups import Group, GroupNotFound
 from projections.access.policy import LEADERS, SEATED
-from projections.groups.candidacies import CANDIDATE, CANDIDATE_WHERE, Candidacy, candidacy_of
-from projections.groups.viewers import Viewer, seated, seated_above
-from projections.groups.groups import name_key
 from projections.core.patterns import containing
+from projections.groups.candidacies import CANDIDATE, CANDIDATE_WHERE, Candidacy, candidacy_of
+from projections.groups.groups import name_key
+from projections.groups.viewers import Viewer, seated, seated_above
 
 
 class GroupRow(NamedTuple):
@@ -152,21 +152,21 @@ async def _rows(cursor: AsyncCursor, statement: str, parameters: dict[str, Any])
 
 
 class _Part(NamedTuple):
-    """A part of what a viewer sees: of each whole organization, or of what is outside these by his seats, or of all.
+    """A part of what a viewer sees: of each whole organization, or of what is outside these by his entries, or of all.
 
-    `seats` are the kinds that count.
+    `entries` are the kinds that count.
     """
 
     shown: str
     per_whole: bool = False
-    seats: str | None = None
+    entries: str | None = None
 
     def condition(self, *, few: bool = False) -> str:
         """The condition on a group `g`; `few` when it is asked of few groups only."""
         if self.per_whole:
             return f"g.organization_id = {'ANY(%(whole)s)' if few else 'o.id'} AND {self.shown}"
-        if self.seats is not None:
-            sits = seated_above("g", self.seats) if few else seated("g", self.seats)
+        if self.entries is not None:
+            sits = seated_above("g", self.entries) if few else seated("g", self.entries)
             return f"g.organization_id <> ALL(%(whole)s) AND {self.shown} AND {sits}"
         return self.shown
 
@@ -216,7 +216,7 @@ class _Query:
         plain = vars(GroupFilter(types=self._wanted.types, organization_id=self._wanted.organization_id,
                                  node_type=self._wanted.node_type, include_inactive=self._wanted.include_inactive,
                                  with_people=self._wanted.with_people))  # fmt: skip
-        return part.seats is None and vars(self._wanted) == plain
+        return part.entries is None and vars(self._wanted) == plain
 
     def _visible(self) -> list["_Part"]:
         """Disjoint parts; together, what the viewer sees."""
@@ -224,7 +224,7 @@ class _Query:
         if self._candidacy is not None:
             return [
                 *(_Part(f"{active} AND {where}", per_whole=True) for where in CANDIDATE_WHERE),
-                *([_Part(f"{active} AND ({' OR '.join(CANDIDATE_WHERE)})", seats=LEADERS)] if viewer.seats else []),
+                *([_Part(f"{active} AND ({' OR '.join(CANDIDATE_WHERE)})", entries=LEADERS)] if viewer.entries else []),
             ]
         shown = "true" if self._wanted.include_inactive else active
         if viewer.unlimited:
@@ -232,14 +232,14 @@ class _Query:
         hidden = active
         if self._wanted.include_inactive:
             hidden = f"({active} OR g.organization_id = ANY(%(administered)s))"
-        of_whole, by_seat = _Part(hidden, per_whole=True), _Part(active, seats=SEATED)
+        of_whole, by_seat = _Part(hidden, per_whole=True), _Part(active, entries=SEATED)
         if viewer.staff and not self._wanted.tells_of_people:
             ordinary = f"g.type <> ALL({_SYSTEM}) AND g.organization_id <> ALL(%(closed)s) AND {shown}"
             return [
                 _Part(ordinary),
                 *([_Part(f"g.type = ANY({_SYSTEM}) AND {hidden}", per_whole=True)] if viewer.whole else []),
             ]
-        parts = [*([of_whole] if viewer.whole else []), *([by_seat] if viewer.seats else [])]
+        parts = [*([of_whole] if viewer.whole else []), *([by_seat] if viewer.entries else [])]
         return parts or [_Part("false")]
 
     def _filters(self) -> list[str]:

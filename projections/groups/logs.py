@@ -12,11 +12,11 @@ from psycopg.rows import class_row
 from domain.core.errors import DomainError
 from domain.core.ports import AccessQuery
 from domain.core.recorded import Event, Recorded
-from domain.groups.rosters import Seat
+from domain.groups.rosters import RosterEntry
 from projections.access.checks import decide
-from projections.groups.viewers import Viewer, groups_with_people
 from projections.core.projection import Mode
 from projections.core.rows import write
+from projections.groups.viewers import Viewer, groups_with_people
 
 
 class GroupLogRow(NamedTuple):
@@ -33,7 +33,7 @@ class GroupLogRow(NamedTuple):
 
 
 class GroupLogsProjection:
-    """A row per event of a seat; its id follows from the event, so that a rebuild gives the same.
+    """A row per event of an entry; its id follows from the event, so that a rebuild gives the same.
 
     Logs only grow, so how long they are is kept and not counted.
     """
@@ -42,8 +42,12 @@ class GroupLogsProjection:
     version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("group_logs", "group_log_totals")
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
-    events: ClassVar[tuple[type[Event], ...] | None] = (Seat.Created, Seat.TakenAgain, Seat.Left)
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+    events: ClassVar[tuple[type[Event], ...] | None] = (
+        RosterEntry.Created,
+        RosterEntry.AddedAgain,
+        RosterEntry.Removed,
+    )
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Every effective change of a roster is one event, and one row."""
@@ -117,7 +121,7 @@ def _scopes(event: Any) -> Iterable[tuple[UUID, UUID, str]]:
 
 def _row(recorded: Recorded) -> tuple[Any, ...]:
     event: Any = recorded.event
-    happened = "remove" if isinstance(event, Seat.Left) else "add"
+    happened = "remove" if isinstance(event, RosterEntry.Removed) else "add"
     log_id = uuid5(event.originator_id, str(event.originator_version))
     place = (log_id, recorded.position, event.group_id, event.organization_id)
     return (*place, happened, event.kind, event.subject_id, event.by.actor, event.timestamp)

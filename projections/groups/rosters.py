@@ -8,8 +8,8 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from projections.groups.lists import UNASSIGNED
 from projections.core.rows import fetched
+from projections.groups.lists import UNASSIGNED
 
 
 class ProviderRow(NamedTuple):
@@ -76,7 +76,7 @@ async def roster(cursor: AsyncCursor, group_id: UUID) -> Roster | None:
 async def providers(cursor: AsyncCursor, group_ids: Sequence[UUID], kind: str) -> dict[UUID, list[ProviderRow]]:
     """All leaders or members of the groups, by group, each by id."""
     rows = cursor.connection.cursor(row_factory=class_row(ProviderRow))
-    await rows.execute(_PROVIDERS.format(seats=_SEATS), {"groups": list(group_ids), "kind": kind})
+    await rows.execute(_PROVIDERS.format(entries=_SEATS), {"groups": list(group_ids), "kind": kind})
     return _by_group(group_ids, await fetched(rows))
 
 
@@ -84,7 +84,7 @@ async def leaders(cursor: AsyncCursor, group_id: UUID, *, limit: int, offset: in
     """A page of the group's leaders by id, and how many it has."""
     parameters = {"groups": [group_id], "kind": "leader", "limit": limit, "offset": offset}
     rows = cursor.connection.cursor(row_factory=class_row(ProviderRow))
-    await rows.execute(_PROVIDERS.format(seats=f"{_SEATS} ORDER BY user_id {_CUT}"), parameters)
+    await rows.execute(_PROVIDERS.format(entries=f"{_SEATS} ORDER BY user_id {_CUT}"), parameters)
     return await rows.fetchall(), await _number(cursor, _counted(_SEATS), parameters)
 
 
@@ -94,11 +94,11 @@ async def individuals(cursor: AsyncCursor, rosters: Iterable[Roster]) -> dict[UU
     stored = [each.group_id for each in rosters if each.type not in _INDIVIDUALS]
     computed = [each for each in rosters if each.type in _INDIVIDUALS]
     if stored:
-        seats = "SELECT group_id, individual_id FROM group_individuals WHERE group_id = ANY(%(groups)s)"
-        found |= _by_group(stored, await _individuals(cursor, seats, {"groups": stored}))
+        entries = "SELECT group_id, individual_id FROM group_individuals WHERE group_id = ANY(%(groups)s)"
+        found |= _by_group(stored, await _individuals(cursor, entries, {"groups": stored}))
     for each in computed:
-        seats = f"SELECT %(group)s::uuid AS group_id, individual_id FROM ({each.individuals()}) c"
-        found[each.group_id] = await _individuals(cursor, seats, _parameters(each))
+        entries = f"SELECT %(group)s::uuid AS group_id, individual_id FROM ({each.individuals()}) c"
+        found[each.group_id] = await _individuals(cursor, entries, _parameters(each))
     return found
 
 
@@ -107,16 +107,16 @@ async def individuals_page(
 ) -> tuple[list[IndividualRow], int]:
     """A page of the group's individuals by id, and how many it has."""
     parameters = {**_parameters(roster), "limit": limit, "offset": offset}
-    seats = (
+    entries = (
         f"SELECT %(group)s::uuid AS group_id, individual_id FROM ({roster.individuals()}) c"
         f" ORDER BY individual_id {_CUT}"
     )
-    return await _individuals(cursor, seats, parameters), await _number(cursor, roster.number(), parameters)
+    return await _individuals(cursor, entries, parameters), await _number(cursor, roster.number(), parameters)
 
 
-async def _individuals(cursor: AsyncCursor, seats: str, parameters: dict[str, Any]) -> list[IndividualRow]:
+async def _individuals(cursor: AsyncCursor, entries: str, parameters: dict[str, Any]) -> list[IndividualRow]:
     rows = cursor.connection.cursor(row_factory=class_row(IndividualRow))
-    await rows.execute(_PEOPLE.format(seats=seats), parameters)
+    await rows.execute(_PEOPLE.format(entries=entries), parameters)
     return await fetched(rows)
 
 
@@ -161,14 +161,14 @@ _KNOWN = """
 _PROVIDERS = f"""
 SELECT s.group_id, s.user_id AS id, u.individual_id, u.username, u.email, a.enabled, u.created_by AS created_by_id,
     {_KNOWN}
-FROM ({{seats}}) s JOIN access_users a USING (user_id) LEFT JOIN users u USING (user_id)
+FROM ({{entries}}) s JOIN access_users a USING (user_id) LEFT JOIN users u USING (user_id)
 ORDER BY s.group_id, s.user_id
 """
 _PEOPLE = f"""
 SELECT s.group_id, s.individual_id AS id, i.owner_id,
     CASE WHEN o.organization_id IS NULL THEN 'user' ELSE 'organization' END AS owner_type,
     u.birth_date, u.tz, coalesce(u.registered, false) AS registered, {_KNOWN}
-FROM ({{seats}}) s JOIN access_individuals i USING (individual_id)
+FROM ({{entries}}) s JOIN access_individuals i USING (individual_id)
 LEFT JOIN access_organizations o ON o.organization_id = i.owner_id
 LEFT JOIN users u ON u.user_id = i.owner_id
 ORDER BY s.group_id, s.individual_id

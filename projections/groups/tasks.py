@@ -9,8 +9,8 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.core.errors import DomainError
-from domain.groups.trees import GroupTree
 from domain.core.recorded import Event, Recorded
+from domain.groups.trees import GroupTree
 from projections.core.projection import Mode
 
 
@@ -34,7 +34,7 @@ class TasksProjection:
     version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("tasks",)
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
     events: ClassVar[tuple[type[Event], ...] | None] = (
         GroupTree.MoveRequested,
         GroupTree.Moved,

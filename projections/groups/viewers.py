@@ -17,7 +17,7 @@ from projections.access.policy import POLICIES, SEATED
 class Viewer(NamedTuple):
     """A user's standing. `whole` are organizations all of whose groups he reads, `administered` some of them.
 
-    `belongs` tells whether he is a provider or administrator anywhere: who is not, is a participant. `seats` tells
+    `belongs` tells whether he is a provider or administrator anywhere: who is not, is a participant. `entries` tells
     whether he leads or belongs to any group.
     """
 
@@ -25,7 +25,7 @@ class Viewer(NamedTuple):
     unlimited: bool
     staff: bool
     belongs: bool
-    seats: bool
+    entries: bool
     whole: list[UUID]
     administered: list[UUID]
     closed: list[UUID]
@@ -38,7 +38,7 @@ class Viewer(NamedTuple):
     @property
     def only_staff(self) -> bool:
         """Whether nothing but being staff lets him read groups: then he sees no individuals (ruling A2)."""
-        return self.staff and not (self.unlimited or self.whole or self.seats)
+        return self.staff and not (self.unlimited or self.whole or self.entries)
 
     def governs(self, organization_id: UUID) -> bool:
         """Whether all attributes of the organization's people are shown to them."""
@@ -64,7 +64,7 @@ class Viewer(NamedTuple):
         if self.whole:
             active = _ACTIVE if few else _NOT_INACTIVE
             paths.append(f"{alias}.organization_id = ANY(%(whole)s) AND {active.format(alias=alias)}")
-        if self.seats:
+        if self.entries:
             paths.append(seated_above(alias) if few else seated(alias))
         return f"({' OR '.join(paths)})" if paths else "false"
 
@@ -90,7 +90,7 @@ async def viewer(cursor: AsyncCursor, user_id: UUID) -> Viewer:
     found = await rows.fetchone()
     if found is None:
         return Viewer(
-            user_id, unlimited=False, staff=False, belongs=False, seats=False, whole=[], administered=[], closed=[]
+            user_id, unlimited=False, staff=False, belongs=False, entries=False, whole=[], administered=[], closed=[]
         )
     return found
 
@@ -108,7 +108,7 @@ WITH standing AS (
     WHERE p.user_id = %(user)s AND o.active AND (p.admin OR p.provider)
 )
 SELECT u.user_id, u.unlimited, u.staff, EXISTS (SELECT FROM standing) AS belongs,
-       EXISTS (SELECT FROM group_users s WHERE s.user_id = u.user_id) AS seats,
+       EXISTS (SELECT FROM group_users s WHERE s.user_id = u.user_id) AS entries,
        ARRAY(SELECT organization_id FROM standing WHERE whole ORDER BY 1) AS whole,
        ARRAY(SELECT organization_id FROM standing WHERE admin ORDER BY 1) AS administered,
        ARRAY(SELECT organization_id FROM access_organizations WHERE NOT active ORDER BY 1) AS closed

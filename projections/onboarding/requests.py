@@ -7,13 +7,13 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.core.errors import DomainError
-from domain.people.login_names import LoginName, finding_names
-from domain.onboarding.requests import OnboardingRequest, OnboardingRequestOpen
 from domain.core.personal import revealed
 from domain.core.ports import Lookup
-from projections.people.identifiers import hash_of
+from domain.onboarding.requests import OnboardingRequest, OnboardingRequestOpen
+from domain.people.login_names import LoginName, finding_names
 from projections.core.projection import Event, Mode, Recorded
 from projections.core.unique_rows import UniqueFold, UniqueTable
+from projections.people.identifiers import hash_of
 
 TABLE = UniqueTable(
     name="open_onboarding_requests",
@@ -31,7 +31,7 @@ class OpenOnboardingRequestsProjection:
     mode: ClassVar[Mode] = Mode.INLINE
     tables: ClassVar[tuple[str, ...]] = (TABLE.name,)
     events: ClassVar[tuple[type[Event], ...] | None] = (OnboardingRequest.Created, OnboardingRequest.Claimed)
-    taken: ClassVar[dict[str, type[DomainError]]] = {"open_onboarding_requests_pkey": OnboardingRequestOpen}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {"open_onboarding_requests_pkey": OnboardingRequestOpen}
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup

@@ -25,8 +25,8 @@ class OrganizationNamesProjection:
     version: ClassVar[int] = 1
     mode: ClassVar[Mode] = Mode.INLINE
     tables: ClassVar[tuple[str, ...]] = (TABLE.name,)
-    events: ClassVar[tuple[type[Event], ...] | None] = (Organization.Created, Organization.Described)
-    taken: ClassVar[dict[str, type[DomainError]]] = {
+    events: ClassVar[tuple[type[Event], ...] | None] = (Organization.Created, Organization.DetailsChanged)
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {
         "organization_names_name_key": OrganizationNameTaken,
         "organization_names_pkey": OrganizationNameTaken,  # see `UniqueTable.refuse`
     }
@@ -36,7 +36,7 @@ class OrganizationNamesProjection:
         fold = UniqueFold(TABLE, OrganizationNameTaken)
         for position, event in events:
             match event:
-                case Organization.Created() | Organization.Described():
+                case Organization.Created() | Organization.DetailsChanged():
                     row = (event.originator_id, event.name, event.display_name)
                     fold.hold(position, row[:1], [row], new=isinstance(event, Organization.Created))
         await fold.write(cursor)

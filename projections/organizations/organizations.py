@@ -9,8 +9,8 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.core.errors import DomainError
-from domain.people.login_names import folded
 from domain.organizations.organizations import Organization
+from domain.people.login_names import folded
 from projections.core.projection import Event, Mode, Recorded
 
 
@@ -53,12 +53,12 @@ class OrganizationsProjection:
     tables: ClassVar[tuple[str, ...]] = ("organizations", "organization_totals")
     events: ClassVar[tuple[type[Event], ...] | None] = (
         Organization.Created,
-        Organization.Described,
+        Organization.DetailsChanged,
         Organization.AuthorizationTypeChanged,
         Organization.Activated,
         Organization.Deactivated,
     )
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Read the rows that the batch changes, fold it into them, write them back."""
@@ -72,9 +72,9 @@ class OrganizationsProjection:
             match event:
                 case Organization.Created():
                     active += 1
-                    row |= _described(event) | {"authorization_type": event.authorization_type, "active": True}
-                case Organization.Described():
-                    row |= _described(event) | {"theme_id": event.theme_id}
+                    row |= _details_changed(event) | {"authorization_type": event.authorization_type, "active": True}
+                case Organization.DetailsChanged():
+                    row |= _details_changed(event) | {"theme_id": event.theme_id}
                 case Organization.AuthorizationTypeChanged():
                     row["authorization_type"] = event.authorization_type
                 case Organization.Activated():
@@ -89,7 +89,7 @@ class OrganizationsProjection:
             await cursor.execute(_COUNT, [[True, False], [active, inactive]])
 
 
-def _described(event: Organization.Created | Organization.Described) -> dict[str, Any]:
+def _details_changed(event: Organization.Created | Organization.DetailsChanged) -> dict[str, Any]:
     return {name: getattr(event, name) for name in COLUMNS[1:6]}
 
 

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from domain.people.login_names import LoginName
 from domain.core.ports import Lookup
 from domain.groups.rosters import RosterKind
-from projections.people import identifiers
-from projections.onboarding import requests as onboarding_requests
+from domain.people.login_names import LoginName
 from projections.core.projection import Reader
+from projections.onboarding import requests as onboarding_requests
+from projections.people import identifiers
 
 
 class InlineDirectory:
@@ -43,7 +43,7 @@ class InlineDirectory:
             organization_id,
         )
 
-    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, RosterKind]]:
+    async def entries(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, RosterKind]]:
         return await self._rows(
             "SELECT group_id, kind FROM group_users WHERE user_id = %s AND organization_id = %s ORDER BY 1, 2",
             user_id,

@@ -7,10 +7,10 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.core.errors import DomainError
-from domain.people.login_names import LoginName, NameKind, email_key, login_name, names_of
 from domain.core.personal import Personal, revealed
 from domain.core.ports import Lookup
 from domain.core.turns import in_turns
+from domain.people.login_names import LoginName, NameKind, email_key, login_name, names_of
 from domain.people.users import IdentifierTaken, User
 from projections.core.projection import Event, Mode, Recorded
 from projections.core.rows import fetched
@@ -37,8 +37,8 @@ class IdentifiersProjection:
     version: ClassVar[int] = 2
     mode: ClassVar[Mode] = Mode.INLINE
     tables: ClassVar[tuple[str, ...]] = (TABLE.name,)
-    events: ClassVar[tuple[type[Event], ...] | None] = (User.Created, User.TakenOver, User.NamesReleased)
-    taken: ClassVar[dict[str, type[DomainError]]] = {"user_identifiers_pkey": IdentifierTaken}
+    events: ClassVar[tuple[type[Event], ...] | None] = (User.Created, User.TakenOver, User.LoginNamesReleased)
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {"user_identifiers_pkey": IdentifierTaken}
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
@@ -52,7 +52,7 @@ class IdentifiersProjection:
                     for kind in KINDS:
                         held = [row for row in rows if row[2] == kind]
                         fold.hold(position, (event.originator_id, kind), held, new=isinstance(event, User.Created))
-                case User.NamesReleased(names=kinds):
+                case User.LoginNamesReleased(names=kinds):
                     for kind in kinds:
                         fold.hold(position, (event.originator_id, kind), ())
         await fold.write(cursor)

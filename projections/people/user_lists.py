@@ -13,8 +13,8 @@ import orjson
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.people.login_names import email_key, folded, login_name, normal_phone
 from domain.core.personal import revealed
+from domain.people.login_names import email_key, folded, login_name, normal_phone
 from domain.people.users import User
 from projections.core.patterns import beginning
 

@@ -26,7 +26,7 @@ class UserReplicationsProjection:
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("user_replications",)
     events: ClassVar[tuple[type[Event], ...] | None] = (UserReplication.Created,)
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         made = [event for _, event in events if isinstance(event, UserReplication.Created)]

@@ -9,16 +9,16 @@ import orjson
 from psycopg import AsyncCursor
 from psycopg.rows import dict_row
 
-from domain.core.audited import Acting
+from domain.core.audited import AuditContext
 from domain.core.errors import DomainError
+from domain.core.personal import Personal, revealed
+from domain.onboarding.requests import OnboardingRequest
 from domain.people.individuals import Individual
 from domain.people.login_names import email_key, folded, login_name, normal_phone
-from domain.onboarding.requests import OnboardingRequest
-from domain.core.personal import Personal, revealed
 from domain.people.users import User
-from projections.people import user_places
 from projections.core.projection import Event, Mode, Recorded
 from projections.core.rows import write
+from projections.people import user_places
 from projections.people.user_places import Places
 
 COLUMNS = (
@@ -65,7 +65,7 @@ class UsersProjection:
         User.CommunicationPreferencesSet,
         User.Confirmed,
         User.TakenOver,
-        User.NamesReleased,
+        User.LoginNamesReleased,
         User.Disabled,
         User.Enabled,
         User.JoinedOrganization,
@@ -77,7 +77,7 @@ class UsersProjection:
         OnboardingRequest.Claimed,
     )
 
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         rows = await _touched(cursor, events)
@@ -129,7 +129,7 @@ async def _touched(cursor: AsyncCursor, events: Sequence[Recorded]) -> dict[UUID
 
 
 def _new(event: User.Created) -> Row:
-    by: Acting = event.by
+    by: AuditContext = event.by
     first, last = map(revealed, (event.first_name, event.last_name))
     return (
         NOTHING_YET
@@ -162,7 +162,7 @@ def _fold(row: Row | None, event: Event) -> None:
             given = _names(*map(revealed, (event.email, event.phone, event.username)))
             verified = {"email_verified": event.email_verified, "phone_verified": event.phone_verified}
             _change(row, event, registered=event.password_hash is not None, **given, **verified)
-        case User.NamesReleased(names=names) if row is not None:
+        case User.LoginNamesReleased(names=names) if row is not None:
             released = {row[name] for name in names}
             _change(row, event, **_names(*(None if row[name] in released else row[name] for name in NAMES)))
         case User.Disabled() | User.Enabled():

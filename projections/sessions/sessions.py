@@ -9,8 +9,8 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row, tuple_row
 
 from domain.core.errors import DomainError
-from domain.sessions.sessions import Session, SessionRevocation
 from domain.people.users import User
+from domain.sessions.sessions import Session, SessionRevocation
 from projections.core.projection import Event, Mode, Reader, Recorded
 from projections.core.rows import write
 
@@ -23,7 +23,7 @@ class SessionsProjection:
     mode: ClassVar[Mode] = Mode.INLINE
     tables: ClassVar[tuple[str, ...]] = ("sessions",)
     events: ClassVar[tuple[type[Event], ...] | None] = (Session.Created,)
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         opened = [recorded.event for recorded in events if isinstance(recorded.event, Session.Created)]
@@ -57,7 +57,7 @@ class SessionEndsProjection:
     mode: ClassVar[Mode] = Mode.INLINE
     tables: ClassVar[tuple[str, ...]] = ("revoked_sessions", "left_organizations")
     events: ClassVar[tuple[type[Event], ...] | None] = (SessionRevocation.Created, User.LeftOrganization)
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         revoked: list[UUID] = []

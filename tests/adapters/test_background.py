@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters import background
-from adapters.log.announcer import Announcer
-from adapters.log.idempotency_store import AnswerBook
 from adapters.background import BackgroundTask
+from adapters.log.announcer import Announcer
+from adapters.log.idempotency_store import IdempotencyStore
 from adapters.log.notifications import LOG, Notifications
 from api.edge.indexing import Indexing
 from api.edge.positions import Positions
@@ -117,7 +117,7 @@ async def test_waiting_for_positions_goes_on(database_url: str, monkeypatch: pyt
 
 async def test_the_cleaning_of_answers_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with a_pool(database_url) as pool:
-        answers = AnswerBook(pool, application_dsn(database_url), MASTER_KEY)
+        answers = IdempotencyStore(pool, application_dsn(database_url), MASTER_KEY)
         calls = failing_once(monkeypatch, answers, "clean")
         async with answers:
             await eventually(lambda: len(calls) > 1)

@@ -7,8 +7,8 @@ from hashlib import sha512
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain.organizations.organizations import OPERATOR_ID
 from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, role_id
+from domain.organizations.organizations import OPERATOR_ID
 from tests.support.world import PASSWORD, SERVICE, Person, World, a_world
 
 NAME = re.compile(r"<([^>]+)>")

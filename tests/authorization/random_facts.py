@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
-from domain.core.audited import Audited
-from domain.groups.groups import SYSTEM_TYPES, Group, system_group_id
-from domain.people.individuals import Individual
-from domain.organizations.organizations import Organization
-from domain.core.recorded import Recorded
 from domain.access.roles import LastAdmin, Role
-from domain.groups.rosters import Seat, seat_id
+from domain.core.audited import Audited
+from domain.core.recorded import Recorded
+from domain.groups.groups import SYSTEM_TYPES, Group, system_group_id
+from domain.groups.rosters import RosterEntry, roster_entry_id
+from domain.organizations.organizations import Organization
+from domain.people.individuals import Individual
 from domain.people.users import User
 from tests.authorization.oracle import Oracle, OracleGroup, OracleIndividual, OracleOrganization, OracleUser
 
@@ -162,7 +162,7 @@ class RandomFacts:
     def _individuals(self) -> list[UUID]:
         return [each for each in self.oracle.individuals if each in self.streams]
 
-    def _seat(self, a: int, b: int, kind: str, roster: Callable[[OracleGroup], set[UUID]]) -> None:
+    def _entry(self, a: int, b: int, kind: str, roster: Callable[[OracleGroup], set[UUID]]) -> None:
         group_id = chosen(self._groups(), a)
         if group_id is None:
             return
@@ -179,16 +179,16 @@ class RandomFacts:
             roster(self.oracle.groups[found[0]]).discard(found[1])
 
     def _sit(self, group_id: UUID, kind: Any, subject: UUID) -> None:
-        seat = self.streams.get(seat_id(group_id, kind, subject))
-        if seat is None:
-            seat = Seat.take(group_id, self.oracle.groups[group_id].organization, kind, subject)
-        seat.take_again()
-        self._save(seat)
+        entry = self.streams.get(roster_entry_id(group_id, kind, subject))
+        if entry is None:
+            entry = RosterEntry.add(group_id, self.oracle.groups[group_id].organization, kind, subject)
+        entry.add_again()
+        self._save(entry)
 
     def _rise(self, group_id: UUID, kind: Any, subject: UUID) -> None:
-        seat = self.streams[seat_id(group_id, kind, subject)]
-        seat.leave()
-        self._save(seat)
+        entry = self.streams[roster_entry_id(group_id, kind, subject)]
+        entry.leave()
+        self._save(entry)
 
     def _clear_places(self, individual: UUID) -> None:
         """Places in organizations that it no longer belongs to end in the same append (ruling A4)."""

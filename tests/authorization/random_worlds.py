@@ -2,9 +2,9 @@
 
 from contextlib import suppress
 
-from domain.groups.trees import GroupCycle, GroupTree, tree_id
-from domain.groups.groups import Group
 from domain.access.roles import LastAdmin
+from domain.groups.groups import Group
+from domain.groups.trees import GroupCycle, GroupTree, tree_id
 from tests.authorization.oracle import OracleGroup
 from tests.authorization.random_facts import PROVIDERS, RandomFacts, chosen
 
@@ -37,7 +37,7 @@ class RandomWorld(RandomFacts):
         organization = self.oracle.groups[group_id].organization
         others = [each for each in self._groups() if self.oracle.groups[each].organization == organization]
         parent = chosen([None, *others], b)
-        tree = self.streams.get(tree_id(organization)) or GroupTree.plant(organization)
+        tree = self.streams.get(tree_id(organization)) or GroupTree.create(organization)
         try:
             tree.request_move(self._id(), group_id, parent, 0)
         except GroupCycle:
@@ -58,7 +58,7 @@ class RandomWorld(RandomFacts):
         group.deactivate()
         self._save(group)
         if tree := self.streams.get(tree_id(facts.organization)):
-            tree.prune(group_id)
+            tree.remove_node(group_id)
             self._save(tree)
         facts.active = False
 
@@ -78,10 +78,10 @@ class RandomWorld(RandomFacts):
             self.oracle.groups[found[0]].individuals.discard(found[1])
 
     def do_lead(self, a: int, b: int, _: int) -> None:
-        self._seat(a, b, "leader", lambda facts: facts.leaders)
+        self._entry(a, b, "leader", lambda facts: facts.leaders)
 
     def do_join_group(self, a: int, b: int, _: int) -> None:
-        self._seat(a, b, "member", lambda facts: facts.members)
+        self._entry(a, b, "member", lambda facts: facts.members)
 
     def do_unlead(self, a: int, b: int, _: int) -> None:
         self._unseat(a, b, "leader", lambda facts: facts.leaders)

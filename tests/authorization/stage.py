@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain.groups.groups import SYSTEM_TYPES, Group, system_group_id
-from domain.people.named_users import UserName
-from domain.organizations.organizations import OPERATOR_ID
 from domain.access.roles import ORGANIZATION_ADMIN, role_id
+from domain.groups.groups import SYSTEM_TYPES, Group, system_group_id
+from domain.organizations.organizations import OPERATOR_ID
+from domain.people.named_users import UserName
 from tests.support.world import Person, World
 
 CHECK = "/v1/authz-resource-access/"

@@ -12,10 +12,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.core.ports import AccessQuery
 from domain.groups.groups import SYSTEM_TYPES, system_group_id
 from domain.organizations.organizations import OPERATOR_ID
-from domain.core.ports import AccessQuery
-from projections.access import index as access_index, readable_individuals as access_individuals
+from projections.access import index as access_index
+from projections.access import readable_individuals as access_individuals
 from tests.authorization.asking import Asking, Found
 from tests.authorization.oracle import Oracle, OracleGroup, OracleIndividual, OracleOrganization, OracleUser
 from tests.authorization.random_worlds import COMMANDS, Command, RandomWorld

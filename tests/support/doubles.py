@@ -7,10 +7,10 @@ from uuid import UUID
 
 from domain.core.audited import Audited
 from domain.core.errors import LostRace, NotFound
-from domain.people.login_names import LoginName
 from domain.core.ports import AccessQuery
 from domain.core.recorded import Event
-from domain.groups.rosters import RosterKind, Seat
+from domain.groups.rosters import RosterEntry, RosterKind
+from domain.people.login_names import LoginName
 
 T = TypeVar("T", bound=Audited)
 
@@ -99,8 +99,10 @@ class MemoryDirectory:
         return {email: self.emails[email.lower()] for email in emails if email.lower() in self.emails}
 
     async def leaders(self, group_id: UUID) -> list[UUID]:
-        seats = [each for each in self._store.streams.values() if isinstance(each, Seat)]
-        return [each.subject_id for each in seats if each.group_id == group_id and each.kind == "leader" and each.taken]
+        entries = [each for each in self._store.streams.values() if isinstance(each, RosterEntry)]
+        return [
+            each.subject_id for each in entries if each.group_id == group_id and each.kind == "leader" and each.present
+        ]
 
     async def user_by_login(self, login: str) -> UUID | None:
         return self.emails.get(login.lower())
@@ -114,9 +116,9 @@ class MemoryDirectory:
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
         return [each.group_id for each in self._taken(individual_id, organization_id)]
 
-    async def seats(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, RosterKind]]:
+    async def entries(self, user_id: UUID, organization_id: UUID) -> list[tuple[UUID, RosterKind]]:
         return [(each.group_id, each.kind) for each in self._taken(user_id, organization_id)]
 
-    def _taken(self, subject_id: UUID, organization_id: UUID) -> list[Seat]:
-        seats = [each for each in self._store.streams.values() if isinstance(each, Seat) and each.taken]
-        return [each for each in seats if (each.subject_id, each.organization_id) == (subject_id, organization_id)]
+    def _taken(self, subject_id: UUID, organization_id: UUID) -> list[RosterEntry]:
+        entries = [each for each in self._store.streams.values() if isinstance(each, RosterEntry) and each.present]
+        return [each for each in entries if (each.subject_id, each.organization_id) == (subject_id, organization_id)]

@@ -12,18 +12,18 @@ import httpx2
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 
-from adapters.log.idempotency_store import AnswerBook
-from adapters.postgres.connections import Pool
 from adapters.log.event_store import EventStore
-from adapters.security.keyring import Keyring
+from adapters.log.idempotency_store import IdempotencyStore
 from adapters.log.notifications import Notifications
-from adapters.settings import Settings
-from adapters.security.throttle import Throttle
 from adapters.log.write_probe import WriteProbe
+from adapters.postgres.connections import Pool
+from adapters.security.keyring import Keyring
+from adapters.security.throttle import Throttle
+from adapters.settings import Settings
 from api.app import application
 from api.edge.positions import Positions
-from api.services import Services
 from api.edge.standing import ReadAccess
+from api.services import Services
 from domain.application import Identity
 from domain.core.errors import TokenExpired, Unauthenticated
 from domain.core.ports import Claims
@@ -127,7 +127,7 @@ async def an_edge(
             indexing=cast("Any", None),
             tokens=SpokenTokens(people),
             access=cast("ReadAccess", grants),
-            answers=await stack.enter_async_context(AnswerBook(pool, dsn, MASTER_KEY)),
+            answers=await stack.enter_async_context(IdempotencyStore(pool, dsn, MASTER_KEY)),
             identity=cast("Identity", None),  # these routes have no commands, and nobody signs in
             directory=cast("Any", None),
             signer=cast("Any", None),

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple, get_origin, get_type_hints
 from eventsourcing.utils import get_topic
 
 import domain.application  # noqa: F401 - imports them all
-from domain.core.audited import Acting, Audited
+from domain.core.audited import AuditContext, Audited
 from domain.core.personal import Personal
 
 ROOT = Path(__file__).parents[2]
@@ -54,9 +54,9 @@ def events_of(aggregate: type[Audited]) -> list[Described]:
 
 def frozen() -> Frozen:
     """What the golden file holds of the code as it is; the circumstances (`by`) stand under their class's name."""
-    by = {field.name: _name(field.type) for field in dataclasses.fields(Acting)}
+    by = {field.name: _name(field.type) for field in dataclasses.fields(AuditContext)}
     every = [event for aggregate in aggregates() for event in events_of(aggregate)]
-    return {"Acting": {"1": by}, **{event.topic: {str(event.version): event.fields} for event in every}}
+    return {"AuditContext": {"1": by}, **{event.topic: {str(event.version): event.fields} for event in every}}
 
 
 def golden() -> Frozen:

@@ -11,15 +11,15 @@ from uuid import uuid4
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
 
-from adapters.postgres.connections import Pool
 from adapters.log.codec import EventCodec
 from adapters.log.event_store import EventStore
-from adapters.security.keyring import Keyring
-from adapters.log.reader import LogReader
 from adapters.log.notifications import LOG, Notifications
+from adapters.log.reader import LogReader
+from adapters.postgres.connections import Pool
+from adapters.security.keyring import Keyring
+from domain.access.roles import Role
 from domain.core.errors import DomainError
 from domain.core.recorded import Event, Recorded
-from domain.access.roles import Role
 from projections.core import replicators
 from projections.core.projection import Mode, Projection
 from tests.support.logins import application_dsn
@@ -34,7 +34,7 @@ class RoleNames:
     version: ClassVar[int] = 1
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("role_names",)
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
     events: ClassVar[tuple[type[Event], ...] | None] = (Role.Created,)
 
     def __init__(self, *, poisonous: bool = True, pause: float = 0) -> None:
@@ -60,7 +60,7 @@ class EventCount:
     version: ClassVar[int] = 1
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("event_count",)
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
     events: ClassVar[tuple[type[Event], ...] | None] = None
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
+from domain.access.roles import Role
 from domain.core.errors import DomainError, Unavailable
 from domain.core.recorded import Event, Recorded
-from domain.access.roles import Role
 from tests.support.stores import a_store
 
 
@@ -22,7 +22,7 @@ class StopsOnce:
     name: ClassVar[str] = "stops_once"
     version: ClassVar[int] = 1
     events: ClassVar[tuple[type[Event], ...] | None] = None
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     def __init__(self) -> None:
         self._stopped = False

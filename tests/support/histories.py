@@ -6,20 +6,20 @@ from random import Random
 from typing import Protocol, TypeVar
 from uuid import UUID, uuid4
 
+from domain.access.roles import LastAdmin, Role
 from domain.core.audited import Audited
-from domain.groups.trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
-from domain.groups.groups import Group
-from domain.people.individuals import Individual
-from domain.people.login_names import login_name
-from domain.onboarding.requests import OnboardingRequest
-from domain.organizations.organizations import Organization, system_groups
 from domain.core.personal import revealed
 from domain.core.recorded import Recorded
-from domain.access.roles import LastAdmin, Role
-from domain.groups.rosters import RosterKind, Seat
-from domain.sessions.sessions import Session, SessionRevocation
+from domain.groups.groups import Group
+from domain.groups.rosters import RosterEntry, RosterKind
+from domain.groups.trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
+from domain.onboarding.requests import OnboardingRequest
+from domain.organizations.organizations import Organization, system_groups
+from domain.people.individuals import Individual
+from domain.people.login_names import login_name
 from domain.people.user_replications import UserReplication
 from domain.people.users import User
+from domain.sessions.sessions import Session, SessionRevocation
 
 T = TypeVar("T")
 
@@ -27,13 +27,13 @@ KINDS: list[RosterKind] = ["individual", "leader", "member"]
 STEPS = (
     "found", "describe", "settle", "onboard", "register", "take_over", "release", "claim", "disable", "enable",
     "prefer", "settle_in", "mark", "leave", "join", "grant", "revoke", "record", "share", "unshare", "unshare_user",
-    "change_owner", "make_group", "rename", "tag", "seat", "unseat", "move", "deactivate", "sign_in", "sign_out",
+    "change_owner", "make_group", "rename", "tag", "entry", "unseat", "move", "deactivate", "sign_in", "sign_out",
     "replicate",
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (
-    "leave", "found", "onboard", "record", "share", "make_group", "seat", "seat", "seat", "grant", "move", "register",
-    "replicate", "sign_in", "sign_out",
+    "leave", "found", "onboard", "record", "share", "make_group", "entry", "entry", "entry", "grant", "move",
+    "register", "replicate", "sign_in", "sign_out",
 ) * 4  # fmt: skip
 """Of everything that adds something: afterwards no table is empty."""
 FEW = range(3)
@@ -76,7 +76,7 @@ class History:
         self._users: list[User] = []
         self._individuals: list[Individual] = []
         self._groups: list[Group] = []
-        self._seats: dict[UUID, Seat] = {}
+        self._entries: dict[UUID, RosterEntry] = {}
         self._sessions: list[Session] = []
         self._requests: list[OnboardingRequest] = []
         self._steps: deque[str] = deque(BEGINNING * rounds)
@@ -96,7 +96,7 @@ class History:
             provider_type="coach", timezone="UTC",
         )  # fmt: skip
         role = Role.create(organization.id, "org.admin", "Organization administrator")
-        tree = GroupTree.plant(organization.id)
+        tree = GroupTree.create(organization.id)
         await self._store.save(organization, role, tree, *system_groups(organization.id))
         self._organizations.append(organization)
         self._roles[organization.id] = role
@@ -105,7 +105,7 @@ class History:
     async def _describe(self) -> None:
         organization = self._one(self._organizations)
         name = self._random.choice([organization.name, self._free_name()])
-        organization.change({"name": name, "display_name": f"Described {self._random.random()}"})
+        organization.change({"name": name, "display_name": f"DetailsChanged {self._random.random()}"})
         await self._store.save(organization)
 
     async def _settle(self) -> None:
@@ -144,7 +144,7 @@ class History:
     async def _release(self) -> None:
         user = self._one(self._users)
         if email := revealed(user.email):
-            user.release_names([login_name(email)])
+            user.release_login_names([login_name(email)])
             await self._store.save(user)
 
     async def _register(self) -> None:
@@ -277,7 +277,7 @@ class History:
         group.tag([f"tag-{self._random.randrange(9)}"])
         await self._store.save(group)
 
-    async def _seat(self) -> None:
+    async def _entry(self) -> None:
         group = self._one(self._groups)
         kind = self._one(KINDS)
         if kind == "individual":
@@ -286,18 +286,18 @@ class History:
             fitting = [each.id for each in self._users if group.organization_id in each.organizations]
         if not fitting or not group.active:
             return
-        seat = Seat.take(group.id, group.organization_id, kind, self._one(fitting))
-        if known := self._seats.get(seat.id):
-            seat = known
-            seat.take_again()
-        self._seats[seat.id] = seat
-        await self._store.save(seat)
+        entry = RosterEntry.add(group.id, group.organization_id, kind, self._one(fitting))
+        if known := self._entries.get(entry.id):
+            entry = known
+            entry.add_again()
+        self._entries[entry.id] = entry
+        await self._store.save(entry)
 
     async def _unseat(self) -> None:
-        if self._seats:
-            seat = self._one(list(self._seats.values()))
-            seat.leave()
-            await self._store.save(seat)
+        if self._entries:
+            entry = self._one(list(self._entries.values()))
+            entry.remove()
+            await self._store.save(entry)
 
     async def _move(self) -> None:
         group = self._one(self._groups)
@@ -317,7 +317,7 @@ class History:
         group = self._one(self._groups)
         tree = self._trees[group.organization_id]
         if not tree.children(group.id) and len(self._groups) > 5:
-            tree.prune(group.id)
+            tree.remove_node(group.id)
             group.deactivate()
             await self._store.save(group, tree)
             self._groups.remove(group)
@@ -336,14 +336,14 @@ class History:
     async def _replicate(self) -> None:
         await self._store.save(UserReplication.mark(self._one(self._users).id, f"service-{uuid4().hex}"))
 
-    def _standing_up(self, subject_id: UUID, organization_id: UUID) -> list[Seat]:
+    def _standing_up(self, subject_id: UUID, organization_id: UUID) -> list[RosterEntry]:
         taken = [
-            seat
-            for seat in self._seats.values()
-            if (seat.subject_id, seat.organization_id, seat.taken) == (subject_id, organization_id, True)
+            entry
+            for entry in self._entries.values()
+            if (entry.subject_id, entry.organization_id, entry.present) == (subject_id, organization_id, True)
         ]
-        for seat in taken:
-            seat.leave()
+        for entry in taken:
+            entry.remove()
         return taken
 
     def _free_name(self) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 from procrastinate import App, PsycopgConnector
 from psycopg import AsyncConnection
 
-from domain.core.audited import Acting
+from domain.core.audited import AuditContext
 from workers.jobs import queue as jobs
 from workers.jobs.kinds import BackOff
 
@@ -30,7 +30,7 @@ def a_queue(dsn: str, *, fail: bool = False, last: float = 0) -> App:
 
 
 async def enqueue_notes(connection: AsyncConnection, *numbers: int) -> None:
-    by = Acting(actor=UUID(int=1))
+    by = AuditContext(actor=UUID(int=1))
     await jobs.enqueue(connection, [jobs.Job("note", {"number": number}, by) for number in numbers])
 
 

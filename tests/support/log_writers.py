@@ -13,10 +13,10 @@ from uuid import UUID, uuid4
 from psycopg import AsyncCursor
 
 from adapters.log.event_store import EventStore
-from domain.core.errors import DomainError, LostRace
-from domain.core.ports import decided_again
-from domain.core.recorded import Event, Recorded
 from domain.access.roles import Role
+from domain.core.errors import DomainError, LostRace
+from domain.core.ports import retry_on_conflict
+from domain.core.recorded import Event, Recorded
 from tests.support.stores import a_store
 
 WRITERS_IN_A_PROCESS = 4
@@ -29,7 +29,7 @@ class Copies:
     name: ClassVar[str] = "copies"
     version: ClassVar[int] = 1
     events: ClassVar[tuple[type[Event], ...] | None] = None
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         await cursor.execute(
@@ -106,7 +106,7 @@ async def _grant_to_many(database_url: str, role_id: UUID, number: int) -> None:
         await asyncio.gather(*(_grant(store, role_id, uuid4()) for _ in range(number)))
 
 
-@decided_again
+@retry_on_conflict
 async def _grant(store: EventStore, role_id: UUID, holder: UUID) -> int:
     role = await store.get(Role, role_id)
     role.grant(holder, live=True)

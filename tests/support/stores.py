@@ -8,8 +8,8 @@ import psycopg
 
 from adapters.log.append_batches import Rights
 from adapters.log.append_transaction import InlineProjection
-from adapters.postgres.connections import Pool
 from adapters.log.event_store import EventStore, Log
+from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
 from tests.support.logins import application_dsn
 

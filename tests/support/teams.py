@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.groups.commands import Groups
-from domain.groups.moves import GroupMoves
-from domain.groups.trees import GroupTree, tree_id
 from domain.groups.groups import Group
-from domain.people.individuals import Individual
+from domain.groups.moves import GroupMoves
 from domain.groups.roster_commands import Rosters
-from domain.groups.rosters import RosterKind, Seat, seat_id
+from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
+from domain.groups.trees import GroupTree, tree_id
+from domain.people.individuals import Individual
 from domain.people.users import User
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
 
@@ -72,8 +72,8 @@ class Team:
         self.store.meanwhile = he_leaves
 
     async def sitting(self, group_id: UUID, kind: RosterKind) -> set[UUID]:
-        seats = [each for each in self.store.streams.values() if isinstance(each, Seat)]
-        return {each.subject_id for each in seats if (each.group_id, each.kind) == (group_id, kind) and each.taken}
+        entries = [each for each in self.store.streams.values() if isinstance(each, RosterEntry)]
+        return {each.subject_id for each in entries if (each.group_id, each.kind) == (group_id, kind) and each.present}
 
     async def parents(self) -> dict[UUID, UUID]:
         tree = await self.store.find(GroupTree, tree_id(self.organization))
@@ -84,9 +84,9 @@ class Team:
         task_id, _ = await self.moves.request(self.admin, group_id, parent_id)
         await self.moves.carry_out(self.organization, task_id)
 
-    async def seat(self, group_id: UUID, kind: RosterKind, subject_ids: Iterable[UUID]) -> None:
-        seats = [Seat.take(group_id, self.organization, kind, each) for each in subject_ids]
-        await self.store.save(*seats)
+    async def entry(self, group_id: UUID, kind: RosterKind, subject_ids: Iterable[UUID]) -> None:
+        entries = [RosterEntry.add(group_id, self.organization, kind, each) for each in subject_ids]
+        await self.store.save(*entries)
 
-    async def seat_of(self, group_id: UUID, kind: RosterKind, subject_id: UUID) -> Seat:
-        return await self.store.get(Seat, seat_id(group_id, kind, subject_id))
+    async def entry_of(self, group_id: UUID, kind: RosterKind, subject_id: UUID) -> RosterEntry:
+        return await self.store.get(RosterEntry, roster_entry_id(group_id, kind, subject_id))

@@ -19,30 +19,30 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.postgres.connections import Pool
 from adapters.log.event_store import EventStore
+from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
-from adapters.settings import Settings
 from adapters.security.tokens import Tokens
+from adapters.settings import Settings
 from api.app import create_app
 from api.services import Services
+from domain.access.roles import ORGANIZATION_ADMIN, role_id
 from domain.application import Identity
-from domain.core.audited import Acting, acting
+from domain.core.audited import AuditContext, audited_as
 from domain.core.ids import new_id
 from domain.onboarding.invitations import Invitation, Inviter
 from domain.onboarding.requests import OnboardType
-from domain.access.roles import ORGANIZATION_ADMIN, role_id
+from domain.people.users import User
 from domain.sessions.service_accounts import ServiceName
 from domain.sessions.sessions import Session, SessionKind
-from domain.people.users import User
 from projections import registry
 from projections.people.directory import InlineDirectory
 from tests.support.logins import application_login
 from tests.support.stores import MASTER_KEY
-from workers.jobs import queue as jobs
 from workers.following import projectors
-from workers.running.bootstrap import bootstrap
 from workers.following.followers import all_followers
+from workers.jobs import queue as jobs
+from workers.running.bootstrap import bootstrap
 
 PASSWORD = "correct-horse-battery-9"
 ADMIN_EMAIL = "first.administrator@rollbook.test"
@@ -188,7 +188,7 @@ class World:
             auto_sign_up=True,
             auto_confirm=True,
         )
-        with acting(Acting(actor=self.system.user_id)):
+        with audited_as(AuditContext(actor=self.system.user_id)):
             inviter = Inviter(self.system.user_id, system=True)
             request, _ = await self.identity.onboarding_requests.create(invitation, inviter)
         assert request.claimed_by is not None

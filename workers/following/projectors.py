@@ -9,22 +9,22 @@ import structlog
 from psycopg import AsyncConnection, OperationalError
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from adapters.log.codec import EventCodec
+from adapters.log.notifications import LOG, Notifications
+from adapters.log.reader import Batch, LogGapError, LogReader
 from adapters.postgres import connections
 from adapters.postgres.arrays import sending_arrays_in_binary
 from adapters.postgres.connections import Pool
-from adapters.log.codec import EventCodec
-from adapters.security.keyring import Keyring
-from adapters.log.reader import Batch, LogGapError, LogReader
-from adapters.log.notifications import LOG, Notifications
 from adapters.postgres.session_settings import session_dsn
+from adapters.security.keyring import Keyring
 from adapters.settings import Settings
 from domain.core.errors import Unavailable
 from projections.core import replicators
 from projections.core.projection import Projection
-from workers.jobs import queue as jobs
 from workers.following import leases
 from workers.following.failures import describe
 from workers.following.followers import Follower, all_followers, register_all
+from workers.jobs import queue as jobs
 from workers.jobs.moves import HasMoves
 
 POLL = 0.5  # seconds between looks without a notification, at most 1

@@ -11,8 +11,8 @@ from typing import ClassVar
 from psycopg import AsyncCursor
 
 from domain.core.errors import DomainError
-from domain.groups.trees import GroupTree
 from domain.core.recorded import Event, Recorded
+from domain.groups.trees import GroupTree
 from projections.core.projection import Mode, Projection
 from workers.jobs import queue as jobs
 from workers.jobs.kinds import MOVE_GROUP
@@ -25,7 +25,7 @@ class MovesReaction:
     version: ClassVar[int] = 1
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ()
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
     events: ClassVar[tuple[type[Event], ...] | None] = (GroupTree.MoveRequested,)
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:

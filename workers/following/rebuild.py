@@ -13,13 +13,13 @@ from functools import partial
 from psycopg import AsyncConnection, errors
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.postgres.arrays import sending_arrays_in_binary
-from adapters.postgres.connections import Pool, connect
 from adapters.log.codec import EventCodec
 from adapters.log.event_store import Log
-from adapters.security.keyring import Keyring
 from adapters.log.reader import Batch, LogReader
+from adapters.postgres.arrays import sending_arrays_in_binary
+from adapters.postgres.connections import Pool, connect
 from adapters.postgres.session_settings import session_dsn
+from adapters.security.keyring import Keyring
 from adapters.settings import Settings
 from domain.core.recorded import topics_of
 from projections import registry

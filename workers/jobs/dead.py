@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from procrastinate import App
 
-from domain.core.audited import Acting, acting
+from domain.core.audited import AuditContext, audited_as
 from workers.following.failures import describe
 from workers.jobs.kinds import KINDS, JobKind
 from workers.jobs.moves import HasMoves
@@ -24,7 +24,7 @@ async def record_deaths(app: App, identity: HasMoves) -> None:
 
 async def _record(identity: HasMoves, kind: JobKind, arguments: dict[str, Any]) -> None:
     try:
-        with acting(Acting()):
+        with audited_as(AuditContext()):
             recorded = await kind.on_dead(identity, arguments)
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are recorded, and this one is tried again
         _log.warning("death-not-recorded", task=kind.name, **arguments, error=describe(error))

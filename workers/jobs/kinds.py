@@ -9,8 +9,8 @@ import structlog
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.jobs import Job as QueuedJob
 
-from workers.jobs import moves
 from workers.following.failures import describe
+from workers.jobs import moves
 from workers.jobs.moves import HasMoves
 
 MOVE_GROUP = "move-group"

@@ -21,18 +21,18 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
 
-from adapters.postgres.connections import Pool
 from adapters.log.event_store import EventStore
+from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
 from adapters.settings import Settings
-from domain.core.audited import Acting, acting
+from domain.core.audited import AuditContext, audited_as
 from domain.core.errors import Unavailable
-from domain.groups.moves import GroupMoves
 from domain.core.ports import AccessQuery, Store
+from domain.groups.moves import GroupMoves
 from projections import registry
+from workers.following.inline_sets import declare_inline
 from workers.jobs import moves
 from workers.jobs.dead import record_deaths
-from workers.following.inline_sets import declare_inline
 from workers.jobs.kinds import ATTEMPTS, KINDS, JobKind
 
 QUEUE = "default"
@@ -58,7 +58,7 @@ def queue(identity: moves.HasMoves, dsn: str = "") -> App:
 def _add_task(app: App, identity: moves.HasMoves, kind: JobKind) -> None:
     @app.task(name=kind.name, queue=QUEUE, retry=kind.retry)
     async def carry_out(by: dict[str, Any], **arguments: Any) -> None:
-        with acting(msgspec.convert(by, Acting)):
+        with audited_as(msgspec.convert(by, AuditContext)):
             await kind.carry_out(identity, arguments)
 
 
@@ -67,7 +67,7 @@ class Job(NamedTuple):
 
     task: str
     arguments: dict[str, Any]
-    by: Acting
+    by: AuditContext
     due: datetime | None = None
 
 

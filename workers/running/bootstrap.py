@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 import structlog
 
-from adapters.postgres.connections import Pool, connect
 from adapters.log.event_store import EventStore
+from adapters.postgres.connections import Pool, connect
 from adapters.security.keyring import Keyring
 from adapters.security.passwords import PasswordPool
 from adapters.security.private_files import replace
 from adapters.settings import InvalidSettingsError, Settings
-from domain.core.ids import new_id
-from domain.people.individuals import Individual
-from domain.organizations.organizations import OPERATOR_ID, Organization, system_groups
-from domain.people.passwords import LEAST_LENGTH, is_strong
-from domain.core.personal import revealed
-from domain.core.ports import Directory, Store, decided_again
 from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, Role
-from domain.sessions.service_accounts import ServiceAccounts, ServiceName
+from domain.core.ids import new_id
+from domain.core.personal import revealed
+from domain.core.ports import Directory, Store, retry_on_conflict
+from domain.organizations.organizations import OPERATOR_ID, Organization, system_groups
+from domain.people.individuals import Individual
+from domain.people.passwords import LEAST_LENGTH, is_strong
 from domain.people.users import STAFF, User
+from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from projections import registry
 from projections.people.directory import InlineDirectory
 from workers.following.followers import register_all
@@ -108,7 +108,7 @@ async def _warn_of_ignored_password(
         _log.warning("admin-password-ignored", reason="it is used at the first start only")
 
 
-@decided_again
+@retry_on_conflict
 async def _found_operator(store: Store, email: str, password_hash: str) -> None:
     organization = Organization.found(
         OPERATOR_ID, OPERATOR, display_name=OPERATOR, classification=STAFF, provider_type="coach", timezone="UTC"

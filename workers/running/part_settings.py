@@ -4,10 +4,10 @@ import asyncio
 
 from pydantic import SecretStr
 
-from adapters.postgres.connections import Pool
 from adapters.embedded.account import home_of
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.embedded.valkey import EmbeddedValkey
+from adapters.postgres.connections import Pool
 from adapters.security.key_files import with_keys, with_master_key
 from adapters.security.keyring import Keyring
 from adapters.settings import InvalidSettingsError, Settings, load_settings

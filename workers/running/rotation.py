@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
-from adapters.postgres.connections import Pool
 from adapters.embedded.account import home_of
 from adapters.embedded.postgres import EmbeddedPostgres
+from adapters.postgres.connections import Pool
+from adapters.postgres.session_settings import session_dsn
 from adapters.security.key_files import master_key, next_master_key, put_in_place
 from adapters.security.keyring import Keyring, WrongMasterKey
-from adapters.postgres.session_settings import session_dsn
 from adapters.settings import Settings
 
 

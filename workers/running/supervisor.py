@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from pydantic import SecretStr
 
-from adapters.embedded.launcher import EmbeddedServer, ServerFailedError
 from adapters.embedded.account import home_of, open_folder
+from adapters.embedded.launcher import EmbeddedServer, ServerFailedError
 from adapters.embedded.postgres import CONNECTIONS, EmbeddedPostgres
 from adapters.embedded.valkey import EmbeddedValkey
-from adapters.security.key_files import with_keys
 from adapters.metrics import SHARED_FOLDER
+from adapters.security.key_files import with_keys
 from adapters.settings import Settings
 from migrations.runner import migrate
 from workers.running.database_login import with_application_login

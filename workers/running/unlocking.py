@@ -6,8 +6,8 @@ from redis.exceptions import RedisError
 from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
 from adapters.security.login_throttle import LoginThrottle
-from adapters.settings import InvalidSettingsError, Settings
 from adapters.security.throttle import Throttle, opened_redis
+from adapters.settings import InvalidSettingsError, Settings
 from domain.people.login_names import normal_login
 
 

@@ -15,7 +15,6 @@ import pytest
 import redis
 from psycopg.conninfo import make_conninfo
 
-from adapters.embedded.launcher import EmbeddedServer, ServerFailedError
 from adapters.embedded.account import (
     hand_over,
     home_of,
@@ -25,6 +24,7 @@ from adapters.embedded.account import (
     reaches,
     socket_folder,
 )
+from adapters.embedded.launcher import EmbeddedServer, ServerFailedError
 from adapters.embedded.postgres import THE_CALLER_ALONE, EmbeddedPostgres
 from adapters.embedded.valkey import EmbeddedValkey
 from tests.support.ordinary import as_, only_root

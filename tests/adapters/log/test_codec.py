@@ -20,11 +20,11 @@ from psycopg_pool import AsyncConnectionPool
 from structlog.testing import capture_logs
 
 from adapters.log.codec import EventCodec, MsgspecTranscoder, SealedValueDamaged, snapshot_topic
-from adapters.security.keyring import DataKey, Keyring, Place
 from adapters.metrics import DAMAGED_VALUES
-from domain.core.audited import Acting, Audited
-from domain.core.personal import Personal, PersonErased
+from adapters.security.keyring import DataKey, Keyring, Place
 from domain.access.roles import Role
+from domain.core.audited import AuditContext, Audited
+from domain.core.personal import Personal, PersonErased
 from domain.people.users import User
 from tests.support.event_catalogue import aggregates, events_of
 from tests.support.stores import MASTER_KEY, a_pool, a_store
@@ -67,7 +67,7 @@ def events(kind: type[Any]) -> SearchStrategy[Any]:
     """Any event of this class; where a field names the aggregate too, it names the same one."""
     hints = {name: hint for name, hint in get_type_hints(kind).items() if get_origin(hint) is not ClassVar}
     hints = {name: hint for name, hint in hints.items() if hint is not ClassVar and name != "originator_id_type"}
-    hints |= {"originator_id": UUID, "by": Acting}
+    hints |= {"originator_id": UUID, "by": AuditContext}
     made = st.builds(kind, **{name: st.from_type(hint) for name, hint in hints.items()})
     named_by = getattr(kind, "NAMED_BY", None)
     return made if named_by is None else made.map(lambda event: replace(event, **{named_by: event.originator_id}))

@@ -7,14 +7,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.log.event_store import EventStore
+from domain.access.roles import Role
 from domain.core.audited import Audited
 from domain.core.decisions import Decision, deciding
 from domain.core.errors import DecisionOutdated, LostRace
+from domain.core.ports import retry_on_conflict
+from domain.groups.groups import Group
 from domain.groups.moves import GroupMoves
 from domain.groups.trees import GroupTree, tree_id
-from domain.groups.groups import Group
-from domain.core.ports import decided_again
-from domain.access.roles import Role
 from domain.people.users import User
 from projections import registry
 from projections.access.rights import CurrentRights
@@ -33,7 +33,7 @@ class Granting:
         self._role_id = role_id
         self.decisions = 0
 
-    @decided_again
+    @retry_on_conflict
     async def grant(self, store: EventStore) -> int:
         self.decisions += 1
         role = await store.get(Role, self._role_id)

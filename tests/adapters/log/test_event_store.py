@@ -14,13 +14,13 @@ from structlog.testing import capture_logs
 
 from adapters.log.event_store import EventStore
 from adapters.metrics import SNAPSHOT_FAILURES
-from domain.core.audited import Acting, acting
+from domain.access.roles import Role
+from domain.core.audited import AuditContext, audited_as
 from domain.core.errors import Conflict, DomainError, LostRace, NotFound
 from domain.core.idempotency import IdempotentRequest, Recording, recording
-from domain.organizations.organizations import Organization, OrganizationNameTaken
 from domain.core.personal import Personal
 from domain.core.recorded import Event, Recorded
-from domain.access.roles import Role
+from domain.organizations.organizations import Organization, OrganizationNameTaken
 from domain.people.users import User
 from tests.support.stores import a_pool, a_store, waits_for_a_lock
 
@@ -92,7 +92,7 @@ async def test_saving_nothing_answers_the_head(database_url: str) -> None:
 async def test_the_circumstances_stand_on_the_event_and_in_its_row(database_url: str) -> None:
     actor, session = uuid4(), uuid4()
     async with a_store(database_url) as store:
-        with acting(Acting(actor=actor, session=session, correlation="request-1")):
+        with audited_as(AuditContext(actor=actor, session=session, correlation="request-1")):
             role = a_role()
         await store.save(role)
         assert (await store.get(Role, role.id)).id == role.id
@@ -166,7 +166,7 @@ class Names:
     name: ClassVar[str] = "names"
     version: ClassVar[int] = 1
     events: ClassVar[tuple[type[Event], ...] | None] = (Organization.Created,)
-    taken: ClassVar[dict[str, type[DomainError]]] = {"names_pkey": OrganizationNameTaken}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {"names_pkey": OrganizationNameTaken}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         for recorded in events:

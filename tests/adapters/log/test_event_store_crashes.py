@@ -10,11 +10,11 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.postgres import outages
 from adapters.log.event_store import EventStore
+from adapters.postgres import outages
 from adapters.security.keyring import Keyring
-from domain.core.errors import LostRace, Unavailable
 from domain.access.roles import Role
+from domain.core.errors import LostRace, Unavailable
 from tests.support.proxy import Cut, Proxy, a_proxy
 from tests.support.stores import MASTER_KEY, a_store
 

@@ -16,11 +16,11 @@ import psycopg
 from psycopg import AsyncCursor
 
 from adapters.log.codec import EventCodec
-from adapters.security.keyring import Keyring
 from adapters.log.reader import LogReader
+from adapters.security.keyring import Keyring
+from domain.access.roles import Role
 from domain.core.errors import DomainError
 from domain.core.recorded import Event, Recorded
-from domain.access.roles import Role
 from tests.support.log_writers import COPIES, Copies, start_process
 from tests.support.processes import wait_until
 from tests.support.stores import MASTER_KEY, a_pool, a_store, waits_for_a_lock
@@ -125,7 +125,7 @@ class Gate:
     name: ClassVar[str] = "gate"
     version: ClassVar[int] = 1
     events: ClassVar[tuple[type[Event], ...] | None] = None
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         await cursor.execute("SELECT pg_advisory_xact_lock(1)")

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from adapters.postgres import outages
-from domain.core.errors import Unavailable
 from domain.access.roles import Role
+from domain.core.errors import Unavailable
 from tests.support.processes import wait_until
 from tests.support.stores import a_store
 

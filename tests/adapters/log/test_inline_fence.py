@@ -10,9 +10,9 @@ import pytest
 from psycopg import AsyncCursor
 
 from adapters.log.inline_fence import OutdatedProcess, declare
+from domain.access.roles import Role
 from domain.core.errors import DomainError
 from domain.core.recorded import Event, Recorded
-from domain.access.roles import Role
 from tests.support.stores import a_store, waits_for_a_lock
 
 
@@ -22,7 +22,7 @@ class Counts:
     name: ClassVar[str] = "counts"
     version: ClassVar[int] = 1
     events: ClassVar[tuple[type[Event], ...] | None] = None
-    taken: ClassVar[dict[str, type[DomainError]]] = {}
+    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         pass

@@ -4,7 +4,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from adapters.postgres.query_batcher import MOST_IN_A_ROUND, Gathering
+from adapters.postgres.query_batcher import MOST_IN_A_ROUND, QueryBatcher
 
 
 class Rounds:
@@ -29,7 +29,7 @@ class Rounds:
 async def test_questions_of_one_moment_share_a_round_and_each_gets_its_own_answer() -> None:
     rounds = Rounds()
     rounds.go.set()
-    gathering = Gathering(rounds.double)
+    gathering = QueryBatcher(rounds.double)
     assert await asyncio.gather(*(gathering.ask(number) for number in (1, 2, 3))) == [2, 4, 6]
     assert rounds.asked == [[1, 2, 3]]
 
@@ -37,7 +37,7 @@ async def test_questions_of_one_moment_share_a_round_and_each_gets_its_own_answe
 async def test_what_comes_while_rounds_run_waits_for_the_next_one() -> None:
     """A round that has begun may have seen the world before the question was put."""
     rounds = Rounds()
-    gathering = Gathering(rounds.double, rounds=1)
+    gathering = QueryBatcher(rounds.double, rounds=1)
     first = asyncio.create_task(gathering.ask(1))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -51,7 +51,7 @@ async def test_what_comes_while_rounds_run_waits_for_the_next_one() -> None:
 
 async def test_only_so_many_rounds_run_at_once_and_none_is_too_large() -> None:
     rounds = Rounds()
-    gathering = Gathering(rounds.double, rounds=2)
+    gathering = QueryBatcher(rounds.double, rounds=2)
     asked = [asyncio.create_task(gathering.ask(number * 100)) for number in range(MOST_IN_A_ROUND * 3)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -64,7 +64,7 @@ async def test_only_so_many_rounds_run_at_once_and_none_is_too_large() -> None:
 async def test_a_failure_reaches_those_of_its_round_only() -> None:
     rounds = Rounds()
     rounds.go.set()
-    gathering = Gathering(rounds.double)
+    gathering = QueryBatcher(rounds.double)
     failed = await asyncio.gather(gathering.ask(13), gathering.ask(1), return_exceptions=True)
     assert [type(each) for each in failed] == [ValueError, ValueError]
     assert await gathering.ask(2) == 4
@@ -77,12 +77,12 @@ async def test_a_round_runs_in_nobodys_circumstances() -> None:
         return [caller.get() for _ in questions]
 
     caller.set("ann")
-    assert await Gathering(seen).ask(1) == "nobody"
+    assert await QueryBatcher(seen).ask(1) == "nobody"
 
 
 async def test_nobody_misses_an_answer_because_a_neighbour_went_away() -> None:
     rounds = Rounds()
-    gathering = Gathering(rounds.double)
+    gathering = QueryBatcher(rounds.double)
     before, going, staying = (asyncio.create_task(gathering.ask(number)) for number in (1, 2, 3))
     await asyncio.sleep(0)
     going.cancel()

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from adapters.security.client_address import counted_address
 from adapters.security.login_throttle import LoginThrottle
-from adapters.settings import Settings
 from adapters.security.throttle import Counter, Limit, LocalCounters, Throttle, opened_redis
+from adapters.settings import Settings
 from domain.core.errors import TooMany
 from domain.core.ports import Lookup
 

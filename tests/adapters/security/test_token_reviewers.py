@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from adapters.setting_values import ServiceAccount
 from adapters.security.token_reviewers import KubernetesReviewer, SettingReviewer
+from adapters.setting_values import ServiceAccount
 from domain.sessions.service_accounts import ServiceName
 
 DROW = ServiceName("care", "drow")

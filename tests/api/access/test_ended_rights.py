@@ -14,8 +14,8 @@ import httpx2
 import psycopg
 import pytest
 
-from domain.organizations.organizations import OPERATOR_ID
 from domain.access.roles import SYSTEM_ADMIN
+from domain.organizations.organizations import OPERATOR_ID
 from tests.support.world import Person, World, a_world, role_id
 
 GROUPS = "/v1/individual-groups/"

@@ -14,10 +14,10 @@ import pytest
 from starlette.requests import Request
 
 from api.edge.caller import Caller, authenticate
+from domain.access.roles import SYSTEM_ADMIN, Role
 from domain.core.decisions import deciding
 from domain.core.errors import DecisionOutdated
 from domain.organizations.organizations import OPERATOR_ID
-from domain.access.roles import SYSTEM_ADMIN, Role
 from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from tests.api.access.test_ended_grounds import invitation, while_hashing
 from tests.api.access.test_ended_rights import Story, just_before_the_append, recorded_by, rename, sent, sent_slowly

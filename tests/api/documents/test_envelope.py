@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from api.documents.groups.groups import CreateGroup, UpdateGroup
 from api.documents.access.roles import AddRoleUser
+from api.documents.groups.groups import CreateGroup, UpdateGroup
 from domain.core.errors import ClientIdNotAllowed, DomainError, IdConflict, TypeConflict
 from tests.api.documents.violations import ANN, BOB, complaints, in_envelope
 

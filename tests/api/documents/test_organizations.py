@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from api.documents.organizations import organizations
 from api.documents.access import role_users
+from api.documents.organizations import organizations
 from tests.api.documents.violations import ANN, BOB, complaints, in_envelope
 
 ATTRIBUTES = "/data/attributes"

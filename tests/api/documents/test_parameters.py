@@ -7,11 +7,11 @@ from fastapi import FastAPI, Query
 from fastapi.testclient import TestClient
 
 from api.documents.access.authorization import AccessibleIndividualsQuery, AccessorsQuery
-from api.documents.groups.logs import GroupLogQuery
 from api.documents.groups.groups import GroupListQuery
+from api.documents.groups.logs import GroupLogQuery
 from api.documents.organizations.organizations import OrganizationListQuery
-from api.documents.parameters import NoParameters
 from api.documents.organizations.user_organizations import UserOrganizationListQuery
+from api.documents.parameters import NoParameters
 from api.documents.people.users import UserListQuery
 from tests.api.documents.violations import ANN, BOB
 

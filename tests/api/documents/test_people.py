@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from api.documents.people import individuals, user_replications
 from api.documents.onboarding import requests as onboarding_requests
+from api.documents.people import individuals, user_replications
 from tests.api.documents.violations import ANN, BOB, complaints, in_envelope
 
 ATTRIBUTES = "/data/attributes"

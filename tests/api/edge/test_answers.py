@@ -8,11 +8,11 @@ from uuid import uuid4
 from starlette.responses import Response
 
 from api import health
-from api.sessions import sessions
 from api.edge.caller import Signed
 from api.edge.docs import CONTENT_SECURITY_POLICY
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
+from api.sessions import sessions
 from tests.support.edge import an_edge
 from tests.support.world import a_world
 

@@ -3,8 +3,8 @@
 import pytest
 from starlette.responses import Response
 
-from api.edge.bodies import MOST_VALUES
 from api.documents.common import Strict
+from api.edge.bodies import MOST_VALUES
 from api.edge.envelope import answer
 from api.edge.errors import MOST_TOLD
 from api.edge.route import answers, contract_router

@@ -10,18 +10,18 @@ import pytest
 from psycopg_pool import PoolTimeout
 from starlette.responses import Response
 
-from adapters.log.idempotency_store import AnswerBook
-from api.edge.caller import MayWriteGroup, Signed
-from api.edge.deps import ExecuteDep, PathId, ReadingDep, ServicesDep
+from adapters.log.idempotency_store import IdempotencyStore
 from api.documents.common import Attributes, Single, Strict
 from api.documents.fields import Name
+from api.edge.caller import MayWriteGroup, Signed
+from api.edge.deps import ExecuteDep, PathId, ReadingDep, ServicesDep
 from api.edge.envelope import answer
 from api.edge.execution import Outcome
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden, InvalidState, LostRace, NotFound, Unavailable
-from domain.groups.groups import Group
 from domain.core.ids import new_id
-from domain.core.ports import decided_again
+from domain.core.ports import retry_on_conflict
+from domain.groups.groups import Group
 from tests.support.edge import Edge, an_edge
 from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY
@@ -55,7 +55,7 @@ class World:
     entered: asyncio.Event
 
 
-@decided_again
+@retry_on_conflict
 async def make(name: str) -> tuple[UUID, int]:
     World.calls += 1
     group = Group.make(new_id(), ORGANIZATION, name, node_type="group", type="regular", tags=[])
@@ -209,7 +209,7 @@ async def test_while_the_first_call_runs_the_second_is_told_to_wait(database_url
         await World.entered.wait()
         second = await post(edge, "/v1/slow/", ann, "k")
         assert (second.status_code, second.headers["Retry-After"]) == (409, "1")
-        other_process = AnswerBook(edge.services.pool, application_dsn(database_url), MASTER_KEY)
+        other_process = IdempotencyStore(edge.services.pool, application_dsn(database_url), MASTER_KEY)
         async with other_process, other_process.running(other_process.slot(ann.user_id, "k")) as alone:
             assert not alone
         World.going.set()
@@ -390,7 +390,7 @@ async def test_a_key_is_known_for_a_day_and_then_forgotten_without_being_asked_f
         assert await edge.services.answers.clean() == 0
         assert (await post(edge, "/v1/things/", ann, "k", {"name": "a"})).json() == first.json()
         await connection.execute("UPDATE idempotency_keys SET recorded_at = now() - interval '24 hours 1 second'")
-        async with AnswerBook(edge.services.pool, application_dsn(database_url), MASTER_KEY):
+        async with IdempotencyStore(edge.services.pool, application_dsn(database_url), MASTER_KEY):
             for _ in range(200):
                 left = await (await connection.execute("SELECT count(*) FROM idempotency_keys")).fetchone()
                 if left == (0,):

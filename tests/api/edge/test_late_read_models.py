@@ -11,7 +11,7 @@ import pytest
 
 from adapters.log.codec import EventCodec
 from adapters.log.reader import LogReader
-from domain.core.audited import Acting, acting
+from domain.core.audited import AuditContext, audited_as
 from projections import registry
 from tests.api.edge.permission_matrix import Row, families
 from tests.api.ward import Ward, a_ward
@@ -106,7 +106,7 @@ async def test_what_was_just_made_is_not_denied(database_url: str) -> None:
     """A read model that is behind says so, never that something is not there."""
     async with a_world(database_url, projecting=False, position_wait=0.1) as world:
         organization_id = await world.organization()
-        with acting(Acting(actor=world.system.user_id)):
+        with audited_as(AuditContext(actor=world.system.user_id)):
             group_id, _ = await world.identity.groups.create(world.system.user_id, organization_id, "Late")
         person = await world.patient(organization_id)
         body = {"to-parent-group-id": None}
@@ -132,7 +132,7 @@ async def test_what_was_just_made_is_not_denied(database_url: str) -> None:
 
 async def test_what_is_not_there_yet_is_waited_for(database_url: str) -> None:
     async with a_world(database_url, projecting=False, position_wait=5.0) as world:
-        with acting(Acting(actor=world.system.user_id)):
+        with audited_as(AuditContext(actor=world.system.user_id)):
             made, _ = await world.identity.organizations.create(name="late")
         asked = asyncio.create_task(world.client.get(f"/v1/organizations/{made.id}/", headers=world.system.bearer))
         await eventually(lambda: world.services.positions.waiting)

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from starlette.responses import Response
 
+from api.documents.common import Attributes, Listing, Single
 from api.edge.caller import Signed
 from api.edge.deps import PathId, ReadingDep
-from api.documents.common import Attributes, Listing, Single
 from api.edge.envelope import answer
 from api.edge.execution import Outcome
 from api.edge.positions import HEAD, MOMENT, POLL

@@ -7,13 +7,13 @@ import pytest
 from fastapi import Query
 from starlette.responses import Response
 
-from api.edge.caller import MayReadGroup, MayWriteGroup, ServiceOnly, Signed, Staff, SystemOnly, SystemOrService
-from api.edge.deps import PathId
 from api.documents.common import EmptyBody
 from api.documents.groups.groups import CreateGroup, GroupListQuery, UpdateGroup
+from api.edge.caller import MayReadGroup, MayWriteGroup, ServiceOnly, Signed, Staff, SystemOnly, SystemOrService
+from api.edge.deps import PathId
 from api.edge.envelope import answer, no_content
 from api.edge.route import answers, contract_router
-from domain.core.audited import ACTING
+from domain.core.audited import AUDIT_CONTEXT
 from domain.core.errors import Conflict
 from tests.support.edge import an_edge
 
@@ -59,7 +59,7 @@ async def nudge(thing_id: PathId, body: EmptyBody = EmptyBody()) -> Response:  #
 
 @router.get("/v1/actors/", **answers(None))
 async def actors(caller: Signed) -> Response:
-    by = ACTING.get()
+    by = AUDIT_CONTEXT.get()
     return answer({"actor": by.actor, "session": by.session, "correlation": by.correlation})
 
 
@@ -268,7 +268,7 @@ async def test_events_of_a_request_name_its_caller(database_url: str) -> None:
             "session": str(person.session_id),
             "correlation": "r-1",
         }
-        assert ACTING.get().actor is None
+        assert AUDIT_CONTEXT.get().actor is None
 
 
 async def test_operations_for_some_refuse_the_others(database_url: str) -> None:

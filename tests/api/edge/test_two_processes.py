@@ -13,8 +13,8 @@ from uuid import UUID
 
 import httpx2
 
-from tests.api.groups.test_logs import told
 from tests.api.groups.test_groups import V1, V2
+from tests.api.groups.test_logs import told
 from tests.api.groups.test_moves import to
 from tests.api.groups.test_rosters import roster
 from tests.support.parts import running_parts

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from domain.groups.trees import GroupTree, tree_id
-from domain.groups.groups import system_group_id
 from domain.core.ids import new_id
-from domain.sessions.sessions import Session
+from domain.groups.groups import system_group_id
+from domain.groups.trees import GroupTree, tree_id
 from domain.people.users import User
+from domain.sessions.sessions import Session
 from tests.api.groups.test_groups import V1, V2, code
 from tests.support.world import Person, World, a_world
 from workers.jobs import moves

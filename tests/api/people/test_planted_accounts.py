@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from domain.core.ports import AccessQuery
 from domain.access.roles import role_id
+from domain.core.ports import AccessQuery
 from domain.people.users import ProvisionalUser
 from tests.support.world import Person, World, a_world
 

@@ -2,11 +2,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.access.role_users import NotInOrganization, RoleUsers
+from domain.access.roles import LastAdmin, Role, SystemRole, role_id
 from domain.core.errors import NotFound
 from domain.organizations.memberships import Memberships
 from domain.people.named_users import UserName
-from domain.access.role_users import NotInOrganization, RoleUsers
-from domain.access.roles import LastAdmin, Role, SystemRole, role_id
 from domain.people.users import User, UserNotFound
 from tests.domain.people.builders import a_person, an_organization
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore

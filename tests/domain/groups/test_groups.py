@@ -5,7 +5,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core.errors import Forbidden
-from domain.groups.trees import GroupTree, tree_id
 from domain.groups.groups import (
     Group,
     GroupInactive,
@@ -15,9 +14,10 @@ from domain.groups.groups import (
     GroupSystemManaged,
     system_group_id,
 )
-from domain.people.individuals import IndividualNotFound
-from domain.organizations.organizations import OrganizationNotFound
 from domain.groups.roster_commands import NotEligible
+from domain.groups.trees import GroupTree, tree_id
+from domain.organizations.organizations import OrganizationNotFound
+from domain.people.individuals import IndividualNotFound
 from domain.people.users import UserNotFound
 from tests.support.teams import Team
 
@@ -92,7 +92,7 @@ async def test_leaders_are_replaced_as_a_whole() -> None:
     team = Team()
     group_id = await team.group()
     stays, goes, comes = [await team.provider() for _ in range(3)]
-    await team.seat(group_id, "leader", [stays, goes])
+    await team.entry(group_id, "leader", [stays, goes])
     first = await team.groups.change(team.admin, group_id, leader_ids=[stays, comes])
     assert await team.sitting(group_id, "leader") == {stays, comes}
     assert await team.groups.change(team.admin, group_id, leader_ids=[stays, comes]) == first
@@ -104,7 +104,7 @@ async def test_a_disabled_leader_may_stay_but_not_come() -> None:
     team = Team()
     group_id = await team.group()
     old, new = await team.provider(), await team.provider()
-    await team.seat(group_id, "leader", [old])
+    await team.entry(group_id, "leader", [old])
     await team.disable(old)
     await team.disable(new)
     await team.groups.change(team.admin, group_id, name="Lung", leader_ids=[old])
@@ -218,7 +218,7 @@ async def test_a_group_moved_under_it_meanwhile_keeps_a_group_active(*, planted:
     team = Team()
     parent, child = await team.group(), await team.group()
     if planted:
-        await team.store.save(GroupTree.plant(team.organization))
+        await team.store.save(GroupTree.create(team.organization))
 
     async def somebody_moves_the_child() -> None:
         await team.move(child, parent)

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core.errors import Forbidden
+from domain.groups.groups import GroupInactive, GroupNotFound, GroupSystemManaged
 from domain.groups.moves import DivisionUnderGroup, ParentElsewhere
 from domain.groups.trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
-from domain.groups.groups import GroupInactive, GroupNotFound, GroupSystemManaged
 from tests.domain.groups.test_groups import a_computed_group
 from tests.support.teams import Team
 

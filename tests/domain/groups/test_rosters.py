@@ -6,8 +6,8 @@ import pytest
 
 from domain.core.errors import Forbidden
 from domain.groups.groups import GroupInactive, GroupNotFound, GroupProviderOnly, GroupSystemManaged
-from domain.people.individuals import IndividualNotFound
 from domain.groups.roster_commands import NotEligible, OtherOrganization, SameGroup
+from domain.people.individuals import IndividualNotFound
 from domain.people.users import UserNotFound
 from tests.domain.groups.test_groups import a_computed_group
 from tests.support.teams import Team
@@ -20,7 +20,7 @@ async def test_individuals_are_added_once() -> None:
     position = await team.rosters.add_individuals(team.admin, group, [one, other])
     assert await team.sitting(group, "individual") == {one, other}
     assert await team.rosters.add_individuals(team.admin, group, [other, one]) == position
-    assert (await team.seat_of(group, "individual", one)).version == 1
+    assert (await team.entry_of(group, "individual", one)).version == 1
 
 
 async def test_individuals_that_the_caller_may_not_change_are_named_and_nobody_is_added() -> None:
@@ -58,7 +58,7 @@ async def test_a_group_for_providers_takes_no_individuals() -> None:
 async def test_permission_is_asked_also_when_nothing_would_change() -> None:
     team, leader = Team(), uuid4()
     group, individual = await team.group(), await team.individual()
-    await team.seat(group, "individual", [individual])
+    await team.entry(group, "individual", [individual])
     team.grants.allow(leader, group, "read", "write")
     with pytest.raises(IndividualNotFound):
         await team.rosters.add_individuals(leader, group, [individual])
@@ -110,7 +110,7 @@ async def test_only_enabled_providers_of_the_organization_are_eligible() -> None
     with pytest.raises(NotEligible) as refusal:
         await team.rosters.add_users(team.admin, group, "leader", user_ids=[good, disabled, elsewhere, archived])
     assert refusal.value.meta == {"user-ids": [str(disabled), str(elsewhere), str(archived)]}
-    await team.seat(group, "leader", [disabled])
+    await team.entry(group, "leader", [disabled])
     await team.rosters.add_users(team.admin, group, "leader", user_ids=[good, disabled])
     assert await team.sitting(group, "leader") == {good, disabled}
 
@@ -139,7 +139,7 @@ async def test_nobody_is_seated_in_a_group_that_is_deactivated_meanwhile() -> No
 async def test_nobody_is_taken_out_of_a_group_that_is_deactivated_meanwhile() -> None:
     team = Team()
     old, new, individual = await team.group(), await team.group(), await team.individual()
-    await team.seat(old, "individual", [individual])
+    await team.entry(old, "individual", [individual])
 
     async def the_old_group_ends() -> None:
         await team.groups.deactivate(team.admin, old)
@@ -161,8 +161,8 @@ async def test_naming_the_same_group_twice_is_refused_before_anything_is_looked_
 async def test_removing_ignores_whoever_is_not_in() -> None:
     team = Team()
     group, individual, user = await team.group(), await team.individual(), await team.provider()
-    await team.seat(group, "individual", [individual])
-    await team.seat(group, "leader", [user])
+    await team.entry(group, "individual", [individual])
+    await team.entry(group, "leader", [user])
     await team.rosters.remove_individuals(team.admin, group, [individual, uuid4()])
     position = await team.rosters.remove_users(team.admin, group, "leader", user_ids=[user, uuid4()])
     assert await team.sitting(group, "individual") == await team.sitting(group, "leader") == set()
@@ -181,14 +181,14 @@ async def test_who_left_may_come_again() -> None:
 async def test_people_change_groups_in_one_step() -> None:
     team = Team()
     old, new, here, there = await team.group(), await team.group(), await team.individual(), await team.individual()
-    await team.seat(old, "individual", [here, there])
-    await team.seat(new, "individual", [there])
+    await team.entry(old, "individual", [here, there])
+    await team.entry(new, "individual", [there])
     await team.rosters.add_individuals(team.admin, new, [here, there], remove_from=old)
     assert await team.sitting(old, "individual") == set()
     assert await team.sitting(new, "individual") == {here, there}
     user = await team.provider()
-    await team.seat(old, "leader", [user])
-    await team.seat(old, "member", [user])
+    await team.entry(old, "leader", [user])
+    await team.entry(old, "member", [user])
     await team.rosters.add_users(team.admin, new, "member", user_ids=[user], remove_from=old)
     assert await team.sitting(old, "leader") == {user}
     assert await team.sitting(old, "member") == set()

@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain.onboarding.requests import OnboardingRequest
 from domain.core.personal import revealed
+from domain.onboarding.requests import OnboardingRequest
 
 
 def a_request(user_id: UUID | None = None, **changes: Any) -> OnboardingRequest:

@@ -2,14 +2,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.access.roles import LastAdmin, Role, RoleNotFound, SystemRole, role_id
 from domain.core.errors import InvalidState
 from domain.groups.groups import Group
-from domain.people.individuals import Individual
+from domain.groups.rosters import RosterEntry, roster_entry_id
 from domain.organizations.memberships import ForeignRole, Memberships, StaffOrganization, UserIsParticipant
-from domain.people.named_users import UserName
 from domain.organizations.organizations import Organization, Organizations
-from domain.access.roles import LastAdmin, Role, RoleNotFound, SystemRole, role_id
-from domain.groups.rosters import Seat, seat_id
+from domain.people.individuals import Individual
+from domain.people.named_users import UserName
 from domain.people.users import User, UserArchived, UserNotFound
 from tests.domain.people.builders import a_person, a_user, an_organization
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
@@ -125,7 +125,7 @@ async def test_a_participant_does_not_join() -> None:
     await world.share(shared, other)
     individual = await world.individual(shared_with_user)
     individual.share("user", two.id, "read")
-    two.take_on(uuid4())
+    two.acquire_individual(uuid4())
     await world.store.save(individual, two, Individual.create(two.individuals[-1], "user", two.id))
     for participant in (shared, shared_with_user, two):
         with pytest.raises(UserIsParticipant):
@@ -245,8 +245,8 @@ async def test_only_a_system_administrator_hands_out_the_system_role() -> None:
 
 async def a_seated(world: World, clinic: UUID, user: User) -> Group:
     group = Group.make(uuid4(), clinic, "team")
-    leader = Seat.take(group.id, clinic, "leader", user.id)
-    member = Seat.take(group.id, clinic, "member", user.id)
+    leader = RosterEntry.add(group.id, clinic, "leader", user.id)
+    member = RosterEntry.add(group.id, clinic, "member", user.id)
     await world.store.save(group, leader, member)
     return group
 
@@ -264,15 +264,15 @@ async def test_leaving_ends_roles_and_places_and_the_default_organization_in_one
     position = await world.remove(clinic, ann)
     assert [type(event).__qualname__ for event in world.store.events[before:]] == [
         "Role.Revoked",
-        "Seat.Left",
-        "Seat.Left",
+        "RosterEntry.Removed",
+        "RosterEntry.Removed",
         "User.LeftOrganization",
     ]
     assert position == len(world.store.events)
     assert list((await world.user(ann)).organizations) == [other]
     assert (await world.store.get(Role, role_id(clinic, "org.admin"))).holders == {bob.id: True}
-    assert not (await world.store.get(Seat, seat_id(team.id, "leader", ann.id))).taken
-    assert (await world.store.get(Seat, seat_id(elsewhere.id, "leader", ann.id))).taken
+    assert not (await world.store.get(RosterEntry, roster_entry_id(team.id, "leader", ann.id))).present
+    assert (await world.store.get(RosterEntry, roster_entry_id(elsewhere.id, "leader", ann.id))).present
     assert (await world.individual(ann)).provider
 
 

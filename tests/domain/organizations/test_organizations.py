@@ -2,10 +2,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.access.roles import Role, role_id
 from domain.core.errors import DomainError, NotFound
 from domain.groups.groups import Group, system_group_id
 from domain.organizations.organizations import OPERATOR_ID, Organization, Organizations, SystemAdminsOnly
-from domain.access.roles import Role, role_id
 from tests.support.doubles import MemoryStore
 
 

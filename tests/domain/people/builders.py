@@ -2,8 +2,8 @@
 
 from uuid import UUID, uuid4
 
-from domain.people.individuals import Individual
 from domain.organizations.organizations import Organization, Organizations
+from domain.people.individuals import Individual
 from domain.people.users import STAFF, User
 from tests.support.doubles import MemoryStore
 

@@ -3,6 +3,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core.errors import InvalidState
+from domain.groups.rosters import RosterEntry, roster_entry_id
+from domain.organizations.memberships import Memberships, UserIsParticipant
 from domain.people.individual_commands import Individuals
 from domain.people.individuals import (
     Individual,
@@ -13,9 +15,7 @@ from domain.people.individuals import (
     ProviderOwner,
     ProvidersIndividual,
 )
-from domain.organizations.memberships import Memberships, UserIsParticipant
 from domain.people.named_users import UserName
-from domain.groups.rosters import Seat, seat_id
 from domain.people.users import User
 from tests.domain.people.builders import a_person, an_organization
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
@@ -37,13 +37,15 @@ class World:
         self.grants.let_read(user.id, user.id)
         await self.memberships.add(organization_id, UserName(user.id), caller_id=user.id, as_system_admin=True)
 
-    async def place(self, individual_id: UUID, organization_id: UUID) -> Seat:
-        seat = Seat.take(uuid4(), organization_id, "individual", individual_id)
-        await self.store.save(seat)
-        return seat
+    async def place(self, individual_id: UUID, organization_id: UUID) -> RosterEntry:
+        entry = RosterEntry.add(uuid4(), organization_id, "individual", individual_id)
+        await self.store.save(entry)
+        return entry
 
-    async def taken(self, seat: Seat) -> bool:
-        return (await self.store.get(Seat, seat_id(seat.group_id, seat.kind, seat.subject_id))).taken
+    async def taken(self, entry: RosterEntry) -> bool:
+        return (
+            await self.store.get(RosterEntry, roster_entry_id(entry.group_id, entry.kind, entry.subject_id))
+        ).present
 
 
 async def test_an_individual_is_registered_once() -> None:
@@ -249,20 +251,20 @@ async def test_unsharing_from_the_owner_leaves_his_groups_alone() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await a_person(world.store)
     theirs, _ = await world.individuals.create(uuid4(), clinic)
-    seat = await world.place(theirs.id, clinic)
+    entry = await world.place(theirs.id, clinic)
     world.grants.allow(ann.id, clinic, "write")
     await world.individuals.unshare(theirs.id, "organization", clinic, caller_id=ann.id)
-    assert await world.taken(seat)
+    assert await world.taken(entry)
 
 
 async def test_another_owner_takes_it_out_of_the_former_owners_groups() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await a_person(world.store)
     theirs, _ = await world.individuals.create(uuid4(), clinic)
-    seat = await world.place(theirs.id, clinic)
+    entry = await world.place(theirs.id, clinic)
     moved, position = await world.individuals.change_owner(theirs.id, ann.id)
     assert (moved.owner_type, moved.owner_id) == ("user", ann.id)
-    assert not await world.taken(seat)
+    assert not await world.taken(entry)
     assert await world.individuals.change_owner(theirs.id, ann.id) == (moved, position)
 
 
@@ -272,9 +274,9 @@ async def test_another_owner_leaves_it_in_groups_of_an_organization_it_is_shared
     theirs, _ = await world.individuals.create(uuid4(), clinic)
     theirs.share("organization", other)
     await world.store.save(theirs)
-    seat = await world.place(theirs.id, other)
+    entry = await world.place(theirs.id, other)
     await world.individuals.change_owner(theirs.id, other)
-    assert await world.taken(seat)
+    assert await world.taken(entry)
 
 
 async def test_a_shared_individual_does_not_become_a_providers() -> None:

@@ -4,10 +4,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.core.errors import DomainError
-from domain.people.login_names import login_name, normal_login
-from domain.core.personal import Personal, revealed
 from domain.access.roles import ORGANIZATION_ADMIN, LastAdmin, Role, role_id
+from domain.core.errors import DomainError
+from domain.core.personal import Personal, revealed
+from domain.people.login_names import login_name, normal_login
 from domain.people.user_commands import Users
 from domain.people.users import (
     NotYourProvider,
@@ -288,8 +288,8 @@ def test_nobody_takes_over_a_verified_account() -> None:
 
 def test_names_that_another_user_proved_are_released() -> None:
     user = a_provisional_user(uuid4(), email="ann@people.test", phone="+16505550100", username="Ann@people.test")
-    user.release_names([login_name("ANN@people.test")])
+    user.release_login_names([login_name("ANN@people.test")])
     assert [revealed(each) for each in (user.email, user.phone, user.username)] == [None, "+16505550100", None]
     before = len(user.pending_events)
-    user.release_names([login_name("ann@people.test")])
+    user.release_login_names([login_name("ann@people.test")])
     assert len(user.pending_events) == before

@@ -1,7 +1,7 @@
 """Service accounts follow the setting."""
 
-from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from domain.people.users import User
+from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from tests.support.doubles import MemoryStore
 
 DROW, SKED = ServiceName("care", "drow"), ServiceName("care", "sked")

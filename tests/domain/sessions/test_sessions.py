@@ -8,6 +8,7 @@ import pytest
 import time_machine
 
 from domain.core.errors import TooMany, Unauthenticated
+from domain.people.users import User
 from domain.sessions.commands import Login, Sessions, SignedIn
 from domain.sessions.sessions import (
     LONGEST_REFRESH,
@@ -21,7 +22,6 @@ from domain.sessions.sessions import (
     UserNotConfirmed,
     session_of_token,
 )
-from domain.people.users import User
 from tests.domain.people.builders import a_user
 from tests.support.doubles import MemoryDirectory, MemoryStore
 

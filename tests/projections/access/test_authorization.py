@@ -12,21 +12,21 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from domain.access.roles import Role
 from domain.core.audited import Audited
-from domain.groups.trees import GroupTree
-from domain.groups.groups import Group
-from domain.people.individuals import Individual
-from domain.organizations.organizations import Organization
 from domain.core.ports import AccessQuery
 from domain.core.recorded import Recorded
-from domain.access.roles import Role
-from domain.groups.rosters import Seat
+from domain.groups.groups import Group
+from domain.groups.rosters import RosterEntry
+from domain.groups.trees import GroupTree
+from domain.organizations.organizations import Organization
+from domain.people.individuals import Individual
 from domain.people.users import User
-from projections.access.checks import decide, decide_many
-from projections.access.readable_individuals import accessible_individuals
-from projections.access.pages import Slice
-from projections.access.status import access_status
 from projections.access.authorization import AuthorizationProjection
+from projections.access.checks import decide, decide_many
+from projections.access.pages import Slice
+from projections.access.readable_individuals import accessible_individuals
+from projections.access.status import access_status
 from tests.authorization.random_worlds import COMMANDS, RandomWorld
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -93,8 +93,8 @@ def a_group(organization: Organization) -> Group:
     return Group.make(uuid4(), organization.id, "Heart")
 
 
-def seat(group: Group, kind: Any, subject: User | Individual) -> Seat:
-    return Seat.take(group.id, group.organization_id, kind, subject.id)
+def entry(group: Group, kind: Any, subject: User | Individual) -> RosterEntry:
+    return RosterEntry.add(group.id, group.organization_id, kind, subject.id)
 
 
 def moved(tree: GroupTree, group: Group, parent: Group | None) -> GroupTree:
@@ -177,7 +177,7 @@ async def test_a_place_of_a_stranger_is_impossible(database_url: str) -> None:
     async with a_log(database_url) as log:
         await log.save(clinic, group, stranger)
         with pytest.raises(psycopg.errors.ForeignKeyViolation):
-            await log.save(seat(group, "individual", stranger))
+            await log.save(entry(group, "individual", stranger))
 
 
 async def test_a_share_and_its_places_end_in_one_append_in_either_order(database_url: str) -> None:
@@ -188,10 +188,10 @@ async def test_a_share_and_its_places_end_in_one_append_in_either_order(database
         for first_the_share in (True, False):
             individual = Individual.create(uuid4(), "user", uuid4())
             individual.share("organization", clinic.id)
-            place = seat(group, "individual", individual)
+            place = entry(group, "individual", individual)
             await log.save(individual, place)
             individual.unshare("organization", clinic.id)
-            place.leave()
+            place.remove()
             await log.save(*([individual, place] if first_the_share else [place, individual]))
         assert await log.rows("SELECT * FROM group_individuals") == []
         assert await log.rows("SELECT individuals FROM access_organizations") == [(0,)]
@@ -226,10 +226,10 @@ async def test_a_place_in_one_organization_is_none_in_another(database_url: str)
         for organization in (north, south):
             group = a_group(organization)
             individual.share("organization", organization.id)
-            places.append(seat(group, "individual", individual))
+            places.append(entry(group, "individual", individual))
             await log.save(organization, group, individual, places[-1])
         assert await log.rows("SELECT organization_id FROM unplaced_individuals") == []
-        places[0].leave()
+        places[0].remove()
         await log.save(places[0])
         assert await log.rows("SELECT organization_id FROM unplaced_individuals") == [(north.id,)]
 
@@ -238,9 +238,9 @@ async def test_who_leads_a_group_and_belongs_to_it_may_give_up_one_of_both(datab
     clinic = an_organization()
     group, user = a_group(clinic), a_user(clinic)
     async with a_log(database_url) as log:
-        led, belongs = seat(group, "leader", user), seat(group, "member", user)
+        led, belongs = entry(group, "leader", user), entry(group, "member", user)
         await log.save(clinic, group, user, led, belongs)
-        led.leave()
+        led.remove()
         await log.save(led)
         assert await log.rows("SELECT kind FROM group_users") == [("member",)]
 
@@ -248,12 +248,12 @@ async def test_who_leads_a_group_and_belongs_to_it_may_give_up_one_of_both(datab
 async def test_a_move_writes_closure_rows_and_two_stamps_however_many_people_stand_below(database_url: str) -> None:
     clinic = an_organization()
     old, new, root, leaf = (a_group(clinic) for _ in range(4))
-    tree = GroupTree.plant(clinic.id)
+    tree = GroupTree.create(clinic.id)
     moved(tree, leaf, root)
     moved(tree, root, old)
     people = [a_user(clinic) for _ in range(30)]
     async with a_log(database_url) as log:
-        await log.save(clinic, old, new, root, leaf, tree, *people, *(seat(leaf, "member", each) for each in people))
+        await log.save(clinic, old, new, root, leaf, tree, *people, *(entry(leaf, "member", each) for each in people))
         before = await log.rows("SELECT user_id, ctid::text FROM access_users ORDER BY 1")
         await log.save(moved(tree, root, new))
         assert await log.rows("SELECT user_id, ctid::text FROM access_users ORDER BY 1") == before
@@ -339,8 +339,8 @@ async def test_a_long_list_is_whole_however_its_ids_are_spread(database_url: str
         ids = [*(UUID(int=(1 << 127) + each.int) for each in ids[1:]), ids[0]]
     people = [Individual.create(each, "organization", clinic.id) for each in ids]
     async with a_log(database_url) as log, log.connection.cursor() as cursor:
-        await log.save(clinic, group, leader, seat(group, "leader", leader), *people)
-        await log.save(*(seat(group, "individual", each) for each in people))
+        await log.save(clinic, group, leader, entry(group, "leader", leader), *people)
+        await log.save(*(entry(group, "individual", each) for each in people))
         for limit, offset in [(10, 0), (1, 0), (500, 1_200), (3_000, 2_500), (5, 3_998), (5, 4_000), (0, 0)]:
             page = await accessible_individuals(cursor, leader.id, "write", Slice(limit, offset))
             assert page == (4_000, sorted(ids)[offset : offset + limit])
@@ -358,9 +358,9 @@ async def test_whoever_is_reached_in_several_ways_stands_in_a_list_once(database
         for organization in parties[individual.id]:
             individual.share("organization", organization.id)
     people[3].share("user", user.id, "write")
-    places = [seat(group, "individual", each) for each in people if west in parties[each.id]]
+    places = [entry(group, "individual", each) for each in people if west in parties[each.id]]
     async with a_log(database_url) as log, log.connection.cursor() as cursor:
-        await log.save(north, south, west, user, group, seat(group, "leader", user), *people, *places)
+        await log.save(north, south, west, user, group, entry(group, "leader", user), *people, *places)
         for within in (None, north, south, west):
             expected = [each for each in parties if within is None or within in parties[each]]
             for size in (1, 2, 10):
@@ -382,7 +382,7 @@ async def test_whose_last_group_ends_is_unassigned_again(database_url: str) -> N
     mine.share("organization", clinic.id)
     contains = [AccessQuery("group", unassigned.id, "contain")]
     async with a_log(database_url) as log, log.connection.cursor() as cursor:
-        await log.save(clinic, owner, group, unassigned, mine, seat(group, "individual", mine))
+        await log.save(clinic, owner, group, unassigned, mine, entry(group, "individual", mine))
         assert await decide(cursor, owner.id, contains) == [False]
         group.deactivate()
         await log.save(group)
@@ -403,15 +403,15 @@ class Told:
         self.patient.share("organization", self.clinic.id)
         self.role = Role.create(self.clinic.id, "org.admin", "Administrator")
         self.role.grant(self.admin.id, live=True)
-        self.tree = GroupTree.plant(self.clinic.id)
+        self.tree = GroupTree.create(self.clinic.id)
         moved(self.tree, self.leaf, self.left)
         moved(self.tree, self.below, self.leaf)
-        self.place = seat(self.leaf, "individual", self.patient)
-        self.seats = [
-            seat(self.left, "leader", self.lefty),
-            seat(self.right, "leader", self.righty),
-            seat(self.leaf, "member", self.leafy),
-            seat(self.below, "leader", self.lower),
+        self.place = entry(self.leaf, "individual", self.patient)
+        self.entries = [
+            entry(self.left, "leader", self.lefty),
+            entry(self.right, "leader", self.righty),
+            entry(self.leaf, "member", self.leafy),
+            entry(self.below, "leader", self.lower),
         ]
 
     @property
@@ -420,7 +420,7 @@ class Told:
 
     async def begin(self, log: Log) -> None:
         groups = [self.left, self.right, self.leaf, self.below]
-        await log.save(self.clinic, self.role, *self.names.values(), *groups, self.tree, self.patient, *self.seats)
+        await log.save(self.clinic, self.role, *self.names.values(), *groups, self.tree, self.patient, *self.entries)
         await log.save(self.place)
 
     async def touched_by(self, log: Log, *aggregates: Audited) -> set[str]:
@@ -447,9 +447,9 @@ async def test_a_place_touches_those_up_the_tree_and_the_owner(database_url: str
     told = Told()
     async with a_log(database_url) as log:
         await told.begin(log)
-        told.place.leave()
+        told.place.remove()
         assert await told.touched_by(log, told.place) == {"lefty", "leafy", "owner", "admin"}
-        told.place.take_again()
+        told.place.add_again()
         assert await told.touched_by(log, told.place) == {"lefty", "leafy", "owner", "admin"}
 
 
@@ -457,9 +457,9 @@ async def test_a_seat_touches_who_sits(database_url: str) -> None:
     told = Told()
     async with a_log(database_url) as log:
         await told.begin(log)
-        assert await told.touched_by(log, seat(told.below, "member", told.other)) == {"other"}
-        told.seats[0].leave()
-        assert await told.touched_by(log, told.seats[0]) == {"lefty"}
+        assert await told.touched_by(log, entry(told.below, "member", told.other)) == {"other"}
+        told.entries[0].remove()
+        assert await told.touched_by(log, told.entries[0]) == {"lefty"}
 
 
 async def test_shares_and_owners_touch_both_sides(database_url: str) -> None:
@@ -472,7 +472,7 @@ async def test_shares_and_owners_touch_both_sides(database_url: str) -> None:
         assert await told.touched_by(log, told.patient) == {"owner", "stranger"}
         told.patient.change_owner("user", told.stranger.id)
         assert await told.touched_by(log, told.patient) == {"owner", "stranger"}
-        told.place.leave()
+        told.place.remove()
         told.patient.unshare("organization", told.clinic.id)
         assert await told.touched_by(log, told.place, told.patient) == {"stranger", "lefty", "leafy", "admin"}
 
@@ -494,7 +494,7 @@ async def test_what_concerns_an_organization_touches_its_providers(database_url:
         providers = {"admin", "lefty", "righty", "leafy", "lower", "other"}
         told.clinic.change({"authorization_type": "open"})
         assert await told.touched_by(log, told.clinic) == providers
-        told.place.leave()
+        told.place.remove()
         assert await told.touched_by(log, told.place) == {
             *providers,
             "owner",
@@ -506,7 +506,7 @@ async def test_a_deactivation_touches_those_in_it_and_above_it(database_url: str
     async with a_log(database_url) as log:
         await told.begin(log)
         told.below.deactivate()
-        told.tree.prune(told.below.id)
+        told.tree.remove_node(told.below.id)
         assert await told.touched_by(log, told.below, told.tree) == {"lower", "leafy", "lefty", "admin", "owner"} - {
             "owner"
         }
@@ -518,7 +518,7 @@ async def test_a_clock_that_is_behind_takes_no_stamp_back(database_url: str) -> 
         await told.begin(log)
         before = {name: await log.latest(user) for name, user in told.names.items()}
         told.stranger.disable()
-        told.place.leave()
+        told.place.remove()
         late = log.recorded(told.stranger, told.place)
         await log.apply([each._replace(event=replace(each.event, timestamp=START)) for each in late])  # type: ignore[type-var]
         for name, user in told.names.items():

@@ -14,25 +14,26 @@ from pyroaring import BitMap
 
 from adapters.log.codec import EventCodec
 from adapters.log.event_store import EventStore
-from adapters.security.keyring import Keyring
 from adapters.log.reader import LogReader
+from adapters.security.keyring import Keyring
 from domain.core.audited import Audited
-from domain.groups.groups import system_group_id
-from domain.people.individuals import Individual
 from domain.core.recorded import topics_of
-from domain.groups.rosters import Seat
+from domain.groups.groups import system_group_id
+from domain.groups.rosters import RosterEntry
+from domain.people.individuals import Individual
 from domain.people.users import User
-from projections.access import index as access_index, readable_individuals as access_individuals
 from projections import registry
-from projections.core import replicators
+from projections.access import index as access_index
+from projections.access import readable_individuals as access_individuals
+from projections.access.authorization import AuthorizationProjection
 from projections.access.index import AccessIndex
-from projections.access.readable_individuals import accessible_individuals
 from projections.access.pages import Slice
+from projections.access.readable_individuals import accessible_individuals
 from projections.access.runs import Listed, Merged, Ranked, Run
 from projections.access.sets import TABLES, Ranking
-from projections.access.authorization import AuthorizationProjection
+from projections.core import replicators
 from projections.people.users import UsersProjection
-from tests.projections.access.test_authorization import a_group, a_user, an_organization, seat
+from tests.projections.access.test_authorization import a_group, a_user, an_organization, entry
 from tests.support.histories import BEGINNING, STEPS, History
 from tests.support.stores import MASTER_KEY, a_pool, a_store
 from tests.support.world import a_world
@@ -51,12 +52,12 @@ class Ward:
         self.clinic = an_organization()
         self.group, self.leader = a_group(self.clinic), a_user(self.clinic)
         self.patients = [Individual.create(uuid4(), "organization", self.clinic.id) for _ in range(5)]
-        self.seats = [seat(self.group, "individual", each) for each in self.patients]
+        self.entries = [entry(self.group, "individual", each) for each in self.patients]
 
     async def begin(self) -> None:
-        led = seat(self.group, "leader", self.leader)
+        led = entry(self.group, "leader", self.leader)
         await replicators.register(self.connection, [UsersProjection()])
-        await self.save(self.clinic, self.group, self.leader, led, *self.patients, *self.seats)
+        await self.save(self.clinic, self.group, self.leader, led, *self.patients, *self.entries)
 
     async def save(self, *aggregates: Audited) -> None:
         """The read model of users, whom nothing here is about, is up to date at once."""
@@ -64,12 +65,12 @@ class Ward:
 
     @property
     def placed(self) -> list[UUID]:
-        return sorted(each.subject_id for each in self.seats if each.taken)
+        return sorted(each.subject_id for each in self.entries if each.present)
 
-    async def leave(self, *seats: Seat) -> None:
-        for each in seats:
-            each.leave()
-        await self.save(*seats)
+    async def leave(self, *entries: RosterEntry) -> None:
+        for each in entries:
+            each.remove()
+        await self.save(*entries)
 
     async def listed(self, index: AccessIndex | None, connection: AsyncConnection | None = None) -> list[UUID]:
         cursor = (connection or self.connection).cursor()
@@ -105,10 +106,10 @@ async def test_each_snapshot_gets_its_own_answer_however_old_or_young_the_sets_a
         index = await access_index.load(ward.connection)
         everybody = ward.placed
         async with ward.snapshot() as first:
-            await ward.leave(ward.seats[0])
+            await ward.leave(ward.entries[0])
             async with ward.snapshot() as second:
                 one_less = ward.placed
-                await ward.leave(ward.seats[1])
+                await ward.leave(ward.entries[1])
                 await index.freshen(ward.connection)  # younger than both snapshots
                 assert await ward.listed(index, first) == everybody
                 assert await ward.listed(index, second) == one_less
@@ -120,8 +121,8 @@ async def test_each_snapshot_gets_its_own_answer_however_old_or_young_the_sets_a
 
 async def test_sets_serve_no_snapshot_in_which_the_log_or_the_users_are_further_back(database_url: str) -> None:
     async with a_ward(database_url) as ward, ward.snapshot() as first:
-        ward.seats[0].leave()
-        await ward.store.save(ward.seats[0])
+        ward.entries[0].remove()
+        await ward.store.save(ward.entries[0])
         after_the_log = await access_index.load(ward.connection)
         assert await after_the_log.view(first.cursor()) is None
         async with ward.snapshot() as second:
@@ -135,13 +136,13 @@ async def test_somebody_who_changes_again_is_not_lost_between_old_and_young_sets
     async with a_ward(database_url) as ward:
         index = await access_index.load(ward.connection)
         for _ in range(3):
-            ward.seats[2].leave()
-            await ward.save(ward.seats[2])
+            ward.entries[2].remove()
+            await ward.save(ward.entries[2])
             assert await ward.listed(index) == ward.placed
             await index.freshen(ward.connection)
             assert await ward.listed(index) == ward.placed
-            ward.seats[2].take_again()
-            await ward.save(ward.seats[2])
+            ward.entries[2].add_again()
+            await ward.save(ward.entries[2])
             assert await ward.listed(index) == ward.placed
 
 
@@ -150,7 +151,7 @@ async def test_with_too_many_changes_the_tables_answer(database_url: str, monkey
         index = await access_index.load(ward.connection)
         monkeypatch.setattr(access_index, "MOST_LATE", 2)
         monkeypatch.setattr(access_index, "AGED", 1)
-        await ward.leave(*ward.seats[:3])
+        await ward.leave(*ward.entries[:3])
         assert await index.view(ward.connection.cursor()) is None
         assert (index.aged, index.worn) == (True, False)
         assert await ward.listed(index) == ward.placed
@@ -158,7 +159,7 @@ async def test_with_too_many_changes_the_tables_answer(database_url: str, monkey
         assert await index.view(ward.connection.cursor()) is not None
         assert index.aged is False
         monkeypatch.setattr(access_index, "FURTHEST", 1)
-        await ward.leave(*ward.seats[3:])
+        await ward.leave(*ward.entries[3:])
         assert await index.view(ward.connection.cursor()) is None
         assert index.worn is True
         assert await ward.listed(index) == ward.placed
@@ -168,7 +169,7 @@ async def test_an_individual_with_the_id_of_an_organization_stands_for_itself_on
     async with a_ward(database_url) as ward:
         index = await access_index.load(ward.connection)
         twin = Individual.create(ward.clinic.id, "organization", ward.clinic.id)
-        await ward.save(twin, place := seat(ward.group, "individual", twin))
+        await ward.save(twin, place := entry(ward.group, "individual", twin))
         view = await index.view(ward.connection.cursor())
         assert view is not None
         assert view.late == [twin.id]

@@ -18,11 +18,11 @@ from domain.core.decisions import Decision
 from domain.core.ports import AccessQuery, Operation
 from domain.core.recorded import Recorded
 from domain.sessions.sessions import Session, SessionRevocation
+from projections.access.authorization import AuthorizationProjection
 from projections.access.checks import decide_many
 from projections.access.rights import CurrentRights
-from projections.access.authorization import AuthorizationProjection
-from projections.sessions.sessions import SessionEndsProjection, SessionsProjection, sessions_of
 from projections.people.access import readable_users
+from projections.sessions.sessions import SessionEndsProjection, SessionsProjection, sessions_of
 from tests.authorization.random_worlds import COMMANDS, Command, RandomWorld
 from tests.support.logins import application_dsn
 

@@ -8,10 +8,12 @@ from uuid import UUID
 import psycopg
 
 from domain.groups.groups import system_group_id
-from projections.groups import lists as group_lists, logs as group_logs, rosters
+from projections.groups import lists as group_lists
+from projections.groups import logs as group_logs
+from projections.groups import rosters
 from projections.groups.lists import GroupFilter
-from projections.groups.viewers import Viewer
 from projections.groups.rosters import Roster
+from projections.groups.viewers import Viewer
 from tests.projections.groups.wards import Wards, wards
 
 MANY = 20_000
@@ -108,9 +110,9 @@ async def test_in_a_large_organization_a_page_costs_what_it_shows_and_a_total_no
         closed = await world.group(organization, "closed")
         nurses = await world.group(organization, "nurses", type="provider_only")
         placed, loose, left = [await world.record(organization) for _ in range(3)]
-        await world.seat(organization, full, "individual", placed)
-        await world.seat(organization, full, "leader", leader)
-        await world.seat(organization, closed, "individual", left)
+        await world.entry(organization, full, "individual", placed)
+        await world.entry(organization, full, "leader", leader)
+        await world.entry(organization, closed, "individual", left)
         await world.deactivate(closed)
         await world.catch_up()
         with psycopg.connect(database_url, autocommit=True) as owner:

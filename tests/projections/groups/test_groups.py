@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import time_machine
 
-from domain.groups.groups import GroupType, system_group_id
 from domain.core.ports import AccessQuery
-from projections.groups import lists as group_lists
+from domain.groups.groups import GroupType, system_group_id
 from projections.access.checks import decide
+from projections.groups import lists as group_lists
 from projections.groups.lists import GroupFilter
 from projections.groups.viewers import groups_with_people
 from tests.projections.groups.wards import Wards, named, wards
@@ -44,8 +44,8 @@ async def test_each_viewer_sees_what_a_check_would_allow(database_url: str) -> N
         other, free = await world.group(south, "other"), await world.group(opened, "free")
         system = {system_group_id(each, kind) for each in (north, south, opened) for kind in COMPUTED}
         leader, member = await world.user(north), await world.user(north)
-        await world.seat(north, division, "leader", leader)
-        await world.seat(north, under, "member", member)
+        await world.entry(north, division, "leader", leader)
+        await world.entry(north, under, "member", member)
         sees = {
             await world.admin(north): {division, under, beside} | {system_group_id(north, kind) for kind in COMPUTED},
             leader: {division, under},
@@ -78,7 +78,7 @@ async def test_staff_that_also_leads_and_administers_sees_each_group_once(databa
         home, away = await world.organization(), await world.organization()
         group = await world.group(away, "away")
         staff = await world.user(home, away, classification="carium")
-        await world.seat(away, group, "leader", staff)
+        await world.entry(away, group, "leader", staff)
         mine = await world.group(home, "home")
         await world.catch_up()
         assert await world.listed(staff) == [group, mine]
@@ -93,7 +93,7 @@ async def test_inactive_groups_are_shown_when_asked_for_to_those_who_govern_and_
         organization = await world.organization()
         group = await world.group(organization)
         leader = await world.user(organization)
-        await world.seat(organization, group, "leader", leader)
+        await world.entry(organization, group, "leader", leader)
         await world.deactivate(group)
         await world.catch_up()
         see = [
@@ -144,8 +144,8 @@ async def test_every_filter_narrows_the_list(database_url: str) -> None:
         heart = await world.group(organization, "Heart", under=division, tags=["b"])
         nurses = await world.group(organization, "Nurses", type="provider_only")
         patient = await world.patient(organization)
-        await world.seat(organization, heart, "leader", leader)
-        await world.seat(organization, heart, "individual", patient)
+        await world.entry(organization, heart, "leader", leader)
+        await world.entry(organization, heart, "individual", patient)
         await world.catch_up()
         everyone, unassigned = [system_group_id(organization, kind) for kind in COMPUTED]
         expected: list[tuple[dict[str, Any], set[UUID]]] = [
@@ -193,8 +193,8 @@ async def test_an_individual_is_eligible_where_eligible_members_would_list_him(d
         )
         await world.group(organization, "providers", type="provider_only")
         patient, stranger = await world.patient(organization), await world.patient()
-        await world.seat(organization, there, "individual", patient)
-        await world.seat(organization, there, "leader", leader)
+        await world.entry(organization, there, "individual", patient)
+        await world.entry(organization, there, "leader", leader)
         await world.catch_up()
         assert set(await world.listed(admin, eligible_individual_id=patient)) == {division, empty, sister}
         assert lost not in await world.listed(admin, eligible_individual_id=patient)
@@ -206,7 +206,7 @@ async def test_an_individual_is_eligible_where_eligible_members_would_list_him(d
             sister,
         }
         assert await world.listed(leader, eligible_individual_id=patient) == []
-        await world.seat(organization, division, "leader", leader)
+        await world.entry(organization, division, "leader", leader)
         assert set(await world.listed(leader, eligible_individual_id=patient)) == {division, sister}
         assert await world.listed(leader, eligible_individual_id=patient, ids=some) == [sister]
         assert await world.listed(admin, eligible_individual_id=stranger) == []
@@ -218,7 +218,7 @@ async def test_rows_follow_the_log(database_url: str) -> None:
         parent, other = await world.group(organization, "parent"), await world.group(organization, "other")
         child = await world.group(organization, "child", under=parent, tags=["x"])
         one, two = await world.record(organization), await world.record(organization)
-        await world.seat(organization, child, "individual", one, two)
+        await world.entry(organization, child, "individual", one, two)
         await world.catch_up()
         row = await world.row(child)
         assert (row.parent_id, row.parent_name, row.individuals_count, row.tags) == (parent, "parent", 2, ["x"])
@@ -230,7 +230,7 @@ async def test_rows_follow_the_log(database_url: str) -> None:
         row = await world.row(child)
         assert (row.parent_id, row.name, row.individuals_count) == (other, "Renamed", 1)
         assert [(await world.row(each)).child_count for each in (parent, other)] == [0, 1]
-        await world.seat(organization, child, "individual", one)
+        await world.entry(organization, child, "individual", one)
         await world.deactivate(child)
         await world.catch_up()
         row = await world.row(child)
@@ -244,9 +244,9 @@ async def test_one_batch_gives_the_same_as_many(database_url: str) -> None:
         parent, other = await world.group(organization, "parent"), await world.group(organization, "other")
         child = await world.group(organization, "child", under=parent)
         record = await world.record(organization)
-        await world.seat(organization, child, "individual", record)
+        await world.entry(organization, child, "individual", record)
         await world.unseat(child, "individual", record)
-        await world.seat(organization, child, "individual", record)
+        await world.entry(organization, child, "individual", record)
         await world.move(organization, child, other)
         await world.move(organization, child, None)
         await world.move(organization, child, parent)
@@ -262,8 +262,8 @@ async def test_computed_groups_count_whom_they_hold(database_url: str) -> None:
         organization = await world.organization()
         regular, closing = await world.group(organization, "regular"), await world.group(organization, "closing")
         placed, loose = await world.patient(organization), await world.record(organization)
-        await world.seat(organization, regular, "individual", placed)
-        await world.seat(organization, closing, "individual", loose)
+        await world.entry(organization, regular, "individual", placed)
+        await world.entry(organization, closing, "individual", loose)
         await world.catch_up()
         everyone, unassigned = [system_group_id(organization, kind) for kind in COMPUTED]
         assert [(await world.row(each)).individuals_count for each in (everyone, unassigned)] == [2, 0]
@@ -286,7 +286,7 @@ async def test_what_bumps_the_time_of_modification_and_what_does_not(database_ur
         moved = await times()
         assert moved[0] == before[0]
         assert moved[1] > before[1]
-        await world.seat(organization, child, "member", user)
+        await world.entry(organization, child, "member", user)
         seated = await times()
         assert seated[1] > moved[1]
         await world.deactivate(child)
@@ -325,8 +325,8 @@ async def test_built_anew_in_one_batch_the_rows_are_the_same(database_url: str) 
         user, record = await world.user(organization), await world.record(organization)
         parent, child = await world.group(organization, "parent"), await world.group(organization, "child")
         await world.catch_up()
-        await world.seat(organization, child, "individual", record)
-        await world.seat(organization, child, "leader", user)
+        await world.entry(organization, child, "individual", record)
+        await world.entry(organization, child, "leader", user)
         await world.catch_up()
         await world.move(organization, child, parent)
         await world.catch_up()

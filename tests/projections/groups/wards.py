@@ -8,22 +8,22 @@ from uuid import UUID, uuid4
 from psycopg import AsyncCursor
 
 from adapters.log.event_store import EventStore
-from domain.groups.trees import GroupTree, tree_id
-from domain.groups.groups import Group
-from domain.core.ids import new_id
-from domain.people.individuals import Individual
-from domain.organizations.organizations import Organization, Organizations
 from domain.access.roles import Role, role_id
-from domain.groups.rosters import RosterKind, Seat, seat_id
+from domain.core.ids import new_id
+from domain.groups.groups import Group
+from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
+from domain.groups.trees import GroupTree, tree_id
+from domain.organizations.organizations import Organization, Organizations
+from domain.people.individuals import Individual
 from domain.people.users import STAFF, User
-from projections.groups import lists as group_lists
 from projections.access.authorization import AuthorizationProjection
+from projections.core.projection import Projection
+from projections.groups import lists as group_lists
+from projections.groups.groups import GroupsProjection
 from projections.groups.lists import GroupFilter, GroupRow
 from projections.groups.logs import GroupLogsProjection
-from projections.groups.viewers import Viewer, viewer
-from projections.groups.groups import GroupsProjection
-from projections.core.projection import Projection
 from projections.groups.tasks import TasksProjection
+from projections.groups.viewers import Viewer, viewer
 from projections.people.users import UsersProjection
 from tests.support.followers import a_projector
 from tests.support.stores import a_pool, a_store
@@ -145,7 +145,7 @@ class Wards:
 
     async def move(self, organization: UUID, group_id: UUID, parent_id: UUID | None) -> UUID:
         """The finished task."""
-        tree = await self.store.find(GroupTree, tree_id(organization)) or GroupTree.plant(organization)
+        tree = await self.store.find(GroupTree, tree_id(organization)) or GroupTree.create(organization)
         task_id = new_id()
         tree.request_move(task_id, group_id, parent_id, 0)
         if tree.moved_by(task_id):
@@ -153,17 +153,17 @@ class Wards:
         await self.store.save(tree)
         return task_id
 
-    async def seat(self, organization: UUID, group_id: UUID, kind: RosterKind, *subject_ids: UUID) -> None:
-        found = await self.store.get_many(Seat, [seat_id(group_id, kind, each) for each in subject_ids])
-        for seat in found.values():
-            seat.take_again()
-        new = [each for each in subject_ids if seat_id(group_id, kind, each) not in found]
-        await self.store.save(*found.values(), *(Seat.take(group_id, organization, kind, each) for each in new))
+    async def entry(self, organization: UUID, group_id: UUID, kind: RosterKind, *subject_ids: UUID) -> None:
+        found = await self.store.get_many(RosterEntry, [roster_entry_id(group_id, kind, each) for each in subject_ids])
+        for entry in found.values():
+            entry.add_again()
+        new = [each for each in subject_ids if roster_entry_id(group_id, kind, each) not in found]
+        await self.store.save(*found.values(), *(RosterEntry.add(group_id, organization, kind, each) for each in new))
 
     async def unseat(self, group_id: UUID, kind: RosterKind, *subject_ids: UUID) -> None:
-        found = await self.store.get_many(Seat, [seat_id(group_id, kind, each) for each in subject_ids])
-        for seat in found.values():
-            seat.leave()
+        found = await self.store.get_many(RosterEntry, [roster_entry_id(group_id, kind, each) for each in subject_ids])
+        for entry in found.values():
+            entry.remove()
         await self.store.save(*found.values())
 
     async def viewer(self, user_id: UUID) -> Viewer:

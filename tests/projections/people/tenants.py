@@ -7,16 +7,16 @@ from uuid import UUID, uuid4
 from psycopg import AsyncCursor
 
 from adapters.log.event_store import EventStore
-from domain.people.individuals import Individual
-from domain.organizations.organizations import Organization, Organizations
 from domain.access.roles import Role, role_id
+from domain.organizations.organizations import Organization, Organizations
+from domain.people.individuals import Individual
 from domain.people.users import User
 from projections.access.authorization import AuthorizationProjection
-from projections.organizations.names import OrganizationNamesProjection
-from projections.organizations.organizations import OrganizationsProjection
-from projections.core.projection import Projection
 from projections.access.role_users import RoleUsersProjection
 from projections.access.roles import RolesProjection
+from projections.core.projection import Projection
+from projections.organizations.names import OrganizationNamesProjection
+from projections.organizations.organizations import OrganizationsProjection
 from projections.people.user_replications import UserReplicationsProjection
 from projections.people.users import UsersProjection
 from tests.domain.people.builders import a_user

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from uuid import UUID, uuid4
 
-from domain.people.individuals import Individual
 from domain.organizations.organizations import Organizations
-from domain.sessions.service_accounts import ServiceAccounts, ServiceName
+from domain.people.individuals import Individual
 from domain.people.users import User
+from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from projections.people.access import readable_users
 from tests.domain.people.builders import a_user
 from tests.projections.people.test_identifiers import Book, a_book

@@ -2,9 +2,9 @@
 
 from uuid import uuid4
 
-from domain.people.individuals import Individual
+from domain.groups.rosters import RosterEntry
 from domain.organizations.organizations import Organizations
-from domain.groups.rosters import Seat
+from domain.people.individuals import Individual
 from tests.domain.people.builders import a_user
 from tests.projections.people.test_identifiers import a_book
 
@@ -15,16 +15,16 @@ async def test_places_are_known_as_soon_as_they_are_taken(database_url: str) -> 
         doc, group, other = a_user(), uuid4(), uuid4()
         doc.join(organization.id)
         record = Individual.create(uuid4(), "organization", organization.id)
-        led = Seat.take(group, organization.id, "leader", doc.id)
-        belongs = Seat.take(other, organization.id, "member", doc.id)
-        placed = Seat.take(group, organization.id, "individual", record.id)
+        led = RosterEntry.add(group, organization.id, "leader", doc.id)
+        belongs = RosterEntry.add(other, organization.id, "member", doc.id)
+        placed = RosterEntry.add(group, organization.id, "individual", record.id)
         await book.store.save(doc, record, led, belongs, placed)
-        assert set(await book.directory.seats(doc.id, organization.id)) == {(group, "leader"), (other, "member")}
+        assert set(await book.directory.entries(doc.id, organization.id)) == {(group, "leader"), (other, "member")}
         assert await book.directory.leaders(group) == [doc.id]
         assert await book.directory.leaders(other) == []
         assert await book.directory.placements(record.id, organization.id) == [group]
-        placed.leave()
-        led.leave()
+        placed.remove()
+        led.remove()
         await book.store.save(placed, led)
         assert await book.directory.placements(record.id, organization.id) == []
-        assert await book.directory.seats(doc.id, organization.id) == [(other, "member")]
+        assert await book.directory.entries(doc.id, organization.id) == [(other, "member")]

@@ -84,7 +84,7 @@ async def test_released_names_are_free_and_taken_over_ones_are_the_new_ones(data
         planted = a_user(email="ann@people.test", username="ann@people.test", phone="+16505550100")
         other = a_user(email="other@people.test", username="bob")
         await book.store.save(planted, other)
-        planted.release_names([login_name("ANN@people.test")])
+        planted.release_login_names([login_name("ANN@people.test")])
         other.take_over(email="ann@people.test", phone=None, username=None, password_hash=None, email_verified=True)
         await book.store.save(planted, other)
         found = [await book.directory.user_by_login(each) for each in ("ann@people.test", "+16505550100")]

@@ -3,12 +3,12 @@ from uuid import uuid4
 import pytest
 
 from domain.core.errors import LostRace
+from domain.groups.rosters import RosterEntry
 from domain.people.individuals import Individual
-from domain.groups.rosters import Seat
 from domain.people.users import User
+from projections.core.visibility import Seer
 from projections.people import individuals
 from projections.people.individuals import ShareRow
-from projections.core.visibility import Seer
 from tests.projections.people.tenants import tenants
 
 EVERYTHING = Seer(uuid4(), everything=True)
@@ -47,7 +47,7 @@ async def test_an_organization_that_has_no_more_part_in_it_keeps_no_place_for_it
         clinic = await world.organization("clinic")
         participant = await world.participant(clinic)
         assert participant.individual_id is not None
-        await world.store.save(Seat.take(uuid4(), clinic.id, "individual", participant.individual_id))
+        await world.store.save(RosterEntry.add(uuid4(), clinic.id, "individual", participant.individual_id))
         individual = await world.store.get(Individual, participant.individual_id)
         individual.unshare("organization", clinic.id)
         with pytest.raises(LostRace):
@@ -59,7 +59,7 @@ async def test_an_organization_that_somebody_left_keeps_no_seat_for_him(database
     async with tenants(database_url) as world:
         clinic = await world.organization("clinic")
         ann = await world.provider(clinic)
-        await world.store.save(Seat.take(uuid4(), clinic.id, "leader", ann.id))
+        await world.store.save(RosterEntry.add(uuid4(), clinic.id, "leader", ann.id))
         ann = await world.store.get(User, ann.id)
         ann.leave(clinic.id)
         with pytest.raises(LostRace):

@@ -12,8 +12,8 @@ from psycopg import AsyncConnection, AsyncCursor
 from projections.access import role_users, roles
 from projections.organizations import user_organizations
 from projections.organizations.access import READABLE
-from projections.people.user_lists import UserFilter, statements
 from projections.people.access import READABLE_USERS
+from projections.people.user_lists import UserFilter, statements
 from tests.support.plans import touched
 
 # 10,000 providers and 20,000 patients of the clinic, all of whom hold its role, and 20,000 other organizations

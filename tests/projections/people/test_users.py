@@ -9,8 +9,8 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from domain.people.individuals import Individual
 from domain.core.recorded import Recorded
+from domain.people.individuals import Individual
 from domain.people.users import User
 from projections.people.users import COLUMNS, UsersProjection
 from tests.domain.onboarding.test_requests import a_request

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import time_machine
 
-from adapters.postgres.connections import Pool
 from adapters.log.event_store import EventStore
+from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
-from domain.sessions.sessions import Session, SessionKind, SessionRevocation
 from domain.people.users import User
+from domain.sessions.sessions import Session, SessionKind, SessionRevocation
 from projections import registry
 from projections.sessions.sessions import SessionRow, SessionStanding, session_of
 from tests.domain.people.builders import a_user

@@ -79,7 +79,7 @@ async def test_positions_without_wanted_events_still_advance(watched: str) -> No
             assert (await shown(connection)).position == with_others
 
 
-async def append_strangers(connection: AsyncConnection, count: int, topic: str = "group.tagged") -> None:
+async def append_strangers(connection: AsyncConnection, count: int, topic: str = "group.tags-changed") -> None:
     """Events whose state nobody could decode, with the head moved along."""
     await connection.execute(
         "WITH head AS (UPDATE log_head SET position = position + %(n)s WHERE log = 'identity' RETURNING position)"

@@ -10,15 +10,15 @@ from psycopg import AsyncConnection, AsyncCursor
 
 from adapters.log.event_store import EventStore
 from adapters.security.keyring import Keyring
-from domain.core.audited import Acting, acting
-from domain.groups.trees import GroupTree, tree_id
-from domain.groups.groups import Group
+from domain.core.audited import AuditContext, audited_as
 from domain.core.recorded import Recorded
+from domain.groups.groups import Group
+from domain.groups.trees import GroupTree, tree_id
 from tests.support.followers import a_projector, eventually
 from tests.support.stores import MASTER_KEY, a_pool, a_store
-from workers.jobs import queue as jobs
 from workers.following import projectors
 from workers.following.reactions import MovesReaction
+from workers.jobs import queue as jobs
 
 JOBS = "SELECT count(*) FROM procrastinate_jobs"
 
@@ -27,18 +27,20 @@ async def looking(database_url: str) -> AsyncConnection:
     return await AsyncConnection.connect(database_url, autocommit=True)
 
 
-async def a_requested_move(store: EventStore, *, delay: int = 0, by: Acting | None = None) -> tuple[UUID, UUID, UUID]:
+async def a_requested_move(
+    store: EventStore, *, delay: int = 0, by: AuditContext | None = None
+) -> tuple[UUID, UUID, UUID]:
     """Organization, group and its new parent."""
     organization, group, parent = uuid4(), uuid4(), uuid4()
-    with acting(by or Acting()):
-        tree = GroupTree.plant(organization)
+    with audited_as(by or AuditContext()):
+        tree = GroupTree.create(organization)
         tree.request_move(uuid4(), group, parent, delay)
         await store.save(*(Group.make(each, organization, "Group") for each in (group, parent)), tree)
     return organization, group, parent
 
 
 async def test_a_requested_move_becomes_one_job(database_url: str) -> None:
-    by = Acting(actor=uuid4(), session=uuid4(), correlation="request-1")
+    by = AuditContext(actor=uuid4(), session=uuid4(), correlation="request-1")
     async with a_store(database_url) as store, await looking(database_url) as connection:
         organization, _, _ = await a_requested_move(store, by=by)
         for _ in range(2):
@@ -79,7 +81,7 @@ async def test_a_reaction_that_fails_half_way_leaves_no_job(database_url: str) -
 
 
 async def test_catching_up_carries_the_move_out(database_url: str) -> None:
-    by = Acting(actor=uuid4(), session=uuid4(), correlation="request-1")
+    by = AuditContext(actor=uuid4(), session=uuid4(), correlation="request-1")
     async with a_store(database_url) as store, a_pool(database_url) as pool, await looking(database_url) as connection:
         organization, group, parent = await a_requested_move(store, by=by)
         await projectors.catch_up(pool, Keyring(pool, MASTER_KEY), jobs.commands(store))

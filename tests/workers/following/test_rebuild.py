@@ -14,9 +14,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from adapters.log.event_store import EventStore, Log
 from adapters.security.keyring import Keyring
+from domain.core.recorded import Recorded
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.organizations import Organization, OrganizationNameTaken
-from domain.core.recorded import Recorded
 from domain.people.users import User
 from projections import registry
 from projections.core import replicators
@@ -203,7 +203,7 @@ async def test_the_old_name_of_the_refusal_still_works_after_a_rebuild(database_
     async with a_store(database_url, projections=inline) as store:
         await store.save(a_user("ada@example.org"))
         await rebuilt(database_url, identifiers)
-        (refusal,) = identifiers.taken.values()
+        (refusal,) = identifiers.unique_violations.values()
         with pytest.raises(refusal):
             await store.save(a_user("ada@example.org"))
 

@@ -11,7 +11,9 @@ from psycopg import AsyncConnection
 
 from tests.support.followers import eventually
 from tests.support.world import World, a_world
-from workers.jobs import kinds as job_kinds, queue as jobs, moves
+from workers.jobs import kinds as job_kinds
+from workers.jobs import moves
+from workers.jobs import queue as jobs
 from workers.jobs.dead import record_deaths
 from workers.jobs.kinds import ATTEMPTS
 

@@ -17,7 +17,8 @@ from tests.support.followers import eventually
 from tests.support.jobs import a_queue, a_worker_process, enqueue_notes
 from tests.support.logins import application_dsn
 from tests.support.world import settings_for
-from workers.jobs import kinds as job_kinds, queue as jobs
+from workers.jobs import kinds as job_kinds
+from workers.jobs import queue as jobs
 from workers.jobs.kinds import ATTEMPTS
 
 ROOT = Path(__file__).parents[3]

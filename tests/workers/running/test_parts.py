@@ -17,8 +17,8 @@ from adapters.postgres import outages
 from tests.support.parts import running_parts
 from tests.support.running import KEYS, ROLLBOOK, administrator_of, environment, rollbook
 from tests.support.world import settings_for
-from workers.jobs import queue as jobs
 from workers.following import projectors
+from workers.jobs import queue as jobs
 from workers.running.serving import Worker
 
 FIRST, SECOND, THIRD = (f"{number}-token-of-the-application" for number in ("first", "second", "third"))

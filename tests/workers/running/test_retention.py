@@ -12,8 +12,8 @@ import time_machine
 from psycopg import AsyncCursor
 
 from domain.core.recorded import Recorded
-from domain.sessions.sessions import Session
 from domain.people.users import User
+from domain.sessions.sessions import Session
 from projections.sessions.sessions import SessionsProjection
 from tests.support.followers import eventually
 from tests.support.world import PASSWORD, Person, World, a_world, settings_for
