@@ -21,7 +21,14 @@ from api.edge.middleware import Observed
 from api.groups import groups, rosters, tasks
 from api.groups import logs as group_logs
 from api.onboarding import requests as onboarding_requests
-from api.organizations import organizations, user_organizations
+from api.organizations import (
+    email_templates,
+    general_messages,
+    organizations,
+    sms_templates,
+    themes,
+    user_organizations,
+)
 from api.people import individuals, user_replications, users
 from api.services import Services
 from api.sessions import internal_auth, sessions
@@ -29,6 +36,8 @@ from api.wiring import built
 
 RESOURCES = (
     authorization,
+    email_templates,
+    general_messages,
     group_logs,
     groups,
     health,
@@ -41,7 +50,9 @@ RESOURCES = (
     roles,
     rosters,
     sessions,
+    sms_templates,
     tasks,
+    themes,
     user_organizations,
     user_replications,
     users,

@@ -1,13 +1,20 @@
 """All commands in one hand, and all event classes imported: a topic resolves only when its module is loaded."""
 
 from domain.access.role_users import RoleUsers
+from domain.core.permissions import Permissions
 from domain.core.ports import Access, Directory, Store
+from domain.core.records import Records
 from domain.groups.commands import Groups
 from domain.groups.moves import GroupMoves
 from domain.groups.roster_commands import Rosters
 from domain.onboarding.commands import KnownAddresses, OnboardingRequests
+from domain.organizations.email_templates import EmailTemplate, EmailTemplates
+from domain.organizations.general_messages import GeneralMessage
 from domain.organizations.memberships import Memberships
 from domain.organizations.organizations import Organizations
+from domain.organizations.ownership import OrganizationOwner
+from domain.organizations.sms_templates import SmsTemplate, SmsTemplates
+from domain.organizations.themes import Theme, ThemeOwner, Themes
 from domain.people.individual_commands import Individuals
 from domain.people.passwords import Passwords
 from domain.people.user_commands import Users
@@ -35,7 +42,13 @@ class Identity:
         self.groups = Groups(store, directory, access)
         self.group_moves = GroupMoves(store, access)
         self.rosters = Rosters(store, directory, access)
+        self.permissions = Permissions(access)
+        of_organization = OrganizationOwner(store, self.permissions)
         self.organizations = Organizations(store)
+        self.themes = Themes(Theme, store, ThemeOwner())
+        self.sms_templates = SmsTemplates(SmsTemplate, store, of_organization)
+        self.email_templates = EmailTemplates(EmailTemplate, store, of_organization)
+        self.general_messages = Records(GeneralMessage, store, of_organization)
         self.memberships = Memberships(store, directory, access)
         self.role_users = RoleUsers(store, directory, access)
         self.individuals = Individuals(store, directory, access)

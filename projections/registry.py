@@ -12,8 +12,12 @@ from projections.groups.groups import GroupsProjection
 from projections.groups.logs import GroupLogsProjection
 from projections.groups.tasks import TasksProjection
 from projections.onboarding.requests import OpenOnboardingRequestsProjection
+from projections.organizations.email_templates import EMAIL_TEMPLATES
+from projections.organizations.general_messages import GENERAL_MESSAGES
 from projections.organizations.names import OrganizationNamesProjection
 from projections.organizations.organizations import OrganizationsProjection
+from projections.organizations.sms_templates import SMS_TEMPLATES
+from projections.organizations.themes import THEMES
 from projections.people.identifiers import IdentifiersProjection
 from projections.people.user_replications import UserReplicationsProjection
 from projections.people.users import UsersProjection
@@ -29,6 +33,10 @@ def inline(lookup: Lookup) -> list[Projection]:
         SessionEndsProjection(),
         OrganizationNamesProjection(),
         RoleUsersProjection(),
+        THEMES,
+        SMS_TEMPLATES,
+        EMAIL_TEMPLATES,
+        GENERAL_MESSAGES,
     ]
 
 

@@ -51,13 +51,38 @@ def test_a_wrong_import_is_caught(copy: Path, layer: str, planted: str) -> None:
     assert f"{layer}.planted -> {planted}" in done.stdout
 
 
-def test_every_resource_of_the_api_has_its_room_in_the_domain() -> None:
-    """What only reads has its room in projections/; ways to a session belong to sessions."""
-    elsewhere = {"internal_auth.py": "service_accounts.py", "authenticate.py": "sessions.py"}
-    routers = {path.name for path in (PROJECT / "api").glob("*.py") if "router = contract_router(" in path.read_text()}
-    resources = {elsewhere.get(name, name) for name in routers - {"route.py"}}
-    rooms = {path.name for layer in ("domain", "projections") for path in (PROJECT / layer).glob("*.py")}
+def test_a_resource_stands_in_one_context_in_every_layer() -> None:
+    """A router's rule or read model has the same name in the same folder; ways to a session belong to sessions."""
+    elsewhere = {"sessions/internal_auth.py": "sessions/service_accounts.py", "groups/people.py": "groups/rosters.py"}
+    routers = {
+        f"{path.parent.name}/{path.name}"
+        for path in (PROJECT / "api").glob("*/*.py")
+        if "= contract_router(" in path.read_text() and path.parent.name != "edge"
+    }
+    resources = {elsewhere.get(name, name) for name in routers}
+    rooms = {
+        f"{path.parent.name}/{path.name}"
+        for layer in ("domain", "projections")
+        for path in (PROJECT / layer).glob("*/*.py")
+    }
     assert resources - rooms == set()
+
+
+def test_a_name_stands_in_one_context_only() -> None:
+    """Of a resource: what all layers share, and what each layer calls its own parts, may be anywhere."""
+    contexts: dict[str, set[str]] = {}
+    own = {"__init__", "commands", "access", "lists", "moves"}
+    for layer in ("domain", "projections", "api", "api/documents"):
+        for path in (PROJECT / layer).glob("*/*.py"):
+            if path.stem not in own and path.parent.name not in {"core", "edge"}:
+                contexts.setdefault(path.stem, set()).add(path.parent.name)
+    assert {name: found for name, found in contexts.items() if len(found) > 1} == {}
+
+
+def test_no_file_repeats_the_name_of_its_folder() -> None:
+    for path in (each for layer in LAYERS for each in (PROJECT / layer).rglob("*.py")):
+        folder = path.parent.name
+        assert not path.stem.startswith((f"{folder}_", f"{folder.removesuffix('s')}_")), path
 
 
 def test_sql_folds_no_text() -> None:

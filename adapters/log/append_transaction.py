@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from itertools import chain
-from typing import ClassVar, Protocol
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -34,10 +34,14 @@ _log = structlog.get_logger(__name__)
 class InlineProjection(Protocol):
     """What the writer asks of a projection: see `projections.core.projection.Projection`."""
 
-    name: ClassVar[str]
-    version: ClassVar[int]
-    events: ClassVar[tuple[type[Event], ...] | None]
-    unique_violations: ClassVar[dict[str, type[DomainError]]]
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def events(self) -> tuple[type[Event], ...] | None: ...
+    @property
+    def unique_violations(self) -> Mapping[str, type[DomainError]]: ...
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None: ...
 

@@ -258,6 +258,8 @@ def _personals(values: Iterable[Any]) -> Iterable[Personal]:
             yield from _personals(value.values())
         elif isinstance(value, list | tuple):
             yield from _personals(value)
+        elif dataclasses.is_dataclass(value):
+            yield from _personals(vars(value).values())
 
 
 def _seal(value: Any, keys: Mapping[UUID, DataKey], place: Place) -> Any:
@@ -272,6 +274,8 @@ def _seal(value: Any, keys: Mapping[UUID, DataKey], place: Place) -> Any:
             return {key: _seal(part, keys, _within(place, key)) for key, part in value.items()}
         case list() | tuple():
             return [_seal(part, keys, _within(place, number)) for number, part in enumerate(value)]
+        case _ if dataclasses.is_dataclass(value):
+            return _seal(vars(value), keys, place)
         case _:
             return value
 
@@ -300,13 +304,18 @@ def _name_fields(value: Any, field: str = "") -> None:
 def _parts(value: Any) -> Iterable[tuple[object, Any]]:
     if isinstance(value, dict):
         return value.items()
+    if dataclasses.is_dataclass(value):
+        return vars(value).items()
     return enumerate(value) if isinstance(value, list | tuple) else ()
 
 
 @cache
 def _carries_personal(kind: type) -> bool:
-    """Whether events of this class can hold a personal value at all."""
-    return any("Personal" in str(hint) for hint in get_type_hints(kind).values())
+    """Whether events of this class, or the dataclasses in them, can hold a personal value at all."""
+    return any(
+        "Personal" in str(hint) or (dataclasses.is_dataclass(hint) and _carries_personal(hint))  # type: ignore[arg-type]
+        for hint in get_type_hints(kind).values()
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -50,7 +50,7 @@ MAX_STREAMS = 500
 
 
 class EventStore:
-    """Implements `domain.core.ports.Store` over one of the two logs. An async context manager: inside, the writer runs."""
+    """Implements `domain.core.ports.Store` over one of the two logs. While it is entered, the writer runs."""
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ Otherwise a process of an older version that still runs would leave out what a n
 """
 
 from collections.abc import Iterable
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from psycopg import AsyncConnection
 
@@ -20,8 +20,10 @@ class OutdatedProcess(Unavailable):
 class Versioned(Protocol):
     """What the fence looks at of a projection."""
 
-    name: ClassVar[str]
-    version: ClassVar[int]
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
 
 
 def described(projections: Iterable[Versioned]) -> str:

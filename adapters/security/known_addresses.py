@@ -9,7 +9,7 @@ DAY = 24 * 3600
 
 
 class CountedAddresses:
-    """Implements `domain.onboarding.commands.KnownAddresses`: so many a day for each caller, each in the security log."""
+    """Implements `domain.onboarding.commands.KnownAddresses`: so many a day for each caller, all logged."""
 
     def __init__(self, throttle: Throttle, per_day: int) -> None:
         self._throttle = throttle

@@ -22,7 +22,7 @@ from api.documents.access.authorization import (
     ResourceIds,
     SentQuery,
 )
-from api.edge.caller import Caller, Signed
+from api.edge.caller import Authenticated
 from api.edge.deps import AccessDep, IndexingDep, PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.reading import PageAsked, Read
@@ -30,6 +30,7 @@ from api.edge.route import answers, contract_router
 from domain.access.queries import InvalidAccessQuery
 from domain.core.errors import Forbidden
 from domain.core.ports import AccessQuery
+from domain.core.principal import Principal
 from domain.core.turns import InTurns
 from domain.people.users import UserNotFound
 from projections.access.accessors import accessors
@@ -48,7 +49,7 @@ FEW_USERS = 20
 
 
 @router.post("/v1/authz-resource-access/", **answers(ResourceAccessAnswer, 201, reads=True))
-async def check(body: ResourceAccess, caller: Signed, access: AccessDep, reading: ReadingDep) -> Response:
+async def check(body: ResourceAccess, caller: Authenticated, access: AccessDep, reading: ReadingDep) -> Response:
     """Whether the user passes all queries."""
     refuse_others(caller, body.user_id)
     queries = [sent.query for sent in body.access_query]
@@ -57,7 +58,9 @@ async def check(body: ResourceAccess, caller: Signed, access: AccessDep, reading
 
 
 @router.post("/v1/bulk-authz-resource-access/", **answers(BulkResourceAccessAnswer, 201, reads=True))
-async def check_many(body: BulkResourceAccess, caller: Signed, access: AccessDep, reading: ReadingDep) -> Response:
+async def check_many(
+    body: BulkResourceAccess, caller: Authenticated, access: AccessDep, reading: ReadingDep
+) -> Response:
     """For each user in order one row, or one for each query: all from one snapshot."""
     asked = body.multi_user_ids
     refuse_others(caller, *asked.user_ids)
@@ -76,7 +79,7 @@ async def check_many(body: BulkResourceAccess, caller: Signed, access: AccessDep
 
 @router.post("/v1/authz-get-accessible-resources/", **answers(ResourceIds, 201, reads=True))
 async def accessible_resources(
-    body: AccessibleResources, caller: Signed, reading: ReadingDep, indexing: IndexingDep
+    body: AccessibleResources, caller: Authenticated, reading: ReadingDep, indexing: IndexingDep
 ) -> Response:
     """The resources that make all queries true, by id."""
     refuse_mixed(body.access_query)
@@ -92,7 +95,10 @@ async def accessible_resources(
 
 @router.get("/v1/authz-individuals/", **answers(ResourceIds))
 async def list_individuals(
-    query: Annotated[AccessibleIndividualsQuery, Query()], caller: Signed, reading: ReadingDep, indexing: IndexingDep
+    query: Annotated[AccessibleIndividualsQuery, Query()],
+    caller: Authenticated,
+    reading: ReadingDep,
+    indexing: IndexingDep,
 ) -> Response:
     """The individuals that the user may read or write, of those that the filters let through, by id."""
     refuse_others(caller, query.user_id)
@@ -112,7 +118,9 @@ async def list_individuals(
 
 
 @router.get("/v1/authz-resource-accessors/", **answers(AccessorList))
-async def list_accessors(query: Annotated[AccessorsQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
+async def list_accessors(
+    query: Annotated[AccessorsQuery, Query()], caller: Authenticated, reading: ReadingDep
+) -> Response:
     """The users who may do it to all of the resources, by id; for an administrator those of his organization."""
     async with reading() as read:
         await refuse_outsiders(read, caller, query.organization_id)
@@ -129,7 +137,7 @@ async def list_accessors(query: Annotated[AccessorsQuery, Query()], caller: Sign
 
 
 @router.get("/v1/authz-user-status/{id}/", **answers(AccessStatusDocument))
-async def user_status(user_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+async def user_status(user_id: PathId, caller: Authenticated, reading: ReadingDep) -> Response:
     """When the user's access was last touched, and up to when this service has applied what happened."""
     if user_id != caller.user_id and not caller.unlimited:
         raise UserNotFound
@@ -145,7 +153,7 @@ async def user_status(user_id: PathId, caller: Signed, reading: ReadingDep) -> R
         return read.single(AccessStatusDocument, AccessStatusResource(attributes=attributes, id=user_id))
 
 
-def refuse_others(caller: Caller, *user_ids: UUID) -> None:
+def refuse_others(caller: Principal, *user_ids: UUID) -> None:
     """Everybody asks about himself, system administrators and services about anybody (ruling G1). Raises Forbidden."""
     if not caller.unlimited and any(user_id != caller.user_id for user_id in user_ids):
         raise Forbidden
@@ -161,7 +169,7 @@ def refuse_mixed(queries: Sequence[SentQuery]) -> None:
             )
 
 
-async def refuse_outsiders(read: Read, caller: Caller, organization_id: UUID | None) -> None:
+async def refuse_outsiders(read: Read, caller: Principal, organization_id: UUID | None) -> None:
     """An administrator learns about the providers of his organization (ruling G11). Raises Forbidden."""
     if caller.unlimited:
         return

@@ -17,13 +17,14 @@ from api.documents.access.role_users import (
     RoleUserResource,
 )
 from api.edge.administrators import administers_role
-from api.edge.caller import Caller, Signed
+from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, ReadingDep, ServicesDep
 from api.edge.execution import identified
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.access.roles import RoleNotFound
 from domain.core.ports import AccessQuery
+from domain.core.principal import Principal
 from domain.people.named_users import UserName
 from projections.access import role_users, roles
 from projections.access.checks import decide
@@ -35,7 +36,7 @@ router = contract_router("role-users")
 
 @router.get("/v1/role-users/", **answers(RoleUserList))
 async def list_role_users(
-    query: Annotated[RoleUserListQuery, Query()], caller: Signed, reading: ReadingDep
+    query: Annotated[RoleUserListQuery, Query()], caller: Authenticated, reading: ReadingDep
 ) -> Response:
     """Holders of a role of an organization that the caller may read, by user id."""
     async with reading(UsersProjection.name) as read:
@@ -49,7 +50,7 @@ async def list_role_users(
 
 @router.post("/v1/role-users/", **answers(RoleUserDocument, 201))
 async def create_role_user(
-    body: CreateRoleUser, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+    body: CreateRoleUser, caller: Authenticated, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """Give one of the organization's providers the role, or show that he holds it."""
     role_id = body.attributes.role_id
@@ -71,7 +72,7 @@ async def create_role_user(
         return read.single(RoleUserDocument, resource(row), outcome.status)
 
 
-async def _readable(read: Read, caller: Caller, role_id: UUID) -> bool:
+async def _readable(read: Read, caller: Principal, role_id: UUID) -> bool:
     """Whether the caller may read the organization whose role it is, and so who holds it."""
     organization_id = await roles.organization_of(read.cursor, role_id)
     query = AccessQuery("organization", organization_id, "read")

@@ -15,7 +15,7 @@ from api.documents.access.roles import (
     RoleResource,
 )
 from api.edge.administrators import AdministersRole
-from api.edge.caller import Signed
+from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
@@ -28,7 +28,7 @@ router = contract_router("roles")
 
 
 @router.get("/v1/roles/", **answers(RoleList))
-async def list_roles(query: Annotated[RoleListQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
+async def list_roles(query: Annotated[RoleListQuery, Query()], caller: Authenticated, reading: ReadingDep) -> Response:
     """Roles of all organizations that the caller may read, or of one of them."""
     async with reading(roles.RolesProjection.name) as read:
         rows = await roles.roles(

@@ -159,6 +159,15 @@ Text20 = Annotated[str, StringConstraints(strict=True, max_length=20), _composed
 Text64 = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64), _composed(64), _STORABLE]
 Text255 = Annotated[str, StringConstraints(strict=True, max_length=255), _composed(255), _STORABLE]
 Text512 = Annotated[str, StringConstraints(strict=True, max_length=512), _composed(512), _STORABLE]
+MailSubject = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=r"^[^\r\n]*$"), _composed(255), _STORABLE
+]
+"""One line of 1 to 255 characters."""
+TemplateText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=65_536), _STORABLE]
+SmsText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1_600), _STORABLE]
+MessageText = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=1_000), _STORABLE, AfterValidator(_visible)
+]
 Name = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=255),

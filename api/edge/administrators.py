@@ -12,15 +12,16 @@ from uuid import UUID
 from fastapi import Depends
 from starlette.requests import Request
 
-from api.edge.caller import Caller, Permission, require
+from api.edge.caller import Permission, require
 from api.services import Services, services_of
 from domain.access.roles import RoleNotFound
 from domain.core.errors import Forbidden
 from domain.core.ports import Access
+from domain.core.principal import Principal
 from projections.access import roles
 
 
-async def administers(access: Access, caller: Caller, organization_id: UUID, **where: Any) -> None:
+async def administers(access: Access, caller: Principal, organization_id: UUID, **where: Any) -> None:
     """Nothing, when the caller does. Raises NotFound when he may not even read it, else Forbidden.
 
     A system administrator's is whatever there is, also what is inactive: whether it is, the command finds out.
@@ -33,7 +34,7 @@ async def administers(access: Access, caller: Caller, organization_id: UUID, **w
         raise Forbidden(**where)
 
 
-async def administers_role(services: Services, caller: Caller, role_id: UUID, **where: Any) -> None:
+async def administers_role(services: Services, caller: Principal, role_id: UUID, **where: Any) -> None:
     """The same of the organization whose role it is. Raises RoleNotFound, NotFound, Forbidden."""
     organization_id = await services.pool.ask(lambda cursor: roles.organization_of(cursor, role_id))
     if organization_id is None:
@@ -42,16 +43,16 @@ async def administers_role(services: Services, caller: Caller, role_id: UUID, **
 
 
 class _OrganizationPermission(Permission):
-    async def admit(self, request: Request, caller: Caller) -> Caller:
+    async def admit(self, request: Request, caller: Principal) -> Principal:
         await administers(services_of(request).access, caller, UUID(request.path_params["id"]))
         return caller
 
 
 class _RolePermission(Permission):
-    async def admit(self, request: Request, caller: Caller) -> Caller:
+    async def admit(self, request: Request, caller: Principal) -> Principal:
         await administers_role(services_of(request), caller, UUID(request.path_params["id"]))
         return caller
 
 
-AdministersOrganization = Annotated[Caller, Depends(_OrganizationPermission())]
-AdministersRole = Annotated[Caller, Depends(_RolePermission())]
+AdministersOrganization = Annotated[Principal, Depends(_OrganizationPermission())]
+AdministersRole = Annotated[Principal, Depends(_RolePermission())]

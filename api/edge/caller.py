@@ -2,7 +2,7 @@
 
 Every operation that needs a token names it in its signature:
 
-    caller: Signed                 any valid token
+    caller: Authenticated                 any valid token
     caller: MayWriteGroup          the thing in the path: 404 when not readable, 403 when only readable
                                    (also MayReadGroup, MayReadIndividual)
     caller: ServiceOnly            SystemOnly, SystemOrService, Staff, StaffOrService: everybody else 403
@@ -15,7 +15,6 @@ An operation without one of these is anonymous, and stands in the list of tests/
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -25,56 +24,14 @@ from starlette.requests import Request
 from adapters.security.client_address import CLIENT_ADDRESS
 from adapters.security_log import report
 from api.services import services_of
-from domain.core.audited import AuditContext
-from domain.core.decisions import Decision
 from domain.core.errors import Forbidden, NotFound, SessionRevoked, TokenExpired, Unauthenticated
 from domain.core.ports import Access, AccessQuery, Operation
+from domain.core.principal import Principal
 
 CALLER = "rollbook.caller"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A user in a session. `staff` includes `system`; a service is neither.
-
-    `organization_id` is the session's current organization, on which no right depends (ruling C5); `queue_delay` is by
-    how many milliseconds its background jobs are delayed on purpose; `known_at` is the position of the log that all of
-    this is of.
-    """
-
-    user_id: UUID
-    session_id: UUID
-    organization_id: UUID | None
-    impersonator: UUID | None = None
-    service: bool = False
-    staff: bool = False
-    system: bool = False
-    queue_delay: int = 0
-    known_at: int = 0
-
-    @property
-    def unlimited(self) -> bool:
-        """A system administrator or a service account."""
-        return self.system or self.service
-
-    @property
-    def reads_all(self) -> bool:
-        """Who reads all organizations and users: staff, system administrators among them, and service accounts."""
-        return self.staff or self.unlimited
-
-    def decision(self) -> Decision:
-        """What a command of this caller rests on so far: on what they are, too."""
-        decision = Decision(self.user_id, self.session_id, self.known_at)
-        operations: dict[Operation, bool] = {"read": self.reads_all, "write": self.unlimited}
-        decision.rest_on(self.user_id, [AccessQuery("system", None, each) for each, has in operations.items() if has])
-        return decision
-
-    def circumstances(self, correlation: str | None) -> AuditContext:
-        """What the events of this request say of who caused them."""
-        return AuditContext(self.user_id, self.impersonator, self.session_id, self.organization_id, correlation)
-
-
-async def authenticate(request: Request) -> Caller:
+async def authenticate(request: Request) -> Principal:
     """The caller. Raises Unauthenticated, TokenExpired or SessionRevoked (ruling D11)."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
@@ -91,7 +48,7 @@ async def authenticate(request: Request) -> Caller:
     return caller
 
 
-async def _bearer_of(request: Request, token: str) -> Caller:
+async def _bearer_of(request: Request, token: str) -> Principal:
     services = services_of(request)
     claims = services.tokens.verify(token)
     session = await services.session_of(claims.session_id)
@@ -101,7 +58,7 @@ async def _bearer_of(request: Request, token: str) -> Caller:
         raise SessionRevoked
     if not session.stands:
         raise TokenExpired
-    return Caller(
+    return Principal(
         session.user_id,
         session.session_id,
         session.organization_id,
@@ -120,7 +77,7 @@ def operation_of(request: Request) -> str:
 
 
 @contextmanager
-def permission_refusals_told(request: Request, caller: Caller | None) -> Iterator[None]:
+def permission_refusals_told(request: Request, caller: Principal | None) -> Iterator[None]:
     """Report Forbidden, raised inside for a signed caller, to the security log (ruling O23)."""
     try:
         yield
@@ -133,12 +90,12 @@ def permission_refusals_told(request: Request, caller: Caller | None) -> Iterato
 class Permission:
     """What an operation demands of its caller. The route resolves it at its place in the order of refusals."""
 
-    async def __call__(self, request: Request) -> Caller:
+    async def __call__(self, request: Request) -> Principal:
         """For FastAPI, which looks at the signature only: `ContractRoute` calls `admit`."""
-        caller: Caller | None = request.scope.get(CALLER)
+        caller: Principal | None = request.scope.get(CALLER)
         return await self.admit(request, caller or await authenticate(request))
 
-    async def admit(self, request: Request, caller: Caller) -> Caller:  # noqa: ARG002 - subclasses look at it
+    async def admit(self, request: Request, caller: Principal) -> Principal:  # noqa: ARG002 - subclasses look at it
         """The caller. Raises NotFound or Forbidden."""
         return caller
 
@@ -146,10 +103,10 @@ class Permission:
 class StandingPermission(Permission):
     """Asks only who the caller is."""
 
-    def __init__(self, allows: Callable[[Caller], bool]) -> None:
+    def __init__(self, allows: Callable[[Principal], bool]) -> None:
         self._allows = allows
 
-    async def admit(self, request: Request, caller: Caller) -> Caller:  # noqa: ARG002 - as its base has it
+    async def admit(self, request: Request, caller: Principal) -> Principal:  # noqa: ARG002 - as its base has it
         if not self._allows(caller):
             raise Forbidden
         return caller
@@ -162,7 +119,7 @@ class ResourcePermission(Permission):
         self._type = resource_type
         self._operation = operation
 
-    async def admit(self, request: Request, caller: Caller) -> Caller:
+    async def admit(self, request: Request, caller: Principal) -> Principal:
         resource_id = UUID(next(iter(request.path_params.values())))
         await require(services_of(request).access, caller, self._type, resource_id, self._operation)
         return caller
@@ -170,7 +127,7 @@ class ResourcePermission(Permission):
 
 async def require(
     access: Access,
-    caller: Caller,
+    caller: Principal,
     resource_type: str,
     resource_id: UUID,
     operation: Operation,
@@ -192,14 +149,14 @@ async def require(
         raise Forbidden(**where)
 
 
-Signed = Annotated[Caller, Depends(Permission())]
+Authenticated = Annotated[Principal, Depends(Permission())]
 """Anybody with a valid token."""
-ServiceOnly = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.service))]
-SystemOnly = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.system))]
-SystemOrService = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.unlimited))]
-Staff = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.staff))]
-StaffOrService = Annotated[Caller, Depends(StandingPermission(lambda caller: caller.reads_all))]
+ServiceOnly = Annotated[Principal, Depends(StandingPermission(lambda caller: caller.service))]
+SystemOnly = Annotated[Principal, Depends(StandingPermission(lambda caller: caller.system))]
+SystemOrService = Annotated[Principal, Depends(StandingPermission(lambda caller: caller.unlimited))]
+Staff = Annotated[Principal, Depends(StandingPermission(lambda caller: caller.staff))]
+StaffOrService = Annotated[Principal, Depends(StandingPermission(lambda caller: caller.reads_all))]
 
-MayReadGroup = Annotated[Caller, Depends(ResourcePermission("group", "read"))]
-MayWriteGroup = Annotated[Caller, Depends(ResourcePermission("group", "write"))]
-MayReadIndividual = Annotated[Caller, Depends(ResourcePermission("individual", "read"))]
+MayReadGroup = Annotated[Principal, Depends(ResourcePermission("group", "read"))]
+MayWriteGroup = Annotated[Principal, Depends(ResourcePermission("group", "write"))]
+MayReadIndividual = Annotated[Principal, Depends(ResourcePermission("individual", "read"))]

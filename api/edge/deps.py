@@ -23,6 +23,7 @@ from api.edge.reading import Reading, reading
 from api.edge.standing import ReadAccess
 from api.services import Services, services_of
 from domain.application import Identity
+from domain.core.permissions import Permissions
 from domain.sessions.service_accounts import TokenReviewer
 
 
@@ -39,6 +40,11 @@ async def identity(request: Request) -> Identity:
 async def access(request: Request) -> ReadAccess:
     """The authorization engine."""
     return services_of(request).access
+
+
+async def permissions(request: Request) -> Permissions:
+    """What the caller may do."""
+    return services_of(request).identity.permissions
 
 
 async def indexing(request: Request) -> Indexing:
@@ -60,6 +66,7 @@ PathId = Annotated[UuidText, Path(alias="id")]
 ReadingDep = Annotated[Reading, Depends(reading)]
 ExecuteDep = Annotated[Execute, Depends(execute)]
 IdentityDep = Annotated[Identity, Depends(identity)]
+PermissionsDep = Annotated[Permissions, Depends(permissions)]
 AccessDep = Annotated[ReadAccess, Depends(access)]
 IndexingDep = Annotated[Indexing, Depends(indexing)]
 ServicesDep = Annotated[Services, Depends(all_services)]

@@ -2,7 +2,7 @@
 
     @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
     async def create_group(
-        body: CreateGroup, caller: Signed, identity: IdentityDep, execute: ExecuteDep, show: ShowGroupDep
+        body: CreateGroup, caller: Authenticated, identity: IdentityDep, execute: ExecuteDep, show: ShowGroupDep
     ) -> Response:
         outcome = await execute(identity.groups.create(caller.user_id, **dict(body.attributes)))
         return await show(caller, outcome)
@@ -23,13 +23,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.metrics import FAILURES
-from api.edge.caller import Caller, require
+from api.edge.caller import require
 from api.edge.envelope import answer
 from api.edge.errors import ReadModelBehind, log_unhandled, refusal
 from api.services import Services, services_of
 from domain.core.errors import DomainError, Forbidden, NotFound
 from domain.core.idempotency import Recording, current_recording, recording
 from domain.core.ports import Access
+from domain.core.principal import Principal
 from projections import registry
 
 Command = Coroutine[Any, Any, int | tuple[Any, int]]
@@ -120,7 +121,7 @@ def is_carried_out() -> bool:
 
 
 async def require_still_readable(
-    access: Access, caller: Caller, outcome: Outcome, resource_type: str, resource_id: UUID
+    access: Access, caller: Principal, outcome: Outcome, resource_type: str, resource_id: UUID
 ) -> None:
     """Raise NotFound when a repeated request's caller may not read the resource any more (ruling O11).
 

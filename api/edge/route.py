@@ -8,7 +8,7 @@
     ) -> Response: ...
 
     @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
-    async def create_group(body: CreateGroup, caller: Signed, identity: IdentityDep, …) -> Response: ...
+    async def create_group(body: CreateGroup, caller: Authenticated, identity: IdentityDep, …) -> Response: ...
 
 `answers(document, status)` documents the answer; further flags: `reads=True` for a POST that only reads (it honours
 X-At-Least-Position), `secret=True` for one that hands out tokens or secrets (it ignores Idempotency-Key),
@@ -24,7 +24,7 @@ endpoint may ask for: the path's ids, one query model, one body model, a caller,
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -38,11 +38,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.postgres.outages import again_if_lost
-from api.documents.common import EmptyBody, Errors
+from api.documents.common import EmptyBody, Errors, kebab
 from api.documents.envelope import JsonApiRequest
 from api.documents.parameters import NoParameters, Parameters
 from api.edge.bodies import LARGEST_BODY, Body, parsed_body, read_body
-from api.edge.caller import Caller, Permission, authenticate, permission_refusals_told
+from api.edge.caller import Permission, authenticate, permission_refusals_told
 from api.edge.envelope import MEDIA_TYPE
 from api.edge.errors import several, violations
 from api.edge.execution import answered_as_recorded, is_carried_out
@@ -56,6 +56,7 @@ from domain.core.audited import AuditContext, audited_as
 from domain.core.decisions import deciding
 from domain.core.errors import DecisionOutdated, DomainError, Invalid, InvalidParameter, NotFound
 from domain.core.idempotency import Recording
+from domain.core.principal import Principal
 
 Endpoint = Callable[..., Awaitable[Response]]
 FLAGS = "x-rollbook-flags"
@@ -171,7 +172,7 @@ class ContractRoute(APIRoute):
         return await asyncio.to_thread(self.signature.read_body, request, sent)
 
     async def _carry_out_recorded(
-        self, request: Request, arguments: dict[str, Any], caller: Caller | None, once: Sent | None
+        self, request: Request, arguments: dict[str, Any], caller: Principal | None, once: Sent | None
     ) -> Response:
         """A command, whose failures after its commit are told as such; under a key it is carried out once."""
 
@@ -186,7 +187,7 @@ class ContractRoute(APIRoute):
         return await answered_as_recorded(carry_out, self.answered, self.resource_type)
 
     async def _carry_out(
-        self, request: Request, arguments: dict[str, Any], caller: Caller | None = None, *, permitted: bool = False
+        self, request: Request, arguments: dict[str, Any], caller: Principal | None = None, *, permitted: bool = False
     ) -> Response:
         """The answer. The caller is looked at again when a right ended before it was recorded (ruling O7)."""
         if caller is None or self.reads:
@@ -199,7 +200,7 @@ class ContractRoute(APIRoute):
             return await self._carry_out_as(request, arguments, caller, permitted=permitted)
 
     async def _carry_out_as(
-        self, request: Request, arguments: dict[str, Any], caller: Caller | None, *, permitted: bool
+        self, request: Request, arguments: dict[str, Any], caller: Principal | None, *, permitted: bool
     ) -> Response:
         signature = self.signature
         try:
@@ -210,7 +211,11 @@ class ContractRoute(APIRoute):
             for name, dependency in signature.dependencies:
                 arguments[name] = await dependency(request)
             return await self._asked(arguments)
-        except NotFound as missing:
+        except DomainError as error:
+            signature.locate(error)
+            if not isinstance(error, NotFound):
+                raise
+            missing = error
             if missing.parameter is missing.pointer is None and "id" in request.path_params:
                 missing.parameter = "id"  # the path named it (ruling D12)
             raise
@@ -255,6 +260,31 @@ class Signature:
         self._body_field = found.body_params[0] if found.body_params else None
         self._body = TypeAdapter[Any](EmptyBody) if self._body_field is None else _adapter(self._body_field)
         self._body_required = self._body_field is not None and self._body_field.field_info.is_required()
+        self._places = dict(self._argument_places())
+
+    def _argument_places(self) -> Iterator[tuple[str, tuple[str, str]]]:
+        """Where each argument stands in a request, by its Python name: ("pointer" or "parameter", where)."""
+        if self._body_field is not None:
+            model: Any = self._body_field.field_info.annotation
+            prefix = ""
+            if isinstance(model, type) and issubclass(model, JsonApiRequest):
+                data: Any = model.model_fields["data"].annotation
+                model, prefix = data.model_fields["attributes"].annotation, "/data/attributes"
+            for name, field in getattr(model, "model_fields", {}).items():
+                yield name, ("pointer", f"{prefix}/{field.alias or kebab(name)}")
+        for name, field in self._query.model_fields.items():
+            yield name, ("parameter", field.alias or kebab(name))
+        for name, alias, _ in self._path:
+            yield name, ("parameter", alias)
+
+    def locate(self, error: DomainError) -> None:
+        """Say where in the request the arguments stand that the refusals name."""
+        for each in (error, *error.others):
+            if each.argument is not None and each.parameter is each.pointer is None:
+                name, *parts = each.argument.split("/")
+                kind, place = self._places.get(name, ("", ""))
+                if kind:
+                    setattr(each, kind, "/".join([place, *map(kebab, parts)]))
 
     def read_parameters(self, request: Request) -> dict[str, Any]:
         """The arguments that path and query give. Raises InvalidParameter, one for each violation."""

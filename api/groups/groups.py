@@ -24,13 +24,14 @@ from api.documents.groups.groups import (
     RemoveUsers,
     UpdateGroup,
 )
-from api.edge.caller import Caller, Signed
+from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer, no_content
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from api.groups.rendering import MODELS, ShowGroupDep, existing, refuse_people, resource_v2, resources
 from domain.core.errors import Forbidden
+from domain.core.principal import Principal
 from projections.groups import lists as group_lists
 from projections.groups.lists import GroupFilter, GroupRow
 from projections.groups.viewers import viewer
@@ -38,7 +39,7 @@ from projections.groups.viewers import viewer
 router = contract_router("individual-groups")
 
 
-async def listed(read: Read, caller: Caller, query: GroupListV2Query, *, people: bool) -> tuple[list[GroupRow], int]:
+async def listed(read: Read, caller: Principal, query: GroupListV2Query, *, people: bool) -> tuple[list[GroupRow], int]:
     """The page asked for. Raises Forbidden for participants, and for staff who ask about individuals (ruling A2)."""
     seen_by = await viewer(read.cursor, caller.user_id)
     asked = {name: getattr(query, name) for name in GroupListV2Query.model_fields if name in vars(GroupFilter())}
@@ -49,7 +50,9 @@ async def listed(read: Read, caller: Caller, query: GroupListV2Query, *, people:
 
 
 @router.get("/v1/individual-groups/", deprecated=True, **answers(GroupList))
-async def list_groups(query: Annotated[GroupListQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
+async def list_groups(
+    query: Annotated[GroupListQuery, Query()], caller: Authenticated, reading: ReadingDep
+) -> Response:
     """Groups that the caller may see, with their leaders. Deprecated: the second version costs less."""
     async with reading(*MODELS) as read:
         rows, total = await listed(read, caller, query, people=query.with_individuals)
@@ -58,7 +61,9 @@ async def list_groups(query: Annotated[GroupListQuery, Query()], caller: Signed,
 
 
 @router.get("/v2/individual-groups/", **answers(GroupV2List))
-async def list_groups_v2(query: Annotated[GroupListV2Query, Query()], caller: Signed, reading: ReadingDep) -> Response:
+async def list_groups_v2(
+    query: Annotated[GroupListV2Query, Query()], caller: Authenticated, reading: ReadingDep
+) -> Response:
     """Groups that the caller may see."""
     async with reading("groups") as read:
         rows, total = await listed(read, caller, query, people=False)
@@ -67,7 +72,7 @@ async def list_groups_v2(query: Annotated[GroupListV2Query, Query()], caller: Si
 
 @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
 async def create_group(
-    body: CreateGroup, caller: Signed, identity: IdentityDep, execute: ExecuteDep, show: ShowGroupDep
+    body: CreateGroup, caller: Authenticated, identity: IdentityDep, execute: ExecuteDep, show: ShowGroupDep
 ) -> Response:
     """A new top-level group, with the people named."""
     outcome = await execute(identity.groups.create(caller.user_id, **dict(body.attributes)))
@@ -76,7 +81,7 @@ async def create_group(
 
 @router.get("/v1/individual-groups/{id}/", **answers(GroupDocument))
 async def group(
-    group_id: PathId, query: Annotated[GroupQuery, Query()], caller: Signed, reading: ReadingDep
+    group_id: PathId, query: Annotated[GroupQuery, Query()], caller: Authenticated, reading: ReadingDep
 ) -> Response:
     """An active group."""
     async with reading(*MODELS) as read:
@@ -90,7 +95,7 @@ async def group(
 
 @router.get("/v2/individual-groups/{id}/", **answers(GroupV2Document))
 async def group_v2(
-    group_id: PathId, query: Annotated[GroupV2Query, Query()], caller: Signed, reading: ReadingDep
+    group_id: PathId, query: Annotated[GroupV2Query, Query()], caller: Authenticated, reading: ReadingDep
 ) -> Response:
     """A group without its people."""
     async with reading("groups") as read:
@@ -103,7 +108,7 @@ async def group_v2(
 async def update_group(
     group_id: PathId,
     body: UpdateGroup,
-    caller: Signed,
+    caller: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
@@ -114,7 +119,9 @@ async def update_group(
 
 
 @router.delete("/v1/individual-groups/{id}/", **answers(None, 204, extension=True))
-async def deactivate_group(group_id: PathId, caller: Signed, identity: IdentityDep, execute: ExecuteDep) -> Response:
+async def deactivate_group(
+    group_id: PathId, caller: Authenticated, identity: IdentityDep, execute: ExecuteDep
+) -> Response:
     """End the group and the rights that rest on it."""
     outcome = await execute(identity.groups.deactivate(caller.user_id, group_id), about=group_id)
     return no_content(position=outcome.position)
@@ -124,7 +131,7 @@ async def deactivate_group(group_id: PathId, caller: Signed, identity: IdentityD
 async def add_individuals(
     group_id: PathId,
     body: AddIndividuals,
-    caller: Signed,
+    caller: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
@@ -140,7 +147,7 @@ async def add_individuals(
 async def remove_individuals(
     group_id: PathId,
     body: RemoveIndividuals,
-    caller: Signed,
+    caller: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
@@ -154,7 +161,7 @@ async def remove_individuals(
 async def add_leaders(
     group_id: PathId,
     body: AddUsers,
-    caller: Signed,
+    caller: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
@@ -175,7 +182,7 @@ async def add_leaders(
 async def add_members(
     group_id: PathId,
     body: AddUsers,
-    caller: Signed,
+    caller: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
@@ -196,7 +203,7 @@ async def add_members(
 async def remove_leaders(
     group_id: PathId,
     body: RemoveUsers,
-    caller: Signed,
+    caller: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
@@ -212,7 +219,7 @@ async def remove_leaders(
 async def remove_members(
     group_id: PathId,
     body: RemoveUsers,
-    caller: Signed,
+    caller: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
@@ -226,7 +233,7 @@ async def remove_members(
 
 @router.post("/v1/individual-groups/{id}/move-group/", **answers(MoveGroupAnswer, 201))
 async def move_group(
-    group_id: PathId, body: MoveGroup, caller: Signed, identity: IdentityDep, execute: ExecuteDep
+    group_id: PathId, body: MoveGroup, caller: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Have a task put the group under another one, with everything below it."""
     outcome = await execute(

@@ -12,7 +12,7 @@ from api.documents.groups.logs import (
     GroupLogQuery,
     GroupLogResource,
 )
-from api.edge.caller import Signed
+from api.edge.caller import Authenticated
 from api.edge.deps import ReadingDep
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden, NotFound
@@ -26,7 +26,9 @@ router = contract_router("individual-group-logs")
 
 
 @router.get("/v1/individual-group-logs/", **answers(GroupLogList))
-async def list_group_logs(query: Annotated[GroupLogQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
+async def list_group_logs(
+    query: Annotated[GroupLogQuery, Query()], caller: Authenticated, reading: ReadingDep
+) -> Response:
     """Changes of rosters, the newest first."""
     async with reading("group_logs", "users") as read:
         seen_by = await viewer(read.cursor, caller.user_id)

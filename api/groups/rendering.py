@@ -24,13 +24,13 @@ from api.documents.people.people import (
     IndividualSummary,
     Owner,
 )
-from api.edge.caller import Caller
 from api.edge.execution import Outcome, require_still_readable
 from api.edge.reading import Reading, reading
 from api.services import Services, services_of
 from domain.core.errors import Forbidden
 from domain.core.ports import AccessQuery
 from domain.core.turns import in_turns
+from domain.core.principal import Principal
 from domain.groups.groups import Group, GroupNotFound
 from projections.access.checks import decide
 from projections.groups import lists as group_lists
@@ -59,7 +59,7 @@ class ShowGroup:
         self._services = services
         self._reading = reading
 
-    async def __call__(self, caller: Caller, outcome: Outcome, people: Shown | None = None) -> Response:
+    async def __call__(self, caller: Principal, outcome: Outcome, people: Shown | None = None) -> Response:
         """The group with its leaders, and with its other people as far as `people` says.
 
         Raises NotFound when the caller of a repeated request may not read the group any more.
@@ -94,7 +94,7 @@ async def show_group(request: Request) -> ShowGroup:
 ShowGroupDep = Annotated[ShowGroup, Depends(show_group)]
 
 
-async def refuse_people(cursor: AsyncCursor, caller: Caller, group_id: UUID, *, parameter: str) -> None:
+async def refuse_people(cursor: AsyncCursor, caller: Principal, group_id: UUID, *, parameter: str) -> None:
     """Raises Forbidden when the caller may not see the individuals for which `parameter` asks (ruling A2)."""
     if group_id not in await groups_with_people(cursor, caller.user_id, [group_id]):
         raise Forbidden(parameter=parameter)
@@ -108,7 +108,7 @@ def existing(row: GroupRow | None) -> GroupRow:
 
 
 async def resources(
-    cursor: AsyncCursor, caller: Caller, rows: Sequence[GroupRow], *, individuals: bool, members: bool = False
+    cursor: AsyncCursor, caller: Principal, rows: Sequence[GroupRow], *, individuals: bool, members: bool = False
 ) -> list[GroupResource]:
     """Groups with their leaders, and with their other people as far as asked for (ruling F13)."""
     ids = [row.group_id for row in rows]

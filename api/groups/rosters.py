@@ -17,7 +17,7 @@ from api.documents.groups.rosters import (
     RosterQuery,
 )
 from api.documents.people.people import CommunicationPreferences
-from api.edge.caller import MayWriteGroup, Signed, require
+from api.edge.caller import Authenticated, MayWriteGroup, require
 from api.edge.deps import AccessDep, PathId, ReadingDep
 from api.edge.route import answers, contract_router
 from api.groups.rendering import individual_summary, refuse_people
@@ -34,7 +34,7 @@ GROUP = "individual-group-id"
 
 @router.get("/v1/individual-group-individuals/", **answers(GroupIndividualList))
 async def list_individuals(
-    query: Annotated[RosterQuery, Query()], caller: Signed, access: AccessDep, reading: ReadingDep
+    query: Annotated[RosterQuery, Query()], caller: Authenticated, access: AccessDep, reading: ReadingDep
 ) -> Response:
     """Individuals that stand in the group directly."""
     await require(access, caller, "group", query.individual_group_id, "read", parameter=GROUP)
@@ -51,7 +51,7 @@ async def list_individuals(
 
 @router.get("/v1/individual-group-leaders/", **answers(GroupLeaderList))
 async def list_leaders(
-    query: Annotated[RosterQuery, Query()], caller: Signed, access: AccessDep, reading: ReadingDep
+    query: Annotated[RosterQuery, Query()], caller: Authenticated, access: AccessDep, reading: ReadingDep
 ) -> Response:
     """Users who lead the group directly."""
     await require(access, caller, "group", query.individual_group_id, "read", parameter=GROUP)

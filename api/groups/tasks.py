@@ -6,10 +6,11 @@ from psycopg import AsyncCursor
 from starlette.responses import Response
 
 from api.documents.groups.tasks import TaskAttributes, TaskDocument, TaskResource
-from api.edge.caller import Caller, Signed
+from api.edge.caller import Authenticated
 from api.edge.deps import PathId, ReadingDep
 from api.edge.route import answers, contract_router
 from domain.core.errors import NotFound
+from domain.core.principal import Principal
 from projections.groups import tasks
 from projections.groups.tasks import TaskRow
 
@@ -17,7 +18,7 @@ router = contract_router("tasks")
 
 
 @router.get("/v1/tasks/{id}/", **answers(TaskDocument, extension=True))
-async def task(task_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+async def task(task_id: PathId, caller: Authenticated, reading: ReadingDep) -> Response:
     """A task that the caller started."""
     async with reading("tasks") as read:
         row = await _visible(read.cursor, caller, task_id)
@@ -29,7 +30,7 @@ async def task(task_id: PathId, caller: Signed, reading: ReadingDep) -> Response
         return read.single(TaskDocument, _resource(row))
 
 
-async def _visible(cursor: AsyncCursor, caller: Caller, task_id: UUID) -> TaskRow:
+async def _visible(cursor: AsyncCursor, caller: Principal, task_id: UUID) -> TaskRow:
     row = await tasks.task(cursor, task_id)
     if row is None or not (caller.unlimited or row.created_by == caller.user_id):
         raise NotFound

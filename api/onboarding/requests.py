@@ -12,13 +12,14 @@ from api.documents.onboarding.requests import (
     OnboardingToRequest,
 )
 from api.documents.people.people import GivenCommunicationPreferences
-from api.edge.caller import Caller, Signed
+from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, ServicesDep
 from api.edge.reading import single
 from api.edge.route import answers, contract_router
 from domain.core.errors import NotFound
 from domain.core.personal import revealed
 from domain.core.ports import Access, AccessQuery, Operation
+from domain.core.principal import Principal
 from domain.onboarding.invitations import Invitation, Inviter
 from domain.onboarding.requests import OnboardingRequest
 
@@ -27,7 +28,7 @@ router = contract_router("onboarding-requests")
 
 @router.post("/v1/onboarding-requests/", **answers(OnboardingRequestDocument, 201))
 async def create_onboarding_request(
-    body: CreateOnboardingRequest, caller: Signed, services: ServicesDep, execute: ExecuteDep
+    body: CreateOnboardingRequest, caller: Authenticated, services: ServicesDep, execute: ExecuteDep
 ) -> Response:
     """Bring somebody into an organization, at once or when he claims it."""
     inviter = Inviter(caller.user_id, system=caller.system, service=caller.service)
@@ -39,7 +40,7 @@ async def create_onboarding_request(
     return single(OnboardingRequestDocument, resource(request), outcome.position, outcome.status)
 
 
-async def refuse_unreadable(access: Access, caller: Caller, request: OnboardingRequest) -> None:
+async def refuse_unreadable(access: Access, caller: Principal, request: OnboardingRequest) -> None:
     """Raises NotFound when the caller may not read the request (semantics 4): a provider's is for administrators."""
     operation: Operation = "read" if request.onboard_type == "patient" else "write"
     if not all(await access.decide(caller.user_id, [AccessQuery("organization", request.organization_id, operation)])):

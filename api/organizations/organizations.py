@@ -19,13 +19,14 @@ from api.documents.organizations.organizations import (
 )
 from api.documents.people.user_references import UserReference
 from api.edge.administrators import AdministersOrganization
-from api.edge.caller import Caller, Signed, SystemOnly
+from api.edge.caller import Authenticated, SystemOnly
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.edge.envelope import answer
 from api.edge.execution import Outcome, require_still_readable
 from api.edge.reading import Read, single
 from api.edge.route import answers, contract_router
 from api.services import Services
+from domain.core.principal import Principal
 from domain.organizations.organizations import Organization, OrganizationNotFound
 from domain.people.named_users import UserName
 from projections.organizations import organizations
@@ -38,7 +39,7 @@ MODEL = organizations.OrganizationsProjection.name
 
 @router.get("/v1/organizations/", **answers(OrganizationList))
 async def list_organizations(
-    query: Annotated[OrganizationListQuery, Query()], caller: Signed, reading: ReadingDep
+    query: Annotated[OrganizationListQuery, Query()], caller: Authenticated, reading: ReadingDep
 ) -> Response:
     """Organizations that the caller may see."""
     wanted = OrganizationFilter(query.name, query.name_contains, query.modified, query.include_inactive)
@@ -64,7 +65,7 @@ async def create_organization(
 
 
 @router.get("/v1/organizations/{id}/", **answers(OrganizationDocument))
-async def get_organization(organization_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+async def get_organization(organization_id: PathId, caller: Authenticated, reading: ReadingDep) -> Response:
     """An organization that the caller may see."""
     async with reading(MODEL) as read:
         return await _shown(read, caller, organization_id, 200)
@@ -124,7 +125,7 @@ async def organization_remove_user(
     return answer(None, outcome.status, position=outcome.position)
 
 
-def reads(caller: Caller) -> Reads:
+def reads(caller: Principal) -> Reads:
     """Whose roles and members the caller lists: staff that of no inactive organization."""
     if caller.unlimited:
         return "all"
@@ -158,7 +159,7 @@ def resource(row: OrganizationRow) -> OrganizationResource:
     return OrganizationResource(attributes=shown, id=row.organization_id)
 
 
-async def _shown(read: Read, caller: Caller, organization_id: PathId, status: int) -> Response:
+async def _shown(read: Read, caller: Principal, organization_id: PathId, status: int) -> Response:
     """The document. An inactive organization is there for system administrators and services only."""
     row = await organizations.organization(read.cursor, caller.user_id, organization_id, everything=caller.reads_all)
     if row is None or not (row.active or caller.unlimited):
@@ -166,7 +167,7 @@ async def _shown(read: Read, caller: Caller, organization_id: PathId, status: in
     return read.single(OrganizationDocument, resource(row), status)
 
 
-async def _recorded(services: Services, reading: ReadingDep, caller: Caller, outcome: Outcome) -> Response:
+async def _recorded(services: Services, reading: ReadingDep, caller: Principal, outcome: Outcome) -> Response:
     """As it can be read from now on; while the lists are behind, as its events have it (ruling A5)."""
     async with reading.after(outcome, MODEL) as read:
         if read.current:

@@ -15,7 +15,7 @@ from api.documents.organizations.user_organizations import (
     UserOrganizationResource,
 )
 from api.edge.administrators import administers
-from api.edge.caller import Signed
+from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, ReadingDep, ServicesDep
 from api.edge.route import answers, contract_router
 from api.organizations.organizations import reads
@@ -30,7 +30,7 @@ router = contract_router("user-organizations")
 
 @router.get("/v1/user-organizations/", **answers(UserOrganizationList))
 async def list_user_organizations(
-    query: Annotated[UserOrganizationListQuery, Query()], caller: Signed, reading: ReadingDep
+    query: Annotated[UserOrganizationListQuery, Query()], caller: Authenticated, reading: ReadingDep
 ) -> Response:
     """The caller's own memberships, and those in organizations that he may read."""
     async with reading() as read:
@@ -48,7 +48,7 @@ async def list_user_organizations(
 
 @router.post("/v1/user-organizations/", **answers(UserOrganizationDocument, 201))
 async def create_user_organization(
-    body: CreateUserOrganization, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+    body: CreateUserOrganization, caller: Authenticated, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """Make a user a provider of the organization, without a role."""
     user_id, organization_id = body.attributes.user_id, body.attributes.organization_id

@@ -13,12 +13,13 @@ from api.documents.people.individuals import (
     ShareIndividual,
     UnshareIndividual,
 )
-from api.edge.caller import Caller, MayReadIndividual, ServiceOnly, Signed
+from api.edge.caller import Authenticated, MayReadIndividual, ServiceOnly
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.execution import Outcome
 from api.edge.reading import Read, single
 from api.edge.route import answers, contract_router
 from domain.core.ports import AccessQuery
+from domain.core.principal import Principal
 from domain.people.individuals import IndividualNotFound
 from projections.access.checks import decide
 from projections.core.visibility import seer
@@ -51,7 +52,7 @@ async def get_individual(individual_id: PathId, caller: MayReadIndividual, readi
 async def share_individual(
     individual_id: PathId,
     body: ShareIndividual,
-    caller: Signed,
+    caller: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     reading: ReadingDep,
@@ -67,7 +68,7 @@ async def share_individual(
 async def unshare_individual(
     individual_id: PathId,
     body: UnshareIndividual,
-    caller: Signed,
+    caller: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     reading: ReadingDep,
@@ -77,13 +78,13 @@ async def unshare_individual(
     return await _recorded(reading, caller, await execute(command, about=individual_id))
 
 
-async def _recorded(reading: ReadingDep, caller: Caller, outcome: Outcome) -> Response:
+async def _recorded(reading: ReadingDep, caller: Principal, outcome: Outcome) -> Response:
     """As the caller may read it after the command."""
     async with reading.after(outcome) as read:
         return await _shown(read, caller, outcome.made, outcome.status)
 
 
-async def _shown(read: Read, caller: Caller, individual_id: UUID, status: int) -> Response:
+async def _shown(read: Read, caller: Principal, individual_id: UUID, status: int) -> Response:
     """The document. Raises IndividualNotFound when the caller may not read it."""
     reads, writes = await decide(
         read.cursor,

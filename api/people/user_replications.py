@@ -14,12 +14,13 @@ from api.documents.people.user_replications import (
     UserReplicationListQuery,
     UserReplicationResource,
 )
-from api.edge.caller import Caller, ServiceOnly, SystemOrService
+from api.edge.caller import ServiceOnly, SystemOrService
 from api.edge.deps import AccessDep, ExecuteDep, ReadingDep, ServicesDep
 from api.edge.reading import single
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden
 from domain.core.ports import Access
+from domain.core.principal import Principal
 from domain.people.user_replications import UserReplication
 from domain.people.users import UserNotFound
 from projections.people import user_replications
@@ -59,7 +60,7 @@ async def create_user_replication(
     return single(UserReplicationDocument, resource(row), outcome.position, outcome.status)
 
 
-async def refuse_unreadable(access: Access, caller: Caller, user_id: UUID) -> None:
+async def refuse_unreadable(access: Access, caller: Principal, user_id: UUID) -> None:
     """Raises Forbidden to others than services and system administrators, UserNotFound when they may not read him."""
     if not caller.unlimited:
         raise Forbidden

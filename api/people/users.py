@@ -25,7 +25,7 @@ from api.documents.people.users import (
     UserResource,
     UserRole,
 )
-from api.edge.caller import Caller, Signed
+from api.edge.caller import Authenticated
 from api.edge.deps import AccessDep, ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.edge.execution import Outcome
 from api.edge.reading import Read
@@ -33,6 +33,7 @@ from api.edge.route import answers, contract_router
 from api.services import Services
 from domain.core.errors import Forbidden, InvalidParameter
 from domain.core.ports import Access
+from domain.core.principal import Principal
 from domain.organizations.organizations import OrganizationNotFound
 from domain.people.users import User, UserNotFound
 from projections.core.visibility import Seer, seer
@@ -48,7 +49,7 @@ STATUS = {"archived": "ARCHIVED", "force_reset_password": "RESET_REQUIRED"}
 
 
 @router.get("/v1/users/", **answers(UserList))
-async def list_users(query: Annotated[UserListQuery, Query()], caller: Signed, reading: ReadingDep) -> Response:
+async def list_users(query: Annotated[UserListQuery, Query()], caller: Authenticated, reading: ReadingDep) -> Response:
     """Users of an organization; for staff and services of all."""
     async with reading(MODEL) as read:
         sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
@@ -70,7 +71,7 @@ async def list_users(query: Annotated[UserListQuery, Query()], caller: Signed, r
 async def get_user(
     user_id: PathId,
     query: Annotated[UserQuery, Query()],
-    caller: Signed,
+    caller: Authenticated,
     access: AccessDep,
     identity: IdentityDep,
     reading: ReadingDep,
@@ -87,7 +88,7 @@ async def get_user(
 
 @router.post("/v1/users/{id}/disable/", **answers(UserDocument, 201))
 async def user_disable(
-    user_id: PathId, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+    user_id: PathId, caller: Authenticated, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """Nobody signs in as the user any more, and no right of his counts."""
 
@@ -100,7 +101,7 @@ async def user_disable(
 
 @router.post("/v1/users/{id}/enable/", **answers(UserDocument, 201))
 async def user_enable(
-    user_id: PathId, caller: Signed, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+    user_id: PathId, caller: Authenticated, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """Let the user sign in again."""
 
@@ -111,7 +112,7 @@ async def user_enable(
     return await _shown(services, reading, caller, await execute(enable(), about=user_id))
 
 
-def refuse_strangers(caller: Caller, sees: Seer, query: UserListQuery) -> None:
+def refuse_strangers(caller: Principal, sees: Seer, query: UserListQuery) -> None:
     """Raises Forbidden for participants, InvalidParameter without an organization, OrganizationNotFound."""
     if caller.reads_all:
         return
@@ -125,14 +126,14 @@ def refuse_strangers(caller: Caller, sees: Seer, query: UserListQuery) -> None:
         raise Forbidden(parameter="filter[classification]")
 
 
-async def refuse_unmanageable(access: Access, caller: Caller, user_id: UUID) -> None:
+async def refuse_unmanageable(access: Access, caller: Principal, user_id: UUID) -> None:
     """Raises UserNotFound; Forbidden to services, which neither disable nor enable anybody."""
     await refuse_unreadable(access, caller, user_id)
     if caller.service:
         raise Forbidden
 
 
-async def refuse_unreadable(access: Access, caller: Caller, user_id: UUID) -> None:
+async def refuse_unreadable(access: Access, caller: Principal, user_id: UUID) -> None:
     """Raises UserNotFound when the caller may not read the user."""
     if not await access.readable_users(caller.user_id, [user_id]):
         raise UserNotFound
@@ -182,7 +183,7 @@ async def attributes_of(
     return {row.user_id: UserAttributes.model_construct(**_whole(row, around, organization_id)) for row in rows}
 
 
-async def _detail(read: Read, caller: Caller, user_id: UUID, query: UserQuery) -> UserDetailAttributes:
+async def _detail(read: Read, caller: Principal, user_id: UUID, query: UserQuery) -> UserDetailAttributes:
     row = await _row(read, user_id)
     sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
     unlimited = caller.reads_all or caller.user_id == user_id
@@ -229,7 +230,7 @@ async def _row(read: Read, user_id: UUID) -> UserRow:
     return row
 
 
-async def _shown(services: Services, reading: ReadingDep, caller: Caller, outcome: Outcome) -> Response:
+async def _shown(services: Services, reading: ReadingDep, caller: Principal, outcome: Outcome) -> Response:
     """The user after the command; to a repeated request as much as its caller may still read."""
     user_id = outcome.made
     if outcome.repeated:
@@ -245,7 +246,7 @@ async def _shown(services: Services, reading: ReadingDep, caller: Caller, outcom
         return read.single(UserDocument, resource, outcome.status)
 
 
-async def _reads_whole(read: Read, caller: Caller, sees: Seer, user_id: UUID) -> bool:
+async def _reads_whole(read: Read, caller: Principal, sees: Seer, user_id: UUID) -> bool:
     if caller.reads_all or caller.user_id == user_id:
         return True
     return bool(sees.administers & await user_details.insides(read.cursor, user_id))

@@ -27,7 +27,7 @@ from api.documents.sessions.sessions import (
     SessionResource,
 )
 from api.edge.bodies import MAX_CREDENTIALS_BODY
-from api.edge.caller import Signed
+from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep, SignerDep
 from api.edge.envelope import answer, no_content
 from api.edge.route import answers, contract_router
@@ -78,7 +78,7 @@ async def refresh_token(
 
 @router.post("/v1/authenticate/", **answers(AuthenticateAnswer, 201, reads=True))
 async def authenticate(
-    caller: Signed, reading: ReadingDep, identity: IdentityDep, body: Authenticate | None = None
+    caller: Authenticated, reading: ReadingDep, identity: IdentityDep, body: Authenticate | None = None
 ) -> Response:
     """Who the bearer is. Sessions of service accounts are no good on requests that come from outside."""
     if body is not None and body.edge_request and caller.service:
@@ -100,7 +100,7 @@ async def authenticate(
 async def get_session(
     session_id: PathId,
     query: Annotated[SessionQuery, Query()],
-    caller: Signed,
+    caller: Authenticated,
     identity: IdentityDep,
     reading: ReadingDep,
 ) -> Response:
@@ -118,7 +118,9 @@ async def get_session(
 
 
 @router.delete("/v1/sessions/{id}/", **answers(None, 204, extension=True))
-async def delete_session(session_id: PathId, caller: Signed, identity: IdentityDep, execute: ExecuteDep) -> Response:
+async def delete_session(
+    session_id: PathId, caller: Authenticated, identity: IdentityDep, execute: ExecuteDep
+) -> Response:
     """Log out: neither the session's access tokens nor its refresh token open anything any more."""
     outcome = await execute(identity.sessions.revoke(session_id, caller_id=caller.user_id, of_anybody=caller.unlimited))
     report("session-revoked", user=str(caller.user_id), session=str(session_id))

@@ -21,23 +21,29 @@ from uuid import UUID
 class DomainError(Exception):
     """A refusal. `code` is the contract's error code; the text never holds a secret or a personal value.
 
-    `parameter` or `pointer` say where in the request the reason stands; `meta` is the error's `meta`;
-    `others` are further refusals of the same request, one for each violation.
+    `argument` names the argument of the command that it is about, by its Python name ("organization_id", or
+    "endpoints/3/path" for a part of it); the edge makes `parameter` or `pointer` of it, which say where in the request
+    the reason stands. `meta` is the error's `meta`; `others` are further refusals of the same request, one for each
+    violation.
     """
 
     code: ClassVar[str]
     detail: ClassVar[str]
+    argument: str | None = None
 
     def __init__(
         self,
         detail: str | None = None,
         *,
+        argument: str | None = None,
         parameter: str | None = None,
         pointer: str | None = None,
         meta: Mapping[str, Any] | None = None,
         others: Sequence["DomainError"] = (),
     ) -> None:
         super().__init__(detail or self.detail)
+        if argument is not None:
+            self.argument = argument
         self.parameter = parameter
         self.pointer = pointer
         self.meta = dict(meta or {})

@@ -12,6 +12,7 @@ from domain.core.errors import AlreadyExists, Forbidden, NotFound
 from domain.core.ids import new_id
 from domain.core.ports import Store, retry_on_conflict
 from domain.groups.groups import SYSTEM_TYPES, Group, GroupType
+from domain.organizations.themes import Theme
 from domain.people.users import STAFF
 
 OPERATOR_ID = uuid5(NAMESPACE_URL, "rollbook:operator")
@@ -166,6 +167,10 @@ class Organization(Audited):
         self.active = False
 
 
+class ThemeNotFound(NotFound):
+    """There is no such theme."""
+
+
 class Organizations:
     """Commands on organizations. Each answers the organization as it is then, and the position that shows it."""
 
@@ -203,13 +208,28 @@ class Organizations:
     ) -> tuple[Organization, int]:
         """Change some attributes, named as those of `Organization`. Its own administrators may change a few only.
 
-        Raises NotFound, SystemAdminsOnly (one for each attribute), OrganizationNameTaken.
+        Raises NotFound, SystemAdminsOnly (one for each attribute), ThemeNotFound, InvalidState (the theme is inactive),
+        OrganizationNameTaken.
         """
         organization = await self._store.get(Organization, organization_id)
         if not as_system_admin:
             refuse_all_but_local(changes)
+        themes = await self._assign_theme(organization, changes.get("theme_id", organization.theme_id))
         organization.change(changes)
-        return organization, await self._store.save(organization)
+        return organization, await self._store.save(organization, *themes)
+
+    async def _assign_theme(self, organization: Organization, theme_id: UUID | None) -> list[Theme]:
+        """Return the themes that the organization uses from now on and no longer (ruling L60)."""
+        if theme_id == organization.theme_id:
+            return []
+        themes = await self._store.get_many(Theme, [each for each in (theme_id, organization.theme_id) if each])
+        if theme_id is not None:
+            if theme_id not in themes:
+                raise ThemeNotFound(argument="theme_id")
+            themes[theme_id].assign(organization.id)
+        if organization.theme_id in themes:
+            themes[organization.theme_id].unassign(organization.id)
+        return list(themes.values())
 
 
 def is_staffed(organization_id: UUID, classification: str) -> bool:

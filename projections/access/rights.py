@@ -40,7 +40,7 @@ WHERE u.lost_at_position > ((SELECT %(positions)b::bigint[]))[seen.place]
 
 
 class CurrentRights:
-    """Implements `adapters.log.append_batches.Rights` over the tables that are kept in the appends' own transactions."""
+    """Implements `adapters.log.append_batches.Rights` over the tables kept in the appends' own transactions."""
 
     def losses(self, events: Sequence[Event]) -> Losses:
         """What events that are not in the tables yet take away."""

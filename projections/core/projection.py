@@ -1,8 +1,8 @@
 """What a projection is: the only writer of its tables, fed with batches of the log in order."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import ClassVar, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from psycopg import AsyncCursor
@@ -29,18 +29,24 @@ class Projection(Protocol):
     violates the same unique indexes. Batches end at the borders of appends. So `apply` folds the batch to the last
     state of each row, deletes, then inserts; where a key is unique `projections.core.unique_rows` does both.
 
-    `tables` are all that it writes, in the order in which they can be made; `events` are the classes it looks at,
-    None for all; `unique_violations` says which refusal a violated constraint means: violations of others are errors
-    of ours. The same `apply` serves the append (inline), the projector (background) and the rebuild, so it uses unqualified table
-    names and nothing but its own tables.
+    `tables` are all that it writes, in the order in which they can be created. `events` are the classes it looks at,
+    None for all. `unique_violations` says which refusal a violated constraint means; violations of others are our
+    errors. The same `apply` serves the append (inline), the projector (background) and the rebuild, so it uses
+    unqualified table names and nothing but its own tables.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[int]
-    mode: ClassVar[Mode]
-    tables: ClassVar[tuple[str, ...]]
-    events: ClassVar[tuple[type[Event], ...] | None]
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def mode(self) -> Mode: ...
+    @property
+    def tables(self) -> tuple[str, ...]: ...
+    @property
+    def events(self) -> tuple[type[Event], ...] | None: ...
+    @property
+    def unique_violations(self) -> Mapping[str, type[DomainError]]: ...
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Fold the batch in memory, then write with set-based statements. Applied exactly once per event."""

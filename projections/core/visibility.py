@@ -28,6 +28,7 @@ class Seer:
         return {
             "seer": self.user_id,
             "sees_everything": self.everything,
+            "staff": self.all_users,
             "works_in": list(self.works_in),
             "administers": list(self.administers),
         }
@@ -78,3 +79,8 @@ OWN_OR_IN_ROSTER = f"""({OWNS.format(owner="r.owner_id")} OR EXISTS (
 READS_GROUP = f"""({{group}}.organization_id = ANY(%(whole)s::uuid[]) OR {{group}}.group_id IN (
     SELECT b.group_id FROM ({POLICIES["individual", "read"].below}) b WHERE b.user_id = %(seer)s))"""
 """The caller reads the people of the group: of a whole organization, or by an entry in it or above it."""
+
+READS_RECORDS_OF_ORGANIZATION = """(%(sees_everything)s OR r.organization_id = ANY(%(administers)s::uuid[])
+    OR %(staff)s AND (r.organization_id IS NULL OR r.organization_id IN (
+        SELECT organization_id FROM access_organizations WHERE active)))"""
+"""A condition on a record of an organization or a theme: administrators, staff and services read it (L30)."""

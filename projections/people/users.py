@@ -1,8 +1,8 @@
 """Users as lists and detail pages show them, and the onboarding requests that brought them in (background)."""
 
 import json
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -50,6 +50,20 @@ INSERT INTO user_onboarding_requests (request_id, user_id, organization_id)
 SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])
 """
 Row = dict[str, Any]
+
+
+class PersonName(NamedTuple):
+    """Somebody who did something."""
+
+    id: UUID
+    first_name: str | None
+    last_name: str | None
+
+
+async def names_of(cursor: AsyncCursor, user_ids: Iterable[UUID | None]) -> dict[UUID | None, PersonName]:
+    """Return the names of users by their ids; ids of no user, or None, are left out."""
+    await cursor.execute("SELECT user_id, first_name, last_name FROM users WHERE user_id = ANY(%s)", [list(user_ids)])
+    return {row[0]: PersonName(*row) for row in await cursor.fetchall()}
 
 
 class UsersProjection:

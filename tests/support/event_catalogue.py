@@ -115,9 +115,18 @@ def _described(kind: type[Any]) -> Described:
         topic=get_topic(kind),
         version=getattr(kind, "class_version", 1),
         meaning=_own_docstring(kind) or _sentence(get_topic(kind)),
-        fields={name: _name(hint) for name, hint in hints.items()},
-        personal=[name for name, hint in hints.items() if Personal.__name__ in str(hint)],
+        fields=dict(_fields(hints)),
+        personal=[name for name, kind in _fields(hints) if Personal.__name__ in kind],
     )
+
+
+def _fields(hints: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields by name; those of a dataclass in an event (a plain record's) each by itself: "fields.locale"."""
+    for name, hint in hints.items():
+        if dataclasses.is_dataclass(hint) and name not in COMMON:
+            yield from ((f"{name}.{part}", kind) for part, kind in _fields(get_type_hints(hint)))
+        elif get_origin(hint) is not ClassVar:
+            yield name, _name(hint)
 
 
 def _own_docstring(kind: type[Any]) -> str | None:

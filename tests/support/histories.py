@@ -1,20 +1,25 @@
 """A random but possible history of everything the log can tell, for comparing what is built from it."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from random import Random
-from typing import Protocol, TypeVar
-from uuid import UUID, uuid4
+from typing import Any, Protocol, TypeVar
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from domain.access.roles import LastAdmin, Role
 from domain.core.audited import Audited
 from domain.core.personal import revealed
 from domain.core.recorded import Recorded
+from domain.core.records import Record
 from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry, RosterKind
 from domain.groups.trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
 from domain.onboarding.requests import OnboardingRequest
+from domain.organizations.email_templates import EmailTemplate, EmailTemplateFields
+from domain.organizations.general_messages import GeneralMessage, GeneralMessageFields
 from domain.organizations.organizations import Organization, system_groups
+from domain.organizations.sms_templates import SmsTemplate, SmsTemplateFields
+from domain.organizations.themes import Theme, ThemeFields
 from domain.people.individuals import Individual
 from domain.people.login_names import login_name
 from domain.people.user_replications import UserReplication
@@ -28,12 +33,12 @@ STEPS = (
     "found", "describe", "settle", "onboard", "register", "take_over", "release", "claim", "disable", "enable",
     "prefer", "settle_in", "mark", "leave", "join", "grant", "revoke", "record", "share", "unshare", "unshare_user",
     "change_owner", "make_group", "rename", "tag", "entry", "unseat", "move", "deactivate", "sign_in", "sign_out",
-    "replicate",
+    "replicate", "theme", "message", "sms_template", "email_template",
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (
     "leave", "found", "onboard", "record", "share", "make_group", "entry", "entry", "entry", "grant", "move",
-    "register", "replicate", "sign_in", "sign_out",
+    "register", "replicate", "sign_in", "sign_out", "theme", "message", "sms_template", "email_template",
 ) * 4  # fmt: skip
 """Of everything that adds something: afterwards no table is empty."""
 FEW = range(3)
@@ -79,6 +84,7 @@ class History:
         self._entries: dict[UUID, RosterEntry] = {}
         self._sessions: list[Session] = []
         self._requests: list[OnboardingRequest] = []
+        self._records: dict[type[Record[Any]], list[Record[Any]]] = {}
         self._steps: deque[str] = deque(BEGINNING * rounds)
 
     async def go_on(self, steps: int) -> None:
@@ -105,7 +111,7 @@ class History:
     async def _describe(self) -> None:
         organization = self._one(self._organizations)
         name = self._random.choice([organization.name, self._free_name()])
-        organization.change({"name": name, "display_name": f"DetailsChanged {self._random.random()}"})
+        organization.change({"name": name, "display_name": f"Organization {self._random.random()}"})
         await self._store.save(organization)
 
     async def _settle(self) -> None:
@@ -335,6 +341,53 @@ class History:
 
     async def _replicate(self) -> None:
         await self._store.save(UserReplication.mark(self._one(self._users).id, f"service-{uuid4().hex}"))
+
+    async def _theme(self) -> None:
+        domains = [f"{number}.example.org" for number in FEW]
+        await self._write(Theme, "domain", domains, lambda domain: ThemeFields(domain, "help@example.org"))
+
+    async def _message(self) -> None:
+        organization_id, locales = self._organizations[0].id, ["en_US", "es_US"]
+        await self._write(
+            GeneralMessage,
+            "locale",
+            locales,
+            lambda locale: GeneralMessageFields(organization_id, "contact", locale, "x"),
+        )
+
+    async def _sms_template(self) -> None:
+        theme_id, locales = uuid5(NAMESPACE_URL, "theme"), ["en_US", "es_US"]
+        await self._write(
+            SmsTemplate,
+            "locale",
+            locales,
+            lambda locale: SmsTemplateFields(None, theme_id, "verify", locale, "{{code}}"),
+        )
+
+    async def _email_template(self) -> None:
+        organization_id, formats = self._organizations[0].id, ["html", "txt"]
+        await self._write(
+            EmailTemplate, "format", formats,
+            lambda kind: EmailTemplateFields(organization_id, None, "verify-email", "en_US", kind, "s", "{{code}}"),
+        )  # fmt: skip
+
+    async def _write(self, kind: type[Record[Any]], unique: str, values: list[str], make: Callable[[str], Any]) -> None:
+        """Create, change or delete a record, one of the values of its unique field being free."""
+        live = self._records.setdefault(kind, [])
+        free = [each for each in values if each not in {getattr(record.fields, unique) for record in live}]
+        if live and (not free or self._random.random() < 0.5):
+            record = self._one(live)
+            if free and self._random.random() < 0.5:
+                record.change({unique: self._random.choice(free)})
+            elif kind is Theme:
+                record.change({"is_active": not record.fields.is_active})
+            else:
+                record.delete()
+                live.remove(record)
+        else:
+            record = kind.create(make(self._random.choice(free)))
+            live.append(record)
+        await self._store.save(record)
 
     def _standing_up(self, subject_id: UUID, organization_id: UUID) -> list[RosterEntry]:
         taken = [

@@ -37,6 +37,14 @@ class GivenCommunicationPreferences(Strict):
     web: Omittable[JsonObject] = None
 
 
+class PersonReference(Attributes):
+    """Somebody who did something; the names are null for those who have none, or are erased."""
+
+    first_name: str | None
+    id: UUID
+    last_name: str | None
+
+
 class Owner(Attributes):
     id: UUID
     type: Literal["organization", "user"]

@@ -13,10 +13,11 @@ from uuid import UUID, uuid4
 import pytest
 from starlette.requests import Request
 
-from api.edge.caller import Caller, authenticate
+from api.edge.caller import authenticate
 from domain.access.roles import SYSTEM_ADMIN, Role
 from domain.core.decisions import deciding
 from domain.core.errors import DecisionOutdated
+from domain.core.principal import Principal
 from domain.organizations.organizations import OPERATOR_ID
 from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from tests.api.access.test_ended_grounds import invitation, while_hashing
@@ -207,7 +208,7 @@ async def carried_out(world: World, command: Command, by: Person) -> None:
         assert recorded_by(world.settings.owner_dsn(), by) > before, command
 
 
-async def caller_of(world: World, person: Person) -> Caller:
+async def caller_of(world: World, person: Person) -> Principal:
     """As a request of theirs would have it now."""
     headers = [(b"authorization", person.bearer["Authorization"].encode())]
     return await authenticate(Request({"type": "http", "headers": headers, "state": {"services": world.services}}))
@@ -238,7 +239,7 @@ async def test_who_ceases_to_be_staff_with_the_classification_of_an_organization
         await recorded(world, after)
 
 
-async def recorded(world: World, caller: Caller) -> None:
+async def recorded(world: World, caller: Principal) -> None:
     """Have something recorded that the caller decided on by what they are, without asking for any further right."""
     with deciding(caller.decision()):
         await world.identity.store.save(Role.create(uuid4(), f"made-{uuid4().hex}", "Made"))

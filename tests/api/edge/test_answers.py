@@ -8,7 +8,7 @@ from uuid import uuid4
 from starlette.responses import Response
 
 from api import health
-from api.edge.caller import Signed
+from api.edge.caller import Authenticated
 from api.edge.docs import CONTENT_SECURITY_POLICY
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
@@ -20,12 +20,12 @@ router = contract_router("things")
 
 
 @router.get("/v1/things/", **answers(None))
-async def things(caller: Signed) -> Response:
+async def things(caller: Authenticated) -> Response:
     return answer("thing")
 
 
 @router.post("/v1/things/", **answers(None, 201))
-async def create_thing(caller: Signed) -> Response:
+async def create_thing(caller: Authenticated) -> Response:
     raise ValueError
 
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from adapters.log.idempotency_store import IdempotencyStore
 from api.documents.common import Attributes, Single, Strict
 from api.documents.fields import Name
-from api.edge.caller import MayWriteGroup, Signed
+from api.edge.caller import Authenticated, MayWriteGroup
 from api.edge.deps import ExecuteDep, PathId, ReadingDep, ServicesDep
 from api.edge.envelope import answer
 from api.edge.execution import Outcome
@@ -76,12 +76,12 @@ async def shown(reading: ReadingDep, outcome: Outcome, name: str) -> Response:
 
 
 @router.post("/v1/things/", **answers(ThingDocument, 201))
-async def create(body: NewThing, caller: Signed, execute: ExecuteDep, reading: ReadingDep) -> Response:
+async def create(body: NewThing, caller: Authenticated, execute: ExecuteDep, reading: ReadingDep) -> Response:
     return await shown(reading, await execute(make(body.name)), body.name)
 
 
 @router.post("/v1/others/", **answers(ThingDocument, 201))
-async def create_another(body: NewThing, caller: Signed, execute: ExecuteDep, reading: ReadingDep) -> Response:
+async def create_another(body: NewThing, caller: Authenticated, execute: ExecuteDep, reading: ReadingDep) -> Response:
     return await shown(reading, await execute(make(body.name)), body.name)
 
 
@@ -114,13 +114,13 @@ async def change(thing_id: PathId, caller: MayWriteGroup, execute: ExecuteDep, r
 
 
 @router.post("/v1/refusals/", **answers(None, 201))
-async def refuse(caller: Signed) -> Response:
+async def refuse(caller: Authenticated) -> Response:
     World.calls += 1
     raise InvalidState
 
 
 @router.post("/v1/slow/", **answers(None, 201))
-async def slow(caller: Signed, execute: ExecuteDep) -> Response:
+async def slow(caller: Authenticated, execute: ExecuteDep) -> Response:
     async def decide() -> int:
         World.calls += 1
         World.entered.set()
@@ -131,13 +131,13 @@ async def slow(caller: Signed, execute: ExecuteDep) -> Response:
 
 
 @router.post("/v1/secrets/", **answers(None, 201, secret=True))
-async def secret(caller: Signed) -> Response:
+async def secret(caller: Authenticated) -> Response:
     World.calls += 1
     return answer(World.calls, 201)
 
 
 @router.post("/v1/questions/", **answers(None, 201, reads=True))
-async def question(caller: Signed) -> Response:
+async def question(caller: Authenticated) -> Response:
     World.calls += 1
     return answer(World.calls, 201)
 

@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import Response
 
 from api.documents.common import Attributes, Listing, Single
-from api.edge.caller import Signed
+from api.edge.caller import Authenticated
 from api.edge.deps import PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.execution import Outcome
@@ -38,32 +38,32 @@ class ThingList(Listing[Thing]):
 
 
 @router.get("/v1/things/", **answers(ThingList))
-async def things(caller: Signed, reading: ReadingDep) -> Response:
+async def things(caller: Authenticated, reading: ReadingDep) -> Response:
     async with reading("things", "others") as read:
         return read.listing(ThingList, [Thing(rows=1)])
 
 
 @router.get("/v1/heads/", **answers(ThingDocument))
-async def heads(caller: Signed, reading: ReadingDep) -> Response:
+async def heads(caller: Authenticated, reading: ReadingDep) -> Response:
     async with reading() as read:
         return read.single(ThingDocument, Thing(rows=1))
 
 
 @router.post("/v1/questions/", **answers(ThingDocument, 201, reads=True))
-async def question(caller: Signed, reading: ReadingDep) -> Response:
+async def question(caller: Authenticated, reading: ReadingDep) -> Response:
     async with reading("things") as read:
         return read.single(ThingDocument, Thing(rows=1), 201)
 
 
 @router.post("/v1/things/", **answers(ThingDocument, 201))
-async def command(caller: Signed, reading: ReadingDep) -> Response:
+async def command(caller: Authenticated, reading: ReadingDep) -> Response:
     recorded = Outcome(COMMAND, 201, None, repeated=False, models=frozenset({"things"}), visible=True)
     async with reading.after(recorded, "things", "others") as read:
         return read.single(ThingDocument, Thing(rows=int(read.current)), 201)
 
 
 @router.get("/v1/checks/", **answers(None))
-async def check(caller: Signed, reading: ReadingDep) -> Response:
+async def check(caller: Authenticated, reading: ReadingDep) -> Response:
     async def ask() -> Decided:
         ASKED.append(COMMAND)
         return Decided(COMMAND, [True])
@@ -73,7 +73,7 @@ async def check(caller: Signed, reading: ReadingDep) -> Response:
 
 
 @router.get("/v1/snapshots/", **answers(ThingDocument))
-async def snapshot(caller: Signed, reading: ReadingDep) -> Response:
+async def snapshot(caller: Authenticated, reading: ReadingDep) -> Response:
     async with reading("things") as read:
         await read.cursor.execute("SELECT count(*) FROM projections")
         async with await psycopg.AsyncConnection.connect(OWNER[0], autocommit=True) as other:
@@ -83,7 +83,7 @@ async def snapshot(caller: Signed, reading: ReadingDep) -> Response:
 
 
 @router.get("/v1/things/{id}/", **answers(ThingDocument))
-async def thing(thing_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+async def thing(thing_id: PathId, caller: Authenticated, reading: ReadingDep) -> Response:
     async with reading("things") as read:
         READ.append(read.position)
         if read.position < MADE_AT:
@@ -92,7 +92,7 @@ async def thing(thing_id: PathId, caller: Signed, reading: ReadingDep) -> Respon
 
 
 @router.post("/v1/things/{id}/look/", **answers(ThingDocument, 201))
-async def look(thing_id: PathId, caller: Signed, reading: ReadingDep) -> Response:
+async def look(thing_id: PathId, caller: Authenticated, reading: ReadingDep) -> Response:
     return await thing(thing_id, caller, reading)
 
 

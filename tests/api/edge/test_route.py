@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.documents.common import EmptyBody
 from api.documents.groups.groups import CreateGroup, GroupListQuery, UpdateGroup
-from api.edge.caller import MayReadGroup, MayWriteGroup, ServiceOnly, Signed, Staff, SystemOnly, SystemOrService
+from api.edge.caller import Authenticated, MayReadGroup, MayWriteGroup, ServiceOnly, Staff, SystemOnly, SystemOrService
 from api.edge.deps import PathId
 from api.edge.envelope import answer, no_content
 from api.edge.route import answers, contract_router
@@ -21,12 +21,12 @@ router = contract_router("things")
 
 
 @router.get("/v1/things/", **answers(None))
-async def things(query: Annotated[GroupListQuery, Query()], caller: Signed) -> Response:
+async def things(query: Annotated[GroupListQuery, Query()], caller: Authenticated) -> Response:
     return answer({"ids": [str(each) for each in query.ids], "caller": str(caller.user_id)})
 
 
 @router.post("/v1/things/", **answers(None, 201))
-async def create_thing(body: CreateGroup, caller: Signed) -> Response:
+async def create_thing(body: CreateGroup, caller: Authenticated) -> Response:
     return answer({"name": body.attributes.name}, 201)
 
 
@@ -58,7 +58,7 @@ async def nudge(thing_id: PathId, body: EmptyBody = EmptyBody()) -> Response:  #
 
 
 @router.get("/v1/actors/", **answers(None))
-async def actors(caller: Signed) -> Response:
+async def actors(caller: Authenticated) -> Response:
     by = AUDIT_CONTEXT.get()
     return answer({"actor": by.actor, "session": by.session, "correlation": by.correlation})
 

@@ -6,6 +6,7 @@ from domain.access.roles import Role, role_id
 from domain.core.errors import DomainError, NotFound
 from domain.groups.groups import Group, system_group_id
 from domain.organizations.organizations import OPERATOR_ID, Organization, Organizations, SystemAdminsOnly
+from domain.organizations.themes import Theme, ThemeFields
 from tests.support.doubles import MemoryStore
 
 
@@ -46,7 +47,8 @@ async def test_what_was_changed_to_what_it_is_records_nothing() -> None:
 
 async def test_a_system_administrator_changes_everything() -> None:
     store = MemoryStore()
-    theme = uuid4()
+    theme = Theme.create(ThemeFields("care.example.org", "help@example.org"))
+    await store.save(theme)
     organization = await a_founded(store)
     changes = {
         "name": "other",
@@ -54,7 +56,7 @@ async def test_a_system_administrator_changes_everything() -> None:
         "classification": "customer_test",
         "provider_type": "nurse",
         "timezone": "Europe/Vienna",
-        "theme_id": theme,
+        "theme_id": theme.id,
         "authorization_type": "open",
         "active": False,
     }

@@ -1,10 +1,11 @@
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from domain.organizations.organizations import OrganizationNameTaken, Organizations
+from domain.organizations.themes import Theme, ThemeFields
 from projections.organizations import organizations
 from projections.organizations.organizations import OrganizationFilter, OrganizationRow
 from tests.projections.people.tenants import NOBODY, Tenants, tenants
@@ -43,10 +44,11 @@ async def test_a_name_is_taken_once(database_url: str) -> None:
 
 async def test_the_row_follows_every_change(database_url: str) -> None:
     async with tenants(database_url) as world:
-        theme = uuid4()
+        theme = Theme.create(ThemeFields("care.example.org", "help@example.org"))
+        await world.store.save(theme)
         clinic = await world.organization("clinic", "The clinic")
         await world.catch_up()
-        await world.change(clinic, timezone="Europe/Vienna", theme_id=theme, authorization_type="open")
+        await world.change(clinic, timezone="Europe/Vienna", theme_id=theme.id, authorization_type="open")
         changed, _ = await Organizations(world.store).change(clinic.id, {"active": False}, as_system_admin=True)
         await world.catch_up()
         row = await organizations.organization(world.cursor, NOBODY, clinic.id, everything=True)
@@ -57,7 +59,7 @@ async def test_the_row_follows_every_change(database_url: str) -> None:
             classification="customer",
             provider_type="coach",
             timezone="Europe/Vienna",
-            theme_id=theme,
+            theme_id=theme.id,
             authorization_type="open",
             active=False,
             modified_at=changed.modified_on,

@@ -34,8 +34,8 @@ async def test_a_killed_rebuild_goes_on_where_it_was(database_url: str) -> None:
         async with a_projector(database_url, EventCount()) as projector:
             await projector.catch_up()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.workers.following.slow_rebuild", database_url, env={**os.environ, "PYTHONPATH": "."},
-            cwd=Path(__file__).parents[3],
+            sys.executable, "-m", "tests.workers.following.slow_rebuild", database_url,
+            env={**os.environ, "PYTHONPATH": "."}, cwd=Path(__file__).parents[3],
         )  # fmt: skip
         await eventually(connection, "SELECT position FROM rebuilds", 100)
         assert (await shown(connection)).state == "rebuilding"

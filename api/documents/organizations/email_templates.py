@@ -1,0 +1,97 @@
+"""E-mail templates: /v1/organization-email-templates/ (semantics 10, rulings L53 to L55, L62)."""
+
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.envelope import CreateRequest, UpdateRequest
+from api.documents.fields import EmailText, MailSubject, Omittable, TemplateText, Text255, UuidText
+from api.documents.organizations.templates import OrganizationOrTheme
+from api.documents.people.people import Locale
+from api.documents.records import RecordListQuery, Times
+
+EmailType = Literal[
+    "forgot-password", "messaging-patient", "messaging-provider", "onboarding", "onboarding-provider", "reverify-email",
+    "verify-email",
+]  # fmt: skip
+EmailFormat = Literal["html", "txt"]
+
+
+class EmailTemplateListQuery(RecordListQuery):
+    """GET /v1/organization-email-templates/."""
+
+    FILTERS: ClassVar = {
+        "organization_id": "r.organization_id = {}",
+        "theme_id": "r.theme_id = {}",
+        "type": "r.type = {}",
+        "locale": "r.locale = {}",
+        "format": "r.format = {}",
+    }
+
+    organization_id: Omittable[UuidText] = None
+    theme_id: Omittable[UuidText] = None
+    type: Annotated[Omittable[EmailType], Field(alias="filter[type]")] = None
+    locale: Annotated[Omittable[Locale], Field(alias="filter[locale]")] = None
+    format: Annotated[Omittable[EmailFormat], Field(alias="filter[format]")] = None
+
+
+class EmailTemplateToCreate(OrganizationOrTheme):
+    type: EmailType
+    locale: Locale
+    format: EmailFormat
+    subject: MailSubject
+    template: TemplateText
+    support_email: EmailText | None = None
+    support_email_title: Text255 | None = None
+
+
+class CreateEmailTemplate(CreateRequest[Literal["organization-email-templates"], EmailTemplateToCreate]):
+    """POST /v1/organization-email-templates/."""
+
+    resource_type: ClassVar[str] = "organization-email-templates"
+
+
+class EmailTemplateChanges(Strict):
+    """What is to change; `given()` tells which were sent."""
+
+    type: Omittable[EmailType] = None
+    locale: Omittable[Locale] = None
+    format: Omittable[EmailFormat] = None
+    subject: Omittable[MailSubject] = None
+    template: Omittable[TemplateText] = None
+    support_email: EmailText | None = None
+    support_email_title: Text255 | None = None
+
+
+class UpdateEmailTemplate(UpdateRequest[Literal["organization-email-templates"], EmailTemplateChanges]):
+    """PATCH /v1/organization-email-templates/{id}/."""
+
+    resource_type: ClassVar[str] = "organization-email-templates"
+
+
+class EmailTemplateAttributes(Times):
+    format: EmailFormat
+    locale: Locale
+    organization_id: UUID | None
+    subject: str
+    support_email: str | None
+    support_email_title: str | None
+    template: str
+    theme_id: UUID | None
+    type: EmailType
+
+
+class EmailTemplateResource(Attributes):
+    attributes: EmailTemplateAttributes
+    id: UUID
+    type: Literal["organization-email-templates"] = "organization-email-templates"
+
+
+class EmailTemplateDocument(Single[EmailTemplateResource]):
+    """Answers creation, detail and PATCH."""
+
+
+class EmailTemplateList(Listing[EmailTemplateResource]):
+    """Answers GET /v1/organization-email-templates/."""

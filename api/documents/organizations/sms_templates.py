@@ -1,0 +1,79 @@
+"""Text message templates: /v1/organization-sms-templates/ (semantics 10, rulings L53 to L55, L62)."""
+
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.envelope import CreateRequest, UpdateRequest
+from api.documents.fields import Omittable, SmsText, UuidText
+from api.documents.organizations.templates import OrganizationOrTheme
+from api.documents.people.people import Locale
+from api.documents.records import RecordListQuery, Times
+
+SmsType = Literal["onboarding", "onboarding-provider", "reset-password", "verify"]
+
+
+class SmsTemplateListQuery(RecordListQuery):
+    """GET /v1/organization-sms-templates/."""
+
+    FILTERS: ClassVar = {
+        "organization_id": "r.organization_id = {}",
+        "theme_id": "r.theme_id = {}",
+        "type": "r.type = {}",
+        "locale": "r.locale = {}",
+    }
+
+    organization_id: Omittable[UuidText] = None
+    theme_id: Omittable[UuidText] = None
+    type: Annotated[Omittable[SmsType], Field(alias="filter[type]")] = None
+    locale: Annotated[Omittable[Locale], Field(alias="filter[locale]")] = None
+
+
+class SmsTemplateToCreate(OrganizationOrTheme):
+    type: SmsType
+    locale: Locale
+    template: SmsText
+
+
+class CreateSmsTemplate(CreateRequest[Literal["organization-sms-templates"], SmsTemplateToCreate]):
+    """POST /v1/organization-sms-templates/."""
+
+    resource_type: ClassVar[str] = "organization-sms-templates"
+
+
+class SmsTemplateChanges(Strict):
+    """What is to change; `given()` tells which were sent."""
+
+    type: Omittable[SmsType] = None
+    locale: Omittable[Locale] = None
+    template: Omittable[SmsText] = None
+
+
+class UpdateSmsTemplate(UpdateRequest[Literal["organization-sms-templates"], SmsTemplateChanges]):
+    """PATCH /v1/organization-sms-templates/{id}/."""
+
+    resource_type: ClassVar[str] = "organization-sms-templates"
+
+
+class SmsTemplateAttributes(Times):
+    locale: Locale
+    organization_id: UUID | None
+    template: str
+    theme_id: UUID | None
+    type: SmsType
+
+
+class SmsTemplateResource(Attributes):
+    attributes: SmsTemplateAttributes
+    id: UUID
+    type: Literal["organization-sms-templates"] = "organization-sms-templates"
+
+
+class SmsTemplateDocument(Single[SmsTemplateResource]):
+    """Answers creation, detail and PATCH."""
+
+
+class SmsTemplateList(Listing[SmsTemplateResource]):
+    """Answers GET /v1/organization-sms-templates/."""

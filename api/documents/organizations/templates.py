@@ -1,0 +1,23 @@
+"""What both kinds of templates share: they belong to an organization or to a theme (ruling L54)."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from api.documents.common import Strict
+from api.documents.fields import EXTENSION, Omittable, UuidText, violation
+
+
+class OrganizationOrTheme(Strict):
+    """Exactly one of the two ids is given."""
+
+    organization_id: Omittable[UuidText] = None
+    theme_id: Annotated[Omittable[UuidText], Field(json_schema_extra=EXTENSION)] = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if self.organization_id is None and self.theme_id is None:
+            raise violation("organization-id", "missing")
+        if self.organization_id is not None and self.theme_id is not None:
+            raise violation("organization-id", "both", "Either organization-id or theme-id may be given")
+        return self

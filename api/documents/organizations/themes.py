@@ -1,0 +1,101 @@
+"""Themes: /v1/organization-themes/ (semantics 10, rulings L60, L61)."""
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, StrictBool, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.envelope import CreateRequest, UpdateRequest
+from api.documents.fields import EXTENSION, EmailText, Omittable, Text255
+from api.documents.parameters import Bounds, Flag
+from api.documents.people.people import PersonReference
+from api.documents.records import RecordListQuery, Times
+from domain.people.login_names import folded
+
+_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
+_HOST = re.compile(rf"(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
+
+
+def _host_name(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise PydanticCustomError("host", "Input should be a host name in lower case, without a port")
+    return text
+
+
+HostName = Annotated[str, StringConstraints(strict=True, max_length=253), AfterValidator(_host_name)]
+"""Two labels or more; the last is no number, so that it is no address."""
+
+
+class ThemeListQuery(RecordListQuery):
+    """GET /v1/organization-themes/."""
+
+    FILTERS: ClassVar = {"domain": "r.domain = {}"}
+
+    modified: Annotated[Bounds, Field(alias="filter[cmp-last-modified-time]")] = ()
+    domain: Annotated[Omittable[Text255], Field(alias="filter[domain]")] = None
+    include_inactive: Annotated[Flag, Field(alias="filter[include-inactive]")] = False
+    support_email: Annotated[Omittable[EmailText], Field(alias="filter[support-email]")] = None
+
+    def conditions(self) -> list[tuple[str, Any]]:
+        """Return the filters, with those that are more than an equality."""
+        found = super().conditions() + [
+            (f"r.modified_at {bound.comparator} {{}}", bound.moment) for bound in self.modified
+        ]
+        if self.support_email is not None:
+            found.append(("r.support_email_key = {}", folded(self.support_email)))
+        if not self.include_inactive:
+            found.append(("r.is_active = {}", True))
+        return found
+
+
+class ThemeToCreate(Strict):
+    domain: HostName
+    support_email: EmailText
+    support_email_name: Text255 | None = None
+
+
+class CreateTheme(CreateRequest[Literal["organization-themes"], ThemeToCreate]):
+    """POST /v1/organization-themes/."""
+
+    resource_type: ClassVar[str] = "organization-themes"
+
+
+class ThemeChanges(Strict):
+    """What is to change; `given()` tells which were sent."""
+
+    domain: Omittable[HostName] = None
+    is_active: Annotated[Omittable[StrictBool], Field(json_schema_extra=EXTENSION)] = None
+    support_email: Omittable[EmailText] = None
+    support_email_name: Text255 | None = None
+
+
+class UpdateTheme(UpdateRequest[Literal["organization-themes"], ThemeChanges]):
+    """PATCH /v1/organization-themes/{id}/."""
+
+    resource_type: ClassVar[str] = "organization-themes"
+
+
+class ThemeAttributes(Times):
+    created_by: PersonReference | None
+    domain: str
+    is_active: Annotated[bool, Field(json_schema_extra=EXTENSION)]
+    last_modified_by: PersonReference | None
+    support_email: str
+    support_email_name: str | None
+
+
+class ThemeResource(Attributes):
+    attributes: ThemeAttributes
+    id: UUID
+    type: Literal["organization-themes"] = "organization-themes"
+
+
+class ThemeDocument(Single[ThemeResource]):
+    """Answers creation, detail and PATCH."""
+
+
+class ThemeList(Listing[ThemeResource]):
+    """Answers GET /v1/organization-themes/."""

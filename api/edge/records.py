@@ -1,0 +1,93 @@
+"""The five operations on a kind of plain records.
+
+VIEW = RecordView(SMS_TEMPLATES, SmsTemplateDocument, SmsTemplateList, resource)
+
+@router.get("/v1/organization-sms-templates/", **answers(SmsTemplateList))
+async def list_sms_templates(query: …, principal: Authenticated, reading: ReadingDep) -> Response:
+return await VIEW.page(reading, principal, query)
+
+@router.post("/v1/organization-sms-templates/", **answers(SmsTemplateDocument, 201))
+async def create_sms_template(body: …, principal: Authenticated, identity: …, execute: …, reading: …) -> Response:
+command = identity.sms_templates.create(principal, SmsTemplateFields(**dict(body.attributes)))
+return await VIEW.changed(reading, principal, await execute(command))
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from starlette.responses import Response
+
+from api.documents.common import Listing, Single
+from api.documents.records import RecordListQuery
+from api.edge.envelope import no_content
+from api.edge.execution import Outcome
+from api.edge.reading import Read, Reading
+from domain.core.errors import Forbidden, NotFound
+from domain.core.principal import Principal
+from projections.core.records import RecordRow, RecordTable
+from projections.core.visibility import Seer, seer
+
+TFields = TypeVar("TFields", bound=Any)
+TResource = TypeVar("TResource")
+
+
+def administrators_and_staff(principal: Principal, sees: Seer) -> bool:
+    """Return whether the principal lists records of organizations: theirs, or those that staff and services read."""
+    return principal.reads_all or bool(sees.administers)
+
+
+class RecordView(Generic[TFields, TResource]):
+    """Shows the rows of a table. `lists` says who may ask for lists at all."""
+
+    def __init__(
+        self,
+        table: RecordTable[TFields],
+        document: type[Single[TResource]],
+        listing: type[Listing[TResource]],
+        resource: Callable[[RecordRow[TFields]], TResource] | None = None,
+        lists: Callable[[Principal, Seer], bool] = administrators_and_staff,
+    ) -> None:
+        self._table = table
+        self._document = document
+        self._listing = listing
+        self._resource = resource
+        self._lists = lists
+
+    async def page(self, reading: Reading, principal: Principal, query: RecordListQuery, order: str = "") -> Response:
+        """Answer a page of what the principal may read. Raises Forbidden for those who may not list (ruling L16)."""
+        async with reading() as read:
+            sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+            if not self._lists(principal, sees):
+                raise Forbidden
+            rows, total = await self._table.page(
+                read.cursor, sees, query.conditions(), limit=query.page_limit, offset=query.page_offset, order=order
+            )
+            return read.listing(self._listing, await self.resources(read, rows), query, total)
+
+    async def one(self, reading: Reading, principal: Principal, record_id: UUID) -> Response:
+        """Answer one record. Raises NotFound, also for a record that the principal may not read."""
+        async with reading() as read:
+            return await self._shown(read, principal, record_id, 200)
+
+    async def changed(self, reading: Reading, principal: Principal, outcome: Outcome) -> Response:
+        """Answer the record that a command has created or changed."""
+        async with reading.after(outcome) as read:
+            return await self._shown(read, principal, outcome.made, outcome.status)
+
+    async def resources(self, read: Read, rows: Sequence[RecordRow[TFields]]) -> list[TResource]:  # noqa: ARG002 - others look things up
+        """Return the rows as documents show them; a kind that shows more than its row looks it up here."""
+        assert self._resource is not None, "a view without a resource looks its resources up"
+        return [self._resource(row) for row in rows]
+
+    def deleted(self, outcome: Outcome) -> Response:
+        """Answer a deletion."""
+        return no_content(position=outcome.position)
+
+    async def _shown(self, read: Read, principal: Principal, record_id: UUID, status: int) -> Response:
+        sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+        row = await self._table.one(read.cursor, sees, record_id)
+        if row is None:
+            raise NotFound
+        (resource,) = await self.resources(read, [row])
+        return read.single(self._document, resource, status)

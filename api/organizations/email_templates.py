@@ -1,0 +1,81 @@
+"""/v1/organization-email-templates/: e-mail templates of organizations and themes."""
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.documents.organizations.email_templates import (
+    CreateEmailTemplate,
+    EmailTemplateAttributes,
+    EmailTemplateDocument,
+    EmailTemplateList,
+    EmailTemplateListQuery,
+    EmailTemplateResource,
+    UpdateEmailTemplate,
+)
+from api.edge.caller import Authenticated
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
+from api.edge.records import RecordView
+from api.edge.route import answers, contract_router
+from domain.organizations.email_templates import EmailTemplateFields
+from projections.core.records import RecordRow
+from projections.organizations.email_templates import EMAIL_TEMPLATES
+
+router = contract_router("organization-email-templates")
+
+
+def resource(row: RecordRow[EmailTemplateFields]) -> EmailTemplateResource:
+    """Return the template as documents show it."""
+    attributes = EmailTemplateAttributes.model_construct(
+        **vars(row.fields), created_time=row.created_at, last_modified_time=row.modified_at
+    )
+    return EmailTemplateResource(attributes=attributes, id=row.id)
+
+
+VIEW = RecordView(EMAIL_TEMPLATES, EmailTemplateDocument, EmailTemplateList, resource)
+
+
+@router.get("/v1/organization-email-templates/", **answers(EmailTemplateList))
+async def list_email_templates(
+    query: Annotated[EmailTemplateListQuery, Query()], principal: Authenticated, reading: ReadingDep
+) -> Response:
+    """Return a page of the templates that the caller may read."""
+    return await VIEW.page(reading, principal, query)
+
+
+@router.post("/v1/organization-email-templates/", **answers(EmailTemplateDocument, 201))
+async def create_email_template(
+    body: CreateEmailTemplate, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
+) -> Response:
+    """Create a template of an organization or a theme."""
+    command = identity.email_templates.create(principal, EmailTemplateFields(**dict(body.attributes)))
+    return await VIEW.changed(reading, principal, await execute(command))
+
+
+@router.get("/v1/organization-email-templates/{id}/", **answers(EmailTemplateDocument))
+async def get_email_template(template_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
+    """Return one template."""
+    return await VIEW.one(reading, principal, template_id)
+
+
+@router.patch("/v1/organization-email-templates/{id}/", **answers(EmailTemplateDocument))
+async def update_email_template(
+    template_id: PathId,
+    body: UpdateEmailTemplate,
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
+) -> Response:
+    """Change what was sent of it."""
+    command = identity.email_templates.change(principal, template_id, body.attributes.given())
+    return await VIEW.changed(reading, principal, await execute(command, about=template_id))
+
+
+@router.delete("/v1/organization-email-templates/{id}/", **answers(None, 204, extension=True))
+async def delete_email_template(
+    template_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
+) -> Response:
+    """Delete it; messages of its type are sent as the theme or the default has them."""
+    return VIEW.deleted(await execute(identity.email_templates.delete(principal, template_id), about=template_id))

@@ -1,0 +1,96 @@
+"""/v1/organization-themes/: hosts and support addresses of organizations."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.documents.organizations.themes import (
+    CreateTheme,
+    ThemeAttributes,
+    ThemeDocument,
+    ThemeList,
+    ThemeListQuery,
+    ThemeResource,
+    UpdateTheme,
+)
+from api.documents.people.people import PersonReference
+from api.edge.caller import Authenticated
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
+from api.edge.reading import Read
+from api.edge.records import RecordView
+from api.edge.route import answers, contract_router
+from domain.organizations.themes import ThemeFields
+from projections.core.records import RecordRow
+from projections.organizations.themes import THEMES
+from projections.people.users import PersonName, names_of
+
+router = contract_router("organization-themes")
+
+
+class ThemeView(RecordView[ThemeFields, ThemeResource]):
+    """Themes are shown with the names of those who created and changed them."""
+
+    async def resources(self, read: Read, rows: Sequence[RecordRow[ThemeFields]]) -> list[ThemeResource]:
+        people = await names_of(read.cursor, {user_id for row in rows for user_id in (row.created_by, row.modified_by)})
+        return [resource(row, people) for row in rows]
+
+
+def resource(row: RecordRow[ThemeFields], people: Mapping[UUID | None, PersonName]) -> ThemeResource:
+    """Return the theme as documents show it."""
+    attributes = ThemeAttributes.model_construct(
+        **vars(row.fields),
+        created_by=reference(people.get(row.created_by)),
+        created_time=row.created_at,
+        last_modified_by=reference(people.get(row.modified_by)),
+        last_modified_time=row.modified_at,
+    )
+    return ThemeResource(attributes=attributes, id=row.id)
+
+
+def reference(person: PersonName | None) -> PersonReference | None:
+    """Return the person as documents refer to them."""
+    return None if person is None else PersonReference.model_construct(**person._asdict())
+
+
+VIEW = ThemeView(THEMES, ThemeDocument, ThemeList, lists=lambda principal, _: principal.staff)
+
+
+@router.get("/v1/organization-themes/", **answers(ThemeList))
+async def list_themes(
+    query: Annotated[ThemeListQuery, Query()], principal: Authenticated, reading: ReadingDep
+) -> Response:
+    """Return a page of themes."""
+    order = "r.modified_at, r.id" if query.modified else ""
+    return await VIEW.page(reading, principal, query, order)
+
+
+@router.post("/v1/organization-themes/", **answers(ThemeDocument, 201))
+async def create_theme(
+    body: CreateTheme, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
+) -> Response:
+    """Create a theme."""
+    command = identity.themes.create(principal, ThemeFields(**dict(body.attributes)))
+    return await VIEW.changed(reading, principal, await execute(command))
+
+
+@router.get("/v1/organization-themes/{id}/", **answers(ThemeDocument))
+async def get_theme(theme_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
+    """Return one theme."""
+    return await VIEW.one(reading, principal, theme_id)
+
+
+@router.patch("/v1/organization-themes/{id}/", **answers(ThemeDocument))
+async def update_theme(
+    theme_id: PathId,
+    body: UpdateTheme,
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
+) -> Response:
+    """Change what was sent of it."""
+    command = identity.themes.change(principal, theme_id, body.attributes.given())
+    return await VIEW.changed(reading, principal, await execute(command, about=theme_id))

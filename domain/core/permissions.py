@@ -1,0 +1,42 @@
+"""What a principal may do: the one place at which commands and reads ask."""
+
+from uuid import UUID
+
+from domain.core.errors import Forbidden, NotFound
+from domain.core.ports import Access, AccessQuery
+from domain.core.principal import Principal
+
+
+class Permissions:
+    """Asks the authorization engine. `argument` names the argument that a refusal is about."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def allows(self, principal: Principal, *queries: AccessQuery) -> list[bool]:
+        """Return one answer per query, all from one snapshot."""
+        return await self._access.decide(principal.user_id, queries)
+
+    async def require(self, principal: Principal, query: AccessQuery, *, argument: str | None = None) -> None:
+        """Raise NotFound when the principal may not even read the resource, Forbidden otherwise (ruling D12)."""
+        if query.operation == "read":
+            (readable,) = await self.allows(principal, query)
+            allowed = readable
+        else:
+            allowed, readable = await self.allows(principal, query, query._replace(operation="read"))
+        if not (readable or allowed):
+            raise NotFound(argument=argument)
+        if not allowed:
+            raise Forbidden(argument=argument)
+
+    async def require_administrator(
+        self, principal: Principal, organization_id: UUID, *, argument: str | None = None
+    ) -> None:
+        """Require an administrator of the organization, or a system administrator; services are neither (semantics 4).
+
+        Raises NotFound, Forbidden. A system administrator passes for an inactive organization too.
+        """
+        query = AccessQuery("organization", organization_id, "read" if principal.system else "write")
+        await self.require(principal, query, argument=argument)
+        if principal.service:
+            raise Forbidden(argument=argument)

@@ -1,0 +1,76 @@
+"""Records of an organization, or of a theme: who may write them (rulings L16, L17, L30, L54)."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from domain.core.audited import Audited
+from domain.core.errors import Forbidden, InvalidState, NotFound
+from domain.core.permissions import Permissions
+from domain.core.ports import AccessQuery, Store
+from domain.core.principal import Principal
+from domain.organizations.organizations import Organization
+from domain.organizations.themes import Theme
+
+
+class Owned(Protocol):
+    """Fields of a record: exactly one of the two ids is set."""
+
+    @property
+    def organization_id(self) -> UUID | None: ...
+    @property
+    def theme_id(self) -> UUID | None: ...
+
+
+class OrganizationOwner:
+    """An organization's administrators and system administrators write its records, staff and services read them.
+
+    Records of a theme are written by system administrators only. In an inactive organization only a system
+    administrator finds them, and may do nothing but delete them.
+    """
+
+    def __init__(self, store: Store, permissions: Permissions) -> None:
+        self._store = store
+        self._permissions = permissions
+
+    async def require_creation(self, principal: Principal, fields: Owned) -> Sequence[Audited]:
+        """As in `domain.core.records.Owner`."""
+        if fields.organization_id is not None:
+            await self._permissions.require_administrator(principal, fields.organization_id, argument="organization_id")
+        elif not principal.system:
+            raise Forbidden(argument="theme_id") if principal.staff else NotFound(argument="theme_id")
+        return await self._active(fields)
+
+    async def require_change(self, principal: Principal, fields: Owned) -> Sequence[Audited]:
+        """As in `domain.core.records.Owner`."""
+        await self.require_deletion(principal, fields)
+        return await self._active(fields)
+
+    async def require_deletion(self, principal: Principal, fields: Owned) -> None:
+        """As in `domain.core.records.Owner`."""
+        if principal.system:
+            return
+        readable = principal.reads_all
+        if fields.organization_id is not None:
+            reads = AccessQuery("organization", fields.organization_id, "read")
+            (readable,) = await self._permissions.allows(principal, reads)
+            (writable,) = await self._permissions.allows(principal, reads._replace(operation="write"))
+            if writable and not principal.service:
+                return
+        raise Forbidden if readable and principal.reads_all else NotFound
+
+    async def _active(self, fields: Owned) -> list[Audited]:
+        """Return the organization or the theme. Raises NotFound, and InvalidState when it is not active."""
+        if fields.organization_id is not None:
+            organization = await self._store.find(Organization, fields.organization_id)
+            if organization is None:
+                raise NotFound(argument="organization_id")
+            if not organization.active:
+                raise InvalidState(argument="organization_id")
+            return [organization]
+        assert fields.theme_id is not None
+        theme = await self._store.find(Theme, fields.theme_id)
+        if theme is None:
+            raise NotFound(argument="theme_id")
+        theme.require_active(argument="theme_id")
+        return [theme]

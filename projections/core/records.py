@@ -1,0 +1,172 @@
+"""The table of a kind of plain records: unique key and list at once, kept in the appends' own transactions.
+
+    TABLE = RecordTable(
+        "general_messages", GeneralMessage,
+        unique_violations={"general_messages_key": GeneralMessageExists},
+        order="r.name, r.locale, r.id",
+        visible=RECORDS_OF_ORGANIZATIONS,
+    )
+
+The migration alone names columns and types: `id`, `created_at`, `created_by`, `modified_at`, `modified_by`, and the
+fields of the kind by their names.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
+from uuid import UUID
+
+import msgspec
+import orjson
+from psycopg import AsyncCursor
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from domain.core.errors import DomainError
+from domain.core.personal import Personal, revealed
+from domain.core.records import Record, RecordChanged, RecordCreated, RecordDeleted
+from projections.core.projection import Event, Mode, Recorded
+from projections.core.visibility import Seer
+
+TFields = TypeVar("TFields", bound=Any)
+RECORD_EVENTS = (RecordCreated, RecordChanged, RecordDeleted)
+Derived = Callable[[Any], dict[str, Any]]
+Condition = tuple[str, Any]
+"""SQL over `r` with `{}` for its one value, and the value: `("r.locale = {}", "en_US")`."""
+
+
+class RecordRow(NamedTuple, Generic[TFields]):
+    """A record as its table has it. `created_by` and `modified_by` are users, None for the system itself."""
+
+    id: UUID
+    fields: TFields
+    created_at: datetime
+    created_by: UUID | None
+    modified_at: datetime
+    modified_by: UUID | None
+
+
+class RecordTable(Generic[TFields]):
+    """An inline projection, and the queries of its table `r`.
+
+    `unique_violations` maps the table's constraints to refusals. `order` and `visible` are SQL over `r`; the latter,
+    over the parameters of a `Seer`, says which rows it is shown. `derived` are further columns, made of the fields.
+    """
+
+    version = 1
+    mode = Mode.INLINE
+
+    def __init__(
+        self,
+        name: str,
+        kind: type[Record[TFields]],
+        *,
+        unique_violations: Mapping[str, type[DomainError]],
+        order: str,
+        visible: str,
+        derived: Derived = lambda _: {},
+    ) -> None:
+        self.name = name
+        self.tables: tuple[str, ...] = (name,)
+        self.events: tuple[type[Event], ...] | None = tuple(
+            event for event in vars(kind).values() if isinstance(event, type) and issubclass(event, RECORD_EVENTS)
+        )
+        self.unique_violations = dict(unique_violations)
+        self._fields: type[TFields] = get_type_hints(kind.Created)["fields"]
+        self._names = [field.name for field in dataclasses.fields(self._fields)]
+        self._order = order
+        self._visible = visible
+        self._derived = derived
+
+    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+        """Write runs of creations and of deletions at once, changes one by one.
+
+        So a unique value that is given up and one that is taken never meet in one statement, wherever a batch ends.
+        """
+        for kind, run in groupby((recorded.event for recorded in events), key=type):
+            if issubclass(kind, RecordCreated):
+                await self._insert(cursor, run)
+            elif issubclass(kind, RecordChanged):
+                for event in run:
+                    await self._update(cursor, event)
+            else:
+                ids = [event.originator_id for event in run]
+                await cursor.execute(f"DELETE FROM {self.name} WHERE id = ANY(%s)", [ids])
+
+    async def page(
+        self,
+        cursor: AsyncCursor,
+        seer: Seer,
+        conditions: Sequence[Condition],
+        *,
+        limit: int,
+        offset: int,
+        order: str = "",
+    ) -> tuple[list[RecordRow[TFields]], int]:
+        """Return a page of the rows that the seer is shown, and their number. `order` replaces the usual one."""
+        parameters = {f"value{n}": value for n, (_, value) in enumerate(conditions)}
+        where = " AND ".join(
+            [f"({self._visible})", *(sql.format(f"%(value{n})s") for n, (sql, _) in enumerate(conditions))]
+        )
+        parameters |= seer.parameters() | {"limit": limit, "offset": offset}
+        await cursor.execute(f"SELECT count(*) FROM {self.name} r WHERE {where}", parameters)
+        total = await cursor.fetchone()
+        assert total is not None
+        rows = cursor.connection.cursor(row_factory=dict_row)
+        page = f"SELECT r.* FROM {self.name} r WHERE {where} ORDER BY {order or self._order}"
+        await rows.execute(f"{page} LIMIT %(limit)s OFFSET %(offset)s", parameters)
+        return [self._row(row) async for row in rows], int(total[0])
+
+    async def one(self, cursor: AsyncCursor, seer: Seer, record_id: UUID) -> RecordRow[TFields] | None:
+        """Return the row, None when there is none or the seer is not shown it."""
+        rows = cursor.connection.cursor(row_factory=dict_row)
+        where = f"r.id = %(id)s AND ({self._visible})"
+        await rows.execute(f"SELECT r.* FROM {self.name} r WHERE {where}", seer.parameters() | {"id": record_id})
+        found = await rows.fetchone()
+        return None if found is None else self._row(found)
+
+    def _row(self, row: dict[str, Any]) -> RecordRow[TFields]:
+        fields = msgspec.convert({name: row[name] for name in self._names}, self._fields)
+        return RecordRow(
+            row["id"], fields, row["created_at"], row["created_by"], row["modified_at"], row["modified_by"]
+        )
+
+    def _values(self, event: Any) -> dict[str, Any]:
+        fields = {name: getattr(event.fields, name) for name in self._names}
+        modified = {"id": event.originator_id, "modified_at": event.timestamp, "modified_by": event.by.actor}
+        return fields | self._derived(event.fields) | modified
+
+    async def _insert(self, cursor: AsyncCursor, events: Iterable[Any]) -> None:
+        created = [
+            self._values(event) | {"created_at": event.timestamp, "created_by": event.by.actor} for event in events
+        ]
+        names = ", ".join(created[0])
+        await cursor.execute(
+            f"INSERT INTO {self.name} ({names}) SELECT {names} FROM jsonb_populate_recordset(NULL::{self.name}, %s)",
+            [_json(created)],
+        )
+
+    async def _update(self, cursor: AsyncCursor, event: Any) -> None:
+        values = self._values(event)
+        names = ", ".join(values)
+        await cursor.execute(
+            f"UPDATE {self.name} SET ({names}) = (SELECT {names} FROM jsonb_populate_record(NULL::{self.name}, %s))"
+            " WHERE id = %s",
+            [_json(values), event.originator_id],
+        )
+
+
+def _json(rows: Any) -> Jsonb:
+    return Jsonb(rows, dumps=_dumps)
+
+
+def _dumps(rows: Any) -> bytes:
+    return orjson.dumps(rows, default=_revealed)
+
+
+def _revealed(value: Any) -> Any:
+    if isinstance(value, Personal):
+        return revealed(value)
+    raise TypeError

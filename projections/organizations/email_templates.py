@@ -1,0 +1,13 @@
+"""E-mail templates of organizations and themes (inline)."""
+
+from domain.organizations.email_templates import EmailTemplate, EmailTemplateExists
+from projections.core.records import RecordTable
+from projections.core.visibility import READS_RECORDS_OF_ORGANIZATION
+
+EMAIL_TEMPLATES = RecordTable(
+    "email_templates",
+    EmailTemplate,
+    unique_violations={"email_templates_key": EmailTemplateExists},
+    order="r.type, r.locale, r.format, r.id",
+    visible=READS_RECORDS_OF_ORGANIZATION,
+)

@@ -1,0 +1,13 @@
+"""General messages of organizations (inline)."""
+
+from domain.organizations.general_messages import GeneralMessage, GeneralMessageExists
+from projections.core.records import RecordTable
+from projections.core.visibility import READS_RECORDS_OF_ORGANIZATION
+
+GENERAL_MESSAGES = RecordTable(
+    "general_messages",
+    GeneralMessage,
+    unique_violations={"general_messages_key": GeneralMessageExists},
+    order="r.name, r.locale, r.id",
+    visible=READS_RECORDS_OF_ORGANIZATION,
+)

@@ -1,0 +1,14 @@
+"""Themes of organizations (inline)."""
+
+from domain.organizations.themes import DomainTaken, Theme
+from domain.people.login_names import folded
+from projections.core.records import RecordTable
+
+THEMES = RecordTable(
+    "themes",
+    Theme,
+    unique_violations={"themes_key": DomainTaken},
+    order="r.domain, r.id",
+    visible="%(staff)s",
+    derived=lambda fields: {"support_email_key": folded(fields.support_email)},
+)
