@@ -151,6 +151,12 @@ def _visible(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    if "\r" in text or "\n" in text:
+        raise PydanticCustomError("lines", "Input should be one line")
+    return text
+
+
 _STORABLE = AfterValidator(without_nul)
 
 Text10 = Annotated[str, StringConstraints(strict=True, max_length=10), _composed(10), _STORABLE]
@@ -160,7 +166,11 @@ Text64 = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=
 Text255 = Annotated[str, StringConstraints(strict=True, max_length=255), _composed(255), _STORABLE]
 Text512 = Annotated[str, StringConstraints(strict=True, max_length=512), _composed(512), _STORABLE]
 MailSubject = Annotated[
-    str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=r"^[^\r\n]*$"), _composed(255), _STORABLE
+    str,
+    StringConstraints(strict=True, min_length=1, max_length=255),
+    _composed(255),
+    _STORABLE,
+    AfterValidator(_one_line),
 ]
 """One line of 1 to 255 characters."""
 TemplateText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=65_536), _STORABLE]

@@ -29,8 +29,8 @@ from api.edge.reading import Reading, reading
 from api.services import Services, services_of
 from domain.core.errors import Forbidden
 from domain.core.ports import AccessQuery
-from domain.core.turns import in_turns
 from domain.core.principal import Principal
+from domain.core.turns import in_turns
 from domain.groups.groups import Group, GroupNotFound
 from projections.access.checks import decide
 from projections.groups import lists as group_lists

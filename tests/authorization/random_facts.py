@@ -187,7 +187,7 @@ class RandomFacts:
 
     def _rise(self, group_id: UUID, kind: Any, subject: UUID) -> None:
         entry = self.streams[roster_entry_id(group_id, kind, subject)]
-        entry.leave()
+        entry.remove()
         self._save(entry)
 
     def _clear_places(self, individual: UUID) -> None:

@@ -9,8 +9,9 @@ SINCE_THE_RULINGS = {"jsonapi", "page[limit]", "page[offset]", "page[total]"}
 """No extensions of ours: JSON:API's own member, and what every list has in its `meta` (semantics 2, ruling D14)."""
 SECTION_12 = {
     "DELETE /v1/sessions/{id}/", "DELETE /v1/individual-groups/{id}/", "POST /v1/individuals/{id}/share/",
-    "POST /v1/individuals/{id}/unshare/", "GET /v1/tasks/{id}/", "GET /.well-known/jwks.json", "GET /healthz",
-    "GET /readyz", "GET /metrics",
+    "POST /v1/individuals/{id}/unshare/", "DELETE /v1/organization-email-templates/{id}/",
+    "DELETE /v1/organization-general-messages/{id}/", "DELETE /v1/organization-sms-templates/{id}/",
+    "GET /v1/tasks/{id}/", "GET /.well-known/jwks.json", "GET /healthz", "GET /readyz", "GET /metrics",
 }  # fmt: skip
 MARKS = {
     "GET /v1/replicators/": {"mode", "version", "position", "head", "lag-events", "lag-seconds", "state", "error"},

@@ -379,8 +379,8 @@ class History:
             record = self._one(live)
             if free and self._random.random() < 0.5:
                 record.change({unique: self._random.choice(free)})
-            elif kind is Theme:
-                record.change({"is_active": not record.fields.is_active})
+            elif kind is Theme or len(live) == 1:  # one stays, so that no table is empty afterwards
+                record.change({"is_active": not record.fields.is_active} if kind is Theme else {})
             else:
                 record.delete()
                 live.remove(record)

@@ -246,7 +246,7 @@ def test_a_stopped_up_gets_a_new_master_key_and_starts_with_it() -> None:
 def test_variables_of_libpq_do_not_override_what_sessions_set(database_url: str) -> None:
     program = """
 import os, sys, psycopg
-from adapters.session_settings import session_dsn
+from adapters.postgres.session_settings import session_dsn
 from workers.cli import main
 sys.argv = ["rollbook", "openapi"]
 try:

@@ -1,11 +1,9 @@
 """Themes: /v1/organization-themes/ (semantics 10, rulings L60, L61)."""
 
-import re
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StrictBool, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import Field, StrictBool, StringConstraints
 
 from api.documents.common import Attributes, Listing, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
@@ -15,18 +13,15 @@ from api.documents.people.people import PersonReference
 from api.documents.records import RecordListQuery, Times
 from domain.people.login_names import folded
 
-_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
-_HOST = re.compile(rf"(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
-
-
-def _host_name(text: str) -> str:
-    if not _HOST.fullmatch(text):
-        raise PydanticCustomError("host", "Input should be a host name in lower case, without a port")
-    return text
-
-
-HostName = Annotated[str, StringConstraints(strict=True, max_length=253), AfterValidator(_host_name)]
-"""Two labels or more; the last is no number, so that it is no address."""
+HostName = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        max_length=253,
+        pattern=r"^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$",
+    ),
+]
+"""A host name of two labels or more; the last begins with a letter, so that it is no address."""
 
 
 class ThemeListQuery(RecordListQuery):

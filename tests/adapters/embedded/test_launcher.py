@@ -108,7 +108,7 @@ def test_postgres_starts_again_after_kill_9(folder: Path) -> None:
 
 def test_the_server_ends_with_a_user_that_is_killed(folder: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from adapters.embedded_postgres import EmbeddedPostgres\n"
+        "import sys; from pathlib import Path; from adapters.embedded.postgres import EmbeddedPostgres\n"
         "EmbeddedPostgres(Path(sys.argv[1]), durable=False).start(); print('started', flush=True); input()"
     )
     user = subprocess.Popen(
@@ -321,7 +321,7 @@ def test_an_ordinary_user_runs_the_server_as_himself(folder: Path) -> None:
     assert account
     os.chown(folder, account.uid, account.gid)
     program = (
-        "import sys; from pathlib import Path; from adapters.embedded_postgres import EmbeddedPostgres\n"
+        "import sys; from pathlib import Path; from adapters.embedded.postgres import EmbeddedPostgres\n"
         "with EmbeddedPostgres(Path(sys.argv[1]), durable=False) as server: print(server.account)"
     )
     done = subprocess.run(

@@ -17,6 +17,7 @@ FAR = "FAR-OADM"
 UNREADABLE = {
     "group": "ward",
     "individual": "individual of PAT",
+    **{kind: f"{kind} of north" for kind in ("email template", "message", "text template")},
     "organization": "north",
     "role": "administrators of north",
     "session": "session of PROV",
@@ -53,6 +54,15 @@ ONBOARDING = {
     "patient": "<record of south>", "individual-group-ids": ["<yard>"],
 }  # fmt: skip
 INVITE = "/data/attributes/"
+RECORDS = {"email-templates": "email template", "general-messages": "message", "sms-templates": "text template"}
+NEW: dict[str, dict[str, str]] = {
+    "email template": {
+        "type": "verify-email", "format": "txt", "locale": "es_US", "subject": "Hello", "template": "{{code}}",
+    },
+    "message": {"name": "contact", "locale": "es_US", "message": "Call us."},
+    "text template": {"type": "verify", "locale": "es_US", "template": "{{code}}"},
+}  # fmt: skip
+CHANGES = {"email template": {"subject": "Hi"}, "message": {"message": "Write."}, "text template": {"type": "verify"}}
 CASES = [
     Case({"/user-id": "user", "/organization-id": "organization"}, "/v1/authz-get-accessible-resources/",
          body={"user-id": "<FAR-OADM>", "access-query": ["individual::read"], "organization-id": "<south>"}),
@@ -123,14 +133,25 @@ CASES = [
           "shared-with-id": "organization"}, "/v1/users/", {"organization-id": "<south>"}, method="GET"),
     Case({"id": "user", "organization-id": "organization"}, "/v1/users/{id}/", method="GET"),
     *(Case({"id": "user"}, f"/v1/users/{{id}}/{each}/", body={}) for each in ("disable", "enable")),
+    *(Case({"id": kind}, f"/v1/organization-{name}/{{id}}/", method=method, body=body)
+      for name, kind in RECORDS.items() for method, body in (
+          ("GET", None), ("DELETE", None),
+          ("PATCH", {"data": {"id": "", **data(f"organization-{name}", **CHANGES[kind])["data"]}}))),
+    *(Case({f"{INVITE}organization-id": "organization"}, f"/v1/organization-{name}/",
+           body=data(f"organization-{name}", organization_id="<south>", **NEW[kind]))
+      for name, kind in RECORDS.items()),
+    *(Case({"organization-id": "organization"}, f"/v1/organization-{name}/", {"organization-id": "<south>"},
+           method="GET") for name in RECORDS),
 ]  # fmt: skip
 OWN = {
+    **{kind: f"{kind} of south" for kind in NEW},
     "group": "yard", "individual": "record of south", "organization": "south", "role": "administrators of south",
     "session": "my session", "task": "my task", "user": "FAR-PROV",
 }  # fmt: skip
 READ_BY_ALL_CALLERS = {
     ("POST", "/v1/individuals/"), ("POST", "/v1/user-replications/"), ("GET", "/v1/user-replications/"),
-    ("GET", "/v1/replicators/{id}/"),
+    ("GET", "/v1/replicators/{id}/"), ("GET", "/v1/organization-themes/{id}/"),
+    ("PATCH", "/v1/organization-themes/{id}/"),
 }  # fmt: skip
 """Operations of those only who read everything that the ids may name."""
 TOLD = {
@@ -138,6 +159,10 @@ TOLD = {
     ("POST", "/v1/individuals/{id}/unshare/", "/with/id"),
     ("POST", "/v1/login/", "/service-document-agreements"),
     ("PATCH", "/v1/organizations/{id}/", f"{INVITE}theme-id"),
+    ("GET", "/v1/organization-email-templates/", "theme-id"),
+    ("GET", "/v1/organization-sms-templates/", "theme-id"),
+    ("POST", "/v1/organization-email-templates/", f"{INVITE}theme-id"),
+    ("POST", "/v1/organization-sms-templates/", f"{INVITE}theme-id"),
 }
 """An owner shares with whomever they name, unread (ruling I5); documents anybody may read; themes are read by all who
 may set them.
@@ -216,6 +241,12 @@ async def furnish(ward: Ward) -> None:
         "administrators of south": roles["data"][0]["id"], "my task": move["data"]["task-id"],
         "my session": ward.session_of(far), "session of PROV": ward.session_of(ward.people["PROV"]),
     }  # fmt: skip
+    for name, kind in RECORDS.items():
+        for organization in ("north", "south"):
+            attributes = NEW[kind] | {"locale": "en_US", "organization-id": ward.things[organization]}
+            body = {"data": {"type": f"organization-{name}", "attributes": attributes}}
+            made = await world.post(f"/v1/organization-{name}/", body, world.system)
+            ward.things[f"{kind} of {organization}"] = made["data"]["id"]
     await world.catch_up()
 
 

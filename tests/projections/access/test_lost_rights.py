@@ -13,9 +13,9 @@ from psycopg import AsyncConnection
 
 from adapters.log.append_batches import Append, take_batch
 from adapters.postgres.arrays import sending_arrays_in_binary
-from api.edge.caller import Caller
 from domain.core.decisions import Decision
 from domain.core.ports import AccessQuery, Operation
+from domain.core.principal import Principal
 from domain.core.recorded import Recorded
 from domain.sessions.sessions import Session, SessionRevocation
 from projections.access.authorization import AuthorizationProjection
@@ -88,7 +88,7 @@ class Rights(NamedTuple):
 
     granted: set[tuple[UUID, AccessQuery]]
     readable: set[tuple[UUID, UUID]]
-    callers: dict[UUID, Caller]
+    callers: dict[UUID, Principal]
 
     def lost(self, now: "Rights", position: int) -> Iterator[Decision]:
         """Of each right that is not there any more, a decision that rests on it alone."""
@@ -137,7 +137,7 @@ class Tables:
         readable = {(user_id, other) for user_id in people for other in await readable_users(cursor, user_id, people)}
         rows = await sessions_of(cursor, [session.id for session in self._life.standing])
         callers = {
-            row.session_id: Caller(
+            row.session_id: Principal(
                 row.user_id, row.session_id, row.organization_id, service=row.service, staff=row.staff,
                 system=row.system, known_at=self._life.position,
             )
