@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from api.documents.replicators import ReplicatorAttributes, ReplicatorDocument, ReplicatorList, ReplicatorResource
-from api.edge.caller import StaffOrService
+from api.edge.caller import Authenticated
 from api.edge.deps import PathId, ReadingDep
 from api.edge.route import answers, contract_router
 from domain.core.errors import NotFound
@@ -14,20 +14,18 @@ router = contract_router("replicators")
 
 
 @router.get("/v1/replicators/", **answers(ReplicatorList))
-async def list_replicators(caller: StaffOrService, reading: ReadingDep) -> Response:  # noqa: ARG001 - the right to ask
+async def list_replicators(principal: Authenticated, reading: ReadingDep) -> Response:
     """Every projection and reaction, by classpath."""
+    principal.require_reads_all()
     async with reading() as read:
         rows = await replicators.replicators(read.cursor.connection)
         return read.listing(ReplicatorList, [resource(row) for row in rows])
 
 
 @router.get("/v1/replicators/{id}/", **answers(ReplicatorDocument))
-async def get_replicator(
-    replicator_id: PathId,
-    caller: StaffOrService,  # noqa: ARG001 - the right to ask
-    reading: ReadingDep,
-) -> Response:
+async def get_replicator(replicator_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """One of them."""
+    principal.require_reads_all()
     async with reading() as read:
         row = await replicators.replicator(read.cursor.connection, replicator_id)
         if row is None:

@@ -21,6 +21,7 @@ from bench.figures import Figure, Limit
 from bench.population import populate
 from bench.stores import a_pool, a_store, keyring_of
 from bench.world import World
+from domain.core.permissions import Permissions
 from domain.groups.moves import GroupMoves
 from domain.sessions.service_accounts import ServiceName
 from migrations.runner import migrate
@@ -119,7 +120,9 @@ class Cluster:
         async with a_pool(settings) as pool, a_store(settings, pool) as store:
             events = await populate(store, world, self._say)
             made = time.perf_counter()
-            await projectors.catch_up(pool, keyring_of(settings, pool), Commands(GroupMoves(store, ReadAccess(pool))))
+            await projectors.catch_up(
+                pool, keyring_of(settings, pool), Commands(GroupMoves(store, Permissions(ReadAccess(pool))))
+            )
             caught_up = time.perf_counter()
         async with await AsyncConnection.connect(settings.owner_dsn(), autocommit=True) as connection:
             await connection.execute("VACUUM (ANALYZE, PARALLEL 0)")

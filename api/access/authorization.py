@@ -49,9 +49,9 @@ FEW_USERS = 20
 
 
 @router.post("/v1/authz-resource-access/", **answers(ResourceAccessAnswer, 201, reads=True))
-async def check(body: ResourceAccess, caller: Authenticated, access: AccessDep, reading: ReadingDep) -> Response:
+async def check(body: ResourceAccess, principal: Authenticated, access: AccessDep, reading: ReadingDep) -> Response:
     """Whether the user passes all queries."""
-    refuse_others(caller, body.user_id)
+    require_own(principal, body.user_id)
     queries = [sent.query for sent in body.access_query]
     decided = await reading.at_once(lambda: access.decided(body.user_id, queries))
     return answer({"allow": all(decided.allowed)}, 201, position=decided.position)
@@ -59,11 +59,11 @@ async def check(body: ResourceAccess, caller: Authenticated, access: AccessDep, 
 
 @router.post("/v1/bulk-authz-resource-access/", **answers(BulkResourceAccessAnswer, 201, reads=True))
 async def check_many(
-    body: BulkResourceAccess, caller: Authenticated, access: AccessDep, reading: ReadingDep
+    body: BulkResourceAccess, principal: Authenticated, access: AccessDep, reading: ReadingDep
 ) -> Response:
     """For each user in order one row, or one for each query: all from one snapshot."""
     asked = body.multi_user_ids
-    refuse_others(caller, *asked.user_ids)
+    require_own(principal, *asked.user_ids)
     queries = [sent.query for sent in asked.access_query]
     decided = await reading.at_once(lambda: access.decided_for_all(asked.user_ids, queries))
     texts = [sent.text for sent in asked.access_query]
@@ -79,14 +79,14 @@ async def check_many(
 
 @router.post("/v1/authz-get-accessible-resources/", **answers(ResourceIds, 201, reads=True))
 async def accessible_resources(
-    body: AccessibleResources, caller: Authenticated, reading: ReadingDep, indexing: IndexingDep
+    body: AccessibleResources, principal: Authenticated, reading: ReadingDep, indexing: IndexingDep
 ) -> Response:
     """The resources that make all queries true, by id."""
-    refuse_mixed(body.access_query)
-    refuse_others(caller, body.user_id)
+    require_one_type(body.access_query)
+    require_own(principal, body.user_id)
     queries = [sent.query for sent in body.access_query]
     async with reading() as read:
-        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
+        sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
         found = await accessible(
             read.cursor, body.user_id, queries, slice_of(body), body.organization_id, sees, indexing.index()
         )
@@ -96,12 +96,12 @@ async def accessible_resources(
 @router.get("/v1/authz-individuals/", **answers(ResourceIds))
 async def list_individuals(
     query: Annotated[AccessibleIndividualsQuery, Query()],
-    caller: Authenticated,
+    principal: Authenticated,
     reading: ReadingDep,
     indexing: IndexingDep,
 ) -> Response:
     """The individuals that the user may read or write, of those that the filters let through, by id."""
-    refuse_others(caller, query.user_id)
+    require_own(principal, query.user_id)
     filters = filters_of(query)
     async with reading(*([READ_MODEL] if filters.owner else [])) as read:
         found = await accessible_individuals(
@@ -111,7 +111,7 @@ async def list_individuals(
             slice_of(query),
             organization_id=query.organization_id,
             filters=filters,
-            sees=await seer(read.cursor, caller.user_id, everything=caller.unlimited),
+            sees=await seer(read.cursor, principal.user_id, everything=principal.unlimited),
             index=indexing.index(),
         )
         return page(read, query, found)
@@ -119,11 +119,11 @@ async def list_individuals(
 
 @router.get("/v1/authz-resource-accessors/", **answers(AccessorList))
 async def list_accessors(
-    query: Annotated[AccessorsQuery, Query()], caller: Authenticated, reading: ReadingDep
+    query: Annotated[AccessorsQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """The users who may do it to all of the resources, by id; for an administrator those of his organization."""
+    """The users who may do it to all of the resources, by id; for an administrator those of their organization."""
     async with reading() as read:
-        await refuse_outsiders(read, caller, query.organization_id)
+        await require_asking_for_accessors(read, principal, query.organization_id)
         found = await accessors(
             read.cursor,
             query.resource_type,
@@ -137,9 +137,9 @@ async def list_accessors(
 
 
 @router.get("/v1/authz-user-status/{id}/", **answers(AccessStatusDocument))
-async def user_status(user_id: PathId, caller: Authenticated, reading: ReadingDep) -> Response:
+async def user_status(user_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """When the user's access was last touched, and up to when this service has applied what happened."""
-    if user_id != caller.user_id and not caller.unlimited:
+    if user_id != principal.user_id and not principal.unlimited:
         raise UserNotFound
     async with reading() as read:
         status = await access_status(read.cursor, user_id)
@@ -153,29 +153,31 @@ async def user_status(user_id: PathId, caller: Authenticated, reading: ReadingDe
         return read.single(AccessStatusDocument, AccessStatusResource(attributes=attributes, id=user_id))
 
 
-def refuse_others(caller: Principal, *user_ids: UUID) -> None:
-    """Everybody asks about himself, system administrators and services about anybody (ruling G1). Raises Forbidden."""
-    if not caller.unlimited and any(user_id != caller.user_id for user_id in user_ids):
+def require_own(principal: Principal, *user_ids: UUID) -> None:
+    """Raise Forbidden when others than system administrators and services ask about other users (ruling G1)."""
+    if not principal.unlimited and any(user_id != principal.user_id for user_id in user_ids):
         raise Forbidden
 
 
-def refuse_mixed(queries: Sequence[SentQuery]) -> None:
-    """Queries without an id ask for things of one type. Raises InvalidAccessQuery."""
+def require_one_type(queries: Sequence[SentQuery]) -> None:
+    """Raise InvalidAccessQuery when queries without an id ask for things of several types."""
     types = [sent.query.resource_type for sent in queries if sent.query.resource_id is None]
     for place, sent in enumerate(queries):
         if sent.query.resource_id is None and sent.query.resource_type != types[0]:
             raise InvalidAccessQuery(
-                "Queries without an id should all be of one type.", pointer=f"/access-query/{place}"
+                "Queries without an id should all be of one type.", argument=f"access_query/{place}"
             )
 
 
-async def refuse_outsiders(read: Read, caller: Principal, organization_id: UUID | None) -> None:
-    """An administrator learns about the providers of his organization (ruling G11). Raises Forbidden."""
-    if caller.unlimited:
+async def require_asking_for_accessors(read: Read, principal: Principal, organization_id: UUID | None) -> None:
+    """Raise Forbidden to all but those who administer the organization, and to those who name none (ruling G11)."""
+    if principal.unlimited:
         return
     if organization_id is None:
         raise Forbidden
-    (administers,) = await decide(read.cursor, caller.user_id, [AccessQuery("organization", organization_id, "write")])
+    (administers,) = await decide(
+        read.cursor, principal.user_id, [AccessQuery("organization", organization_id, "write")]
+    )
     if not administers:
         raise Forbidden
 

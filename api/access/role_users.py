@@ -16,9 +16,8 @@ from api.documents.access.role_users import (
     RoleUserListQuery,
     RoleUserResource,
 )
-from api.edge.administrators import administers_role
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, ReadingDep, ServicesDep
+from api.edge.deps import ExecuteDep, IdentityDep, ReadingDep
 from api.edge.execution import identified
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
@@ -36,12 +35,12 @@ router = contract_router("role-users")
 
 @router.get("/v1/role-users/", **answers(RoleUserList))
 async def list_role_users(
-    query: Annotated[RoleUserListQuery, Query()], caller: Authenticated, reading: ReadingDep
+    query: Annotated[RoleUserListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Holders of a role of an organization that the caller may read, by user id."""
     async with reading(UsersProjection.name) as read:
-        if not await _readable(read, caller, query.role_id):
-            raise RoleNotFound(parameter="role-id")
+        if not await _readable(read, principal, query.role_id):
+            raise RoleNotFound(argument="role_id")
         rows, total = await role_users.role_users(
             read.cursor, query.role_id, limit=query.page_limit, offset=query.page_offset
         )
@@ -50,37 +49,30 @@ async def list_role_users(
 
 @router.post("/v1/role-users/", **answers(RoleUserDocument, 201))
 async def create_role_user(
-    body: CreateRoleUser, caller: Authenticated, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+    body: CreateRoleUser, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
-    """Give one of the organization's providers the role, or show that he holds it."""
+    """Give one of the organization's providers the role, or show that they hold it."""
     role_id = body.attributes.role_id
     name = UserName(body.attributes.user_id, body.attributes.email)
-
-    async def grant() -> tuple[UUID, int]:
-        await administers_role(services, caller, role_id, pointer="/data/attributes/role-id")
-        return await services.identity.role_users.grant(
-            role_id, name, caller_id=caller.user_id, as_system_admin=caller.system
-        )
-
-    outcome = await execute(grant())
+    outcome = await execute(identity.role_users.grant(principal, role_id, name))
     async with reading.after(outcome, UsersProjection.name) as read:
         row = await role_users.role_user(read.cursor, role_id, outcome.made)
         if row is None:  # taken back meanwhile; a grant's number is its position
             return identified("role-users", outcome.position, outcome.status, outcome.position)
-        if outcome.repeated and not await _readable(read, caller, role_id):
+        if outcome.repeated and not await _readable(read, principal, role_id):
             return identified("role-users", row.number, outcome.status, outcome.position)
         return read.single(RoleUserDocument, resource(row), outcome.status)
 
 
-async def _readable(read: Read, caller: Principal, role_id: UUID) -> bool:
+async def _readable(read: Read, principal: Principal, role_id: UUID) -> bool:
     """Whether the caller may read the organization whose role it is, and so who holds it."""
     organization_id = await roles.organization_of(read.cursor, role_id)
     query = AccessQuery("organization", organization_id, "read")
-    return organization_id is not None and all(await decide(read.cursor, caller.user_id, [query]))
+    return organization_id is not None and all(await decide(read.cursor, principal.user_id, [query]))
 
 
 def resource(row: RoleUserRow) -> RoleUserResource:
-    """A holder as the contract shows him."""
+    """A holder as the contract shows them."""
     role = HeldRole(id=row.role_id, name=row.role_name)
     holder = RoleHolder(email=row.email, id=row.user_id)
     return RoleUserResource(attributes=RoleUserAttributes(role=role, user=holder), id=row.number)

@@ -14,7 +14,6 @@ from api.documents.access.roles import (
     RoleOrganization,
     RoleResource,
 )
-from api.edge.administrators import AdministersRole
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer
@@ -28,13 +27,15 @@ router = contract_router("roles")
 
 
 @router.get("/v1/roles/", **answers(RoleList))
-async def list_roles(query: Annotated[RoleListQuery, Query()], caller: Authenticated, reading: ReadingDep) -> Response:
+async def list_roles(
+    query: Annotated[RoleListQuery, Query()], principal: Authenticated, reading: ReadingDep
+) -> Response:
     """Roles of all organizations that the caller may read, or of one of them."""
     async with reading(roles.RolesProjection.name) as read:
         rows = await roles.roles(
             read.cursor,
-            caller.user_id,
-            reads=reads(caller),
+            principal.user_id,
+            reads=reads(principal),
             organization_id=query.organization_id,
             name=query.name,
         )
@@ -43,25 +44,21 @@ async def list_roles(query: Annotated[RoleListQuery, Query()], caller: Authentic
 
 @router.post("/v1/roles/{id}/add-user/", deprecated=True, **answers(None, 201))
 async def role_add_user(
-    role_id: PathId, body: AddRoleUser, caller: AdministersRole, identity: IdentityDep, execute: ExecuteDep
+    role_id: PathId, body: AddRoleUser, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Give one of the organization's providers the role."""
     name = UserName(body.attributes.user_id, body.attributes.email)
-    outcome = await execute(
-        identity.role_users.grant(role_id, name, caller_id=caller.user_id, as_system_admin=caller.system)
-    )
+    outcome = await execute(identity.role_users.grant(principal, role_id, name))
     return answer(None, outcome.status, position=outcome.position)
 
 
 @router.post("/v1/roles/{id}/remove-user/", **answers(None, 201))
 async def role_remove_user(
-    role_id: PathId, body: RemoveRoleUser, caller: AdministersRole, identity: IdentityDep, execute: ExecuteDep
+    role_id: PathId, body: RemoveRoleUser, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
-    """Take the role back; who does not hold it goes on without it."""
+    """Take the role back; a user who does not hold it stays without it."""
     name = UserName(body.attributes.user_id, body.attributes.email)
-    outcome = await execute(
-        identity.role_users.revoke(role_id, name, caller_id=caller.user_id, as_system_admin=caller.system)
-    )
+    outcome = await execute(identity.role_users.revoke(principal, role_id, name))
     return answer(None, outcome.status, position=outcome.position)
 
 

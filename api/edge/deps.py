@@ -4,7 +4,8 @@
     ReadingDep    snapshots with a position, see `api.edge.reading`
     IdentityDep   the commands, for `execute`
     ExecuteDep    what carries a command out once, see `api.edge.execution`
-    AccessDep     the authorization engine, for `api.edge.caller.require`
+    AccessDep     the authorization engine
+    PermissionsDep  what a principal may do, for the beginning of a read
     IndexingDep   the index of individuals, for long lists of them
 
 Query strings come as `query: Annotated[GroupListQuery, Query()]`, bodies as their model: `body: CreateGroup`.
@@ -43,7 +44,7 @@ async def access(request: Request) -> ReadAccess:
 
 
 async def permissions(request: Request) -> Permissions:
-    """What the caller may do."""
+    """What a principal may do."""
     return services_of(request).identity.permissions
 
 

@@ -2,10 +2,10 @@
 
     @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
     async def create_group(
-        body: CreateGroup, caller: Authenticated, identity: IdentityDep, execute: ExecuteDep, show: ShowGroupDep
+        body: CreateGroup, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, show: ShowGroupDep
     ) -> Response:
-        outcome = await execute(identity.groups.create(caller.user_id, **dict(body.attributes)))
-        return await show(caller, outcome)
+        outcome = await execute(identity.groups.create(principal, **dict(body.attributes)))
+        return await show(principal, outcome)
 
 Everything that decides stands inside `execute`; what follows renders, from the ids of the request and the outcome
 alone. A retry of a recorded command starts there: nothing is decided again, whatever has changed meanwhile. Its caller
@@ -23,13 +23,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.metrics import FAILURES
-from api.edge.caller import require
 from api.edge.envelope import answer
 from api.edge.errors import ReadModelBehind, log_unhandled, refusal
 from api.services import Services, services_of
 from domain.core.errors import DomainError, Forbidden, NotFound
 from domain.core.idempotency import Recording, current_recording, recording
-from domain.core.ports import Access
+from domain.core.permissions import Permissions
+from domain.core.ports import AccessQuery
 from domain.core.principal import Principal
 from projections import registry
 
@@ -121,14 +121,14 @@ def is_carried_out() -> bool:
 
 
 async def require_still_readable(
-    access: Access, caller: Principal, outcome: Outcome, resource_type: str, resource_id: UUID
+    permissions: Permissions, principal: Principal, outcome: Outcome, resource_type: str, resource_id: UUID
 ) -> None:
-    """Raise NotFound when a repeated request's caller may not read the resource any more (ruling O11).
+    """Raise NotFound when the principal of a repeated request may not read the resource any more (ruling O11).
 
-    Whoever has just changed something is shown it, even when the change ended their right.
+    A principal who has just changed something is shown it, even when the change ended their right.
     """
     if outcome.repeated:
-        await require(access, caller, resource_type, resource_id, "read")
+        await permissions.require(principal, AccessQuery(resource_type, resource_id, "read"))
 
 
 def identified(resource_type: str, resource_id: str | int, status: int, position: int) -> Response:

@@ -4,11 +4,11 @@
 
     @router.get("/v1/individual-groups/{id}/", **answers(GroupDocument))
     async def group(
-        group_id: PathId, query: Annotated[GroupQuery, Query()], caller: MayReadGroup, reading: ReadingDep
+        group_id: PathId, query: Annotated[GroupQuery, Query()], principal: Authenticated, reading: ReadingDep
     ) -> Response: ...
 
     @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
-    async def create_group(body: CreateGroup, caller: Authenticated, identity: IdentityDep, …) -> Response: ...
+    async def create_group(body: CreateGroup, principal: Authenticated, identity: IdentityDep, …) -> Response: ...
 
 `answers(document, status)` documents the answer; further flags: `reads=True` for a POST that only reads (it honours
 X-At-Least-Position), `secret=True` for one that hands out tokens or secrets (it ignores Idempotency-Key),
@@ -18,9 +18,10 @@ readable yet, which any other command may, `max_body=MAX_CREDENTIALS_BODY` for o
 domain command inside `execute` (see `api.edge.execution`).
 
 The order (ruling A10): 404 and 405 by the application → 401 → 406 → 415 → 413 → 400 path and query → 400 body →
-409 type and id, 403 client id → the permission's 404 and 403 → the endpoint. FastAPI itself reads bodies before
-dependencies and dependencies before validation, so its handler is not used, only its reading of the signature. An
-endpoint may ask for: the path's ids, one query model, one body model, a caller, and dependencies on the request alone.
+409 type and id, 403 client id → the endpoint, whose command or read judges permission first: 404 and 403. FastAPI
+itself reads bodies before dependencies and dependencies before validation, so its handler is not used, only its reading
+of the signature. An endpoint may ask for: the path's ids, one query model, one body model, the principal, and
+dependencies on the request alone.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ from api.documents.common import EmptyBody, Errors, kebab
 from api.documents.envelope import JsonApiRequest
 from api.documents.parameters import NoParameters, Parameters
 from api.edge.bodies import LARGEST_BODY, Body, parsed_body, read_body
-from api.edge.caller import Permission, authenticate, permission_refusals_told
+from api.edge.caller import authenticate, permission_refusals_told
 from api.edge.envelope import MEDIA_TYPE
 from api.edge.errors import several, violations
 from api.edge.execution import answered_as_recorded, is_carried_out
@@ -124,7 +125,7 @@ class ContractRoute(APIRoute):
         self.answered = self.status_code or 200
         self.resource_type = resource_type(self.response_model)
         self.signature = Signature(self)
-        extra["security"] = [{"bearer": []}] if self.signature.permission else []
+        extra["security"] = [{"bearer": []}] if self.signature.principal_name else []
         headers = [AT_LEAST] if self.reads else [IDEMPOTENCY_KEY] if self.remembers else []
         if headers:
             extra["parameters"] = [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers]
@@ -133,8 +134,8 @@ class ContractRoute(APIRoute):
 
     @property
     def anonymous(self) -> bool:
-        """Whether anybody may call it without a token."""
-        return self.signature.permission is None
+        """Whether it is called without a token."""
+        return not self.signature.principal_name
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Replaces FastAPI's handler."""
@@ -143,27 +144,29 @@ class ContractRoute(APIRoute):
     async def answer(self, request: Request) -> Response:
         """The order of refusals."""
         signature = self.signature
-        caller = await authenticate(request) if signature.permission else None
+        principal = None if self.anonymous else await authenticate(request)
         check_accept(request.headers)
         takes_body = request.method in METHODS_WITH_BODY
         if takes_body:
             check_content_type(request.headers)
         sent = await read_body(request, self.flags.max_body) if takes_body else Body(b"", waited=False)
-        if caller is not None and sent.waited:  # a body that comes slowly keeps no session alive (ruling O7)
-            caller = await authenticate(request)
+        if principal is not None and sent.waited:  # a body that comes slowly keeps no session alive (ruling O7)
+            principal = await authenticate(request)
         arguments = signature.read_parameters(request)
         if self.reads:
             at_least(request)
-        key = idempotency_key(request) if caller and self.remembers else None
+        key = idempotency_key(request) if principal and self.remembers else None
         if takes_body:
             arguments |= await self._read_body(request, sent.content)
         request_id = request.scope.get(REQUEST_ID)
-        circumstances = AuditContext(correlation=request_id) if caller is None else caller.circumstances(request_id)
-        with audited_as(circumstances), permission_refusals_told(request, caller):
+        context = AuditContext(correlation=request_id) if principal is None else principal.circumstances(request_id)
+        with audited_as(context), permission_refusals_told(request, principal):
             if not self.commands:
-                return await self._carry_out(request, arguments, caller)
-            once = None if caller is None or key is None else Sent(caller.user_id, key, sent.content, self.answered)
-            return await self._carry_out_recorded(request, arguments, caller, once)
+                return await self._carry_out(request, arguments, principal)
+            once = None
+            if principal is not None and key is not None:
+                once = Sent(principal.user_id, key, sent.content, self.answered)
+            return await self._carry_out_recorded(request, arguments, principal, once)
 
     async def _read_body(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Large bodies are read in a thread, so that other requests take turns with it (ruling O8)."""
@@ -172,13 +175,13 @@ class ContractRoute(APIRoute):
         return await asyncio.to_thread(self.signature.read_body, request, sent)
 
     async def _carry_out_recorded(
-        self, request: Request, arguments: dict[str, Any], caller: Principal | None, once: Sent | None
+        self, request: Request, arguments: dict[str, Any], principal: Principal | None, once: Sent | None
     ) -> Response:
         """A command, whose failures after its commit are told as such; under a key it is carried out once."""
 
         async def carry_out(recording: Recording) -> Response:
-            async def attempt() -> Response:  # a repeated request was permitted when it was recorded
-                return await self._carry_out(request, arguments, caller, permitted=recording.repeated)
+            async def attempt() -> Response:
+                return await self._carry_out(request, arguments, principal)
 
             if once is None:
                 return await attempt()
@@ -186,28 +189,22 @@ class ContractRoute(APIRoute):
 
         return await answered_as_recorded(carry_out, self.answered, self.resource_type)
 
-    async def _carry_out(
-        self, request: Request, arguments: dict[str, Any], caller: Principal | None = None, *, permitted: bool = False
-    ) -> Response:
-        """The answer. The caller is looked at again when a right ended before it was recorded (ruling O7)."""
-        if caller is None or self.reads:
-            return await self._carry_out_as(request, arguments, caller, permitted=permitted)
+    async def _carry_out(self, request: Request, arguments: dict[str, Any], principal: Principal | None) -> Response:
+        """Return the answer. The principal is looked at again when a right ended before it was recorded (ruling O7)."""
+        if principal is None or self.reads:
+            return await self._carry_out_as(request, arguments, principal)
         for _ in range(MAX_DECISIONS - 1):
-            with suppress(DecisionOutdated), deciding(caller.decision()):
-                return await self._carry_out_as(request, arguments, caller, permitted=permitted)
-            caller = await authenticate(request)
-        with deciding(caller.decision()):
-            return await self._carry_out_as(request, arguments, caller, permitted=permitted)
+            with suppress(DecisionOutdated), deciding(principal.decision()):
+                return await self._carry_out_as(request, arguments, principal)
+            principal = await authenticate(request)
+        with deciding(principal.decision()):
+            return await self._carry_out_as(request, arguments, principal)
 
-    async def _carry_out_as(
-        self, request: Request, arguments: dict[str, Any], caller: Principal | None, *, permitted: bool
-    ) -> Response:
+    async def _carry_out_as(self, request: Request, arguments: dict[str, Any], principal: Principal | None) -> Response:
         signature = self.signature
         try:
-            if signature.permission is not None and caller is not None:
-                arguments[signature.caller_name] = (
-                    caller if permitted else await signature.permission.admit(request, caller)
-                )
+            if principal is not None:
+                arguments[signature.principal_name] = principal
             for name, dependency in signature.dependencies:
                 arguments[name] = await dependency(request)
             return await self._asked(arguments)
@@ -240,13 +237,13 @@ class Signature:
     def __init__(self, route: ContractRoute) -> None:
         found = route.dependant
         self.endpoint: Endpoint = route.endpoint
-        self.permission: Permission | None = None
-        self.caller_name = ""
+        self.principal_name = ""
+        """Of the argument that takes the principal; "" for an operation without a token."""
         self.dependencies: list[tuple[str, Callable[[Request], Awaitable[Any]]]] = []
         for dependency in found.dependencies:
             assert dependency.call is not None
-            if isinstance(dependency.call, Permission):
-                self.permission, self.caller_name = dependency.call, dependency.name or ""
+            if dependency.call is authenticate:
+                self.principal_name = dependency.name or ""
             else:
                 assert dependency.request_param_name, f"{route.path}: {dependency.name} must ask for the request alone"
                 self.dependencies.append((dependency.name or "", dependency.call))

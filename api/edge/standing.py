@@ -59,10 +59,10 @@ class ReadAccess:
         with DECISIONS.time():
             return await self._ask(lambda cursor: decide_many(cursor, user_ids, queries))
 
-    async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+    async def readable_users(self, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
         """As in `domain.core.ports.Access`; the current decision, if any, rests on the answers from now on."""
-        readable = await self._ask(lambda cursor: users_access.readable_users(cursor, caller_id, user_ids))
-        note_readable(caller_id, readable)
+        readable = await self._ask(lambda cursor: users_access.readable_users(cursor, user_id, user_ids))
+        note_readable(user_id, readable)
         return readable
 
     async def _ask_all(self, asked: Sequence[Asked]) -> Sequence[Decided]:

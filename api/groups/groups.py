@@ -29,7 +29,7 @@ from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer, no_content
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
-from api.groups.rendering import MODELS, ShowGroupDep, existing, refuse_people, resource_v2, resources
+from api.groups.rendering import MODELS, ShowGroupDep, existing, require_readable_people, resource_v2, resources
 from domain.core.errors import Forbidden
 from domain.core.principal import Principal
 from projections.groups import lists as group_lists
@@ -39,9 +39,11 @@ from projections.groups.viewers import viewer
 router = contract_router("individual-groups")
 
 
-async def listed(read: Read, caller: Principal, query: GroupListV2Query, *, people: bool) -> tuple[list[GroupRow], int]:
+async def listed(
+    read: Read, principal: Principal, query: GroupListV2Query, *, people: bool
+) -> tuple[list[GroupRow], int]:
     """The page asked for. Raises Forbidden for participants, and for staff who ask about individuals (ruling A2)."""
-    seen_by = await viewer(read.cursor, caller.user_id)
+    seen_by = await viewer(read.cursor, principal.user_id)
     asked = {name: getattr(query, name) for name in GroupListV2Query.model_fields if name in vars(GroupFilter())}
     wanted = GroupFilter(**asked, types=query.type, with_people=people)
     if seen_by.participant or (seen_by.only_staff and wanted.tells_of_people):
@@ -51,55 +53,55 @@ async def listed(read: Read, caller: Principal, query: GroupListV2Query, *, peop
 
 @router.get("/v1/individual-groups/", deprecated=True, **answers(GroupList))
 async def list_groups(
-    query: Annotated[GroupListQuery, Query()], caller: Authenticated, reading: ReadingDep
+    query: Annotated[GroupListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Groups that the caller may see, with their leaders. Deprecated: the second version costs less."""
     async with reading(*MODELS) as read:
-        rows, total = await listed(read, caller, query, people=query.with_individuals)
-        shown = await resources(read.cursor, caller, rows, individuals=query.with_individuals)
+        rows, total = await listed(read, principal, query, people=query.with_individuals)
+        shown = await resources(read.cursor, principal, rows, individuals=query.with_individuals)
         return read.listing(GroupList, shown, query, total)
 
 
 @router.get("/v2/individual-groups/", **answers(GroupV2List))
 async def list_groups_v2(
-    query: Annotated[GroupListV2Query, Query()], caller: Authenticated, reading: ReadingDep
+    query: Annotated[GroupListV2Query, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Groups that the caller may see."""
     async with reading("groups") as read:
-        rows, total = await listed(read, caller, query, people=False)
+        rows, total = await listed(read, principal, query, people=False)
         return read.listing(GroupV2List, [resource_v2(row) for row in rows], query, total)
 
 
 @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
 async def create_group(
-    body: CreateGroup, caller: Authenticated, identity: IdentityDep, execute: ExecuteDep, show: ShowGroupDep
+    body: CreateGroup, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, show: ShowGroupDep
 ) -> Response:
     """A new top-level group, with the people named."""
-    outcome = await execute(identity.groups.create(caller.user_id, **dict(body.attributes)))
-    return await show(caller, outcome)
+    outcome = await execute(identity.groups.create(principal, **dict(body.attributes)))
+    return await show(principal, outcome)
 
 
 @router.get("/v1/individual-groups/{id}/", **answers(GroupDocument))
 async def group(
-    group_id: PathId, query: Annotated[GroupQuery, Query()], caller: Authenticated, reading: ReadingDep
+    group_id: PathId, query: Annotated[GroupQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """An active group."""
     async with reading(*MODELS) as read:
-        row = existing(await group_lists.detail(read.cursor, await viewer(read.cursor, caller.user_id), group_id))
+        row = existing(await group_lists.detail(read.cursor, await viewer(read.cursor, principal.user_id), group_id))
         if query.with_individuals:
-            await refuse_people(read.cursor, caller, group_id, parameter="with-individuals")
+            await require_readable_people(read.cursor, principal, group_id, argument="with_individuals")
         individuals, members = query.with_individuals, query.with_members
-        (shown,) = await resources(read.cursor, caller, [row], individuals=individuals, members=members)
+        (shown,) = await resources(read.cursor, principal, [row], individuals=individuals, members=members)
         return read.single(GroupDocument, shown)
 
 
 @router.get("/v2/individual-groups/{id}/", **answers(GroupV2Document))
 async def group_v2(
-    group_id: PathId, query: Annotated[GroupV2Query, Query()], caller: Authenticated, reading: ReadingDep
+    group_id: PathId, query: Annotated[GroupV2Query, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """A group without its people."""
     async with reading("groups") as read:
-        seen_by = await viewer(read.cursor, caller.user_id)
+        seen_by = await viewer(read.cursor, principal.user_id)
         row = await group_lists.detail(read.cursor, seen_by, group_id, include_inactive=query.include_inactive)
         return read.single(GroupV2Document, resource_v2(existing(row)))
 
@@ -108,22 +110,22 @@ async def group_v2(
 async def update_group(
     group_id: PathId,
     body: UpdateGroup,
-    caller: Authenticated,
+    principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
     """Another name, other tags, other leaders."""
-    change = identity.groups.change(caller.user_id, group_id, **body.attributes.given())
-    return await show(caller, await execute(change, about=group_id))
+    change = identity.groups.change(principal, group_id, **body.attributes.given())
+    return await show(principal, await execute(change, about=group_id))
 
 
 @router.delete("/v1/individual-groups/{id}/", **answers(None, 204, extension=True))
 async def deactivate_group(
-    group_id: PathId, caller: Authenticated, identity: IdentityDep, execute: ExecuteDep
+    group_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """End the group and the rights that rest on it."""
-    outcome = await execute(identity.groups.deactivate(caller.user_id, group_id), about=group_id)
+    outcome = await execute(identity.groups.deactivate(principal, group_id), about=group_id)
     return no_content(position=outcome.position)
 
 
@@ -131,113 +133,111 @@ async def deactivate_group(
 async def add_individuals(
     group_id: PathId,
     body: AddIndividuals,
-    caller: Authenticated,
+    principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
     """Place individuals, all or none."""
     command = identity.rosters.add_individuals(
-        caller.user_id, group_id, body.individual_ids, remove_from=body.remove_from_group
+        principal, group_id, body.individual_ids, remove_from_group=body.remove_from_group
     )
-    return await show(caller, await execute(command, about=group_id), body)
+    return await show(principal, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/remove-individuals/", **answers(GroupDocument, 201))
 async def remove_individuals(
     group_id: PathId,
     body: RemoveIndividuals,
-    caller: Authenticated,
+    principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
     """Take individuals out."""
-    command = identity.rosters.remove_individuals(caller.user_id, group_id, body.individual_ids)
-    return await show(caller, await execute(command, about=group_id), body)
+    command = identity.rosters.remove_individuals(principal, group_id, body.individual_ids)
+    return await show(principal, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/add-leaders/", **answers(GroupDocument, 201))
 async def add_leaders(
     group_id: PathId,
     body: AddUsers,
-    caller: Authenticated,
+    principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
     """Let providers lead the group, all or none."""
     command = identity.rosters.add_users(
-        caller.user_id,
+        principal,
         group_id,
         "leader",
         user_ids=body.user_ids,
         user_emails=body.user_emails,
-        remove_from=body.remove_from_group,
+        remove_from_group=body.remove_from_group,
     )
-    return await show(caller, await execute(command, about=group_id), body)
+    return await show(principal, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/add-members/", **answers(GroupDocument, 201))
 async def add_members(
     group_id: PathId,
     body: AddUsers,
-    caller: Authenticated,
+    principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
     """Let providers belong to the group, all or none."""
     command = identity.rosters.add_users(
-        caller.user_id,
+        principal,
         group_id,
         "member",
         user_ids=body.user_ids,
         user_emails=body.user_emails,
-        remove_from=body.remove_from_group,
+        remove_from_group=body.remove_from_group,
     )
-    return await show(caller, await execute(command, about=group_id), body)
+    return await show(principal, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/remove-leaders/", **answers(GroupDocument, 201))
 async def remove_leaders(
     group_id: PathId,
     body: RemoveUsers,
-    caller: Authenticated,
+    principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
     """Take leaders out."""
     command = identity.rosters.remove_users(
-        caller.user_id, group_id, "leader", user_ids=body.user_ids, user_emails=body.user_emails
+        principal, group_id, "leader", user_ids=body.user_ids, user_emails=body.user_emails
     )
-    return await show(caller, await execute(command, about=group_id), body)
+    return await show(principal, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/remove-members/", **answers(GroupDocument, 201))
 async def remove_members(
     group_id: PathId,
     body: RemoveUsers,
-    caller: Authenticated,
+    principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
     """Take members out."""
     command = identity.rosters.remove_users(
-        caller.user_id, group_id, "member", user_ids=body.user_ids, user_emails=body.user_emails
+        principal, group_id, "member", user_ids=body.user_ids, user_emails=body.user_emails
     )
-    return await show(caller, await execute(command, about=group_id), body)
+    return await show(principal, await execute(command, about=group_id), body)
 
 
 @router.post("/v1/individual-groups/{id}/move-group/", **answers(MoveGroupAnswer, 201))
 async def move_group(
-    group_id: PathId, body: MoveGroup, caller: Authenticated, identity: IdentityDep, execute: ExecuteDep
+    group_id: PathId, body: MoveGroup, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Have a task put the group under another one, with everything below it."""
-    outcome = await execute(
-        identity.group_moves.request(caller.user_id, group_id, body.to_parent_group_id, delay=caller.queue_delay)
-    )
+    outcome = await execute(identity.group_moves.request(principal, group_id, body.to_parent_group_id))
     task = MoveTask(task_id=outcome.made)
     return answer(MoveGroupAnswer(data=task), outcome.status, position=outcome.position)

@@ -27,18 +27,18 @@ router = contract_router("individual-group-logs")
 
 @router.get("/v1/individual-group-logs/", **answers(GroupLogList))
 async def list_group_logs(
-    query: Annotated[GroupLogQuery, Query()], caller: Authenticated, reading: ReadingDep
+    query: Annotated[GroupLogQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Changes of rosters, the newest first."""
     async with reading("group_logs", "users") as read:
-        seen_by = await viewer(read.cursor, caller.user_id)
+        seen_by = await viewer(read.cursor, principal.user_id)
         if seen_by.participant:
             raise Forbidden
         named = _named(query)
-        allowed = await decide(read.cursor, caller.user_id, list(named.values()))
+        allowed = await decide(read.cursor, principal.user_id, list(named.values()))
         unseen = [name for name, yes in zip(named, allowed, strict=True) if not yes]
         if unseen:
-            raise NotFound(parameter=unseen[0])
+            raise NotFound(argument=unseen[0])
         rows, total = await group_logs.page(
             read.cursor,
             seen_by,
@@ -52,16 +52,16 @@ async def list_group_logs(
 
 
 def _named(query: GroupLogQuery) -> dict[str, AccessQuery]:
-    """What the caller must be allowed, by the parameter that names it."""
+    """What the caller must be allowed, by the argument that names it."""
     named = {}
     if query.individual_group_id:
-        named["individual-group-id"] = AccessQuery("group", query.individual_group_id, "read")
+        named["individual_group_id"] = AccessQuery("group", query.individual_group_id, "read")
     if query.individual_id:
-        named["individual-id"] = AccessQuery("individual", query.individual_id, "read")
+        named["individual_id"] = AccessQuery("individual", query.individual_id, "read")
     if query.also_individual_id:
-        named["filter[individual-id]"] = AccessQuery("individual", query.also_individual_id, "read")
+        named["also_individual_id"] = AccessQuery("individual", query.also_individual_id, "read")
     if query.organization_id:
-        named["organization-id"] = AccessQuery("organization", query.organization_id, "write")
+        named["organization_id"] = AccessQuery("organization", query.organization_id, "write")
     return named
 
 

@@ -59,20 +59,20 @@ class ShowGroup:
         self._services = services
         self._reading = reading
 
-    async def __call__(self, caller: Principal, outcome: Outcome, people: Shown | None = None) -> Response:
+    async def __call__(self, principal: Principal, outcome: Outcome, people: Shown | None = None) -> Response:
         """The group with its leaders, and with its other people as far as `people` says.
 
         Raises NotFound when the caller of a repeated request may not read the group any more.
         """
         group_id = outcome.made
-        await require_still_readable(self._services.access, caller, outcome, "group", group_id)
+        await require_still_readable(self._services.identity.permissions, principal, outcome, "group", group_id)
         individuals, members = (people.with_individuals, people.with_members) if people else (False, False)
         async with self._reading.after(outcome, *MODELS) as read:
             if individuals and outcome.repeated:
-                individuals = group_id in await groups_with_people(read.cursor, caller.user_id, [group_id])
+                individuals = group_id in await groups_with_people(read.cursor, principal.user_id, [group_id])
             row = await group_lists.known(read.cursor, group_id) if read.current else None
             row = row or await self._recorded(read.cursor, outcome)
-            (resource,) = await resources(read.cursor, caller, [row], individuals=individuals, members=members)
+            (resource,) = await resources(read.cursor, principal, [row], individuals=individuals, members=members)
             return read.single(GroupDocument, resource, outcome.status)
 
     async def _recorded(self, cursor: AsyncCursor, outcome: Outcome) -> GroupRow:
@@ -94,10 +94,10 @@ async def show_group(request: Request) -> ShowGroup:
 ShowGroupDep = Annotated[ShowGroup, Depends(show_group)]
 
 
-async def refuse_people(cursor: AsyncCursor, caller: Principal, group_id: UUID, *, parameter: str) -> None:
-    """Raises Forbidden when the caller may not see the individuals for which `parameter` asks (ruling A2)."""
-    if group_id not in await groups_with_people(cursor, caller.user_id, [group_id]):
-        raise Forbidden(parameter=parameter)
+async def require_readable_people(cursor: AsyncCursor, principal: Principal, group_id: UUID, *, argument: str) -> None:
+    """Raise Forbidden when the principal may not see the individuals for which `argument` asks (ruling A2)."""
+    if group_id not in await groups_with_people(cursor, principal.user_id, [group_id]):
+        raise Forbidden(argument=argument)
 
 
 def existing(row: GroupRow | None) -> GroupRow:
@@ -108,11 +108,11 @@ def existing(row: GroupRow | None) -> GroupRow:
 
 
 async def resources(
-    cursor: AsyncCursor, caller: Principal, rows: Sequence[GroupRow], *, individuals: bool, members: bool = False
+    cursor: AsyncCursor, principal: Principal, rows: Sequence[GroupRow], *, individuals: bool, members: bool = False
 ) -> list[GroupResource]:
     """Groups with their leaders, and with their other people as far as asked for (ruling F13)."""
     ids = [row.group_id for row in rows]
-    writable = await decide(cursor, caller.user_id, [AccessQuery("group", each, "write") for each in ids])
+    writable = await decide(cursor, principal.user_id, [AccessQuery("group", each, "write") for each in ids])
     leaders = await rosters.providers(cursor, ids, "leader")
     seated = await rosters.providers(cursor, ids, "member") if members else None
     rows_of_individuals = None

@@ -17,10 +17,11 @@ from api.documents.groups.rosters import (
     RosterQuery,
 )
 from api.documents.people.people import CommunicationPreferences
-from api.edge.caller import Authenticated, MayWriteGroup, require
-from api.edge.deps import AccessDep, PathId, ReadingDep
+from api.edge.caller import Authenticated
+from api.edge.deps import PathId, PermissionsDep, ReadingDep
 from api.edge.route import answers, contract_router
-from api.groups.rendering import individual_summary, refuse_people
+from api.groups.rendering import individual_summary, require_readable_people
+from domain.core.ports import AccessQuery
 from domain.groups.groups import GroupNotFound
 from projections.groups import eligible_members, rosters
 from projections.groups.eligible_members import EligibleFilter, EligibleRow
@@ -29,20 +30,21 @@ from projections.groups.viewers import viewer
 
 router = contract_router("individual-group-rosters")
 
-GROUP = "individual-group-id"
+GROUP = "individual_group_id"
+"""The argument that refusals about the group name."""
 
 
 @router.get("/v1/individual-group-individuals/", **answers(GroupIndividualList))
 async def list_individuals(
-    query: Annotated[RosterQuery, Query()], caller: Authenticated, access: AccessDep, reading: ReadingDep
+    query: Annotated[RosterQuery, Query()], principal: Authenticated, permissions: PermissionsDep, reading: ReadingDep
 ) -> Response:
     """Individuals that stand in the group directly."""
-    await require(access, caller, "group", query.individual_group_id, "read", parameter=GROUP)
+    await permissions.require(principal, AccessQuery("group", query.individual_group_id, "read"), argument=GROUP)
     async with reading("users") as read:
-        await refuse_people(read.cursor, caller, query.individual_group_id, parameter=GROUP)
+        await require_readable_people(read.cursor, principal, query.individual_group_id, argument=GROUP)
         roster = await rosters.roster(read.cursor, query.individual_group_id)
         if roster is None:
-            raise GroupNotFound(parameter=GROUP)
+            raise GroupNotFound(argument=GROUP)
         rows, total = await rosters.individuals_page(
             read.cursor, roster, limit=query.page_limit, offset=query.page_offset
         )
@@ -51,10 +53,10 @@ async def list_individuals(
 
 @router.get("/v1/individual-group-leaders/", **answers(GroupLeaderList))
 async def list_leaders(
-    query: Annotated[RosterQuery, Query()], caller: Authenticated, access: AccessDep, reading: ReadingDep
+    query: Annotated[RosterQuery, Query()], principal: Authenticated, permissions: PermissionsDep, reading: ReadingDep
 ) -> Response:
     """Users who lead the group directly."""
-    await require(access, caller, "group", query.individual_group_id, "read", parameter=GROUP)
+    await permissions.require(principal, AccessQuery("group", query.individual_group_id, "read"), argument=GROUP)
     async with reading("users") as read:
         page = {"limit": query.page_limit, "offset": query.page_offset}
         rows, total = await rosters.leaders(read.cursor, query.individual_group_id, **page)
@@ -65,10 +67,12 @@ async def list_leaders(
 async def list_eligible_members(
     group_id: PathId,
     query: Annotated[EligibleMembersQuery, Query()],
-    caller: MayWriteGroup,
+    principal: Authenticated,
+    permissions: PermissionsDep,
     reading: ReadingDep,
 ) -> Response:
     """Who could be added to the group by this caller."""
+    await permissions.require(principal, AccessQuery("group", group_id, "write"))
     wanted = EligibleFilter(
         member_type=query.member_type,
         for_children=bool(query.for_children),
@@ -77,7 +81,7 @@ async def list_eligible_members(
         registration_invite=query.registration_invite,
     )
     async with reading("users") as read:
-        seen_by = await viewer(read.cursor, caller.user_id)
+        seen_by = await viewer(read.cursor, principal.user_id)
         page = {"limit": query.page_limit, "offset": query.page_offset}
         rows, total = await eligible_members.page(read.cursor, seen_by, group_id, wanted, **page)
         shown = [_eligible(row, query.member_type) for row in rows]

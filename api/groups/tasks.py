@@ -18,10 +18,10 @@ router = contract_router("tasks")
 
 
 @router.get("/v1/tasks/{id}/", **answers(TaskDocument, extension=True))
-async def task(task_id: PathId, caller: Authenticated, reading: ReadingDep) -> Response:
+async def task(task_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """A task that the caller started."""
     async with reading("tasks") as read:
-        row = await _visible(read.cursor, caller, task_id)
+        row = await _visible(read.cursor, principal, task_id)
         if row.finished_position is None:
             return read.single(TaskDocument, _resource(row))
         position = read.position
@@ -30,9 +30,9 @@ async def task(task_id: PathId, caller: Authenticated, reading: ReadingDep) -> R
         return read.single(TaskDocument, _resource(row))
 
 
-async def _visible(cursor: AsyncCursor, caller: Principal, task_id: UUID) -> TaskRow:
+async def _visible(cursor: AsyncCursor, principal: Principal, task_id: UUID) -> TaskRow:
     row = await tasks.task(cursor, task_id)
-    if row is None or not (caller.unlimited or row.created_by == caller.user_id):
+    if row is None or not (principal.unlimited or row.created_by == principal.user_id):
         raise NotFound
     return row
 

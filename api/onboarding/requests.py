@@ -13,14 +13,15 @@ from api.documents.onboarding.requests import (
 )
 from api.documents.people.people import GivenCommunicationPreferences
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, ServicesDep
+from api.edge.deps import ExecuteDep, IdentityDep
 from api.edge.reading import single
 from api.edge.route import answers, contract_router
 from domain.core.errors import NotFound
+from domain.core.permissions import Permissions
 from domain.core.personal import revealed
-from domain.core.ports import Access, AccessQuery, Operation
+from domain.core.ports import AccessQuery, Operation
 from domain.core.principal import Principal
-from domain.onboarding.invitations import Invitation, Inviter
+from domain.onboarding.invitations import Invitation
 from domain.onboarding.requests import OnboardingRequest
 
 router = contract_router("onboarding-requests")
@@ -28,36 +29,35 @@ router = contract_router("onboarding-requests")
 
 @router.post("/v1/onboarding-requests/", **answers(OnboardingRequestDocument, 201))
 async def create_onboarding_request(
-    body: CreateOnboardingRequest, caller: Authenticated, services: ServicesDep, execute: ExecuteDep
+    body: CreateOnboardingRequest, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
-    """Bring somebody into an organization, at once or when he claims it."""
-    inviter = Inviter(caller.user_id, system=caller.system, service=caller.service)
-    commands = services.identity.onboarding_requests
-    outcome = await execute(commands.create(invitation(body.attributes), inviter))
-    request = await services.identity.store.get(OnboardingRequest, outcome.made)
+    """Bring a person into an organization, at once or when they claim it."""
+    outcome = await execute(identity.onboarding_requests.create(principal, invitation(body.attributes)))
+    request = await identity.store.get(OnboardingRequest, outcome.made)
     if outcome.repeated:
-        await refuse_unreadable(services.access, caller, request)
+        await require_readable(identity.permissions, principal, request)
     return single(OnboardingRequestDocument, resource(request), outcome.position, outcome.status)
 
 
-async def refuse_unreadable(access: Access, caller: Principal, request: OnboardingRequest) -> None:
-    """Raises NotFound when the caller may not read the request (semantics 4): a provider's is for administrators."""
+async def require_readable(permissions: Permissions, principal: Principal, request: OnboardingRequest) -> None:
+    """Raise NotFound when the principal may not read the request (semantics 4): a provider's is for administrators."""
     operation: Operation = "read" if request.onboard_type == "patient" else "write"
-    if not all(await access.decide(caller.user_id, [AccessQuery("organization", request.organization_id, operation)])):
+    query = AccessQuery("organization", request.organization_id, operation)
+    if not all(await permissions.allows(principal, query)):
         raise NotFound
 
 
 def invitation(asked: OnboardingToRequest) -> Invitation:
     """What is asked for, in the words of the domain."""
     return Invitation(
-        organization_id=asked.organization,
+        organization_id=asked.organization_id,
         onboard_type=asked.onboard_type,
         email=asked.patient_email,
         phone=asked.phone_number,
         username=asked.username,
         password=None if asked.password is None else asked.password.get_secret_value(),
-        individual_id=asked.patient,
-        group_ids=asked.group_ids,
+        individual_id=asked.individual_id,
+        group_ids=asked.all_group_ids,
         provider_roles=asked.provider_roles,
         notifications=asked.notifications,
         email_user_now=asked.email_user_now,
@@ -73,7 +73,7 @@ def preferences(given: GivenCommunicationPreferences | None) -> str | None:
 
 
 def resource(request: OnboardingRequest) -> OnboardingRequestResource:
-    """The request as the contract shows it. Who is known behind the contact shows only once he has claimed it (A1)."""
+    """Return the request as the contract shows it; the user behind the contact shows once they have claimed it (A1)."""
     attributes = OnboardingRequestAttributes(
         claimed_by=request.claimed_by,
         claimed_time=request.claimed_at,

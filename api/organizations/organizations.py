@@ -1,6 +1,6 @@
 """/v1/organizations/: what they are, and who is a provider of them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 from starlette.responses import Response
@@ -9,7 +9,6 @@ from api.documents.organizations.organizations import (
     AddOrganizationUser,
     CreateOrganization,
     OrganizationAttributes,
-    OrganizationChanges,
     OrganizationDocument,
     OrganizationList,
     OrganizationListQuery,
@@ -18,8 +17,7 @@ from api.documents.organizations.organizations import (
     UpdateOrganization,
 )
 from api.documents.people.user_references import UserReference
-from api.edge.administrators import AdministersOrganization
-from api.edge.caller import Authenticated, SystemOnly
+from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.edge.envelope import answer
 from api.edge.execution import Outcome, require_still_readable
@@ -39,16 +37,16 @@ MODEL = organizations.OrganizationsProjection.name
 
 @router.get("/v1/organizations/", **answers(OrganizationList))
 async def list_organizations(
-    query: Annotated[OrganizationListQuery, Query()], caller: Authenticated, reading: ReadingDep
+    query: Annotated[OrganizationListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Organizations that the caller may see."""
     wanted = OrganizationFilter(query.name, query.name_contains, query.modified, query.include_inactive)
     async with reading(MODEL) as read:
         rows, total = await organizations.organizations(
             read.cursor,
-            caller.user_id,
+            principal.user_id,
             wanted,
-            everything=caller.reads_all,
+            everything=principal.reads_all,
             limit=query.page_limit,
             offset=query.page_offset,
         )
@@ -57,54 +55,45 @@ async def list_organizations(
 
 @router.post("/v1/organizations/", **answers(OrganizationDocument, 201))
 async def create_organization(
-    body: CreateOrganization, caller: SystemOnly, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+    body: CreateOrganization, principal: Authenticated, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """A new organization with its administrators' role and its two computed groups."""
-    outcome = await execute(services.identity.organizations.create(**body.attributes.model_dump()))
-    return await _recorded(services, reading, caller, outcome)
+    outcome = await execute(services.identity.organizations.create(principal, **body.attributes.model_dump()))
+    return await _recorded(services, reading, principal, outcome)
 
 
 @router.get("/v1/organizations/{id}/", **answers(OrganizationDocument))
-async def get_organization(organization_id: PathId, caller: Authenticated, reading: ReadingDep) -> Response:
+async def get_organization(organization_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """An organization that the caller may see."""
     async with reading(MODEL) as read:
-        return await _shown(read, caller, organization_id, 200)
+        return await _shown(read, principal, organization_id, 200)
 
 
 @router.patch("/v1/organizations/{id}/", **answers(OrganizationDocument))
 async def update_organization(
     organization_id: PathId,
     body: UpdateOrganization,
-    caller: AdministersOrganization,
+    principal: Authenticated,
     services: ServicesDep,
     execute: ExecuteDep,
     reading: ReadingDep,
 ) -> Response:
     """Change what was sent; most of it is for system administrators."""
-    command = services.identity.organizations.change(
-        organization_id, changes(body.attributes), as_system_admin=caller.system
-    )
-    return await _recorded(services, reading, caller, await execute(command, about=organization_id))
+    command = services.identity.organizations.change(principal, organization_id, body.attributes.given())
+    return await _recorded(services, reading, principal, await execute(command, about=organization_id))
 
 
 @router.post("/v1/organizations/{id}/add-user/", **answers(None, 201))
 async def organization_add_user(
     organization_id: PathId,
     body: AddOrganizationUser,
-    caller: AdministersOrganization,
+    principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
 ) -> Response:
-    """Make a user a provider of the organization, and give him one of its roles."""
-    outcome = await execute(
-        identity.memberships.add(
-            organization_id,
-            user_name(body.attributes),
-            body.attributes.role_id,
-            caller_id=caller.user_id,
-            as_system_admin=caller.system,
-        )
-    )
+    """Make a user a provider of the organization, and give them one of its roles."""
+    name, role_id = user_name(body.attributes), body.attributes.role_id
+    outcome = await execute(identity.memberships.add(principal, organization_id, name, role_id))
     return answer(None, outcome.status, position=outcome.position)
 
 
@@ -112,34 +101,25 @@ async def organization_add_user(
 async def organization_remove_user(
     organization_id: PathId,
     body: RemoveOrganizationUser,
-    caller: AdministersOrganization,
+    principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
 ) -> Response:
-    """End the membership, with it the user's roles and his places in the organization's groups."""
-    outcome = await execute(
-        identity.memberships.remove(
-            organization_id, user_name(body.attributes), caller_id=caller.user_id, as_system_admin=caller.system
-        )
-    )
+    """End the membership, with it the user's roles and roster entries in the organization's groups."""
+    outcome = await execute(identity.memberships.remove(principal, organization_id, user_name(body.attributes)))
     return answer(None, outcome.status, position=outcome.position)
 
 
-def reads(caller: Principal) -> Reads:
+def reads(principal: Principal) -> Reads:
     """Whose roles and members the caller lists: staff that of no inactive organization."""
-    if caller.unlimited:
+    if principal.unlimited:
         return "all"
-    return "active" if caller.staff else "own"
+    return "active" if principal.staff else "own"
 
 
 def user_name(reference: UserReference) -> UserName:
     """How the request names a user."""
     return UserName(reference.user_id, reference.email)
-
-
-def changes(attributes: OrganizationChanges) -> dict[str, Any]:
-    """What was sent, by the names of the domain."""
-    return {"active" if name == "is_active" else name: value for name, value in attributes.given().items()}
 
 
 def resource(row: OrganizationRow) -> OrganizationResource:
@@ -159,19 +139,21 @@ def resource(row: OrganizationRow) -> OrganizationResource:
     return OrganizationResource(attributes=shown, id=row.organization_id)
 
 
-async def _shown(read: Read, caller: Principal, organization_id: PathId, status: int) -> Response:
+async def _shown(read: Read, principal: Principal, organization_id: PathId, status: int) -> Response:
     """The document. An inactive organization is there for system administrators and services only."""
-    row = await organizations.organization(read.cursor, caller.user_id, organization_id, everything=caller.reads_all)
-    if row is None or not (row.active or caller.unlimited):
+    row = await organizations.organization(
+        read.cursor, principal.user_id, organization_id, everything=principal.reads_all
+    )
+    if row is None or not (row.active or principal.unlimited):
         raise OrganizationNotFound
     return read.single(OrganizationDocument, resource(row), status)
 
 
-async def _recorded(services: Services, reading: ReadingDep, caller: Principal, outcome: Outcome) -> Response:
+async def _recorded(services: Services, reading: ReadingDep, principal: Principal, outcome: Outcome) -> Response:
     """As it can be read from now on; while the lists are behind, as its events have it (ruling A5)."""
     async with reading.after(outcome, MODEL) as read:
         if read.current:
-            return await _shown(read, caller, outcome.made, outcome.status)
-    await require_still_readable(services.access, caller, outcome, "organization", outcome.made)
+            return await _shown(read, principal, outcome.made, outcome.status)
+    await require_still_readable(services.identity.permissions, principal, outcome, "organization", outcome.made)
     organization = await services.identity.store.get(Organization, outcome.made)
     return single(OrganizationDocument, resource(OrganizationRow.of(organization)), outcome.position, outcome.status)

@@ -14,14 +14,12 @@ from api.documents.organizations.user_organizations import (
     UserOrganizationListQuery,
     UserOrganizationResource,
 )
-from api.edge.administrators import administers
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, ReadingDep, ServicesDep
+from api.edge.deps import ExecuteDep, IdentityDep, ReadingDep
 from api.edge.route import answers, contract_router
 from api.organizations.organizations import reads
 from domain.organizations.organizations import OrganizationNotFound
 from domain.people.named_users import UserName
-from domain.people.users import User
 from projections.organizations import user_organizations
 from projections.organizations.user_organizations import UserOrganizationRow
 
@@ -30,14 +28,14 @@ router = contract_router("user-organizations")
 
 @router.get("/v1/user-organizations/", **answers(UserOrganizationList))
 async def list_user_organizations(
-    query: Annotated[UserOrganizationListQuery, Query()], caller: Authenticated, reading: ReadingDep
+    query: Annotated[UserOrganizationListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """The caller's own memberships, and those in organizations that he may read."""
+    """The caller's own memberships, and those in organizations that they may read."""
     async with reading() as read:
         rows, total = await user_organizations.user_organizations(
             read.cursor,
-            caller.user_id,
-            reads=reads(caller),
+            principal.user_id,
+            reads=reads(principal),
             user_id=query.user_id,
             organization_id=query.organization_id,
             limit=query.page_limit,
@@ -48,29 +46,27 @@ async def list_user_organizations(
 
 @router.post("/v1/user-organizations/", **answers(UserOrganizationDocument, 201))
 async def create_user_organization(
-    body: CreateUserOrganization, caller: Authenticated, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+    body: CreateUserOrganization,
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
 ) -> Response:
     """Make a user a provider of the organization, without a role."""
     user_id, organization_id = body.attributes.user_id, body.attributes.organization_id
-
-    async def add() -> tuple[User, int]:
-        await administers(services.access, caller, organization_id, pointer="/data/attributes/organization-id")
-        return await services.identity.memberships.add(
-            organization_id, UserName(user_id), caller_id=caller.user_id, as_system_admin=caller.system
-        )
-
-    outcome = await execute(add(), about=membership_id(user_id, organization_id))
+    command = identity.memberships.add(principal, organization_id, UserName(user_id))
+    outcome = await execute(command, about=membership_id(user_id, organization_id))
     async with reading.after(outcome) as read:
         rows, _ = await user_organizations.user_organizations(
             read.cursor,
-            caller.user_id,
-            reads=reads(caller) if outcome.repeated else "all",
+            principal.user_id,
+            reads=reads(principal) if outcome.repeated else "all",
             user_id=user_id,
             organization_id=organization_id,
             limit=1,
             offset=0,
         )
-        if not rows:  # he left meanwhile
+        if not rows:  # the user left meanwhile
             raise OrganizationNotFound
         return read.single(UserOrganizationDocument, resource(rows[0]), outcome.status)
 

@@ -13,7 +13,7 @@ from api.documents.people.individuals import (
     ShareIndividual,
     UnshareIndividual,
 )
-from api.edge.caller import Authenticated, MayReadIndividual, ServiceOnly
+from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.execution import Outcome
 from api.edge.reading import Read, single
@@ -30,65 +30,64 @@ router = contract_router("individuals")
 
 @router.post("/v1/individuals/", **answers(IndividualDocument, 201))
 async def create_individual(
-    body: CreateIndividual, caller: ServiceOnly, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
+    body: CreateIndividual, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """Register the owner of an individual, a user or an organization."""
     individual_id, owner_id = body.attributes.individual_id, body.attributes.owner_id
-    outcome = await execute(identity.individuals.create(individual_id, owner_id), about=individual_id)
+    outcome = await execute(identity.individuals.create(principal, individual_id, owner_id), about=individual_id)
     if outcome.recorded_at is None:
-        return await _recorded(reading, caller, outcome)
+        return await _recorded(reading, principal, outcome)
     # just created: shared with no one yet, and a service may read all of it
     return single(IndividualDocument, _resource(individual_id, owner_id, []), outcome.position, outcome.status)
 
 
 @router.get("/v1/individuals/{id}/", **answers(IndividualDocument))
-async def get_individual(individual_id: PathId, caller: MayReadIndividual, reading: ReadingDep) -> Response:
+async def get_individual(individual_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """Its owner; for those who may write it also with whom it is shared, as far as they may know (ruling O9)."""
     async with reading() as read:
-        return await _shown(read, caller, individual_id, 200)
+        return await _shown(read, principal, individual_id, 200)
 
 
 @router.post("/v1/individuals/{id}/share/", **answers(IndividualDocument, 201, extension=True))
 async def share_individual(
     individual_id: PathId,
     body: ShareIndividual,
-    caller: Authenticated,
+    principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     reading: ReadingDep,
 ) -> Response:
     """Share it with an organization, or with a user for reading or writing."""
-    command = identity.individuals.share(
-        individual_id, body.with_.type, body.with_.id, body.operation, caller_id=caller.user_id
-    )
-    return await _recorded(reading, caller, await execute(command, about=individual_id))
+    party = body.with_
+    command = identity.individuals.share(principal, individual_id, party.type, party.id, body.operation)
+    return await _recorded(reading, principal, await execute(command, about=individual_id))
 
 
 @router.post("/v1/individuals/{id}/unshare/", **answers(IndividualDocument, 201, extension=True))
 async def unshare_individual(
     individual_id: PathId,
     body: UnshareIndividual,
-    caller: Authenticated,
+    principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
     reading: ReadingDep,
 ) -> Response:
     """End a share; an organization's groups lose the individual with it."""
-    command = identity.individuals.unshare(individual_id, body.with_.type, body.with_.id, caller_id=caller.user_id)
-    return await _recorded(reading, caller, await execute(command, about=individual_id))
+    command = identity.individuals.unshare(principal, individual_id, body.with_.type, body.with_.id)
+    return await _recorded(reading, principal, await execute(command, about=individual_id))
 
 
-async def _recorded(reading: ReadingDep, caller: Principal, outcome: Outcome) -> Response:
+async def _recorded(reading: ReadingDep, principal: Principal, outcome: Outcome) -> Response:
     """As the caller may read it after the command."""
     async with reading.after(outcome) as read:
-        return await _shown(read, caller, outcome.made, outcome.status)
+        return await _shown(read, principal, outcome.made, outcome.status)
 
 
-async def _shown(read: Read, caller: Principal, individual_id: UUID, status: int) -> Response:
+async def _shown(read: Read, principal: Principal, individual_id: UUID, status: int) -> Response:
     """The document. Raises IndividualNotFound when the caller may not read it."""
     reads, writes = await decide(
         read.cursor,
-        caller.user_id,
+        principal.user_id,
         [AccessQuery("individual", individual_id, "read"), AccessQuery("individual", individual_id, "write")],
     )
     owner_id = await individuals.owner_of(read.cursor, individual_id)
@@ -96,7 +95,7 @@ async def _shown(read: Read, caller: Principal, individual_id: UUID, status: int
         raise IndividualNotFound
     shares = None
     if writes:
-        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
+        sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
         rows = await individuals.shares_of(read.cursor, individual_id, sees)
         shares = [IndividualShare(type=row.type, id=row.id, operation=row.operation) for row in rows]
     return read.single(IndividualDocument, _resource(individual_id, owner_id, shares), status)

@@ -26,13 +26,12 @@ from api.documents.people.users import (
     UserRole,
 )
 from api.edge.caller import Authenticated
-from api.edge.deps import AccessDep, ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.execution import Outcome
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
-from api.services import Services
+from domain.application import Identity
 from domain.core.errors import Forbidden, InvalidParameter
-from domain.core.ports import Access
 from domain.core.principal import Principal
 from domain.organizations.organizations import OrganizationNotFound
 from domain.people.users import User, UserNotFound
@@ -49,12 +48,14 @@ STATUS = {"archived": "ARCHIVED", "force_reset_password": "RESET_REQUIRED"}
 
 
 @router.get("/v1/users/", **answers(UserList))
-async def list_users(query: Annotated[UserListQuery, Query()], caller: Authenticated, reading: ReadingDep) -> Response:
+async def list_users(
+    query: Annotated[UserListQuery, Query()], principal: Authenticated, reading: ReadingDep
+) -> Response:
     """Users of an organization; for staff and services of all."""
     async with reading(MODEL) as read:
-        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
-        refuse_strangers(caller, sees, query)
-        whole = caller.reads_all or query.organization_id in sees.administers
+        sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+        require_listable(principal, sees, query)
+        whole = principal.reads_all or query.organization_id in sees.administers
         rows, total = await user_lists.users_page(
             read.cursor,
             visible_filter(await user_filter(read, query), sees, whole=whole),
@@ -71,72 +72,50 @@ async def list_users(query: Annotated[UserListQuery, Query()], caller: Authentic
 async def get_user(
     user_id: PathId,
     query: Annotated[UserQuery, Query()],
-    caller: Authenticated,
-    access: AccessDep,
+    principal: Authenticated,
     identity: IdentityDep,
     reading: ReadingDep,
 ) -> Response:
-    """A user: oneself, or somebody inside one's organizations."""
-    await refuse_unreadable(access, caller, user_id)
-    if caller.service and user_id == caller.user_id:
+    """A user: oneself, or a user inside one's organizations."""
+    await identity.permissions.require_readable_user(principal, user_id)
+    if principal.service and user_id == principal.user_id:
         return await _account(reading, await identity.store.get(User, user_id))
     async with reading(MODEL) as read:
-        attributes = await _detail(read, caller, user_id, query)
+        attributes = await _detail(read, principal, user_id, query)
         resource = UserDetailResource.model_construct(attributes=attributes, id=user_id)
         return read.single(UserDetailDocument, resource)
 
 
 @router.post("/v1/users/{id}/disable/", **answers(UserDocument, 201))
 async def user_disable(
-    user_id: PathId, caller: Authenticated, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+    user_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
-    """Nobody signs in as the user any more, and no right of his counts."""
-
-    async def disable() -> tuple[User, int]:
-        await refuse_unmanageable(services.access, caller, user_id)
-        return await services.identity.users.disable(user_id, caller_id=caller.user_id, as_system_admin=caller.system)
-
-    return await _shown(services, reading, caller, await execute(disable(), about=user_id))
+    """End the user's sessions and suspend their rights; they cannot sign in any more."""
+    outcome = await execute(identity.users.disable(principal, user_id), about=user_id)
+    return await _shown(identity, reading, principal, outcome)
 
 
 @router.post("/v1/users/{id}/enable/", **answers(UserDocument, 201))
 async def user_enable(
-    user_id: PathId, caller: Authenticated, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+    user_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
     """Let the user sign in again."""
-
-    async def enable() -> tuple[User, int]:
-        await refuse_unmanageable(services.access, caller, user_id)
-        return await services.identity.users.enable(user_id, caller_id=caller.user_id, as_system_admin=caller.system)
-
-    return await _shown(services, reading, caller, await execute(enable(), about=user_id))
+    outcome = await execute(identity.users.enable(principal, user_id), about=user_id)
+    return await _shown(identity, reading, principal, outcome)
 
 
-def refuse_strangers(caller: Principal, sees: Seer, query: UserListQuery) -> None:
-    """Raises Forbidden for participants, InvalidParameter without an organization, OrganizationNotFound."""
-    if caller.reads_all:
+def require_listable(principal: Principal, sees: Seer, query: UserListQuery) -> None:
+    """Raise Forbidden for participants, InvalidParameter without an organization, OrganizationNotFound."""
+    if principal.reads_all:
         return
     if not sees.works_in:
         raise Forbidden
     if query.organization_id is None:
-        raise InvalidParameter("Input should name one of your organizations.", parameter="organization-id")
+        raise InvalidParameter("Input should name one of your organizations.", argument="organization_id")
     if query.organization_id not in sees.works_in:
-        raise OrganizationNotFound(parameter="organization-id")
+        raise OrganizationNotFound(argument="organization_id")
     if query.classification is not None:
-        raise Forbidden(parameter="filter[classification]")
-
-
-async def refuse_unmanageable(access: Access, caller: Principal, user_id: UUID) -> None:
-    """Raises UserNotFound; Forbidden to services, which neither disable nor enable anybody."""
-    await refuse_unreadable(access, caller, user_id)
-    if caller.service:
-        raise Forbidden
-
-
-async def refuse_unreadable(access: Access, caller: Principal, user_id: UUID) -> None:
-    """Raises UserNotFound when the caller may not read the user."""
-    if not await access.readable_users(caller.user_id, [user_id]):
-        raise UserNotFound
+        raise Forbidden(argument="classification")
 
 
 async def user_filter(read: Read, query: UserListQuery) -> UserFilter:
@@ -183,10 +162,10 @@ async def attributes_of(
     return {row.user_id: UserAttributes.model_construct(**_whole(row, around, organization_id)) for row in rows}
 
 
-async def _detail(read: Read, caller: Principal, user_id: UUID, query: UserQuery) -> UserDetailAttributes:
+async def _detail(read: Read, principal: Principal, user_id: UUID, query: UserQuery) -> UserDetailAttributes:
     row = await _row(read, user_id)
-    sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
-    unlimited = caller.reads_all or caller.user_id == user_id
+    sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+    unlimited = principal.reads_all or principal.user_id == user_id
     governed = sees.administers & await user_details.insides(read.cursor, user_id)
     if not (unlimited or governed):
         return UserDetailAttributes.model_construct(**_basic(row))
@@ -230,24 +209,24 @@ async def _row(read: Read, user_id: UUID) -> UserRow:
     return row
 
 
-async def _shown(services: Services, reading: ReadingDep, caller: Principal, outcome: Outcome) -> Response:
+async def _shown(identity: Identity, reading: ReadingDep, principal: Principal, outcome: Outcome) -> Response:
     """The user after the command; to a repeated request as much as its caller may still read."""
     user_id = outcome.made
     if outcome.repeated:
-        await refuse_unreadable(services.access, caller, user_id)
+        await identity.permissions.require_readable_user(principal, user_id)
     async with reading.after(outcome, MODEL) as read:
         row = await user_lists.user(read.cursor, user_id)
         if row is None or not read.current:
-            row = UserRow.of(await services.identity.store.get(User, user_id), row)
-        sees = await seer(read.cursor, caller.user_id, everything=caller.unlimited)
-        whole = not outcome.repeated or await _reads_whole(read, caller, sees, user_id)
+            row = UserRow.of(await identity.store.get(User, user_id), row)
+        sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+        whole = not outcome.repeated or await _reads_whole(read, principal, sees, user_id)
         shown = await attributes_of(read, [row], None, sees if whole else None)
         resource = UserResource.model_construct(attributes=shown[user_id], id=user_id)
         return read.single(UserDocument, resource, outcome.status)
 
 
-async def _reads_whole(read: Read, caller: Principal, sees: Seer, user_id: UUID) -> bool:
-    if caller.reads_all or caller.user_id == user_id:
+async def _reads_whole(read: Read, principal: Principal, sees: Seer, user_id: UUID) -> bool:
+    if principal.reads_all or principal.user_id == user_id:
         return True
     return bool(sees.administers & await user_details.insides(read.cursor, user_id))
 

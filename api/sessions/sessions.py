@@ -36,7 +36,7 @@ from domain.core.personal import revealed
 from domain.people.users import User
 from domain.sessions.commands import Login as LoginWish
 from domain.sessions.commands import SignedIn
-from domain.sessions.sessions import Session, SessionNotFound
+from domain.sessions.sessions import Session
 from projections.access.roles import RolesProjection
 from projections.people.users import UsersProjection
 from projections.sessions import sessions
@@ -78,20 +78,20 @@ async def refresh_token(
 
 @router.post("/v1/authenticate/", **answers(AuthenticateAnswer, 201, reads=True))
 async def authenticate(
-    caller: Authenticated, reading: ReadingDep, identity: IdentityDep, body: Authenticate | None = None
+    principal: Authenticated, reading: ReadingDep, identity: IdentityDep, body: Authenticate | None = None
 ) -> Response:
     """Who the bearer is. Sessions of service accounts are no good on requests that come from outside."""
-    if body is not None and body.edge_request and caller.service:
+    if body is not None and body.edge_request and principal.service:
         raise Forbidden
     async with reading(UsersProjection.name, RolesProjection.name) as read:
-        known = await sessions.bearer_of(read.cursor, caller.user_id, caller.organization_id)
-        email = known.email if known.projected else revealed((await identity.store.get(User, caller.user_id)).email)
+        known = await sessions.bearer_of(read.cursor, principal.user_id, principal.organization_id)
+        email = known.email if known.projected else revealed((await identity.store.get(User, principal.user_id)).email)
         shown = AuthenticatedCaller(
             email=email,
-            organization_id=caller.organization_id,
+            organization_id=principal.organization_id,
             roles=known.roles,
-            session_id=caller.session_id,
-            user_id=caller.user_id,
+            session_id=principal.session_id,
+            user_id=principal.user_id,
         )
         return read.answer(AuthenticateAnswer(data=shown), 201)
 
@@ -100,14 +100,12 @@ async def authenticate(
 async def get_session(
     session_id: PathId,
     query: Annotated[SessionQuery, Query()],
-    caller: Authenticated,
+    principal: Authenticated,
     identity: IdentityDep,
     reading: ReadingDep,
 ) -> Response:
-    """A session that still counts: one's own; for system administrators and services anybody's."""
-    session = await identity.sessions.find(session_id)
-    if not (caller.unlimited or session.user_id == caller.user_id):
-        raise SessionNotFound
+    """A session that still counts: one's own; for system administrators and services all."""
+    session = await identity.sessions.find(principal, session_id)
     about = None
     if query.include_login_info:
         user = await identity.store.get(User, session.user_id)
@@ -119,11 +117,11 @@ async def get_session(
 
 @router.delete("/v1/sessions/{id}/", **answers(None, 204, extension=True))
 async def delete_session(
-    session_id: PathId, caller: Authenticated, identity: IdentityDep, execute: ExecuteDep
+    session_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Log out: neither the session's access tokens nor its refresh token open anything any more."""
-    outcome = await execute(identity.sessions.revoke(session_id, caller_id=caller.user_id, of_anybody=caller.unlimited))
-    report("session-revoked", user=str(caller.user_id), session=str(session_id))
+    outcome = await execute(identity.sessions.revoke(principal, session_id))
+    report("session-revoked", user=str(principal.user_id), session=str(session_id))
     return no_content(position=outcome.position)
 
 

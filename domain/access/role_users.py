@@ -2,9 +2,11 @@
 
 from uuid import UUID
 
-from domain.access.roles import Role
+from domain.access.roles import Role, RoleNotFound
 from domain.core.errors import Conflict
-from domain.core.ports import Access, Directory, Store, retry_on_conflict
+from domain.core.permissions import Permissions
+from domain.core.ports import Directory, Store, retry_on_conflict
+from domain.core.principal import Principal
 from domain.people.named_users import NamedUsers, UserName
 
 
@@ -16,29 +18,40 @@ class NotInOrganization(Conflict):
 class RoleUsers:
     """Commands on the holders of roles."""
 
-    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
+    def __init__(self, store: Store, directory: Directory, permissions: Permissions) -> None:
         self._store = store
-        self._users = NamedUsers(store, directory, access)
+        self._permissions = permissions
+        self._users = NamedUsers(store, directory, permissions)
 
     @retry_on_conflict
-    async def grant(self, role_id: UUID, name: UserName, *, caller_id: UUID, as_system_admin: bool) -> tuple[UUID, int]:
-        """Give one of the organization's providers the role. Answers his id and the position that shows it.
+    async def grant(self, principal: Principal, role_id: UUID, name: UserName) -> tuple[UUID, int]:
+        """Give one of the organization's providers the role. Return their id and the position that shows it.
 
-        Raises NotFound, SystemRole, NotInOrganization.
+        Raises RoleNotFound, NotFound, Forbidden, SystemRole, NotInOrganization.
         """
-        role = await self._store.get(Role, role_id)
-        role.refuse_strangers(as_system_admin=as_system_admin)
-        user = await self._users.find(caller_id, name, role.organization_id)
+        role = await self._administered(principal, role_id)
+        user = await self._users.find(principal, name, role.organization_id)
         if role.organization_id not in user.organizations:
-            raise NotInOrganization(pointer=name.pointer)
+            raise NotInOrganization(argument=name.argument)
         role.grant(user.id, live=role.counts(user))
         return user.id, await self._store.save(role, unchanged=[user], result=user.id)
 
     @retry_on_conflict
-    async def revoke(self, role_id: UUID, name: UserName, *, caller_id: UUID, as_system_admin: bool) -> int:
-        """Take the role back. Answers the position that shows it. Raises NotFound, SystemRole, LastAdmin."""
-        role = await self._store.get(Role, role_id)
-        role.refuse_strangers(as_system_admin=as_system_admin)
-        user = await self._users.find(caller_id, name, role.organization_id)
+    async def revoke(self, principal: Principal, role_id: UUID, name: UserName) -> int:
+        """Take the role back. Return the position that shows it.
+
+        Raises RoleNotFound, NotFound, Forbidden, SystemRole, LastAdmin.
+        """
+        role = await self._administered(principal, role_id)
+        user = await self._users.find(principal, name, role.organization_id)
         role.revoke(user.id)
         return await self._store.save(role)
+
+    async def _administered(self, principal: Principal, role_id: UUID) -> Role:
+        """Return the role, of an organization that the principal administers."""
+        role = await self._store.find(Role, role_id)
+        if role is None:
+            raise RoleNotFound(argument="role_id")
+        await self._permissions.require_administrator(principal, role.organization_id, argument="role_id")
+        role.require_assignable_by(principal)
+        return role

@@ -7,6 +7,7 @@ from eventsourcing.domain import event
 
 from domain.core.audited import Audited
 from domain.core.errors import Conflict, Forbidden, NotFound
+from domain.core.principal import Principal
 
 ORGANIZATION_ADMIN = "org.admin"
 SYSTEM_ADMIN = "carium.admin"
@@ -90,9 +91,9 @@ class Role(Audited):
             display_name=display_name,
         )
 
-    def refuse_strangers(self, *, as_system_admin: bool) -> None:
-        """Raises SystemRole when the role is the system administrators' and somebody else hands it out."""
-        if self.name == SYSTEM_ADMIN and not as_system_admin:
+    def require_assignable_by(self, principal: Principal) -> None:
+        """Raise SystemRole when the role is the system administrators' and the principal is not one of them."""
+        if self.name == SYSTEM_ADMIN and not principal.system:
             raise SystemRole(meta={"role-id": str(self.id)})
 
     def counts(self, holder: Holder) -> bool:
@@ -106,17 +107,17 @@ class Role(Audited):
     def revoke(self, user_id: UUID) -> None:
         """Raises LastAdmin when nobody live would hold an administrator's role any more."""
         if user_id in self.holders:
-            self._refuse_last(user_id)
+            self._require_another_holder(user_id)
             self._revoked(user_id)
 
     def holder_became(self, user_id: UUID, *, live: bool) -> None:
         """Raises LastAdmin when the last live holder of an administrator's role would cease to be live."""
         if self.holders.get(user_id, live) != live:
             if not live:
-                self._refuse_last(user_id)
+                self._require_another_holder(user_id)
             self._holder_status_changed(user_id, live)
 
-    def _refuse_last(self, user_id: UUID) -> None:
+    def _require_another_holder(self, user_id: UUID) -> None:
         others = any(live for holder, live in self.holders.items() if holder != user_id)
         if self.name in KEPT and self.holders[user_id] and not others:
             raise LastAdmin(meta={"role-id": str(self.id)})

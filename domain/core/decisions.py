@@ -81,8 +81,8 @@ async def note_granted(user_id: UUID, queries: Sequence[AccessQuery], allowed: S
             decision.rest_on(user_id, [query for query, yes in some if yes])
 
 
-def note_readable(caller_id: UUID, user_ids: Iterable[UUID]) -> None:
-    """Let the current decision, if any, rest on the caller's right to read these users."""
+def note_readable(reader_id: UUID, user_ids: Iterable[UUID]) -> None:
+    """Let the current decision, if any, rest on the right of a user to read these others."""
     decision = _CURRENT.get()
     if decision is not None:
-        decision.readable.setdefault(caller_id, set()).update(user_ids)
+        decision.readable.setdefault(reader_id, set()).update(user_ids)

@@ -1,5 +1,6 @@
 """What a principal may do: the one place at which commands and reads ask."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from domain.core.errors import Forbidden, NotFound
@@ -40,3 +41,12 @@ class Permissions:
         await self.require(principal, query, argument=argument)
         if principal.service:
             raise Forbidden(argument=argument)
+
+    async def readable_users(self, principal: Principal, user_ids: Iterable[UUID]) -> set[UUID]:
+        """Return those of the users that the principal may read (semantics 4, ruling E3)."""
+        return await self._access.readable_users(principal.user_id, user_ids)
+
+    async def require_readable_user(self, principal: Principal, user_id: UUID, *, argument: str | None = None) -> None:
+        """Raise NotFound when the principal may not read the user."""
+        if not await self.readable_users(principal, [user_id]):
+            raise NotFound(argument=argument)

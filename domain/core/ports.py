@@ -117,13 +117,13 @@ class Access(Protocol):
     """The authorization engine, as the domain asks it."""
 
     async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
-        """One answer per query, all from one snapshot that holds every command answered so far."""
+        """Return one answer per query, all from one snapshot that holds every command answered so far."""
         ...
 
-    async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
-        """Those of the users that the caller may read (semantics 4, ruling E3).
+    async def readable_users(self, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+        """Return those of `user_ids` that the user may read (semantics 4, ruling E3).
 
-        His own; those inside an organization whose provider he is, that is its providers and the owners of
+        Themselves; those inside an organization whose provider they are, that is its providers and the owners of
         individuals shared with it; for staff and services all that exist.
         """
         ...

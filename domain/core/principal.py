@@ -43,6 +43,21 @@ class Principal:
         if not self.system:
             raise Forbidden
 
+    def require_service(self) -> None:
+        """Raise Forbidden for all but service accounts."""
+        if not self.service:
+            raise Forbidden
+
+    def require_unlimited(self) -> None:
+        """Raise Forbidden for all but system administrators and service accounts."""
+        if not self.unlimited:
+            raise Forbidden
+
+    def require_reads_all(self) -> None:
+        """Raise Forbidden for all but staff, system administrators and service accounts."""
+        if not self.reads_all:
+            raise Forbidden
+
     def decision(self) -> Decision:
         """Return what a command of this principal rests on so far: on what they are, too (ruling O7)."""
         decision = Decision(self.user_id, self.session_id, self.known_at)

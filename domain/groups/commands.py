@@ -3,33 +3,33 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from domain.core.errors import Forbidden
 from domain.core.ids import new_id
-from domain.core.ports import Access, AccessQuery, Directory, Store, retry_on_conflict
+from domain.core.permissions import Permissions
+from domain.core.ports import AccessQuery, Directory, Store, retry_on_conflict
+from domain.core.principal import Principal
 from domain.groups.groups import Group, GroupNotEmpty, GroupType, NodeType
 from domain.groups.permissions import GroupPermissions
 from domain.groups.roster_commands import NOTHING, Change, Roster, RosterEditor
 from domain.groups.trees import GroupTree, tree_id
-from domain.organizations.organizations import OrganizationNotFound
 
-LEADERS = "/data/attributes/leader-ids"
-INDIVIDUALS = "/data/attributes/individual-ids"
+LEADERS, INDIVIDUALS = "leader_ids", "individual_ids"
+"""Arguments that refusals name."""
 
 
 class Groups:
     """Commands on groups. Each answers the position that shows it."""
 
-    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
+    def __init__(self, store: Store, directory: Directory, permissions: Permissions) -> None:
         self._store = store
-        self._access = access
         self._directory = directory
-        self._permissions = GroupPermissions(store, access)
-        self._editor = RosterEditor(store, access)
+        self._permissions = permissions
+        self._groups = GroupPermissions(store, permissions)
+        self._editor = RosterEditor(store, permissions)
 
     @retry_on_conflict
     async def create(
         self,
-        caller_id: UUID,
+        principal: Principal,
         organization_id: UUID,
         name: str,
         *,
@@ -41,12 +41,13 @@ class Groups:
     ) -> tuple[UUID, int]:
         """A new top-level group with the people named, all or nothing: its id and the position.
 
-        Raises OrganizationNotFound, Forbidden, UserNotFound, IndividualNotFound, NotEligible, GroupProviderOnly.
+        Raises NotFound, Forbidden, UserNotFound, IndividualNotFound, NotEligible, GroupProviderOnly.
         """
-        await self._refuse_ungoverned(caller_id, organization_id)
+        governs = AccessQuery("organization", organization_id, "write")
+        await self._permissions.require(principal, governs, argument="organization_id")
         group = Group.make(new_id(), organization_id, name, node_type=node_type, type=type, tags=tags)
-        leaders = await self._editor.known(caller_id, leader_ids, LEADERS)
-        await self._editor.refuse_unwritable(caller_id, individual_ids, INDIVIDUALS)
+        leaders = await self._editor.require_readable(principal, leader_ids, LEADERS)
+        await self._editor.require_writable(principal, individual_ids, INDIVIDUALS)
         led = await self._editor.add_user_entries(Roster.of(group, "leader"), leaders, LEADERS)
         placed = await self._editor.add_individual_entries(Roster.of(group, "individual"), individual_ids, INDIVIDUALS)
         return group.id, await self._store.save(group, *led.entries, *placed, unchanged=led.rests_on, result=group.id)
@@ -54,7 +55,7 @@ class Groups:
     @retry_on_conflict
     async def change(
         self,
-        caller_id: UUID,
+        principal: Principal,
         group_id: UUID,
         *,
         name: str | None = None,
@@ -65,8 +66,8 @@ class Groups:
 
         Raises GroupNotFound, Forbidden, GroupSystemManaged, GroupInactive, UserNotFound, NotEligible.
         """
-        group = await self._permissions.changeable(caller_id, group_id)
-        led = NOTHING if leader_ids is None else await self._replaced_leaders(caller_id, group, leader_ids)
+        group = await self._groups.require_changeable(principal, group_id)
+        led = NOTHING if leader_ids is None else await self._replaced_leaders(principal, group, leader_ids)
         if name is not None:
             group.rename(name)
         if tags is not None:
@@ -76,12 +77,12 @@ class Groups:
         return await self._store.save(group, *led.entries, unchanged=led.rests_on)
 
     @retry_on_conflict
-    async def deactivate(self, caller_id: UUID, group_id: UUID) -> int:
+    async def deactivate(self, principal: Principal, group_id: UUID) -> int:
         """End the group and every right that rests on it; its rosters stay as they were.
 
         Raises GroupNotFound, Forbidden, GroupSystemManaged, GroupNotEmpty.
         """
-        group = await self._permissions.closable(caller_id, group_id)
+        group = await self._groups.require_closable(principal, group_id)
         if not group.active:
             return await self._store.save(group)
         # Without a tree yet one is planted, so that a first move at this moment makes one of the two lose the race.
@@ -93,21 +94,9 @@ class Groups:
         group.deactivate()
         return await self._store.save(group, tree, unchanged=[] if tree.pending_events else [tree])
 
-    async def _refuse_ungoverned(self, caller_id: UUID, organization_id: UUID) -> None:
-        pointer = "/data/attributes/organization-id"
-        queries = [
-            AccessQuery("organization", organization_id, "read"),
-            AccessQuery("organization", organization_id, "write"),
-        ]
-        reads, governs = await self._access.decide(caller_id, queries)
-        if not reads:
-            raise OrganizationNotFound(pointer=pointer)
-        if not governs:
-            raise Forbidden(pointer=pointer)
-
-    async def _replaced_leaders(self, caller_id: UUID, group: Group, leader_ids: Sequence[UUID]) -> Change:
+    async def _replaced_leaders(self, principal: Principal, group: Group, leader_ids: Sequence[UUID]) -> Change:
         roster = Roster.of(group, "leader")
-        leaders = await self._editor.known(caller_id, leader_ids, LEADERS)
+        leaders = await self._editor.require_readable(principal, leader_ids, LEADERS)
         added = await self._editor.add_user_entries(roster, leaders, LEADERS)
         going = set(await self._directory.leaders(group.id)) - set(leader_ids)
         return Change([*await self._editor.remove(roster, sorted(going)), *added.entries], added.rests_on)

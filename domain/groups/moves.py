@@ -5,13 +5,16 @@ from uuid import UUID
 
 from domain.core.errors import Conflict, Forbidden
 from domain.core.ids import new_id
-from domain.core.ports import Access, AccessQuery, Store, retry_on_conflict
+from domain.core.permissions import Permissions
+from domain.core.ports import AccessQuery, Store, retry_on_conflict
+from domain.core.principal import Principal
 from domain.core.stream_locks import taking_turns
 from domain.groups.groups import Group, GroupInactive
 from domain.groups.permissions import GroupPermissions
 from domain.groups.trees import GroupCycle, GroupTree, TooDeep, tree_id
 
-WHERE_TO = "/to-parent-group-id"
+PARENT = "to_parent_group_id"
+"""The argument that refusals about the parent name."""
 GIVEN_UP = "job-dead"
 """The error of a task whose job failed for good, or is gone."""
 
@@ -27,31 +30,29 @@ class DivisionUnderGroup(Conflict):
 class GroupMoves:
     """A move in its two halves."""
 
-    def __init__(self, store: Store, access: Access) -> None:
+    def __init__(self, store: Store, permissions: Permissions) -> None:
         self._store = store
-        self._access = access
-        self._permissions = GroupPermissions(store, access)
+        self._permissions = permissions
+        self._groups = GroupPermissions(store, permissions)
 
     @retry_on_conflict
-    async def request(
-        self, caller_id: UUID, group_id: UUID, parent_id: UUID | None, *, delay: int = 0
-    ) -> tuple[UUID, int]:
-        """The task that will put the group under the parent (None: to the top), and the position.
+    async def request(self, principal: Principal, group_id: UUID, to_parent_group_id: UUID | None) -> tuple[UUID, int]:
+        """Return the task that will put the group under the parent (None: to the top), and the position.
 
         Raises GroupNotFound, Forbidden, GroupSystemManaged, GroupInactive, ParentElsewhere, DivisionUnderGroup,
         GroupCycle, TooDeep, MoveInProgress.
         """
-        group = await self._permissions.changeable(caller_id, group_id)
-        parent = await self._permitted_parent(caller_id, group, parent_id)
+        group = await self._groups.require_changeable(principal, group_id)
+        parent = await self._permitted_parent(principal, group, to_parent_group_id)
         if parent is not None and group.node_type == "division" and parent.node_type == "group":
-            raise DivisionUnderGroup(pointer=WHERE_TO)
+            raise DivisionUnderGroup(argument=PARENT)
         task_id = new_id()
         # no move is requested of or under a group that is deactivated at this moment
         grounds = [group] if parent is None else [group, parent]
         async with taking_turns([tree_id(group.organization_id)]):  # an import moves thousands at once
             tree = await self._store.find(GroupTree, tree_id(group.organization_id))
             tree = tree or GroupTree.create(group.organization_id)
-            tree.request_move(task_id, group_id, parent_id, delay)
+            tree.request_move(task_id, group_id, to_parent_group_id, principal.queue_delay)
             return task_id, await self._store.save(tree, unchanged=grounds, result=task_id)
 
     @retry_on_conflict
@@ -67,7 +68,7 @@ class GroupMoves:
                 return None
             groups = await self._store.get_many(Group, _involved(group_id, tree.targets[group_id]))
             try:
-                _refuse_inactive(groups.values())
+                _require_active(groups.values())
                 tree.finish_move(group_id)
             except (GroupInactive, GroupCycle, TooDeep) as refusal:
                 tree.fail_move(group_id, refusal.code)
@@ -84,15 +85,15 @@ class GroupMoves:
         tree.fail_move(group_id, GIVEN_UP)
         return await self._store.save(tree)
 
-    async def _permitted_parent(self, caller_id: UUID, group: Group, parent_id: UUID | None) -> Group | None:
+    async def _permitted_parent(self, principal: Principal, group: Group, parent_id: UUID | None) -> Group | None:
         if parent_id is None:
             query = AccessQuery("organization", group.organization_id, "write")
-            if not all(await self._access.decide(caller_id, [query])):
-                raise Forbidden(pointer=WHERE_TO)
+            if not all(await self._permissions.allows(principal, query)):
+                raise Forbidden(argument=PARENT)
             return None
-        parent = await self._permissions.changeable(caller_id, parent_id, pointer=WHERE_TO)
+        parent = await self._groups.require_changeable(principal, parent_id, argument=PARENT)
         if parent.organization_id != group.organization_id:
-            raise ParentElsewhere(pointer=WHERE_TO)
+            raise ParentElsewhere(argument=PARENT)
         return parent
 
 
@@ -100,6 +101,6 @@ def _involved(group_id: UUID, parent_id: UUID | None) -> list[UUID]:
     return [group_id] if parent_id is None else [group_id, parent_id]
 
 
-def _refuse_inactive(groups: Iterable[Group]) -> None:
+def _require_active(groups: Iterable[Group]) -> None:
     if not all(group.active for group in groups):
         raise GroupInactive

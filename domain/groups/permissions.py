@@ -1,15 +1,17 @@
-"""May the caller change this group, and may it be changed at all: refusals in their order (rulings A3, A7, A10)."""
+"""May the principal change this group, and may it be changed at all: refusals in their order (rulings A3, A7, A10)."""
 
 from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.errors import Forbidden
-from domain.core.ports import Access, AccessQuery, Store
+from domain.core.permissions import Permissions
+from domain.core.ports import AccessQuery, Store
+from domain.core.principal import Principal
 from domain.groups.groups import Group, GroupInactive, GroupNotFound, GroupSystemManaged
 
 
-class Standing(NamedTuple):
-    """What the caller may do. Administrators of the organization and of the system, and services, govern."""
+class GroupRights(NamedTuple):
+    """What the principal may do. Administrators of the organization and of the system, and services, govern."""
 
     reads: bool
     writes: bool
@@ -19,50 +21,49 @@ class Standing(NamedTuple):
 class GroupPermissions:
     """The questions that every command on a group asks first."""
 
-    def __init__(self, store: Store, access: Access) -> None:
+    def __init__(self, store: Store, permissions: Permissions) -> None:
         self._store = store
-        self._access = access
+        self._permissions = permissions
 
-    async def changeable(self, caller_id: UUID, group_id: UUID, *, pointer: str | None = None) -> Group:
-        """The group, which the caller may change. `pointer` is where the body names it.
+    async def require_changeable(self, principal: Principal, group_id: UUID, *, argument: str | None = None) -> Group:
+        """Return the group, which the principal may change. `argument` is what names it.
 
-        Raises GroupNotFound (also when the caller may not read it), Forbidden, GroupSystemManaged, GroupInactive.
+        Raises GroupNotFound (also when the principal may not read it), Forbidden, GroupSystemManaged, GroupInactive.
         """
-        group, standing = await self.standing(caller_id, group_id, pointer=pointer)
-        if standing.governs and group.system_managed:
-            raise GroupSystemManaged(pointer=pointer)
-        # who governs may change every active group: if not this one, it was deactivated after it was loaded
-        if standing.governs and not (group.active and standing.writes):
-            raise GroupInactive(pointer=pointer)
-        if not group.active or not standing.reads:
-            raise GroupNotFound(pointer=pointer)
-        if not standing.writes:
-            raise Forbidden(pointer=pointer)
+        group, rights = await self._rights(principal, group_id, argument=argument)
+        if rights.governs and group.system_managed:
+            raise GroupSystemManaged(argument=argument)
+        # an administrator may change every active group: if not this one, it was deactivated after it was loaded
+        if rights.governs and not (group.active and rights.writes):
+            raise GroupInactive(argument=argument)
+        if not group.active or not rights.reads:
+            raise GroupNotFound(argument=argument)
+        if not rights.writes:
+            raise Forbidden(argument=argument)
         return group
 
-    async def closable(self, caller_id: UUID, group_id: UUID) -> Group:
-        """The group, active or not, which the caller may deactivate: not by leading it (ruling A3).
+    async def require_closable(self, principal: Principal, group_id: UUID) -> Group:
+        """Return the group, active or not, which the principal may deactivate: not by leading it (ruling A3).
 
         Raises GroupNotFound, Forbidden, GroupSystemManaged.
         """
-        group, standing = await self.standing(caller_id, group_id)
-        if not standing.governs:
-            raise Forbidden if standing.reads else GroupNotFound
+        group, rights = await self._rights(principal, group_id)
+        if not rights.governs:
+            raise Forbidden if rights.reads else GroupNotFound
         if group.system_managed:
             raise GroupSystemManaged
         return group
 
-    async def standing(self, caller_id: UUID, group_id: UUID, *, pointer: str | None = None) -> tuple[Group, Standing]:
-        """The group and what the caller may do. Raises GroupNotFound when there is none."""
+    async def _rights(
+        self, principal: Principal, group_id: UUID, *, argument: str | None = None
+    ) -> tuple[Group, GroupRights]:
         group = await self._store.find(Group, group_id)
         if group is None:
-            raise GroupNotFound(pointer=pointer)
-        reads, writes, governs = await self._access.decide(
-            caller_id,
-            [
-                AccessQuery("group", group_id, "read"),
-                AccessQuery("group", group_id, "write"),
-                AccessQuery("organization", group.organization_id, "write"),
-            ],
+            raise GroupNotFound(argument=argument)
+        rights = await self._permissions.allows(
+            principal,
+            AccessQuery("group", group_id, "read"),
+            AccessQuery("group", group_id, "write"),
+            AccessQuery("organization", group.organization_id, "write"),
         )
-        return group, Standing(reads, writes, governs)
+        return group, GroupRights(*rights)

@@ -5,7 +5,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.errors import Conflict, Forbidden, Invalid
-from domain.core.ports import Access, AccessQuery, Directory, Store, retry_on_conflict
+from domain.core.permissions import Permissions
+from domain.core.ports import AccessQuery, Directory, Store, retry_on_conflict
+from domain.core.principal import Principal
 from domain.core.turns import InTurns, filter_in_turns, in_turns
 from domain.groups.groups import Group, GroupProviderOnly
 from domain.groups.permissions import GroupPermissions
@@ -50,19 +52,19 @@ class Change(NamedTuple):
 class RosterEditor:
     """Who may take an entry, and the entries: what adding, creating and replacing have in common."""
 
-    def __init__(self, store: Store, access: Access) -> None:
+    def __init__(self, store: Store, permissions: Permissions) -> None:
         self._store = store
-        self._access = access
+        self._permissions = permissions
 
     async def add_individual_entries(
-        self, roster: Roster, individual_ids: Sequence[UUID], pointer: str
+        self, roster: Roster, individual_ids: Sequence[UUID], argument: str
     ) -> list[RosterEntry]:
         """The entries that change when these, which the caller may write, are there.
 
         Raises GroupProviderOnly, NotEligible.
         """
         if roster.provider_only and individual_ids:
-            raise GroupProviderOnly(pointer=pointer)
+            raise GroupProviderOnly(argument=argument)
         entries = await self.entries(roster, individual_ids)
         missing = await filter_in_turns(lambda each: not _seated(entries.get(each)), individual_ids)
         individuals = await self._store.get_many(Individual, missing)
@@ -70,10 +72,10 @@ class RosterEditor:
             lambda each: not _belongs(individuals.get(each), roster.organization_id), missing
         )
         if strangers:
-            raise NotEligible(pointer=pointer, meta={"individual-ids": _texts(strangers)})
+            raise NotEligible(argument=argument, meta={"individual-ids": _texts(strangers)})
         return await _taken(roster, missing, entries)
 
-    async def add_user_entries(self, roster: Roster, users: Mapping[UUID, User], pointer: str) -> Change:
+    async def add_user_entries(self, roster: Roster, users: Mapping[UUID, User], argument: str) -> Change:
         """The entries that change when these users, whom the caller may read, are there. Raises NotEligible."""
         entries = await self.entries(roster, users)
         missing = await filter_in_turns(lambda each: not _seated(entries.get(each)), users)
@@ -81,21 +83,21 @@ class RosterEditor:
             lambda each: not _is_enabled_provider(users[each], roster.organization_id), missing
         )
         if refused:
-            raise NotEligible(pointer=pointer, meta={"user-ids": _texts(refused)})
+            raise NotEligible(argument=argument, meta={"user-ids": _texts(refused)})
         return Change(await _taken(roster, missing, entries), await in_turns(users.__getitem__, missing))
 
-    async def known(self, caller_id: UUID, user_ids: Sequence[UUID], pointer: str) -> dict[UUID, User]:
-        """The users, in the order given. Raises UserNotFound, naming whom the caller may not read."""
-        users = await self.readable(caller_id, user_ids)
+    async def require_readable(self, principal: Principal, user_ids: Sequence[UUID], argument: str) -> dict[UUID, User]:
+        """Return the users, in the order given. Raises UserNotFound, naming those the principal may not read."""
+        users = await self.readable(principal, user_ids)
         unknown = await filter_in_turns(lambda each: each not in users, user_ids)
         if unknown:
-            raise UserNotFound(pointer=pointer, meta={"user-ids": _texts(unknown)})
+            raise UserNotFound(argument=argument, meta={"user-ids": _texts(unknown)})
         return users
 
-    async def readable(self, caller_id: UUID, user_ids: Iterable[UUID]) -> dict[UUID, User]:
-        """Those of the users that exist and that the caller may read (ruling A8), in the order given."""
+    async def readable(self, principal: Principal, user_ids: Iterable[UUID]) -> dict[UUID, User]:
+        """Return those of the users that exist and that the principal may read (ruling A8), in the order given."""
         wanted = list(user_ids)
-        readable = await self._access.readable_users(caller_id, wanted) if wanted else set()
+        readable = await self._permissions.readable_users(principal, wanted) if wanted else set()
         # those found are in the order in which they were asked for
         return await self._store.get_many(User, await filter_in_turns(readable.__contains__, wanted))
 
@@ -113,19 +115,19 @@ class RosterEditor:
                 entry.remove()
         return list(entries.values())
 
-    async def refuse_unwritable(self, caller_id: UUID, individual_ids: Sequence[UUID], pointer: str) -> None:
-        """Raises IndividualNotFound, Forbidden, naming the individuals that the caller may not read or write."""
+    async def require_writable(self, principal: Principal, individual_ids: Sequence[UUID], argument: str) -> None:
+        """Raise IndividualNotFound or Forbidden, naming the individuals that the principal may not read or write."""
         if not individual_ids:
             return
         reads = await in_turns(lambda each: AccessQuery("individual", each, "read"), individual_ids)
         writes = await in_turns(lambda each: AccessQuery("individual", each, "write"), individual_ids)
-        answers = await self._access.decide(caller_id, [*reads, *writes])
+        answers = await self._permissions.allows(principal, *reads, *writes)
         unread = _refused(individual_ids, answers[: len(reads)])
         if unread:
-            raise IndividualNotFound(pointer=pointer, meta={"individual-ids": _texts(unread)})
+            raise IndividualNotFound(argument=argument, meta={"individual-ids": _texts(unread)})
         unwritten = _refused(individual_ids, answers[len(reads) :])
         if unwritten:
-            raise Forbidden(pointer=pointer, meta={"individual-ids": _texts(unwritten)})
+            raise Forbidden(argument=argument, meta={"individual-ids": _texts(unwritten)})
 
 
 NOTHING = Change([], [])
@@ -139,65 +141,70 @@ class Rosters:
     All may raise GroupNotFound, Forbidden, GroupSystemManaged, GroupInactive. A repetition changes nothing.
     """
 
-    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
+    def __init__(self, store: Store, directory: Directory, permissions: Permissions) -> None:
         self._store = store
         self._directory = directory
-        self._permissions = GroupPermissions(store, access)
-        self._editor = RosterEditor(store, access)
+        self._groups = GroupPermissions(store, permissions)
+        self._editor = RosterEditor(store, permissions)
 
     @retry_on_conflict
     async def add_individuals(
-        self, caller_id: UUID, group_id: UUID, individual_ids: Sequence[UUID], *, remove_from: UUID | None = None
+        self,
+        principal: Principal,
+        group_id: UUID,
+        individual_ids: Sequence[UUID],
+        *,
+        remove_from_group: UUID | None = None,
     ) -> int:
-        """RosterEntry them, all or none, and at once take them out of the other group.
+        """Add them, all or none, and at once take them out of the other group.
 
         Raises IndividualNotFound, NotEligible, GroupProviderOnly, SameGroup, OtherOrganization.
         """
-        _refuse_same(group_id, remove_from)
-        group = await self._permissions.changeable(caller_id, group_id)
-        other = await self._other(caller_id, group, remove_from)
-        await self._editor.refuse_unwritable(caller_id, individual_ids, "/individual-ids")
+        _require_different(group_id, remove_from_group)
+        group = await self._groups.require_changeable(principal, group_id)
+        other = await self._other(principal, group, remove_from_group)
+        await self._editor.require_writable(principal, individual_ids, "individual_ids")
         roster = Roster.of(group, "individual")
-        added = Change(await self._editor.add_individual_entries(roster, individual_ids, "/individual-ids"), [])
+        added = Change(await self._editor.add_individual_entries(roster, individual_ids, "individual_ids"), [])
         return await self._save(group, added, await self._removed(other, "individual", individual_ids), other)
 
     @retry_on_conflict
     async def add_users(
         self,
-        caller_id: UUID,
+        principal: Principal,
         group_id: UUID,
         kind: RosterKind,
         *,
         user_ids: Sequence[UUID] | None = None,
         user_emails: Sequence[str] | None = None,
-        remove_from: UUID | None = None,
+        remove_from_group: UUID | None = None,
     ) -> int:
-        """RosterEntry providers named by id or by e-mail address as leaders or members, all or none.
+        """Add providers named by id or by e-mail address as leaders or members, all or none.
 
         Raises UserNotFound, NotEligible, SameGroup, OtherOrganization.
         """
-        _refuse_same(group_id, remove_from)
-        group = await self._permissions.changeable(caller_id, group_id)
-        other = await self._other(caller_id, group, remove_from)
+        _require_different(group_id, remove_from_group)
+        group = await self._groups.require_changeable(principal, group_id)
+        other = await self._other(principal, group, remove_from_group)
         if user_emails is None:
-            pointer = "/user-ids"
-            users = await self._editor.known(caller_id, list(user_ids or ()), pointer)
+            argument = "user_ids"
+            users = await self._editor.require_readable(principal, list(user_ids or ()), argument)
         else:
-            pointer = "/user-emails"
-            users = await self._by_email(caller_id, user_emails, pointer)
-        added = await self._editor.add_user_entries(Roster.of(group, kind), users, pointer)
+            argument = "user_emails"
+            users = await self._by_email(principal, user_emails, argument)
+        added = await self._editor.add_user_entries(Roster.of(group, kind), users, argument)
         return await self._save(group, added, await self._removed(other, kind, users), other)
 
     @retry_on_conflict
-    async def remove_individuals(self, caller_id: UUID, group_id: UUID, individual_ids: Sequence[UUID]) -> int:
+    async def remove_individuals(self, principal: Principal, group_id: UUID, individual_ids: Sequence[UUID]) -> int:
         """Take them out; whoever is not in is ignored."""
-        group = await self._permissions.changeable(caller_id, group_id)
+        group = await self._groups.require_changeable(principal, group_id)
         return await self._save(group, NOTHING, await self._removed(group, "individual", individual_ids))
 
     @retry_on_conflict
     async def remove_users(
         self,
-        caller_id: UUID,
+        principal: Principal,
         group_id: UUID,
         kind: RosterKind,
         *,
@@ -205,26 +212,26 @@ class Rosters:
         user_emails: Sequence[str] | None = None,
     ) -> int:
         """Take them out of the leaders or members; whoever is unknown or not in is ignored."""
-        group = await self._permissions.changeable(caller_id, group_id)
+        group = await self._groups.require_changeable(principal, group_id)
         ids = list(user_ids or ())
         if user_emails is not None:
             ids = list((await self._directory.users_by_email(user_emails)).values() or NOBODY)
         return await self._save(group, NOTHING, await self._removed(group, kind, ids))
 
-    async def _other(self, caller_id: UUID, group: Group, remove_from: UUID | None) -> Group | None:
-        if remove_from is None:
+    async def _other(self, principal: Principal, group: Group, remove_from_group: UUID | None) -> Group | None:
+        if remove_from_group is None:
             return None
-        other = await self._permissions.changeable(caller_id, remove_from, pointer="/remove-from-group")
+        other = await self._groups.require_changeable(principal, remove_from_group, argument="remove_from_group")
         if other.organization_id != group.organization_id:
-            raise OtherOrganization(pointer="/remove-from-group")
+            raise OtherOrganization(argument="remove_from_group")
         return other
 
-    async def _by_email(self, caller_id: UUID, emails: Sequence[str], pointer: str) -> dict[UUID, User]:
+    async def _by_email(self, principal: Principal, emails: Sequence[str], argument: str) -> dict[UUID, User]:
         found = await self._directory.users_by_email(emails)
-        users = await self._editor.readable(caller_id, found.values() or NOBODY)
+        users = await self._editor.readable(principal, found.values() or NOBODY)
         unknown = await filter_in_turns(lambda email: found.get(email) not in users, emails)
         if unknown:
-            raise UserNotFound(pointer=pointer, meta={"user-emails": unknown})
+            raise UserNotFound(argument=argument, meta={"user-emails": unknown})
         return users
 
     async def _removed(self, group: Group | None, kind: RosterKind, subject_ids: Collection[UUID]) -> list[RosterEntry]:
@@ -239,10 +246,10 @@ class Rosters:
         return await self._store.save(*removed, *added.entries, unchanged=[*groups, *added.rests_on])
 
 
-def _refuse_same(group_id: UUID, remove_from: UUID | None) -> None:
-    """Before everything that needs a state (ruling A10)."""
-    if remove_from == group_id:
-        raise SameGroup(pointer="/remove-from-group")
+def _require_different(group_id: UUID, remove_from_group: UUID | None) -> None:
+    """Raise SameGroup; asked before everything that needs a state (ruling A10)."""
+    if remove_from_group == group_id:
+        raise SameGroup(argument="remove_from_group")
 
 
 def _seated(entry: RosterEntry | None) -> bool:

@@ -119,7 +119,7 @@ class GroupTree(Audited):
 
         Raises GroupCycle, TooDeep, MoveInProgress.
         """
-        self._refuse_impossible(group_id, parent_id)
+        self._require_possible(group_id, parent_id)
         if group_id in self.moves:
             raise MoveInProgress(meta={"task-id": str(self.moves[group_id])})
         self._move_requested(self.organization_id, task_id, group_id, parent_id, delay)
@@ -129,7 +129,7 @@ class GroupTree(Audited):
     def finish_move(self, group_id: UUID) -> None:
         """Move it where its task wants it. Raises GroupCycle, TooDeep: the tree has changed since the request."""
         task_id, old, new = self.moves[group_id], self.parents.get(group_id), self.targets[group_id]
-        self._refuse_impossible(group_id, new)
+        self._require_possible(group_id, new)
         if old == new:
             self._move_finished_unchanged(self.organization_id, task_id, group_id)
         else:
@@ -145,7 +145,7 @@ class GroupTree(Audited):
         if group_id in self.parents:
             self._node_removed(self.organization_id, group_id)
 
-    def _refuse_impossible(self, group_id: UUID, parent_id: UUID | None) -> None:
+    def _require_possible(self, group_id: UUID, parent_id: UUID | None) -> None:
         if parent_id is None:
             return  # a subtree only gains levels under something
         above = list(self._upwards(parent_id))

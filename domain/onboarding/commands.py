@@ -8,12 +8,14 @@ from domain.access.roles import Role
 from domain.core.audited import Audited
 from domain.core.errors import Conflict, InvalidState, LostRace
 from domain.core.ids import new_id
-from domain.core.ports import Access, Directory, Store, retry_on_conflict, save_resting_on
+from domain.core.permissions import Permissions
+from domain.core.ports import Directory, Store, retry_on_conflict, save_resting_on
+from domain.core.principal import Principal
 from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
-from domain.onboarding.invitations import AT, Invitation, Inviter, refuse_contradictions
+from domain.onboarding.invitations import Invitation, require_consistent
 from domain.onboarding.places import Place, Places
 from domain.onboarding.requests import OnboardingRequest
-from domain.organizations.memberships import refuse_participants
+from domain.organizations.memberships import require_no_participant
 from domain.people.individuals import Individual
 from domain.people.login_names import names_of
 from domain.people.passwords import Passwords, WeakPassword, is_strong
@@ -64,7 +66,7 @@ class OnboardingRequests:
         self,
         store: Store,
         directory: Directory,
-        access: Access,
+        permissions: Permissions,
         passwords: Passwords,
         known_addresses: KnownAddresses,
     ) -> None:
@@ -72,53 +74,55 @@ class OnboardingRequests:
         self._directory = directory
         self._passwords = passwords
         self._known_addresses = known_addresses
-        self._places = Places(store, access)
+        self._places = Places(store, permissions)
 
-    async def create(self, invitation: Invitation, inviter: Inviter) -> tuple[OnboardingRequest, int]:
+    async def create(self, principal: Principal, invitation: Invitation) -> tuple[OnboardingRequest, int]:
         """The request, claimed already when it asks for that and the person is new, or has come in this way before.
 
-        For a trusted inviter anybody's is claimed: an open one of the organization for the same person, if there is one
-        (ruling O6), and an account that nobody has proved to be theirs is taken over (ruling O1).
+        System administrators and services may bring in people who have accounts already (ruling A1): an open request
+        of the organization for the same person is claimed, if there is one (ruling O6), and an account that nobody has
+        proved to be theirs is taken over (ruling O1).
 
         Raises Invalid (WeakPassword among others), OrganizationNotFound, StaffOrganization, Forbidden, InvalidState,
-        what `GroupPermissions.changeable` raises, IndividualNotFound, Conflict, OnboardingRequestOpen, IdentifierTaken;
-        TooMany when an inviter who is not trusted would learn of too many known addresses.
+        what `GroupPermissions.require_changeable` raises, IndividualNotFound, Conflict, OnboardingRequestOpen,
+        IdentifierTaken; TooMany when another principal would learn of too many known addresses.
         """
-        refuse_contradictions(invitation)
-        place = await self._places.find(invitation, inviter)
-        await self._refuse_weak(invitation)  # after permission: judging a password costs more than finding a place
+        require_consistent(invitation)
+        place = await self._places.find(principal, invitation)
+        # after permission: judging a password costs more than finding a place
+        await self._require_strong_password(invitation)
         hashed = None if invitation.password is None else await self._passwords.hash(invitation.password)
-        return await self._decide(invitation, inviter, place, hashed, NewIds(new_id(), new_id(), new_id()))
+        return await self._decide(principal, invitation, place, hashed, NewIds(new_id(), new_id(), new_id()))
 
     @retry_on_conflict
     async def _decide(
         self,
+        principal: Principal,
         invitation: Invitation,
-        inviter: Inviter,
         place: Place,
         hashed: str | None,
         ids: NewIds,
     ) -> tuple[OnboardingRequest, int]:
         place = await self._places.reloaded(place)
         users = await self._known_users(invitation)
-        if users and not await self._may_claim(inviter, invitation, users, place):
-            if invitation.at_once and not inviter.trusted:  # only an answer at once differs for a known person
-                await self._known_addresses.name(inviter.user_id)
-            request = _request(ids.request, invitation, inviter, users[0].id, new_user=False)
+        if users and not await self._may_claim(principal, invitation, users, place):
+            if invitation.at_once and not principal.unlimited:  # only an answer at once differs for a known person
+                await self._known_addresses.name(principal.user_id)
+            request = _request(ids.request, principal, invitation, users[0].id, new_user=False)
             return request, await self._store.save(request, unchanged=place.grounds, result=request.id)
         if not users:
-            await self._refuse_taken_username(invitation)
-            return await self._introduce(invitation, inviter, place, hashed, ids)
+            await self._require_free_username(invitation)
+            return await self._introduce(principal, invitation, place, hashed, ids)
         found = meant(users)
-        await self._refuse_taken_username(invitation, found.user)
-        return await self._welcome(found, invitation, inviter, place, hashed, ids)
+        await self._require_free_username(invitation, found.user)
+        return await self._welcome(found, principal, invitation, place, hashed, ids)
 
     async def _introduce(
-        self, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None, ids: NewIds
+        self, principal: Principal, invitation: Invitation, place: Place, hashed: str | None, ids: NewIds
     ) -> tuple[OnboardingRequest, int]:
         """Bring in somebody new."""
-        request = _request(ids.request, invitation, inviter, ids.user, new_user=True)
-        arrival = await self._make(ids, invitation, inviter, place, hashed)
+        request = _request(ids.request, principal, invitation, ids.user, new_user=True)
+        arrival = await self._make(ids, principal, invitation, place, hashed)
         if invitation.at_once:
             request.claim(arrival.user.id, arrival.individual.id)
         elif invitation.auto_sign_up:
@@ -126,15 +130,15 @@ class OnboardingRequests:
         return request, await self._save(place, arrival, request, result=request.id)
 
     async def _welcome(
-        self, found: Found, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None, ids: NewIds
+        self, found: Found, principal: Principal, invitation: Invitation, place: Place, hashed: str | None, ids: NewIds
     ) -> tuple[OnboardingRequest, int]:
         """Bring in somebody known. Open requests for them are claimed by it; one that asked for this is the answer."""
-        opened = await self._open_requests(invitation) if inviter.trusted else []
+        opened = await self._open_requests(invitation) if principal.unlimited else []
         alike = [each for each in opened if each.onboard_type == invitation.onboard_type]
         for each in alike:
             place = await self._places.joined(place, each, found.user)
-        fresh = [] if alike else [_request(ids.request, invitation, inviter, found.user.id, new_user=False)]
-        arrival = await self._bring_in(found, invitation, inviter, place, hashed)
+        fresh = [] if alike else [_request(ids.request, principal, invitation, found.user.id, new_user=False)]
+        arrival = await self._bring_in(found, principal, invitation, place, hashed)
         for each in (*opened, *fresh):
             each.claim(arrival.user.id, arrival.individual.id)
         request = (*alike, *fresh)[0]
@@ -151,7 +155,7 @@ class OnboardingRequests:
             raise LostRace from None
 
     async def _make(
-        self, ids: NewIds, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None
+        self, ids: NewIds, principal: Principal, invitation: Invitation, place: Place, hashed: str | None
     ) -> Arrival:
         """Somebody new. Until the claim a patient's individual is the organization's; a provider's never is."""
         organization = place.organization
@@ -159,7 +163,7 @@ class OnboardingRequests:
             individual = Individual.create(ids.individual, "user", ids.user, provider=True)
         else:
             individual = place.individual or Individual.create(ids.individual, "organization", organization.id)
-        vouched = inviter.trusted and invitation.at_once
+        vouched = principal.unlimited and invitation.at_once
         user = User.create(
             ids.user,
             classification=organization.classification,
@@ -182,27 +186,28 @@ class OnboardingRequests:
         return Arrival(user, [individual], [], entries)
 
     async def _bring_in(
-        self, found: Found, invitation: Invitation, inviter: Inviter, place: Place, hashed: str | None
+        self, found: Found, principal: Principal, invitation: Invitation, place: Place, hashed: str | None
     ) -> Arrival:
         """A user who has an account, claimed for them.
 
-        The password stays unless a trusted inviter takes over an account that nobody has proved to be theirs: its
-        password is of the administrator's choice who made it, or of whoever signed up with the contact.
+        The password stays unless a system administrator or a service takes over an account that nobody has proved to be
+        theirs: its password was chosen by the administrator who made it, or by the person who signed up with the
+        contact.
         """
         user = found.user
         assert user.individual_id is not None, "only services have none, and they cannot be reached"
         if user.state not in {"confirmed", "init", "registered"}:
             raise InvalidState
         individuals = await self._store.get_many(Individual, user.individuals)
-        if inviter.trusted and unproved(user):
+        if principal.unlimited and unproved(user):
             take_over(found, list(individuals.values()), invitation, hashed)
         own = individuals[user.individual_id]
         if invitation.onboard_type == "provider":
-            refuse_participants(list(individuals.values()))
+            require_no_participant(list(individuals.values()))
         elif user.organizations:
             raise AlreadyProvider
         if place.individual is not None and own.owner_id != user.id:
-            raise InvalidState(pointer=f"{AT}/patient")  # the user has yet to claim their own
+            raise InvalidState(argument="individual_id")  # the user has yet to claim their own
         arrival = await self._enter(user, place.individual or own, invitation, place)
         further = [each for each in individuals.values() if each.id != arrival.individual.id]
         return arrival._replace(individuals=[*arrival.individuals, *further], released=found.others)
@@ -211,7 +216,7 @@ class OnboardingRequests:
         """Make the user a provider or a patient of the organization, now."""
         former = individual.owner_id
         if user.provisional and individual.parts - {place.organization.id}:
-            raise ProvisionalUser(pointer=f"{AT}/patient")  # another organization has a part in it
+            raise ProvisionalUser(argument="individual_id")  # another organization has a part in it
         individual.change_owner("user", user.id)
         user.acquire_individual(individual.id)
         roles = {role.id: role for role in place.roles}
@@ -229,9 +234,14 @@ class OnboardingRequests:
             entries = await self._entries(place, "member", user.id)
         return Arrival(user, [individual], list(roles.values()), entries)
 
-    async def _may_claim(self, inviter: Inviter, invitation: Invitation, found: Sequence[User], place: Place) -> bool:
-        """Whether somebody known comes in at once: for others than trusted inviters only who is in already (I7)."""
-        if inviter.trusted or not invitation.at_once:
+    async def _may_claim(
+        self, principal: Principal, invitation: Invitation, found: Sequence[User], place: Place
+    ) -> bool:
+        """Return whether a known person comes in at once.
+
+        Only system administrators and services bring in those who are not in the organization yet (I7).
+        """
+        if principal.unlimited or not invitation.at_once:
             return invitation.at_once
         user = found[0]
         if len(found) > 1 or not user.live or place.individual is not None:
@@ -262,21 +272,21 @@ class OnboardingRequests:
         ids = await self._directory.open_requests(invitation.organization_id, invitation.names)
         return list((await self._store.get_many(OnboardingRequest, ids)).values())
 
-    async def _refuse_taken_username(self, invitation: Invitation, user: User | None = None) -> None:
+    async def _require_free_username(self, invitation: Invitation, user: User | None = None) -> None:
         """Raises IdentifierTaken when another user has the user name."""
         name = [] if invitation.username is None else names_of(None, None, invitation.username)
         holders = await self._directory.users_named(name) if name else []
         if any(user is None or holder != user.id for holder in holders):
-            raise IdentifierTaken(pointer=f"{AT}/username")
+            raise IdentifierTaken(argument="username")
 
-    async def _refuse_weak(self, invitation: Invitation) -> None:
+    async def _require_strong_password(self, invitation: Invitation) -> None:
         password = invitation.password
         if password is not None and not await is_strong(self._passwords, password, invitation.contacts):
-            raise WeakPassword(pointer=f"{AT}/password")
+            raise WeakPassword(argument="password")
 
 
 def _request(
-    request_id: UUID, invitation: Invitation, inviter: Inviter, user_id: UUID, *, new_user: bool
+    request_id: UUID, principal: Principal, invitation: Invitation, user_id: UUID, *, new_user: bool
 ) -> OnboardingRequest:
     return OnboardingRequest.open(
         request_id,
@@ -295,5 +305,5 @@ def _request(
         auto_sign_up=invitation.auto_sign_up,
         auto_confirm=invitation.auto_confirm,
         communication_preferences=invitation.communication_preferences,
-        created_by=inviter.user_id,
+        created_by=principal.user_id,
     )

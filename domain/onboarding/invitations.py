@@ -1,4 +1,4 @@
-"""What is asked for when somebody is to be brought in, and by whom."""
+"""What an onboarding request asks for."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,10 +6,7 @@ from uuid import UUID
 
 from domain.core.errors import Invalid
 from domain.onboarding.requests import OnboardType
-from domain.people.login_names import LoginName, finding_names, refuse_username
-
-AT = "/data/attributes"
-"""Where in the request the members stand that refusals point to."""
+from domain.people.login_names import LoginName, finding_names, require_usable_username
 
 
 class ForProvidersOnly(Invalid):
@@ -25,7 +22,10 @@ class PasswordWithoutSignUp(Invalid):
 
 
 class Invitation(NamedTuple):
-    """Who is to be brought in where, and how. `communication_preferences` is a JSON object."""
+    """Who is to be brought in where, and how.
+
+    `individual_id` is the individual that a patient gets; `communication_preferences` is a JSON object.
+    """
 
     organization_id: UUID
     onboard_type: OnboardType
@@ -57,25 +57,13 @@ class Invitation(NamedTuple):
         return self.auto_sign_up and self.auto_confirm
 
 
-class Inviter(NamedTuple):
-    """Who asks. System administrators and services may bring in people who have accounts already (ruling A1)."""
-
-    user_id: UUID
-    system: bool = False
-    service: bool = False
-
-    @property
-    def trusted(self) -> bool:
-        return self.system or self.service
-
-
-def refuse_contradictions(invitation: Invitation) -> None:
-    """Raises ForProvidersOnly, ForPatientsOnly, PasswordWithoutSignUp, UnusableUserName, ForeignUserName."""
+def require_consistent(invitation: Invitation) -> None:
+    """Raise ForProvidersOnly, ForPatientsOnly, PasswordWithoutSignUp, UnusableUserName or ForeignUserName."""
     if invitation.provider_roles and invitation.onboard_type == "patient":
-        raise ForProvidersOnly(pointer=f"{AT}/provider-roles")
+        raise ForProvidersOnly(argument="provider_roles")
     if invitation.individual_id is not None and invitation.onboard_type == "provider":
-        raise ForPatientsOnly(pointer=f"{AT}/patient")
+        raise ForPatientsOnly(argument="individual_id")
     if invitation.password is not None and not invitation.auto_sign_up:
-        raise PasswordWithoutSignUp(pointer=f"{AT}/password")
+        raise PasswordWithoutSignUp(argument="password")
     if invitation.username is not None:
-        refuse_username(invitation.username, invitation.email, invitation.phone, pointer=f"{AT}/username")
+        require_usable_username(invitation.username, invitation.email, invitation.phone)

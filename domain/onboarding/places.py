@@ -1,4 +1,4 @@
-"""Where somebody is brought in: found, and permitted to whoever asks."""
+"""Where a person is brought in: found, and permitted to the principal who asks."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -6,10 +6,12 @@ from uuid import UUID
 from domain.access.roles import Role, role_id
 from domain.core.audited import Audited
 from domain.core.errors import Conflict, Forbidden, InvalidState
-from domain.core.ports import Access, AccessQuery, Store
+from domain.core.permissions import Permissions
+from domain.core.ports import AccessQuery, Store
+from domain.core.principal import Principal
 from domain.groups.groups import Group, GroupInactive, GroupProviderOnly
 from domain.groups.permissions import GroupPermissions
-from domain.onboarding.invitations import AT, Invitation, Inviter
+from domain.onboarding.invitations import Invitation
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.memberships import StaffOrganization
 from domain.organizations.organizations import Organization, OrganizationNotFound
@@ -34,7 +36,7 @@ class StaffPatient(Conflict):
 
 
 class Place(NamedTuple):
-    """Where somebody is brought in, all of it found and permitted."""
+    """Where a person is brought in, all of it found and permitted."""
 
     organization: Organization
     groups: list[Group]
@@ -43,26 +45,26 @@ class Place(NamedTuple):
 
     @property
     def grounds(self) -> list[Audited]:
-        """What has to be as it was seen for somebody to be brought in here."""
+        """What has to be as it was seen for the person to be brought in here."""
         return [self.organization, *self.groups, *([] if self.individual is None else [self.individual])]
 
 
 class Places:
     """Finds places. Refusals come in the order of the request's members."""
 
-    def __init__(self, store: Store, access: Access) -> None:
+    def __init__(self, store: Store, permissions: Permissions) -> None:
         self._store = store
-        self._access = access
-        self._groups = GroupPermissions(store, access)
+        self._permissions = permissions
+        self._groups = GroupPermissions(store, permissions)
 
-    async def find(self, invitation: Invitation, inviter: Inviter) -> Place:
-        """The place. Raises what `OnboardingRequests.create` says."""
-        organization = await self._organization(invitation, inviter)
-        individual = await self._individual(invitation, inviter)
-        groups = [await self._group(invitation, inviter, each) for each in invitation.group_ids]
-        roles = await self._roles(invitation, inviter)
+    async def find(self, principal: Principal, invitation: Invitation) -> Place:
+        """Return the place. Raises what `OnboardingRequests.create` says."""
+        organization = await self._organization(principal, invitation)
+        individual = await self._individual(principal, invitation)
+        groups = [await self._group(principal, invitation, group_id) for group_id in invitation.group_ids]
+        roles = await self._roles(principal, invitation)
         if not organization.active:
-            raise InvalidState(pointer=f"{AT}/organization")
+            raise InvalidState(argument="organization_id")
         return Place(organization, groups, roles, individual)
 
     async def reloaded(self, place: Place) -> Place:
@@ -75,11 +77,11 @@ class Places:
         roles = await self._store.get_many(Role, [role.id for role in place.roles])
         individual = place.individual and await self._store.get(Individual, place.individual.id)
         if individual is not None and individual.owner_id != place.organization.id:
-            raise ForeignIndividual(pointer=f"{AT}/patient")
+            raise ForeignIndividual(argument="individual_id")
         if not all(group.active for group in groups):
-            raise GroupInactive(pointer=f"{AT}/individual-group-ids")
+            raise GroupInactive(argument="group_ids")
         if not organization.active:
-            raise InvalidState(pointer=f"{AT}/organization")
+            raise InvalidState(argument="organization_id")
         return Place(organization, groups, list(roles.values()), individual)
 
     async def joined(self, place: Place, request: OnboardingRequest, user: User) -> Place:
@@ -95,56 +97,59 @@ class Places:
         roles |= {role.id: role for role in place.roles}
         return place._replace(groups=list(here.values()), roles=list(roles.values()), individual=individual)
 
-    async def _organization(self, invitation: Invitation, inviter: Inviter) -> Organization:
-        """Where the inviter may do this: as administrator, or for a patient with nothing done at once as provider."""
-        pointer = f"{AT}/organization"
+    async def _organization(self, principal: Principal, invitation: Invitation) -> Organization:
+        """Return the organization, in which the principal may do this.
+
+        Administrators may; providers may for a patient with nothing done at once.
+        """
+        argument = "organization_id"
         organization = await self._store.find(Organization, invitation.organization_id)
-        queries = [AccessQuery("organization", invitation.organization_id, each) for each in ("read", "write")]
-        reads, governs = await self._access.decide(inviter.user_id, queries)
+        reading = AccessQuery("organization", invitation.organization_id, "read")
+        reads, governs = await self._permissions.allows(principal, reading, reading._replace(operation="write"))
         if organization is None or not reads:
-            raise OrganizationNotFound(pointer=pointer)
-        if organization.staffed and not inviter.system:
-            raise StaffOrganization(pointer=pointer)
+            raise OrganizationNotFound(argument=argument)
+        if organization.staffed and not principal.system:
+            raise StaffOrganization(argument=argument)
         if organization.staffed and invitation.onboard_type == "patient":
-            raise StaffPatient(pointer=pointer)
-        if governs or inviter.trusted:  # nobody governs an inactive one; that it is, those who still see it are told
+            raise StaffPatient(argument=argument)
+        if governs or principal.unlimited:  # an inactive one has no administrators, but those who read it are told so
             return organization
         if invitation.onboard_type == "provider" or invitation.auto_sign_up or invitation.auto_confirm:
-            raise Forbidden(pointer=pointer)
-        member = await self._store.get(User, inviter.user_id)
+            raise Forbidden(argument=argument)
+        member = await self._store.get(User, principal.user_id)
         if organization.id not in member.organizations:  # staff read it all the same
-            raise Forbidden(pointer=pointer)
+            raise Forbidden(argument=argument)
         return organization
 
-    async def _individual(self, invitation: Invitation, inviter: Inviter) -> Individual | None:
+    async def _individual(self, principal: Principal, invitation: Invitation) -> Individual | None:
         if invitation.individual_id is None:
             return None
-        pointer = f"{AT}/patient"
-        queries = [AccessQuery("individual", invitation.individual_id, each) for each in ("read", "write")]
-        reads, writes = await self._access.decide(inviter.user_id, queries)
+        argument = "individual_id"
+        reading = AccessQuery("individual", invitation.individual_id, "read")
+        reads, writes = await self._permissions.allows(principal, reading, reading._replace(operation="write"))
         individual = await self._store.find(Individual, invitation.individual_id) if reads else None
         if individual is None:
-            raise IndividualNotFound(pointer=pointer)
+            raise IndividualNotFound(argument=argument)
         if not writes:
-            raise Forbidden(pointer=pointer)
+            raise Forbidden(argument=argument)
         if individual.owner_id != invitation.organization_id:
-            raise ForeignIndividual(pointer=pointer)
+            raise ForeignIndividual(argument=argument)
         return individual
 
-    async def _group(self, invitation: Invitation, inviter: Inviter, group_id: UUID) -> Group:
-        pointer = f"{AT}/individual-group-ids"
-        group = await self._groups.changeable(inviter.user_id, group_id, pointer=pointer)
+    async def _group(self, principal: Principal, invitation: Invitation, group_id: UUID) -> Group:
+        argument = "group_ids"
+        group = await self._groups.require_changeable(principal, group_id, argument=argument)
         if group.organization_id != invitation.organization_id:
-            raise ForeignGroup(pointer=pointer)
+            raise ForeignGroup(argument=argument)
         if group.type == "provider_only" and invitation.onboard_type == "patient":
-            raise GroupProviderOnly(pointer=pointer)
+            raise GroupProviderOnly(argument=argument)
         return group
 
-    async def _roles(self, invitation: Invitation, inviter: Inviter) -> list[Role]:
+    async def _roles(self, principal: Principal, invitation: Invitation) -> list[Role]:
         ids = [role_id(invitation.organization_id, name) for name in invitation.provider_roles]
         roles = await self._store.get_many(Role, ids)
         if len(roles) != len(set(ids)):
-            raise UnknownRole(pointer=f"{AT}/provider-roles")
+            raise UnknownRole(argument="provider_roles")
         for role in roles.values():
-            role.refuse_strangers(as_system_admin=inviter.system)
+            role.require_assignable_by(principal)
         return list(roles.values())

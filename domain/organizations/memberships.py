@@ -5,19 +5,19 @@ from uuid import UUID
 
 from domain.access.roles import KEPT, Role, RoleNotFound, role_id
 from domain.core.errors import Conflict, Forbidden, InvalidState
-from domain.core.ports import Access, AccessQuery, Directory, Store, retry_on_conflict, save_resting_on
+from domain.core.permissions import Permissions
+from domain.core.ports import AccessQuery, Directory, Store, retry_on_conflict, save_resting_on
+from domain.core.principal import Principal
 from domain.groups.rosters import RosterEntry, roster_entry_id
 from domain.organizations.organizations import Organization
 from domain.people.individuals import Individual
 from domain.people.named_users import NamedUsers, UserName
 from domain.people.users import User
 
-ROLE_POINTER = "/data/attributes/role-id"
-
 
 class UserIsParticipant(Conflict):
     code = "user-is-participant"
-    detail = "The user is a participant: somebody else may read his record."
+    detail = "The user is a participant: others may read their record."
 
 
 class ForeignRole(Conflict):
@@ -25,57 +25,53 @@ class ForeignRole(Conflict):
 
 
 class StaffOrganization(Forbidden):
-    detail = "Only a system administrator may let somebody into this organization."
+    detail = "Only a system administrator may add people to this organization."
 
 
 class Memberships:
-    """Commands on memberships. Each answers the position that shows it."""
+    """Commands on memberships, for administrators. Each answers the position that shows it."""
 
-    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
+    def __init__(self, store: Store, directory: Directory, permissions: Permissions) -> None:
         self._store = store
         self._directory = directory
-        self._access = access
-        self._users = NamedUsers(store, directory, access)
+        self._permissions = permissions
+        self._users = NamedUsers(store, directory, permissions)
 
     @retry_on_conflict
     async def add(
-        self,
-        organization_id: UUID,
-        name: UserName,
-        role_id: UUID | None = None,
-        *,
-        caller_id: UUID,
-        as_system_admin: bool,
+        self, principal: Principal, organization_id: UUID, name: UserName, role_id: UUID | None = None
     ) -> tuple[User, int]:
-        """Make the user a provider of the organization, and give him one of its roles if one is named.
+        """Make the user a provider of the organization, and give them one of its roles if one is named.
 
-        Raises NotFound, StaffOrganization, SystemRole, ForeignRole, InvalidState, UserIsParticipant.
+        Raises NotFound, Forbidden, StaffOrganization, SystemRole, ForeignRole, InvalidState, UserIsParticipant.
         """
+        await self._permissions.require_administrator(principal, organization_id, argument="organization_id")
         organization = await self._store.get(Organization, organization_id)
-        if organization.staffed and not as_system_admin:
+        if organization.staffed and not principal.system:
             raise StaffOrganization
-        user = await self._users.find(caller_id, name, organization_id)
-        granted = [await self._role_of(organization_id, role_id, caller_id)] if role_id else []
+        user = await self._users.find(principal, name, organization_id)
+        granted = [await self._role_of(principal, organization_id, role_id)] if role_id else []
         individuals = [] if organization_id in user.organizations else await self._enter(organization, user)
         for role in granted:
-            role.refuse_strangers(as_system_admin=as_system_admin)
+            role.require_assignable_by(principal)
             role.grant(user.id, live=role.counts(user))
         return user, await save_resting_on(self._store, user, *individuals, *granted, unchanged=[organization])
 
     @retry_on_conflict
-    async def remove(self, organization_id: UUID, name: UserName, *, caller_id: UUID, as_system_admin: bool) -> int:
-        """End the membership, with it the user's roles and his places in the organization's groups.
+    async def remove(self, principal: Principal, organization_id: UUID, name: UserName) -> int:
+        """End the membership, with it the user's roles and roster entries in the organization's groups.
 
-        Raises NotFound, SystemRole, LastAdmin.
+        Raises NotFound, Forbidden, SystemRole, LastAdmin.
         """
+        await self._permissions.require_administrator(principal, organization_id, argument="organization_id")
         organization = await self._store.get(Organization, organization_id)
-        user = await self._users.find(caller_id, name, organization_id)
+        user = await self._users.find(principal, name, organization_id)
         if organization_id not in user.organizations:
             return await self._store.save(organization)
         roles = await self._roles(organization_id)
         held = [role for role in roles if user.id in role.holders]
         for role in held:
-            role.refuse_strangers(as_system_admin=as_system_admin)
+            role.require_assignable_by(principal)
             role.revoke(user.id)
         entries = await self._entries_of(user.id, organization_id)
         for entry in entries:
@@ -86,23 +82,23 @@ class Memberships:
             individual.mark_provider(provider=False)
         return await save_resting_on(self._store, *roles, *entries, user, *individuals)
 
-    async def _role_of(self, organization_id: UUID, role_id: UUID, caller_id: UUID) -> Role:
+    async def _role_of(self, principal: Principal, organization_id: UUID, role_id: UUID) -> Role:
         role = await self._store.find(Role, role_id)
         if role is None:
-            raise RoleNotFound(pointer=ROLE_POINTER)
+            raise RoleNotFound(argument="role_id")
         if role.organization_id != organization_id:
             reading = AccessQuery("organization", role.organization_id, "read")
-            readable = all(await self._access.decide(caller_id, [reading]))
-            raise (ForeignRole if readable else RoleNotFound)(pointer=ROLE_POINTER)
+            await self._permissions.require(principal, reading, argument="role_id")
+            raise ForeignRole(argument="role_id")
         return role
 
     async def _enter(self, organization: Organization, user: User) -> list[Individual]:
         """Let the user join. Returns their individuals, which become a provider's."""
         if not organization.active or user.state not in {"confirmed", "init"} or user.kind == "service":
             raise InvalidState
-        user.refuse_outside(organization.id)
+        user.require_counting_in(organization.id)
         individuals = [] if user.organizations else await self._individuals_of(user)
-        refuse_participants(individuals)
+        require_no_participant(individuals)
         for individual in individuals:
             individual.mark_provider(provider=True)
         user.join(organization.id)
@@ -122,8 +118,8 @@ class Memberships:
         return list(entries.values())
 
 
-def refuse_participants(individuals: Sequence[Individual]) -> None:
-    """Raises UserIsParticipant when these, all that somebody owns, make a participant of him."""
+def require_no_participant(individuals: Sequence[Individual]) -> None:
+    """Raise UserIsParticipant when these, all that a user owns, make a participant of them."""
     if len(individuals) > 1 or any(_is_participants(individual) for individual in individuals):
         raise UserIsParticipant
 

@@ -10,7 +10,9 @@ from domain.access.roles import ORGANIZATION_ADMIN, Role
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists, Forbidden, NotFound
 from domain.core.ids import new_id
+from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict
+from domain.core.principal import Principal
 from domain.groups.groups import SYSTEM_TYPES, Group, GroupType
 from domain.organizations.themes import Theme
 from domain.people.users import STAFF
@@ -29,9 +31,7 @@ class OrganizationNotFound(NotFound):
 
 class OrganizationNameTaken(AlreadyExists):
     detail = "Another organization has this name."
-
-    def __init__(self) -> None:
-        super().__init__(pointer="/data/attributes/name")
+    argument = "name"
 
 
 class SystemAdminsOnly(Forbidden):
@@ -128,14 +128,14 @@ class Organization(Audited):
         return is_staffed(self.id, self.classification)
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Change some attributes, by their names here; the others stay."""
+        """Change some attributes, `active` by the name `is_active`; the others stay."""
         described = {name: getattr(self, name) for name in DESCRIPTIVE}
         if any(changes.get(name, now) != now for name, now in described.items()):
             self._details_changed(**{name: changes.get(name, now) for name, now in described.items()})
         if changes.get("authorization_type", self.authorization_type) != self.authorization_type:
             self._authorization_type_changed(changes["authorization_type"])
-        if changes.get("active", self.active) != self.active:
-            self._activated() if changes["active"] else self._deactivated()
+        if changes.get("is_active", self.active) != self.active:
+            self._activated() if changes["is_active"] else self._deactivated()
 
     @event(DetailsChanged)
     def _details_changed(
@@ -174,11 +174,13 @@ class ThemeNotFound(NotFound):
 class Organizations:
     """Commands on organizations. Each answers the organization as it is then, and the position that shows it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, permissions: Permissions) -> None:
         self._store = store
+        self._permissions = permissions
 
     async def create(
         self,
+        principal: Principal,
         name: str,
         *,
         display_name: str | None = None,
@@ -186,10 +188,11 @@ class Organizations:
         provider_type: str = "coach",
         timezone: str = "UTC",
     ) -> tuple[Organization, int]:
-        """An organization with its administrators' role and its two computed groups.
+        """Create an organization with its administrators' role and its two computed groups.
 
-        Raises OrganizationNameTaken.
+        Raises Forbidden to all but system administrators, OrganizationNameTaken.
         """
+        principal.require_system_administrator()
         organization = Organization.found(
             new_id(),
             name,
@@ -204,16 +207,17 @@ class Organizations:
 
     @retry_on_conflict
     async def change(
-        self, organization_id: UUID, changes: Mapping[str, Any], *, as_system_admin: bool
+        self, principal: Principal, organization_id: UUID, changes: Mapping[str, Any]
     ) -> tuple[Organization, int]:
-        """Change some attributes, named as those of `Organization`. Its own administrators may change a few only.
+        """Change some attributes. The organization's own administrators may change a few only.
 
-        Raises NotFound, SystemAdminsOnly (one for each attribute), ThemeNotFound, InvalidState (the theme is inactive),
-        OrganizationNameTaken.
+        Raises NotFound, Forbidden, SystemAdminsOnly (one for each attribute), ThemeNotFound, InvalidState (the theme is
+        inactive), OrganizationNameTaken.
         """
+        await self._permissions.require_administrator(principal, organization_id)
         organization = await self._store.get(Organization, organization_id)
-        if not as_system_admin:
-            refuse_all_but_local(changes)
+        if not principal.system:
+            require_local(changes)
         themes = await self._assign_theme(organization, changes.get("theme_id", organization.theme_id))
         organization.change(changes)
         return organization, await self._store.save(organization, *themes)
@@ -242,16 +246,9 @@ def system_groups(organization_id: UUID) -> list[Group]:
     return [Group.computed(organization_id, kind, SYSTEM_GROUP_NAMES[kind]) for kind in SYSTEM_TYPES]
 
 
-def refuse_all_but_local(changes: Iterable[str]) -> None:
-    """Raises SystemAdminsOnly, one for each attribute that an organization's own administrators may not change."""
-    refusals = [
-        SystemAdminsOnly(pointer=f"/data/attributes/{contract_name(name)}") for name in changes if name not in LOCAL
-    ]
+def require_local(changes: Iterable[str]) -> None:
+    """Raise SystemAdminsOnly, one for each attribute that an organization's own administrators may not change."""
+    refusals = [SystemAdminsOnly(argument=name) for name in changes if name not in LOCAL]
     if refusals:
         refusals[0].others = tuple(refusals[1:])
         raise refusals[0]
-
-
-def contract_name(attribute: str) -> str:
-    """The contract's name of an attribute of `Organization`."""
-    return "is-active" if attribute == "active" else attribute.replace("_", "-")

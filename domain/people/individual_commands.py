@@ -4,7 +4,9 @@ from uuid import UUID
 
 from domain.core.audited import Audited
 from domain.core.errors import InvalidState
-from domain.core.ports import Access, AccessQuery, Directory, Store, retry_on_conflict, save_resting_on
+from domain.core.permissions import Permissions
+from domain.core.ports import AccessQuery, Directory, Store, retry_on_conflict, save_resting_on
+from domain.core.principal import Principal
 from domain.groups.rosters import RosterEntry, roster_entry_id
 from domain.organizations.organizations import Organization
 from domain.people.individuals import (
@@ -19,39 +21,43 @@ from domain.people.individuals import (
 from domain.people.users import ProvisionalUser, User
 
 Parties = User | Organization
+OTHER_PARTY = "with_/id"
+"""The argument that refusals about the other party of a share name."""
 
 
 class Individuals:
     """Commands on individuals. Each answers the individual as it is then, and the position that shows it."""
 
-    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
+    def __init__(self, store: Store, directory: Directory, permissions: Permissions) -> None:
         self._store = store
         self._directory = directory
-        self._access = access
+        self._permissions = permissions
 
     @retry_on_conflict
-    async def create(self, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
+    async def create(self, principal: Principal, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
         """Register the owner of an individual.
 
-        Raises OwnerNotFound, IndividualTaken, ProviderOwner, InvalidState when the owner is archived.
+        Raises Forbidden to all but service accounts, OwnerNotFound, IndividualTaken, ProviderOwner, InvalidState when
+        the owner is archived.
         """
+        principal.require_service()
         user, organization, individual = await self._store.find_each(
             (User, owner_id), (Organization, owner_id), (Individual, individual_id)
         )
         owner = _party(user, organization)
         if owner is None:
-            raise OwnerNotFound(pointer="/data/attributes/owner-id")
+            raise OwnerNotFound(argument="owner_id")
         if individual is not None:
             if individual.owner_id != owner_id:
-                raise IndividualTaken(pointer="/data/attributes/individual-id")
+                raise IndividualTaken(argument="individual_id")
             return individual, await self._store.save(individual)
-        refuse_as_further_owner(owner)
+        require_further_owner(owner)
         individual = Individual.create(individual_id, party_type(owner), owner_id)
         return individual, await self._save_owned(individual, owner)
 
     @retry_on_conflict
     async def share(
-        self, individual_id: UUID, party: Party, party_id: UUID, operation: str | None, *, caller_id: UUID
+        self, principal: Principal, individual_id: UUID, party: Party, party_id: UUID, operation: str | None
     ) -> tuple[Individual, int]:
         """Share the individual. `operation` is "read" or "write", for users only; a later one replaces it.
 
@@ -60,45 +66,46 @@ class Individuals:
         Raises IndividualNotFound, NotTheOwner, OwnerNotFound (the other party), ProvidersIndividual, InvalidState
         (ProvisionalUser among others).
         """
-        individual = await self._owned_by(caller_id, individual_id)
+        individual = await self._require_owned_by(principal, individual_id)
         other = await self._other(party, party_id)
         if isinstance(other, User):
             if other.archived:
-                raise InvalidState(pointer="/with/id")
+                raise InvalidState(argument=OTHER_PARTY)
             if other.provisional and other.provisional_in not in individual.parts:
-                raise ProvisionalUser(pointer="/with/id")
+                raise ProvisionalUser(argument=OTHER_PARTY)
         elif (owner := await self._store.find(User, individual.owner_id)) is not None:
-            owner.refuse_outside(party_id, pointer="/with/id")
+            owner.require_counting_in(party_id, argument=OTHER_PARTY)
         individual.share(party, party_id, operation)
         return individual, await self._store.save(individual, unchanged=[other])
 
     @retry_on_conflict
     async def unshare(
-        self, individual_id: UUID, party: Party, party_id: UUID, *, caller_id: UUID
+        self, principal: Principal, individual_id: UUID, party: Party, party_id: UUID
     ) -> tuple[Individual, int]:
         """End a share; an organization's groups lose the individual with it.
 
         Raises IndividualNotFound, NotTheOwner, OwnerNotFound (the other party).
         """
-        individual = await self._owned_by(caller_id, individual_id)
+        individual = await self._require_owned_by(principal, individual_id)
         await self._other(party, party_id)
         individual.unshare(party, party_id)
         left = await self._left_behind(individual, party_id) if party == "organization" else []
         return individual, await self._store.save(*left, individual)
 
     @retry_on_conflict
-    async def change_owner(self, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
+    async def change_owner(self, principal: Principal, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
         """Hand the individual to another owner; groups of an organization that has no more part in it lose it.
 
-        Raises NotFound, OwnerNotFound, ProviderOwner, InvalidState.
+        Raises Forbidden to all but service accounts, NotFound, OwnerNotFound, ProviderOwner, InvalidState.
         """
+        principal.require_service()
         individual = await self._store.get(Individual, individual_id)
         owner = await self._find_party(owner_id)
         if owner is None:
             raise OwnerNotFound
         if individual.owner_id == owner_id:
             return individual, await self._store.save()
-        refuse_as_further_owner(owner)
+        require_further_owner(owner)
         if isinstance(owner, User) and owner.provisional and individual.parts != {owner.provisional_in}:
             raise ProvisionalUser
         former = individual.owner_id
@@ -107,25 +114,24 @@ class Individuals:
         return individual, await self._save_owned(individual, owner, *left)
 
     async def _save_owned(self, individual: Individual, owner: Parties, *left: Audited) -> int:
-        """A user knows what he owns, so that nobody becomes a provider while he gets a further individual."""
+        """A user knows what they own, so that they do not become a provider while they get a further individual."""
         if isinstance(owner, User):
             owner.acquire_individual(individual.id)
         return await save_resting_on(self._store, *left, owner, individual)
 
-    async def _owned_by(self, caller_id: UUID, individual_id: UUID) -> Individual:
-        """The individual, if the caller decides with whom it is shared."""
+    async def _require_owned_by(self, principal: Principal, individual_id: UUID) -> Individual:
+        """Return the individual, if the principal decides with whom it is shared."""
         individual = await self._store.find(Individual, individual_id)
         if individual is None:
             raise IndividualNotFound
-        reads, governs, owns = await self._access.decide(
-            caller_id,
-            [
-                AccessQuery("individual", individual_id, "read"),
-                AccessQuery("system", "", "write"),
-                AccessQuery("organization", individual.owner_id, "write"),
-            ],
+        if principal.unlimited or principal.user_id == individual.owner_id:
+            return individual
+        reads, owns = await self._permissions.allows(
+            principal,
+            AccessQuery("individual", individual_id, "read"),
+            AccessQuery("organization", individual.owner_id, "write"),
         )
-        if governs or owns or caller_id == individual.owner_id:
+        if owns:
             return individual
         raise NotTheOwner if reads else IndividualNotFound
 
@@ -135,7 +141,7 @@ class Individuals:
     async def _other(self, party: Party, party_id: UUID) -> Parties:
         found = await self._find_party(party_id)
         if found is None or party_type(found) != party:
-            raise OwnerNotFound(pointer="/with/id")
+            raise OwnerNotFound(argument=OTHER_PARTY)
         return found
 
     async def _given_up(self, individual: Individual, owner_id: UUID) -> list[User]:
@@ -174,8 +180,8 @@ def party_type(party: Parties) -> Party:
     return "user" if isinstance(party, User) else "organization"
 
 
-def refuse_as_further_owner(owner: Parties) -> None:
-    """Raises ProviderOwner for a provider, InvalidState for an archived user."""
+def require_further_owner(owner: Parties) -> None:
+    """Raise ProviderOwner for a provider, InvalidState for an archived user."""
     if isinstance(owner, User):
         if owner.archived:
             raise InvalidState

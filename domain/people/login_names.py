@@ -103,17 +103,14 @@ def finding_names(email: str | None, phone: str | None, username: str | None) ->
     return names_of(email, phone, None) or names_of(None, None, username)
 
 
-def refuse_username(username: str, email: str | None, phone: str | None, *, pointer: str) -> None:
-    """Refuse what cannot be the user name of a user with this e-mail address and this phone number.
-
-    Raises UnusableUserName, ForeignUserName.
-    """
+def require_usable_username(username: str, email: str | None, phone: str | None) -> None:
+    """Raise UnusableUserName or ForeignUserName for what cannot be the user name of a user with these contacts."""
     name = login_name(username)
     if name.kind != "username":
         if name not in names_of(email, phone, None):
-            raise ForeignUserName(pointer=pointer)
+            raise ForeignUserName(argument="username")
     elif _INVISIBLE.search(username) or any(unicodedata.category(each) in _UNUSABLE for each in username):
-        raise UnusableUserName(pointer=pointer)
+        raise UnusableUserName(argument="username")
 
 
 def is_blank(text: str) -> bool:

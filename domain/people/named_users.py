@@ -3,7 +3,9 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from domain.core.ports import Access, Directory, Store
+from domain.core.permissions import Permissions
+from domain.core.ports import Directory, Store
+from domain.core.principal import Principal
 from domain.people.users import User, UserArchived, UserNotFound
 
 
@@ -14,38 +16,38 @@ class UserName(NamedTuple):
     email: str | None = None
 
     @property
-    def pointer(self) -> str:
-        """Where the request says it."""
-        return f"/data/attributes/{'email' if self.user_id is None else 'user-id'}"
+    def argument(self) -> str:
+        """The name of the one that is given, for refusals."""
+        return "email" if self.user_id is None else "user_id"
 
 
 class NamedUsers:
-    """Finds the user that a request names, if the caller may know him."""
+    """Finds the user that a request names, if the principal may know them."""
 
-    def __init__(self, store: Store, directory: Directory, access: Access) -> None:
+    def __init__(self, store: Store, directory: Directory, permissions: Permissions) -> None:
         self._store = store
         self._directory = directory
-        self._access = access
+        self._permissions = permissions
 
-    async def find(self, caller_id: UUID, name: UserName, organization_id: UUID) -> User:
-        """The user.
+    async def find(self, principal: Principal, name: UserName, organization_id: UUID) -> User:
+        """Return the user.
 
-        Whom the caller may not read is not found, so that nobody learns which addresses have accounts; but an
+        Users whom the principal may not read are not found, so that addresses do not tell who has an account; but an
         organization knows its former providers. Raises UserNotFound, UserArchived.
         """
         user_id = name.user_id or await self._id_of(name)
-        # who has no account must not be told by the time it takes: in his place the caller is looked up
-        user = await self._store.find(User, user_id or caller_id)
-        if user is None or not await self._known(caller_id, user, organization_id) or user_id is None:
-            raise UserNotFound(pointer=name.pointer)
+        # the time it takes must not tell who has no account: in their place the principal is looked up
+        user = await self._store.find(User, user_id or principal.user_id)
+        if user is None or not await self._known(principal, user, organization_id) or user_id is None:
+            raise UserNotFound(argument=name.argument)
         if user.archived:
-            raise UserArchived(pointer=name.pointer)
+            raise UserArchived(argument=name.argument)
         return user
 
     async def _id_of(self, name: UserName) -> UUID | None:
         assert name.email is not None, "a user is named by id or e-mail address"
         return (await self._directory.users_by_email([name.email])).get(name.email)
 
-    async def _known(self, caller_id: UUID, user: User, organization_id: UUID) -> bool:
-        readable = await self._access.readable_users(caller_id, [user.id])
+    async def _known(self, principal: Principal, user: User, organization_id: UUID) -> bool:
+        readable = await self._permissions.readable_users(principal, [user.id])
         return user.id in readable or organization_id in {**user.organizations, **user.former_organizations}

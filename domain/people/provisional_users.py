@@ -29,7 +29,7 @@ def meant(users: Sequence[User]) -> Found:
 
 
 def confirm(user: User, invitation: Invitation, *, vouched: bool) -> None:
-    """Let the user sign in. What a trusted inviter gives is verified by that; an administrator verifies nothing."""
+    """Let the user sign in. What a system administrator or a service gives is verified (`vouched`)."""
     user.confirm(
         email_verified=vouched and invitation.email is not None,
         phone_verified=vouched and invitation.phone is not None,
@@ -37,7 +37,7 @@ def confirm(user: User, invitation: Invitation, *, vouched: bool) -> None:
 
 
 def take_over(found: Found, individuals: Sequence[Individual], invitation: Invitation, hashed: str | None) -> None:
-    """Hand the account to the person whom a trusted inviter knows.
+    """Hand the account to the person whom a system administrator or a service knows.
 
     Shares with users end, because the person did not decide them. Other users who cannot prove the names lose them.
     """

@@ -4,46 +4,53 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.access.roles import KEPT, Role, role_id
-from domain.core.ports import Access, AccessQuery, Store, retry_on_conflict, save_resting_on
+from domain.core.errors import Forbidden
+from domain.core.permissions import Permissions
+from domain.core.ports import AccessQuery, Store, retry_on_conflict, save_resting_on
+from domain.core.principal import Principal
 from domain.people.users import NotYourProvider, NotYourself, User, UserNotFound
 
 
 class Users:
     """Commands on users. Each answers the user as it is then, and the position that shows it."""
 
-    def __init__(self, store: Store, access: Access) -> None:
+    def __init__(self, store: Store, permissions: Permissions) -> None:
         self._store = store
-        self._access = access
+        self._permissions = permissions
 
     @retry_on_conflict
-    async def disable(self, user_id: UUID, *, caller_id: UUID, as_system_admin: bool) -> tuple[User, int]:
-        """From now on nobody signs in as the user, and no right of his counts; all his sessions end.
+    async def disable(self, principal: Principal, user_id: UUID) -> tuple[User, int]:
+        """End all sessions of the user, who cannot sign in from now on, and suspend all their rights.
 
-        Raises UserNotFound, NotYourProvider, NotYourself, LastAdmin, UserArchived.
+        Raises NotFound, Forbidden, NotYourProvider, NotYourself, LastAdmin, UserArchived.
         """
-        user = await self._manageable(user_id, caller_id, as_system_admin=as_system_admin)
-        if user_id == caller_id:
+        user = await self._require_manageable(principal, user_id)
+        if user_id == principal.user_id:
             raise NotYourself
         user.disable()
         return user, await self._save(user)
 
     @retry_on_conflict
-    async def enable(self, user_id: UUID, *, caller_id: UUID, as_system_admin: bool) -> tuple[User, int]:
+    async def enable(self, principal: Principal, user_id: UUID) -> tuple[User, int]:
         """Undo `disable`; no session comes back.
 
-        Raises UserNotFound, NotYourProvider, UserArchived.
+        Raises NotFound, Forbidden, NotYourProvider, UserArchived.
         """
-        user = await self._manageable(user_id, caller_id, as_system_admin=as_system_admin)
+        user = await self._require_manageable(principal, user_id)
         user.enable()
         return user, await self._save(user)
 
-    async def _manageable(self, user_id: UUID, caller_id: UUID, *, as_system_admin: bool) -> User:
+    async def _require_manageable(self, principal: Principal, user_id: UUID) -> User:
+        """Return the user, all of whose organizations the principal administers; services manage none."""
+        await self._permissions.require_readable_user(principal, user_id)
+        if principal.service:
+            raise Forbidden
         user = await self._store.find(User, user_id)
         if user is None or user.kind == "service":
             raise UserNotFound
-        if not as_system_admin:
+        if not principal.system:
             queries = [AccessQuery("organization", organization_id, "write") for organization_id in user.organizations]
-            if not queries or not all(await self._access.decide(caller_id, queries)):
+            if not queries or not all(await self._permissions.allows(principal, *queries)):
                 raise NotYourProvider
         return user
 

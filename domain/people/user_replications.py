@@ -6,6 +6,7 @@ from eventsourcing.domain import event
 
 from domain.core.audited import Audited
 from domain.core.ports import Store, retry_on_conflict
+from domain.core.principal import Principal
 from domain.people.users import User, UserNotFound
 
 
@@ -42,10 +43,14 @@ class UserReplications:
         self._store = store
 
     @retry_on_conflict
-    async def create(self, user_id: UUID, service: str) -> tuple[UserReplication, int]:
-        """The mark, made when there is none yet, and the position that shows it. Raises UserNotFound."""
+    async def create(self, principal: Principal, user_id: UUID, service: str) -> tuple[UserReplication, int]:
+        """Return the mark, made when there is none yet, and the position that shows it.
+
+        Raises Forbidden to all but service accounts, UserNotFound.
+        """
+        principal.require_service()
         if await self._store.find(User, user_id) is None:
-            raise UserNotFound(pointer="/data/attributes/user-id")
+            raise UserNotFound(argument="user_id")
         existing = await self._store.find(UserReplication, user_replication_id(user_id, service))
         mark = existing or UserReplication.mark(user_id, service)
         return mark, await self._store.save(mark, result=mark.id)

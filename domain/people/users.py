@@ -294,7 +294,7 @@ class User(Audited):
 
     def set_password(self, password_hash: str) -> None:
         """From now on this is the password; a first one makes the user registered."""
-        self._refuse_archived()
+        self._require_not_archived()
         self._password_set(Personal(self.id, password_hash))
 
     def rehash_password(self, password_hash: str) -> None:
@@ -302,12 +302,12 @@ class User(Audited):
 
     def prefer_communication(self, preferences: str) -> None:
         """`preferences` is a JSON object with an object per channel."""
-        self._refuse_archived()
+        self._require_not_archived()
         if revealed(self.communication_preferences) != preferences:
             self._communication_preferences_set(Personal(self.id, preferences))
 
     def confirm(self, *, email_verified: bool = False, phone_verified: bool = False) -> None:
-        self._refuse_archived()
+        self._require_not_archived()
         if not self.confirmed:
             self._confirmed(email_verified, phone_verified)
 
@@ -326,7 +326,7 @@ class User(Audited):
         All sessions end. Without a password the user cannot sign in until one is set. Raises UserArchived; VerifiedUser
         for a confirmed user who is not provisional.
         """
-        self._refuse_archived()
+        self._require_not_archived()
         if self.confirmed and not self.provisional:
             raise VerifiedUser
         self._taken_over(
@@ -351,23 +351,23 @@ class User(Audited):
         if released:
             self._login_names_released(released)
 
-    def refuse_outside(self, organization_id: UUID, *, pointer: str | None = None) -> None:
-        """Raises ProvisionalUser when the user counts in another organization only."""
+    def require_counting_in(self, organization_id: UUID, *, argument: str | None = None) -> None:
+        """Raise ProvisionalUser when the user counts in another organization only."""
         if self.provisional and self.provisional_in != organization_id:
-            raise ProvisionalUser(pointer=pointer)
+            raise ProvisionalUser(argument=argument)
 
     def disable(self) -> None:
-        self._refuse_archived()
+        self._require_not_archived()
         if self.enabled:
             self._disabled()
 
     def enable(self) -> None:
-        self._refuse_archived()
+        self._require_not_archived()
         if not self.enabled:
             self._enabled()
 
     def join(self, organization_id: UUID) -> None:
-        self._refuse_archived()
+        self._require_not_archived()
         if organization_id not in self.organizations:
             self._joined_organization(organization_id)
 
@@ -387,7 +387,7 @@ class User(Audited):
         if individual_id in self.further_individuals:
             self._individual_released(individual_id)
 
-    def _refuse_archived(self) -> None:
+    def _require_not_archived(self) -> None:
         if self.archived:
             raise UserArchived
 

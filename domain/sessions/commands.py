@@ -12,6 +12,7 @@ from domain.core.audited import AUDIT_CONTEXT, audited_as
 from domain.core.errors import TooMany, Unauthenticated
 from domain.core.ids import new_id
 from domain.core.ports import Directory, Store, retry_on_conflict
+from domain.core.principal import Principal
 from domain.people.login_names import normal_login
 from domain.people.passwords import Passwords
 from domain.people.users import User
@@ -158,23 +159,30 @@ class Sessions:
             await self._sessions.save(session)
         return SignedIn(session, user, session.access_until(refreshed=True), None)
 
-    async def find(self, session_id: UUID) -> Session:
-        """Raises SessionNotFound, also when it has ended."""
-        session = await self._sessions.find(Session, session_id)
-        if session is None or not await self._standing.stands(session_id):
+    async def find(self, principal: Principal, session_id: UUID) -> Session:
+        """Return one of the principal's sessions; system administrators and services find all.
+
+        Raises SessionNotFound, also when it has ended.
+        """
+        session = await self._require_own(principal, session_id)
+        if not await self._standing.stands(session_id):
             raise SessionNotFound
         return session
 
     @retry_on_conflict
-    async def revoke(self, session_id: UUID, *, caller_id: UUID, of_anybody: bool) -> int:
-        """End a session; answers the position of that. Raises SessionNotFound when there is none of the caller's."""
-        session = await self._sessions.find(Session, session_id)
-        if session is None or not (of_anybody or session.user_id == caller_id):
-            raise SessionNotFound
+    async def revoke(self, principal: Principal, session_id: UUID) -> int:
+        """End a session; return the position of that. Raises SessionNotFound when it is not one of the principal's."""
+        session = await self._require_own(principal, session_id)
         revocation = await self._identity.find(SessionRevocation, revocation_id(session_id))
         if revocation is None:
             return await self._identity.save(SessionRevocation.of(session_id, session.user_id))
         return await self._identity.save()
+
+    async def _require_own(self, principal: Principal, session_id: UUID) -> Session:
+        session = await self._sessions.find(Session, session_id)
+        if session is None or not (principal.unlimited or session.user_id == principal.user_id):
+            raise SessionNotFound
+        return session
 
     async def _find(self, user_id: UUID | None) -> User | None:
         """Nobody takes as long to be found as somebody: in his place whoever was found before is read and decoded."""

@@ -54,7 +54,7 @@ class UnknownServiceDocuments(Invalid):
     detail = "There is no such document, or it is obsolete."
 
     def __init__(self) -> None:
-        super().__init__(pointer="/service-document-agreements")
+        super().__init__(argument="service_document_agreements")
 
 
 REFUSED_STATES: dict[str, type[Forbidden]] = {

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from adapters.log import write_probe
 from adapters.log.inline_fence import OutdatedProcess
 from api import health
-from api.edge.caller import MayReadGroup
+from api.edge.caller import Authenticated
 from api.edge.deps import PathId
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
@@ -25,7 +25,7 @@ router = contract_router("things")
 
 
 @router.get("/v1/things/{id}/", **answers(None))
-async def thing(thing_id: PathId, caller: MayReadGroup) -> Response:
+async def thing(thing_id: PathId, principal: Authenticated) -> Response:
     return answer("thing")
 
 

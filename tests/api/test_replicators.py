@@ -34,7 +34,7 @@ async def shown(world: World) -> dict[str, dict[str, Any]]:
 
 async def record(world: World) -> None:
     """Some events, without waiting until they show."""
-    await world.identity.organizations.create(f"org-{uuid4().hex}")
+    await world.identity.organizations.create(world.administrator, f"org-{uuid4().hex}")
 
 
 async def background(world: World) -> list[dict[str, Any]]:

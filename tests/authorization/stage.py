@@ -6,9 +6,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.access.roles import ORGANIZATION_ADMIN, role_id
+from domain.core.principal import Principal
 from domain.groups.groups import SYSTEM_TYPES, Group, system_group_id
 from domain.organizations.organizations import OPERATOR_ID
 from domain.people.named_users import UserName
+from tests.support.principals import SERVICE
 from tests.support.world import Person, World
 
 CHECK = "/v1/authz-resource-access/"
@@ -116,7 +118,9 @@ class Stage:
         return [self.name_of(row["id"]) for row in answer["data"]]
 
     async def do_organization(self, organization_: str, open_: bool = False) -> None:
-        organization, _ = await self.world.identity.organizations.create(f"{organization_.lower()}-{uuid4().hex[:12]}")
+        organization, _ = await self.world.identity.organizations.create(
+            self._by, f"{organization_.lower()}-{uuid4().hex[:12]}"
+        )
         organization_id = organization.id
         self._thing("organization", organization_, organization_id)
         if open_:
@@ -137,7 +141,7 @@ class Stage:
         self._person(staff_, await self.world.provider(OPERATOR_ID))
 
     async def do_individual(self, individual_: str, owner_: str) -> None:
-        individual, _ = await self.world.identity.individuals.create(uuid4(), self.ids[owner_])
+        individual, _ = await self.world.identity.individuals.create(SERVICE, uuid4(), self.ids[owner_])
         self._thing("individual", individual_, individual.id)
 
     async def do_division(self, division_: str, **more: Any) -> None:
@@ -203,62 +207,50 @@ class Stage:
         await self._change(restrict_, authorization_type="restricted")
 
     async def do_close(self, close_: str) -> None:
-        await self._change(close_, active=False)
+        await self._change(close_, is_active=False)
 
     async def do_reopen(self, reopen_: str) -> None:
-        await self._change(reopen_, active=True)
+        await self._change(reopen_, is_active=True)
 
     async def do_disable(self, disable_: str) -> None:
-        await self.world.identity.users.disable(self.ids[disable_], caller_id=self._by, as_system_admin=True)
+        await self.world.identity.users.disable(self._by, self.ids[disable_])
 
     async def do_enable(self, enable_: str) -> None:
-        await self.world.identity.users.enable(self.ids[enable_], caller_id=self._by, as_system_admin=True)
+        await self.world.identity.users.enable(self._by, self.ids[enable_])
 
     async def do_share(self, share_: str, with_: str, for_: str | None = None) -> None:
         await self.world.identity.individuals.share(
-            self.ids[share_], self._party(with_), self.ids[with_], for_, caller_id=self._by
+            self._by, self.ids[share_], self._party(with_), self.ids[with_], for_
         )
 
     async def do_unshare(self, unshare_: str, with_: str) -> None:
-        await self.world.identity.individuals.unshare(
-            self.ids[unshare_], self._party(with_), self.ids[with_], caller_id=self._by
-        )
+        await self.world.identity.individuals.unshare(self._by, self.ids[unshare_], self._party(with_), self.ids[with_])
 
     async def do_own(self, own_: str, by_: str) -> None:
-        await self.world.identity.individuals.change_owner(self.ids[own_], self.ids[by_])
+        await self.world.identity.individuals.change_owner(SERVICE, self.ids[own_], self.ids[by_])
 
     async def do_enter(self, enter_: str, of_: str) -> None:
-        await self.world.identity.memberships.add(
-            self.ids[of_], UserName(self.ids[enter_], None), caller_id=self._by, as_system_admin=True
-        )
+        await self.world.identity.memberships.add(self._by, self.ids[of_], UserName(self.ids[enter_], None))
 
     async def do_quit(self, quit_: str, of_: str) -> None:
-        await self.world.identity.memberships.remove(
-            self.ids[of_], UserName(self.ids[quit_], None), caller_id=self._by, as_system_admin=True
-        )
+        await self.world.identity.memberships.remove(self._by, self.ids[of_], UserName(self.ids[quit_], None))
 
     async def do_appoint(self, appoint_: str, of_: str) -> None:
         await self.world.identity.role_users.grant(
-            role_id(self.ids[of_], ORGANIZATION_ADMIN),
-            UserName(self.ids[appoint_], None),
-            caller_id=self._by,
-            as_system_admin=True,
+            self._by, role_id(self.ids[of_], ORGANIZATION_ADMIN), UserName(self.ids[appoint_], None)
         )
 
     async def do_dismiss(self, dismiss_: str, of_: str) -> None:
         await self.world.identity.role_users.revoke(
-            role_id(self.ids[of_], ORGANIZATION_ADMIN),
-            UserName(self.ids[dismiss_], None),
-            caller_id=self._by,
-            as_system_admin=True,
+            self._by, role_id(self.ids[of_], ORGANIZATION_ADMIN), UserName(self.ids[dismiss_], None)
         )
 
     @property
-    def _by(self) -> UUID:
-        return self.world.system.user_id
+    def _by(self) -> Principal:
+        return self.world.administrator
 
     async def _change(self, organization: str, **changes: Any) -> None:
-        await self.world.identity.organizations.change(self.ids[organization], changes, as_system_admin=True)
+        await self.world.identity.organizations.change(self._by, self.ids[organization], changes)
 
     def _party(self, name: str) -> Any:
         return "user" if name in self.people else "organization"

@@ -84,8 +84,8 @@ class Grants:
     async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
         return [(user_id, query.resource_id, query.operation) in self.allowed for query in queries]
 
-    async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
-        return set(user_ids) & self.readable.get(caller_id, set())
+    async def readable_users(self, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+        return set(user_ids) & self.readable.get(user_id, set())
 
 
 class MemoryDirectory:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -26,6 +27,7 @@ from api.edge.standing import ReadAccess
 from api.services import Services
 from domain.application import Identity
 from domain.core.errors import TokenExpired, Unauthenticated
+from domain.core.permissions import Permissions
 from domain.core.ports import Claims
 from projections.sessions.sessions import SessionRow
 from tests.support.doubles import Grants
@@ -128,7 +130,9 @@ async def an_edge(
             tokens=SpokenTokens(people),
             access=cast("ReadAccess", grants),
             answers=await stack.enter_async_context(IdempotencyStore(pool, dsn, MASTER_KEY)),
-            identity=cast("Identity", None),  # these routes have no commands, and nobody signs in
+            identity=cast(
+                "Identity", SimpleNamespace(permissions=Permissions(grants))
+            ),  # these routes have no commands
             directory=cast("Any", None),
             signer=cast("Any", None),
             reviewer=cast("Any", None),

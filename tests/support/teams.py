@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
+from domain.core.permissions import Permissions
 from domain.groups.commands import Groups
 from domain.groups.groups import Group
 from domain.groups.moves import GroupMoves
@@ -13,6 +14,7 @@ from domain.groups.trees import GroupTree, tree_id
 from domain.people.individuals import Individual
 from domain.people.users import User
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+from tests.support.principals import a_principal
 
 
 class Team:
@@ -22,9 +24,10 @@ class Team:
         self.store = MemoryStore()
         self.grants = Grants()
         self.directory = MemoryDirectory(self.store)
-        self.groups = Groups(self.store, self.directory, self.grants)
-        self.rosters = Rosters(self.store, self.directory, self.grants)
-        self.moves = GroupMoves(self.store, self.grants)
+        permissions = Permissions(self.grants)
+        self.groups = Groups(self.store, self.directory, permissions)
+        self.rosters = Rosters(self.store, self.directory, permissions)
+        self.moves = GroupMoves(self.store, permissions)
         self.organization = uuid4()
         self.admin = uuid4()
         self.grants.allow(self.admin, self.organization, "read", "write")
@@ -81,7 +84,7 @@ class Team:
 
     async def move(self, group_id: UUID, parent_id: UUID | None) -> None:
         """Requested and carried out."""
-        task_id, _ = await self.moves.request(self.admin, group_id, parent_id)
+        task_id, _ = await self.moves.request(a_principal(self.admin), group_id, parent_id)
         await self.moves.carry_out(self.organization, task_id)
 
     async def entry(self, group_id: UUID, kind: RosterKind, subject_ids: Iterable[UUID]) -> None:

@@ -30,7 +30,8 @@ from domain.access.roles import ORGANIZATION_ADMIN, role_id
 from domain.application import Identity
 from domain.core.audited import AuditContext, audited_as
 from domain.core.ids import new_id
-from domain.onboarding.invitations import Invitation, Inviter
+from domain.core.principal import Principal
+from domain.onboarding.invitations import Invitation
 from domain.onboarding.requests import OnboardType
 from domain.people.users import User
 from domain.sessions.service_accounts import ServiceName
@@ -38,6 +39,7 @@ from domain.sessions.sessions import Session, SessionKind
 from projections import registry
 from projections.people.directory import InlineDirectory
 from tests.support.logins import application_login
+from tests.support.principals import a_system_administrator
 from tests.support.stores import MASTER_KEY
 from workers.following import projectors
 from workers.following.followers import all_followers
@@ -84,6 +86,11 @@ class World:
     @property
     def identity(self) -> Identity:
         return self.services.identity
+
+    @property
+    def administrator(self) -> Principal:
+        """The first administrator, for commands that are called without HTTP."""
+        return a_system_administrator(self.system.user_id)
 
     async def post(self, path: str, body: Any, by: Person, status: int = 201) -> Any:
         """The answer's JSON; fails on any other status."""
@@ -189,8 +196,7 @@ class World:
             auto_confirm=True,
         )
         with audited_as(AuditContext(actor=self.system.user_id)):
-            inviter = Inviter(self.system.user_id, system=True)
-            request, _ = await self.identity.onboarding_requests.create(invitation, inviter)
+            request, _ = await self.identity.onboarding_requests.create(self.administrator, invitation)
         assert request.claimed_by is not None
         return await self.as_(request.claimed_by)
 

@@ -27,6 +27,7 @@ from adapters.security.keyring import Keyring
 from adapters.settings import Settings
 from domain.core.audited import AuditContext, audited_as
 from domain.core.errors import Unavailable
+from domain.core.permissions import Permissions
 from domain.core.ports import AccessQuery, Store
 from domain.groups.moves import GroupMoves
 from projections import registry
@@ -122,7 +123,7 @@ class Commands:
 
 def commands(store: Store) -> Commands:
     """Over a store alone: jobs finish what was permitted when it was requested."""
-    return Commands(GroupMoves(store, _NobodyAsks()))
+    return Commands(GroupMoves(store, Permissions(_NobodyAsks())))
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -147,7 +148,7 @@ class _NobodyAsks:
     async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
         raise NotImplementedError
 
-    async def readable_users(self, caller_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+    async def readable_users(self, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
         raise NotImplementedError
 
 

@@ -37,22 +37,22 @@ class OnboardingToRequest(Strict):
     communication_preferences: Omittable[GivenCommunicationPreferences] = None
     email_user_now: StrictBool = False
     individual_group_id: Omittable[UuidText] = None
-    individual_group_ids: RosterIds = ()
+    group_ids: Annotated[RosterIds, Field(alias="individual-group-ids")] = ()
     notifications: Omittable[Notifications] = None
     onboard_type: OnboardType = "patient"
-    organization: UuidText
+    organization_id: Annotated[UuidText, Field(alias="organization")]
     password: Omittable[Secret] = None
-    patient: Omittable[UuidText] = None
+    individual_id: Annotated[Omittable[UuidText], Field(alias="patient")] = None
     patient_email: Omittable[EmailText] = None
     phone_number: Omittable[PhoneText] = None
     provider_roles: Annotated[RoleNames, Field(json_schema_extra=EXTENSION)] = ()
     username: Omittable[Name] = None
 
     @property
-    def group_ids(self) -> tuple[UUID, ...]:
+    def all_group_ids(self) -> tuple[UUID, ...]:
         """The groups named in either of the two attributes, each once."""
         one = () if self.individual_group_id is None else (self.individual_group_id,)
-        return folded((*one, *self.individual_group_ids))
+        return folded((*one, *self.group_ids))
 
     @model_validator(mode="after")
     def _can_be_reached_and_signed_up(self) -> Self:

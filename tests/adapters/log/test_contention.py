@@ -11,6 +11,7 @@ from domain.access.roles import Role
 from domain.core.audited import Audited
 from domain.core.decisions import Decision, deciding
 from domain.core.errors import DecisionOutdated, LostRace
+from domain.core.permissions import Permissions
 from domain.core.ports import retry_on_conflict
 from domain.groups.groups import Group
 from domain.groups.moves import GroupMoves
@@ -21,6 +22,7 @@ from projections.access.rights import CurrentRights
 from tests.adapters.log.test_event_store import a_role, a_user
 from tests.support.doubles import Grants
 from tests.support.log_writers import start_granting
+from tests.support.principals import a_principal
 from tests.support.stores import a_store
 
 MANY = 64
@@ -61,7 +63,7 @@ async def test_moves_in_one_organization_are_each_decided_once(
         access = Grants()
         for each in (parent, *groups):
             access.allow(mover, each.id, "read", "write")
-        moves = GroupMoves(store, access)
+        moves = GroupMoves(store, Permissions(access))
         find, read = store.find, list[UUID]()
 
         async def counted(kind: type[Audited], aggregate_id: UUID) -> Audited | None:
@@ -70,7 +72,7 @@ async def test_moves_in_one_organization_are_each_decided_once(
             return await find(kind, aggregate_id)
 
         monkeypatch.setattr(store, "find", counted)
-        tasks = await asyncio.gather(*(moves.request(mover, group.id, parent.id) for group in groups))
+        tasks = await asyncio.gather(*(moves.request(a_principal(mover), group.id, parent.id) for group in groups))
         await asyncio.gather(*(moves.carry_out(organization, task_id) for task_id, _ in tasks))
         assert len(read) == 2 * MANY
         assert len((await store.get(GroupTree, tree_id(organization))).parents) == MANY

@@ -187,13 +187,13 @@ async def test_filters_look_at_the_owning_user(database_url: str) -> None:
 async def test_a_check_that_starts_after_a_command_has_answered_sees_it(database_url: str) -> None:
     """With nothing projected in the background at all."""
     async with a_world(database_url, projecting=False) as world:
-        organization, _ = await world.identity.organizations.create("clinic")
+        organization, _ = await world.identity.organizations.create(world.administrator, "clinic")
         ann = await world.provider(organization.id)
         patient = await world.patient(organization.id)
         query = about(ann.user_id, f"individual:{patient.individual_id}:write")
         for change, allowed in (("open", True), ("restricted", False)):
             _, position = await world.identity.organizations.change(
-                organization.id, {"authorization_type": change}, as_system_admin=True
+                world.administrator, organization.id, {"authorization_type": change}
             )
             answer = await world.client.post(
                 CHECK, json=query, headers=ann.bearer | {"X-At-Least-Position": str(position)}

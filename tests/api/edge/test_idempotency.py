@@ -13,14 +13,15 @@ from starlette.responses import Response
 from adapters.log.idempotency_store import IdempotencyStore
 from api.documents.common import Attributes, Single, Strict
 from api.documents.fields import Name
-from api.edge.caller import Authenticated, MayWriteGroup
+from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, PathId, ReadingDep, ServicesDep
 from api.edge.envelope import answer
 from api.edge.execution import Outcome
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden, InvalidState, LostRace, NotFound, Unavailable
 from domain.core.ids import new_id
-from domain.core.ports import retry_on_conflict
+from domain.core.ports import AccessQuery, retry_on_conflict
+from domain.core.principal import Principal
 from domain.groups.groups import Group
 from tests.support.edge import Edge, an_edge
 from tests.support.logins import application_dsn
@@ -55,6 +56,18 @@ class World:
     entered: asyncio.Event
 
 
+async def require_writable(principal: Principal, thing_id: UUID) -> None:
+    """As commands begin."""
+    permissions = World.edge.services.identity.permissions
+    await permissions.require(principal, AccessQuery("group", thing_id, "write"))
+
+
+@retry_on_conflict
+async def make_below(principal: Principal, thing_id: UUID, name: str) -> tuple[UUID, int]:
+    await require_writable(principal, thing_id)
+    return await make(name)
+
+
 @retry_on_conflict
 async def make(name: str) -> tuple[UUID, int]:
     World.calls += 1
@@ -76,18 +89,21 @@ async def shown(reading: ReadingDep, outcome: Outcome, name: str) -> Response:
 
 
 @router.post("/v1/things/", **answers(ThingDocument, 201))
-async def create(body: NewThing, caller: Authenticated, execute: ExecuteDep, reading: ReadingDep) -> Response:
+async def create(body: NewThing, principal: Authenticated, execute: ExecuteDep, reading: ReadingDep) -> Response:
     return await shown(reading, await execute(make(body.name)), body.name)
 
 
 @router.post("/v1/others/", **answers(ThingDocument, 201))
-async def create_another(body: NewThing, caller: Authenticated, execute: ExecuteDep, reading: ReadingDep) -> Response:
+async def create_another(
+    body: NewThing, principal: Authenticated, execute: ExecuteDep, reading: ReadingDep
+) -> Response:
     return await shown(reading, await execute(make(body.name)), body.name)
 
 
 @router.post("/v1/things/{id}/nothing/", **answers(None, 201))
-async def nothing(thing_id: PathId, caller: MayWriteGroup, execute: ExecuteDep) -> Response:
+async def nothing(thing_id: PathId, principal: Authenticated, execute: ExecuteDep) -> Response:
     async def decide() -> int:
+        await require_writable(principal, thing_id)
         World.calls += 1
         return await World.edge.store.save()
 
@@ -95,8 +111,9 @@ async def nothing(thing_id: PathId, caller: MayWriteGroup, execute: ExecuteDep) 
 
 
 @router.post("/v1/things/{id}/keep/", **answers(ThingDocument, 201))
-async def keep(thing_id: PathId, caller: MayWriteGroup, execute: ExecuteDep, reading: ReadingDep) -> Response:
+async def keep(thing_id: PathId, principal: Authenticated, execute: ExecuteDep, reading: ReadingDep) -> Response:
     async def decide() -> int:
+        await require_writable(principal, thing_id)
         World.calls += 1
         return await World.edge.store.save()
 
@@ -104,23 +121,23 @@ async def keep(thing_id: PathId, caller: MayWriteGroup, execute: ExecuteDep, rea
 
 
 @router.post("/v1/things/{id}/part/", **answers(ThingDocument, 201))
-async def create_part(thing_id: PathId, caller: MayWriteGroup, execute: ExecuteDep, reading: ReadingDep) -> Response:
-    return await shown(reading, await execute(make("part")), "part")
+async def create_part(thing_id: PathId, principal: Authenticated, execute: ExecuteDep, reading: ReadingDep) -> Response:
+    return await shown(reading, await execute(make_below(principal, thing_id, "part")), "part")
 
 
 @router.patch("/v1/things/{id}/", **answers(ThingDocument))
-async def change(thing_id: PathId, caller: MayWriteGroup, execute: ExecuteDep, reading: ReadingDep) -> Response:
-    return await shown(reading, await execute(make("changed")), "changed")
+async def change(thing_id: PathId, principal: Authenticated, execute: ExecuteDep, reading: ReadingDep) -> Response:
+    return await shown(reading, await execute(make_below(principal, thing_id, "changed")), "changed")
 
 
 @router.post("/v1/refusals/", **answers(None, 201))
-async def refuse(caller: Authenticated) -> Response:
+async def refuse(principal: Authenticated) -> Response:
     World.calls += 1
     raise InvalidState
 
 
 @router.post("/v1/slow/", **answers(None, 201))
-async def slow(caller: Authenticated, execute: ExecuteDep) -> Response:
+async def slow(principal: Authenticated, execute: ExecuteDep) -> Response:
     async def decide() -> int:
         World.calls += 1
         World.entered.set()
@@ -131,13 +148,13 @@ async def slow(caller: Authenticated, execute: ExecuteDep) -> Response:
 
 
 @router.post("/v1/secrets/", **answers(None, 201, secret=True))
-async def secret(caller: Authenticated) -> Response:
+async def secret(principal: Authenticated) -> Response:
     World.calls += 1
     return answer(World.calls, 201)
 
 
 @router.post("/v1/questions/", **answers(None, 201, reads=True))
-async def question(caller: Authenticated) -> Response:
+async def question(principal: Authenticated) -> Response:
     World.calls += 1
     return answer(World.calls, 201)
 

@@ -107,7 +107,7 @@ async def test_what_was_just_made_is_not_denied(database_url: str) -> None:
     async with a_world(database_url, projecting=False, position_wait=0.1) as world:
         organization_id = await world.organization()
         with audited_as(AuditContext(actor=world.system.user_id)):
-            group_id, _ = await world.identity.groups.create(world.system.user_id, organization_id, "Late")
+            group_id, _ = await world.identity.groups.create(world.administrator, organization_id, "Late")
         person = await world.patient(organization_id)
         body = {"to-parent-group-id": None}
         moved = await world.post(f"/v1/individual-groups/{group_id}/move-group/", body, world.system)
@@ -133,7 +133,7 @@ async def test_what_was_just_made_is_not_denied(database_url: str) -> None:
 async def test_what_is_not_there_yet_is_waited_for(database_url: str) -> None:
     async with a_world(database_url, projecting=False, position_wait=5.0) as world:
         with audited_as(AuditContext(actor=world.system.user_id)):
-            made, _ = await world.identity.organizations.create(name="late")
+            made, _ = await world.identity.organizations.create(world.administrator, name="late")
         asked = asyncio.create_task(world.client.get(f"/v1/organizations/{made.id}/", headers=world.system.bearer))
         await eventually(lambda: world.services.positions.waiting)
         await world.catch_up()

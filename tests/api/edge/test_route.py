@@ -9,41 +9,49 @@ from starlette.responses import Response
 
 from api.documents.common import EmptyBody
 from api.documents.groups.groups import CreateGroup, GroupListQuery, UpdateGroup
-from api.edge.caller import Authenticated, MayReadGroup, MayWriteGroup, ServiceOnly, Staff, SystemOnly, SystemOrService
-from api.edge.deps import PathId
+from api.edge.caller import Authenticated
+from api.edge.deps import PathId, PermissionsDep
 from api.edge.envelope import answer, no_content
 from api.edge.route import answers, contract_router
 from domain.core.audited import AUDIT_CONTEXT
 from domain.core.errors import Conflict
+from domain.core.ports import AccessQuery
 from tests.support.edge import an_edge
 
 router = contract_router("things")
 
 
 @router.get("/v1/things/", **answers(None))
-async def things(query: Annotated[GroupListQuery, Query()], caller: Authenticated) -> Response:
-    return answer({"ids": [str(each) for each in query.ids], "caller": str(caller.user_id)})
+async def things(query: Annotated[GroupListQuery, Query()], principal: Authenticated) -> Response:
+    return answer({"ids": [str(each) for each in query.ids], "caller": str(principal.user_id)})
 
 
 @router.post("/v1/things/", **answers(None, 201))
-async def create_thing(body: CreateGroup, caller: Authenticated) -> Response:
+async def create_thing(body: CreateGroup, principal: Authenticated) -> Response:
     return answer({"name": body.attributes.name}, 201)
 
 
 @router.get("/v1/things/{id}/", **answers(None))
-async def thing(thing_id: PathId, caller: MayReadGroup) -> Response:
+async def thing(thing_id: PathId, principal: Authenticated, permissions: PermissionsDep) -> Response:
+    await permissions.require(principal, AccessQuery("group", thing_id, "read"))
     return answer(str(thing_id))
 
 
 @router.patch("/v1/things/{id}/", **answers(None))
 async def change_thing(
-    thing_id: PathId, query: Annotated[GroupListQuery, Query()], body: UpdateGroup, caller: MayWriteGroup
+    thing_id: PathId,
+    query: Annotated[GroupListQuery, Query()],
+    body: UpdateGroup,
+    principal: Authenticated,
+    permissions: PermissionsDep,
 ) -> Response:
+    await permissions.require(principal, AccessQuery("group", thing_id, "write"))
     raise Conflict
 
 
 @router.delete("/v1/things/{id}/", **answers(None, 204))
-async def delete_thing(thing_id: PathId, caller: MayWriteGroup) -> Response:
+async def delete_thing(thing_id: PathId, principal: Authenticated, permissions: PermissionsDep) -> Response:
+    await permissions.require(principal, AccessQuery("group", thing_id, "write"))
     return no_content(position=7)
 
 
@@ -58,28 +66,32 @@ async def nudge(thing_id: PathId, body: EmptyBody = EmptyBody()) -> Response:  #
 
 
 @router.get("/v1/actors/", **answers(None))
-async def actors(caller: Authenticated) -> Response:
+async def actors(principal: Authenticated) -> Response:
     by = AUDIT_CONTEXT.get()
     return answer({"actor": by.actor, "session": by.session, "correlation": by.correlation})
 
 
 @router.get("/v1/services/", **answers(None))
-async def services_only(caller: ServiceOnly) -> Response:
+async def services_only(principal: Authenticated) -> Response:
+    principal.require_service()
     return answer("service")
 
 
 @router.get("/v1/systems/", **answers(None))
-async def systems_only(caller: SystemOnly) -> Response:
+async def systems_only(principal: Authenticated) -> Response:
+    principal.require_system_administrator()
     return answer("system")
 
 
 @router.get("/v1/system-or-services/", **answers(None))
-async def systems_or_services(caller: SystemOrService) -> Response:
+async def systems_or_services(principal: Authenticated) -> Response:
+    principal.require_unlimited()
     return answer("system or service")
 
 
 @router.get("/v1/staff/", **answers(None))
-async def staff_only(caller: Staff) -> Response:
+async def staff_and_services(principal: Authenticated) -> Response:
+    principal.require_reads_all()
     return answer("staff")
 
 
@@ -275,7 +287,7 @@ async def test_operations_for_some_refuse_the_others(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         people = {"nobody": edge.person(), "staff": edge.person(staff=True), "system": edge.person(system=True)}
         people["service"] = edge.person(service=True)
-        paths = {"services": {"service"}, "systems": {"system"}, "staff": {"staff", "system"}}
+        paths = {"services": {"service"}, "systems": {"system"}, "staff": {"staff", "system", "service"}}
         paths["system-or-services"] = {"system", "service"}
         for path, allowed in paths.items():
             for name, person in people.items():

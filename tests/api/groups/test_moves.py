@@ -14,6 +14,7 @@ from domain.groups.trees import GroupTree, tree_id
 from domain.people.users import User
 from domain.sessions.sessions import Session
 from tests.api.groups.test_groups import V1, V2, code
+from tests.support.principals import a_principal
 from tests.support.world import Person, World, a_world
 from workers.jobs import moves
 
@@ -168,7 +169,7 @@ async def test_a_tree_has_thirty_two_levels_with_what_stands_below_the_moved_gro
         below = await world.group(organization)
         await world.move(below, chain[-1])
         for parent, child in pairwise([top, *chain[:-1]]):
-            task, _ = await world.identity.group_moves.request(admin.user_id, child, parent)
+            task, _ = await world.identity.group_moves.request(a_principal(admin.user_id), child, parent)
             await moves.carry_out(world.identity, organization, task)
         refused = await world.post(f"{V1}{chain[-1]}/move-group/", to(chain[-2]), admin, 409)
         assert code(refused) == "conflict"

@@ -14,6 +14,7 @@ import pytest
 from domain.access.roles import role_id
 from domain.core.ports import AccessQuery
 from domain.people.users import ProvisionalUser
+from tests.support.principals import SERVICE
 from tests.support.world import Person, World, a_world
 
 PLANTED = "planted-walrus-piano-7"
@@ -194,8 +195,8 @@ async def test_a_provisional_patient_takes_part_in_no_other_organization(databas
         await world.post(*share(relative, "user", planted.user_id), admin)
         assert await allowed(world, planted.user_id, f"individual:{relative}:write")
         with pytest.raises(ProvisionalUser):
-            await world.identity.individuals.change_owner(foreign, planted.user_id)
-        await world.identity.individuals.change_owner(relative, second)
+            await world.identity.individuals.change_owner(SERVICE, foreign, planted.user_id)
+        await world.identity.individuals.change_owner(SERVICE, relative, second)
         assert not await allowed(world, planted.user_id, f"individual:{relative}:read")
 
 

@@ -5,11 +5,14 @@ import pytest
 from domain.access.role_users import NotInOrganization, RoleUsers
 from domain.access.roles import LastAdmin, Role, SystemRole, role_id
 from domain.core.errors import NotFound
+from domain.core.permissions import Permissions
+from domain.core.principal import Principal
 from domain.organizations.memberships import Memberships
 from domain.people.named_users import UserName
 from domain.people.users import User, UserNotFound
 from tests.domain.people.builders import a_person, an_organization
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+from tests.support.principals import a_principal
 
 CALLER = uuid4()
 
@@ -18,22 +21,28 @@ class World:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.grants = Grants()
-        ports = (self.store, MemoryDirectory(self.store), self.grants)
+        ports = (self.store, MemoryDirectory(self.store), Permissions(self.grants))
         self.memberships = Memberships(*ports)
         self.role_users = RoleUsers(*ports)
+
+    def administrator(self, organization_id: UUID, *, system: bool = False) -> Principal:
+        """The caller, who administers the organization, or is a system administrator too."""
+        self.grants.allow(CALLER, organization_id, "read", "write")
+        return a_principal(CALLER, system=system)
 
     async def provider(self, organization_id: UUID, **kwargs: object) -> User:
         user = await a_person(self.store, **kwargs)
         self.grants.let_read(CALLER, user.id)
-        await self.memberships.add(organization_id, UserName(user.id), caller_id=CALLER, as_system_admin=True)
+        principal = self.administrator(organization_id, system=True)
+        await self.memberships.add(principal, organization_id, UserName(user.id))
         return user
 
     async def grant(self, role: UUID, user: User, *, system: bool = False) -> int:
-        _, position = await self.role_users.grant(role, UserName(user.id), caller_id=CALLER, as_system_admin=system)
+        _, position = await self.role_users.grant(a_principal(CALLER, system=system), role, UserName(user.id))
         return position
 
     async def revoke(self, role: UUID, user: User, *, system: bool = False) -> int:
-        return await self.role_users.revoke(role, UserName(user.id), caller_id=CALLER, as_system_admin=system)
+        return await self.role_users.revoke(a_principal(CALLER, system=system), role, UserName(user.id))
 
     async def holders(self, role: UUID) -> dict[UUID, bool]:
         return (await self.store.get(Role, role)).holders
@@ -60,6 +69,7 @@ async def test_who_is_not_in_the_organization_gets_no_role_of_it() -> None:
     world = World()
     clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
     ann = await world.provider(other)
+    world.administrator(clinic)
     with pytest.raises(NotInOrganization):
         await world.grant(role_id(clinic, "org.admin"), ann)
 
@@ -70,7 +80,7 @@ async def test_who_leaves_at_the_same_time_gets_no_role() -> None:
     ann = await world.provider(clinic)
 
     async def leave() -> None:
-        await world.memberships.remove(clinic, UserName(ann.id), caller_id=CALLER, as_system_admin=False)
+        await world.memberships.remove(world.administrator(clinic), clinic, UserName(ann.id))
 
     world.store.meanwhile = leave
     with pytest.raises(NotInOrganization):

@@ -10,16 +10,17 @@ from domain.groups.roster_commands import NotEligible, OtherOrganization, SameGr
 from domain.people.individuals import IndividualNotFound
 from domain.people.users import UserNotFound
 from tests.domain.groups.test_groups import a_computed_group
+from tests.support.principals import a_principal
 from tests.support.teams import Team
 
 
 async def test_individuals_are_added_once() -> None:
     team = Team()
     group, one, other = await team.group(), await team.individual(), await team.individual()
-    await team.rosters.add_individuals(team.admin, group, [one])
-    position = await team.rosters.add_individuals(team.admin, group, [one, other])
+    await team.rosters.add_individuals(a_principal(team.admin), group, [one])
+    position = await team.rosters.add_individuals(a_principal(team.admin), group, [one, other])
     assert await team.sitting(group, "individual") == {one, other}
-    assert await team.rosters.add_individuals(team.admin, group, [other, one]) == position
+    assert await team.rosters.add_individuals(a_principal(team.admin), group, [other, one]) == position
     assert (await team.entry_of(group, "individual", one)).version == 1
 
 
@@ -30,11 +31,11 @@ async def test_individuals_that_the_caller_may_not_change_are_named_and_nobody_i
     team.grants.allow(leader, good, "read", "write")
     team.grants.allow(leader, readable, "read")
     with pytest.raises(IndividualNotFound) as unseen:
-        await team.rosters.add_individuals(leader, group, [good, readable, hidden])
+        await team.rosters.add_individuals(a_principal(leader), group, [good, readable, hidden])
     assert unseen.value.meta == {"individual-ids": [str(hidden)]}
-    assert unseen.value.pointer == "/individual-ids"
+    assert unseen.value.argument == "individual_ids"
     with pytest.raises(Forbidden) as unwritable:
-        await team.rosters.add_individuals(leader, group, [good, readable])
+        await team.rosters.add_individuals(a_principal(leader), group, [good, readable])
     assert unwritable.value.meta == {"individual-ids": [str(readable)]}
     assert await team.sitting(group, "individual") == set()
 
@@ -43,7 +44,7 @@ async def test_an_individual_that_is_not_the_organizations_is_not_eligible() -> 
     team = Team()
     group, good, foreign = await team.group(), await team.individual(), await team.individual(shared=False)
     with pytest.raises(NotEligible) as refusal:
-        await team.rosters.add_individuals(team.admin, group, [good, foreign])
+        await team.rosters.add_individuals(a_principal(team.admin), group, [good, foreign])
     assert refusal.value.meta == {"individual-ids": [str(foreign)]}
     assert await team.sitting(group, "individual") == set()
 
@@ -52,7 +53,7 @@ async def test_a_group_for_providers_takes_no_individuals() -> None:
     team = Team()
     group = await team.group(type="provider_only")
     with pytest.raises(GroupProviderOnly):
-        await team.rosters.add_individuals(team.admin, group, [await team.individual()])
+        await team.rosters.add_individuals(a_principal(team.admin), group, [await team.individual()])
 
 
 async def test_permission_is_asked_also_when_nothing_would_change() -> None:
@@ -61,14 +62,14 @@ async def test_permission_is_asked_also_when_nothing_would_change() -> None:
     await team.entry(group, "individual", [individual])
     team.grants.allow(leader, group, "read", "write")
     with pytest.raises(IndividualNotFound):
-        await team.rosters.add_individuals(leader, group, [individual])
+        await team.rosters.add_individuals(a_principal(leader), group, [individual])
 
 
 async def test_users_lead_and_belong_to_a_group_at_once() -> None:
     team = Team()
     group, user = await team.group(), await team.provider()
-    await team.rosters.add_users(team.admin, group, "leader", user_ids=[user])
-    await team.rosters.add_users(team.admin, group, "member", user_ids=[user])
+    await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[user])
+    await team.rosters.add_users(a_principal(team.admin), group, "member", user_ids=[user])
     assert await team.sitting(group, "leader") == await team.sitting(group, "member") == {user}
 
 
@@ -79,9 +80,11 @@ async def test_users_are_found_by_their_addresses_in_any_case() -> None:
         await team.provider(email="ann@x.test"),
         await team.provider(email="bob@x.test"),
     )
-    await team.rosters.add_users(team.admin, group, "member", user_emails=["Ann@X.test", "bob@x.test"])
+    await team.rosters.add_users(a_principal(team.admin), group, "member", user_emails=["Ann@X.test", "bob@x.test"])
     assert await team.sitting(group, "member") == {ann, bob}
-    await team.rosters.remove_users(team.admin, group, "member", user_emails=["ANN@x.test", "nobody@x.test"])
+    await team.rosters.remove_users(
+        a_principal(team.admin), group, "member", user_emails=["ANN@x.test", "nobody@x.test"]
+    )
     assert await team.sitting(group, "member") == {bob}
 
 
@@ -92,10 +95,10 @@ async def test_a_user_whom_the_caller_may_not_read_is_like_an_unknown_one() -> N
     team.grants.let_read(leader, known)
     hidden, nobody = await team.provider(email="ann@x.test"), uuid4()
     with pytest.raises(UserNotFound) as by_id:
-        await team.rosters.add_users(leader, group, "leader", user_ids=[known, hidden, nobody])
+        await team.rosters.add_users(a_principal(leader), group, "leader", user_ids=[known, hidden, nobody])
     assert by_id.value.meta == {"user-ids": [str(hidden), str(nobody)]}
     with pytest.raises(UserNotFound) as by_address:
-        await team.rosters.add_users(leader, group, "leader", user_emails=["ann@x.test", "no@x.test"])
+        await team.rosters.add_users(a_principal(leader), group, "leader", user_emails=["ann@x.test", "no@x.test"])
     assert by_address.value.meta == {"user-emails": ["ann@x.test", "no@x.test"]}
     assert await team.sitting(group, "leader") == set()
 
@@ -108,10 +111,12 @@ async def test_only_enabled_providers_of_the_organization_are_eligible() -> None
     await team.disable(disabled)
     team.store.streams[archived].archived = True  # type: ignore[attr-defined]
     with pytest.raises(NotEligible) as refusal:
-        await team.rosters.add_users(team.admin, group, "leader", user_ids=[good, disabled, elsewhere, archived])
+        await team.rosters.add_users(
+            a_principal(team.admin), group, "leader", user_ids=[good, disabled, elsewhere, archived]
+        )
     assert refusal.value.meta == {"user-ids": [str(disabled), str(elsewhere), str(archived)]}
     await team.entry(group, "leader", [disabled])
-    await team.rosters.add_users(team.admin, group, "leader", user_ids=[good, disabled])
+    await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[good, disabled])
     assert await team.sitting(group, "leader") == {good, disabled}
 
 
@@ -120,7 +125,7 @@ async def test_somebody_who_leaves_the_organization_meanwhile_is_not_seated() ->
     group, user = await team.group(), await team.provider()
     team.let_leave_meanwhile(user)
     with pytest.raises(NotEligible):
-        await team.rosters.add_users(team.admin, group, "leader", user_ids=[user])
+        await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[user])
     assert await team.sitting(group, "leader") == set()
 
 
@@ -129,11 +134,11 @@ async def test_nobody_is_seated_in_a_group_that_is_deactivated_meanwhile() -> No
     group, user = await team.group(), await team.provider()
 
     async def the_group_ends() -> None:
-        await team.groups.deactivate(team.admin, group)
+        await team.groups.deactivate(a_principal(team.admin), group)
 
     team.store.meanwhile = the_group_ends
     with pytest.raises(GroupInactive):
-        await team.rosters.add_users(team.admin, group, "leader", user_ids=[user])
+        await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[user])
 
 
 async def test_nobody_is_taken_out_of_a_group_that_is_deactivated_meanwhile() -> None:
@@ -142,20 +147,22 @@ async def test_nobody_is_taken_out_of_a_group_that_is_deactivated_meanwhile() ->
     await team.entry(old, "individual", [individual])
 
     async def the_old_group_ends() -> None:
-        await team.groups.deactivate(team.admin, old)
+        await team.groups.deactivate(a_principal(team.admin), old)
 
     team.store.meanwhile = the_old_group_ends
     with pytest.raises(GroupInactive):
-        await team.rosters.add_individuals(team.admin, new, [individual], remove_from=old)
+        await team.rosters.add_individuals(a_principal(team.admin), new, [individual], remove_from_group=old)
     assert await team.sitting(old, "individual") == {individual}
 
 
 async def test_naming_the_same_group_twice_is_refused_before_anything_is_looked_up() -> None:
     team, unknown = Team(), uuid4()
     with pytest.raises(SameGroup):
-        await team.rosters.add_individuals(team.admin, unknown, [uuid4()], remove_from=unknown)
+        await team.rosters.add_individuals(a_principal(team.admin), unknown, [uuid4()], remove_from_group=unknown)
     with pytest.raises(SameGroup):
-        await team.rosters.add_users(team.admin, unknown, "leader", user_ids=[uuid4()], remove_from=unknown)
+        await team.rosters.add_users(
+            a_principal(team.admin), unknown, "leader", user_ids=[uuid4()], remove_from_group=unknown
+        )
 
 
 async def test_removing_ignores_whoever_is_not_in() -> None:
@@ -163,18 +170,18 @@ async def test_removing_ignores_whoever_is_not_in() -> None:
     group, individual, user = await team.group(), await team.individual(), await team.provider()
     await team.entry(group, "individual", [individual])
     await team.entry(group, "leader", [user])
-    await team.rosters.remove_individuals(team.admin, group, [individual, uuid4()])
-    position = await team.rosters.remove_users(team.admin, group, "leader", user_ids=[user, uuid4()])
+    await team.rosters.remove_individuals(a_principal(team.admin), group, [individual, uuid4()])
+    position = await team.rosters.remove_users(a_principal(team.admin), group, "leader", user_ids=[user, uuid4()])
     assert await team.sitting(group, "individual") == await team.sitting(group, "leader") == set()
-    assert await team.rosters.remove_individuals(team.admin, group, [individual]) == position
+    assert await team.rosters.remove_individuals(a_principal(team.admin), group, [individual]) == position
 
 
 async def test_who_left_may_come_again() -> None:
     team = Team()
     group, individual = await team.group(), await team.individual()
-    await team.rosters.add_individuals(team.admin, group, [individual])
-    await team.rosters.remove_individuals(team.admin, group, [individual])
-    await team.rosters.add_individuals(team.admin, group, [individual])
+    await team.rosters.add_individuals(a_principal(team.admin), group, [individual])
+    await team.rosters.remove_individuals(a_principal(team.admin), group, [individual])
+    await team.rosters.add_individuals(a_principal(team.admin), group, [individual])
     assert await team.sitting(group, "individual") == {individual}
 
 
@@ -183,13 +190,13 @@ async def test_people_change_groups_in_one_step() -> None:
     old, new, here, there = await team.group(), await team.group(), await team.individual(), await team.individual()
     await team.entry(old, "individual", [here, there])
     await team.entry(new, "individual", [there])
-    await team.rosters.add_individuals(team.admin, new, [here, there], remove_from=old)
+    await team.rosters.add_individuals(a_principal(team.admin), new, [here, there], remove_from_group=old)
     assert await team.sitting(old, "individual") == set()
     assert await team.sitting(new, "individual") == {here, there}
     user = await team.provider()
     await team.entry(old, "leader", [user])
     await team.entry(old, "member", [user])
-    await team.rosters.add_users(team.admin, new, "member", user_ids=[user], remove_from=old)
+    await team.rosters.add_users(a_principal(team.admin), new, "member", user_ids=[user], remove_from_group=old)
     assert await team.sitting(old, "leader") == {user}
     assert await team.sitting(old, "member") == set()
 
@@ -198,17 +205,17 @@ async def test_people_are_taken_only_from_another_group_of_the_organization_that
     team, leader = Team(), uuid4()
     group, individual = await team.group(), await team.individual()
     foreign, closed, unseen = await team.group(organization=uuid4()), await team.group(), await team.group()
-    await team.groups.deactivate(team.admin, closed)
+    await team.groups.deactivate(a_principal(team.admin), closed)
     for thing in (group, individual):
         team.grants.allow(leader, thing, "read", "write")
     refusals = {group: SameGroup, foreign: OtherOrganization, closed: GroupInactive}
     refusals[await a_computed_group(team)] = GroupSystemManaged
     for other, refusal in refusals.items():
         with pytest.raises(refusal) as refused:
-            await team.rosters.add_individuals(team.admin, group, [individual], remove_from=other)
-        assert refused.value.pointer == "/remove-from-group"
+            await team.rosters.add_individuals(a_principal(team.admin), group, [individual], remove_from_group=other)
+        assert refused.value.argument == "remove_from_group"
     with pytest.raises(GroupNotFound):
-        await team.rosters.add_individuals(leader, group, [individual], remove_from=unseen)
+        await team.rosters.add_individuals(a_principal(leader), group, [individual], remove_from_group=unseen)
     team.grants.allow(leader, unseen, "read")
     with pytest.raises(Forbidden):
-        await team.rosters.add_individuals(leader, group, [individual], remove_from=unseen)
+        await team.rosters.add_individuals(a_principal(leader), group, [individual], remove_from_group=unseen)

@@ -2,8 +2,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.access.roles import LastAdmin, Role, RoleNotFound, SystemRole, role_id
-from domain.core.errors import InvalidState
+from domain.access.roles import LastAdmin, Role, SystemRole, role_id
+from domain.core.errors import InvalidState, NotFound
+from domain.core.permissions import Permissions
+from domain.core.principal import Principal
 from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry, roster_entry_id
 from domain.organizations.memberships import ForeignRole, Memberships, StaffOrganization, UserIsParticipant
@@ -13,6 +15,7 @@ from domain.people.named_users import UserName
 from domain.people.users import User, UserArchived, UserNotFound
 from tests.domain.people.builders import a_person, a_user, an_organization
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+from tests.support.principals import EVERYTHING, SYSTEM, a_principal
 
 CALLER = uuid4()
 
@@ -24,7 +27,12 @@ class World:
         self.store = MemoryStore()
         self.directory = MemoryDirectory(self.store)
         self.grants = Grants()
-        self.memberships = Memberships(self.store, self.directory, self.grants)
+        self.memberships = Memberships(self.store, self.directory, Permissions(self.grants))
+
+    def administrator(self, organization_id: UUID, *, system: bool = False) -> Principal:
+        """The caller, who administers the organization, or is a system administrator too."""
+        self.grants.allow(CALLER, organization_id, "read", "write")
+        return a_principal(CALLER, system=system)
 
     async def person(self, **kwargs: object) -> User:
         user = await a_person(self.store, **kwargs)
@@ -32,15 +40,13 @@ class World:
         return user
 
     async def add(self, organization_id: UUID, user: User, role_id: UUID | None = None, *, system: bool = False) -> int:
-        _, position = await self.memberships.add(
-            organization_id, UserName(user.id), role_id, caller_id=CALLER, as_system_admin=system
-        )
+        principal = self.administrator(organization_id, system=system)
+        _, position = await self.memberships.add(principal, organization_id, UserName(user.id), role_id)
         return position
 
     async def remove(self, organization_id: UUID, user: User) -> int:
-        return await self.memberships.remove(
-            organization_id, UserName(user.id), caller_id=CALLER, as_system_admin=False
-        )
+        principal = self.administrator(organization_id)
+        return await self.memberships.remove(principal, organization_id, UserName(user.id))
 
     async def user(self, user: User) -> User:
         return await self.store.get(User, user.id)
@@ -113,7 +119,7 @@ async def test_a_service_account_does_not_join() -> None:
 async def test_nobody_joins_an_inactive_organization() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
-    await Organizations(world.store).change(clinic, {"active": False}, as_system_admin=True)
+    await Organizations(world.store, EVERYTHING).change(SYSTEM, clinic, {"is_active": False})
     with pytest.raises(InvalidState):
         await world.add(clinic, ann, system=True)
 
@@ -141,8 +147,8 @@ async def test_as_much_is_read_for_an_unknown_address_as_for_one_that_the_caller
     for email in ("stranger@people.test", "nobody@people.test"):
         before = world.store.found
         with pytest.raises(UserNotFound) as refusal:
-            await world.memberships.add(clinic, UserName(email=email), caller_id=CALLER, as_system_admin=False)
-        assert refusal.value.pointer == "/data/attributes/email"
+            await world.memberships.add(world.administrator(clinic), clinic, UserName(email=email))
+        assert refusal.value.argument == "email"
         read.append(world.store.found - before)
     assert read[0] == read[1]
 
@@ -177,16 +183,16 @@ async def test_whom_the_caller_may_not_read_is_not_found() -> None:
     clinic = await an_organization(world.store)
     stranger = await a_person(world.store)
     world.directory.emails["ann@example.test"] = stranger.id
-    for name, pointer in (
-        (UserName(stranger.id), "/data/attributes/user-id"),
-        (UserName(uuid4()), "/data/attributes/user-id"),
-        (UserName(email="ann@example.test"), "/data/attributes/email"),
-        (UserName(email="nobody@example.test"), "/data/attributes/email"),
+    for name, argument in (
+        (UserName(stranger.id), "user_id"),
+        (UserName(uuid4()), "user_id"),
+        (UserName(email="ann@example.test"), "email"),
+        (UserName(email="nobody@example.test"), "email"),
     ):
         for command in (world.memberships.add, world.memberships.remove):
             with pytest.raises(UserNotFound) as refused:
-                await command(clinic, name, caller_id=CALLER, as_system_admin=False)
-            assert refused.value.pointer == pointer
+                await command(world.administrator(clinic), clinic, name)
+            assert refused.value.argument == argument
 
 
 async def test_an_address_names_a_user_whatever_its_case() -> None:
@@ -194,7 +200,7 @@ async def test_an_address_names_a_user_whatever_its_case() -> None:
     clinic, ann = await an_organization(world.store), await world.person()
     world.directory.emails["ann@example.test"] = ann.id
     name = UserName(email="Ann@Example.test")
-    user, _ = await world.memberships.add(clinic, name, caller_id=CALLER, as_system_admin=False)
+    user, _ = await world.memberships.add(world.administrator(clinic), clinic, name)
     assert user.id == ann.id
 
 
@@ -211,7 +217,7 @@ async def test_an_archived_user_is_refused() -> None:
 async def test_only_a_system_administrator_lets_somebody_into_the_operators_organizations() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
-    await Organizations(world.store).change(clinic, {"classification": "carium"}, as_system_admin=True)
+    await Organizations(world.store, EVERYTHING).change(SYSTEM, clinic, {"classification": "carium"})
     with pytest.raises(StaffOrganization):
         await world.add(clinic, ann)
     await world.add(clinic, ann, system=True)
@@ -224,7 +230,7 @@ async def test_the_role_is_one_of_the_organization() -> None:
     ann = await world.person()
     foreign = role_id(other, "org.admin")
     for unknown in (uuid4(), foreign, clinic):
-        with pytest.raises(RoleNotFound):
+        with pytest.raises(NotFound):
             await world.add(clinic, ann, unknown)
     world.grants.allow(CALLER, other, "read")
     with pytest.raises(ForeignRole):
@@ -364,7 +370,7 @@ async def test_nobody_joins_an_organization_that_is_deactivated_meanwhile() -> N
     clinic, ann = await an_organization(world.store), await world.person()
 
     async def it_ends() -> None:
-        await Organizations(world.store).change(clinic, {"active": False}, as_system_admin=True)
+        await Organizations(world.store, EVERYTHING).change(SYSTEM, clinic, {"is_active": False})
 
     world.store.meanwhile = it_ends
     with pytest.raises(InvalidState):

@@ -8,20 +8,21 @@ from domain.groups.groups import Group, system_group_id
 from domain.organizations.organizations import OPERATOR_ID, Organization, Organizations, SystemAdminsOnly
 from domain.organizations.themes import Theme, ThemeFields
 from tests.support.doubles import MemoryStore
+from tests.support.principals import EVERYTHING, SYSTEM, a_principal
 
 
 async def a_founded(store: MemoryStore, name: str = "clinic") -> Organization:
-    organization, _ = await Organizations(store).create(name)
+    organization, _ = await Organizations(store, EVERYTHING).create(SYSTEM, name)
     return organization
 
 
-def refused_pointers(error: DomainError) -> list[str | None]:
-    return [each.pointer for each in (error, *error.others)]
+def refused_arguments(error: DomainError) -> list[str | None]:
+    return [each.argument for each in (error, *error.others)]
 
 
 async def test_a_new_organization_is_restricted_and_has_its_role_and_its_computed_groups() -> None:
     store = MemoryStore()
-    organization, position = await Organizations(store).create("clinic")
+    organization, position = await Organizations(store, EVERYTHING).create(SYSTEM, "clinic")
     assert (organization.name, organization.display_name) == ("clinic", "clinic")
     assert (organization.classification, organization.provider_type, organization.timezone) == (
         "customer",
@@ -40,8 +41,8 @@ async def test_a_new_organization_is_restricted_and_has_its_role_and_its_compute
 async def test_what_was_changed_to_what_it_is_records_nothing() -> None:
     store = MemoryStore()
     organization = await a_founded(store)
-    changes = {"name": "clinic", "theme_id": None, "active": True, "authorization_type": "restricted"}
-    _, position = await Organizations(store).change(organization.id, changes, as_system_admin=True)
+    changes = {"name": "clinic", "theme_id": None, "is_active": True, "authorization_type": "restricted"}
+    _, position = await Organizations(store, EVERYTHING).change(SYSTEM, organization.id, changes)
     assert position == 4
 
 
@@ -58,12 +59,12 @@ async def test_a_system_administrator_changes_everything() -> None:
         "timezone": "Europe/Vienna",
         "theme_id": theme.id,
         "authorization_type": "open",
-        "active": False,
+        "is_active": False,
     }
-    await Organizations(store).change(organization.id, changes, as_system_admin=True)
+    await Organizations(store, EVERYTHING).change(SYSTEM, organization.id, changes)
     changed = await store.get(Organization, organization.id)
-    assert {name: getattr(changed, name) for name in changes} == changes
-    await Organizations(store).change(organization.id, {"active": True, "theme_id": None}, as_system_admin=True)
+    assert {name: getattr(changed, name.removeprefix("is_")) for name in changes} == changes
+    await Organizations(store, EVERYTHING).change(SYSTEM, organization.id, {"is_active": True, "theme_id": None})
     changed = await store.get(Organization, organization.id)
     assert (changed.active, changed.theme_id, changed.name) == (True, None, "other")
 
@@ -72,27 +73,27 @@ async def test_its_own_administrators_change_display_name_and_time_zone() -> Non
     store = MemoryStore()
     organization = await a_founded(store)
     changes = {"display_name": "The clinic", "timezone": "Europe/Vienna"}
-    changed, _ = await Organizations(store).change(organization.id, changes, as_system_admin=False)
+    changed, _ = await Organizations(store, EVERYTHING).change(a_principal(), organization.id, changes)
     assert (changed.display_name, changed.timezone) == ("The clinic", "Europe/Vienna")
 
 
 async def test_each_forbidden_attribute_is_refused_even_with_the_value_it_has() -> None:
     store = MemoryStore()
     organization = await a_founded(store)
-    changes = {"name": "clinic", "display_name": "New", "active": True, "theme_id": None}
+    changes = {"name": "clinic", "display_name": "New", "is_active": True, "theme_id": None}
     with pytest.raises(SystemAdminsOnly) as refused:
-        await Organizations(store).change(organization.id, changes, as_system_admin=False)
-    assert refused_pointers(refused.value) == [
-        "/data/attributes/name",
-        "/data/attributes/is-active",
-        "/data/attributes/theme-id",
+        await Organizations(store, EVERYTHING).change(a_principal(), organization.id, changes)
+    assert refused_arguments(refused.value) == [
+        "name",
+        "is_active",
+        "theme_id",
     ]
     assert (await store.get(Organization, organization.id)).display_name == "clinic"
 
 
 async def test_an_unknown_organization_is_not_found() -> None:
     with pytest.raises(NotFound):
-        await Organizations(MemoryStore()).change(uuid4(), {}, as_system_admin=True)
+        await Organizations(MemoryStore(), EVERYTHING).change(SYSTEM, uuid4(), {})
 
 
 @pytest.mark.parametrize(

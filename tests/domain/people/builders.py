@@ -6,6 +6,7 @@ from domain.organizations.organizations import Organization, Organizations
 from domain.people.individuals import Individual
 from domain.people.users import STAFF, User
 from tests.support.doubles import MemoryStore
+from tests.support.principals import EVERYTHING, SYSTEM
 
 
 def a_user(*, live: bool = True, kind: str = "person", email: str | None = None, staff: bool = False) -> User:
@@ -36,5 +37,5 @@ async def a_person(store: MemoryStore, **kwargs: object) -> User:
 
 
 async def an_organization(store: MemoryStore, name: str = "clinic") -> UUID:
-    organization, _ = await Organizations(store).create(name)
+    organization, _ = await Organizations(store, EVERYTHING).create(SYSTEM, name)
     return organization.id

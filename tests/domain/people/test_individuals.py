@@ -3,6 +3,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core.errors import InvalidState
+from domain.core.permissions import Permissions
 from domain.groups.rosters import RosterEntry, roster_entry_id
 from domain.organizations.memberships import Memberships, UserIsParticipant
 from domain.people.individual_commands import Individuals
@@ -19,13 +20,14 @@ from domain.people.named_users import UserName
 from domain.people.users import User
 from tests.domain.people.builders import a_person, an_organization
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+from tests.support.principals import SERVICE, SYSTEM, a_principal, a_system_administrator
 
 
 class World:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.grants = Grants()
-        ports = (self.store, MemoryDirectory(self.store), self.grants)
+        ports = (self.store, MemoryDirectory(self.store), Permissions(self.grants))
         self.individuals = Individuals(*ports)
         self.memberships = Memberships(*ports)
 
@@ -35,7 +37,8 @@ class World:
 
     async def become_provider(self, user: User, organization_id: UUID) -> None:
         self.grants.let_read(user.id, user.id)
-        await self.memberships.add(organization_id, UserName(user.id), caller_id=user.id, as_system_admin=True)
+        self.grants.allow(user.id, organization_id, "read")
+        await self.memberships.add(a_system_administrator(user.id), organization_id, UserName(user.id))
 
     async def place(self, individual_id: UUID, organization_id: UUID) -> RosterEntry:
         entry = RosterEntry.add(uuid4(), organization_id, "individual", individual_id)
@@ -51,26 +54,26 @@ class World:
 async def test_an_individual_is_registered_once() -> None:
     world, wanted = World(), uuid4()
     clinic = await an_organization(world.store)
-    individual, position = await world.individuals.create(wanted, clinic)
+    individual, position = await world.individuals.create(SERVICE, wanted, clinic)
     assert (individual.id, individual.owner_type, individual.owner_id) == (wanted, "organization", clinic)
-    assert await world.individuals.create(wanted, clinic) == (individual, position)
+    assert await world.individuals.create(SERVICE, wanted, clinic) == (individual, position)
 
 
 async def test_a_user_owns_several() -> None:
     world = World()
     ann = await a_person(world.store)
-    individual, position = await world.individuals.create(uuid4(), ann.id)
+    individual, position = await world.individuals.create(SERVICE, uuid4(), ann.id)
     assert (individual.owner_type, individual.owner_id) == ("user", ann.id)
     assert (await world.store.get(User, ann.id)).individuals == [ann.individual_id, individual.id]
-    assert await world.individuals.create(individual.id, ann.id) == (individual, position)
+    assert await world.individuals.create(SERVICE, individual.id, ann.id) == (individual, position)
 
 
 async def test_another_owner_of_the_same_individual_is_refused() -> None:
     world, wanted = World(), uuid4()
     clinic, ann = await an_organization(world.store), await a_person(world.store)
-    await world.individuals.create(wanted, clinic)
+    await world.individuals.create(SERVICE, wanted, clinic)
     with pytest.raises(IndividualTaken):
-        await world.individuals.create(wanted, ann.id)
+        await world.individuals.create(SERVICE, wanted, ann.id)
 
 
 async def test_owners_are_users_or_organizations() -> None:
@@ -78,7 +81,7 @@ async def test_owners_are_users_or_organizations() -> None:
     robot = await a_person(world.store, kind="service")
     for nobody in (uuid4(), robot.id):
         with pytest.raises(OwnerNotFound):
-            await world.individuals.create(uuid4(), nobody)
+            await world.individuals.create(SERVICE, uuid4(), nobody)
 
 
 async def test_a_provider_owns_no_further_individual() -> None:
@@ -86,19 +89,19 @@ async def test_a_provider_owns_no_further_individual() -> None:
     clinic, ann = await an_organization(world.store), await a_person(world.store)
     await world.become_provider(ann, clinic)
     with pytest.raises(ProviderOwner):
-        await world.individuals.create(uuid4(), ann.id)
-    other, _ = await world.individuals.create(uuid4(), clinic)
+        await world.individuals.create(SERVICE, uuid4(), ann.id)
+    other, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
     with pytest.raises(ProviderOwner):
-        await world.individuals.change_owner(other.id, ann.id)
+        await world.individuals.change_owner(SERVICE, other.id, ann.id)
 
 
 async def test_who_gets_a_further_individual_while_he_is_to_become_a_provider_stays_a_participant() -> None:
     world = World()
     clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
-    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
     for user, meanwhile in (
-        (ann, lambda: world.individuals.create(uuid4(), ann.id)),
-        (bob, lambda: world.individuals.change_owner(theirs.id, bob.id)),
+        (ann, lambda: world.individuals.create(SERVICE, uuid4(), ann.id)),
+        (bob, lambda: world.individuals.change_owner(SERVICE, theirs.id, bob.id)),
     ):
         world.store.meanwhile = meanwhile
         with pytest.raises(UserIsParticipant):
@@ -109,22 +112,22 @@ async def test_who_gets_a_further_individual_while_he_is_to_become_a_provider_st
 async def test_who_becomes_a_provider_while_he_is_to_get_a_further_individual_gets_none() -> None:
     world = World()
     clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
-    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
     world.store.meanwhile = lambda: world.become_provider(ann, clinic)
     with pytest.raises(ProviderOwner):
-        await world.individuals.create(uuid4(), ann.id)
+        await world.individuals.create(SERVICE, uuid4(), ann.id)
     world.store.meanwhile = lambda: world.become_provider(bob, clinic)
     with pytest.raises(ProviderOwner):
-        await world.individuals.change_owner(theirs.id, bob.id)
+        await world.individuals.change_owner(SERVICE, theirs.id, bob.id)
 
 
 async def test_who_gave_his_further_individual_away_may_become_a_provider() -> None:
     world = World()
     clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
-    further, _ = await world.individuals.create(uuid4(), ann.id)
+    further, _ = await world.individuals.create(SERVICE, uuid4(), ann.id)
     with pytest.raises(UserIsParticipant):
         await world.become_provider(ann, clinic)
-    await world.individuals.change_owner(further.id, bob.id)
+    await world.individuals.change_owner(SERVICE, further.id, bob.id)
     await world.become_provider(ann, clinic)
     assert (await world.store.get(User, bob.id)).individuals == [bob.individual_id, further.id]
 
@@ -133,11 +136,11 @@ async def test_sharing_again_records_nothing_and_another_operation_replaces_the_
     world = World()
     clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
     individual = await world.owned(ann)
-    _, position = await world.individuals.share(individual.id, "organization", clinic, None, caller_id=ann.id)
-    shared, again = await world.individuals.share(individual.id, "organization", clinic, "read", caller_id=ann.id)
+    _, position = await world.individuals.share(a_principal(ann.id), individual.id, "organization", clinic, None)
+    shared, again = await world.individuals.share(a_principal(ann.id), individual.id, "organization", clinic, "read")
     assert (set(shared.organizations), again) == ({clinic}, position)
     for operation, expected in (("read", 1), ("read", 1), ("write", 2)):
-        shared, later = await world.individuals.share(individual.id, "user", bob.id, operation, caller_id=ann.id)
+        shared, later = await world.individuals.share(a_principal(ann.id), individual.id, "user", bob.id, operation)
         assert (shared.users, later - position) == ({bob.id: operation}, expected)
 
 
@@ -145,34 +148,34 @@ async def test_the_owner_needs_no_share() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await a_person(world.store)
     individual = await world.owned(ann)
-    _, position = await world.individuals.share(individual.id, "user", ann.id, "read", caller_id=ann.id)
+    _, position = await world.individuals.share(a_principal(ann.id), individual.id, "user", ann.id, "read")
     assert position == len(world.store.events)
     assert not (await world.owned(ann)).shared
-    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
     world.grants.allow(ann.id, clinic, "write")
-    same, _ = await world.individuals.share(theirs.id, "organization", clinic, None, caller_id=ann.id)
+    same, _ = await world.individuals.share(a_principal(ann.id), theirs.id, "organization", clinic, None)
     assert not same.shared
 
 
 async def test_administrators_of_the_owning_organization_count_as_its_owner() -> None:
     world = World()
     clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
-    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
     world.grants.allow(ann.id, clinic, "write")
-    await world.individuals.share(theirs.id, "user", bob.id, "read", caller_id=ann.id)
-    await world.individuals.unshare(theirs.id, "user", bob.id, caller_id=ann.id)
+    await world.individuals.share(a_principal(ann.id), theirs.id, "user", bob.id, "read")
+    await world.individuals.unshare(a_principal(ann.id), theirs.id, "user", bob.id)
     assert not (await world.store.get(Individual, theirs.id)).shared
 
 
 async def test_services_and_system_administrators_share_anything() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await a_person(world.store)
-    anybody = uuid4()
-    world.grants.allowed.add((anybody, "", "write"))  # type: ignore[arg-type]  # "" names the system
-    individual, _ = await world.individuals.share(
-        (await world.owned(ann)).id, "organization", clinic, None, caller_id=anybody
-    )
-    assert individual.shared
+    for principal in (SYSTEM, SERVICE):
+        individual, _ = await world.individuals.share(
+            principal, (await world.owned(ann)).id, "organization", clinic, None
+        )
+        assert individual.shared
+        await world.individuals.unshare(principal, individual.id, "organization", clinic)
 
 
 async def test_others_may_not_share_and_may_not_know() -> None:
@@ -181,12 +184,12 @@ async def test_others_may_not_share_and_may_not_know() -> None:
     individual = await world.owned(ann)
     for unseen in (individual.id, uuid4(), clinic):
         with pytest.raises(IndividualNotFound):
-            await world.individuals.share(unseen, "organization", clinic, None, caller_id=eve.id)
+            await world.individuals.share(a_principal(eve.id), unseen, "organization", clinic, None)
     world.grants.allow(eve.id, individual.id, "read", "write")
     with pytest.raises(NotTheOwner):
-        await world.individuals.share(individual.id, "organization", clinic, None, caller_id=eve.id)
+        await world.individuals.share(a_principal(eve.id), individual.id, "organization", clinic, None)
     with pytest.raises(NotTheOwner):
-        await world.individuals.unshare(individual.id, "organization", clinic, caller_id=eve.id)
+        await world.individuals.unshare(a_principal(eve.id), individual.id, "organization", clinic)
 
 
 async def test_unknown_parties_are_not_found() -> None:
@@ -195,9 +198,9 @@ async def test_unknown_parties_are_not_found() -> None:
     individual = await world.owned(ann)
     for party, unknown in (("user", uuid4()), ("user", clinic), ("organization", ann.id)):
         with pytest.raises(OwnerNotFound):
-            await world.individuals.share(individual.id, party, unknown, "read", caller_id=ann.id)  # type: ignore[arg-type]
+            await world.individuals.share(a_principal(ann.id), individual.id, party, unknown, "read")  # type: ignore[arg-type]
         with pytest.raises(OwnerNotFound):
-            await world.individuals.unshare(individual.id, party, unknown, caller_id=ann.id)  # type: ignore[arg-type]
+            await world.individuals.unshare(a_principal(ann.id), individual.id, party, unknown)  # type: ignore[arg-type]
 
 
 async def test_a_providers_individual_is_not_shared() -> None:
@@ -205,7 +208,7 @@ async def test_a_providers_individual_is_not_shared() -> None:
     clinic, ann = await an_organization(world.store), await a_person(world.store)
     await world.become_provider(ann, clinic)
     with pytest.raises(ProvidersIndividual):
-        await world.individuals.share((await world.owned(ann)).id, "organization", clinic, None, caller_id=ann.id)
+        await world.individuals.share(a_principal(ann.id), (await world.owned(ann)).id, "organization", clinic, None)
 
 
 async def test_a_share_while_its_owner_becomes_a_provider_is_refused() -> None:
@@ -213,7 +216,7 @@ async def test_a_share_while_its_owner_becomes_a_provider_is_refused() -> None:
     clinic, ann = await an_organization(world.store), await a_person(world.store)
     world.store.meanwhile = lambda: world.become_provider(ann, clinic)
     with pytest.raises(ProvidersIndividual):
-        await world.individuals.share((await world.owned(ann)).id, "organization", clinic, None, caller_id=ann.id)
+        await world.individuals.share(a_principal(ann.id), (await world.owned(ann)).id, "organization", clinic, None)
 
 
 async def test_nothing_is_shared_with_or_owned_by_an_archived_user() -> None:
@@ -222,9 +225,9 @@ async def test_nothing_is_shared_with_or_owned_by_an_archived_user() -> None:
     bob.archived = True
     world.store.streams[bob.id] = bob
     with pytest.raises(InvalidState):
-        await world.individuals.share((await world.owned(ann)).id, "user", bob.id, "read", caller_id=ann.id)
+        await world.individuals.share(a_principal(ann.id), (await world.owned(ann)).id, "user", bob.id, "read")
     with pytest.raises(InvalidState):
-        await world.individuals.create(uuid4(), bob.id)
+        await world.individuals.create(SERVICE, uuid4(), bob.id)
 
 
 async def test_unsharing_takes_it_out_of_the_organizations_groups_in_the_same_append() -> None:
@@ -236,46 +239,46 @@ async def test_unsharing_takes_it_out_of_the_organizations_groups_in_the_same_ap
     )
     individual = await world.owned(ann)
     for organization in (clinic, other):
-        await world.individuals.share(individual.id, "organization", organization, None, caller_id=ann.id)
+        await world.individuals.share(a_principal(ann.id), individual.id, "organization", organization, None)
     here, there = await world.place(individual.id, clinic), await world.place(individual.id, other)
     before = len(world.store.events)
-    unshared, position = await world.individuals.unshare(individual.id, "organization", clinic, caller_id=ann.id)
+    unshared, position = await world.individuals.unshare(a_principal(ann.id), individual.id, "organization", clinic)
     assert position == before + 2
     assert set(unshared.organizations) == {other}
     assert (await world.taken(here), await world.taken(there)) == (False, True)
-    _, again = await world.individuals.unshare(individual.id, "organization", clinic, caller_id=ann.id)
+    _, again = await world.individuals.unshare(a_principal(ann.id), individual.id, "organization", clinic)
     assert again == position
 
 
 async def test_unsharing_from_the_owner_leaves_his_groups_alone() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await a_person(world.store)
-    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
     entry = await world.place(theirs.id, clinic)
     world.grants.allow(ann.id, clinic, "write")
-    await world.individuals.unshare(theirs.id, "organization", clinic, caller_id=ann.id)
+    await world.individuals.unshare(a_principal(ann.id), theirs.id, "organization", clinic)
     assert await world.taken(entry)
 
 
 async def test_another_owner_takes_it_out_of_the_former_owners_groups() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await a_person(world.store)
-    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
     entry = await world.place(theirs.id, clinic)
-    moved, position = await world.individuals.change_owner(theirs.id, ann.id)
+    moved, position = await world.individuals.change_owner(SERVICE, theirs.id, ann.id)
     assert (moved.owner_type, moved.owner_id) == ("user", ann.id)
     assert not await world.taken(entry)
-    assert await world.individuals.change_owner(theirs.id, ann.id) == (moved, position)
+    assert await world.individuals.change_owner(SERVICE, theirs.id, ann.id) == (moved, position)
 
 
 async def test_another_owner_leaves_it_in_groups_of_an_organization_it_is_shared_with() -> None:
     world = World()
     clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
-    theirs, _ = await world.individuals.create(uuid4(), clinic)
+    theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
     theirs.share("organization", other)
     await world.store.save(theirs)
     entry = await world.place(theirs.id, other)
-    await world.individuals.change_owner(theirs.id, other)
+    await world.individuals.change_owner(SERVICE, theirs.id, other)
     assert await world.taken(entry)
 
 

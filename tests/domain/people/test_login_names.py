@@ -12,7 +12,7 @@ from domain.people.login_names import (
     is_blank,
     login_name,
     names_of,
-    refuse_username,
+    require_usable_username,
 )
 
 
@@ -81,7 +81,7 @@ def test_a_user_name_finds_only_where_there_is_no_contact() -> None:
 
 @pytest.mark.parametrize("username", ["ANN@people.test", "+1 650 555 0100", "ann", "Zoe\u0308", "李雷"], ids=ascii)
 def test_user_names_that_are_accepted(username: str) -> None:
-    refuse_username(username, "ann@people.test", "+16505550100", pointer="/username")
+    require_usable_username(username, "ann@people.test", "+16505550100")
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_user_names_that_are_accepted(username: str) -> None:
 )
 def test_user_names_that_are_refused(username: str, refusal: type[Invalid]) -> None:
     with pytest.raises(refusal) as refused:
-        refuse_username(username, "ann@people.test", "+16505550100", pointer="/username")
-    assert refused.value.pointer == "/username"
+        require_usable_username(username, "ann@people.test", "+16505550100")
+    assert refused.value.argument == "username"
 
 
 @pytest.mark.parametrize("domain", ["xn--.test", "a\u200db.test", "-ä.test", "ä" * 64 + ".test"], ids=ascii)

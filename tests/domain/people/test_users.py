@@ -6,6 +6,7 @@ import pytest
 
 from domain.access.roles import ORGANIZATION_ADMIN, LastAdmin, Role, role_id
 from domain.core.errors import DomainError
+from domain.core.permissions import Permissions
 from domain.core.personal import Personal, revealed
 from domain.people.login_names import login_name, normal_login
 from domain.people.user_commands import Users
@@ -20,6 +21,7 @@ from domain.people.users import (
 )
 from tests.domain.people.builders import a_user
 from tests.support.doubles import Grants, MemoryStore
+from tests.support.principals import a_principal, a_system_administrator
 
 
 class Clinic:
@@ -28,7 +30,7 @@ class Clinic:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.grants = Grants()
-        self.users = Users(self.store, self.grants)
+        self.users = Users(self.store, Permissions(self.grants))
         self.organization = uuid4()
         self.admin = uuid4()
         self.grants.allow(self.admin, self.organization, "read", "write")
@@ -46,11 +48,15 @@ class Clinic:
         return user
 
     async def disable(self, user: User, by: UUID | None = None, *, system: bool = False) -> User:
-        found, _ = await self.users.disable(user.id, caller_id=by or self.admin, as_system_admin=system)
+        principal = a_principal(by or self.admin, system=system)
+        self.grants.let_read(principal.user_id, user.id)
+        found, _ = await self.users.disable(principal, user.id)
         return found
 
     async def enable(self, user: User, by: UUID | None = None) -> User:
-        found, _ = await self.users.enable(user.id, caller_id=by or self.admin, as_system_admin=False)
+        principal = a_principal(by or self.admin)
+        self.grants.let_read(principal.user_id, user.id)
+        found, _ = await self.users.enable(principal, user.id)
         return found
 
 
@@ -222,8 +228,9 @@ async def test_services_and_strangers_are_not_found() -> None:
     clinic, service = Clinic(), a_user(kind="service")
     await clinic.store.save(service)
     for user_id in (service.id, uuid4()):
+        clinic.grants.let_read(clinic.admin, user_id)
         with pytest.raises(UserNotFound) as refusal:
-            await clinic.users.disable(user_id, caller_id=clinic.admin, as_system_admin=True)
+            await clinic.users.disable(a_system_administrator(clinic.admin), user_id)
         assert isinstance(refusal.value, DomainError)
 
 
@@ -247,10 +254,10 @@ def test_a_user_is_provisional_until_a_contact_is_verified() -> None:
 
 def test_a_provisional_user_counts_in_one_organization() -> None:
     user = a_provisional_user(organization := uuid4())
-    user.refuse_outside(organization)
+    user.require_counting_in(organization)
     with pytest.raises(ProvisionalUser):
-        user.refuse_outside(uuid4())
-    a_user().refuse_outside(uuid4())
+        user.require_counting_in(uuid4())
+    a_user().require_counting_in(uuid4())
 
 
 def test_taking_over_replaces_names_and_password() -> None:

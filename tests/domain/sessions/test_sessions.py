@@ -24,6 +24,7 @@ from domain.sessions.sessions import (
 )
 from tests.domain.people.builders import a_user
 from tests.support.doubles import MemoryDirectory, MemoryStore
+from tests.support.principals import SYSTEM, a_principal
 
 ANN = "ann@people.test"
 
@@ -302,20 +303,20 @@ async def test_a_session_is_revoked_by_whom_it_belongs_to_once() -> None:
     user = await door.user()
     session = (await door.log_in()).session
     with pytest.raises(SessionNotFound):
-        await door.sessions.revoke(session.id, caller_id=uuid4(), of_anybody=False)
-    await door.sessions.revoke(session.id, caller_id=user.id, of_anybody=False)
+        await door.sessions.revoke(a_principal(), session.id)
+    await door.sessions.revoke(a_principal(user.id), session.id)
     recorded = len(door.identity.events)
-    await door.sessions.revoke(session.id, caller_id=uuid4(), of_anybody=True)
+    await door.sessions.revoke(SYSTEM, session.id)
     assert len(door.identity.events) == recorded
     with pytest.raises(SessionNotFound):
-        await door.sessions.revoke(uuid4(), caller_id=user.id, of_anybody=True)
+        await door.sessions.revoke(SYSTEM, uuid4())
 
 
 async def test_a_session_that_ended_is_not_found() -> None:
     door = Door()
     await door.user()
     session = (await door.log_in()).session
-    assert isinstance(await door.sessions.find(session.id), Session)
+    assert isinstance(await door.sessions.find(SYSTEM, session.id), Session)
     door.fallen.sessions.add(session.id)
     with pytest.raises(SessionNotFound):
-        await door.sessions.find(session.id)
+        await door.sessions.find(SYSTEM, session.id)

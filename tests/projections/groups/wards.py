@@ -26,6 +26,7 @@ from projections.groups.tasks import TasksProjection
 from projections.groups.viewers import Viewer, viewer
 from projections.people.users import UsersProjection
 from tests.support.followers import a_projector
+from tests.support.principals import EVERYTHING, SYSTEM
 from tests.support.stores import a_pool, a_store
 from workers.following.projectors import Projector
 
@@ -62,10 +63,10 @@ class Wards:
             follower.went_well(0)
 
     async def organization(self, *, opened: bool = False) -> UUID:
-        organizations = Organizations(self.store)
-        organization, _ = await organizations.create(f"o{uuid4().hex}")
+        organizations = Organizations(self.store, EVERYTHING)
+        organization, _ = await organizations.create(SYSTEM, f"o{uuid4().hex}")
         if opened:
-            await organizations.change(organization.id, {"authorization_type": "open"}, as_system_admin=True)
+            await organizations.change(SYSTEM, organization.id, {"authorization_type": "open"})
         return organization.id
 
     async def user(self, *organizations: UUID, classification: str = "customer", **known: Any) -> UUID:

@@ -4,6 +4,7 @@ import pytest
 
 from domain.organizations.organizations import Organization, OrganizationNameTaken, Organizations
 from tests.projections.people.tenants import Tenants, tenants
+from tests.support.principals import EVERYTHING, SYSTEM
 
 
 async def stored(world: Tenants) -> dict[UUID, tuple[str, str]]:
@@ -24,6 +25,6 @@ async def test_a_refused_organization_leaves_nothing(database_url: str) -> None:
         clinic = await world.organization("clinic")
         head = await world.store.head()
         with pytest.raises(OrganizationNameTaken):
-            await Organizations(world.store).create("clinic")
+            await Organizations(world.store, EVERYTHING).create(SYSTEM, "clinic")
         assert (await stored(world), await world.store.head()) == ({clinic.id: ("clinic", "clinic")}, head)
         assert await world.store.find(Organization, clinic.id) is not None

@@ -10,6 +10,7 @@ from projections.organizations import organizations
 from projections.organizations.organizations import OrganizationFilter, OrganizationRow
 from tests.projections.people.tenants import NOBODY, Tenants, tenants
 from tests.support.plans import touched
+from tests.support.principals import EVERYTHING, SYSTEM
 
 ALL = OrganizationFilter()
 
@@ -34,7 +35,7 @@ async def test_a_name_is_taken_once(database_url: str) -> None:
         clinic = await world.organization("clinic")
         with pytest.raises(OrganizationNameTaken) as refused:
             await world.organization("clinic")
-        assert refused.value.pointer == "/data/attributes/name"
+        assert refused.value.argument == "name"
         other = await world.organization("other")
         with pytest.raises(OrganizationNameTaken):
             await world.change(other, name="clinic")
@@ -49,7 +50,7 @@ async def test_the_row_follows_every_change(database_url: str) -> None:
         clinic = await world.organization("clinic", "The clinic")
         await world.catch_up()
         await world.change(clinic, timezone="Europe/Vienna", theme_id=theme.id, authorization_type="open")
-        changed, _ = await Organizations(world.store).change(clinic.id, {"active": False}, as_system_admin=True)
+        changed, _ = await Organizations(world.store, EVERYTHING).change(SYSTEM, clinic.id, {"is_active": False})
         await world.catch_up()
         row = await organizations.organization(world.cursor, NOBODY, clinic.id, everything=True)
         assert row == OrganizationRow(

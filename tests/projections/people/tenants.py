@@ -21,6 +21,7 @@ from projections.people.user_replications import UserReplicationsProjection
 from projections.people.users import UsersProjection
 from tests.domain.people.builders import a_user
 from tests.support.followers import a_projector
+from tests.support.principals import EVERYTHING, SYSTEM
 from tests.support.stores import a_pool, a_store
 from workers.following.projectors import Projector
 
@@ -34,11 +35,11 @@ class Tenants:
         self.projector = projector
 
     async def organization(self, name: str, display_name: str | None = None) -> Organization:
-        organization, _ = await Organizations(self.store).create(name, display_name=display_name)
+        organization, _ = await Organizations(self.store, EVERYTHING).create(SYSTEM, name, display_name=display_name)
         return organization
 
     async def change(self, organization: Organization, **changes: object) -> None:
-        await Organizations(self.store).change(organization.id, changes, as_system_admin=True)
+        await Organizations(self.store, EVERYTHING).change(SYSTEM, organization.id, changes)
 
     async def provider(self, *organizations: Organization, email: str | None = None) -> User:
         user = a_user(email=email)

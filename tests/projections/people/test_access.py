@@ -10,6 +10,7 @@ from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from projections.people.access import readable_users
 from tests.domain.people.builders import a_user
 from tests.projections.people.test_identifiers import Book, a_book
+from tests.support.principals import EVERYTHING, SYSTEM
 from tests.support.stores import a_pool
 
 
@@ -28,8 +29,8 @@ async def a_provider(book: Book, *organizations: UUID) -> User:
 
 async def test_colleagues_and_those_who_share_with_the_organization(database_url: str) -> None:
     async with a_book(database_url) as book:
-        north, _ = await Organizations(book.store).create("north")
-        south, _ = await Organizations(book.store).create("south")
+        north, _ = await Organizations(book.store, EVERYTHING).create(SYSTEM, "north")
+        south, _ = await Organizations(book.store, EVERYTHING).create(SYSTEM, "south")
         doc, colleague = await a_provider(book, north.id), await a_provider(book, north.id)
         stranger, patient = await a_provider(book, south.id), a_user()
         record = Individual.create(patient.individual_id or uuid4(), "user", patient.id)
@@ -47,7 +48,7 @@ async def test_colleagues_and_those_who_share_with_the_organization(database_url
 
 async def test_nobody_reads_anybody_when_he_is_disabled_or_unknown(database_url: str) -> None:
     async with a_book(database_url) as book:
-        north, _ = await Organizations(book.store).create("north")
+        north, _ = await Organizations(book.store, EVERYTHING).create(SYSTEM, "north")
         doc, colleague = await a_provider(book, north.id), await a_provider(book, north.id)
         colleague.disable()
         await book.store.save(colleague)
@@ -60,7 +61,7 @@ async def test_staff_and_services_read_all_people_and_no_service(database_url: s
     async with a_book(database_url) as book:
         staff = User.create(uuid4(), classification="carium", individual_id=uuid4())
         staff.confirm()
-        operator, _ = await Organizations(book.store).create("operator", classification="carium")
+        operator, _ = await Organizations(book.store, EVERYTHING).create(SYSTEM, "operator", classification="carium")
         staff.join(operator.id)
         doc, name = a_user(), ServiceName("care", "drow")
         await book.store.save(staff, doc)
@@ -73,8 +74,8 @@ async def test_staff_and_services_read_all_people_and_no_service(database_url: s
 
 async def test_an_inactive_organization_shows_nobody(database_url: str) -> None:
     async with a_book(database_url) as book:
-        organizations = Organizations(book.store)
-        north, _ = await organizations.create("north")
+        organizations = Organizations(book.store, EVERYTHING)
+        north, _ = await organizations.create(SYSTEM, "north")
         doc, colleague = await a_provider(book, north.id), await a_provider(book, north.id)
-        await organizations.change(north.id, {"active": False}, as_system_admin=True)
+        await organizations.change(SYSTEM, north.id, {"is_active": False})
         assert await readable(database_url, doc.id, [doc, colleague]) == {doc.id}

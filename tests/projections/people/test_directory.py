@@ -7,11 +7,12 @@ from domain.organizations.organizations import Organizations
 from domain.people.individuals import Individual
 from tests.domain.people.builders import a_user
 from tests.projections.people.test_identifiers import a_book
+from tests.support.principals import EVERYTHING, SYSTEM
 
 
 async def test_places_are_known_as_soon_as_they_are_taken(database_url: str) -> None:
     async with a_book(database_url) as book:
-        organization, _ = await Organizations(book.store).create("north")
+        organization, _ = await Organizations(book.store, EVERYTHING).create(SYSTEM, "north")
         doc, group, other = a_user(), uuid4(), uuid4()
         doc.join(organization.id)
         record = Individual.create(uuid4(), "organization", organization.id)

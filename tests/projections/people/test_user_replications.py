@@ -1,15 +1,17 @@
 from domain.people.user_replications import UserReplications
 from projections.people import user_replications
 from tests.projections.people.tenants import tenants
+from tests.support.principals import SERVICE
 
 
 async def test_marks_are_listed_oldest_first_in_pages(database_url: str) -> None:
     async with tenants(database_url) as world:
         ann, bob = await world.participant(), await world.participant()
         marks = [
-            (await UserReplications(world.store).create(ann.id, service))[0] for service in ("sked", "caredb", "drow")
+            (await UserReplications(world.store).create(SERVICE, ann.id, service))[0]
+            for service in ("sked", "caredb", "drow")
         ]
-        await UserReplications(world.store).create(bob.id, "sked")
+        await UserReplications(world.store).create(SERVICE, bob.id, "sked")
         await world.catch_up()
         rows, total = await user_replications.user_replications(world.cursor, ann.id, limit=2, offset=1)
         assert total == 3
