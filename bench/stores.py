@@ -12,8 +12,9 @@ from adapters.security.keyring import Keyring
 from adapters.security.tokens import Tokens
 from adapters.settings import Settings
 from domain.core.ids import new_id
+from domain.core.principal import SessionKind
 from domain.people.users import User
-from domain.sessions.sessions import LONGEST_ACCESS, Session, SessionKind
+from domain.sessions.sessions import LONGEST_ACCESS, Session
 from projections import registry
 
 

@@ -40,7 +40,7 @@ from projections.access.lists import accessible
 from projections.access.pages import Ids, Slice
 from projections.access.readable_individuals import accessible_individuals
 from projections.access.status import access_status
-from projections.core.visibility import seer
+from projections.core.visibility import viewer
 
 router = contract_router("authorization")
 
@@ -86,7 +86,7 @@ async def accessible_resources(
     require_own(principal, body.user_id)
     queries = [sent.query for sent in body.access_query]
     async with reading() as read:
-        sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+        sees = await viewer(read.cursor, principal.user_id)
         found = await accessible(
             read.cursor, body.user_id, queries, slice_of(body), body.organization_id, sees, indexing.index()
         )
@@ -111,7 +111,7 @@ async def list_individuals(
             slice_of(query),
             organization_id=query.organization_id,
             filters=filters,
-            sees=await seer(read.cursor, principal.user_id, everything=principal.unlimited),
+            sees=await viewer(read.cursor, principal.user_id),
             index=indexing.index(),
         )
         return page(read, query, found)

@@ -18,10 +18,10 @@ from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
-from api.organizations.organizations import reads
 from domain.people.named_users import UserName
 from projections.access import roles
 from projections.access.roles import RoleRow
+from projections.core.visibility import viewer
 
 router = contract_router("roles")
 
@@ -34,8 +34,7 @@ async def list_roles(
     async with reading(roles.RolesProjection.name) as read:
         rows = await roles.roles(
             read.cursor,
-            principal.user_id,
-            reads=reads(principal),
+            await viewer(read.cursor, principal.user_id),
             organization_id=query.organization_id,
             name=query.name,
         )

@@ -53,7 +53,7 @@ async def _bearer_of(request: Request, token: str) -> Principal:
         session.session_id,
         session.organization_id,
         claims.impersonator,
-        service=session.service,
+        kind=session.kind if claims.impersonator is None else "impersonated",
         staff=session.staff,
         system=session.system,
         queue_delay=session.queue_delay,

@@ -26,13 +26,13 @@ from api.edge.reading import Read, Reading
 from domain.core.errors import Forbidden, NotFound
 from domain.core.principal import Principal
 from projections.core.records import RecordRow, RecordTable
-from projections.core.visibility import Seer, seer
+from projections.core.visibility import Viewer, viewer
 
 TFields = TypeVar("TFields", bound=Any)
 TResource = TypeVar("TResource")
 
 
-def administrators_and_staff(principal: Principal, sees: Seer) -> bool:
+def administrators_and_staff(principal: Principal, sees: Viewer) -> bool:
     """Return whether the principal lists records of organizations: theirs, or those that staff and services read."""
     return principal.reads_all or bool(sees.administers)
 
@@ -46,7 +46,7 @@ class RecordView(Generic[TFields, TResource]):
         document: type[Single[TResource]],
         listing: type[Listing[TResource]],
         resource: Callable[[RecordRow[TFields]], TResource] | None = None,
-        lists: Callable[[Principal, Seer], bool] = administrators_and_staff,
+        lists: Callable[[Principal, Viewer], bool] = administrators_and_staff,
     ) -> None:
         self._table = table
         self._document = document
@@ -57,7 +57,7 @@ class RecordView(Generic[TFields, TResource]):
     async def page(self, reading: Reading, principal: Principal, query: RecordListQuery, order: str = "") -> Response:
         """Answer a page of what the principal may read. Raises Forbidden for those who may not list (ruling L16)."""
         async with reading() as read:
-            sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+            sees = await viewer(read.cursor, principal.user_id)
             if not self._lists(principal, sees):
                 raise Forbidden
             rows, total = await self._table.page(
@@ -85,7 +85,7 @@ class RecordView(Generic[TFields, TResource]):
         return no_content(position=outcome.position)
 
     async def _shown(self, read: Read, principal: Principal, record_id: UUID, status: int) -> Response:
-        sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+        sees = await viewer(read.cursor, principal.user_id)
         row = await self._table.one(read.cursor, sees, record_id)
         if row is None:
             raise NotFound

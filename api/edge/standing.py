@@ -12,7 +12,7 @@ from adapters.postgres.query_batcher import QueryBatcher
 from domain.core.decisions import note_granted, note_readable
 from domain.core.ports import AccessQuery
 from projections.access.checks import Asked, Decided, Decisions, decide_each, decide_many
-from projections.people import access as users_access
+from projections.core import visibility
 from projections.sessions.sessions import SessionRow, sessions_of
 
 FEW = 50
@@ -61,7 +61,7 @@ class ReadAccess:
 
     async def readable_users(self, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
         """As in `domain.core.ports.Access`; the current decision, if any, rests on the answers from now on."""
-        readable = await self._ask(lambda cursor: users_access.readable_users(cursor, user_id, user_ids))
+        readable = await self._ask(lambda cursor: visibility.readable_users(cursor, user_id, user_ids))
         note_readable(user_id, readable)
         return readable
 

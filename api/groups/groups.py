@@ -32,9 +32,9 @@ from api.edge.route import answers, contract_router
 from api.groups.rendering import MODELS, ShowGroupDep, existing, require_readable_people, resource_v2, resources
 from domain.core.errors import Forbidden
 from domain.core.principal import Principal
+from projections.core.visibility import viewer
 from projections.groups import lists as group_lists
 from projections.groups.lists import GroupFilter, GroupRow
-from projections.groups.viewers import viewer
 
 router = contract_router("individual-groups")
 

@@ -18,9 +18,9 @@ from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden, NotFound
 from domain.core.ports import AccessQuery
 from projections.access.checks import decide
+from projections.core.visibility import viewer
 from projections.groups import logs as group_logs
 from projections.groups.logs import GroupLogRow
-from projections.groups.viewers import viewer
 
 router = contract_router("individual-group-logs")
 

@@ -33,11 +33,11 @@ from domain.core.principal import Principal
 from domain.core.turns import in_turns
 from domain.groups.groups import Group, GroupNotFound
 from projections.access.checks import decide
+from projections.core.visibility import groups_with_people
 from projections.groups import lists as group_lists
 from projections.groups import rosters
 from projections.groups.lists import GroupRow
 from projections.groups.rosters import IndividualRow, ProviderRow
-from projections.groups.viewers import groups_with_people
 
 MODELS = ("groups", "users")
 """The read models that a group with its people is from."""

@@ -23,10 +23,10 @@ from api.edge.route import answers, contract_router
 from api.groups.rendering import individual_summary, require_readable_people
 from domain.core.ports import AccessQuery
 from domain.groups.groups import GroupNotFound
+from projections.core.visibility import viewer
 from projections.groups import eligible_members, rosters
 from projections.groups.eligible_members import EligibleFilter, EligibleRow
 from projections.groups.rosters import IndividualRow, ProviderRow
-from projections.groups.viewers import viewer
 
 router = contract_router("individual-group-rosters")
 

@@ -27,8 +27,8 @@ from api.services import Services
 from domain.core.principal import Principal
 from domain.organizations.organizations import Organization, OrganizationNotFound
 from domain.people.named_users import UserName
+from projections.core.visibility import viewer
 from projections.organizations import organizations
-from projections.organizations.access import Reads
 from projections.organizations.organizations import OrganizationFilter, OrganizationRow
 
 router = contract_router("organizations")
@@ -44,9 +44,8 @@ async def list_organizations(
     async with reading(MODEL) as read:
         rows, total = await organizations.organizations(
             read.cursor,
-            principal.user_id,
+            await viewer(read.cursor, principal.user_id),
             wanted,
-            everything=principal.reads_all,
             limit=query.page_limit,
             offset=query.page_offset,
         )
@@ -110,13 +109,6 @@ async def organization_remove_user(
     return answer(None, outcome.status, position=outcome.position)
 
 
-def reads(principal: Principal) -> Reads:
-    """Whose roles and members the caller lists: staff that of no inactive organization."""
-    if principal.unlimited:
-        return "all"
-    return "active" if principal.staff else "own"
-
-
 def user_name(reference: UserReference) -> UserName:
     """How the request names a user."""
     return UserName(reference.user_id, reference.email)
@@ -141,9 +133,7 @@ def resource(row: OrganizationRow) -> OrganizationResource:
 
 async def _shown(read: Read, principal: Principal, organization_id: PathId, status: int) -> Response:
     """The document. An inactive organization is there for system administrators and services only."""
-    row = await organizations.organization(
-        read.cursor, principal.user_id, organization_id, everything=principal.reads_all
-    )
+    row = await organizations.organization(read.cursor, await viewer(read.cursor, principal.user_id), organization_id)
     if row is None or not (row.active or principal.unlimited):
         raise OrganizationNotFound
     return read.single(OrganizationDocument, resource(row), status)

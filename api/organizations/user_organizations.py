@@ -17,9 +17,9 @@ from api.documents.organizations.user_organizations import (
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, ReadingDep
 from api.edge.route import answers, contract_router
-from api.organizations.organizations import reads
 from domain.organizations.organizations import OrganizationNotFound
 from domain.people.named_users import UserName
+from projections.core.visibility import Viewer, viewer
 from projections.organizations import user_organizations
 from projections.organizations.user_organizations import UserOrganizationRow
 
@@ -34,8 +34,7 @@ async def list_user_organizations(
     async with reading() as read:
         rows, total = await user_organizations.user_organizations(
             read.cursor,
-            principal.user_id,
-            reads=reads(principal),
+            await viewer(read.cursor, principal.user_id),
             user_id=query.user_id,
             organization_id=query.organization_id,
             limit=query.page_limit,
@@ -57,10 +56,12 @@ async def create_user_organization(
     command = identity.memberships.add(principal, organization_id, UserName(user_id))
     outcome = await execute(command, about=membership_id(user_id, organization_id))
     async with reading.after(outcome) as read:
+        looking = Viewer(principal.user_id, unlimited=True)  # what was just made is shown to them, whatever they read
+        if outcome.repeated:
+            looking = await viewer(read.cursor, principal.user_id)
         rows, _ = await user_organizations.user_organizations(
             read.cursor,
-            principal.user_id,
-            reads=reads(principal) if outcome.repeated else "all",
+            looking,
             user_id=user_id,
             organization_id=organization_id,
             limit=1,

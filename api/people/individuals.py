@@ -22,7 +22,7 @@ from domain.core.ports import AccessQuery
 from domain.core.principal import Principal
 from domain.people.individuals import IndividualNotFound
 from projections.access.checks import decide
-from projections.core.visibility import seer
+from projections.core.visibility import viewer
 from projections.people import individuals
 
 router = contract_router("individuals")
@@ -95,7 +95,7 @@ async def _shown(read: Read, principal: Principal, individual_id: UUID, status: 
         raise IndividualNotFound
     shares = None
     if writes:
-        sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+        sees = await viewer(read.cursor, principal.user_id)
         rows = await individuals.shares_of(read.cursor, individual_id, sees)
         shares = [IndividualShare(type=row.type, id=row.id, operation=row.operation) for row in rows]
     return read.single(IndividualDocument, _resource(individual_id, owner_id, shares), status)

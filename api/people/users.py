@@ -35,7 +35,7 @@ from domain.core.errors import Forbidden, InvalidParameter
 from domain.core.principal import Principal
 from domain.organizations.organizations import OrganizationNotFound
 from domain.people.users import User, UserNotFound
-from projections.core.visibility import Seer, seer
+from projections.core.visibility import Viewer, viewer
 from projections.onboarding import requests as onboarding_requests
 from projections.people import user_details, user_lists
 from projections.people.user_details import Surroundings
@@ -53,7 +53,7 @@ async def list_users(
 ) -> Response:
     """Users of an organization; for staff and services of all."""
     async with reading(MODEL) as read:
-        sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+        sees = await viewer(read.cursor, principal.user_id)
         require_listable(principal, sees, query)
         whole = principal.reads_all or query.organization_id in sees.administers
         rows, total = await user_lists.users_page(
@@ -104,7 +104,7 @@ async def user_enable(
     return await _shown(identity, reading, principal, outcome)
 
 
-def require_listable(principal: Principal, sees: Seer, query: UserListQuery) -> None:
+def require_listable(principal: Principal, sees: Viewer, query: UserListQuery) -> None:
     """Raise Forbidden for participants, InvalidParameter without an organization, OrganizationNotFound."""
     if principal.reads_all:
         return
@@ -144,7 +144,7 @@ async def user_filter(read: Read, query: UserListQuery) -> UserFilter:
     )
 
 
-def visible_filter(wanted: UserFilter, sees: Seer, *, whole: bool) -> UserFilter:
+def visible_filter(wanted: UserFilter, sees: Viewer, *, whole: bool) -> UserFilter:
     """The filter on what the caller is shown: an attribute that is null for them does not match (ruling O9)."""
     if not whole:
         return replace(wanted, nobody=wanted.hidden, testers=True)
@@ -153,7 +153,7 @@ def visible_filter(wanted: UserFilter, sees: Seer, *, whole: bool) -> UserFilter
 
 
 async def attributes_of(
-    read: Read, rows: list[UserRow], organization_id: UUID | None, sees: Seer | None
+    read: Read, rows: list[UserRow], organization_id: UUID | None, sees: Viewer | None
 ) -> dict[UUID, UserAttributes]:
     """By user id: what is seen of all attributes, or the basics only, one's own row in a list included (E10)."""
     if sees is None or not rows:
@@ -164,7 +164,7 @@ async def attributes_of(
 
 async def _detail(read: Read, principal: Principal, user_id: UUID, query: UserQuery) -> UserDetailAttributes:
     row = await _row(read, user_id)
-    sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+    sees = await viewer(read.cursor, principal.user_id)
     unlimited = principal.reads_all or principal.user_id == user_id
     governed = sees.administers & await user_details.insides(read.cursor, user_id)
     if not (unlimited or governed):
@@ -218,14 +218,14 @@ async def _shown(identity: Identity, reading: ReadingDep, principal: Principal, 
         row = await user_lists.user(read.cursor, user_id)
         if row is None or not read.current:
             row = UserRow.of(await identity.store.get(User, user_id), row)
-        sees = await seer(read.cursor, principal.user_id, everything=principal.unlimited)
+        sees = await viewer(read.cursor, principal.user_id)
         whole = not outcome.repeated or await _reads_whole(read, principal, sees, user_id)
         shown = await attributes_of(read, [row], None, sees if whole else None)
         resource = UserResource.model_construct(attributes=shown[user_id], id=user_id)
         return read.single(UserDocument, resource, outcome.status)
 
 
-async def _reads_whole(read: Read, principal: Principal, sees: Seer, user_id: UUID) -> bool:
+async def _reads_whole(read: Read, principal: Principal, sees: Viewer, user_id: UUID) -> bool:
     if principal.reads_all or principal.user_id == user_id:
         return True
     return bool(sees.administers & await user_details.insides(read.cursor, user_id))

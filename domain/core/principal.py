@@ -1,12 +1,16 @@
 """Who acts: the edge makes a principal of a session, commands ask it and `Permissions` what they may do."""
 
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from domain.core.audited import AuditContext
 from domain.core.decisions import Decision
 from domain.core.errors import Forbidden
 from domain.core.ports import AccessQuery, Operation
+
+SessionKind = Literal["password", "service", "synthetic", "impersonated"]
+"""How a session came about: by a password, by a service account's proof, by a service or staff acting as the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,16 @@ class Principal:
     session_id: UUID
     organization_id: UUID | None
     impersonator: UUID | None = None
-    service: bool = False
+    kind: SessionKind = "password"
     staff: bool = False
     system: bool = False
     queue_delay: int = 0
     known_at: int = 0
+
+    @property
+    def service(self) -> bool:
+        """Whether it is a service account."""
+        return self.kind == "service"
 
     @property
     def unlimited(self) -> bool:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from domain.core.audited import AUDIT_CONTEXT, audited_as
+from domain.core.borrowed import require_own_session
 from domain.core.errors import TooMany, Unauthenticated
 from domain.core.ids import new_id
 from domain.core.ports import Directory, Store, retry_on_conflict
@@ -171,8 +172,13 @@ class Sessions:
 
     @retry_on_conflict
     async def revoke(self, principal: Principal, session_id: UUID) -> int:
-        """End a session; return the position of that. Raises SessionNotFound when it is not one of the principal's."""
+        """End a session; return the position of that.
+
+        Raises SessionNotFound when it is not one of the principal's, ImpersonationNotAllowed.
+        """
         session = await self._require_own(principal, session_id)
+        if session_id != principal.session_id:
+            require_own_session(principal, "end another session")
         revocation = await self._identity.find(SessionRevocation, revocation_id(session_id))
         if revocation is None:
             return await self._identity.save(SessionRevocation.of(session_id, session.user_id))

@@ -7,16 +7,15 @@ of the identity log, so that it decides in the same order as everything else tha
 import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import event
 
 from domain.core.audited import Audited
 from domain.core.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from domain.core.principal import SessionKind
 from domain.people.users import User
-
-SessionKind = Literal["password", "service", "synthetic"]
 
 LONGEST_ACCESS = 3600
 LONGEST_REFRESH = 30 * 24 * 3600

@@ -9,8 +9,14 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.people.login_names import email_key, folded, normal_phone
-from projections.core.visibility import OWN_OR_IN_ORGANIZATION, OWN_OR_IN_ROSTER, OWNS, READS_GROUP, Seer
-from projections.groups.viewers import groups_with_people
+from projections.core.visibility import (
+    OWN_OR_IN_ORGANIZATION,
+    OWN_OR_IN_ROSTER,
+    OWNS,
+    READS_GROUP,
+    Viewer,
+    groups_with_people,
+)
 
 READ_MODEL = "users"
 """What the filters on the owning user look at; all others look at what is never behind."""
@@ -82,7 +88,7 @@ class IndividualFilter:
         return bool(_RARE & self.owner.keys())
 
     async def resolved(
-        self, cursor: AsyncCursor, organization_id: UUID | None, sees: Seer, *, one_by_one: bool = False
+        self, cursor: AsyncCursor, organization_id: UUID | None, sees: Viewer, *, one_by_one: bool = False
     ) -> tuple[dict[str, Any], str]:
         """Parameters and a condition, which keeps individuals of the organization if there is one.
 
@@ -122,9 +128,9 @@ class IndividualFilter:
                 conditions.append(yes if self.owner[name] else f"NOT {yes}")
         return conditions
 
-    def _seen_of_owner(self, sees: Seer) -> list[str]:
+    def _seen_of_owner(self, sees: Viewer) -> list[str]:
         """What rosters show is shown to those who read them, what lists of users show to colleagues (ruling E10)."""
-        if sees.everything or sees.all_users:
+        if sees.reads_all:
             return []
         asked = self.owner.keys()
         conditions = []
@@ -136,9 +142,9 @@ class IndividualFilter:
             conditions.append(OWN_OR_IN_ROSTER)
         return conditions
 
-    def about_rosters(self, sees: Seer) -> bool:
+    def about_rosters(self, sees: Viewer) -> bool:
         """Whether it asks for what is seen in rosters only."""
-        return not (sees.everything or sees.all_users) and bool(_IN_ROSTERS & self.owner.keys())
+        return not (sees.reads_all) and bool(_IN_ROSTERS & self.owner.keys())
 
 
 def _compared(name: str, value: str | date | bool) -> str | date | bool:
@@ -152,14 +158,14 @@ def _compared(name: str, value: str | date | bool) -> str | date | bool:
 NO_FILTER = IndividualFilter()
 
 
-def leads_seen(sees: Seer) -> str:
+def leads_seen(sees: Viewer) -> str:
     """The condition that the caller sees who leads the group that `s` is an entry in."""
-    return "true" if sees.everything else READS_GROUP.format(group="s")
+    return "true" if sees.unlimited else READS_GROUP.format(group="s")
 
 
-async def _group(cursor: AsyncCursor, group_id: UUID, sees: Seer) -> tuple[str, UUID | None]:
+async def _group(cursor: AsyncCursor, group_id: UUID, sees: Viewer) -> tuple[str, UUID | None]:
     """Type and organization of an active group whose people the caller reads; no type for any other."""
-    if not (sees.everything or await groups_with_people(cursor, sees.user_id, [group_id])):
+    if not (sees.unlimited or await groups_with_people(cursor, sees.user_id, [group_id])):
         return "", None
     await cursor.execute(
         "SELECT type, organization_id FROM access_groups WHERE group_id = %s AND active", [group_id], prepare=True

@@ -11,7 +11,7 @@ from projections.access.pages import Ids, Reach, Slice
 from projections.access.policy import POLICIES
 from projections.access.runs import Listed, Merged, Ranked, Run
 from projections.access.wanted import wanted
-from projections.core.visibility import Seer
+from projections.core.visibility import Viewer
 
 # The fences keep the planner, who cannot know how few they are, from looking up everybody at once.
 _SINGLE = """
@@ -34,11 +34,11 @@ async def page_from(
     page: Slice,
     parameters: dict[str, Any],
     filters: IndividualFilter,
-    sees: Seer,
+    sees: Viewer,
 ) -> Ids:
     """The page and the total as of the cursor's snapshot, which the view is of."""
     asked, condition = await filters.resolved(cursor, parameters["organization"], sees, one_by_one=True)
-    parameters |= asked
+    parameters = asked | parameters
     choose = await wanted(cursor, reach, operation, filters, parameters, sees)
     single = await _single(cursor, view, reach, operation, parameters, condition, filters)
     found: Run = Listed([each for each, allowed in single.items() if allowed])

@@ -17,7 +17,7 @@ from projections.access.index import AccessIndex
 from projections.access.pages import NONE, OF_ORGANIZATION, PAGE, Ids, Slice, cut, page_of
 from projections.access.policy import POLICIES
 from projections.access.readable_individuals import accessible_individuals
-from projections.core.visibility import OWNS, Seer
+from projections.core.visibility import OWNS, Viewer
 
 _MINE = """
     SELECT r.{key} AS id FROM access_users u, {source}
@@ -34,7 +34,7 @@ async def accessible(
     queries: Sequence[AccessQuery],
     page: Slice,
     organization_id: UUID | None = None,
-    sees: Seer | None = None,
+    sees: Viewer | None = None,
     index: AccessIndex | None = None,
 ) -> Ids:
     """The resources on which all queries without an id are true; the others are conditions (semantics, 6.3).
@@ -47,7 +47,7 @@ async def accessible(
     if guards and not all(await decide(cursor, user_id, guards)):
         return NONE
     if not open_queries:
-        return await _named(cursor, guards, page, organization_id, sees or Seer(user_id, everything=True))
+        return await _named(cursor, guards, page, organization_id, sees or Viewer(user_id, unlimited=True))
     resource_type = open_queries[0].resource_type
     operations = {query.operation for query in open_queries}
     if resource_type == "individual":
@@ -70,7 +70,7 @@ async def _collected(
 
 
 async def _named(
-    cursor: AsyncCursor, guards: Sequence[AccessQuery], page: Slice, organization_id: UUID | None, sees: Seer
+    cursor: AsyncCursor, guards: Sequence[AccessQuery], page: Slice, organization_id: UUID | None, sees: Viewer
 ) -> Ids:
     """The resources that queries with an id name, all of which are true."""
     named: dict[str, list[UUID]] = {resource_type: [] for resource_type in LISTABLE}

@@ -17,7 +17,7 @@ from projections.access.index import AccessIndex
 from projections.access.index_pages import page_from
 from projections.access.pages import NONE, PAGE, Ids, Reach, Slice, cut, page_of
 from projections.access.policy import POLICIES, WHOLE
-from projections.core.visibility import Seer
+from projections.core.visibility import Viewer
 
 FEW = 2_000
 SPARE = 100
@@ -103,7 +103,7 @@ async def accessible_individuals(
     *,
     organization_id: UUID | None = None,
     filters: IndividualFilter = NO_FILTER,
-    sees: Seer | None = None,
+    sees: Viewer | None = None,
     index: AccessIndex | None = None,
 ) -> Ids:
     """The individuals on whom the user has the operation, of those that the filters let through.
@@ -118,7 +118,7 @@ async def accessible_individuals(
     if row is None:
         return NONE
     reach = Reach(*row)
-    sees = sees or Seer(user_id, everything=True)
+    sees = sees or Viewer(user_id, unlimited=True)
     parameters["whole"] = reach.whole
     parameters |= {f"whole{place}": each for place, each in enumerate(reach.whole)}
     if index is not None and not filters.textual and (view := await index.view(cursor)) is not None:
@@ -187,11 +187,11 @@ async def _filtered(
     page: Slice,
     parameters: dict[str, Any],
     filters: IndividualFilter,
-    sees: Seer,
+    sees: Viewer,
 ) -> Ids:
     """Planned anew for the values at hand: what is rare decides where to begin."""
     asked, condition = await filters.resolved(cursor, parameters["organization"], sees)
-    parameters |= asked
+    parameters = asked | parameters
     candidates = f"SELECT r.individual_id AS id FROM access_individuals r WHERE {condition}"
     if filters.selective and not reach.unlimited:
         await cursor.execute(f"{candidates} LIMIT {FEW + 1}", parameters, prepare=False)

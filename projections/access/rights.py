@@ -16,7 +16,7 @@ from domain.core.recorded import Event, Recorded
 from domain.sessions.sessions import SessionRevocation
 from projections.access.checks import Asked, decide_each
 from projections.access.fold import AccessFold
-from projections.people.access import readable_users
+from projections.core.visibility import readable_users
 
 # Who reads or administers everything has rights in every organization. The arrays stand in SELECTs so that their
 # lengths do not enter the plan: see access_checks.

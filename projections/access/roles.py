@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from domain.access.roles import Role
 from domain.core.errors import DomainError
 from projections.core.projection import Event, Mode, Recorded
-from projections.organizations.access import READABLE, Reads
+from projections.core.visibility import Viewer
 
 
 class RoleRow(NamedTuple):
@@ -47,14 +47,13 @@ class RolesProjection:
 
 async def roles(
     cursor: AsyncCursor,
-    caller_id: UUID,
+    viewer: Viewer,
     *,
-    reads: Reads,
     organization_id: UUID | None = None,
     name: str | None = None,
 ) -> list[RoleRow]:
-    """Roles of the organizations that the caller may read, or of one of them."""
-    conditions = [READABLE[reads].format("r.organization_id")]
+    """Roles of the organizations that the viewer may read, or of one of them."""
+    conditions = [viewer.reads_organization("r.organization_id")]
     if organization_id is not None:
         conditions.append("r.organization_id = %(organization)s")
     if name is not None:
@@ -62,7 +61,7 @@ async def roles(
     rows = cursor.connection.cursor(row_factory=class_row(RoleRow))
     await rows.execute(
         _ROWS.format(where=" AND ".join(conditions)),
-        {"caller": caller_id, "organization": organization_id, "name": name},
+        viewer.parameters() | {"organization": organization_id, "name": name},
     )
     return await rows.fetchall()
 

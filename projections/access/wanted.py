@@ -12,7 +12,7 @@ from projections.access.filters import FLAGS, IndividualFilter, leads_seen
 from projections.access.pages import Reach
 from projections.access.policy import POLICIES
 from projections.access.sets import NOBODY, Sets
-from projections.core.visibility import Seer
+from projections.core.visibility import Viewer
 
 Choice = Callable[[Sets], BitMap]
 
@@ -33,7 +33,7 @@ async def wanted(
     operation: Operation,
     filters: IndividualFilter,
     parameters: dict[str, Any],
-    sees: Seer,
+    sees: Viewer,
 ) -> Choice:
     """The user's own are not among them, nor does it know of filters on texts and on users as owners."""
     reached = await _reached(cursor, reach, operation, parameters)
@@ -73,7 +73,7 @@ async def _reached(cursor: AsyncCursor, reach: Reach, operation: Operation, para
     return reached
 
 
-async def _in_rosters(cursor: AsyncCursor, reach: Reach, sees: Seer, parameters: dict[str, Any]) -> Choice:
+async def _in_rosters(cursor: AsyncCursor, reach: Reach, sees: Viewer, parameters: dict[str, Any]) -> Choice:
     """Those whose rosters the caller reads, and those owned by an organization that they administer."""
     below = await _placed(cursor, _HIS.format(below=POLICIES["individual", "read"].below), parameters)
     return lambda sets: sets.of(reach.whole) | below(sets) | sets.owned_by(sees.administers)

@@ -28,7 +28,7 @@ from domain.core.errors import DomainError
 from domain.core.personal import Personal, revealed
 from domain.core.records import Record, RecordChanged, RecordCreated, RecordDeleted
 from projections.core.projection import Event, Mode, Recorded
-from projections.core.visibility import Seer
+from projections.core.visibility import Viewer
 
 TFields = TypeVar("TFields", bound=Any)
 RECORD_EVENTS = (RecordCreated, RecordChanged, RecordDeleted)
@@ -52,7 +52,7 @@ class RecordTable(Generic[TFields]):
     """An inline projection, and the queries of its table `r`.
 
     `unique_violations` maps the table's constraints to refusals. `order` and `visible` are SQL over `r`; the latter,
-    over the parameters of a `Seer`, says which rows it is shown. `derived` are further columns, made of the fields.
+    over the parameters of a `Viewer`, says which rows it is shown. `derived` are further columns, made of the fields.
     """
 
     version = 1
@@ -98,19 +98,19 @@ class RecordTable(Generic[TFields]):
     async def page(
         self,
         cursor: AsyncCursor,
-        seer: Seer,
+        viewer: Viewer,
         conditions: Sequence[Condition],
         *,
         limit: int,
         offset: int,
         order: str = "",
     ) -> tuple[list[RecordRow[TFields]], int]:
-        """Return a page of the rows that the seer is shown, and their number. `order` replaces the usual one."""
+        """Return a page of the rows that the viewer is shown, and their number. `order` replaces the usual one."""
         parameters = {f"value{n}": value for n, (_, value) in enumerate(conditions)}
         where = " AND ".join(
             [f"({self._visible})", *(sql.format(f"%(value{n})s") for n, (sql, _) in enumerate(conditions))]
         )
-        parameters |= seer.parameters() | {"limit": limit, "offset": offset}
+        parameters |= viewer.parameters() | {"limit": limit, "offset": offset}
         await cursor.execute(f"SELECT count(*) FROM {self.name} r WHERE {where}", parameters)
         total = await cursor.fetchone()
         assert total is not None
@@ -119,11 +119,11 @@ class RecordTable(Generic[TFields]):
         await rows.execute(f"{page} LIMIT %(limit)s OFFSET %(offset)s", parameters)
         return [self._row(row) async for row in rows], int(total[0])
 
-    async def one(self, cursor: AsyncCursor, seer: Seer, record_id: UUID) -> RecordRow[TFields] | None:
-        """Return the row, None when there is none or the seer is not shown it."""
+    async def one(self, cursor: AsyncCursor, viewer: Viewer, record_id: UUID) -> RecordRow[TFields] | None:
+        """Return the row, None when there is none or the viewer is not shown it."""
         rows = cursor.connection.cursor(row_factory=dict_row)
         where = f"r.id = %(id)s AND ({self._visible})"
-        await rows.execute(f"SELECT r.* FROM {self.name} r WHERE {where}", seer.parameters() | {"id": record_id})
+        await rows.execute(f"SELECT r.* FROM {self.name} r WHERE {where}", viewer.parameters() | {"id": record_id})
         found = await rows.fetchone()
         return None if found is None else self._row(found)
 

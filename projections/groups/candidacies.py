@@ -7,7 +7,7 @@ from psycopg import AsyncCursor
 
 from domain.core.ports import AccessQuery
 from projections.access.checks import decide
-from projections.groups.viewers import Viewer
+from projections.core.visibility import Viewer
 
 
 class Candidacy(NamedTuple):
@@ -35,7 +35,7 @@ async def candidacy_of(cursor: AsyncCursor, viewer: Viewer, individual_id: UUID)
     row = await cursor.fetchone()
     assert row is not None
     organizations, placed, parents = row
-    governed = [each for each in organizations if viewer.unlimited or each in viewer.administered]
+    governed = [each for each in organizations if viewer.unlimited or each in viewer.administers]
     return Candidacy(organizations, placed, parents, governed)
 
 

@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from domain.people.login_names import folded
 from projections.access.policy import POLICIES
 from projections.core.patterns import beginning
-from projections.groups.viewers import Viewer
+from projections.core.visibility import Viewer
 
 
 class EligibleRow(NamedTuple):

@@ -16,9 +16,9 @@ from psycopg.rows import class_row
 from domain.groups.groups import Group, GroupNotFound
 from projections.access.policy import LEADERS, SEATED
 from projections.core.patterns import containing
+from projections.core.visibility import Viewer, seated, seated_above
 from projections.groups.candidacies import CANDIDATE, CANDIDATE_WHERE, Candidacy, candidacy_of
 from projections.groups.groups import name_key
-from projections.groups.viewers import Viewer, seated, seated_above
 
 
 class GroupRow(NamedTuple):
@@ -231,7 +231,7 @@ class _Query:
             return [_Part(shown)]
         hidden = active
         if self._wanted.include_inactive:
-            hidden = f"({active} OR g.organization_id = ANY(%(administered)s))"
+            hidden = f"({active} OR g.organization_id = ANY(%(administers)s))"
         of_whole, by_seat = _Part(hidden, per_whole=True), _Part(active, entries=SEATED)
         if viewer.staff and not self._wanted.tells_of_people:
             ordinary = f"g.type <> ALL({_SYSTEM}) AND g.organization_id <> ALL(%(closed)s) AND {shown}"

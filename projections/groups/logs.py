@@ -16,7 +16,7 @@ from domain.groups.rosters import RosterEntry
 from projections.access.checks import decide
 from projections.core.projection import Mode
 from projections.core.rows import write
-from projections.groups.viewers import Viewer, groups_with_people
+from projections.core.visibility import Viewer, groups_with_people
 
 
 class GroupLogRow(NamedTuple):

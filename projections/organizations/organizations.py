@@ -12,6 +12,7 @@ from domain.core.errors import DomainError
 from domain.organizations.organizations import Organization
 from domain.people.login_names import folded
 from projections.core.projection import Event, Mode, Recorded
+from projections.core.visibility import SHOWN_ORGANIZATIONS, Viewer
 
 
 class OrganizationRow(NamedTuple):
@@ -135,11 +136,11 @@ class OrganizationFilter(NamedTuple):
 
 
 async def organizations(
-    cursor: AsyncCursor, caller_id: UUID, wanted: OrganizationFilter, *, everything: bool, limit: int, offset: int
+    cursor: AsyncCursor, viewer: Viewer, wanted: OrganizationFilter, *, limit: int, offset: int
 ) -> tuple[list[OrganizationRow], int]:
-    """A page of the organizations that the caller may see, and how many there are; all, if he may see everything."""
-    count, page = statements(wanted, everything=everything)
-    parameters = {**wanted.parameters, "caller": caller_id, "limit": limit, "offset": offset}
+    """Return a page of the organizations that the viewer is shown, and how many there are."""
+    count, page = statements(wanted, everything=viewer.reads_all)
+    parameters = {**wanted.parameters, "viewer": viewer.user_id, "limit": limit, "offset": offset}
     await cursor.execute(count, parameters)
     total = await cursor.fetchone()
     assert total is not None
@@ -166,15 +167,13 @@ def statements(wanted: OrganizationFilter, *, everything: bool) -> tuple[str, st
     return count, page
 
 
-async def organization(
-    cursor: AsyncCursor, caller_id: UUID, organization_id: UUID, *, everything: bool
-) -> OrganizationRow | None:
-    """An organization, if the caller may see it; None when there is none or he may not."""
-    source, whole = _seen(everything=everything)
+async def organization(cursor: AsyncCursor, viewer: Viewer, organization_id: UUID) -> OrganizationRow | None:
+    """Return an organization; None when there is none or the viewer is not shown it."""
+    source, whole = _seen(everything=viewer.reads_all)
     rows = cursor.connection.cursor(row_factory=class_row(OrganizationRow))
     await rows.execute(
         f"SELECT {_COLUMNS}, {whole} AS whole FROM {source} WHERE o.organization_id = %(organization)s",
-        {"caller": caller_id, "organization": organization_id},
+        {"viewer": viewer.user_id, "organization": organization_id},
     )
     return await rows.fetchone()
 
@@ -183,17 +182,4 @@ def _seen(*, everything: bool) -> tuple[str, str]:
     """What to select from, and the expression that says whether all attributes are shown."""
     if everything:
         return "organizations o", "true"
-    return f"organizations o JOIN ({_VISIBLE}) v USING (organization_id)", "v.whole"
-
-
-# A provider sees his organizations; a participant those that his individuals are shared with, while they are active.
-_VISIBLE = """
-SELECT organization_id, bool_or(whole) AS whole FROM (
-    SELECT organization_id, true AS whole FROM organization_users WHERE user_id = %(caller)s AND provider
-    UNION ALL
-    SELECT s.organization_id, false
-    FROM access_individuals i JOIN individual_organizations s USING (individual_id)
-    JOIN access_organizations a USING (organization_id)
-    WHERE i.owner_id = %(caller)s AND s.shared AND a.active
-) AS seen GROUP BY organization_id
-"""
+    return f"organizations o JOIN ({SHOWN_ORGANIZATIONS}) v USING (organization_id)", "v.whole"

@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from projections.organizations.access import READABLE, Reads
+from projections.core.visibility import Viewer
 
 
 class UserOrganizationRow(NamedTuple):
@@ -21,25 +21,24 @@ class UserOrganizationRow(NamedTuple):
 
 async def user_organizations(
     cursor: AsyncCursor,
-    caller_id: UUID,
+    viewer: Viewer,
     *,
-    reads: Reads,
     user_id: UUID | None,
     organization_id: UUID | None,
     limit: int,
     offset: int,
 ) -> tuple[list[UserOrganizationRow], int]:
-    """A page of memberships and how many there are: the caller's own, and those in organizations he may read."""
+    """A page of memberships and how many there are: the viewer's own, and those in organizations they may read."""
     conditions = ["m.provider"]
     if user_id is not None:
         conditions.append("m.user_id = %(user)s")
     if organization_id is not None:
         conditions.append("m.organization_id = %(organization)s")
-    if user_id != caller_id:
-        conditions.append(f"(m.user_id = %(caller)s OR {READABLE[reads].format('m.organization_id')})")
+    if user_id != viewer.user_id:
+        conditions.append(f"(m.user_id = %(viewer)s OR {viewer.reads_organization('m.organization_id')})")
     where = " AND ".join(conditions)
     parameters = {
-        "caller": caller_id, "user": user_id, "organization": organization_id, "limit": limit, "offset": offset
+        **viewer.parameters(), "user": user_id, "organization": organization_id, "limit": limit, "offset": offset
     }  # fmt: skip
     await cursor.execute(f"SELECT count(*) FROM organization_users m WHERE {where}", parameters)
     total = await cursor.fetchone()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from projections.core.visibility import SEES_SHARE_WITH_ORGANIZATION, SEES_SHARE_WITH_USER, Seer
+from projections.core.visibility import SEES_SHARE_WITH_ORGANIZATION, SEES_SHARE_WITH_USER, Viewer
 
 
 class ShareRow(NamedTuple):
@@ -23,7 +23,7 @@ async def owner_of(cursor: AsyncCursor, individual_id: UUID) -> UUID | None:
     return row[0] if row else None
 
 
-async def shares_of(cursor: AsyncCursor, individual_id: UUID, sees: Seer) -> list[ShareRow]:
+async def shares_of(cursor: AsyncCursor, individual_id: UUID, sees: Viewer) -> list[ShareRow]:
     """With whom the individual is shared, as far as the caller may know: organizations, then users, each by id."""
     await cursor.execute(_SHARES, {"individual": individual_id, **sees.parameters()})
     return [ShareRow(*row) for row in await cursor.fetchall()]

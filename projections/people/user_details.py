@@ -10,7 +10,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from projections.access.status import AccessStatus, access_statuses
-from projections.core.visibility import SEES_SHARE_WITH_ORGANIZATION, SEES_SHARE_WITH_USER, Seer
+from projections.core.visibility import SEES_SHARE_WITH_ORGANIZATION, SEES_SHARE_WITH_USER, Viewer
 
 
 class Share(NamedTuple):
@@ -53,7 +53,7 @@ class Surroundings:
     access: dict[UUID, AccessStatus]
 
 
-async def surroundings(cursor: AsyncCursor, user_ids: Sequence[UUID], sees: Seer) -> Surroundings:
+async def surroundings(cursor: AsyncCursor, user_ids: Sequence[UUID], sees: Viewer) -> Surroundings:
     """Of some users, in a statement for each kind of fact; of their shares those that the caller sees."""
     ids = list(user_ids)
     shares: dict[UUID, list[Share]] = {}

@@ -9,6 +9,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row, tuple_row
 
 from domain.core.errors import DomainError
+from domain.core.principal import SessionKind
 from domain.people.users import User
 from domain.sessions.sessions import Session, SessionRevocation
 from projections.core.projection import Event, Mode, Reader, Recorded
@@ -90,7 +91,7 @@ class SessionRow(NamedTuple):
     session_id: UUID
     user_id: UUID
     organization_id: UUID | None
-    service: bool
+    kind: SessionKind
     expires_at: datetime
     revoked: bool
     staff: bool
@@ -105,7 +106,7 @@ class SessionRow(NamedTuple):
 
 # The array stands in a SELECT so that its length does not enter the plan: see access_checks.
 SESSIONS_OF = """
-SELECT s.session_id, s.user_id, s.organization_id, s.kind = 'service', s.expires_at,
+SELECT s.session_id, s.user_id, s.organization_id, s.kind, s.expires_at,
        NOT u.live OR u.sessions_from > s.opened_at_position OR r.session_id IS NOT NULL
            OR coalesce(l.left_at_position > s.opened_at_position, false),
        u.staff, u.staff AND u.system_role, s.queue_delay,

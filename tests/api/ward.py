@@ -3,16 +3,29 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from hashlib import sha512
 from typing import Any
 from uuid import UUID, uuid4
 
 from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, role_id
 from domain.organizations.organizations import OPERATOR_ID
+from tests.api.organizations.templates import a_theme, created
 from tests.support.world import PASSWORD, SERVICE, Person, World, a_world
 
 NAME = re.compile(r"<([^>]+)>")
 GROUPS = "/v1/individual-groups/"
+TEMPLATE = {"type": "verify", "locale": "en_US", "template": "{{code}}"}
+RECORDS: dict[str, tuple[str, dict[str, str]]] = {
+    "sms template": ("organization-sms-templates", TEMPLATE),
+    "email template": (
+        "organization-email-templates", {**TEMPLATE, "type": "verify-email", "format": "txt", "subject": "Code"},
+    ),
+    "general message": (
+        "organization-general-messages", {"name": "contact", "locale": "en_US", "message": "Call us."},
+    ),
+}  # fmt: skip
+"""Kinds of records of an organization, of which there is one for each key: their resource, and attributes of one."""
 
 
 class Ward:
@@ -40,6 +53,9 @@ class Ward:
             "new record of north": lambda: world.individual(self.id("north")),
             "new record of PAT": lambda: world.individual(self.people["PAT"].user_id),
             "new record of PAT, shared": self._shared_record,
+            "new theme": self._theme,
+            "north, without records": self._without_records,
+            **{f"new {kind}": partial(self._record, kind) for kind in RECORDS},
             "new id": self._id,
             "new name": self._name,
             "new address": self._address,
@@ -144,6 +160,23 @@ class Ward:
         body = {"with": {"type": "organization", "id": self.things["north"]}}
         await self.world.post(f"/v1/individuals/{record}/share/", body, self.world.service)
         return record
+
+    async def _theme(self) -> str:
+        return await a_theme(self.world, f"{await self._name()}.example.org")
+
+    async def _without_records(self) -> UUID:
+        """North once more, of whose templates and messages none is left."""
+        for resource, _ in RECORDS.values():
+            of_north = {"organization-id": self.things["north"]}
+            for row in (await self.world.get(f"/v1/{resource}/", self.world.system, **of_north))["data"]:
+                path = f"/v1/{resource}/{row['id']}/"
+                assert (await self.world.client.delete(path, headers=self.world.system.bearer)).status_code == 204
+        return self.id("north")
+
+    async def _record(self, kind: str) -> str:
+        resource, attributes = RECORDS[kind]
+        given = created(resource, organization_id=str(await self._without_records()), **attributes)
+        return str((await self.world.post(f"/v1/{resource}/", given, self.world.system))["data"]["id"])
 
     async def _id(self) -> UUID:
         return uuid4()

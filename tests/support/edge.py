@@ -95,7 +95,7 @@ def sessions_of(people: dict[UUID, Person]) -> Callable[[UUID], Any]:
             session_id=session_id,
             user_id=person.user_id,
             organization_id=None,
-            service=person.service,
+            kind="service" if person.service else "password",
             expires_at=datetime.now(UTC) + timedelta(hours=1),
             revoked=person.revoked,
             staff=person.staff or person.system,

@@ -10,7 +10,7 @@ from domain.core.principal import Principal
 
 
 def a_principal(user_id: UUID | None = None, **standing: Any) -> Principal:
-    """Return the user, or a new one, in a session; `standing` are `system`, `staff` or `service`."""
+    """Return the user, or a new one, in a session; `standing` are its further attributes."""
     return Principal(user_id or uuid4(), uuid4(), None, **standing)
 
 
@@ -31,4 +31,4 @@ class Everything:
 
 EVERYTHING = Permissions(Everything())
 SYSTEM = a_system_administrator()
-SERVICE = a_principal(service=True)
+SERVICE = a_principal(kind="service")

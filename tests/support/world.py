@@ -30,12 +30,12 @@ from domain.access.roles import ORGANIZATION_ADMIN, role_id
 from domain.application import Identity
 from domain.core.audited import AuditContext, audited_as
 from domain.core.ids import new_id
-from domain.core.principal import Principal
+from domain.core.principal import Principal, SessionKind
 from domain.onboarding.invitations import Invitation
 from domain.onboarding.requests import OnboardType
 from domain.people.users import User
 from domain.sessions.service_accounts import ServiceName
-from domain.sessions.sessions import Session, SessionKind
+from domain.sessions.sessions import Session
 from projections import registry
 from projections.people.directory import InlineDirectory
 from tests.support.logins import application_login
@@ -154,13 +154,18 @@ class World:
     async def as_(self, user_id: UUID) -> Person:
         """The user in a fresh session."""
         user = await self.identity.store.get(User, user_id)
-        position = await self.identity.store.save()
-        kind: SessionKind = "service" if user.kind == "service" else "password"
-        session = Session.open(new_id(), user, position=position, kind=kind, seconds=3600)
-        await self.session_store.save(session)
+        session = await self.session_of(user_id, "service" if user.kind == "service" else "password")
         token = self.tokens.access_token(user.id, session.id, session.organization_id, session.access_until())
         email = user.email.value if user.email and user.email.value else ""
         return Person(user_id, user.individual_id, email, {"Authorization": f"Bearer {token}"})
+
+    async def session_of(self, user_id: UUID, kind: SessionKind) -> Session:
+        """A fresh session of the user."""
+        user = await self.identity.store.get(User, user_id)
+        position = await self.identity.store.save()
+        session = Session.open(new_id(), user, position=position, kind=kind, seconds=3600)
+        await self.session_store.save(session)
+        return session
 
     async def catch_up(self) -> None:
         """Everything pending is projected and every job that is due is done."""

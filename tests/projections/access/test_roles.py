@@ -1,17 +1,16 @@
 from uuid import UUID, uuid4
 
 from projections.access import roles
-from projections.organizations.access import Reads
-from tests.projections.people.tenants import NOBODY, Tenants, tenants
+from projections.core.visibility import Viewer, viewer
+from tests.projections.people.tenants import EVERYTHING_SEEN, NOBODY, Tenants, tenants
 
 
 async def organization_ids(
-    world: Tenants, caller: UUID | None = None, organization: UUID | None = None, reads: Reads | None = None
+    world: Tenants, caller: UUID | None = None, organization: UUID | None = None, looking: Viewer = EVERYTHING_SEEN
 ) -> list[UUID]:
-    reads = reads or ("all" if caller is None else "own")
-    rows = await roles.roles(
-        world.cursor, caller or NOBODY, reads=reads, organization_id=organization, name="org.admin"
-    )
+    if caller is not None:
+        looking = await viewer(world.cursor, caller)
+    rows = await roles.roles(world.cursor, looking, organization_id=organization, name="org.admin")
     return sorted(row.organization_id for row in rows)
 
 
@@ -32,10 +31,10 @@ async def test_a_role_knows_its_organization_by_its_present_name(database_url: s
         clinic = await world.organization("clinic")
         await world.change(clinic, name="renamed", display_name="Renamed")
         await world.catch_up()
-        (row,) = await roles.roles(world.cursor, NOBODY, reads="all")
+        (row,) = await roles.roles(world.cursor, EVERYTHING_SEEN)
         assert (row.name, row.display_name) == ("org.admin", "Organization administrator")
         assert (row.organization_name, row.organization_display_name) == ("renamed", "Renamed")
-        assert await roles.roles(world.cursor, NOBODY, reads="all", name="org") == []
+        assert await roles.roles(world.cursor, EVERYTHING_SEEN, name="org") == []
         assert await roles.organization_of(world.cursor, row.role_id) == clinic.id
         assert await roles.organization_of(world.cursor, uuid4()) is None
 
@@ -44,10 +43,10 @@ async def test_an_inactive_organization_shows_its_roles_to_those_only_who_see_ev
     async with tenants(database_url) as world:
         clinic = await world.organization("clinic")
         provider = await world.provider(clinic)
-        await world.change(clinic, active=False)
+        await world.change(clinic, is_active=False)
         await world.catch_up()
         open_ = await world.organization("open")
         await world.catch_up()
         assert await organization_ids(world, provider.id) == []
-        assert await organization_ids(world, reads="active") == [open_.id]
+        assert await organization_ids(world, looking=Viewer(NOBODY, staff=True)) == [open_.id]
         assert await organization_ids(world) == sorted([clinic.id, open_.id])

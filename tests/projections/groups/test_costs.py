@@ -8,12 +8,12 @@ from uuid import UUID
 import psycopg
 
 from domain.groups.groups import system_group_id
+from projections.core.visibility import Viewer
 from projections.groups import lists as group_lists
 from projections.groups import logs as group_logs
 from projections.groups import rosters
 from projections.groups.lists import GroupFilter
 from projections.groups.rosters import Roster
-from projections.groups.viewers import Viewer
 from tests.projections.groups.wards import Wards, wards
 
 MANY = 20_000

@@ -10,9 +10,9 @@ import time_machine
 from domain.core.ports import AccessQuery
 from domain.groups.groups import GroupType, system_group_id
 from projections.access.checks import decide
+from projections.core.visibility import groups_with_people
 from projections.groups import lists as group_lists
 from projections.groups.lists import GroupFilter
-from projections.groups.viewers import groups_with_people
 from tests.projections.groups.wards import Wards, named, wards
 
 ORDINARY = ("regular", "provider_only")

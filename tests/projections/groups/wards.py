@@ -18,12 +18,12 @@ from domain.people.individuals import Individual
 from domain.people.users import STAFF, User
 from projections.access.authorization import AuthorizationProjection
 from projections.core.projection import Projection
+from projections.core.visibility import Viewer, viewer
 from projections.groups import lists as group_lists
 from projections.groups.groups import GroupsProjection
 from projections.groups.lists import GroupFilter, GroupRow
 from projections.groups.logs import GroupLogsProjection
 from projections.groups.tasks import TasksProjection
-from projections.groups.viewers import Viewer, viewer
 from projections.people.users import UsersProjection
 from tests.support.followers import a_projector
 from tests.support.principals import EVERYTHING, SYSTEM

@@ -6,9 +6,10 @@ import pytest
 
 from domain.organizations.organizations import OrganizationNameTaken, Organizations
 from domain.organizations.themes import Theme, ThemeFields
+from projections.core.visibility import viewer
 from projections.organizations import organizations
 from projections.organizations.organizations import OrganizationFilter, OrganizationRow
-from tests.projections.people.tenants import NOBODY, Tenants, tenants
+from tests.projections.people.tenants import EVERYTHING_SEEN, Tenants, tenants
 from tests.support.plans import touched
 from tests.support.principals import EVERYTHING, SYSTEM
 
@@ -19,9 +20,8 @@ async def page(
     world: Tenants, wanted: OrganizationFilter = ALL, caller: UUID | None = None, *, limit: int = 25, offset: int = 0
 ) -> tuple[list[OrganizationRow], int]:
     """As the caller sees it, or as somebody does who may see everything."""
-    return await organizations.organizations(
-        world.cursor, caller or NOBODY, wanted, everything=caller is None, limit=limit, offset=offset
-    )
+    looking = EVERYTHING_SEEN if caller is None else await viewer(world.cursor, caller)
+    return await organizations.organizations(world.cursor, looking, wanted, limit=limit, offset=offset)
 
 
 async def names(world: Tenants, wanted: OrganizationFilter = ALL, caller: UUID | None = None) -> list[str]:
@@ -52,7 +52,7 @@ async def test_the_row_follows_every_change(database_url: str) -> None:
         await world.change(clinic, timezone="Europe/Vienna", theme_id=theme.id, authorization_type="open")
         changed, _ = await Organizations(world.store, EVERYTHING).change(SYSTEM, clinic.id, {"is_active": False})
         await world.catch_up()
-        row = await organizations.organization(world.cursor, NOBODY, clinic.id, everything=True)
+        row = await organizations.organization(world.cursor, EVERYTHING_SEEN, clinic.id)
         assert row == OrganizationRow(
             organization_id=clinic.id,
             name="clinic",
@@ -122,7 +122,7 @@ async def test_a_provider_sees_his_organizations_and_a_participant_those_that_he
         assert {row.whole for row in (await page(world, caller=provider.id))[0]} == {True}
         assert {row.whole for row in (await page(world, caller=participant.id))[0]} == {False}
         for caller, organization, visible in ((provider, a, True), (participant, a, False), (participant, c, True)):
-            row = await organizations.organization(world.cursor, caller.id, organization.id, everything=False)
+            row = await organizations.organization(world.cursor, await viewer(world.cursor, caller.id), organization.id)
             assert (row is not None) is visible
 
 
@@ -130,7 +130,7 @@ async def test_an_inactive_organization_is_listed_for_its_providers_who_ask_for_
     async with tenants(database_url) as world:
         clinic = await world.organization("clinic")
         provider, participant = await world.provider(clinic), await world.participant(clinic)
-        await world.change(clinic, active=False)
+        await world.change(clinic, is_active=False)
         await world.catch_up()
         inactive_too = OrganizationFilter(include_inactive=True)
         assert await names(world, caller=provider.id) == []
@@ -150,6 +150,6 @@ async def test_a_page_costs_what_it_shows_among_a_hundred_thousand(database_url:
         costs: list[int] = []
         for wanted, everything in ((ALL, True), (OrganizationFilter(name="o-777"), True), (ALL, False)):
             for statement in organizations.statements(wanted, everything=everything):
-                parameters = {**wanted.parameters, "caller": NOBODY, "limit": 25, "offset": 50}
+                parameters = {**wanted.parameters, "viewer": EVERYTHING_SEEN.user_id, "limit": 25, "offset": 50}
                 costs.append(await touched(world.cursor, statement, parameters))
         assert max(costs) < 300

@@ -2,8 +2,9 @@ from uuid import UUID
 
 from domain.organizations.organizations import Organization
 from domain.people.users import User
+from projections.core.visibility import viewer
 from projections.organizations import user_organizations
-from tests.projections.people.tenants import NOBODY, Tenants, tenants
+from tests.projections.people.tenants import EVERYTHING_SEEN, Tenants, tenants
 
 Pair = tuple[UUID, UUID]
 
@@ -19,8 +20,7 @@ async def pairs(
 ) -> tuple[list[Pair], int]:
     rows, total = await user_organizations.user_organizations(
         world.cursor,
-        caller.id if caller else NOBODY,
-        reads="all" if caller is None else "own",
+        await viewer(world.cursor, caller.id) if caller else EVERYTHING_SEEN,
         user_id=user.id if user else None,
         organization_id=organization.id if organization else None,
         limit=limit,
@@ -40,7 +40,7 @@ async def test_memberships_are_sorted_counted_and_named(database_url: str) -> No
         assert await pairs(world, user=ann, limit=1, offset=1) == (of_ann[1:], 2)
         assert await pairs(world, user=bob, organization=b) == ([], 0)
         rows, _ = await user_organizations.user_organizations(
-            world.cursor, NOBODY, reads="all", user_id=ann.id, organization_id=a.id, limit=1, offset=0
+            world.cursor, EVERYTHING_SEEN, user_id=ann.id, organization_id=a.id, limit=1, offset=0
         )
         assert (rows[0].name, rows[0].display_name, rows[0].organizations) == ("a", "A", 2)
 
@@ -52,7 +52,7 @@ async def test_a_provider_reads_his_own_and_those_of_his_organizations(database_
         assert await pairs(world, bob, user=ann) == ([(ann.id, a.id)], 1)
         assert await pairs(world, bob, organization=b) == ([], 0)
         assert await pairs(world, participant, organization=a) == ([], 0)
-        await world.change(a, active=False)
+        await world.change(a, is_active=False)
         assert await pairs(world, bob, user=ann) == ([], 0)
         assert await pairs(world, bob, user=bob) == ([(bob.id, a.id)], 1)
 

@@ -15,6 +15,7 @@ from projections.access.authorization import AuthorizationProjection
 from projections.access.role_users import RoleUsersProjection
 from projections.access.roles import RolesProjection
 from projections.core.projection import Projection
+from projections.core.visibility import Viewer
 from projections.organizations.names import OrganizationNamesProjection
 from projections.organizations.organizations import OrganizationsProjection
 from projections.people.user_replications import UserReplicationsProjection
@@ -91,3 +92,4 @@ async def tenants(database_url: str) -> AsyncIterator[Tenants]:
 
 
 NOBODY = uuid4()
+EVERYTHING_SEEN = Viewer(NOBODY, unlimited=True)

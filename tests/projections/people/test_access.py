@@ -7,7 +7,7 @@ from domain.organizations.organizations import Organizations
 from domain.people.individuals import Individual
 from domain.people.users import User
 from domain.sessions.service_accounts import ServiceAccounts, ServiceName
-from projections.people.access import readable_users
+from projections.core.visibility import readable_users
 from tests.domain.people.builders import a_user
 from tests.projections.people.test_identifiers import Book, a_book
 from tests.support.principals import EVERYTHING, SYSTEM

@@ -6,12 +6,12 @@ from domain.core.errors import LostRace
 from domain.groups.rosters import RosterEntry
 from domain.people.individuals import Individual
 from domain.people.users import User
-from projections.core.visibility import Seer
+from projections.core.visibility import Viewer
 from projections.people import individuals
 from projections.people.individuals import ShareRow
 from tests.projections.people.tenants import tenants
 
-EVERYTHING = Seer(uuid4(), everything=True)
+EVERYTHING = Viewer(uuid4(), unlimited=True)
 
 
 async def test_owner_and_shares_are_known_at_once(database_url: str) -> None:

@@ -10,9 +10,8 @@ from uuid import UUID
 from psycopg import AsyncConnection, AsyncCursor
 
 from projections.access import role_users, roles
+from projections.core.visibility import READABLE_USERS, Viewer
 from projections.organizations import user_organizations
-from projections.organizations.access import READABLE
-from projections.people.access import READABLE_USERS
 from projections.people.user_lists import UserFilter, statements
 from tests.support.plans import touched
 
@@ -52,7 +51,7 @@ def a_uuid(name: str) -> UUID:
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 CLINIC, ROLE, DOC = a_uuid("clinic0"), a_uuid("role0"), a_uuid("user2")
-PAGE = {"caller": DOC, "organization": CLINIC, "role": ROLE, "limit": 100, "offset": 9000}
+PAGE = {"works_in": [CLINIC], "organization": CLINIC, "role": ROLE, "limit": 100, "offset": 9000}
 
 
 @asynccontextmanager
@@ -86,13 +85,13 @@ async def test_pages_and_totals_touch_what_they_show(database_url: str) -> None:
 
 async def test_other_questions_touch_what_they_are_about(database_url: str) -> None:
     async with a_large_clinic(database_url) as cursor:
-        a_hundred = {"caller": DOC, "users": [a_uuid(f"user{n}") for n in range(9950, 10050)]}
+        a_hundred = {"viewer": DOC, "users": [a_uuid(f"user{n}") for n in range(9950, 10050)]}
         members = "m.provider AND m.organization_id = %(organization)s"
         for statement, parameters in (
             (statements(UserFilter(organization=CLINIC), sort="id", limit=1, offset=0)[0], PAGE),
             (role_users._ROWS.format(of=role_users._PAGE), PAGE),
             (user_organizations._ROWS.format(where=members), PAGE),
-            (roles._ROWS.format(where=READABLE["own"].format("r.organization_id")), PAGE),
+            (roles._ROWS.format(where=Viewer(DOC).reads_organization("r.organization_id")), PAGE),
             (READABLE_USERS, a_hundred),
         ):
             assert await touched(cursor, statement, parameters) < MOST, statement

@@ -10,8 +10,9 @@ import time_machine
 from adapters.log.event_store import EventStore
 from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
+from domain.core.principal import SessionKind
 from domain.people.users import User
-from domain.sessions.sessions import Session, SessionKind, SessionRevocation
+from domain.sessions.sessions import Session, SessionRevocation
 from projections import registry
 from projections.sessions.sessions import SessionRow, SessionStanding, session_of
 from tests.domain.people.builders import a_user
@@ -58,11 +59,11 @@ async def test_a_row_tells_what_a_request_needs(database_url: str) -> None:
         await both.identity.save(user)
         row = await both.row(await both.open(user, delay=500))
         assert (row.user_id, row.organization_id, row.queue_delay) == (user.id, organization, 500)
-        assert not any((row.revoked, row.staff, row.system, row.service))
+        assert not any((row.revoked, row.staff, row.system, row.kind == "service"))
         service = a_user(kind="service")
         await both.identity.save(service)
         row = await both.row(await both.open(service, "service"))
-        assert (row.service, row.staff, row.system, row.organization_id) == (True, False, False, None)
+        assert (row.kind == "service", row.staff, row.system, row.organization_id) == (True, False, False, None)
 
 
 async def test_an_unknown_session_is_none(database_url: str) -> None:
