@@ -11,9 +11,9 @@ from adapters.postgres.connections import Pool
 from adapters.security.throttle import Throttle
 from adapters.security.tokens import Tokens
 from adapters.settings import Settings
+from api.edge.access import ReadAccess, SessionOf
 from api.edge.indexing import Indexing
 from api.edge.positions import Positions
-from api.edge.standing import ReadAccess, SessionOf
 from domain.application import Identity
 from domain.core.ports import Directory, TokenVerifier
 from domain.sessions.service_accounts import TokenReviewer

@@ -17,9 +17,9 @@ from adapters.security.throttle import Throttle, opened_redis
 from adapters.security.token_reviewers import KubernetesReviewer, SettingReviewer
 from adapters.security.tokens import Tokens
 from adapters.settings import Settings
+from api.edge.access import ReadAccess, session_lookup
 from api.edge.indexing import Indexing
 from api.edge.positions import Positions
-from api.edge.standing import ReadAccess, session_lookup
 from api.services import Services
 from domain.application import Identity
 from domain.sessions.service_accounts import TokenReviewer

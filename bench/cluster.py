@@ -16,7 +16,7 @@ from adapters.embedded.postgres import OWNER, EmbeddedPostgres
 from adapters.embedded.valkey import EmbeddedValkey
 from adapters.security.key_files import with_keys
 from adapters.settings import Settings
-from api.edge.standing import ReadAccess
+from api.edge.access import ReadAccess
 from bench.figures import Figure, Limit
 from bench.population import populate
 from bench.stores import a_pool, a_store, keyring_of

@@ -66,7 +66,7 @@ async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> li
     async with await psycopg.AsyncConnection.connect(session_dsn(dsn, "maintain"), autocommit=True) as connection:
         with _told_in_one_line():
             async with connection.transaction():
-                await _refuse_unsuitable(connection)
+                await _require_suitable(connection)
                 await _lock(connection)
                 await make_application_role(connection)
                 pending = await _pending(connection, wanted)
@@ -92,7 +92,7 @@ def _said(error: psycopg.Error) -> str:
     return "; ".join([error.diag.message_primary or type(error).__name__, *getattr(error, "__notes__", ())])
 
 
-async def _refuse_unsuitable(connection: psycopg.AsyncConnection) -> None:
+async def _require_suitable(connection: psycopg.AsyncConnection) -> None:
     cursor = await connection.execute(
         "SELECT current_setting('server_encoding'), current_setting('transaction_read_only')"
     )
@@ -115,7 +115,7 @@ async def lacking(connection: psycopg.AsyncConnection) -> list[str]:
     return [migration.name for migration in migrations_in() if migration.version not in applied]
 
 
-async def refuse_unmigrated(dsn: str) -> None:
+async def require_migrated(dsn: str) -> None:
     """Raises MigrationRefusedError when something is lacking, which only the database's owner may mend."""
     async with await psycopg.AsyncConnection.connect(session_dsn(dsn, "maintain"), autocommit=True) as connection:
         if names := await lacking(connection):
@@ -170,7 +170,7 @@ async def _lock(connection: psycopg.AsyncConnection) -> None:
     await connection.execute(f"SET LOCAL lock_timeout = '{WAIT_FOR_ANOTHER_RUNNER}'")
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     await connection.execute(f"SET LOCAL lock_timeout = '{WAIT_FOR_A_TABLE}'")
-    await _refuse_foreign_migrations(connection)
+    await _require_own_migrations(connection)
     await connection.execute("""
         CREATE TABLE IF NOT EXISTS schema_migrations (
             version integer PRIMARY KEY,
@@ -180,7 +180,7 @@ async def _lock(connection: psycopg.AsyncConnection) -> None:
         )""")
 
 
-async def _refuse_foreign_migrations(connection: psycopg.AsyncConnection) -> None:
+async def _require_own_migrations(connection: psycopg.AsyncConnection) -> None:
     """Other programs keep their migrations under this name too."""
     cursor = await connection.execute(_FOREIGN_COLUMNS)
     if await cursor.fetchone() == (True,):

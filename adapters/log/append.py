@@ -81,9 +81,9 @@ class AppendWriter:
             self._pending.discard(append)
 
     def _sweep_later(self) -> None:
-        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_EVERY, self._refuse_overdue)
+        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_EVERY, self._fail_overdue)
 
-    def _refuse_overdue(self) -> None:
+    def _fail_overdue(self) -> None:
         for append in self._pending:
             if time_left(append.since) <= 0:
                 append.fail(Unavailable())

@@ -76,11 +76,11 @@ class LogReader:
         if topics is None:
             await cursor.execute(self._all, (after, upto), prepare=True)
         else:
-            await self._refuse_gap(connection, after, upto)
+            await self._require_no_gap(connection, after, upto)
             await cursor.execute(self._some, (after, upto, topics), prepare=True)
         rows = await cursor.fetchall()
         if topics is None and len(rows) != upto - after:
-            await self._refuse_gap(connection, after, upto)
+            await self._require_no_gap(connection, after, upto)
         events = await self._codec.decode_many([StoredEvent(*row[2:]) for row in rows])
         for (_, recorded_at, *_), event in zip(rows, events, strict=True):
             stamp(event, recorded_at)
@@ -95,7 +95,7 @@ class LogReader:
         row = await cursor.fetchone()
         return None if row is None else str(row[0])
 
-    async def _refuse_gap(self, connection: AsyncConnection, after: int, upto: int) -> None:
+    async def _require_no_gap(self, connection: AsyncConnection, after: int, upto: int) -> None:
         cursor = await connection.execute(self._count, (after, upto), prepare=True)
         row = await cursor.fetchone()
         assert row is not None

@@ -9,12 +9,27 @@ from pydantic_core import CoreSchema, core_schema
 
 from api.documents.common import Strict
 from api.documents.fields import JsonObject, Omittable
-from domain.core.errors import ClientIdNotAllowed, IdConflict, TypeConflict
+from domain.core.errors import Conflict, Forbidden
 
 TType = TypeVar("TType", bound=str)
 TAttributes = TypeVar("TAttributes", bound=Strict)
 
 IdRule = Literal["forbidden", "path", "path-optional"]
+
+
+class TypeConflict(Conflict):
+    code = "type-conflict"
+    detail = "The document's type is not the type of this resource."
+
+
+class IdConflict(Conflict):
+    code = "id-conflict"
+    detail = "The document's id is not the id in the path."
+
+
+class ClientIdNotAllowed(Forbidden):
+    code = "client-id-not-allowed"
+    detail = "The server chooses the id."
 
 
 class _Announced:
@@ -71,13 +86,13 @@ class JsonApiRequest(Strict):
         Raises TypeConflict, ClientIdNotAllowed (on a creation), IdConflict (not the id in the path).
         """
         if self.data.type != self.resource_type:
-            raise TypeConflict("/data/type")
+            raise TypeConflict(pointer="/data/type")
         if "id" not in self.data.model_fields_set:
             return
         if self.id_rule == "forbidden":
-            raise ClientIdNotAllowed("/data/id")
+            raise ClientIdNotAllowed(pointer="/data/id")
         if self.data.id.lower() != str(path_id).lower():
-            raise IdConflict("/data/id")
+            raise IdConflict(pointer="/data/id")
 
 
 class CreateRequest(JsonApiRequest, Generic[TType, TAttributes]):

@@ -96,13 +96,13 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _refuse_constant(_: str) -> NoReturn:
+def _raise_for_constant(_: str) -> NoReturn:
     raise _ConstantError
 
 
 def _finite(text: str) -> float:
     number = float(text)
-    return number if math.isfinite(number) else _refuse_constant(text)
+    return number if math.isfinite(number) else _raise_for_constant(text)
 
 
 class _Decoder(json.JSONDecoder):
@@ -111,7 +111,7 @@ class _Decoder(json.JSONDecoder):
     def __init__(self) -> None:
         super().__init__(
             object_pairs_hook=_members,
-            parse_constant=_refuse_constant,
+            parse_constant=_raise_for_constant,
             parse_float=_finite,
             parse_int=self._integer,
         )

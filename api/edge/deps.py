@@ -18,10 +18,10 @@ from starlette.requests import Request
 
 from adapters.security.tokens import Tokens
 from api.documents.fields import UuidText
+from api.edge.access import ReadAccess
 from api.edge.execution import Execute, execute
 from api.edge.indexing import Indexing
 from api.edge.reading import Reading, reading
-from api.edge.standing import ReadAccess
 from api.services import Services, services_of
 from domain.application import Identity
 from domain.core.permissions import Permissions

@@ -2,7 +2,7 @@
 
 A read names the background read models it looks at; without a name it rests on what every append keeps current:
 
-    async def group(group_id: PathId, caller: MayReadGroup, reading: ReadingDep) -> Response:
+    async def group(group_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
         async with reading("groups", "rosters") as read:
             row = await groups.group(read.cursor, group_id)
             return read.single(GroupDocument, resource(row))

@@ -129,30 +129,6 @@ class AlreadyExists(Conflict):
     detail = "There is one already."
 
 
-class TypeConflict(Conflict):
-    code = "type-conflict"
-    detail = "The document's type is not the type of this resource."
-
-    def __init__(self, pointer: str = "/data/type") -> None:
-        super().__init__(pointer=pointer)
-
-
-class IdConflict(Conflict):
-    code = "id-conflict"
-    detail = "The document's id is not the id in the path."
-
-    def __init__(self, pointer: str = "/data/id") -> None:
-        super().__init__(pointer=pointer)
-
-
-class ClientIdNotAllowed(Forbidden):
-    code = "client-id-not-allowed"
-    detail = "The server chooses the id."
-
-    def __init__(self, pointer: str = "/data/id") -> None:
-        super().__init__(pointer=pointer)
-
-
 class LostRace(Conflict):
     """Another command changed what the decision rests on; the command decides again, a bounded number of times.
 

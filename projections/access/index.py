@@ -30,7 +30,7 @@ FURTHEST = 50_000
 """When so many events came after what was read of the log, the tables answer everything."""
 
 
-class Standing(NamedTuple):
+class Progress(NamedTuple):
     """Where the log and the users' read model are, and which tables they are in: a rebuild makes others."""
 
     head: int
@@ -42,7 +42,7 @@ class Standing(NamedTuple):
         """Sets made here know all that happened up to this position, and of what came after it not all."""
         return min(self.head, self.users)
 
-    def follows(self, other: "Standing") -> bool:
+    def follows(self, other: "Progress") -> bool:
         """Whether neither is further back than there."""
         return self.head >= other.head and self.users >= other.users
 
@@ -62,14 +62,14 @@ class View(NamedTuple):
 
 
 class _Young(NamedTuple):
-    made: Standing
+    made: Progress
     sets: Sets
 
 
 class AccessIndex:
     """Made by `load`. Several readers may use it at one time."""
 
-    def __init__(self, made: Standing, sets: Sets) -> None:
+    def __init__(self, made: Progress, sets: Sets) -> None:
         self._made = made
         self._sets = sets
         self._young: _Young | None = None
@@ -93,7 +93,7 @@ class AccessIndex:
 
     async def view(self, cursor: AsyncCursor) -> View | None:
         """What is true in the cursor's snapshot; None when only the tables know."""
-        now = await _standing(cursor)
+        now = await _progress(cursor)
         if not self._serves(now):
             return None
         await self._read_on(cursor, now.head)
@@ -109,12 +109,12 @@ class AccessIndex:
     async def freshen(self, connection: AsyncConnection) -> None:
         """Make younger sets of those who have changed. The connection commits by itself."""
         async with _snapshot(connection) as cursor:
-            now = await _standing(cursor)
+            now = await _progress(cursor)
             if self._serves(now):
                 await self._read_on(cursor, now.head)
                 self._young = _Young(now, await sets_of(cursor, list(self._changed)))
 
-    def _serves(self, now: Standing) -> bool:
+    def _serves(self, now: Progress) -> bool:
         """Not a snapshot from before the sets; and when they are too old, or of tables that are gone, none at all."""
         if now.tables != self._made.tables or now.head - self._seen > FURTHEST:
             self._useless = True
@@ -139,7 +139,7 @@ class AccessIndex:
 async def load(connection: AsyncConnection) -> AccessIndex:
     """An index of now. The connection commits by itself."""
     async with _snapshot(connection) as cursor:
-        return AccessIndex(await _standing(cursor), await sets_of(cursor))
+        return AccessIndex(await _progress(cursor), await sets_of(cursor))
 
 
 async def changed_individuals(cursor: AsyncCursor, after: int, upto: int) -> list[tuple[UUID, int]]:
@@ -181,12 +181,12 @@ async def how_many(connection: AsyncConnection) -> int:
     return 0 if row is None else int(row[0])
 
 
-async def _standing(cursor: AsyncCursor) -> Standing:
+async def _progress(cursor: AsyncCursor) -> Progress:
     """As the cursor's snapshot sees it."""
     await cursor.execute(_STANDING, prepare=True)
     row = await cursor.fetchone()
     assert row is not None
-    return Standing(*row)
+    return Progress(*row)
 
 
 _STANDING = f"""

@@ -97,8 +97,7 @@ class Ward:
 
     def session_of(self, person: Person) -> str:
         """Some id for somebody without a session."""
-        token = person.bearer.get("Authorization", "").removeprefix("Bearer ")
-        return str(self.world.tokens.verify(token).session_id) if token else str(uuid4())
+        return str(self.world.tokens.verify(person.token).session_id) if person.token else str(uuid4())
 
     async def _provider(self) -> UUID:
         return (await self.world.provider(self.id("north"))).user_id

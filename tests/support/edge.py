@@ -22,8 +22,8 @@ from adapters.security.keyring import Keyring
 from adapters.security.throttle import Throttle
 from adapters.settings import Settings
 from api.app import application
+from api.edge.access import ReadAccess
 from api.edge.positions import Positions
-from api.edge.standing import ReadAccess
 from api.services import Services
 from domain.application import Identity
 from domain.core.errors import TokenExpired, Unauthenticated

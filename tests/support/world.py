@@ -10,7 +10,7 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -65,6 +65,11 @@ class Person:
     individual_id: UUID | None
     email: str
     bearer: dict[str, str]
+
+    @property
+    def token(self) -> str:
+        """The access token; "" for somebody without a session."""
+        return self.bearer.get("Authorization", "").removeprefix("Bearer ")
 
 
 @dataclass
@@ -166,6 +171,16 @@ class World:
         session = Session.open(new_id(), user, position=position, kind=kind, seconds=3600)
         await self.session_store.save(session)
         return session
+
+    async def borrowed(self, person: Person, kind: SessionKind) -> Person:
+        """The person in a session in which a service, or the first administrator, acts as them."""
+        synthetic = kind == "synthetic"
+        session = await self.session_of(person.user_id, "synthetic" if synthetic else "password")
+        impersonator = None if synthetic else self.system.user_id
+        token = self.tokens.access_token(
+            person.user_id, session.id, session.organization_id, session.access_until(), impersonator=impersonator
+        )
+        return replace(person, bearer={"Authorization": f"Bearer {token}"})
 
     async def catch_up(self) -> None:
         """Everything pending is projected and every job that is due is done."""

@@ -31,7 +31,7 @@ async def definitions(connection: AsyncConnection, tables: Sequence[str]) -> Def
     """How the tables are made at present. Raises NotCopiableError."""
     async with connection.transaction():
         await connection.execute("SET LOCAL search_path = ''")  # so that every name is told in full
-        await _refuse_uncopiable(connection, tables)
+        await _require_copiable(connection, tables)
         statements = await _texts(connection, _STATEMENTS, tables)
         foreign_keys = await _texts(connection, _FOREIGN_KEYS, tables)
         columns = await _texts(connection, _COLUMNS, tables)
@@ -84,7 +84,7 @@ async def drop(connection: AsyncConnection, schema: str, tables: Iterable[str]) 
     await connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_list(schema, tables)))
 
 
-async def _refuse_uncopiable(connection: AsyncConnection, tables: Sequence[str]) -> None:
+async def _require_copiable(connection: AsyncConnection, tables: Sequence[str]) -> None:
     cursor = await connection.execute(_UNCOPIABLE, {"live": LIVE, "tables": list(tables)})
     row = await cursor.fetchone()
     if row is not None:

@@ -78,7 +78,7 @@ async def _one_at_a_time(settings: Settings) -> AsyncIterator[tuple[Store, Direc
 async def _first_administrator(settings: Settings, store: Store, passwords: PasswordPool) -> FirstAdministrator:
     given = settings.admin_password
     if given is not None:
-        await _refuse_weak(given.get_secret_value(), settings.admin_email, passwords)
+        await _require_strong(given.get_secret_value(), settings.admin_email, passwords)
     if given is None:
         password, file = secrets.token_urlsafe(12), settings.data / PASSWORD_FILE
         replace(file, password)  # before there is anybody whom it opens: a killed start makes a new one
@@ -88,7 +88,7 @@ async def _first_administrator(settings: Settings, store: Store, passwords: Pass
     return FirstAdministrator(settings.admin_email, file)
 
 
-async def _refuse_weak(password: str, email: str, passwords: PasswordPool) -> None:
+async def _require_strong(password: str, email: str, passwords: PasswordPool) -> None:
     if not await is_strong(passwords, password, [email]):
         raise InvalidSettingsError(
             f"ROLLBOOK_ADMIN_PASSWORD: must have at least {LEAST_LENGTH} characters and not be easy to guess"

@@ -11,7 +11,7 @@ from adapters.postgres.connections import Pool
 from adapters.security.key_files import with_keys, with_master_key
 from adapters.security.keyring import Keyring
 from adapters.settings import InvalidSettingsError, Settings, load_settings
-from migrations.runner import refuse_unmigrated
+from migrations.runner import require_migrated
 from workers.running.database_login import with_application_login
 from workers.running.lifeline import supervised
 
@@ -40,14 +40,14 @@ def settings_with_tables() -> Settings:
     """The same, refused when the database is not migrated; a supervisor has seen to that before it starts a part."""
     settings = settings_with_database()
     if not supervised():
-        asyncio.run(refuse_unmigrated(settings.looking_dsn()))
+        asyncio.run(require_migrated(settings.looking_dsn()))
     return settings
 
 
 def settings_of_the_owner() -> Settings:
     """The same with the master key; refused when that is not the database's."""
     settings = with_master_key(settings_with_tables())
-    asyncio.run(_refuse_another_master_key(settings, settings.owner_dsn()))
+    asyncio.run(_require_same_master_key(settings, settings.owner_dsn()))
     return settings
 
 
@@ -60,12 +60,12 @@ def settings_of_a_part(*, signs: bool = False) -> Settings:
     settings = with_keys(settings, make=False) if signs else with_master_key(settings)
     if not supervised():
         settings = asyncio.run(with_application_login(settings))
-        asyncio.run(_refuse_another_master_key(settings, settings.dsn()))
+        asyncio.run(_require_same_master_key(settings, settings.dsn()))
     if settings.app_database_url is None:  # DATABASE_URL is the application's login itself
         return settings
     return settings.model_copy(update={"database_url": None})
 
 
-async def _refuse_another_master_key(settings: Settings, dsn: str) -> None:
+async def _require_same_master_key(settings: Settings, dsn: str) -> None:
     async with Pool(dsn, application_name="rollbook-start", max_size=1) as pool:
         await Keyring(pool, settings.master_key_bytes()).lookup()

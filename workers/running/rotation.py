@@ -28,7 +28,7 @@ async def rotate_master_key(settings: Settings, say: Callable[[str], None]) -> N
     old = master_key(settings, make=False)
     with _database(settings) as dsn:
         async with Pool(session_dsn(dsn, "maintain"), application_name=NAME, max_size=2) as pool:
-            await _refuse_while_in_use(pool)
+            await _require_unused(pool)
             new = next_master_key(settings)  # on the disk before the database knows it
             rotated = await _rotate(pool, _bytes(old), _bytes(new))
     say(f"{rotated:,} keys are wrapped anew.")
@@ -46,7 +46,7 @@ async def _rotate(pool: AsyncConnectionPool, old: bytes, new: bytes) -> int:
         return await Keyring(pool, new).rotate(new)
 
 
-async def _refuse_while_in_use(pool: AsyncConnectionPool) -> None:
+async def _require_unused(pool: AsyncConnectionPool) -> None:
     """What runs keeps the old key in memory, and would open nothing any more."""
     async with pool.connection() as connection:
         cursor = await connection.execute(_WHO_WORKS)

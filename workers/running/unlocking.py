@@ -17,12 +17,12 @@ async def unlock(settings: Settings, name: str) -> None:
         Pool(settings.dsn(), application_name="rollbook-unlock", max_size=1) as pool,
         opened_redis(settings.redis()) as redis,
     ):
-        await _refuse_silence(redis)
+        await _require_answering(redis)
         lookup = await Keyring(pool, settings.master_key_bytes()).lookup()
         await LoginThrottle(Throttle(redis, lookup), lookup, settings).unlock(normal_login(name))
 
 
-async def _refuse_silence(redis: Redis | None) -> None:
+async def _require_answering(redis: Redis | None) -> None:
     if redis is None:
         raise InvalidSettingsError("REDIS_URL: must be set, because the failed logins are counted there")
     try:

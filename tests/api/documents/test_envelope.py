@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from api.documents.access.roles import AddRoleUser
+from api.documents.envelope import ClientIdNotAllowed, IdConflict, TypeConflict
 from api.documents.groups.groups import CreateGroup, UpdateGroup
-from domain.core.errors import ClientIdNotAllowed, DomainError, IdConflict, TypeConflict
+from domain.core.errors import DomainError
 from tests.api.documents.violations import ANN, BOB, complaints, in_envelope
 
 CREATION = {"name": "Ward 7", "organization-id": ANN}

@@ -1,16 +1,14 @@
 """Who may do what, as `permission_matrix.yaml` says: every operation, every kind of caller."""
 
-from dataclasses import replace
-
 import httpx2
 import pytest
 
 from domain.core.borrowed import FORBIDDEN, Act
 from domain.core.principal import SessionKind
 from tests.api.edge.permission_matrix import Row, families
-from tests.api.ward import Ward, a_ward
+from tests.api.ward import a_ward
 from tests.contract.described import operations
-from tests.support.world import UNLIMITED, Person
+from tests.support.world import UNLIMITED
 
 CODES = {403: {"forbidden"}, 404: {"not-found"}, 401: {"not-authenticated"}}
 CODE_OF_THE_DISABLED = {"session-revoked"}
@@ -52,7 +50,7 @@ async def test_borrowed_sessions_may_do_what_the_user_may_but_for_what_the_table
     wrong: list[str] = []
     async with a_ward(database_url, **UNLIMITED) as ward:
         for name in ("PAT", "LEAD", "OADM"):
-            ward.people[name] = await borrowed(ward, ward.people[name], kind)
+            ward.people[name] = await ward.world.borrowed(ward.people[name], kind)
         for row in (row for rows in families().values() for row in rows):
             acts = [act for act, title in FORBIDDEN_TO_BORROWED.items() if title == row.title]
             for name in ("PAT", "LEAD", "OADM"):
@@ -66,17 +64,6 @@ async def test_borrowed_sessions_may_do_what_the_user_may_but_for_what_the_table
                 if problem:
                     wrong.append(f"{row.title} | {name}: {problem}")
         assert not wrong, "\n".join(wrong)
-
-
-async def borrowed(ward: Ward, person: Person, kind: SessionKind) -> Person:
-    """Return the person in a session in which a service or a staff member acts as them."""
-    world = ward.world
-    session = await world.session_of(person.user_id, "synthetic" if kind == "synthetic" else "password")
-    impersonator = None if kind == "synthetic" else ward.people["EMP"].user_id
-    token = world.tokens.access_token(
-        person.user_id, session.id, session.organization_id, session.access_until(), impersonator=impersonator
-    )
-    return replace(person, bearer={"Authorization": f"Bearer {token}"})
 
 
 def difference(row: Row, name: str, answer: httpx2.Response) -> str:
