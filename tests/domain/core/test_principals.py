@@ -1,0 +1,94 @@
+"""Every command is given the principal and judges what they may do; refusals name arguments (architecture, 8)."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from api.app import routers
+from api.edge.route import ContractRoute
+from domain.application import Identity
+from domain.core.errors import DomainError, Invalid
+from domain.core.permissions import Permissions
+from tests.support.doubles import MemoryDirectory, MemoryStore
+from tests.support.principals import Everything
+
+ROOT = Path(__file__).parents[3]
+WITHOUT_A_PRINCIPAL = {
+    "group_moves.carry_out", "group_moves.give_up",  # by jobs: what was requested was permitted then
+    "service_accounts.sync",  # by the start
+    "sessions.log_in", "sessions.open_for_service", "sessions.refresh",  # who proves who they are
+}  # fmt: skip
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Yield each command, as callers write it, with the names of its arguments."""
+    store = MemoryStore()
+    nothing: Any = cast("Any", None)
+    identity = Identity(
+        store,
+        store,
+        access=Everything(),
+        directory=MemoryDirectory(store),
+        passwords=nothing,
+        attempts=nothing,
+        standing=nothing,
+        known_addresses=nothing,
+    )
+    for resource, of_resource in vars(identity).items():
+        if isinstance(of_resource, MemoryStore | Permissions):
+            continue
+        for name, method in inspect.getmembers(of_resource, inspect.iscoroutinefunction):
+            if not name.startswith("_"):
+                yield f"{resource}.{name}", list(inspect.signature(method).parameters)
+
+
+def keywords(*names: str) -> Iterator[tuple[Path, ast.keyword]]:
+    """Yield the keyword arguments of these names in all calls, with their files."""
+    for path in (*(ROOT / "domain").rglob("*.py"), *(ROOT / "projections").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg in names:
+                yield path, node
+
+
+def named_arguments() -> set[str]:
+    """Return the arguments that refusals name: literals, module constants, and what classes say of all of their own."""
+    found = set()
+    for path, node in keywords("argument"):
+        if isinstance(node.value, ast.Constant):
+            found.add(str(node.value.value))
+        elif isinstance(node.value, ast.Name) and node.value.id.isupper():
+            found.add(getattr(import_module(".".join(path.relative_to(ROOT).with_suffix("").parts)), node.value.id))
+    return found | {each.argument for each in refusals(DomainError) if each.argument is not None}
+
+
+def refusals(kind: type[DomainError]) -> Iterator[type[DomainError]]:
+    """Yield all subclasses."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from refusals(each)
+
+
+def test_every_command_takes_the_principal_first() -> None:
+    without = {name for name, parameters in commands() if parameters[:1] != ["principal"]}
+    assert without == WITHOUT_A_PRINCIPAL
+
+
+def test_refusals_of_the_domain_name_arguments_and_no_places_in_requests() -> None:
+    assert [path for path, _ in keywords("pointer", "parameter")] == []
+
+
+def test_some_operation_knows_where_each_named_argument_stands() -> None:
+    signatures = [
+        route.signature for router in routers() for route in router.routes if isinstance(route, ContractRoute)
+    ]
+    unknown = set()
+    for name in named_arguments():
+        asked = [Invalid(argument=name) for _ in signatures]
+        for signature, refusal in zip(signatures, asked, strict=True):
+            signature.locate(refusal)
+        if not any(refusal.pointer or refusal.parameter for refusal in asked):
+            unknown.add(name)
+    assert unknown == set()
