@@ -171,7 +171,7 @@ async def _detail(read: Read, principal: Principal, user_id: UUID, query: UserQu
         return UserDetailAttributes.model_construct(**_basic(row))
     around = await user_details.surroundings(read.cursor, [user_id], sees)
     shown = _whole(row, around, query.organization_id, None if unlimited else governed)
-    # of somebody else's organizations an administrator is told nothing but that they are there
+    # of organizations that they do not administer, administrators are told nothing but that they are there
     limits = None if unlimited else list(governed)
     organizations = await user_details.organizations_of(read.cursor, user_id, limits)
     shown["organizations"] = [UserOrganizationRef.model_construct(**each._asdict()) for each in organizations]
@@ -232,7 +232,7 @@ async def _reads_whole(read: Read, principal: Principal, sees: Viewer, user_id: 
 
 
 def _basic(row: UserRow) -> dict[str, Any]:
-    """What everybody sees who may see the user (ruling E10)."""
+    """Return what all see who may see the user (ruling E10)."""
     return {
         "email": row.email,
         "enabled": row.enabled,
@@ -247,7 +247,7 @@ def _basic(row: UserRow) -> dict[str, Any]:
 def _whole(
     row: UserRow, around: Surroundings, organization_id: UUID | None, governed: Collection[UUID] | None = None
 ) -> dict[str, Any]:
-    """All of it. Whether he administers others than the `governed` organizations is left out when these are given."""
+    """Return all of it; that they administer others than the `governed` organizations is left out with these."""
     administers = {each for each in around.administers.get(row.user_id, ()) if governed is None or each in governed}
     further = around.further_individuals.get(row.user_id, [])
     shares = around.shares.get(row.user_id, [])

@@ -20,7 +20,7 @@ class RoleNotFound(NotFound):
 
 class LastAdmin(Conflict):
     code = "last-admin"
-    detail = "Somebody who can sign in has to keep this role."
+    detail = "A user who can sign in has to keep this role."
 
 
 class SystemRole(Forbidden):
@@ -33,7 +33,7 @@ def role_id(organization_id: UUID, name: str) -> UUID:
 
 
 class Holder(Protocol):
-    """Whoever holds a role, or is to hold it."""
+    """A user who holds a role, or is to hold it."""
 
     @property
     def live(self) -> bool: ...
@@ -105,13 +105,13 @@ class Role(Audited):
             self._granted(user_id, live)
 
     def revoke(self, user_id: UUID) -> None:
-        """Raises LastAdmin when nobody live would hold an administrator's role any more."""
+        """Raise LastAdmin when no live user would hold an administrator's role any more."""
         if user_id in self.holders:
             self._require_another_holder(user_id)
             self._revoked(user_id)
 
     def holder_became(self, user_id: UUID, *, live: bool) -> None:
-        """Raises LastAdmin when the last live holder of an administrator's role would cease to be live."""
+        """Raise LastAdmin when the last live holder of an administrator's role would cease to be live."""
         if self.holders.get(user_id, live) != live:
             if not live:
                 self._require_another_holder(user_id)

@@ -135,7 +135,7 @@ class LostRace(Conflict):
     `streams` are those that the other command was faster on, as far as they are known.
     """
 
-    detail = "Somebody else changed this at the same time; try again."
+    detail = "Another request changed this at the same time; try again."
 
     def __init__(self, *, streams: Iterable[UUID] = ()) -> None:
         super().__init__()

@@ -57,9 +57,9 @@ class GroupMoves:
 
     @retry_on_conflict
     async def carry_out(self, organization_id: UUID, task_id: UUID) -> int | None:
-        """Finish a requested move, or record why it cannot be; the position, None when it was finished before.
+        """Finish a requested move, or record why it cannot be; return the position, None when it was finished before.
 
-        Only what concerns the tree is looked at again: who asked was allowed to when he asked.
+        Only what concerns the tree is looked at again: permission was judged when the move was requested.
         """
         async with taking_turns([tree_id(organization_id)]):
             tree = await self._store.find(GroupTree, tree_id(organization_id))
@@ -77,7 +77,7 @@ class GroupMoves:
 
     @retry_on_conflict
     async def give_up(self, organization_id: UUID, task_id: UUID) -> int | None:
-        """Record that nobody carries out a requested move any more; the position, None when it was finished before."""
+        """Record that a requested move is given up; return the position, None when it was finished before."""
         tree = await self._store.find(GroupTree, tree_id(organization_id))
         group_id = None if tree is None else tree.moved_by(task_id)
         if tree is None or group_id is None:

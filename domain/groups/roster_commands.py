@@ -1,4 +1,4 @@
-"""Commands on rosters: who may be seated by whom, and the seating."""
+"""Commands on rosters: who may be added by which principal, and the adding."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from domain.people.users import User, UserNotFound
 
 class NotEligible(Conflict):
     code = "not-eligible"
-    detail = "Somebody named cannot stand in this roster."
+    detail = "One of the people named cannot stand in this roster."
 
 
 class SameGroup(Invalid):
@@ -76,7 +76,7 @@ class RosterEditor:
         return await _taken(roster, missing, entries)
 
     async def add_user_entries(self, roster: Roster, users: Mapping[UUID, User], argument: str) -> Change:
-        """The entries that change when these users, whom the caller may read, are there. Raises NotEligible."""
+        """Return the entries that change when these readable users are added. Raises NotEligible."""
         entries = await self.entries(roster, users)
         missing = await filter_in_turns(lambda each: not _seated(entries.get(each)), users)
         refused = await filter_in_turns(
@@ -108,7 +108,7 @@ class RosterEditor:
         return dict(await in_turns(lambda entry: (entry.subject_id, entry), found.values()))
 
     async def remove(self, roster: Roster, subject_ids: Collection[UUID]) -> list[RosterEntry]:
-        """The entries, given up; whoever has none is passed over."""
+        """Return the entries, removed; subjects without one are passed over."""
         entries = await self.entries(roster, subject_ids)
         async for batch in InTurns(entries.values()):
             for entry in batch:
@@ -197,7 +197,7 @@ class Rosters:
 
     @retry_on_conflict
     async def remove_individuals(self, principal: Principal, group_id: UUID, individual_ids: Sequence[UUID]) -> int:
-        """Take them out; whoever is not in is ignored."""
+        """Remove them; those who are not in it are ignored."""
         group = await self._groups.require_changeable(principal, group_id)
         return await self._save(group, NOTHING, await self._removed(group, "individual", individual_ids))
 
@@ -211,7 +211,7 @@ class Rosters:
         user_ids: Sequence[UUID] | None = None,
         user_emails: Sequence[str] | None = None,
     ) -> int:
-        """Take them out of the leaders or members; whoever is unknown or not in is ignored."""
+        """Remove them from the leaders or members; those who are unknown or not in it are ignored."""
         group = await self._groups.require_changeable(principal, group_id)
         ids = list(user_ids or ())
         if user_emails is not None:

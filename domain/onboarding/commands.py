@@ -120,7 +120,7 @@ class OnboardingRequests:
     async def _introduce(
         self, principal: Principal, invitation: Invitation, place: Place, hashed: str | None, ids: NewIds
     ) -> tuple[OnboardingRequest, int]:
-        """Bring in somebody new."""
+        """Bring in a new person."""
         request = _request(ids.request, principal, invitation, ids.user, new_user=True)
         arrival = await self._make(ids, principal, invitation, place, hashed)
         if invitation.at_once:
@@ -132,7 +132,7 @@ class OnboardingRequests:
     async def _welcome(
         self, found: Found, principal: Principal, invitation: Invitation, place: Place, hashed: str | None, ids: NewIds
     ) -> tuple[OnboardingRequest, int]:
-        """Bring in somebody known. Open requests for them are claimed by it; one that asked for this is the answer."""
+        """Bring in a known person. Open requests for them are claimed by it; one that asked for this is the answer."""
         opened = await self._open_requests(invitation) if principal.unlimited else []
         alike = [each for each in opened if each.onboard_type == invitation.onboard_type]
         for each in alike:
@@ -151,13 +151,13 @@ class OnboardingRequests:
         ]  # fmt: skip
         try:
             return await save_resting_on(self._store, *everything, *requests, unchanged=place.grounds, result=result)
-        except IdentifierTaken:  # the person came into being at this moment: decide again about somebody known
+        except IdentifierTaken:  # the person came into being at this moment: decide again about a known person
             raise LostRace from None
 
     async def _make(
         self, ids: NewIds, principal: Principal, invitation: Invitation, place: Place, hashed: str | None
     ) -> Arrival:
-        """Somebody new. Until the claim a patient's individual is the organization's; a provider's never is."""
+        """Return a new person. Until the claim a patient's individual is the organization's; a provider's never is."""
         organization = place.organization
         if invitation.onboard_type == "provider":
             individual = Individual.create(ids.individual, "user", ids.user, provider=True)

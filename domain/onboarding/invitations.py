@@ -53,7 +53,7 @@ class Invitation(NamedTuple):
 
     @property
     def at_once(self) -> bool:
-        """Whether nobody is asked to claim it."""
+        """Whether it is claimed at once, without asking the person."""
         return self.auto_sign_up and self.auto_confirm
 
 

@@ -125,5 +125,5 @@ def require_no_participant(individuals: Sequence[Individual]) -> None:
 
 
 def _is_participants(individual: Individual) -> bool:
-    """Whether somebody else may read it, or will when its person claims it from the organization that cares for him."""
+    """Return whether others may read it, or will when its person claims it from the organization that has it now."""
     return individual.shared or (individual.owner_type == "organization" and not individual.provider)

@@ -110,7 +110,7 @@ class Organization(Audited):
         provider_type: str,
         timezone: str,
     ) -> "Organization":
-        """A new organization; what its providers may do is restricted until somebody opens it."""
+        """Return a new organization; what its providers may do is restricted until it is opened."""
         return cls._create(
             cls.Created,
             id=organization_id,
@@ -124,7 +124,7 @@ class Organization(Audited):
 
     @property
     def staffed(self) -> bool:
-        """Whether the operator's own people work here: only a system administrator lets somebody in."""
+        """Whether the operator's own people work here: only a system administrator adds people to it."""
         return is_staffed(self.id, self.classification)
 
     def change(self, changes: Mapping[str, Any]) -> None:

@@ -60,7 +60,7 @@ class Users:
 
 
 async def told_roles(store: Store, user: User) -> Sequence[Role]:
-    """The roles of his organizations that must never lose their last live holder; those he holds know how he is now.
+    """Return the roles of the user's organizations that must keep a live holder; those they hold know how they are now.
 
     Raises LastAdmin.
     """

@@ -65,7 +65,7 @@ class Attempts(Protocol):
 
 
 class Login(NamedTuple):
-    """What somebody who signs in asks for; lifetimes in seconds, the delay in milliseconds."""
+    """What a user who signs in asks for; lifetimes in seconds, the delay in milliseconds."""
 
     username: str
     password: str
@@ -107,7 +107,7 @@ class Sessions:
         self._found_before: UUID | None = None
 
     async def log_in(self, login: Login, address: str) -> SignedIn:
-        """A session for whoever knows the password. `address` is where the request comes from.
+        """Return a session for a user whose password is right. `address` is where the request comes from.
 
         Raises TooMany, InvalidCredentials; after a right password UserNotConfirmed, UserDisabled,
         PasswordResetRequired, UnknownServiceDocuments.
@@ -191,7 +191,7 @@ class Sessions:
         return session
 
     async def _find(self, user_id: UUID | None) -> User | None:
-        """Nobody takes as long to be found as somebody: in his place whoever was found before is read and decoded."""
+        """Return the user, in the same time if there is none: then the user found before is read instead."""
         self._found_before = user_id or self._found_before
         found = None if self._found_before is None else await self._identity.find(User, self._found_before)
         return None if user_id is None else found
@@ -239,5 +239,5 @@ class Sessions:
 
 
 def _as(user: User, session_id: UUID | None = None) -> AbstractContextManager[None]:
-    """Who signs in is who does it: until now nobody was known to be calling."""
+    """Let the user who signs in be the actor: until now the request had none."""
     return audited_as(replace(AUDIT_CONTEXT.get(), actor=user.id, session=session_id))

@@ -93,7 +93,7 @@ def _of(organization_id: UUID) -> Choice:
 
 
 def _by_owner(filters: IndividualFilter, parameters: dict[str, Any]) -> tuple[list[Choice], list[Choice]]:
-    """What the owner has to be, and what he must not be."""
+    """What the owner has to be, and what they must not be."""
     yes = [name for name in sorted(FLAGS & filters.owner.keys()) if filters.owner[name]]
     no = [name for name in sorted(FLAGS & filters.owner.keys()) if not filters.owner[name]]
     if "account_type" in filters.owner:

@@ -1,4 +1,4 @@
-"""Where an individual could be placed by a viewer: the groups in which eligible-members would list him (ruling F1)."""
+"""Where an individual could be placed by a viewer: the groups in which eligible-members would list them (ruling F1)."""
 
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,7 +11,7 @@ from projections.core.visibility import Viewer
 
 
 class Candidacy(NamedTuple):
-    """He could be placed in groups of `organizations` that stand at the top or under `parents`, unless he is `placed`.
+    """They could be placed in groups of `organizations` at the top or under `parents`, unless they are `placed`.
 
     `governed` are those of the organizations all of whose groups the viewer may change.
     """
@@ -27,7 +27,7 @@ class Candidacy(NamedTuple):
 
 
 async def candidacy_of(cursor: AsyncCursor, viewer: Viewer, individual_id: UUID) -> Candidacy | None:
-    """Where he could be placed, None when the viewer may not write him."""
+    """Return where they could be placed, None when the viewer may not write them."""
     (writable,) = await decide(cursor, viewer.user_id, [AccessQuery("individual", individual_id, "write")])
     if not writable:
         return None

@@ -79,7 +79,7 @@ async def page(
 
 
 def _individuals(viewer: Viewer, organization_id: UUID) -> str:
-    """Those of the organization that the caller may change; all of them when he administers it."""
+    """Those of the organization that the caller may change; all of them when they administer it."""
     if viewer.unlimited or organization_id in viewer.whole:
         return _INDIVIDUALS
     return f"{_INDIVIDUALS} AND {_WRITABLE}"

@@ -152,7 +152,7 @@ async def _rows(cursor: AsyncCursor, statement: str, parameters: dict[str, Any])
 
 
 class _Part(NamedTuple):
-    """A part of what a viewer sees: of each whole organization, or of what is outside these by his entries, or of all.
+    """A part of what a viewer sees: of each whole organization, or outside these by their entries, or all of it.
 
     `entries` are the kinds that count.
     """
