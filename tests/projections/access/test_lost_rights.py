@@ -21,7 +21,7 @@ from domain.sessions.sessions import Session, SessionRevocation
 from projections.access.authorization import AuthorizationProjection
 from projections.access.checks import decide_many
 from projections.access.rights import CurrentRights
-from projections.people.access import readable_users
+from projections.core.visibility import readable_users
 from projections.sessions.sessions import SessionEndsProjection, SessionsProjection, sessions_of
 from tests.authorization.random_worlds import COMMANDS, Command, RandomWorld
 from tests.support.logins import application_dsn
@@ -138,7 +138,7 @@ class Tables:
         rows = await sessions_of(cursor, [session.id for session in self._life.standing])
         callers = {
             row.session_id: Principal(
-                row.user_id, row.session_id, row.organization_id, service=row.service, staff=row.staff,
+                row.user_id, row.session_id, row.organization_id, kind=row.kind, staff=row.staff,
                 system=row.system, known_at=self._life.position,
             )
             for row in rows
