@@ -8,8 +8,9 @@
         return await show(principal, outcome)
 
 Everything that decides stands inside `execute`; what follows renders, from the ids of the request and the outcome
-alone. A retry of a recorded command starts there: nothing is decided again, whatever has changed meanwhile. Its caller
-sees what they may still read; a NotFound or Forbidden out of the rendering becomes an answer with type and id alone.
+alone. A client that prefers `return=minimal` is answered before it, and a retry of a recorded command starts there:
+nothing is decided again, whatever has changed meanwhile. Its caller sees what they may still read; a NotFound or
+Forbidden out of the rendering becomes an answer with type and id alone.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -25,6 +26,7 @@ from starlette.responses import Response
 from adapters.metrics import FAILURES
 from api.edge.envelope import answer
 from api.edge.errors import ReadModelBehind, log_unhandled, refusal
+from api.edge.preferences import minimal, prefers_minimal
 from api.services import Services, services_of
 from domain.core.errors import DomainError, Forbidden, NotFound
 from domain.core.idempotency import Recording, current_recording, recording
@@ -62,12 +64,22 @@ class Outcome:
         return UUID(self.resource_id)
 
 
+class RepresentationNotWanted(Exception):
+    """The command is carried out, and its client prefers to be told that alone: nothing is left to render."""
+
+    def __init__(self, status: int, position: int) -> None:
+        super().__init__()
+        self.status = status
+        self.position = position
+
+
 class Execute:
     """Carries out the command of one request. The route puts its recording around the endpoint."""
 
-    def __init__(self, services: Services, status: int) -> None:
+    def __init__(self, services: Services, status: int, *, prefers_minimal: bool = False) -> None:
         self._services = services
         self._status = status
+        self._prefers_minimal = prefers_minimal
         self._outcome: Outcome | None = None
         found = current_recording()
         assert found is not None, "a command runs inside a recording"
@@ -77,7 +89,8 @@ class Execute:
         """Carry out the command, unless it was recorded before, and wait for the read models that show it.
 
         `about` is the id of the resource, where the request names it. Called once more, for an answer that lost its
-        connection, it returns the same outcome. Raises what the command raises.
+        connection, it returns the same outcome. Raises what the command raises, and RepresentationNotWanted instead of
+        waiting for a client that prefers `return=minimal`.
         """
         if self._outcome is not None:
             command.close()
@@ -93,9 +106,11 @@ class Execute:
             position = returned if isinstance(returned, int) else returned[1]
             models = registry.background_names(recorded.kinds)
             await self._remember(position)
+        status = recorded.request.status if recorded.request else self._status
+        if self._prefers_minimal:
+            raise RepresentationNotWanted(status, position)
         seconds = self._services.settings.position_wait
         visible = await self._services.positions.shown(models, position, seconds)
-        status = recorded.request.status if recorded.request else self._status
         self._outcome = Outcome(
             position, status, recorded.resource_id, recorded.repeated, models, visible, recorded.recorded_at
         )
@@ -111,7 +126,8 @@ class Execute:
 
 async def execute(request: Request) -> Execute:
     """The execution of this request's command."""
-    return Execute(services_of(request), request.scope["route"].status_code)
+    route = request.scope["route"]
+    return Execute(services_of(request), route.status_code, prefers_minimal=prefers_minimal(request.headers))
 
 
 def is_carried_out() -> bool:
@@ -148,6 +164,8 @@ async def answered_as_recorded(
     with recording(Recording()) as recorded:
         try:
             return await carry_out(recorded)
+        except RepresentationNotWanted as done:
+            return minimal(done.status, done.position)
         except Exception as error:
             if recorded.position is None:
                 raise

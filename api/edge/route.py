@@ -51,6 +51,7 @@ from api.edge.idempotency import HEADER as IDEMPOTENCY_KEY
 from api.edge.idempotency import Sent, answered_once, idempotency_key
 from api.edge.middleware import REQUEST_ID
 from api.edge.negotiation import check_accept, check_content_type
+from api.edge.preferences import PREFER_PARAMETER
 from api.edge.reading import AT_LEAST, NotThereYet, at_least
 from api.services import services_of
 from domain.core.audited import AuditContext, audited_as
@@ -126,9 +127,12 @@ class ContractRoute(APIRoute):
         self.resource_type = resource_type(self.response_model)
         self.signature = Signature(self)
         extra["security"] = [{"bearer": []}] if self.signature.principal_name else []
-        headers = [AT_LEAST] if self.reads else [IDEMPOTENCY_KEY] if self.remembers else []
+        names = [AT_LEAST] if self.reads else [IDEMPOTENCY_KEY] if self.remembers else []
+        headers: list[dict[str, Any]] = [{"name": name, "in": "header", "schema": {"type": "string"}} for name in names]
+        if self.commands:
+            headers.append(PREFER_PARAMETER)
         if headers:
-            extra["parameters"] = [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers]
+            extra["parameters"] = headers
         if self.flags.extension:
             extra["x-extension"] = True
 

@@ -120,9 +120,13 @@ async def delete_session(
     session_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Log out: neither the session's access tokens nor its refresh token open anything any more."""
-    outcome = await execute(identity.sessions.revoke(principal, session_id))
-    report("session-revoked", user=str(principal.user_id), session=str(session_id))
-    return no_content(position=outcome.position)
+
+    async def revoke() -> int:
+        position = await identity.sessions.revoke(principal, session_id)
+        report("session-revoked", user=str(principal.user_id), session=str(session_id))
+        return position
+
+    return no_content(position=(await execute(revoke())).position)
 
 
 @router.get("/.well-known/jwks.json", **answers(JsonWebKeys, extension=True, waits=False))
