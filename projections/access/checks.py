@@ -87,7 +87,7 @@ async def decide_each(cursor: AsyncCursor, asked: Sequence[Asked]) -> list[Decid
     """The answers to each, in order. All that ask for the same kinds of things are answered by one statement."""
     alike: dict[tuple[Kind, ...], list[int]] = {}
     for number, each in enumerate(asked):
-        alike.setdefault(_distinct(await in_turns(_kind, each.queries)), []).append(number)
+        alike.setdefault(tuple(sorted({_kind(query) for query in each.queries})), []).append(number)
     found: dict[int, Decided] = {}
     for kinds, numbers in alike.items():
         found |= zip(numbers, await _decide_alike(cursor, kinds, [asked[number] for number in numbers]), strict=True)
@@ -114,10 +114,6 @@ async def _decide_alike(cursor: AsyncCursor, kinds: tuple[Kind, ...], asked: Seq
         allowed.update(row[1:] for row in found)
     answers = iter(await in_turns(allowed.__contains__, wanted))
     return [Decided(rows[0][0], list(islice(answers, len(each.queries)))) for each in asked]
-
-
-def _distinct(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
-    return tuple(sorted(set(kinds)))
 
 
 def _question(places: dict[Kind, int], user_id: UUID, query: AccessQuery) -> Question:
