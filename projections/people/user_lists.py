@@ -19,7 +19,6 @@ from domain.people.users import User
 from projections.core.patterns import beginning
 
 SORT_KEYS = {"id": "", "email": "email_key", "first-name": "first_name_key", "last-name": "last_name_key"}
-PERSONAL_KEYS = frozenset(SORT_KEYS.values()) - {""}
 
 PLACE = "EXISTS (SELECT FROM user_places p WHERE p.user_id = u.user_id AND {0})"
 SHARES_WITH_ORGANIZATION = """EXISTS (
@@ -142,10 +141,10 @@ class UserFilter:
         several = (self.individuals, self.invites, self.modified)
         return self.administrators or any(value is not None for value in values) or any(several)
 
-    def selection(self, *, in_order: bool = False) -> "Selection":
-        """Whom they select; `in_order` when they are wanted in an order that only `users` has."""
+    def selection(self) -> "Selection":
+        """Whom they select."""
         personal = (self.email, self.phone, self.username, self.text, *self.individuals)
-        from_users = self.organization is None or in_order or any(value is not None for value in personal)
+        from_users = self.organization is None or any(value is not None for value in personal)
         found = Selection("users u" if from_users else "user_places p")
         if self.nobody:
             found.add("false")
@@ -243,14 +242,14 @@ def statements(wanted: UserFilter, *, sort: str, limit: int, offset: int) -> tup
     key, downwards = SORT_KEYS[sort.removeprefix("-")], " DESC" * sort.startswith("-")
     if wanted.modified:  # who follows the times wants them in their order
         key, downwards = "modified_at", ""
-    selection = wanted.selection(in_order=key in PERSONAL_KEYS)
+    selection = wanted.selection()
     inner, outer = (
         ", ".join(f"{name}.{column}{downwards}" for column in (key, "user_id") if column)
         for name in (selection.name, "u")
     )
     ids = f"SELECT {selection.name}.user_id {selection} ORDER BY {inner} LIMIT %(limit)s OFFSET %(offset)s"
     page = f"SELECT {_COLUMNS} FROM ({ids}) page JOIN users u USING (user_id) ORDER BY {outer}"
-    return page, f"SELECT count(*) {wanted.selection()}", {**selection.values, "limit": limit, "offset": offset}
+    return page, f"SELECT count(*) {selection}", {**selection.values, "limit": limit, "offset": offset}
 
 
 async def user(cursor: AsyncCursor, user_id: UUID) -> UserRow | None:

@@ -70,7 +70,7 @@ class UsersProjection:
     """A batch is folded onto the rows it touches, which are read and written in one statement each."""
 
     name: ClassVar[str] = "users"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     mode: ClassVar[Mode] = Mode.BACKGROUND
     tables: ClassVar[tuple[str, ...]] = ("users", "user_onboarding_requests", *user_places.TABLES)
     events: ClassVar[tuple[type[Event], ...] | None] = (

@@ -1,4 +1,4 @@
-"""What a query costs, whatever else the machine does: the blocks that it touches."""
+"""What a query costs, whatever else the machine does: the blocks that it touches, the rows that it fetches."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,3 +13,11 @@ async def touched(cursor: AsyncCursor, statement: str, parameters: Mapping[str, 
     assert row is not None
     plan = row[0][0]["Plan"]
     return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
+
+
+async def fetched(cursor: AsyncCursor) -> int:
+    """Rows that the current transaction has read from tables so far; those that an index alone answers do not count."""
+    await cursor.execute("SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables")
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0] or 0)

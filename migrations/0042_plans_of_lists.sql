@@ -1,0 +1,26 @@
+-- Lists whose cost followed the table, not the page (decision 0042).
+
+-- who has no rights by what they are, and may use those that they have: what lists of accessors ask of each user
+CREATE INDEX access_users_ordinary ON access_users (user_id) WHERE live AND NOT staff AND service_name IS NULL;
+-- few of an organization's people administer it
+CREATE INDEX organization_users_admins ON organization_users (organization_id, user_id) WHERE admin;
+CREATE INDEX users_by_birth_date ON users (birth_date) WHERE birth_date IS NOT NULL;
+-- all that lists of everybody filter by unless they are asked for more, so that these look at no rows
+DROP INDEX users_listed;
+CREATE INDEX users_listed ON users (user_id)
+    INCLUDE (account_type, classification, enabled, email_verified, registration_invite) WHERE listed AND NOT archived;
+
+-- what an organization's people are sorted by stands beside their places; a rebuild of "users" fills in what processes
+-- of before write meanwhile
+ALTER TABLE user_places
+    ADD COLUMN email_key text COLLATE "C",
+    ADD COLUMN first_name_key text COLLATE "C",
+    ADD COLUMN last_name_key text COLLATE "C";
+UPDATE user_places p SET email_key = u.email_key, first_name_key = u.first_name_key, last_name_key = u.last_name_key
+FROM users u WHERE u.user_id = p.user_id;
+CREATE INDEX user_places_by_email ON user_places (organization_id, email_key, user_id)
+    INCLUDE (provider, listed, archived);
+CREATE INDEX user_places_by_first_name ON user_places (organization_id, first_name_key, user_id)
+    INCLUDE (provider, listed, archived);
+CREATE INDEX user_places_by_last_name ON user_places (organization_id, last_name_key, user_id)
+    INCLUDE (provider, listed, archived);
