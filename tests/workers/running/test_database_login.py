@@ -12,6 +12,7 @@ from migrations.runner import migrate_sync
 from tests.support.running import KEYS, a_folder
 from tests.support.world import settings_for
 from workers.running.database_login import with_application_login
+from workers.running.part_settings import settings_of_a_part
 
 OTHER_KEY = "B" * 43 + "="
 
@@ -66,3 +67,12 @@ async def test_a_login_that_is_given_is_used_as_it_is(own_server: str) -> None:
     for settings in (owners_settings(own_server, app_database_url=login), owners_settings(login)):
         assert (await with_application_login(settings)).dsn() == settings.dsn()
         assert "password=given" in settings.dsn()
+
+
+def test_a_part_forgets_the_login_of_the_owner(own_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**KEYS, "DATABASE_URL": own_server}.items():
+        monkeypatch.setenv(name, value)
+    for settings in (settings_of_a_part(), settings_of_a_part(signs=True)):
+        assert who(settings.dsn()) == ("rollbook_app", "rollbook_app")
+        with pytest.raises(InvalidSettingsError, match="DATABASE_URL: must be set"):
+            settings.owner_dsn()

@@ -5,13 +5,15 @@ from pathlib import Path
 from adapters.setting_values import ServiceAccounts
 from adapters.settings import Settings
 from tests.support.running import KEYS, a_folder, pids_of, up
-from workers.running.part_secrets import OF_A_WORKER, OF_THE_API, SECRETS
+from workers.running.part_secrets import SECRETS
 
 GIVEN = {
     **KEYS,
     "ROLLBOOK_ADMIN_PASSWORD": "quite-a-walrus-77",
     "ROLLBOOK_SERVICE_ACCOUNTS": "care/oracle:a-token-of-more-than-24-characters",
 }
+WORKER = {"ROLLBOOK_APP_DATABASE_URL", "ROLLBOOK_MASTER_KEY"}
+API = WORKER | {"REDIS_URL", "ROLLBOOK_SIGNING_KEY", "ROLLBOOK_SERVICE_ACCOUNTS"}
 
 
 def test_every_setting_that_holds_a_secret_is_known() -> None:
@@ -27,9 +29,9 @@ def test_every_setting_that_holds_a_secret_is_known() -> None:
 def test_parts_of_up_have_no_secret_of_another() -> None:
     with a_folder() as data, up(data, **GIVEN):
         for part, secrets in {
-            "rollbook api": OF_THE_API - {"ROLLBOOK_LISTEN_URL"},
-            "rollbook worker projectors": OF_A_WORKER - {"ROLLBOOK_LISTEN_URL"},
-            "rollbook worker jobs": OF_A_WORKER - {"ROLLBOOK_LISTEN_URL"},
+            "rollbook api": API,
+            "rollbook worker projectors": WORKER,
+            "rollbook worker jobs": WORKER,
         }.items():
             (pid,) = pids_of(data, part)
             variables = {
