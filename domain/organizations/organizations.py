@@ -129,6 +129,7 @@ class Organization(Audited):
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Change some attributes, `active` by the name `is_active`; the others stay."""
+        assert changes.keys() <= {*DESCRIPTIVE, "authorization_type", "is_active"}, changes.keys()
         described = {name: getattr(self, name) for name in DESCRIPTIVE}
         if any(changes.get(name, now) != now for name, now in described.items()):
             self._details_changed(**{name: changes.get(name, now) for name, now in described.items()})

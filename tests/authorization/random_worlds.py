@@ -196,7 +196,7 @@ class RandomWorld(RandomFacts):
 
     def do_switch_organization(self, a: int, b: int, _: int) -> None:
         organization = self.streams[self.organizations[a % 2]]
-        organization.change({"active": b % 3 > 0})
+        organization.change({"is_active": b % 3 > 0})
         self._save(organization)
         self.oracle.organizations[organization.id].active = b % 3 > 0
 

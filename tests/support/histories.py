@@ -117,7 +117,7 @@ class History:
     async def _settle(self) -> None:
         organization = self._one(self._organizations)
         kind = self._random.choice(["open", "restricted"])
-        organization.change({"active": self._random.random() < 0.5, "authorization_type": kind})
+        organization.change({"is_active": self._random.random() < 0.5, "authorization_type": kind})
         await self._store.save(organization)
 
     async def _onboard(self) -> None:

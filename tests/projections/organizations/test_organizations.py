@@ -71,7 +71,7 @@ async def test_pages_are_sorted_by_name_and_know_the_total(database_url: str) ->
     async with tenants(database_url) as world:
         for name in ("c", "a", "b", "d"):
             await world.organization(name)
-        await world.change(await world.organization("e"), active=False)
+        await world.change(await world.organization("e"), is_active=False)
         await world.catch_up()
         rows, total = await page(world, limit=2, offset=1)
         assert ([row.name for row in rows], total) == (["b", "c"], 4)
@@ -83,7 +83,7 @@ async def test_filters_all_hold(database_url: str) -> None:
     async with tenants(database_url) as world:
         for name in ("north-clinic", "south-clinic", "lab"):
             await world.organization(name)
-        await world.change(await world.organization("old-clinic"), active=False)
+        await world.change(await world.organization("old-clinic"), is_active=False)
         await world.catch_up()
         assert await names(world, OrganizationFilter(name="lab")) == ["lab"]
         assert await names(world, OrganizationFilter(name="la")) == []
