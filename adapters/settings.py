@@ -1,4 +1,4 @@
-"""Everything an operator may set, from the environment; refused at start with the variable's name, never its value."""
+"""All settings, read from the environment. An error names the variable and never quotes its value."""
 
 import base64
 import os
@@ -24,37 +24,37 @@ from adapters.setting_values import (
 )
 
 APPLICATION_ROLE = "rollbook_app"
-"""Owns nothing and is a member of nothing; what it may do is granted to it by name (`migrations/grants.py`)."""
+"""The database role of API and workers. It owns nothing; `migrations/grants.py` grants its rights by name."""
 PREFIX = "ROLLBOOK_"
 UNPREFIXED = {"database_url", "redis_url"}
 
 
 INTERNAL = {"ROLLBOOK_LIFELINE", "ROLLBOOK_LISTENING", "ROLLBOOK_TEST_DATABASE_URL"}
-"""From the supervisor to its parts, and of the tests."""
+"""Variables that the supervisor passes to its parts, and those of the tests."""
 
 
 class InvalidSettingsError(Exception):
-    """The environment cannot be used; the text names each variable and what is wrong with it."""
+    """The environment is invalid. The text names each variable and its problem."""
 
 
 def unknown_variables(names: Iterable[str]) -> list[str]:
-    """Those with our prefix that are no settings, in order."""
+    """Return the variables that have the prefix but are not settings, sorted."""
     known = {PREFIX + field.upper() for field in Settings.model_fields} | INTERNAL
     return sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)
 
 
 def _to_standard_error(text: str) -> None:
-    if "ROLLBOOK_LIFELINE" not in os.environ:  # the supervisor has said it
+    if "ROLLBOOK_LIFELINE" not in os.environ:  # the supervisor has already printed the warning
         sys.stderr.write(f"rollbook: {text}\n")
 
 
 def default_outbox(values: dict[str, Any]) -> Path:
-    """The folder `outbox` in the data folder."""
+    """Return the folder `outbox` in the data folder."""
     return Path(values.get("data", "var")) / "outbox"
 
 
 class Settings(BaseSettings):
-    """One value per variable; the names are the fields' names in capitals with ROLLBOOK_ before them."""
+    """The settings. A variable is ROLLBOOK_ and the name of its field in capitals, unless the field has an alias."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True,
@@ -65,107 +65,118 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     data: Folder = Field(default=Path("var"), description="Folder of the embedded servers, the keys and the outbox.")
     outbox: Folder = Field(
-        default_factory=default_outbox, description="Folder where each e-mail and SMS becomes a file; <data>/outbox."
+        default_factory=default_outbox,
+        description="Folder where each email and SMS is written to a file; <data>/outbox when absent.",
     )
     database_url: Dsn = Field(
-        default=None, validation_alias="DATABASE_URL", description="A PostgreSQL, as its owner; embedded when absent."
+        default=None,
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL, with its owner's login; embedded when absent.",
     )
     app_database_url: Dsn = Field(
         default=None,
-        description="The same PostgreSQL as API and workers log in to it; by the owner's when absent.",
+        description="PostgreSQL, with the login of API and workers; derived when absent.",
     )
     redis_url: RedisUrl = Field(
-        default=None, validation_alias="REDIS_URL", description="A Redis or Valkey; embedded when absent."
+        default=None, validation_alias="REDIS_URL", description="Redis or Valkey; embedded when absent."
     )
-    listen_url: Dsn = Field(default=None, description="Where LISTEN works when DATABASE_URL is a transaction pooler.")
+    listen_url: Dsn = Field(
+        default=None, description="PostgreSQL itself, for LISTEN, when DATABASE_URL is a transaction pooler."
+    )
     pool_size: int = Field(
-        default=10, ge=2, le=500, description="Most connections of each pool of an API process; it has two."
+        default=10, ge=2, le=500, description="Maximum size of each of the two connection pools of an API process."
     )
-    api_processes: int = Field(default=1, ge=1, le=64, description="How many API processes `rollbook up` runs.")
+    api_processes: int = Field(default=1, ge=1, le=64, description="Number of API processes that `rollbook up` runs.")
     admin_email: str = Field(
-        default="admin@rollbook.local", pattern=r"^[^@\s]+@[^@\s]+$", description="The first administrator."
+        default="admin@rollbook.local",
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="Email address of the first administrator.",
     )
     admin_password: SecretStr | None = Field(
         default=None,
         description="The first administrator's password; generated into <data>/admin-password when absent.",
     )
     service_accounts: ServiceAccounts = Field(
-        default=(), description="Applications that may call us, namespace/name:token,… (one twice: two valid tokens)."
+        default=(),
+        description="Applications that may call the API, namespace/name:token,…; name one twice for two valid tokens.",
     )
     argon2: Argon2 = Field(
         default=Argon2Parameters(2, 19_456, 1),
-        description="Cost of a password hash: time,memory-KiB,lanes. As OWASP recommends when absent.",
+        description="Cost of a password hash: time,memory-KiB,lanes. OWASP's recommendation when absent.",
     )
     hashing_threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
         le=256,
-        description="Password hashes computed at one time; one for each processor when absent.",
+        description="Number of password hashes computed at the same time; one per processor when absent.",
     )
     login_failures: int = Field(
         default=10,
         ge=0,
-        description="Failed logins of one name in 15 minutes before it is answered 429; 0 switches this limit off.",
+        description="Failed logins of one name in 15 minutes before 429; 0 disables this limit.",
     )
     login_failures_address: int = Field(
         default=100,
         ge=0,
-        description="Failed logins from one address in 15 minutes before it is answered 429; 0 switches it off.",
+        description="Failed logins from one address in 15 minutes before 429; 0 disables this limit.",
     )
     logins_address: int = Field(
         default=60,
         ge=0,
-        description="Logins from one address in a minute before it is answered 429; 0 switches it off.",
+        description="Logins from one address in a minute before 429; 0 disables this limit.",
     )
     refreshes_session: int = Field(
-        default=30, ge=0, description="Refreshes of one session in a minute before it is answered 429; 0: no limit."
+        default=30, ge=0, description="Refreshes of one session in a minute before 429; 0 disables this limit."
     )
     service_failures_address: int = Field(
         default=20,
         ge=0,
-        description="Refused service accounts from one address in 15 minutes before it is answered 429; 0: no limit.",
+        description="Refused service accounts from one address in 15 minutes before 429; 0 disables this limit.",
     )
     known_addresses: int = Field(
         default=50,
         ge=0,
-        description="Known addresses of which onboarding tells an administrator in a day; 0 switches the limit off.",
+        description="Known addresses that onboarding reveals to an administrator in a day; 0 disables this limit.",
     )
     session_log_days: int = Field(
-        default=400, ge=31, description="Days that logins stay in the log of the sessions; a session lives 30."
+        default=400, ge=31, description="Days that logins stay in the log of sessions; a session lives at most 30."
     )
-    position_wait: float = Field(default=2.0, ge=0, le=60, description="Seconds a read waits for X-At-Least-Position.")
+    position_wait: float = Field(
+        default=2.0, ge=0, le=60, description="Seconds that a read waits for X-At-Least-Position."
+    )
     master_key: MasterKey = Field(
-        default=None, description="Wraps all data keys, 32 bytes in base64; <data>/master.key when absent."
+        default=None, description="Key that wraps all data keys, 32 bytes in base64; <data>/master.key when absent."
     )
     new_master_key: MasterKey = Field(
         default=None,
-        description="The master key to come, for `rollbook rotate-master-key` where the present one is set.",
+        description="New master key for `rollbook rotate-master-key`, if ROLLBOOK_MASTER_KEY is set.",
     )
     signing_key: SigningKey = Field(
-        default=None, description="Signs access tokens, Ed25519 in PEM; <data>/signing.pem when absent."
+        default=None, description="Key that signs access tokens, Ed25519 in PEM; <data>/signing.pem when absent."
     )
     issuer: str = Field(default="rollbook", min_length=1, description="`iss` of access tokens.")
     audience: str = Field(default="rollbook", min_length=1, description="`aud` of access tokens.")
     token_review_url: str | None = Field(
         default=None,
         pattern=r"^https?://\S+$",
-        description="Kubernetes API server that knows service accounts by their tokens; the setting does when absent.",
+        description="Kubernetes API server that checks service accounts; ROLLBOOK_SERVICE_ACCOUNTS when absent.",
     )
     token_review_audience: str = Field(
-        default="rollbook", min_length=1, description="Audience that those tokens must be made for."
+        default="rollbook", min_length=1, description="Audience that those tokens must have."
     )
     token_review_credential: Path = Field(
         default=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"),
-        description="File with our own token for that API server.",
+        description="File with Rollbook's own token for that API server.",
     )
     token_review_authority: Path | None = Field(
-        default=None, description="File with the certificate authority of that API server; the system's when absent."
+        default=None,
+        description="File with the certificate authority of that API server; the system's authorities when absent.",
     )
     connections: int = Field(
         default=1000,
         ge=1,
         le=100_000,
-        description="Most connections of clients to each API process; more are answered 503.",
+        description="Maximum client connections of each API process; further ones are answered 503.",
     )
     keep_alive_seconds: int = Field(
         default=75, ge=1, le=3600, description="Seconds that a connection stays open between two requests."
@@ -173,56 +184,56 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^/\s]+\S*$",
-        description="Where clients reach the service; when it is https, they are told to keep to that.",
+        description="Address at which clients reach the service; https enables Strict-Transport-Security.",
     )
-    docs: bool = Field(default=True, description="Serve the reference of all operations at /docs.")
-    metrics: bool = Field(default=False, description="Serve Prometheus figures at /metrics on the main port.")
+    docs: bool = Field(default=True, description="Serve the API reference at /docs.")
+    metrics: bool = Field(default=False, description="Serve Prometheus metrics at /metrics on the main port.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severity that is logged."
+        default="info", description="Lowest severity that is logged."
     )
 
     @model_validator(mode="before")
     @classmethod
     def _stripped(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Without blanks and line ends around them, as a file or a shell leaves them; blanks alone are no value."""
+        """Strip the blanks and line ends that files and shells leave. A blank value counts as absent."""
         bare = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
         return {name: value for name, value in bare.items() if value != ""}
 
     def owner_dsn(self, purpose: Purpose = "maintain") -> str:
-        """The database as its owner: for migrations, rebuilds and the first start only."""
+        """Return the owner's connection string, for migrations, rebuilds and the first start only."""
         return session_dsn(self.plain_owner_dsn(), purpose)
 
     def plain_owner_dsn(self) -> str:
-        """The same as it was set."""
+        """Return the owner's connection string without session settings."""
         return _present(self.database_url, "DATABASE_URL")
 
     @property
     def knows_application_login(self) -> bool:
-        """Whether `dsn` answers: the login was set, or DATABASE_URL is it."""
+        """Whether the application's login is known, from ROLLBOOK_APP_DATABASE_URL or DATABASE_URL."""
         return self.app_database_url is not None or (
             self.database_url is not None and _user(self.database_url.get_secret_value()) == APPLICATION_ROLE
         )
 
     def dsn(self, purpose: Purpose = "read") -> str:
-        """The database as the application may use it, in a role that may not change or delete events."""
+        """Return the application's connection string; its role may not change or delete events."""
         return session_dsn(self.application_login(), purpose)
 
     def listen_dsn(self, purpose: Purpose = "listen") -> str:
-        """The same past a transaction pooler: for what belongs to a session, as LISTEN and session locks do."""
+        """Return the connection string that bypasses a transaction pooler, for LISTEN and session locks."""
         return session_dsn(self.listen_login(), purpose)
 
     def looking_dsn(self) -> str:
-        """Whichever login is known, for commands that change nothing."""
+        """Return the connection string of whatever login is known, for commands that only read."""
         return self.dsn("maintain") if self.knows_application_login else self.owner_dsn()
 
     def application_login(self) -> str:
-        """As ROLLBOOK_APP_DATABASE_URL was set, or DATABASE_URL when that is the application's login already."""
+        """Return ROLLBOOK_APP_DATABASE_URL, or DATABASE_URL if that has the application's login."""
         if self.app_database_url is None and self.knows_application_login:
             return self.plain_owner_dsn()
         return _present(self.app_database_url, PREFIX + "APP_DATABASE_URL")
 
     def listen_login(self) -> str:
-        """The same login where LISTEN works."""
+        """Return the application's login at the server where LISTEN works."""
         login = self.application_login()
         if self.listen_url is None:
             return login
@@ -231,29 +242,29 @@ class Settings(BaseSettings):
         return make_conninfo(self.listen_url.get_secret_value(), **same)
 
     def redis(self) -> str | None:
-        """Where Redis is, or None: the service answers correctly without it, only more slowly."""
+        """Return the address of Redis, or None. Without Redis each process keeps its own counters."""
         return None if self.redis_url is None else self.redis_url.get_secret_value()
 
     def master_key_bytes(self) -> bytes:
-        """The 32 bytes that wrap data keys."""
+        """Return the 32 bytes of the master key."""
         return base64.b64decode(_present(self.master_key, PREFIX + "MASTER_KEY"))
 
     def signing_key_pem(self) -> bytes:
-        """The PEM of the private key that signs access tokens."""
+        """Return the private key that signs access tokens, in PEM."""
         return _present(self.signing_key, PREFIX + "SIGNING_KEY").encode()
 
 
 def load_settings(warn: Callable[[str], object] = _to_standard_error) -> Settings:
-    """The settings of this environment, or a refusal that names what is wrong.
+    """Return the settings of this environment. Raises InvalidSettingsError.
 
-    Variables with our prefix that are no settings are warned of by their names: a typing error would be silent.
+    Warns of variables that have the prefix but are not settings, because a typing error would be silent otherwise.
     """
     for name in unknown_variables(os.environ):
-        warn(f"{name} is no setting of Rollbook; it is ignored")
+        warn(f"{name} is not a setting of Rollbook; it is ignored")
     try:
         return Settings()
     except ValidationError as error:
-        # a default that rests on a refused value is no problem of its own
+        # a default computed from an invalid value is not a separate problem
         problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
         lines = [f"{_variable(problem['loc'])}: {_reason(problem['msg'])}" for problem in problems]
         raise InvalidSettingsError("\n".join(lines)) from None

@@ -1,4 +1,4 @@
-"""The map in the README is true: imports point inwards, and one name means one thing in every layer."""
+"""The layout holds: imports point inwards, and a resource has one name and one context in every layer."""
 
 import re
 import shutil
@@ -28,12 +28,12 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_imports_point_inwards(copy: Path) -> None:
-    done = lint_imports(copy)
-    assert done.returncode == 0, done.stdout
+    result = lint_imports(copy)
+    assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize(
-    ("layer", "planted"),
+    ("layer", "imported"),
     [
         ("domain", "projections.core.projection"),
         ("domain", "psycopg"),
@@ -44,15 +44,18 @@ def test_imports_point_inwards(copy: Path) -> None:
         ("workers", "api.edge.errors"),
     ],
 )
-def test_a_wrong_import_is_caught(copy: Path, layer: str, planted: str) -> None:
-    (copy / layer / "planted.py").write_text(f"import {planted}\n")
-    done = lint_imports(copy)
-    assert done.returncode == 1
-    assert f"{layer}.planted -> {planted}" in done.stdout
+def test_an_import_that_points_outwards_is_reported(copy: Path, layer: str, imported: str) -> None:
+    (copy / layer / "outward.py").write_text(f"import {imported}\n")
+    result = lint_imports(copy)
+    assert result.returncode == 1
+    assert f"{layer}.outward -> {imported}" in result.stdout
 
 
 def test_a_resource_stands_in_one_context_in_every_layer() -> None:
-    """A router's rule or read model has the same name in the same folder; ways to a session belong to sessions."""
+    """Every router has a rule or a read model with the same file name in the same context.
+
+    `elsewhere` maps two routers to the file that has their rule.
+    """
     elsewhere = {"sessions/internal_auth.py": "sessions/service_accounts.py", "groups/people.py": "groups/rosters.py"}
     routers = {
         f"{path.parent.name}/{path.name}"
@@ -60,16 +63,16 @@ def test_a_resource_stands_in_one_context_in_every_layer() -> None:
         if "= contract_router(" in path.read_text() and path.parent.name != "edge"
     }
     resources = {elsewhere.get(name, name) for name in routers}
-    rooms = {
+    modules = {
         f"{path.parent.name}/{path.name}"
         for layer in ("domain", "projections")
         for path in (PROJECT / layer).glob("*/*.py")
     }
-    assert resources - rooms == set()
+    assert resources - modules == set()
 
 
-def test_a_name_stands_in_one_context_only() -> None:
-    """Of a resource: what all layers share, and what each layer calls its own parts, may be anywhere."""
+def test_a_file_name_belongs_to_one_context() -> None:
+    """File names of resources only: `own` are names that each context may use for its own parts."""
     contexts: dict[str, set[str]] = {}
     own = {"__init__", "commands", "access", "lists", "moves"}
     for layer in ("domain", "projections", "api", "api/documents"):
@@ -80,13 +83,13 @@ def test_a_name_stands_in_one_context_only() -> None:
 
 
 def test_no_file_repeats_the_name_of_its_folder() -> None:
-    for path in (each for layer in LAYERS for each in (PROJECT / layer).rglob("*.py")):
+    for path in (file for layer in LAYERS for file in (PROJECT / layer).rglob("*.py")):
         folder = path.parent.name
         assert not path.stem.startswith((f"{folder}_", f"{folder.removesuffix('s')}_")), path
 
 
 def test_sql_folds_no_text() -> None:
-    """What lower() makes of a text depends on the server's collation; the domain folds texts (ruling O5)."""
+    """The result of lower() depends on the collation of the server, so only the domain folds texts (ruling O5)."""
     folding = re.compile(
         r"\b(?:lower|upper|initcap|casefold)\s*\(|\bi?like\b.*\blower\b|\bilike\b|\bcitext\b|~\*", re.IGNORECASE
     )
@@ -94,7 +97,7 @@ def test_sql_folds_no_text() -> None:
     found = [
         f"{path.relative_to(PROJECT)}: {line.strip()}"
         for path in sources
-        if path.name != "0008_jobs.sql"  # procrastinate's own, which holds no text of people
+        if path.name != "0008_jobs.sql"  # the schema of procrastinate, which stores no names or addresses
         for line in path.read_text().splitlines()
         if folding.search(re.sub(r"\.\w+\(|--.*|#.*", "", line))
     ]

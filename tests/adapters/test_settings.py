@@ -127,13 +127,13 @@ def test_an_unknown_variable_is_warned_of_by_its_name(monkeypatch: pytest.Monkey
     monkeypatch.setenv("ROLLBOOK_LOG_LEVEL", "error")
     said: list[str] = []
     assert load_settings(said.append).log_level == "error"
-    assert said == ["ROLLBOOK_LOGLEVEL is no setting of Rollbook; it is ignored"]
+    assert said == ["ROLLBOOK_LOGLEVEL is not a setting of Rollbook; it is ignored"]
 
 
 def test_the_command_warns_once(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("ROLLBOOK_DATABASE", "secret-value")
     load_settings()
-    assert capfd.readouterr().err == "rollbook: ROLLBOOK_DATABASE is no setting of Rollbook; it is ignored\n"
+    assert capfd.readouterr().err == "rollbook: ROLLBOOK_DATABASE is not a setting of Rollbook; it is ignored\n"
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
