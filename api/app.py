@@ -1,12 +1,13 @@
 """The application: which resources it has, and who builds what they ask for. Importing this opens nothing."""
 
 import asyncio
+import importlib.metadata
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypedDict
 
 import orjson
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +19,7 @@ from api.access import authorization, role_users, roles
 from api.edge import docs, errors
 from api.edge.dispatch import Dispatch
 from api.edge.middleware import Observed
+from api.edge.operations import ResourceRouter
 from api.groups import groups, rosters, tasks
 from api.groups import logs as group_logs
 from api.onboarding import requests as onboarding_requests
@@ -80,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
     return application(settings, routers(), building)
 
 
-def application(settings: Settings, with_routers: list[APIRouter], building: Building) -> FastAPI:
+def application(settings: Settings, with_routers: list[ResourceRouter], building: Building) -> FastAPI:
     """An application of these routers; `building` makes what they ask for, for as long as it runs."""
 
     @asynccontextmanager
@@ -90,8 +92,9 @@ def application(settings: Settings, with_routers: list[APIRouter], building: Bui
 
     app = FastAPI(
         title="Rollbook",
-        version="1",
+        version=importlib.metadata.version("rollbook"),
         summary="Identity and authorization for care platforms.",
+        openapi_tags=[router.tag for router in with_routers],
         lifespan=lifespan,
         redirect_slashes=False,
         docs_url=None,
@@ -111,7 +114,7 @@ def application(settings: Settings, with_routers: list[APIRouter], building: Bui
     return app
 
 
-def routers() -> list[APIRouter]:
+def routers() -> list[ResourceRouter]:
     """Those of all resources."""
     return [resource.router for resource in RESOURCES]
 
@@ -137,7 +140,9 @@ def _document_of(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
 
 def _documented(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        document = get_openapi(
+            title=app.title, version=app.version, summary=app.summary, tags=app.openapi_tags, routes=app.routes
+        )
         schemes = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
         document.setdefault("components", {})["securitySchemes"] = schemes
         app.openapi_schema = document

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import orjson
 import psycopg
 import structlog
-from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, Metric, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
 from psycopg import AsyncConnection
@@ -17,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.metrics import counted
+from api.edge.operations import ResourceRouter
 from api.services import Services, services_of
 from domain.core.errors import NotFound
 from migrations.runner import lacking
@@ -25,7 +25,7 @@ from projections.core.replicators import replicators
 PATIENCE = 2.0
 EXTENSION: dict[str, Any] = {"x-extension": True}
 
-router = APIRouter(tags=["health"], redirect_slashes=False)
+router = ResourceRouter("health", "Whether this process is alive, can serve, and what it counts.")
 log = structlog.get_logger()
 
 

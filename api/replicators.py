@@ -10,7 +10,7 @@ from domain.core.errors import NotFound
 from projections.core import replicators
 from projections.core.replicators import Replicator
 
-router = contract_router("replicators")
+router = contract_router("replicators", "The projections and reactions that follow the log, and how far they are.")
 
 
 @router.get("/v1/replicators/", **answers(ReplicatorList))

@@ -42,7 +42,7 @@ from projections.access.readable_individuals import accessible_individuals
 from projections.access.status import access_status
 from projections.core.visibility import viewer
 
-router = contract_router("authorization")
+router = contract_router("authorization", "What users may do with resources, and which users may do it.")
 
 FEW_USERS = 20
 """Whose answers are rendered in one go: each may have asked 50 questions."""

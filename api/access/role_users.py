@@ -30,7 +30,7 @@ from projections.access.checks import decide
 from projections.access.role_users import RoleUserRow
 from projections.people.users import UsersProjection
 
-router = contract_router("role-users")
+router = contract_router("role-users", "Roles of users, everywhere or in one organization.")
 
 
 @router.get("/v1/role-users/", **answers(RoleUserList))

@@ -23,7 +23,7 @@ from projections.access import roles
 from projections.access.roles import RoleRow
 from projections.core.visibility import viewer
 
-router = contract_router("roles")
+router = contract_router("roles", "The roles that users can have.")
 
 
 @router.get("/v1/roles/", **answers(RoleList))

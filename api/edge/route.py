@@ -1,6 +1,6 @@
 """The route class of all operations: what is refused, in which order, and what an operation says of itself.
 
-    router = contract_router("individual-groups")
+    router = contract_router("individual-groups", "Groups of individuals.")
 
     @router.get("/v1/individual-groups/{id}/", **answers(GroupDocument))
     async def group(
@@ -31,7 +31,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from fastapi._compat import ModelField
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
@@ -51,6 +50,7 @@ from api.edge.idempotency import HEADER as IDEMPOTENCY_KEY
 from api.edge.idempotency import Sent, answered_once, idempotency_key
 from api.edge.middleware import REQUEST_ID
 from api.edge.negotiation import check_accept, check_content_type
+from api.edge.operations import ResourceRouter
 from api.edge.preferences import PREFER_PARAMETER
 from api.edge.reading import AT_LEAST, NotThereYet, at_least
 from api.services import services_of
@@ -360,8 +360,6 @@ def _query_model(field: ModelField | None) -> type[Parameters]:
     return model
 
 
-def contract_router(name: str) -> APIRouter:
-    """A router of contract routes; `name` is its tag in the OpenAPI document."""
-    return APIRouter(
-        route_class=ContractRoute, tags=[name], default_response_class=DocumentResponse, redirect_slashes=False
-    )
+def contract_router(tag: str, description: str = "") -> ResourceRouter:
+    """A router of contract routes; tag and description are those of the resource in the OpenAPI document."""
+    return ResourceRouter(tag, description, route_class=ContractRoute, default_response_class=DocumentResponse)

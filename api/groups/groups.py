@@ -36,7 +36,7 @@ from projections.core.visibility import viewer
 from projections.groups import lists as group_lists
 from projections.groups.lists import GroupFilter, GroupRow
 
-router = contract_router("individual-groups")
+router = contract_router("individual-groups", "Groups of individuals, the tree that they form, and the people in them.")
 
 
 async def listed(

@@ -22,7 +22,7 @@ from projections.core.visibility import viewer
 from projections.groups import logs as group_logs
 from projections.groups.logs import GroupLogRow
 
-router = contract_router("individual-group-logs")
+router = contract_router("individual-group-logs", "Who was added to groups and removed from them.")
 
 
 @router.get("/v1/individual-group-logs/", **answers(GroupLogList))

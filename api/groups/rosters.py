@@ -28,7 +28,7 @@ from projections.groups import eligible_members, rosters
 from projections.groups.eligible_members import EligibleFilter, EligibleRow
 from projections.groups.rosters import IndividualRow, ProviderRow
 
-router = contract_router("individual-group-rosters")
+router = contract_router("individual-group-rosters", "Lists of individuals, leaders and eligible members of groups.")
 
 GROUP = "individual_group_id"
 """The argument that refusals about the group name."""

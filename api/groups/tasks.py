@@ -14,7 +14,7 @@ from domain.core.principal import Principal
 from projections.groups import tasks
 from projections.groups.tasks import TaskRow
 
-router = contract_router("tasks")
+router = contract_router("tasks", "Work that goes on after its request was answered.")
 
 
 @router.get("/v1/tasks/{id}/", **answers(TaskDocument, extension=True))

@@ -24,7 +24,7 @@ from domain.core.principal import Principal
 from domain.onboarding.invitations import Invitation
 from domain.onboarding.requests import OnboardingRequest
 
-router = contract_router("onboarding-requests")
+router = contract_router("onboarding-requests", "Invitations of individuals and providers.")
 
 
 @router.post("/v1/onboarding-requests/", **answers(OnboardingRequestDocument, 201))

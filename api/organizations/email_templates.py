@@ -22,7 +22,7 @@ from domain.organizations.email_templates import EmailTemplateFields
 from projections.core.records import RecordRow
 from projections.organizations.email_templates import EMAIL_TEMPLATES
 
-router = contract_router("organization-email-templates")
+router = contract_router("organization-email-templates", "Texts of the e-mails that an organization sends.")
 
 
 def resource(row: RecordRow[EmailTemplateFields]) -> EmailTemplateResource:

@@ -23,7 +23,7 @@ from domain.organizations.general_messages import GeneralMessageFields
 from projections.core.records import RecordRow
 from projections.organizations.general_messages import GENERAL_MESSAGES
 
-router = contract_router("organization-general-messages")
+router = contract_router("organization-general-messages", "Messages that organizations show their users.")
 
 
 def resource(row: RecordRow[GeneralMessageFields]) -> GeneralMessageResource:

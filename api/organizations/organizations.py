@@ -31,7 +31,7 @@ from projections.core.visibility import viewer
 from projections.organizations import organizations
 from projections.organizations.organizations import OrganizationFilter, OrganizationRow
 
-router = contract_router("organizations")
+router = contract_router("organizations", "Organizations and their users.")
 MODEL = organizations.OrganizationsProjection.name
 
 

@@ -22,7 +22,7 @@ from domain.organizations.sms_templates import SmsTemplateFields
 from projections.core.records import RecordRow
 from projections.organizations.sms_templates import SMS_TEMPLATES
 
-router = contract_router("organization-sms-templates")
+router = contract_router("organization-sms-templates", "Texts of the SMS that an organization sends.")
 
 
 def resource(row: RecordRow[SmsTemplateFields]) -> SmsTemplateResource:

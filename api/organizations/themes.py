@@ -27,7 +27,7 @@ from projections.core.records import RecordRow
 from projections.organizations.themes import THEMES
 from projections.people.users import PersonName, names_of
 
-router = contract_router("organization-themes")
+router = contract_router("organization-themes", "Host names and support addresses of organizations.")
 
 
 class ThemeView(RecordView[ThemeFields, ThemeResource]):

@@ -23,7 +23,7 @@ from projections.core.visibility import Viewer, viewer
 from projections.organizations import user_organizations
 from projections.organizations.user_organizations import UserOrganizationRow
 
-router = contract_router("user-organizations")
+router = contract_router("user-organizations", "Which organizations users belong to.")
 
 
 @router.get("/v1/user-organizations/", **answers(UserOrganizationList))

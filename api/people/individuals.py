@@ -25,7 +25,7 @@ from projections.access.checks import decide
 from projections.core.visibility import viewer
 from projections.people import individuals
 
-router = contract_router("individuals")
+router = contract_router("individuals", "People who are cared for, and with whom they are shared.")
 
 
 @router.post("/v1/individuals/", **answers(IndividualDocument, 201))

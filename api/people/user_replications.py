@@ -21,7 +21,7 @@ from domain.people.user_replications import UserReplication
 from projections.people import user_replications
 from projections.people.user_replications import UserReplicationRow
 
-router = contract_router("user-replications")
+router = contract_router("user-replications", "Changes of users, for applications that keep copies.")
 MODEL = user_replications.UserReplicationsProjection.name
 
 

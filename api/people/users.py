@@ -42,7 +42,7 @@ from projections.people.user_details import Surroundings
 from projections.people.user_lists import UserFilter, UserRow
 from projections.people.users import UsersProjection
 
-router = contract_router("users")
+router = contract_router("users", "Accounts of people and services.")
 MODEL = UsersProjection.name
 STATUS = {"archived": "ARCHIVED", "force_reset_password": "RESET_REQUIRED"}
 

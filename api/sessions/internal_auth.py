@@ -25,7 +25,7 @@ from domain.core.errors import Unauthenticated
 from domain.sessions.commands import SignedIn
 from domain.sessions.service_accounts import ServiceName
 
-router = contract_router("internal-auth")
+router = contract_router("internal-auth", "Access tokens for service accounts.")
 
 FAILURE_SECONDS = 15 * 60
 

@@ -41,7 +41,7 @@ from projections.access.roles import RolesProjection
 from projections.people.users import UsersProjection
 from projections.sessions import sessions
 
-router = contract_router("sessions")
+router = contract_router("sessions", "Logging in and out, tokens, and the keys that verify them.")
 
 LOCALES: dict[str, Locale] = {"en_US": "en_US", "es_US": "es_US"}
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 import httpx2
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from adapters.log.event_store import EventStore
@@ -23,6 +23,7 @@ from adapters.security.throttle import Throttle
 from adapters.settings import Settings
 from api.app import application
 from api.edge.access import ReadAccess
+from api.edge.operations import ResourceRouter
 from api.edge.positions import Positions
 from api.services import Services
 from domain.application import Identity
@@ -109,7 +110,7 @@ def sessions_of(people: dict[UUID, Person]) -> Callable[[UUID], Any]:
 
 @asynccontextmanager
 async def an_edge(
-    database_url: str, *routers: APIRouter, redis: Redis | None = None, **settings: Any
+    database_url: str, *routers: ResourceRouter, redis: Redis | None = None, **settings: Any
 ) -> AsyncIterator[Edge]:
     """Routes of a test, served: 2 s of patience unless the settings say otherwise."""
     people: dict[UUID, Person] = {}

@@ -3,18 +3,18 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from adapters.settings import Settings
 from api.app import application
 from api.edge.dispatch import UnreachableRouteError
 from api.edge.envelope import answer
+from api.edge.operations import ResourceRouter
 from api.edge.route import answers, contract_router
 from tests.support.edge import an_edge
 
 
-def a_router(*paths: str) -> APIRouter:
+def a_router(*paths: str) -> ResourceRouter:
     """Routes that answer with their own path."""
     router = contract_router("things")
     for path in paths:
