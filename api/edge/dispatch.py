@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
-from starlette._utils import get_route_path
 from starlette.convertors import Convertor, FloatConvertor, IntegerConvertor, PathConvertor, UUIDConvertor
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
@@ -62,7 +61,7 @@ class Dispatch:
             await self._others(scope, receive, send)
             return
         try:
-            route = self._find(scope, get_route_path(scope))
+            route = self._find(scope, _route_path(scope))
             if not isinstance(route, ContractRoute):
                 if scope["method"] == "HEAD":
                     scope, send = {**scope, "method": "GET"}, _without_body(send)
@@ -130,6 +129,13 @@ def _without_body(send: Send) -> Send:
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
     return send_head
+
+
+def _route_path(scope: Scope) -> str:
+    """The path below the prefix under which a gateway serves the application (ASGI: `path` begins with it)."""
+    path, prefix = scope["path"], scope.get("root_path", "")
+    below = path.removeprefix(prefix)
+    return str(below) if not below or below.startswith("/") else str(path)
 
 
 def _shape(path: str) -> Shape:

@@ -29,11 +29,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
-from fastapi._compat import ModelField
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -235,6 +235,15 @@ class ContractRoute(APIRoute):
             return await again_if_lost(ask)
 
 
+class Parameter(Protocol):
+    """What FastAPI has read of a parameter in an endpoint's signature."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def field_info(self) -> FieldInfo: ...
+
+
 class Signature:
     """What an endpoint asks for, and how that is read from a request."""
 
@@ -346,12 +355,12 @@ def resource_type(document: Any) -> str | None:
     return None if kind is None else kind.default
 
 
-def _adapter(field: ModelField) -> TypeAdapter[Any]:
+def _adapter(field: Parameter) -> TypeAdapter[Any]:
     described: Any = Annotated[field.field_info.annotation, field.field_info]
     return TypeAdapter(described)
 
 
-def _query_model(field: ModelField | None) -> type[Parameters]:
+def _query_model(field: Parameter | None) -> type[Parameters]:
     if field is None:
         return NoParameters
     model = field.field_info.annotation
