@@ -23,6 +23,7 @@ from projections.access.checks import decide_many
 from projections.access.rights import CurrentRights
 from projections.core.visibility import readable_users
 from projections.sessions.sessions import SessionEndsProjection, SessionsProjection, sessions_of
+from tests.authorization.random_facts import chosen
 from tests.authorization.random_worlds import COMMANDS, Command, RandomWorld
 from tests.support.logins import application_dsn
 
@@ -74,6 +75,12 @@ class Lives(RandomWorld):
         organization = self.streams[[*self.organizations, self.operator][a % 3]]
         organization.change({"classification": "carium" if b % 2 else "customer"})
         self._save(organization)
+
+    def do_lend_less(self, a: int, b: int, _: int) -> None:
+        """Of what is lent to users, something for reading only or no longer."""
+        lent = [(each, user) for each, facts in self.oracle.individuals.items() for user in sorted(facts.users)]
+        if found := chosen(lent, a):
+            self.do_lend(self._individuals().index(found[0]), self.people.index(found[1]), 3 if b % 2 else 2)
 
     def queries(self) -> list[AccessQuery]:
         """Every question there is."""
@@ -161,7 +168,8 @@ def unordered(events: Sequence[Recorded], decisions: Sequence[Decision]) -> list
     return [each.decision for each in take_batch(waiting, CurrentRights()) if each.decision is not None]
 
 
-LIVES = (*COMMANDS, "sign_in", "sign_out", "reclassify")
+SELDOM_FELT = ("lend", "lend_less", "lend_less", "open", "open", "switch_organization", "reclassify")
+LIVES = (*COMMANDS, *SELDOM_FELT, "sign_in", "sign_out")
 NUMBERS = st.integers(0, 30)
 ANY_COMMAND = st.tuples(st.sampled_from(LIVES), NUMBERS, NUMBERS, NUMBERS)
 
