@@ -38,7 +38,10 @@ def administrators_and_staff(principal: Principal, sees: Viewer) -> bool:
 
 
 class RecordView(Generic[TFields, TResource]):
-    """Shows the rows of a table. `lists` says who may ask for lists at all."""
+    """Shows the rows of a table.
+
+    `models` are the background read models that it looks at beside the table; `lists` says who may ask for lists.
+    """
 
     def __init__(
         self,
@@ -46,17 +49,19 @@ class RecordView(Generic[TFields, TResource]):
         document: type[Single[TResource]],
         listing: type[Listing[TResource]],
         resource: Callable[[RecordRow[TFields]], TResource] | None = None,
+        models: Sequence[str] = (),
         lists: Callable[[Principal, Viewer], bool] = administrators_and_staff,
     ) -> None:
         self._table = table
         self._document = document
         self._listing = listing
         self._resource = resource
+        self._models = models
         self._lists = lists
 
     async def page(self, reading: Reading, principal: Principal, query: RecordListQuery, order: str = "") -> Response:
         """Answer a page of what the principal may read. Raises Forbidden for those who may not list (ruling L16)."""
-        async with reading() as read:
+        async with reading(*self._models) as read:
             sees = await viewer(read.cursor, principal.user_id)
             if not self._lists(principal, sees):
                 raise Forbidden
@@ -67,12 +72,12 @@ class RecordView(Generic[TFields, TResource]):
 
     async def one(self, reading: Reading, principal: Principal, record_id: UUID) -> Response:
         """Answer one record. Raises NotFound, also for a record that the principal may not read."""
-        async with reading() as read:
+        async with reading(*self._models) as read:
             return await self._shown(read, principal, record_id, 200)
 
     async def changed(self, reading: Reading, principal: Principal, outcome: Outcome) -> Response:
         """Answer the record that a command has created or changed."""
-        async with reading.after(outcome) as read:
+        async with reading.after(outcome, *self._models) as read:
             return await self._shown(read, principal, outcome.made, outcome.status)
 
     async def resources(self, read: Read, rows: Sequence[RecordRow[TFields]]) -> list[TResource]:  # noqa: ARG002 - others look things up

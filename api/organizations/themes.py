@@ -25,7 +25,7 @@ from api.edge.route import answers, contract_router
 from domain.organizations.themes import ThemeFields
 from projections.core.records import RecordRow
 from projections.organizations.themes import THEMES
-from projections.people.users import PersonName, names_of
+from projections.people.users import PersonName, UsersProjection, names_of
 
 router = contract_router("organization-themes", "Host names and support addresses of organizations.")
 
@@ -55,7 +55,9 @@ def reference(person: PersonName | None) -> PersonReference | None:
     return None if person is None else PersonReference.model_construct(**person._asdict())
 
 
-VIEW = ThemeView(THEMES, ThemeDocument, ThemeList, lists=lambda principal, _: principal.staff)
+VIEW = ThemeView(
+    THEMES, ThemeDocument, ThemeList, models=(UsersProjection.name,), lists=lambda principal, _: principal.staff
+)
 
 
 @router.get("/v1/organization-themes/", **answers(ThemeList))

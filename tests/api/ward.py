@@ -54,7 +54,8 @@ class Ward:
             "new record of PAT": lambda: world.individual(self.people["PAT"].user_id),
             "new record of PAT, shared": self._shared_record,
             "new theme": self._theme,
-            "north, without records": self._without_records,
+            "new organization of OADM": self._organization_of_oadm,
+            "new organization with records": self._organization_with_records,
             **{f"new {kind}": partial(self._record, kind) for kind in RECORDS},
             "new id": self._id,
             "new name": self._name,
@@ -163,18 +164,31 @@ class Ward:
     async def _theme(self) -> str:
         return await a_theme(self.world, f"{await self._name()}.example.org")
 
-    async def _without_records(self) -> UUID:
-        """North once more, of whose templates and messages none is left."""
-        for resource, _ in RECORDS.values():
-            of_north = {"organization-id": self.things["north"]}
-            for row in (await self.world.get(f"/v1/{resource}/", self.world.system, **of_north))["data"]:
-                path = f"/v1/{resource}/{row['id']}/"
-                assert (await self.world.client.delete(path, headers=self.world.system.bearer)).status_code == 204
-        return self.id("north")
+    async def _organization_of_oadm(self) -> UUID:
+        """A new organization that OADM administers too."""
+        organization_id = await self.world.organization()
+        attributes = {
+            "user-id": str(self.people["OADM"].user_id),
+            "role-id": str(role_id(organization_id, ORGANIZATION_ADMIN)),
+        }
+        path = f"/v1/organizations/{organization_id}/add-user/"
+        body = {"data": {"type": "organizations", "attributes": attributes}}
+        await self.world.post(path, body, self.world.system)
+        return organization_id
+
+    async def _organization_with_records(self) -> UUID:
+        """One of OADM's, with a record of each kind."""
+        organization_id = await self._organization_of_oadm()
+        for kind in RECORDS:
+            await self._record_in(organization_id, kind)
+        return organization_id
 
     async def _record(self, kind: str) -> str:
+        return await self._record_in(await self._organization_of_oadm(), kind)
+
+    async def _record_in(self, organization_id: UUID, kind: str) -> str:
         resource, attributes = RECORDS[kind]
-        given = created(resource, organization_id=str(await self._without_records()), **attributes)
+        given = created(resource, organization_id=str(organization_id), **attributes)
         return str((await self.world.post(f"/v1/{resource}/", given, self.world.system))["data"]["id"])
 
     async def _id(self) -> UUID:

@@ -80,4 +80,4 @@ def test_a_bad_body_is_refused_where_it_is_wrong(model: Any, body: Any, pointer:
 def test_groups_of_both_onboarding_attributes_are_one_set() -> None:
     body = an_onboarding(**{"individual-group-id": ANN, "individual-group-ids": [BOB, ANN]})
     onboarding = onboarding_requests.CreateOnboardingRequest.model_validate(body)
-    assert onboarding.attributes.group_ids == (uuid.UUID(ANN), uuid.UUID(BOB))
+    assert onboarding.attributes.all_group_ids == (uuid.UUID(ANN), uuid.UUID(BOB))

@@ -305,7 +305,7 @@ async def test_whoever_an_event_changes_in_the_sets_is_named_by_it(database_url:
         cursor = connection.cursor()
         before, head = await facts(cursor), 0
         users, reader = UsersProjection(), LogReader(EventCodec(Keyring(pool, MASTER_KEY)))
-        steps = chain(BEGINNING * 3, (randomness.choice(STEPS) for _ in range(2_000)))
+        steps = chain(BEGINNING * 3, (randomness.choice(STEPS) for _ in range(6_000)))
         for number, step in enumerate(steps):
             if looked_at <= seen and number > 100:
                 break
