@@ -26,7 +26,7 @@ from domain.groups.moves import GroupMoves
 from domain.sessions.service_accounts import ServiceName
 from migrations.runner import migrate
 from workers.following import projectors
-from workers.jobs.queue import Commands
+from workers.jobs.kinds import Commands
 from workers.running.bootstrap import bootstrap
 from workers.running.database_login import with_application_login
 

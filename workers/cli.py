@@ -26,6 +26,10 @@ app = typer.Typer(
 )
 
 
+jobs_app = typer.Typer(no_args_is_help=True, help="The jobs that wait and those that have failed for good.")
+app.add_typer(jobs_app, name="jobs")
+
+
 class WorkerKind(StrEnum):
     """What a worker process does."""
 
@@ -79,7 +83,7 @@ def api() -> None:
 def worker(kind: Annotated[WorkerKind, typer.Argument(help="Which of the workers to run.")] = WorkerKind.ALL) -> None:
     """Run background projections, jobs, or both. A second process for the same is a standby that takes over."""
     from workers.following import projectors
-    from workers.jobs import queue as jobs
+    from workers.jobs import worker as jobs
     from workers.running import retention
     from workers.running.part_settings import settings_of_a_part
     from workers.running.serving import work
@@ -108,6 +112,31 @@ def status(*, once: Annotated[bool, typer.Option("--once", help="Print it once a
     from workers.running.status import show
 
     asyncio.run(show(settings_with_tables(), Console(), once=once))
+
+
+@jobs_app.command("list")
+def list_queued() -> None:
+    """Show the jobs that are dead, waiting or running: what they are about, and why the last attempt failed."""
+    from workers.running.job_list import list_jobs
+    from workers.running.part_settings import settings_with_tables
+
+    typer.echo("\n".join(asyncio.run(list_jobs(settings_with_tables()))) or "No job waits, none is dead.")
+
+
+@jobs_app.command("retry")
+def retry_dead(
+    job_id: Annotated[int | None, typer.Argument(metavar="ID", help="The dead job.")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Retry every dead job.")] = False,
+) -> None:
+    """Let dead jobs be carried out again, at once and with all attempts."""
+    if every == (job_id is not None):
+        raise typer.BadParameter("give the id of a dead job, or --all")
+    from workers.running.job_list import retry_jobs
+    from workers.running.part_settings import settings_with_tables
+
+    ids = asyncio.run(retry_jobs(settings_with_tables(), job_id))
+    typer.echo("\n".join(f"{each} will be carried out again" for each in ids) or "No job is dead.")
 
 
 @app.command()
@@ -185,13 +214,14 @@ def _is_refusal(error: Exception) -> bool:
     from migrations.runner import MigrationRefusedError
     from workers.demo import DemoRefusedError
     from workers.following.rebuild import RebuildRefusedError
+    from workers.jobs.queue import UnknownJobError
     from workers.running.folder_claim import FolderTakenError
     from workers.running.listening import PortTakenError
     from workers.running.rotation import RotationRefusedError
 
     set_up = (InvalidSettingsError, WrongMasterKey, MigrationRefusedError, OSError)
     starting = (ServerFailedError, FolderTakenError, PortTakenError)
-    working = (DemoRefusedError, RebuildRefusedError, RotationRefusedError, DomainError)
+    working = (DemoRefusedError, RebuildRefusedError, RotationRefusedError, UnknownJobError, DomainError)
     database = (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege)
     return isinstance(error, (*set_up, *starting, *working, *database))
 

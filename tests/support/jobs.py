@@ -4,34 +4,37 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
-from procrastinate import App, PsycopgConnector
+from procrastinate import App
 from psycopg import AsyncConnection
 
 from domain.core.audited import AuditContext
-from workers.jobs import queue as jobs
-from workers.jobs.kinds import BackOff
+from workers.jobs.kinds import Commands, JobKind
+from workers.jobs.queue import Job, enqueue
+from workers.jobs.worker import job_app, work
+
+NO_COMMANDS = cast("Commands", None)
+NOTHING = "SELECT NULL::jsonb WHERE false"
 
 
 def a_queue(dsn: str, *, fail: bool = False, last: float = 0) -> App:
     """Its task notes that it ran, then lasts so many seconds, then fails or not."""
-    app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
 
-    @app.task(name="note", queue=jobs.QUEUE, retry=BackOff())
-    async def note(number: int, by: dict[str, str]) -> None:
+    async def note(number: UUID) -> None:
         async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
-            await connection.execute("INSERT INTO notes VALUES (%s)", (number,))
+            await connection.execute("INSERT INTO notes VALUES (%s)", (number.int,))
         await asyncio.sleep(last)
         if fail:
             raise ValueError("a secret value")
 
-    return app
+    return job_app(NO_COMMANDS, dsn, [JobKind("note", lambda _: note, lambda _: note, NOTHING)])
 
 
 async def enqueue_notes(connection: AsyncConnection, *numbers: int) -> None:
     by = AuditContext(actor=UUID(int=1))
-    await jobs.enqueue(connection, [jobs.Job("note", {"number": number}, by) for number in numbers])
+    await enqueue(connection, [Job("note", {"number": UUID(int=number)}, by) for number in numbers])
 
 
 async def a_worker_process(dsn: str, *, last: float) -> asyncio.subprocess.Process:
@@ -43,4 +46,4 @@ async def a_worker_process(dsn: str, *, last: float) -> asyncio.subprocess.Proce
 
 
 if __name__ == "__main__":
-    asyncio.run(jobs.work(a_queue(sys.argv[1], last=float(sys.argv[2])), asyncio.Event()))
+    asyncio.run(work(a_queue(sys.argv[1], last=float(sys.argv[2])), asyncio.Event()))

@@ -43,7 +43,8 @@ from tests.support.principals import a_system_administrator
 from tests.support.stores import MASTER_KEY
 from workers.following import projectors
 from workers.following.followers import all_followers
-from workers.jobs import queue as jobs
+from workers.jobs import worker as jobs
+from workers.jobs.kinds import Commands
 from workers.running.bootstrap import bootstrap
 
 PASSWORD = "correct-horse-battery-9"
@@ -96,6 +97,10 @@ class World:
     def administrator(self) -> Principal:
         """The first administrator, for commands that are called without HTTP."""
         return a_system_administrator(self.system.user_id)
+
+    @property
+    def job_commands(self) -> Commands:
+        return jobs.job_commands(self.identity.store)
 
     async def post(self, path: str, body: Any, by: Person, status: int = 201) -> Any:
         """The answer's JSON; fails on any other status."""
@@ -185,10 +190,10 @@ class World:
     async def catch_up(self) -> None:
         """Everything pending is projected and every job that is due is done."""
         if self.projecting is None:
-            await projectors.catch_up(self.pool, self.keyring, self.identity)
+            await projectors.catch_up(self.pool, self.keyring, self.job_commands)
             return
         names = [follower.name for follower in all_followers()]
-        app = jobs.queue(self.identity)
+        app = jobs.job_app(self.job_commands)
         async with app.open_async(self.pool):
             while True:
                 assert await self.services.positions.reached(names, await self.identity.store.save(), 20)

@@ -30,7 +30,19 @@ from tests.support.running import (
     url_of,
 )
 
-COMMANDS = ("up", "api", "worker", "migrate", "status", "rebuild", "rotate-master-key", "unlock", "demo", "openapi")
+COMMANDS = (
+    "up",
+    "api",
+    "worker",
+    "migrate",
+    "status",
+    "jobs",
+    "rebuild",
+    "rotate-master-key",
+    "unlock",
+    "demo",
+    "openapi",
+)
 
 
 @pytest.fixture

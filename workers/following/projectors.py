@@ -24,8 +24,8 @@ from projections.core.projection import Projection
 from workers.following import leases
 from workers.following.failures import describe
 from workers.following.followers import Follower, all_followers, register_all
-from workers.jobs import queue as jobs
-from workers.jobs.moves import HasMoves
+from workers.jobs import worker as jobs
+from workers.jobs.kinds import Commands
 
 POLL = 0.5  # seconds between looks without a notification, at most 1
 LOOK_FOR_FROZEN = 4.0
@@ -241,12 +241,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     await stopping
 
 
-async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, identity: HasMoves) -> None:
+async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, commands: Commands) -> None:
     """Project everything pending and carry out the jobs that are due, here and now, until nothing is left.
 
     For tests, and for whoever wants to wait. Raises when something cannot be projected.
     """
-    app = jobs.queue(identity)
+    app = jobs.job_app(commands)
     async with pool.connection() as connection, app.open_async(pool):
         try:
             await register_all(connection, await keyring.lookup())

@@ -14,7 +14,7 @@ from domain.core.errors import DomainError
 from domain.core.recorded import Event, Recorded
 from domain.groups.trees import GroupTree
 from projections.core.projection import Mode, Projection
-from workers.jobs import queue as jobs
+from workers.jobs import queue
 from workers.jobs.kinds import MOVE_GROUP
 
 
@@ -29,7 +29,7 @@ class MovesReaction:
     events: ClassVar[tuple[type[Event], ...] | None] = (GroupTree.MoveRequested,)
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        await jobs.enqueue(cursor.connection, [_move(recorded) for recorded in events])
+        await queue.enqueue(cursor.connection, [_move(recorded) for recorded in events])
 
 
 def reactions() -> list[Projection]:
@@ -37,12 +37,12 @@ def reactions() -> list[Projection]:
     return [MovesReaction()]
 
 
-def _move(recorded: Recorded) -> jobs.Job:
+def _move(recorded: Recorded) -> queue.Job:
     requested = recorded.event
     assert isinstance(requested, GroupTree.MoveRequested)
-    return jobs.Job(
+    return queue.Job(
         MOVE_GROUP,
-        {"organization_id": str(requested.organization_id), "task_id": str(requested.task_id)},
+        {"organization_id": requested.organization_id, "task_id": requested.task_id},
         replace(requested.by, causation=recorded.position),
         due=requested.timestamp + timedelta(milliseconds=requested.delay) if requested.delay else None,
     )

@@ -1,43 +1,51 @@
-"""The kinds of jobs: what carries each out, how it is retried, and what its death records. The only list of them."""
+"""The kinds of jobs: what each calls, how it is retried, and what its death records. The only list of them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString, NamedTuple
-from uuid import UUID
+from typing import LiteralString, NamedTuple
 
 import structlog
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.jobs import Job as QueuedJob
 
+from domain.groups.moves import GroupMoves
 from workers.following.failures import describe
-from workers.jobs import moves
-from workers.jobs.moves import HasMoves
 
 MOVE_GROUP = "move-group"
-
-ATTEMPTS = 10  # the waits between them add up to about six minutes
-LONGEST_WAIT = 120
-
-Arguments = Mapping[str, Any]
-Command = Callable[[HasMoves, Arguments], Awaitable[object]]
 
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class Commands:
+    """What jobs call."""
+
+    group_moves: GroupMoves
+
+
+Command = Callable[..., Awaitable[object]]
+"""Called with the ids that are the job's arguments, by their names."""
+
+
+@dataclass(frozen=True)
 class BackOff(BaseRetryStrategy):
-    """1, 2, 4 … 120 seconds, then the job is dead: status `failed`, and its kind's `on_dead` is called."""
+    """1, 2, 4 … seconds, at most `max_wait`; after so many attempts the job is dead: its kind's `on_dead` is called."""
+
+    attempts: int = 10  # the waits between them add up to about six minutes
+    max_wait: int = 120
 
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
         where = {"job": job.id, "task": job.task_name, "attempt": job.attempts + 1, "error": describe(exception)}
-        if job.attempts + 1 >= ATTEMPTS:
+        if job.attempts + 1 >= self.attempts:
             _log.error("job-dead", **where)
             return None
         _log.warning("job-failed", **where)
-        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=min(2**job.attempts, LONGEST_WAIT)))
+        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=min(2**job.attempts, self.max_wait)))
 
 
 class JobKind(NamedTuple):
-    """`carry_out` and `on_dead` are commands, called with the job's arguments; both may be called any number of times.
+    """`command` and `on_dead` name commands that take the job's arguments; both may be called any number of times.
 
     `unfinished` is a query for the arguments of all that still waits for a job of this kind in its own read model, as
     one column of jsonb: what waits there without a job that could be carried out is what `on_dead` is called for, be
@@ -45,22 +53,24 @@ class JobKind(NamedTuple):
     """
 
     name: str
-    carry_out: Command
-    on_dead: Command
+    command: Callable[[Commands], Command]
+    on_dead: Callable[[Commands], Command]
     unfinished: LiteralString
-    retry: BaseRetryStrategy
+    retry: BackOff = BackOff()
 
 
-async def _move(identity: HasMoves, arguments: Arguments) -> object:
-    return await moves.carry_out(identity, *_move_of(arguments))
+# A task that the reaction has not come to yet has no job yet.
+_UNFINISHED_MOVES: LiteralString = """
+SELECT jsonb_build_object('organization_id', organization_id, 'task_id', task_id) FROM tasks
+WHERE kind = 'move-group' AND state = 'pending'
+    AND requested_position <= (SELECT position FROM projections WHERE name = 'reaction_moves')
+"""
 
-
-async def _give_up_move(identity: HasMoves, arguments: Arguments) -> object:
-    return await moves.give_up(identity, *_move_of(arguments))
-
-
-def _move_of(arguments: Arguments) -> tuple[UUID, UUID]:
-    return UUID(arguments["organization_id"]), UUID(arguments["task_id"])
-
-
-KINDS = (JobKind(MOVE_GROUP, _move, _give_up_move, moves.UNFINISHED, BackOff()),)
+KINDS = (
+    JobKind(
+        MOVE_GROUP,
+        lambda commands: commands.group_moves.carry_out,
+        lambda commands: commands.group_moves.give_up,
+        _UNFINISHED_MOVES,
+    ),
+)

@@ -11,7 +11,7 @@ from domain.people.users import User
 from tests.support.followers import eventually
 from tests.support.stores import a_pool, a_store
 from tests.support.world import PASSWORD, a_world
-from workers.jobs import queue as jobs
+from workers.jobs import worker as jobs
 
 FOREVER = {
     "events": ("UPDATE events SET topic = 'x'", "DELETE FROM events", "TRUNCATE events"),

@@ -16,7 +16,6 @@ from domain.sessions.sessions import Session
 from tests.api.groups.test_groups import V1, V2, code
 from tests.support.principals import a_principal
 from tests.support.world import Person, World, a_world
-from workers.jobs import moves
 
 
 def to(parent: UUID | None) -> dict[str, str | None]:
@@ -170,7 +169,7 @@ async def test_a_tree_has_thirty_two_levels_with_what_stands_below_the_moved_gro
         await world.move(below, chain[-1])
         for parent, child in pairwise([top, *chain[:-1]]):
             task, _ = await world.identity.group_moves.request(a_principal(admin.user_id), child, parent)
-            await moves.carry_out(world.identity, organization, task)
+            await world.identity.group_moves.carry_out(organization, task)
         refused = await world.post(f"{V1}{chain[-1]}/move-group/", to(chain[-2]), admin, 409)
         assert code(refused) == "conflict"
         await finished(world, await requested(world, below, None, admin), admin)
@@ -200,7 +199,7 @@ async def test_while_a_move_is_pending_the_old_tree_and_the_old_rights_hold(data
         assert code(await world.post(f"{V1}{child}/move-group/", to(None), admin, 409)) == "move-in-progress"
         rename = {"data": {"type": "individual-groups", "id": str(child), "attributes": {"name": "renamed"}}}
         await world.patch(f"{V1}{child}/", rename, admin)
-        await moves.carry_out(world.identity, organization, task)
+        await world.identity.group_moves.carry_out(organization, task)
         await world.get(f"{V1}{child}/", old_leader, 404)
         await world.get(f"{V1}{child}/", new_leader)
         done = await finished(world, task, admin)
@@ -233,7 +232,7 @@ async def test_a_move_that_became_impossible_fails_and_says_why(database_url: st
         else:
             await world.client.delete(f"{V1}{other}/", headers=admin.bearer)
         for _ in range(2):
-            await moves.carry_out(world.identity, organization, task)
+            await world.identity.group_moves.carry_out(organization, task)
         shown = await finished(world, task, admin)
         assert (shown["state"], shown["error"]) == ("failed", "group-cycle" if cycle else "invalid-state")
         assert await parent_of(world, one, admin) is None

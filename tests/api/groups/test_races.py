@@ -10,7 +10,6 @@ from tests.api.groups.test_logs import told
 from tests.api.groups.test_moves import attributes, parent_of, requested, slowed, to
 from tests.api.groups.test_rosters import roster
 from tests.support.world import Person, World, a_world
-from workers.jobs import moves
 
 ROUNDS = 5
 
@@ -194,5 +193,5 @@ async def individuals_of(world: World, group: UUID) -> list[str]:
 
 async def carried_out(world: World, organization: UUID, *tasks: UUID) -> None:
     """Each task twice at once, as by a worker that was given up too early."""
-    await asyncio.gather(*(moves.carry_out(world.identity, organization, task) for task in (*tasks, *tasks)))
+    await asyncio.gather(*(world.identity.group_moves.carry_out(organization, task) for task in (*tasks, *tasks)))
     await world.catch_up()

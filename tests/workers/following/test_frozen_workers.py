@@ -17,7 +17,7 @@ from tests.support.logins import application_dsn
 from tests.support.running import KEY_SETTINGS, KEYS, ROLLBOOK, environment
 from tests.support.world import settings_for
 from workers.following import leases, projectors
-from workers.jobs import queue as jobs
+from workers.jobs import worker as jobs
 from workers.running.bootstrap import bootstrap
 
 TAKEN_OVER = 15.0

@@ -18,7 +18,7 @@ from tests.support.followers import a_projector, eventually
 from tests.support.stores import MASTER_KEY, a_pool, a_store
 from workers.following import projectors
 from workers.following.reactions import MovesReaction
-from workers.jobs import queue as jobs
+from workers.jobs import worker as jobs
 
 JOBS = "SELECT count(*) FROM procrastinate_jobs"
 
@@ -84,7 +84,7 @@ async def test_catching_up_carries_the_move_out(database_url: str) -> None:
     by = AuditContext(actor=uuid4(), session=uuid4(), correlation="request-1")
     async with a_store(database_url) as store, a_pool(database_url) as pool, await looking(database_url) as connection:
         organization, group, parent = await a_requested_move(store, by=by)
-        await projectors.catch_up(pool, Keyring(pool, MASTER_KEY), jobs.commands(store))
+        await projectors.catch_up(pool, Keyring(pool, MASTER_KEY), jobs.job_commands(store))
         tree = await store.get(GroupTree, tree_id(organization))
         assert (tree.parents, tree.moves) == ({group: parent}, {})
         await eventually(connection, JOBS, 0)
@@ -101,7 +101,7 @@ async def test_a_job_done_twice_moves_once(database_url: str) -> None:
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args) SELECT queue_name, task_name, args"
             " FROM procrastinate_jobs"
         )
-        app = jobs.queue(jobs.commands(store))
+        app = jobs.job_app(jobs.job_commands(store))
         async with app.open_async(pool):
             await asyncio.wait_for(jobs.work_off(app), 10)
         await eventually(connection, JOBS, 0)

@@ -9,13 +9,13 @@ from uuid import UUID
 import pytest
 from psycopg import AsyncConnection
 
+from domain.groups.moves import GroupMoves
 from tests.support.followers import eventually
 from tests.support.world import World, a_world
-from workers.jobs import kinds as job_kinds
-from workers.jobs import moves
-from workers.jobs import queue as jobs
-from workers.jobs.dead import record_deaths
-from workers.jobs.kinds import ATTEMPTS
+from workers.jobs import worker as jobs
+from workers.jobs.kinds import BackOff
+from workers.jobs.queue import dead_jobs
+from workers.jobs.worker import record_deaths
 
 ENDED = "SELECT state || ' ' || coalesce(error, '') FROM tasks"
 
@@ -48,7 +48,7 @@ async def refused_again(world: World, group: UUID, body: dict[str, str]) -> Any:
     "death",
     [
         "UPDATE procrastinate_jobs SET status = 'failed'",
-        f"UPDATE procrastinate_jobs SET status = 'doing', attempts = {ATTEMPTS - 1}",
+        f"UPDATE procrastinate_jobs SET status = 'doing', attempts = {BackOff.attempts - 1}",
         "DELETE FROM procrastinate_jobs",
     ],
     ids=["failed", "killed its last worker", "is gone"],
@@ -72,13 +72,13 @@ async def test_a_move_that_goes_on_failing_shows_as_failed(database_url: str, mo
     async def fail(*_: object) -> None:
         raise ValueError("a secret value")
 
-    monkeypatch.setattr(moves, "carry_out", fail)
-    monkeypatch.setattr(job_kinds, "ATTEMPTS", 1)
+    monkeypatch.setattr(GroupMoves, "carry_out", fail)
+    monkeypatch.setattr(BackOff, "get_retry_decision", lambda *_, **__: None)
     async with a_world(database_url) as world, await AsyncConnection.connect(database_url, autocommit=True) as owner:
         await request_move(world)
         async with a_worker(world):
             await eventually(owner, ENDED, "failed job-dead", seconds=30)
-        assert await jobs.dead_jobs(owner) == 1
+        assert await dead_jobs(owner) == 1
 
 
 async def test_a_move_that_waits_for_its_job_is_left_alone(database_url: str) -> None:
@@ -87,10 +87,10 @@ async def test_a_move_that_waits_for_its_job_is_left_alone(database_url: str) ->
         await request_move(world)
         await eventually(owner, "SELECT count(*) FROM procrastinate_jobs", 1)
         await owner.execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour'")
-        app = jobs.queue(world.identity)
+        app = jobs.job_app(world.job_commands)
         async with app.open_async(world.pool):
-            await record_deaths(app, world.identity)
+            await record_deaths(app, world.job_commands)
             await owner.execute("DELETE FROM procrastinate_jobs")
             await owner.execute("UPDATE projections SET position = 0 WHERE name = 'reaction_moves'")
-            await record_deaths(app, world.identity)
+            await record_deaths(app, world.job_commands)
         await eventually(owner, "SELECT count(*) FROM events WHERE topic = 'group-tree.move-failed'", 0)

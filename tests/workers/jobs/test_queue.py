@@ -18,8 +18,9 @@ from tests.support.jobs import a_queue, a_worker_process, enqueue_notes
 from tests.support.logins import application_dsn
 from tests.support.world import settings_for
 from workers.jobs import kinds as job_kinds
-from workers.jobs import queue as jobs
-from workers.jobs.kinds import ATTEMPTS
+from workers.jobs import worker as jobs
+from workers.jobs.kinds import BackOff
+from workers.jobs.queue import dead_jobs
 
 ROOT = Path(__file__).parents[3]
 MIGRATION = ROOT / "migrations" / "0008_jobs.sql"
@@ -78,7 +79,7 @@ async def test_a_failing_job_is_tried_again_later_and_later(
         await eventually(connection, "SELECT attempts FROM procrastinate_jobs", 2)
         cursor = await connection.execute("SELECT status, scheduled_at - now() > '1 second' FROM procrastinate_jobs")
         assert await cursor.fetchone() == ("todo", True)
-        assert await jobs.dead_jobs(connection) == 0
+        assert await dead_jobs(connection) == 0
     assert "secret" not in caplog.text
 
 
@@ -89,25 +90,13 @@ async def test_a_job_that_goes_on_failing_is_dead_and_counted(
     monkeypatch.setattr(job_kinds, "_log", logger)
     async with a_bench(database_url) as connection:
         await enqueue_notes(connection, 1)
-        await connection.execute("UPDATE procrastinate_jobs SET attempts = %s", (ATTEMPTS - 1,))
+        await connection.execute("UPDATE procrastinate_jobs SET attempts = %s", (BackOff.attempts - 1,))
         async with working(a_queue(application_dsn(database_url), fail=True)):
             await eventually(connection, "SELECT status::text FROM procrastinate_jobs", "failed")
-        assert await jobs.dead_jobs(connection) == 1
+        assert await dead_jobs(connection) == 1
     (call,) = logger.calls
     assert (call.method_name, call.args, call.kwargs["task"]) == ("error", ("job-dead",), "note")
     assert call.kwargs["error"].startswith("ValueError in tests/support/jobs.py")
-
-
-async def test_a_dead_job_is_done_once_somebody_revives_it(database_url: str) -> None:
-    """By the statement in docs/operations.md."""
-    _, _, revive = (ROOT / "docs" / "operations.md").read_text().partition("```sql\n")
-    async with a_bench(database_url) as connection:
-        await enqueue_notes(connection, 1)
-        await connection.execute("UPDATE procrastinate_jobs SET status = 'failed', attempts = %s", (ATTEMPTS,))
-        async with working(a_queue(application_dsn(database_url))):
-            await connection.execute(revive.partition("```")[0].encode())
-            await eventually(connection, "SELECT count(*) FROM procrastinate_jobs", 0)
-        await eventually(connection, "SELECT count(*) FROM notes", 1)
 
 
 async def test_the_jobs_of_a_killed_worker_are_done_by_another(
@@ -129,7 +118,9 @@ async def test_the_jobs_of_a_killed_worker_are_done_by_another(
 async def test_a_job_that_kills_its_workers_dies_in_the_end(database_url: str) -> None:
     async with a_bench(database_url) as connection:
         await enqueue_notes(connection, 1)
-        await connection.execute("UPDATE procrastinate_jobs SET status = 'doing', attempts = %s", (ATTEMPTS - 1,))
+        await connection.execute(
+            "UPDATE procrastinate_jobs SET status = 'doing', attempts = %s", (BackOff.attempts - 1,)
+        )
         async with working(a_queue(application_dsn(database_url))):
             await eventually(connection, "SELECT status::text FROM procrastinate_jobs", "failed")
         await eventually(connection, "SELECT count(*) FROM notes", 0)

@@ -18,7 +18,7 @@ from tests.support.parts import running_parts
 from tests.support.running import KEYS, ROLLBOOK, administrator_of, environment, rollbook
 from tests.support.world import settings_for
 from workers.following import projectors
-from workers.jobs import queue as jobs
+from workers.jobs import worker as jobs
 from workers.running.serving import Worker
 
 FIRST, SECOND, THIRD = (f"{number}-token-of-the-application" for number in ("first", "second", "third"))

@@ -1,0 +1,204 @@
+"""Carries out what is in the job queue: retried with back-off, dead in plain sight, at least once."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Status
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+
+from adapters.log.event_store import EventStore
+from adapters.postgres.connections import Pool
+from adapters.security.keyring import Keyring
+from adapters.settings import Settings
+from domain.core.audited import AuditContext, audited_as
+from domain.core.errors import Unavailable
+from domain.core.permissions import Permissions
+from domain.core.ports import AccessQuery, Store
+from domain.groups.moves import GroupMoves
+from projections import registry
+from workers.following.failures import describe
+from workers.following.inline_sets import declare_inline
+from workers.jobs.kinds import KINDS, BackOff, Commands, JobKind
+from workers.jobs.queue import QUEUE
+
+POLL = 0.5  # seconds; a job that becomes due is not notified of
+HEARTBEAT = 2.0
+STALLED = 10.0  # seconds without a heartbeat after which a worker's jobs are given to others
+NAME = "rollbook-jobs"
+PATIENCE = 4.0  # seconds a running job gets to end when the worker stops
+
+_log = structlog.get_logger(__name__)
+
+
+def job_app(commands: Commands, dsn: str = "", kinds: Sequence[JobKind] = KINDS) -> App:
+    """Return procrastinate's app with a task for each kind. Opened without a pool, it makes one to the database."""
+    app = App(connector=PsycopgConnector(pool_factory=lambda **_: Pool(dsn, application_name=NAME, max_size=4)))
+    for kind in kinds:
+        _add_task(app, commands, kind)
+    return app
+
+
+def _add_task(app: App, commands: Commands, kind: JobKind) -> None:
+    @app.task(name=kind.name, queue=QUEUE, retry=kind.retry, pass_context=True)
+    async def carry_out(context: JobContext, /, by: dict[str, Any], **arguments: str) -> None:
+        try:
+            with audited_as(msgspec.convert(by, AuditContext)):
+                await kind.command(commands)(**_ids(arguments))
+        except Exception as error:
+            with contextlib.suppress(ConnectorException):  # the error counts, not whether it could be noted
+                await app.connector.execute_query_async(_NOTE_FAILURE, job=context.job.id, error=describe(error))
+            raise
+
+
+def _ids(arguments: dict[str, str]) -> dict[str, UUID]:
+    return {name: UUID(value) for name, value in arguments.items()}
+
+
+async def work(app: App, stop: asyncio.Event, commands: Commands | None = None) -> None:
+    """Carry out jobs until `stop`; what is running then gets a moment to end. `commands` record what dies."""
+    for logger in ("procrastinate.worker", "procrastinate.worker.worker"):
+        logging.getLogger(logger).addFilter(_without_texts_of_errors)
+    async with app.open_async():
+        worker = asyncio.create_task(_run_worker(app, wait=True))
+        ending = asyncio.Event()
+        rescuer = asyncio.create_task(_rescue_stalled(app, ending, commands))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({worker, rescuer, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        ending.set()
+        for task in (stopped, worker):
+            task.cancel()
+        for outcome in await asyncio.gather(worker, rescuer, stopped, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+async def work_off(app: App) -> bool:
+    """Carry out what is due, then return whether there was anything. The app is open."""
+    if not await _any_due(app):
+        return False
+    await _run_worker(app, wait=False)
+    return True
+
+
+def job_commands(store: Store) -> Commands:
+    """Over a store alone: jobs finish what was permitted when it was requested."""
+    return Commands(GroupMoves(store, Permissions(_NoQueries())))
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Carry out jobs until `stop`; survives the loss of Postgres."""
+    while not stop.is_set():
+        try:
+            async with Pool(settings.dsn(), application_name=NAME, max_size=4) as pool:
+                keyring = Keyring(pool, settings.master_key_bytes())
+                lookup = await keyring.lookup()
+                async with pool.connection() as connection:
+                    await declare_inline(connection, lookup)
+                async with EventStore(pool, "identity", registry.inline(lookup), keyring) as store:
+                    commands = job_commands(store)
+                    await work(job_app(commands, settings.listen_dsn("lock")), stop, commands)
+        except (OperationalError, PoolTimeout, ConnectorException, Unavailable) as error:
+            _log.warning("jobs-interrupted", reason=type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), POLL)
+
+
+async def record_deaths(app: App, commands: Commands) -> None:
+    """Call `on_dead` for all that waits for a job which is dead or gone. The app is open."""
+    for kind in KINDS:
+        for row in await app.connector.execute_query_all_async(
+            _WAITING_IN_VAIN.format(kind.unfinished), task=kind.name
+        ):
+            await _record_death(commands, kind, row["arguments"])
+
+
+class _NoQueries:
+    async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
+        raise NotImplementedError
+
+    async def readable_users(self, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+        raise NotImplementedError
+
+
+async def _record_death(commands: Commands, kind: JobKind, arguments: dict[str, str]) -> None:
+    try:
+        with audited_as(AuditContext()):
+            recorded = await kind.on_dead(commands)(**_ids(arguments))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others are recorded, and this one is tried again
+        _log.warning("death-not-recorded", task=kind.name, **arguments, error=describe(error))
+    else:
+        if recorded is not None:
+            _log.error("death-recorded", task=kind.name, **arguments)
+
+
+async def _run_worker(app: App, *, wait: bool) -> None:
+    await app.run_worker_async(
+        wait=wait,
+        listen_notify=wait,
+        concurrency=4,
+        delete_jobs="successful",
+        install_signal_handlers=False,
+        fetch_job_polling_interval=POLL,
+        update_heartbeat_interval=HEARTBEAT,
+        stalled_worker_timeout=STALLED,
+        shutdown_graceful_timeout=PATIENCE,
+    )
+
+
+async def _any_due(app: App) -> bool:
+    row = await app.connector.execute_query_one_async(
+        "SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo'"
+        " AND coalesce(scheduled_at <= now(), true)) AS due"
+    )
+    return bool(row["due"])
+
+
+async def _rescue_stalled(app: App, ending: asyncio.Event, commands: Commands | None) -> None:
+    """Jobs of a worker that was killed or is frozen are tried again by others; the deaths of jobs are recorded."""
+    while not ending.is_set():
+        for stalled in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED):
+            assert stalled.id is not None
+            _log.warning("job-stalled", job=stalled.id, task=stalled.task_name, attempt=stalled.attempts + 1)
+            with contextlib.suppress(ConnectorException):  # another worker was faster
+                if stalled.attempts + 1 >= _attempts(stalled.task_name):
+                    await app.job_manager.finish_job_by_id_async(stalled.id, status=Status.FAILED, delete_job=False)
+                else:
+                    await app.job_manager.retry_job_by_id_async(stalled.id, retry_at=datetime.now(UTC))
+        if commands is not None:
+            await record_deaths(app, commands)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), HEARTBEAT)
+
+
+def _attempts(task: str) -> int:
+    """How many attempts jobs of the kind have; of a kind that this version does not know, the usual ones."""
+    return next((kind.retry.attempts for kind in KINDS if kind.name == task), BackOff.attempts)
+
+
+def _without_texts_of_errors(record: logging.LogRecord) -> bool:
+    record.exc_info = record.exc_text = None
+    return True
+
+
+_NOTE_FAILURE = """
+INSERT INTO job_failures (job_id, error) VALUES (%(job)s, %(error)s)
+ON CONFLICT (job_id) DO UPDATE SET error = EXCLUDED.error
+"""
+
+_WAITING_IN_VAIN = """
+SELECT arguments FROM ({}) AS unfinished(arguments)
+WHERE NOT EXISTS (
+    SELECT FROM procrastinate_jobs
+    WHERE task_name = %(task)s AND status IN ('todo', 'doing') AND args @> arguments
+)
+"""
