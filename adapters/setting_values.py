@@ -2,8 +2,11 @@
 
 import base64
 import binascii
+import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,6 +26,22 @@ class ServiceAccount(NamedTuple):
     namespace: str
     name: str
     token: SecretStr
+
+
+class SmtpServer(NamedTuple):
+    """Where e-mail is handed over. `start_tls` is True where required, False where off, None where only if offered."""
+
+    host: str
+    port: int
+    username: str | None
+    password: SecretStr | None
+    implicit_tls: bool
+    start_tls: bool | None
+
+    @property
+    def loopback(self) -> bool:
+        """Whether it runs on this machine, where no certificate can be checked."""
+        return is_loopback(self.host)
 
 
 class Argon2Parameters(NamedTuple):
@@ -76,6 +95,59 @@ def argon2_parameters_in(text: object) -> object:
     return parameters
 
 
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def smtp_server_in(url: object) -> object:
+    """The server in `smtp://[user:password@]host[:port][?tls=none]` or `smtps://…` (ruling K13)."""
+    if not isinstance(url, str):
+        return url
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError("is no URL") from None
+    tls = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path.strip("/") or tls not in ({}, NO_TLS):
+        raise ValueError("must be smtp://[user:password@]host:port, the same with smtps, or with ?tls=none at its end")
+    implicit = parts.scheme == "smtps"
+    start_tls = False if implicit or tls else None if is_loopback(parts.hostname) else True
+    username, password = (None if text is None else unquote(text) for text in (parts.username, parts.password))
+    secret = None if password is None else SecretStr(password)
+    return SmtpServer(parts.hostname, port or (465 if implicit else 587), username, secret, implicit, start_tls)
+
+
+def signing_secret(text: SecretStr) -> bytes:
+    """The bytes in `whsec_<base64>`. Raises ValueError for others."""
+    prefix, _, encoded = text.get_secret_value().partition("_")
+    try:
+        secret = base64.b64decode(encoded, validate=True) if prefix == "whsec" else b""
+    except binascii.Error:
+        secret = b""
+    if not secret:
+        raise ValueError("must be whsec_ and the secret in base64")
+    return secret
+
+
+def a_signing_secret(text: SecretStr | None) -> SecretStr | None:
+    """Refuses what is not `whsec_<base64>`."""
+    if text is not None:
+        signing_secret(text)
+    return text
+
+
+def an_http_url(url: SecretStr | None) -> SecretStr | None:
+    """Refuses what is no http or https URL, without repeating it: it may hold a password."""
+    if url is not None and not re.fullmatch(r"https?://[^/\s]+\S*", url.get_secret_value()):
+        raise ValueError("must begin with http:// or https://")
+    return url
+
+
 def a_master_key(key: SecretStr | None) -> SecretStr | None:
     """Refuses what is not the base64 of 32 bytes."""
     if key is None:
@@ -120,10 +192,15 @@ def a_redis_url(url: SecretStr | None) -> SecretStr | None:
     return url
 
 
+NO_TLS = {"tls": "none"}
+
 Folder = Annotated[Path, AfterValidator(Path.absolute)]
 Dsn = Annotated[SecretStr | None, AfterValidator(a_connection_string)]
 RedisUrl = Annotated[SecretStr | None, AfterValidator(a_redis_url)]
 MasterKey = Annotated[SecretStr | None, AfterValidator(a_master_key)]
+Smtp = Annotated[SmtpServer | None, NoDecode, BeforeValidator(smtp_server_in)]
+SecretUrl = Annotated[SecretStr | None, AfterValidator(an_http_url)]
+WebhookSecret = Annotated[SecretStr | None, AfterValidator(a_signing_secret)]
 SigningKey = Annotated[SecretStr | None, AfterValidator(a_signing_key)]
 Argon2 = Annotated[Argon2Parameters, NoDecode, BeforeValidator(argon2_parameters_in)]
 ServiceAccounts = Annotated[

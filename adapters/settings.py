@@ -5,12 +5,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adapters.outbound.mailboxes import mailbox_in
 from adapters.postgres.session_settings import Purpose, session_dsn
 from adapters.setting_values import (
     Argon2,
@@ -19,9 +20,13 @@ from adapters.setting_values import (
     Folder,
     MasterKey,
     RedisUrl,
+    SecretUrl,
     ServiceAccounts,
     SigningKey,
+    Smtp,
+    WebhookSecret,
 )
+from domain.core.messages import Mailbox
 
 APPLICATION_ROLE = "rollbook_app"
 """The database role of API and workers. It owns nothing; `migrations/grants.py` grants its rights by name."""
@@ -31,6 +36,9 @@ UNPREFIXED = {"database_url", "redis_url"}
 
 INTERNAL = {"ROLLBOOK_LIFELINE", "ROLLBOOK_LISTENING", "ROLLBOOK_TEST_DATABASE_URL"}
 """Variables that the supervisor passes to its parts, and those of the tests."""
+
+
+MailFrom = Annotated[Mailbox, NoDecode, BeforeValidator(mailbox_in)]
 
 
 class InvalidSettingsError(Exception):
@@ -48,8 +56,10 @@ def _to_standard_error(text: str) -> None:
         sys.stderr.write(f"rollbook: {text}\n")
 
 
-def default_outbox(values: dict[str, Any]) -> Path:
-    """Return the folder `outbox` in the data folder."""
+def default_outbox(values: dict[str, Any]) -> Path | None:
+    """Return the folder `outbox` in the data folder; none for a database of the operator's own (ruling K35)."""
+    if values.get("database_url") is not None or values.get("app_database_url") is not None:
+        return None
     return Path(values.get("data", "var")) / "outbox"
 
 
@@ -64,10 +74,6 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address the API listens on; 0.0.0.0 for every interface.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     data: Folder = Field(default=Path("var"), description="Folder of the embedded servers, the keys and the outbox.")
-    outbox: Folder = Field(
-        default_factory=default_outbox,
-        description="Folder where each email and SMS is written to a file; <data>/outbox when absent.",
-    )
     database_url: Dsn = Field(
         default=None,
         validation_alias="DATABASE_URL",
@@ -76,6 +82,33 @@ class Settings(BaseSettings):
     app_database_url: Dsn = Field(
         default=None,
         description="PostgreSQL, with the login of API and workers; derived when absent.",
+    )
+    outbox: Folder | None = Field(
+        default_factory=default_outbox,
+        description="Folder for each email and SMS as a file, if no server is set; <data>/outbox when embedded.",
+    )
+    smtp_url: Smtp = Field(
+        default=None, description="Email server, smtp://[user:password@]host:port or smtps://…; the outbox when absent."
+    )
+    mail_from: MailFrom = Field(
+        default=Mailbox("no-reply@rollbook.local", "Rollbook"),
+        description="Sender of email without a theme, Name <address>.",
+    )
+    sms_url: SecretUrl = Field(
+        default=None, description="URL that each SMS is posted to as JSON; the outbox when absent."
+    )
+    sms_secret: WebhookSecret = Field(
+        default=None,
+        description="Secret that signs these posts (Standard Webhooks), whsec_<base64>; unsigned when absent.",
+    )
+    sms_from: str | None = Field(default=None, description="Sender of SMS, a number or name.")
+    link_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s]+\S*$",
+        description="Base URL of links in messages without a theme; ROLLBOOK_PUBLIC_URL when absent.",
+    )
+    referral_code_seconds: int = Field(
+        default=2_592_000, ge=60, description="Lifetime of the code in an invitation in seconds."
     )
     redis_url: RedisUrl = Field(
         default=None, validation_alias="REDIS_URL", description="Redis or Valkey; embedded when absent."
@@ -198,6 +231,11 @@ class Settings(BaseSettings):
         """Strip the blanks and line ends that files and shells leave. A blank value counts as absent."""
         bare = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
         return {name: value for name, value in bare.items() if value != ""}
+
+    @property
+    def link_base(self) -> str:
+        """Where links in messages lead unless a theme's domain does, without a slash at the end (ruling K12)."""
+        return (self.link_url or self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     def owner_dsn(self, purpose: Purpose = "maintain") -> str:
         """Return the owner's connection string, for migrations, rebuilds and the first start only."""

@@ -44,14 +44,14 @@ def up() -> None:
     from adapters.logging import configure_logging
     from adapters.settings import load_settings
     from workers.running.open_files import allow_open_files
-    from workers.running.part_secrets import OF_A_WORKER, OF_THE_API
+    from workers.running.part_secrets import OF_A_WORKER, OF_THE_API, OF_THE_JOBS
     from workers.running.supervisor import Plan, Supervisor
 
     settings = load_settings()
     allow_open_files(settings)
     configure_logging(settings.log_level)
     parts = [_part("api", OF_THE_API, listens=True)] * settings.api_processes
-    parts += [_part("worker projectors", OF_A_WORKER), _part("worker jobs", OF_A_WORKER)]
+    parts += [_part("worker projectors", OF_A_WORKER), _part("worker jobs", OF_THE_JOBS)]
 
     async def run() -> None:
         await Supervisor(settings, Plan(parts, _first_administrator), _say).run()

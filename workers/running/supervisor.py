@@ -84,7 +84,8 @@ class Supervisor:
         self._settings = await with_application_login(self._settings)
         for line in await self._plan.bootstrap(self._settings):
             self._say(line)  # now: it is said only once, and the rest of the start may be cut short
-        self._settings.outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._settings.outbox is not None:
+            self._settings.outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._start_parts(held, listening, claim.parts)
         await self._announce(listening)
 
@@ -132,7 +133,8 @@ class Supervisor:
         url = f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
         lines = [f"API      {url}"]
         lines += [f"Docs     {url}/docs"] if self._settings.docs else []
-        lines += [f"Outbox   {self._settings.outbox}", f"Data     {self._settings.data}"]
+        lines += [f"Outbox   {self._settings.outbox}"] if self._settings.outbox is not None else []
+        lines += [f"Data     {self._settings.data}"]
         away = [server for server in self._servers if self._settings.data.resolve() not in server.home.parents]
         lines += [f"{server.name.title():8} {server.home} (its user cannot reach the data folder)" for server in away]
         if not await becomes_ready(reachable, port, READY_PATIENCE):

@@ -20,7 +20,7 @@ def test_every_setting_that_holds_a_secret_is_known() -> None:
     secret = {
         str(field.validation_alias or f"ROLLBOOK_{name.upper()}")
         for name, field in Settings.model_fields.items()
-        if "SecretStr" in repr(field.annotation) or "ServiceAccount" in repr(field.annotation)
+        if any(kind in repr(field.annotation) for kind in ("SecretStr", "ServiceAccount", "SmtpServer"))
     }
     assert secret | {"ROLLBOOK_DATABASE_URL", "ROLLBOOK_REDIS_URL"} == SECRETS
     assert "ServiceAccount" in repr(ServiceAccounts)

@@ -1,0 +1,60 @@
+"""Messages as files: each of a channel without a server becomes one in a folder (rulings K35 to K37, L66)."""
+
+import asyncio
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from adapters.outbound.mailboxes import written
+from adapters.security import private_files
+from domain.core.messages import Mailbox, Message, MessageRefused
+
+
+class Outbox:
+    """Implements `domain.core.messages.MessageSender`. A message that is sent twice is the same file."""
+
+    def __init__(self, folder: Path | None, sender: str | None) -> None:
+        """`sender` is who a message is from that names nobody. Without a folder every message is refused."""
+        self._folder = folder
+        self._sender = sender
+
+    async def send(self, message: Message) -> None:
+        if self._folder is None:
+            raise MessageRefused("no-outbox")
+        content = orjson.dumps(self._members(message), option=orjson.OPT_INDENT_2).decode()
+        await asyncio.to_thread(_write, self._folder / file_name(message), content)
+
+    def _members(self, message: Message) -> dict[str, Any]:
+        return {
+            "id": message.id,
+            "kind": message.channel,
+            "to": message.to,
+            "from": self._sender if message.sender is None else written(message.sender),
+            "reply-to": _written(message.reply_to),
+            "template": message.template,
+            "locale": message.locale,
+            "subject": message.subject,
+            "text": message.text,
+            "html": message.html,
+            "code": message.code,
+            "link": message.link,
+            "user-id": message.user_id,
+            "organization-id": message.organization_id,
+            "created-time": f"{message.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+        }
+
+
+def file_name(message: Message) -> str:
+    """Return when it was created, its kind and its id: names sort by time."""
+    return f"{message.created_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{message.channel}-{message.id}.json"
+
+
+def _write(path: Path, content: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_files.replace(path, content)
+
+
+def _written(mailbox: Mailbox | None) -> str | None:
+    return None if mailbox is None else written(mailbox)

@@ -1,0 +1,46 @@
+"""Text messages by a provider's HTTP interface, signed as Standard Webhooks are (rulings K40 and K43)."""
+
+import base64
+import hashlib
+import hmac
+import time
+
+import httpx2
+import orjson
+from pydantic import SecretStr
+
+from adapters.setting_values import signing_secret
+from domain.core.messages import DeliveryFailed, Message, MessageRefused
+
+SECONDS = 10.0
+TRANSIENT = frozenset({408, 429})
+
+
+class TextSender:
+    """Implements `domain.core.messages.MessageSender`."""
+
+    def __init__(self, url: str, secret: SecretStr | None, sender: str | None) -> None:
+        """Without a secret nothing is signed. `sender` is the number or name that messages are from."""
+        self._url = url
+        self._secret = None if secret is None else signing_secret(secret)
+        self._sender = sender
+
+    async def send(self, message: Message) -> None:
+        body = orjson.dumps({"id": message.id, "to": message.to, "from": self._sender, "text": message.text})
+        headers = {"Content-Type": "application/json", **self._signed(str(message.id), body)}
+        try:
+            async with httpx2.AsyncClient(timeout=SECONDS, follow_redirects=False) as client:
+                answer = await client.post(self._url, content=body, headers=headers)
+        except httpx2.HTTPError as error:
+            raise DeliveryFailed(f"http-{type(error).__name__}") from None
+        if not answer.is_success:
+            lasting = answer.status_code < 500 and answer.status_code not in TRANSIENT
+            raise (MessageRefused if lasting else DeliveryFailed)(f"http-{answer.status_code}")
+
+    def _signed(self, message_id: str, body: bytes) -> dict[str, str]:
+        sent_at = str(int(time.time()))
+        headers = {"Webhook-Id": message_id, "Webhook-Timestamp": sent_at}
+        if self._secret is None:
+            return headers
+        digest = hmac.new(self._secret, f"{message_id}.{sent_at}.".encode() + body, hashlib.sha256).digest()
+        return headers | {"Webhook-Signature": f"v1,{base64.b64encode(digest).decode()}"}

@@ -1,0 +1,76 @@
+"""Which way messages leave."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from adapters.outbound.senders import message_senders
+from adapters.setting_values import smtp_server_in
+from adapters.settings import InvalidSettingsError, Settings, load_settings
+
+OWN = SecretStr("postgresql://x/y")
+LOCAL = {"smtp_url": "smtp://localhost:2525", "sms_url": "http://localhost/x"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [
+        ({}, ("Outbox", "Outbox")),
+        (LOCAL, ("Mailer", "TextSender")),
+        ({"smtp_url": "smtp://localhost:2525"}, ("Mailer", "Outbox")),
+    ],
+)
+def test_a_channel_with_a_server_uses_it_and_others_the_outbox(given: dict[str, Any], kinds: tuple[str, str]) -> None:
+    senders = message_senders(Settings(**given))
+    assert (type(senders["email"]).__name__, type(senders["sms"]).__name__) == kinds
+
+
+def test_a_database_of_the_operators_own_has_an_outbox_only_if_it_is_set(tmp_path: Path) -> None:
+    assert Settings(data=tmp_path).outbox == tmp_path / "outbox"
+    assert Settings(database_url=OWN).outbox is None
+    assert Settings(database_url=OWN, outbox=tmp_path).outbox == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mail.test", ("mail.test", 587, None, None, False, True)),
+        ("smtp://mail.test:25/?tls=none", ("mail.test", 25, None, None, False, False)),
+        ("smtp://127.0.0.1:2525", ("127.0.0.1", 2525, None, None, False, None)),
+        ("smtps://mail.test", ("mail.test", 465, None, None, True, False)),
+    ],
+)
+def test_encryption_is_required_unless_the_server_is_here_or_the_url_says_so(url: str, server: object) -> None:
+    assert smtp_server_in(url) == server
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ROLLBOOK_SMTP_URL", "http://secret.test"),
+        ("ROLLBOOK_SMTP_URL", "smtp://me:secret@"),
+        ("ROLLBOOK_SMTP_URL", "smtp://me:secret@host:port"),
+        ("ROLLBOOK_SMTP_URL", "smtp://secret.test?tls=maybe"),
+        ("ROLLBOOK_SMS_URL", "ftp://secret.test"),
+        ("ROLLBOOK_SMS_SECRET", "hidden"),
+        ("ROLLBOOK_SMS_SECRET", "whsec_secret!"),
+        ("ROLLBOOK_MAIL_FROM", "hidden"),
+        ("ROLLBOOK_MAIL_FROM", "Secret <secret@>"),
+        ("ROLLBOOK_LINK_URL", "hidden"),
+    ],
+)
+def test_a_bad_setting_is_refused_without_its_value(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidSettingsError, match=variable) as raised:
+        load_settings()
+    assert value not in str(raised.value)
+
+
+def test_links_lead_to_the_link_url_else_to_the_public_one_else_here() -> None:
+    assert Settings().link_base == "http://127.0.0.1:8000"
+    assert Settings(public_url="https://api.test/").link_base == "https://api.test"
+    assert (
+        Settings(public_url="https://api.test", link_url="https://care.test/app/").link_base == "https://care.test/app"
+    )

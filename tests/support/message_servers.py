@@ -1,0 +1,99 @@
+"""Servers on loopback that messages are handed over to: SMTP by aiosmtpd, a provider of text messages by HTTP."""
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
+
+
+@dataclass
+class MailServer:
+    """What it took. `answers` are given to messages in turn, then 250."""
+
+    url: str = ""
+    answers: list[str] = field(default_factory=list)
+    mails: list[EmailMessage] = field(default_factory=list)
+    envelopes: list[Envelope] = field(default_factory=list)
+    logins: list[bytes] = field(default_factory=list)
+
+    async def handle_DATA(self, _: Any, __: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        answer = self.answers.pop(0) if self.answers else "250 OK"
+        if answer.startswith("250"):
+            assert isinstance(envelope.content, bytes)
+            mail = message_from_bytes(envelope.content, policy=policy.default)
+            assert isinstance(mail, EmailMessage)
+            self.mails.append(mail)
+            self.envelopes.append(envelope)
+        return answer
+
+    def authenticate(self, *arguments: Any) -> AuthResult:
+        given = arguments[-1]
+        assert isinstance(given, LoginPassword)
+        self.logins.append(given.password)
+        return AuthResult(success=True)
+
+
+@contextlib.asynccontextmanager
+async def a_mail_server(*answers: str) -> AsyncIterator[MailServer]:
+    taken = MailServer(answers=list(answers))
+
+    def connected() -> SMTP:
+        return SMTP(taken, authenticator=taken.authenticate, auth_require_tls=False, hostname="mail.test")
+
+    server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0)
+    try:
+        taken.url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield taken
+    finally:
+        server.close()
+
+
+@dataclass
+class TextProvider:
+    """What was posted: bodies as bytes and headers. `answers` are statuses given in turn, then 200."""
+
+    url: str = ""
+    answers: list[int] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[Any]:
+        return [json.loads(body) for body in self.bodies]
+
+
+@contextlib.contextmanager
+def a_text_provider(*answers: int) -> Iterator[TextProvider]:
+    taken = TextProvider(answers=list(answers))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            taken.headers.append({name.lower(): value for name, value in self.headers.items()})
+            status = taken.answers.pop(0) if taken.answers else 200
+            self.send_response(status)
+            if status == 302:
+                self.send_header("Location", taken.url)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        taken.url = f"http://127.0.0.1:{server.server_address[1]}/messages"
+        yield taken
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
