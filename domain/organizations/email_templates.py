@@ -60,8 +60,12 @@ class EmailTemplates(Records[EmailTemplate]):
 
     def require_valid(self, record: EmailTemplate) -> None:
         """Raise Invalid for placeholders that the type does not have, or without the code or link that it needs."""
-        fields = record.fields
-        placeholders = PLACEHOLDERS[fields.type]
-        needed = () if placeholders is MESSAGE else placeholders
-        require_placeholders(fields.template, placeholders, argument="template", one_of=needed)
-        require_placeholders(fields.subject, placeholders, argument="subject")
+        require_valid_email(record.fields)
+
+
+def require_valid_email(fields: EmailTemplateFields) -> None:
+    """Raise Invalid as `EmailTemplates.require_valid` does."""
+    placeholders = PLACEHOLDERS[fields.type]
+    needed = () if placeholders is MESSAGE else placeholders
+    require_placeholders(fields.template, placeholders, argument="template", one_of=needed)
+    require_placeholders(fields.subject, placeholders, argument="subject")

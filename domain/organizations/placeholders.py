@@ -1,7 +1,7 @@
 """What may stand in double braces in a template (rulings L49 to L51)."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 
 from domain.core.errors import Invalid
 
@@ -39,3 +39,8 @@ def require_placeholders(text: str, allowed: Collection[str], *, argument: str, 
         raise UnknownPlaceholders(argument=argument, meta={"placeholders": unknown})
     if one_of and found.isdisjoint(one_of):
         raise MissingPlaceholder(argument=argument)
+
+
+def substitute(text: str, values: Mapping[str, str | None], write: Callable[[str], str] = str) -> str:
+    """Return the text with each placeholder replaced by its value as `write` writes it; absent values by nothing."""
+    return _PLACEHOLDER.sub(lambda found: write(values.get(found[1]) or ""), text)

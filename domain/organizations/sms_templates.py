@@ -53,5 +53,10 @@ class SmsTemplates(Records[SmsTemplate]):
 
     def require_valid(self, record: SmsTemplate) -> None:
         """Raise Invalid for placeholders that the type does not have, or without the code or link that it needs."""
-        placeholders = PLACEHOLDERS[record.fields.type]
-        require_placeholders(record.fields.template, placeholders, argument="template", one_of=placeholders)
+        require_valid_sms(record.fields)
+
+
+def require_valid_sms(fields: SmsTemplateFields) -> None:
+    """Raise Invalid as `SmsTemplates.require_valid` does."""
+    placeholders = PLACEHOLDERS[fields.type]
+    require_placeholders(fields.template, placeholders, argument="template", one_of=placeholders)

@@ -127,6 +127,12 @@ class RecordTable(Generic[TFields]):
         found = await rows.fetchone()
         return None if found is None else self._row(found)
 
+    async def where(self, cursor: AsyncCursor, conditions: str, parameters: Mapping[str, Any]) -> list[TFields]:
+        """Return the fields of all rows that meet conditions over `r`, whoever asks."""
+        rows = cursor.connection.cursor(row_factory=dict_row)
+        await rows.execute(f"SELECT r.* FROM {self.name} r WHERE {conditions}", parameters)
+        return [self._row(row).fields async for row in rows]
+
     def _row(self, row: dict[str, Any]) -> RecordRow[TFields]:
         fields = msgspec.convert({name: row[name] for name in self._names}, self._fields)
         return RecordRow(

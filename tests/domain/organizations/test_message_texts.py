@@ -1,0 +1,130 @@
+"""Which text a message has, and how it is rendered."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from uuid import UUID
+
+import pytest
+
+from domain.core.messages import Mailbox
+from domain.organizations import email_templates, sms_templates
+from domain.organizations.default_texts import DEFAULT_EMAILS, DEFAULT_TEXT_MESSAGES
+from domain.organizations.email_templates import EmailTemplateFields, require_valid_email
+from domain.organizations.message_texts import MessageTexts, Origin
+from domain.organizations.sms_templates import SmsTemplateFields, require_valid_sms
+
+NORTH, THEME = UUID(int=1), UUID(int=2)
+ORIGIN = Origin(NORTH, THEME, Mailbox("help@theme.test", "Theme"))
+LOCALES = ("en_US", "es_US")
+VALUES = {
+    "code": "C0DE",
+    "link": "https://x.test/?a=1&b=2",
+    "organization_name": "A <b> & 'c' \"d\"",
+    "first_name": None,
+}
+OF_NORTH = EmailTemplateFields(NORTH, None, "onboarding", "en_US", "txt", "From north", "north {{code}}")
+OF_THEME = replace(OF_NORTH, organization_id=None, theme_id=THEME, subject="From the theme", template="theme {{code}}")
+
+
+class Stored:
+    """Templates as a test says."""
+
+    def __init__(self, *emails: EmailTemplateFields, text_messages: Sequence[SmsTemplateFields] = ()) -> None:
+        self._emails = emails
+        self._text_messages = text_messages
+
+    async def emails(self, message_type: str, origin: Origin) -> Sequence[EmailTemplateFields]:
+        return self._emails
+
+    async def text_messages(self, message_type: str, origin: Origin) -> Sequence[SmsTemplateFields]:
+        return self._text_messages
+
+
+async def subject(*templates: EmailTemplateFields, locale: str = "en_US", origin: Origin = ORIGIN) -> str:
+    return (await MessageTexts(Stored(*templates)).email("onboarding", locale, origin, VALUES)).subject
+
+
+def test_every_type_has_a_default_in_every_locale_and_format() -> None:
+    emails = {(each.type, each.locale, each.format) for each in DEFAULT_EMAILS}
+    assert emails == set(product(email_templates.PLACEHOLDERS, LOCALES, ("html", "txt")))
+    texts = {(each.type, each.locale) for each in DEFAULT_TEXT_MESSAGES}
+    assert texts == set(product(sms_templates.PLACEHOLDERS, LOCALES))
+
+
+@pytest.mark.parametrize("fields", DEFAULT_EMAILS, ids=lambda each: f"{each.type} {each.locale} {each.format}")
+def test_every_default_email_holds_what_its_type_has(fields: EmailTemplateFields) -> None:
+    require_valid_email(fields)
+    for name in {"organization_name", *email_templates.PLACEHOLDERS[fields.type]} - {"sender_name"}:
+        assert f"{{{{{name}}}}}" in fields.template
+    if fields.format == "html":
+        assert f'<html lang="{fields.locale[:2]}">' in fields.template
+        assert not {"<img", "<script", "http:", "https:"} & set(fields.template.split())
+    assert len(fields.template) <= 65_536
+
+
+@pytest.mark.parametrize("fields", DEFAULT_TEXT_MESSAGES, ids=lambda each: f"{each.type} {each.locale}")
+def test_every_default_text_message_holds_what_its_type_has(fields: SmsTemplateFields) -> None:
+    require_valid_sms(fields)
+    for name in {"organization_name", *sms_templates.PLACEHOLDERS[fields.type]}:
+        assert f"{{{{{name}}}}}" in fields.template
+
+
+async def test_the_organization_comes_before_the_theme_and_the_theme_before_the_default() -> None:
+    assert await subject(OF_THEME, OF_NORTH) == "From north"
+    assert await subject(OF_THEME) == "From the theme"
+    assert await subject() == "A <b> & 'c' \"d\" invites you"
+
+
+async def test_the_locale_comes_before_the_organization() -> None:
+    assert await subject(OF_NORTH, replace(OF_THEME, locale="es_US"), locale="es_US") == "From the theme"
+    assert await subject(OF_NORTH, locale="es_US") == "A <b> & 'c' \"d\" le invita"
+    assert await subject(OF_NORTH, locale="fr_FR") == "From north"
+
+
+async def test_templates_of_no_organization_are_none_of_an_organization() -> None:
+    assert await subject(OF_NORTH, OF_THEME, origin=Origin()) == "A <b> & 'c' \"d\" invites you"
+
+
+async def test_a_level_is_used_whole_and_lacks_what_it_lacks() -> None:
+    email = await MessageTexts(Stored(OF_NORTH)).email("onboarding", "en_US", ORIGIN, VALUES)
+    assert (email.text, email.html) == ("north C0DE", None)
+
+
+async def test_values_are_escaped_in_html_and_kept_in_one_line_in_subjects() -> None:
+    html = replace(
+        OF_NORTH, format="html", subject="{{ organization_name }}", template="<b>{{organization_name}}{{link}}"
+    )
+    txt = replace(html, format="txt", template="{{organization_name}} {{first_name}}{{code}}")
+    values = {**VALUES, "organization_name": "a\r\nb<c>'\""}
+    email = await MessageTexts(Stored(html, txt)).email("onboarding", "en_US", ORIGIN, values)
+    assert email.html == "<b>a\r\nb&lt;c&gt;&#x27;&quot;https://x.test/?a=1&amp;b=2"
+    assert email.text == "a\r\nb<c>'\" C0DE"
+    assert email.subject == "a b<c>'\""
+
+
+async def test_a_template_names_who_gets_the_answers_and_the_theme_who_helps() -> None:
+    template = replace(OF_NORTH, template="{{code}} {{support_email}} {{support_email_title}}")
+    email = await MessageTexts(Stored(template)).email("onboarding", "en_US", ORIGIN, VALUES)
+    assert (email.text, email.reply_to) == ("C0DE help@theme.test Theme", None)
+    own = replace(template, support_email="desk@north.test", support_email_title="Desk")
+    email = await MessageTexts(Stored(own)).email("onboarding", "en_US", ORIGIN, VALUES)
+    assert (email.text, email.reply_to) == ("C0DE desk@north.test Desk", Mailbox("desk@north.test", "Desk"))
+
+
+@pytest.mark.parametrize("broken", ["{{gone}} {{code}}", "{{code}} {%", "no code"])
+async def test_a_template_that_no_longer_renders_is_passed_over_and_logged(
+    broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert await subject(replace(OF_NORTH, template=broken), OF_THEME) == "From the theme"
+    assert "template-passed-over type=onboarding locale=en_US" in caplog.text
+    assert "C0DE" not in caplog.text
+
+
+async def test_text_messages_are_found_as_emails_are() -> None:
+    own = SmsTemplateFields(NORTH, None, "verify", "en_US", "{{code}} from {{organization_name}}")
+    texts = MessageTexts(Stored(text_messages=[own]))
+    assert await texts.text_message("verify", "en_US", ORIGIN, VALUES) == "C0DE from A <b> & 'c' \"d\""
+    assert (await texts.text_message("verify", "es_US", ORIGIN, VALUES)).startswith("C0DE es su código")
