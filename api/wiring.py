@@ -22,6 +22,7 @@ from api.edge.indexing import Indexing
 from api.edge.positions import Positions
 from api.services import Services
 from domain.application import Identity
+from domain.onboarding.referral_codes import ReferralCodes
 from domain.sessions.service_accounts import TokenReviewer
 from projections import registry
 from projections.access.rights import CurrentRights
@@ -71,6 +72,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 attempts=LoginThrottle(throttle, lookup, settings),
                 standing=SessionStanding(pool),
                 known_addresses=CountedAddresses(throttle, settings.known_addresses),
+                referral_codes=ReferralCodes(lookup, settings.referral_code_seconds),
             ),
             directory=directory,
             signer=signer,

@@ -16,17 +16,14 @@ from adapters.embedded.postgres import OWNER, EmbeddedPostgres
 from adapters.embedded.valkey import EmbeddedValkey
 from adapters.security.key_files import with_keys
 from adapters.settings import Settings
-from api.edge.access import ReadAccess
 from bench.figures import Figure, Limit
 from bench.population import populate
 from bench.stores import a_pool, a_store, keyring_of
 from bench.world import World
-from domain.core.permissions import Permissions
-from domain.groups.moves import GroupMoves
 from domain.sessions.service_accounts import ServiceName
 from migrations.runner import migrate
 from workers.following import projectors
-from workers.jobs.kinds import Commands
+from workers.jobs.worker import job_commands
 from workers.running.bootstrap import bootstrap
 from workers.running.database_login import with_application_login
 
@@ -120,9 +117,9 @@ class Cluster:
         async with a_pool(settings) as pool, a_store(settings, pool) as store:
             events = await populate(store, world, self._say)
             made = time.perf_counter()
-            await projectors.catch_up(
-                pool, keyring_of(settings, pool), Commands(GroupMoves(store, Permissions(ReadAccess(pool))))
-            )
+            keyring = keyring_of(settings, pool)
+            commands = job_commands(store, pool, await keyring.lookup(), settings)
+            await projectors.catch_up(pool, keyring, commands)
             caught_up = time.perf_counter()
         async with await AsyncConnection.connect(settings.owner_dsn(), autocommit=True) as connection:
             await connection.execute("VACUUM (ANALYZE, PARALLEL 0)")

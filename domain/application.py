@@ -8,6 +8,7 @@ from domain.groups.commands import Groups
 from domain.groups.moves import GroupMoves
 from domain.groups.roster_commands import Rosters
 from domain.onboarding.commands import KnownAddresses, OnboardingRequests
+from domain.onboarding.referral_codes import ReferralCodes
 from domain.organizations.email_templates import EmailTemplate, EmailTemplates
 from domain.organizations.general_messages import GeneralMessage
 from domain.organizations.memberships import Memberships
@@ -37,6 +38,7 @@ class Identity:
         attempts: Attempts,
         standing: Standing,
         known_addresses: KnownAddresses,
+        referral_codes: ReferralCodes,
     ) -> None:
         self.store = store
         self.permissions = permissions = Permissions(access)
@@ -54,6 +56,8 @@ class Identity:
         self.individuals = Individuals(store, directory, permissions)
         self.user_replications = UserReplications(store)
         self.users = Users(store, permissions)
-        self.onboarding_requests = OnboardingRequests(store, directory, permissions, passwords, known_addresses)
+        self.onboarding_requests = OnboardingRequests(
+            store, directory, permissions, passwords, known_addresses, referral_codes
+        )
         self.service_accounts = ServiceAccounts(store)
         self.sessions = Sessions(store, session_store, directory, passwords, attempts, standing)

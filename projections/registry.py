@@ -11,6 +11,7 @@ from projections.core.projection import Event, Projection
 from projections.groups.groups import GroupsProjection
 from projections.groups.logs import GroupLogsProjection
 from projections.groups.tasks import TasksProjection
+from projections.onboarding.invitations import InvitationsProjection
 from projections.onboarding.requests import OpenOnboardingRequestsProjection
 from projections.organizations.email_templates import EMAIL_TEMPLATES
 from projections.organizations.general_messages import GENERAL_MESSAGES
@@ -55,6 +56,7 @@ def background() -> list[Projection]:
         GroupsProjection(),
         GroupLogsProjection(),
         TasksProjection(),
+        InvitationsProjection(),
     ]
 
 

@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from api.documents.onboarding.requests import (
     CreateOnboardingRequest,
+    Invite,
     LastInvite,
     OnboardingRequestAttributes,
     OnboardingRequestDocument,
@@ -80,7 +81,7 @@ def resource(request: OnboardingRequest) -> OnboardingRequestResource:
         created_by=request.created_by,
         created_time=request.created_on,
         done=request.done,
-        last_invite=LastInvite(),
+        last_invite=last_invite(request),
         onboard_type=request.onboard_type,
         organization=request.organization_id,
         patient=request.individual_id if request.done else None,
@@ -91,3 +92,12 @@ def resource(request: OnboardingRequest) -> OnboardingRequestResource:
         status=request.status,
     )
     return OnboardingRequestResource(attributes=attributes, id=request.id)
+
+
+def last_invite(request: OnboardingRequest) -> LastInvite:
+    """Return the last invitation over each channel."""
+    shown = {
+        channel: Invite(created_time=each.created_at, error=each.error, id=each.id, status=each.status, type=channel)
+        for channel, each in request.last_invites.items()
+    }
+    return LastInvite(email=shown.get("email"), sms=shown.get("sms"))

@@ -16,7 +16,7 @@ class Mailbox(NamedTuple):
     name: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Message:
     """A message as it is sent, whichever way it goes. What is None does not apply to its channel or type.
 

@@ -14,6 +14,7 @@ from domain.core.principal import Principal
 from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
 from domain.onboarding.invitations import Invitation, require_consistent
 from domain.onboarding.places import Place, Places
+from domain.onboarding.referral_codes import ReferralCodes, hash_of_code
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.memberships import require_no_participant
 from domain.people.individuals import Individual
@@ -69,11 +70,13 @@ class OnboardingRequests:
         permissions: Permissions,
         passwords: Passwords,
         known_addresses: KnownAddresses,
+        codes: ReferralCodes,
     ) -> None:
         self._store = store
         self._directory = directory
         self._passwords = passwords
         self._known_addresses = known_addresses
+        self._codes = codes
         self._places = Places(store, permissions)
 
     async def create(self, principal: Principal, invitation: Invitation) -> tuple[OnboardingRequest, int]:
@@ -109,6 +112,7 @@ class OnboardingRequests:
             if invitation.at_once and not principal.unlimited:  # only an answer at once differs for a known person
                 await self._known_addresses.name(principal.user_id)
             request = _request(ids.request, principal, invitation, users[0].id, new_user=False)
+            self._invite(request, invitation)
             return request, await self._store.save(request, unchanged=place.grounds, result=request.id)
         if not users:
             await self._require_free_username(invitation)
@@ -127,6 +131,8 @@ class OnboardingRequests:
             request.claim(arrival.user.id, arrival.individual.id)
         elif invitation.auto_sign_up:
             request.register()
+        else:
+            self._invite(request, invitation)
         return request, await self._save(place, arrival, request, result=request.id)
 
     async def _welcome(
@@ -153,6 +159,11 @@ class OnboardingRequests:
             return await save_resting_on(self._store, *everything, *requests, unchanged=place.grounds, result=result)
         except IdentifierTaken:  # the person came into being at this moment: decide again about a known person
             raise LostRace from None
+
+    def _invite(self, request: OnboardingRequest, invitation: Invitation) -> None:
+        for channel in invitation.channels:
+            message_id = new_id()
+            request.invite(message_id, channel, hash_of_code(self._codes.code(message_id)), self._codes.lifetime)
 
     async def _make(
         self, ids: NewIds, principal: Principal, invitation: Invitation, place: Place, hashed: str | None

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.errors import Invalid
+from domain.core.messages import Channel
 from domain.onboarding.requests import OnboardType
 from domain.people.login_names import LoginName, finding_names, require_usable_username
 
@@ -19,6 +20,10 @@ class ForPatientsOnly(Invalid):
 
 class PasswordWithoutSignUp(Invalid):
     detail = "A password is taken with auto-sign-up only."
+
+
+class ChannelWithoutContact(Invalid):
+    detail = "There is no contact of the person for this channel."
 
 
 class Invitation(NamedTuple):
@@ -36,7 +41,7 @@ class Invitation(NamedTuple):
     individual_id: UUID | None = None
     group_ids: Sequence[UUID] = ()
     provider_roles: Sequence[str] = ()
-    notifications: Sequence[str] | None = None
+    notifications: Sequence[Channel] | None = None
     email_user_now: bool = False
     auto_sign_up: bool = False
     auto_confirm: bool = False
@@ -52,13 +57,37 @@ class Invitation(NamedTuple):
         return finding_names(self.email, self.phone, self.username)
 
     @property
+    def channels(self) -> list[Channel]:
+        """Where the person is invited: as asked for, else by e-mail, else by text message (ruling K95)."""
+        reachable: list[Channel] = [channel for channel, contact in self._contacts.items() if contact is not None]
+        asked = reachable[:1] if self.notifications is None else list(self.notifications)
+        if self.email_user_now and self.email is not None:
+            asked.append("email")
+        return list(dict.fromkeys(asked))
+
+    @property
+    def unreachable(self) -> list[int]:
+        """Which of the notifications asked for have no contact, by their places."""
+        return [n for n, channel in enumerate(self.notifications or ()) if self._contacts[channel] is None]
+
+    @property
+    def _contacts(self) -> dict[Channel, str | None]:
+        return {"email": self.email, "sms": self.phone}
+
+    @property
     def at_once(self) -> bool:
         """Whether it is claimed at once, without asking the person."""
         return self.auto_sign_up and self.auto_confirm
 
 
 def require_consistent(invitation: Invitation) -> None:
-    """Raise ForProvidersOnly, ForPatientsOnly, PasswordWithoutSignUp, UnusableUserName or ForeignUserName."""
+    """Raise ForProvidersOnly, ForPatientsOnly, PasswordWithoutSignUp, UnusableUserName or ForeignUserName.
+
+    ChannelWithoutContact for each channel asked for without a contact (ruling K95).
+    """
+    missing = [ChannelWithoutContact(argument=f"notifications/{number}") for number in invitation.unreachable]
+    if missing:
+        raise ChannelWithoutContact(argument=missing[0].argument, others=missing[1:])
     if invitation.provider_roles and invitation.onboard_type == "patient":
         raise ForProvidersOnly(argument="provider_roles")
     if invitation.individual_id is not None and invitation.onboard_type == "provider":

@@ -1,7 +1,8 @@
 """Onboarding requests: bringing somebody into an organization, at once or when he claims it (semantics 9, A1)."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -9,14 +10,29 @@ from eventsourcing.domain import event
 
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists
+from domain.core.messages import Channel
 from domain.core.personal import Personal
 
 OnboardType = Literal["patient", "provider"]
-Status = Literal["claimed", "created", "registering"]
+Status = Literal["claimed", "created", "invited", "registering"]
+InviteStatus = Literal["created", "failed", "sent"]
 
 
 class OnboardingRequestOpen(AlreadyExists):
     detail = "There is an open request of this organization for the same person."
+
+
+@dataclass(frozen=True)
+class Invite:
+    """A message that invites the person over one channel; its id is the message's. `code_hash` is of its code."""
+
+    id: UUID
+    channel: Channel
+    created_at: datetime
+    code_hash: str
+    expires_at: datetime
+    status: InviteStatus = "created"
+    error: str | None = None
 
 
 class OnboardingRequest(Audited):
@@ -37,6 +53,7 @@ class OnboardingRequest(Audited):
     claimed_at: datetime | None
     claimed_by: UUID | None
     individual_id: UUID | None
+    invites: dict[UUID, Invite]
 
     class Created(Audited.Created):
         """What was asked for.
@@ -83,6 +100,41 @@ class OnboardingRequest(Audited):
             aggregate.claimed_by = self.user_id
             aggregate.individual_id = self.individual_id
 
+    class InvitationIssued(Audited.Event):
+        """The person is invited over the channel with a code of which only the hash is known (ruling K137)."""
+
+        TOPIC = "onboarding-request.invitation-issued"
+        message_id: UUID
+        channel: Channel
+        code_hash: str
+        lifetime: int
+
+        def apply(self, aggregate: "OnboardingRequest") -> None:
+            end = self.timestamp + timedelta(seconds=self.lifetime)
+            invite = Invite(self.message_id, self.channel, self.timestamp, self.code_hash, end)
+            aggregate.invites[self.message_id] = invite
+
+    class InvitationSent(Audited.Event):
+        """The message was handed over to whoever delivers it."""
+
+        TOPIC = "onboarding-request.invitation-sent"
+        message_id: UUID
+
+        def apply(self, aggregate: "OnboardingRequest") -> None:
+            aggregate.invites[self.message_id] = replace(aggregate.invites[self.message_id], status="sent", error=None)
+
+    class InvitationFailed(Audited.Event):
+        """The message will not be delivered; `error` holds nothing personal."""
+
+        TOPIC = "onboarding-request.invitation-failed"
+        message_id: UUID
+        error: str
+
+        def apply(self, aggregate: "OnboardingRequest") -> None:
+            aggregate.invites[self.message_id] = replace(
+                aggregate.invites[self.message_id], status="failed", error=self.error
+            )
+
     @event(Created)
     def __init__(
         self,
@@ -116,6 +168,7 @@ class OnboardingRequest(Audited):
         self.registering_at = None
         self.claimed_at = None
         self.claimed_by = None
+        self.invites = {}
 
     @classmethod
     def open(
@@ -172,7 +225,14 @@ class OnboardingRequest(Audited):
         """The contract's word for how far it is."""
         if self.done:
             return "claimed"
-        return "created" if self.registering_at is None else "registering"
+        if self.registering_at is not None:
+            return "registering"
+        return "invited" if any(each.status == "sent" for each in self.invites.values()) else "created"
+
+    @property
+    def last_invites(self) -> dict[Channel, Invite]:
+        """The last invitation over each channel."""
+        return {each.channel: each for each in self.invites.values()}
 
     def register(self) -> None:
         if self.registering_at is None and not self.done:
@@ -181,3 +241,24 @@ class OnboardingRequest(Audited):
     def claim(self, user_id: UUID, individual_id: UUID) -> None:
         if not self.done:
             self.trigger_event(self.Claimed, user_id=user_id, individual_id=individual_id)
+
+    def invite(self, message_id: UUID, channel: Channel, code_hash: str, lifetime: timedelta) -> None:
+        """Issue an invitation over the channel; earlier codes stay valid (ruling K31)."""
+        self.trigger_event(
+            self.InvitationIssued,
+            message_id=message_id,
+            channel=channel,
+            code_hash=code_hash,
+            lifetime=int(lifetime.total_seconds()),
+        )
+
+    def record_sent(self, message_id: UUID) -> None:
+        """The invitation left, be it after it was given up."""
+        if self.invites[message_id].status != "sent":
+            self.trigger_event(self.InvitationSent, message_id=message_id)
+
+    def record_failed(self, message_id: UUID, error: str) -> None:
+        """The invitation will not leave; one that is unknown, left or failed before stays as it is."""
+        invite = self.invites.get(message_id)
+        if invite is not None and invite.status == "created":
+            self.trigger_event(self.InvitationFailed, message_id=message_id, error=error)

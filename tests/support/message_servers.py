@@ -28,7 +28,7 @@ class MailServer:
         answer = self.answers.pop(0) if self.answers else "250 OK"
         if answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
-            mail = message_from_bytes(envelope.content, policy=policy.default)
+            mail = message_from_bytes(envelope.content.replace(b"\r\n", b"\n"), policy=policy.default)
             assert isinstance(mail, EmailMessage)
             self.mails.append(mail)
             self.envelopes.append(envelope)

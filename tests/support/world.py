@@ -30,6 +30,7 @@ from domain.access.roles import ORGANIZATION_ADMIN, role_id
 from domain.application import Identity
 from domain.core.audited import AuditContext, audited_as
 from domain.core.ids import new_id
+from domain.core.ports import Lookup
 from domain.core.principal import Principal, SessionKind
 from domain.onboarding.invitations import Invitation
 from domain.onboarding.requests import OnboardType
@@ -83,6 +84,7 @@ class World:
     session_store: EventStore
     tokens: Tokens
     keyring: Keyring
+    lookup: Lookup
     pool: Pool
     projecting: asyncio.Task[None] | None
     stop: asyncio.Event
@@ -100,7 +102,7 @@ class World:
 
     @property
     def job_commands(self) -> Commands:
-        return jobs.job_commands(self.identity.store)
+        return jobs.job_commands(self.identity.store, self.pool, self.lookup, self.settings)
 
     async def post(self, path: str, body: Any, by: Person, status: int = 201) -> Any:
         """The answer's JSON; fails on any other status."""
@@ -266,8 +268,10 @@ async def a_world(database_url: str, *, projecting: bool = True, **changes: Any)
             services: Services = (state or {})["services"]
             tokens = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
             nobody = Person(new_id(), None, "", {})
+            lookup = await keyring.lookup()
             world = World(
-                client, services, settings, session_store, tokens, keyring, pool, following, stop, nobody, nobody
+                client, services, settings, session_store, tokens, keyring, lookup, pool, following, stop, nobody,
+                nobody,
             )  # fmt: skip
             await _introduce(world)
             if projecting:  # what the first start recorded can be read from the first request on
@@ -277,7 +281,7 @@ async def a_world(database_url: str, *, projecting: bool = True, **changes: Any)
 
 
 async def _introduce(world: World) -> None:
-    directory = InlineDirectory(world.pool, await world.keyring.lookup())
+    directory = InlineDirectory(world.pool, world.lookup)
     admin_id = await directory.user_by_login(ADMIN_EMAIL)
     assert admin_id is not None
     world.system = await world.as_(admin_id)

@@ -9,10 +9,13 @@ import structlog
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.jobs import Job as QueuedJob
 
+from domain.core.messages import MessageRefused
 from domain.groups.moves import GroupMoves
+from domain.onboarding.invitation_messages import InvitationMessages
 from workers.following.failures import describe
 
 MOVE_GROUP = "move-group"
+SEND_INVITATION = "send-invitation"
 
 _log = structlog.get_logger(__name__)
 
@@ -22,6 +25,7 @@ class Commands:
     """What jobs call."""
 
     group_moves: GroupMoves
+    invitations: InvitationMessages
 
 
 Command = Callable[..., Awaitable[object]]
@@ -30,14 +34,17 @@ Command = Callable[..., Awaitable[object]]
 
 @dataclass(frozen=True)
 class BackOff(BaseRetryStrategy):
-    """1, 2, 4 … seconds, at most `max_wait`; after so many attempts the job is dead: its kind's `on_dead` is called."""
+    """1, 2, 4 … seconds, at most `max_wait`; after so many attempts the job is dead: its kind's `on_dead` is called.
+
+    A message that was refused for good is not tried again.
+    """
 
     attempts: int = 10  # the waits between them add up to about six minutes
     max_wait: int = 120
 
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
         where = {"job": job.id, "task": job.task_name, "attempt": job.attempts + 1, "error": describe(exception)}
-        if job.attempts + 1 >= self.attempts:
+        if job.attempts + 1 >= self.attempts or isinstance(exception, MessageRefused):
             _log.error("job-dead", **where)
             return None
         _log.warning("job-failed", **where)
@@ -66,11 +73,24 @@ WHERE kind = 'move-group' AND state = 'pending'
     AND requested_position <= (SELECT position FROM projections WHERE name = 'reaction_moves')
 """
 
+_UNFINISHED_INVITATIONS: LiteralString = """
+SELECT jsonb_build_object('request_id', request_id, 'message_id', message_id) FROM invitations
+WHERE pending AND issued_position <= (SELECT position FROM projections WHERE name = 'reaction_invitations')
+"""
+_FOR_A_DAY = BackOff(attempts=297, max_wait=300)  # 1, 2, 4 … 256 s, then 287 times five minutes (ruling K43)
+
 KINDS = (
     JobKind(
         MOVE_GROUP,
         lambda commands: commands.group_moves.carry_out,
         lambda commands: commands.group_moves.give_up,
         _UNFINISHED_MOVES,
+    ),
+    JobKind(
+        SEND_INVITATION,
+        lambda commands: commands.invitations.send,
+        lambda commands: commands.invitations.give_up,
+        _UNFINISHED_INVITATIONS,
+        _FOR_A_DAY,
     ),
 )

@@ -17,15 +17,21 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from adapters.log.event_store import EventStore
+from adapters.outbound.senders import message_senders
 from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
 from adapters.settings import Settings
 from domain.core.audited import AuditContext, audited_as
 from domain.core.errors import Unavailable
 from domain.core.permissions import Permissions
-from domain.core.ports import AccessQuery, Store
+from domain.core.ports import AccessQuery, Lookup, Store
 from domain.groups.moves import GroupMoves
+from domain.onboarding.invitation_messages import InvitationMessages
+from domain.onboarding.referral_codes import ReferralCodes
+from domain.organizations.message_texts import MessageTexts
 from projections import registry
+from projections.core.projection import Reader
+from projections.organizations.message_texts import StoredTemplates
 from workers.following.failures import describe
 from workers.following.inline_sets import declare_inline
 from workers.jobs.kinds import KINDS, BackOff, Commands, JobKind
@@ -90,9 +96,14 @@ async def work_off(app: App) -> bool:
     return True
 
 
-def job_commands(store: Store) -> Commands:
-    """Over a store alone: jobs finish what was permitted when it was requested."""
-    return Commands(GroupMoves(store, Permissions(_NoQueries())))
+def job_commands(store: Store, reader: Reader, lookup: Lookup, settings: Settings) -> Commands:
+    """Return what jobs call; they finish what was permitted when it was requested, and ask nobody."""
+    codes = ReferralCodes(lookup, settings.referral_code_seconds)
+    texts = MessageTexts(StoredTemplates(reader))
+    return Commands(
+        GroupMoves(store, Permissions(_NoQueries())),
+        InvitationMessages(store, texts, message_senders(settings), codes, settings.link_base),
+    )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -105,7 +116,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 async with pool.connection() as connection:
                     await declare_inline(connection, lookup)
                 async with EventStore(pool, "identity", registry.inline(lookup), keyring) as store:
-                    commands = job_commands(store)
+                    commands = job_commands(store, pool, lookup, settings)
                     await work(job_app(commands, settings.listen_dsn("lock")), stop, commands)
         except (OperationalError, PoolTimeout, ConnectorException, Unavailable) as error:
             _log.warning("jobs-interrupted", reason=type(error).__name__)

@@ -57,3 +57,7 @@ async def test_a_text_message_has_neither_subject_nor_html(tmp_path: Path) -> No
 async def test_without_a_folder_a_message_fails_visibly() -> None:
     with pytest.raises(MessageRefused, match="no-outbox"):
         await Outbox(None, None).send(EMAIL)
+
+
+def test_a_message_shows_nothing_of_itself_in_logs() -> None:
+    assert "ann" not in repr(EMAIL)

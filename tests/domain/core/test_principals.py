@@ -36,6 +36,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         attempts=nothing,
         standing=nothing,
         known_addresses=nothing,
+        referral_codes=nothing,
     )
     for resource, of_resource in vars(identity).items():
         if isinstance(of_resource, MemoryStore | Permissions):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,16 +12,26 @@ from psycopg import AsyncConnection, AsyncCursor
 from adapters.log.event_store import EventStore
 from adapters.security.keyring import Keyring
 from domain.core.audited import AuditContext, audited_as
+from domain.core.permissions import Permissions
 from domain.core.recorded import Recorded
 from domain.groups.groups import Group
+from domain.groups.moves import GroupMoves
 from domain.groups.trees import GroupTree, tree_id
+from domain.onboarding.invitation_messages import InvitationMessages
 from tests.support.followers import a_projector, eventually
+from tests.support.principals import Everything
 from tests.support.stores import MASTER_KEY, a_pool, a_store
 from workers.following import projectors
 from workers.following.reactions import MovesReaction
 from workers.jobs import worker as jobs
+from workers.jobs.kinds import Commands
 
 JOBS = "SELECT count(*) FROM procrastinate_jobs"
+
+
+def commands_over(store: EventStore) -> Commands:
+    """For moves alone."""
+    return Commands(GroupMoves(store, Permissions(Everything())), cast("InvitationMessages", None))
 
 
 async def looking(database_url: str) -> AsyncConnection:
@@ -84,7 +95,7 @@ async def test_catching_up_carries_the_move_out(database_url: str) -> None:
     by = AuditContext(actor=uuid4(), session=uuid4(), correlation="request-1")
     async with a_store(database_url) as store, a_pool(database_url) as pool, await looking(database_url) as connection:
         organization, group, parent = await a_requested_move(store, by=by)
-        await projectors.catch_up(pool, Keyring(pool, MASTER_KEY), jobs.job_commands(store))
+        await projectors.catch_up(pool, Keyring(pool, MASTER_KEY), commands_over(store))
         tree = await store.get(GroupTree, tree_id(organization))
         assert (tree.parents, tree.moves) == ({group: parent}, {})
         await eventually(connection, JOBS, 0)
@@ -101,7 +112,7 @@ async def test_a_job_done_twice_moves_once(database_url: str) -> None:
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args) SELECT queue_name, task_name, args"
             " FROM procrastinate_jobs"
         )
-        app = jobs.job_app(jobs.job_commands(store))
+        app = jobs.job_app(commands_over(store))
         async with app.open_async(pool):
             await asyncio.wait_for(jobs.work_off(app), 10)
         await eventually(connection, JOBS, 0)

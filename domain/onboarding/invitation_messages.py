@@ -1,0 +1,129 @@
+"""Sends the invitations of onboarding requests, for jobs (rulings K34, K38, K39, L56 to L58)."""
+
+from typing import NamedTuple
+from urllib.parse import quote
+from uuid import UUID
+
+from domain.core.errors import NotFound
+from domain.core.messages import Mailbox, Message, MessageRefused, MessageSenders
+from domain.core.personal import Personal, revealed
+from domain.core.ports import Store, retry_on_conflict
+from domain.onboarding.referral_codes import ReferralCodes
+from domain.onboarding.requests import Invite, OnboardingRequest
+from domain.organizations.message_texts import FALLBACK_LOCALE, MessageTexts, Origin
+from domain.organizations.organizations import Organization
+from domain.organizations.themes import Theme
+from domain.people.users import User
+
+TEMPLATES = {"patient": "onboarding", "provider": "onboarding-provider"}
+GIVEN_UP = "job-dead"
+"""The error of an invitation whose job failed for good, or is gone."""
+
+
+class _Context(NamedTuple):
+    """What a message is made of, as it is at this moment."""
+
+    request: OnboardingRequest
+    invite: Invite
+    user: User | None
+    organization: Organization
+    theme: Theme | None
+
+
+class InvitationMessages:
+    """Invitations, from the event that issues them to the one that says how they left."""
+
+    def __init__(
+        self, store: Store, texts: MessageTexts, senders: MessageSenders, codes: ReferralCodes, link_base: str
+    ) -> None:
+        """`link_base` is where links lead unless a theme's domain does, without a slash at its end."""
+        self._store = store
+        self._texts = texts
+        self._senders = senders
+        self._codes = codes
+        self._link_base = link_base
+
+    async def send(self, request_id: UUID, message_id: UUID) -> int | None:
+        """Send the invitation; return the position, None when it was sent before or is needed no more.
+
+        One that cannot be delivered is recorded as failed. Raises DeliveryFailed, MessageRefused.
+        """
+        request = await self._store.get(OnboardingRequest, request_id)
+        invite = request.invites.get(message_id)
+        if invite is None or invite.status == "sent":
+            return None
+        if request.done:
+            return await self._fail(request_id, message_id, "claimed")
+        try:
+            await self._senders[invite.channel].send(await self._message(await self._context(request, invite)))
+        except MessageRefused as refused:
+            await self._fail(request_id, message_id, refused.reason)
+            raise
+        return await self._record_sent(request_id, message_id)
+
+    async def give_up(self, request_id: UUID, message_id: UUID) -> int | None:
+        """Record that the invitation was not delivered; return the position, None when that is decided already."""
+        return await self._fail(request_id, message_id, GIVEN_UP)
+
+    @retry_on_conflict
+    async def _record_sent(self, request_id: UUID, message_id: UUID) -> int:
+        request = await self._store.get(OnboardingRequest, request_id)
+        request.record_sent(message_id)
+        return await self._store.save(request)
+
+    @retry_on_conflict
+    async def _fail(self, request_id: UUID, message_id: UUID, error: str) -> int | None:
+        request = await self._store.get(OnboardingRequest, request_id)
+        request.record_failed(message_id, error)
+        return await self._store.save(request) if request.pending_events else None
+
+    async def _context(self, request: OnboardingRequest, invite: Invite) -> _Context:
+        organization, user = await self._store.find_each(
+            (Organization, request.organization_id), (User, request.user_id)
+        )
+        if organization is None:
+            raise NotFound
+        theme = None if organization.theme_id is None else await self._store.find(Theme, organization.theme_id)
+        return _Context(request, invite, user, organization, theme)
+
+    async def _message(self, context: _Context) -> Message:
+        """Raises MessageRefused when the address is gone, as of an erased person."""
+        request, invite, user, organization, theme = context
+        address = _contact(request, invite)
+        if address is None:
+            raise MessageRefused("no-address")
+        locale = (user.locale if user is not None else None) or FALLBACK_LOCALE
+        support = None if theme is None else Mailbox(theme.fields.support_email, theme.fields.support_email_name)
+        origin = Origin(organization.id, organization.theme_id, support)
+        base = self._link_base if theme is None else f"https://{theme.fields.domain}"
+        code = self._codes.code(invite.id)
+        link = f"{base}/sign-up?referral-code={quote(code)}"
+        values = {
+            "first_name": _revealed(user, "first_name"),
+            "last_name": _revealed(user, "last_name"),
+            "email": revealed(request.email),
+            "organization_name": organization.display_name,
+            "domain": base.partition("://")[2].partition("/")[0],
+            "code": code,
+            "link": link,
+        }
+        template = TEMPLATES[request.onboard_type]
+        subject, html, reply_to = None, None, None
+        text: str | None
+        if invite.channel == "email":
+            subject, text, html, reply_to = await self._texts.email(template, locale, origin, values)
+        else:
+            text = await self._texts.text_message(template, locale, origin, values)
+        return Message(
+            invite.id, invite.channel, address, template, locale, subject, text, html, code, link, request.user_id,
+            organization.id, invite.created_at, support if invite.channel == "email" else None, reply_to,
+        )  # fmt: skip
+
+
+def _contact(request: OnboardingRequest, invite: Invite) -> str | None:
+    return revealed(request.email if invite.channel == "email" else request.phone)
+
+
+def _revealed(user: User | None, name: str) -> str | None:
+    personal: Personal | None = getattr(user, name, None)
+    return revealed(personal)
