@@ -52,7 +52,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
             await stack.enter_async_context(store)
             for store in (
                 EventStore(writing, "identity", registry.inline(lookup), keyring, CurrentRights()),
-                EventStore(writing, "sessions", registry.inline_of_sessions(), keyring),
+                EventStore(writing, "sessions", registry.inline(lookup, "sessions"), keyring),
             )
         ]
         yield Services(

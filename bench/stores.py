@@ -42,7 +42,7 @@ async def token_of(settings: Settings, user_id: UUID) -> str:
     async with (
         a_pool(settings) as pool,
         a_store(settings, pool) as store,
-        EventStore(pool, "sessions", registry.inline_of_sessions(), keyring_of(settings, pool)) as sessions,
+        EventStore(pool, "sessions", registry.projected_from("sessions"), keyring_of(settings, pool)) as sessions,
     ):
         user = await store.get(User, user_id)
         kind: SessionKind = "service" if user.kind == "service" else "password"

@@ -1,8 +1,10 @@
-"""The only list of projections. A new one is one line here and its tables in migrations/."""
+"""The only list of logs and projections. A new one is one line here and its tables in migrations/."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from typing import NamedTuple
 
+from domain.core.logs import IDENTITY
 from domain.core.ports import Lookup
 from projections.access.authorization import AuthorizationProjection
 from projections.access.role_users import RoleUsersProjection
@@ -25,8 +27,7 @@ from projections.people.users import UsersProjection
 from projections.sessions.sessions import SessionEndsProjection, SessionsProjection
 
 
-def inline(lookup: Lookup) -> list[Projection]:
-    """Applied in the transaction of every append to the identity log, in this order."""
+def _inline_of_identity(lookup: Lookup) -> list[Projection]:
     return [
         AuthorizationProjection(),
         IdentifiersProjection(lookup),
@@ -41,13 +42,7 @@ def inline(lookup: Lookup) -> list[Projection]:
     ]
 
 
-def inline_of_sessions() -> list[Projection]:
-    """Applied in the transaction of every append to the sessions log."""
-    return [SessionsProjection()]
-
-
-def background() -> list[Projection]:
-    """Applied behind the identity log by the projectors."""
+def _background_of_identity() -> list[Projection]:
     return [
         UsersProjection(),
         OrganizationsProjection(),
@@ -60,8 +55,45 @@ def background() -> list[Projection]:
     ]
 
 
+class LogProjections(NamedTuple):
+    """What is projected from a log: inline in its appends, in this order, and in the background.
+
+    `kept_for` names the setting with the days for which its events are kept, None: for ever. What is forgotten goes
+    from the tables in `forgotten` too, by the column that names the stream.
+    """
+
+    inline: Callable[[Lookup], list[Projection]]
+    background: Callable[[], list[Projection]] = list
+    kept_for: str | None = None
+    forgotten: Mapping[str, str] = {}
+
+
+LOGS = {
+    IDENTITY: LogProjections(_inline_of_identity, _background_of_identity),
+    "sessions": LogProjections(
+        lambda _: [SessionsProjection()], kept_for="session_log_days", forgotten={"sessions": "session_id"}
+    ),
+}
+"""All logs by name; each has a row in log_head, and the tables that `domain.core.logs` names."""
+
+
+def inline(lookup: Lookup, log: str = IDENTITY) -> list[Projection]:
+    """Return what is applied in the transaction of every append to the log, in this order."""
+    return LOGS[log].inline(lookup)
+
+
+def background(log: str = IDENTITY) -> list[Projection]:
+    """Return what is applied behind the log by the projectors."""
+    return LOGS[log].background()
+
+
+def projected_from(log: str) -> list[Projection]:
+    """Return all projections of the log, to be described and not to be applied."""
+    return [*inline(lambda *_: b"", log), *background(log)]
+
+
 def background_names(kinds: Iterable[type[Event]] | None = None) -> frozenset[str]:
-    """Return the names of the background projections that look at events of these kinds; of all without kinds."""
+    """Return the names of the identity log's background projections that look at events of these kinds, or of all."""
     if kinds is None:
         return frozenset(each.name for each in background())
     return frozenset(name for kind in kinds for name, events in _background_events() if issubclass(kind, events))

@@ -39,9 +39,9 @@ async def test_what_a_person_gives_and_gets_is_noted_and_stands_in_read_models_o
 
 PLANTS = {
     "snapshots": "VALUES (gen_random_uuid(), 1, 'user', convert_to(%s, 'UTF8'))",
-    "session_snapshots": "VALUES (gen_random_uuid(), 1, 'user', convert_to(%s, 'UTF8'))",
+    "sessions_snapshots": "VALUES (gen_random_uuid(), 1, 'user', convert_to(%s, 'UTF8'))",
     "events": "VALUES (gen_random_uuid(), 1, 1, 'user.created', convert_to(%s, 'UTF8'))",
-    "session_events": "VALUES (gen_random_uuid(), 1, 1, 'session.opened', convert_to(%s, 'UTF8'))",
+    "sessions_events": "VALUES (gen_random_uuid(), 1, 1, 'session.opened', convert_to(%s, 'UTF8'))",
     "procrastinate_jobs": "(queue_name, task_name, args) VALUES ('q', 'mail', jsonb_build_object('to', %s::text))",
     "idempotency_keys": "VALUES (gen_random_uuid(), 'once', '', 1, now(), 201, %s)",
 }

@@ -15,6 +15,7 @@ from adapters.log.append_transaction import AppendTransaction, InlineProjection
 from adapters.log.inline_fence import OutdatedProcess
 from adapters.postgres.outages import is_outage, time_left, until_it_answers
 from domain.core.errors import Conflict, DomainError, LostRace, Unavailable
+from domain.core.logs import IDENTITY
 
 SWEEP_EVERY = 0.2
 """Seconds between looks for overdue appends. A timer for each of them was a tenth of what an append costs."""
@@ -37,7 +38,7 @@ class AppendWriter:
     ) -> None:
         self._transaction = AppendTransaction(str(pool.conninfo), log, table, projections, rights)
         self._rights = rights
-        self._announcer = Announcer(pool) if log == "identity" else None
+        self._announcer = Announcer(pool) if log == IDENTITY else None
         self._refusals: dict[str | None, type[DomainError]] = {}
         for projection in projections:
             self._refusals.update(projection.unique_violations)

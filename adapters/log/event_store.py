@@ -10,7 +10,7 @@ from copy import deepcopy
 from itertools import chain, islice
 from time import monotonic
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
@@ -33,6 +33,7 @@ from domain.core.audited import Audited
 from domain.core.decisions import current_decision
 from domain.core.errors import NotFound
 from domain.core.idempotency import current_recording
+from domain.core.logs import IDENTITY, events_table, snapshots_table
 from domain.core.personal import PersonErased
 from domain.core.recorded import Event
 from domain.core.turns import InTurns, in_turns
@@ -40,22 +41,18 @@ from domain.core.turns import InTurns, in_turns
 _log = structlog.get_logger()
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
-Log = Literal["identity", "sessions"]
-
-EVENTS: dict[Log, str] = {"identity": "events", "sessions": "session_events"}
-SNAPSHOTS: dict[Log, str] = {"identity": "snapshots", "sessions": "session_snapshots"}
 
 MAX_STREAMS = 500
 """Read by one query: to send it and to fetch its rows is one piece of work, in which nobody else takes a turn."""
 
 
 class EventStore:
-    """Implements `domain.core.ports.Store` over one of the two logs. While it is entered, the writer runs."""
+    """Implements `domain.core.ports.Store` over one log. While it is entered, the writer runs."""
 
     def __init__(
         self,
         pool: AsyncConnectionPool,
-        log: Log,
+        log: str,
         projections: Sequence[InlineProjection],
         keyring: Keyring,
         rights: Rights | None = None,
@@ -65,8 +62,8 @@ class EventStore:
         self._log = log
         self._inline = described(projections)
         self._codec = EventCodec(keyring)
-        self._writer = AppendWriter(pool, log, EVENTS[log], projections, rights)
-        self._streams = StreamReader(pool, EVENTS[log], SNAPSHOTS[log])
+        self._writer = AppendWriter(pool, log, events_table(log), projections, rights)
+        self._streams = StreamReader(pool, events_table(log), snapshots_table(log))
         self._snapshotting: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -136,7 +133,7 @@ class EventStore:
 
     async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
         """As in `domain.core.ports.Store`. What is committed is noted in the command's recording."""
-        recording = current_recording() if self._log == "identity" else None
+        recording = current_recording() if self._log == IDENTITY else None
         if recording is not None and result is not None:
             recording.resource_id = str(result)
         fresh: list[Sequence[Event]] = await in_turns(lambda aggregate: aggregate.collect_events(), aggregates)
@@ -156,7 +153,7 @@ class EventStore:
             unchanged=await in_turns(_end_of, unchanged),
             request=None if recording is None else recording.request,
             resource_id=None if recording is None else recording.resource_id,
-            decision=current_decision() if self._log == "identity" else None,
+            decision=current_decision() if self._log == IDENTITY else None,
         )
         position = await self._writer.append(append)
         APPENDS.observe(monotonic() - append.since)
@@ -181,7 +178,7 @@ class EventStore:
         try:
             row = await self._codec.encode_snapshot(aggregate)
             async with self._pool.connection() as connection, connection.transaction():
-                await _replace_snapshot(connection, SNAPSHOTS[self._log], row)
+                await _replace_snapshot(connection, snapshots_table(self._log), row)
         except PersonErased:  # meanwhile: there is nothing to be kept
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the command has succeeded

@@ -6,7 +6,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import AsyncConnection
 
 from adapters.log.codec import EventCodec
-from adapters.log.event_store import EVENTS, Log
+from domain.core.logs import IDENTITY, events_table
 from domain.core.recorded import Recorded, stamp
 
 
@@ -27,15 +27,15 @@ class Batch(NamedTuple):
 
 
 class LogReader:
-    """One of the two logs, for those who follow it."""
+    """One log, for those who follow it."""
 
-    def __init__(self, codec: EventCodec, log: Log = "identity") -> None:
+    def __init__(self, codec: EventCodec, log: str = IDENTITY) -> None:
         self._codec = codec
         self._log = log
-        self._border = _BORDER.format(events=EVENTS[log])
-        self._count = _COUNT.format(events=EVENTS[log])
-        self._all = _SELECT.format(events=EVENTS[log], wanted="")
-        self._some = _SELECT.format(events=EVENTS[log], wanted="AND topic = ANY(%s)")
+        self._border = _BORDER.format(events=events_table(log))
+        self._count = _COUNT.format(events=events_table(log))
+        self._all = _SELECT.format(events=events_table(log), wanted="")
+        self._some = _SELECT.format(events=events_table(log), wanted="AND topic = ANY(%s)")
 
     async def head(self, connection: AsyncConnection) -> int:
         """The position of the last committed event."""
@@ -45,11 +45,11 @@ class LogReader:
         return int(row[0])
 
     async def beginning(self, connection: AsyncConnection) -> int:
-        """The position before the first event: what lies before it in the sessions' log is past its keeping."""
-        if self._log == "identity":
+        """The position before the first event: what lies before it is past its keeping, in logs that forget."""
+        if self._log == IDENTITY:
             return 0  # kept for ever: whatever is missing is a gap
         cursor = await connection.execute(
-            f"SELECT coalesce((SELECT min(notification_id) - 1 FROM {EVENTS[self._log]}), position)"
+            f"SELECT coalesce((SELECT min(notification_id) - 1 FROM {events_table(self._log)}), position)"
             " FROM log_head WHERE log = %s",
             (self._log,),
         )
@@ -89,7 +89,8 @@ class LogReader:
     async def event_at(self, connection: AsyncConnection, position: int) -> str | None:
         """How people find the event again: originator id and version."""
         cursor = await connection.execute(
-            f"SELECT originator_id || '/' || originator_version FROM {EVENTS[self._log]} WHERE notification_id = %s",
+            f"SELECT originator_id || '/' || originator_version FROM {events_table(self._log)}"
+            " WHERE notification_id = %s",
             (position,),
         )
         row = await cursor.fetchone()
@@ -102,7 +103,7 @@ class LogReader:
         if row[0] != upto - after:
             cursor = await connection.execute(
                 f"SELECT min(wanted) FROM generate_series(%s::bigint, %s::bigint) wanted"
-                f" WHERE NOT EXISTS (SELECT FROM {EVENTS[self._log]} WHERE notification_id = wanted)",
+                f" WHERE NOT EXISTS (SELECT FROM {events_table(self._log)} WHERE notification_id = wanted)",
                 (after + 1, upto),
             )
             missing = await cursor.fetchone()

@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from domain.core.logs import IDENTITY
 from projections.core.projection import Projection, replicator_id
 
 
@@ -52,7 +53,7 @@ async def replicator(connection: AsyncConnection, wanted: UUID) -> Replicator | 
         return await cursor.fetchone()
 
 
-async def register(connection: AsyncConnection, projections: Iterable[Projection], log: str = "identity") -> None:
+async def register(connection: AsyncConnection, projections: Iterable[Projection], log: str = IDENTITY) -> None:
     """Make the rows of followers that have none yet; they begin at position 0.
 
     An inline projection that older code has built says so: unlike the others it cannot wait for its rebuild.
@@ -124,10 +125,7 @@ _SHOW = """
 SELECT p.id, p.name, p.classpath, p.mode, p.version, at.position, head.position AS head,
        greatest(head.position - at.position, 0) AS lag_events,
        CASE WHEN at.position >= head.position THEN 0 ELSE greatest(0, extract(epoch FROM now() - (
-           CASE p.log WHEN 'identity'
-               THEN (SELECT recorded_at FROM events WHERE notification_id = at.position + 1)
-               ELSE (SELECT recorded_at FROM session_events WHERE notification_id = at.position + 1)
-           END)))::float8 END AS lag_seconds,
+           recorded_at(p.log, at.position + 1))))::float8 END AS lag_seconds,
        CASE WHEN r.alive_at > now() - interval '15 seconds' THEN 'rebuilding'
             WHEN p.error IS NOT NULL THEN 'failed'
             WHEN p.mode = 'inline' OR p.last_poll_at > now() - interval '3 seconds' THEN 'running'

@@ -133,7 +133,7 @@ async def test_the_indexing_goes_on(database_url: str, monkeypatch: pytest.Monke
 
 
 async def test_forgetting_logins_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = failing_once(monkeypatch, retention, "forget_old_sessions")
+    calls = failing_once(monkeypatch, retention, "forget_old_events")
     stop = asyncio.Event()
     working = asyncio.create_task(retention.run(settings_for(database_url), stop))
     await eventually(lambda: len(calls) > 1)

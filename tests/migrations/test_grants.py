@@ -47,7 +47,7 @@ async def test_migrate_grants_all_that_the_product_needs(bare_url: str) -> None:
         await world.post("/v1/login/", {"username": ann.email, "password": PASSWORD}, world.system)
         above, group = await world.group(clinic), await world.group(clinic)
         await world.move(group, above)
-        assert await retention.forget_old_sessions(world.settings.dsn("maintain"), 400) == 0
+        assert await retention.forget_old_events(world.settings.dsn("maintain"), "sessions", 400) == 0
 
 
 async def test_what_a_later_migration_dropped_is_not_granted(database_url: str) -> None:
@@ -66,7 +66,11 @@ def test_the_login_is_no_other_role_in_disguise(database_url: str) -> None:
             )
         memberships = connection.execute("SELECT rolname FROM pg_roles WHERE pg_has_role(oid, 'MEMBER')").fetchall()
         assert memberships == [("rollbook_app",)]
-        for forbidden in ("DELETE FROM events", "DELETE FROM session_events", "SELECT forget_old_sessions(30, 1)"):
+        for forbidden in (
+            "DELETE FROM events",
+            "DELETE FROM sessions_events",
+            "SELECT forget_old_events('sessions', 30, 1, '{}')",
+        ):
             with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue)):
                 connection.execute(forbidden.encode())
 

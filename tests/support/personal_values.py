@@ -21,8 +21,8 @@ from domain.core.personal import Personal
 RAW = (
     "events",
     "snapshots",
-    "session_events",
-    "session_snapshots",
+    "sessions_events",
+    "sessions_snapshots",
     "sessions",
     "procrastinate_jobs",
     "procrastinate_events",

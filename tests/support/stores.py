@@ -8,7 +8,7 @@ import psycopg
 
 from adapters.log.append_batches import Rights
 from adapters.log.append_transaction import InlineProjection
-from adapters.log.event_store import EventStore, Log
+from adapters.log.event_store import EventStore
 from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
 from tests.support.logins import application_dsn
@@ -27,7 +27,7 @@ async def a_store(
     database_url: str,
     *,
     projections: Sequence[InlineProjection] = (),
-    log: Log = "identity",
+    log: str = "identity",
     rights: Rights | None = None,
 ) -> AsyncIterator[EventStore]:
     async with (

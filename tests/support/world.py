@@ -260,15 +260,15 @@ async def a_world(database_url: str, *, projecting: bool = True, **changes: Any)
         Pool(settings.dsn(), application_name="tests", max_size=4) as pool,
     ):
         keyring = Keyring(pool, settings.master_key_bytes())
+        lookup = await keyring.lookup()
         transport = httpx2.ASGITransport(app=WithState(app, dict(state or {})))
         async with (
-            EventStore(pool, "sessions", registry.inline_of_sessions(), keyring) as session_store,
+            EventStore(pool, "sessions", registry.inline(lookup, "sessions"), keyring) as session_store,
             httpx2.AsyncClient(transport=transport, base_url="http://rollbook.test") as client,
         ):
             services: Services = (state or {})["services"]
             tokens = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
             nobody = Person(new_id(), None, "", {})
-            lookup = await keyring.lookup()
             world = World(
                 client, services, settings, session_store, tokens, keyring, lookup, pool, following, stop, nobody,
                 nobody,

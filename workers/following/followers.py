@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from psycopg import AsyncConnection
 
 from adapters.log.reader import Batch
+from domain.core.logs import IDENTITY
 from domain.core.ports import Lookup
 from domain.core.recorded import Event, topics_of
 from projections import registry
@@ -17,15 +18,15 @@ BATCH = 1000
 LONGEST_PAUSE = 30.0  # seconds between tries of a failing event
 
 
-def all_followers() -> list[Projection]:
-    """Everything that follows the identity log by a position of its own."""
-    return [*registry.background(), *reactions()]
+def all_followers(log: str = IDENTITY) -> list[Projection]:
+    """Return everything that follows the log by a position of its own."""
+    return [*registry.background(log), *(reactions() if log == IDENTITY else [])]
 
 
 async def register_all(connection: AsyncConnection, lookup: Lookup) -> None:
     """Make the rows that are missing."""
-    await replicators.register(connection, [*registry.inline(lookup), *all_followers()])
-    await replicators.register(connection, registry.inline_of_sessions(), "sessions")
+    for log in registry.LOGS:
+        await replicators.register(connection, [*registry.inline(lookup, log), *all_followers(log)], log)
 
 
 @dataclass

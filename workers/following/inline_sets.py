@@ -11,5 +11,5 @@ from projections import registry
 async def declare_inline(connection: AsyncConnection, lookup: Lookup) -> None:
     """From now on appends apply the inline projections of this version. Raises OutdatedProcess in an older version."""
     schema = migrations_in()[-1].version
-    await inline_fence.declare(connection, "identity", registry.inline(lookup), schema)
-    await inline_fence.declare(connection, "sessions", registry.inline_of_sessions(), schema)
+    for log in registry.LOGS:
+        await inline_fence.declare(connection, log, registry.inline(lookup, log), schema)

@@ -19,6 +19,8 @@ from adapters.postgres.session_settings import session_dsn
 from adapters.security.keyring import Keyring
 from adapters.settings import Settings
 from domain.core.errors import Unavailable
+from domain.core.logs import IDENTITY
+from projections import registry
 from projections.core import replicators
 from projections.core.projection import Projection
 from workers.following import leases
@@ -221,23 +223,32 @@ def _topics(followers: Sequence[Follower]) -> list[str] | None:
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Follow the log until `stop`; survives the loss of Postgres."""
-    woken = asyncio.Event()
+    """Follow all logs until `stop`; survives the loss of Postgres."""
     notifications = Notifications(settings.listen_dsn())
-    notifications.on(LOG, lambda _: woken.set())
-    stopping = asyncio.create_task(_wake_at(stop, woken))
     pool = Pool(settings.dsn(), application_name="rollbook-projector-keys", max_size=2)
     async with pool, notifications:
         keyring = Keyring(pool, settings.master_key_bytes())
-        while not stop.is_set():
-            try:
-                async with await connect(settings.listen_dsn("project")) as connection:
-                    await register_all(connection, await keyring.lookup())
-                    projector = Projector(connection, LogReader(EventCodec(keyring)), all_followers())
-                    await follow(projector, woken, stop)
-            except (OperationalError, PoolTimeout, Unavailable) as error:
-                _log.warning("projectors-interrupted", reason=type(error).__name__)
-                await _wait(woken, POLL)
+        followed = [log for log in registry.LOGS if all_followers(log)]
+        await asyncio.gather(*(_follow_log(settings, keyring, notifications, log, stop) for log in followed))
+
+
+async def _follow_log(
+    settings: Settings, keyring: Keyring, notifications: Notifications, log: str, stop: asyncio.Event
+) -> None:
+    """On a connection of its own. Only the identity log's appends are announced; others are looked at now and then."""
+    woken = asyncio.Event()
+    if log == IDENTITY:
+        notifications.on(LOG, lambda _: woken.set())
+    stopping = asyncio.create_task(_wake_at(stop, woken))
+    while not stop.is_set():
+        try:
+            async with await connect(settings.listen_dsn("project")) as connection:
+                await register_all(connection, await keyring.lookup())
+                projector = Projector(connection, LogReader(EventCodec(keyring), log), all_followers(log))
+                await follow(projector, woken, stop)
+        except (OperationalError, PoolTimeout, Unavailable) as error:
+            _log.warning("projectors-interrupted", log=log, reason=type(error).__name__)
+            await _wait(woken, POLL)
     await stopping
 
 
@@ -250,10 +261,14 @@ async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, commands: Comman
     async with pool.connection() as connection, app.open_async(pool):
         try:
             await register_all(connection, await keyring.lookup())
-            projector = Projector(connection, LogReader(EventCodec(keyring)), all_followers())
-            await projector.catch_up()
-            while await jobs.work_off(app):
-                await projector.catch_up()
+            projectors = [
+                Projector(connection, LogReader(EventCodec(keyring), log), all_followers(log)) for log in registry.LOGS
+            ]
+            busy = True
+            while busy:
+                for projector in projectors:
+                    await projector.catch_up()
+                busy = await jobs.work_off(app)
         finally:
             await leases.give_back_all(connection)
 

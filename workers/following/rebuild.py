@@ -14,13 +14,13 @@ from psycopg import AsyncConnection, errors
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.log.codec import EventCodec
-from adapters.log.event_store import Log
 from adapters.log.reader import Batch, LogReader
 from adapters.postgres.arrays import sending_arrays_in_binary
 from adapters.postgres.connections import Pool, connect
 from adapters.postgres.session_settings import session_dsn
 from adapters.security.keyring import Keyring
 from adapters.settings import Settings
+from domain.core.logs import IDENTITY
 from domain.core.recorded import topics_of
 from projections import registry
 from projections.core.projection import Mode, Projection
@@ -51,9 +51,8 @@ async def rebuild(settings: Settings, names: Sequence[str], report: Report) -> N
     async with pool:
         keyring = Keyring(pool, settings.master_key_bytes())
         lookup = await keyring.lookup()
-        known: list[tuple[Projection, Log]] = [
-            *((each, "identity") for each in (*registry.inline(lookup), *registry.background())),
-            *((each, "sessions") for each in registry.inline_of_sessions()),
+        known = [
+            (each, log) for log in registry.LOGS for each in (*registry.inline(lookup, log), *registry.background(log))
         ]
         if unknown := set(names) - {each.name for each, _ in known}:
             what = ", ".join(sorted(each.name for each, _ in known))
@@ -73,7 +72,7 @@ async def rebuild_one(
     projection: Projection,
     report: Report,
     *,
-    log: Log = "identity",
+    log: str = IDENTITY,
     declare: Declare | None = None,
 ) -> None:
     """One projection that is registered. The role of `owner_dsn` and of the pool owns the tables.
@@ -99,7 +98,7 @@ class _Rebuild:
     filler: AsyncConnection
     reader: LogReader
     projection: Projection
-    log: Log
+    log: str
     report: Report
     declare: Declare | None
 

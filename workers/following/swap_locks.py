@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from psycopg import AsyncConnection, errors
 from psycopg.rows import TupleRow
 
-from adapters.log.event_store import Log
 from projections.core.projection import Mode, Projection
 from workers.following import table_copies as copies
 
@@ -15,10 +14,10 @@ SHORTEST_LOCK, LONGEST_LOCK = 200, 1500  # milliseconds that readers may have to
 OLD_READERS = 0.3  # seconds that one try waits for transactions that began before the copy was complete
 
 
-async def hold_still(connection: AsyncConnection, projection: Projection, log: Log) -> int:
+async def hold_still(connection: AsyncConnection, projection: Projection, log: str) -> int:
     """Until the transaction ends nobody applies anything to the live tables; up to where they are filled."""
     if projection.mode is Mode.INLINE:
-        query, key = "SELECT position FROM log_head WHERE log = %s FOR UPDATE", str(log)
+        query, key = "SELECT position FROM log_head WHERE log = %s FOR UPDATE", log
     else:
         query, key = "SELECT position FROM projections WHERE name = %s FOR UPDATE", projection.name
     cursor = await connection.execute(query, (key,))

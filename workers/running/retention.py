@@ -1,7 +1,8 @@
-"""Forgets logins after their time: the beginning of the sessions' log, and what was projected from it."""
+"""Forgets what is past its time: the beginnings of logs that are not kept for ever, and what came of them."""
 
 import asyncio
 import contextlib
+from typing import Any
 
 import structlog
 from psycopg import AsyncConnection, Error
@@ -9,7 +10,7 @@ from psycopg import AsyncConnection, Error
 from adapters.background import BackgroundTask
 from adapters.postgres.connections import connect
 from adapters.settings import Settings
-from projections.sessions.sessions import SessionsProjection
+from projections import registry
 from workers.following import leases
 
 EVERY = 3600.0  # seconds
@@ -28,30 +29,46 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 async def _forget_now_and_then(settings: Settings, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        try:
-            forgotten = await forget_old_sessions(settings.dsn("maintain"), settings.session_log_days)
-        except Error as error:
-            _log.warning("sessions-not-forgotten", reason=type(error).__name__)
-        else:
-            _log.info("sessions-forgotten", events=forgotten)
+        for log, days in _kept_days(settings).items():
+            try:
+                forgotten = await forget_old_events(settings.dsn("maintain"), log, days)
+            except Error as error:
+                _log.warning("events-not-forgotten", log=log, reason=type(error).__name__)
+            else:
+                _log.info("events-forgotten", log=log, events=forgotten)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), EVERY)
 
 
-async def forget_old_sessions(dsn: str, days: int) -> int:
-    """Everything up to the first event that is not as old; how many events. Nothing while the sessions are rebuilt."""
+async def forget_old_events(dsn: str, log: str, days: int) -> int:
+    """Forget everything up to the first event that is not as old; return how many events.
+
+    Nothing while something that is projected from the log is rebuilt.
+    """
+    projections = registry.projected_from(log)
+    rebuilding = {leases.rebuild_of(each.name) for each in projections}
+    copies = [table for each in projections for table in each.tables]
     async with await connect(dsn, application_name="rollbook-retention") as connection:
-        if not await leases.take(connection, [leases.rebuild_of(SessionsProjection.name)]):
+        if await leases.take(connection, rebuilding) != rebuilding:
             return 0
         forgotten = 0
-        while some := await _forget(connection, days):
+        while some := await _forget(connection, log, {"log": log, "days": days, "most": AT_ONCE, "copies": copies}):
             forgotten += some
         return forgotten
 
 
-async def _forget(connection: AsyncConnection, days: int) -> int:
-    """By a function of the owner's, because nobody else may delete events (migration 0017)."""
-    cursor = await connection.execute("SELECT forget_old_sessions(%s, %s)", (days, AT_ONCE))
-    row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+async def _forget(connection: AsyncConnection, log: str, what: dict[str, Any]) -> int:
+    """By a function of the owner's, because the application's role may not delete events (migration 0025)."""
+    async with connection.transaction():
+        cursor = await connection.execute(
+            "SELECT forgotten, streams FROM forget_old_events(%(log)s, %(days)s, %(most)s, %(copies)s::text[])", what
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        for table, stream in registry.LOGS[log].forgotten.items():
+            await connection.execute(f"DELETE FROM {table} WHERE {stream} = ANY(%s)", (row[1],))
+        return int(row[0])
+
+
+def _kept_days(settings: Settings) -> dict[str, int]:
+    return {log: getattr(settings, of.kept_for) for log, of in registry.LOGS.items() if of.kept_for is not None}

@@ -15,13 +15,13 @@ from workers.jobs import worker as jobs
 
 FOREVER = {
     "events": ("UPDATE events SET topic = 'x'", "DELETE FROM events", "TRUNCATE events"),
-    "session_events": (
-        "UPDATE session_events SET topic = 'x'",
-        "DELETE FROM session_events",
-        "TRUNCATE session_events",
+    "sessions_events": (
+        "UPDATE sessions_events SET topic = 'x'",
+        "DELETE FROM sessions_events",
+        "TRUNCATE sessions_events",
     ),
     "snapshots": ("UPDATE snapshots SET state = ''", "TRUNCATE snapshots"),
-    "session_snapshots": ("UPDATE session_snapshots SET state = ''", "TRUNCATE session_snapshots"),
+    "sessions_snapshots": ("UPDATE sessions_snapshots SET state = ''", "TRUNCATE sessions_snapshots"),
     "log_head": ("DELETE FROM log_head", "TRUNCATE log_head", "INSERT INTO log_head VALUES ('another', 0)"),
     "data_keys": ("DELETE FROM data_keys", "TRUNCATE data_keys"),
 }
@@ -51,7 +51,7 @@ def test_the_applications_role_owns_nothing_and_has_no_way_around(database_url: 
                 AND (has_table_privilege('rollbook_app', oid, 'TRUNCATE, TRIGGER, MAINTAIN')
                      OR has_table_privilege('rollbook_app', oid, 'DELETE') AND relname <> ALL(%(replaced)s))
             """,
-            {"all": list(FOREVER), "replaced": ["snapshots", "session_snapshots"]},
+            {"all": list(FOREVER), "replaced": ["snapshots", "sessions_snapshots"]},
         ).fetchall()
     assert rows == []
 
@@ -64,7 +64,7 @@ CREATE FUNCTION note_writer() RETURNS trigger LANGUAGE plpgsql AS
 """
 WRITTEN = (
     "events",
-    "session_events",
+    "sessions_events",
     "access_groups",
     "groups",
     "projections",

@@ -11,7 +11,7 @@ from adapters.log.append_transaction import AppendTransaction
 from adapters.postgres.session_settings import LIMITS, Purpose, session_dsn, session_options
 from tests.support.world import a_world
 from workers.following import rebuild
-from workers.running.retention import forget_old_sessions
+from workers.running.retention import forget_old_events
 
 HOSTILE = {
     "DateStyle": "'SQL, DMY'",
@@ -65,7 +65,7 @@ async def test_the_product_works_on_a_database_with_other_defaults(hostile_url: 
         assert found["data"]["attributes"]["parent-group"]["id"] == str(above)
         (login,) = await asked(world.settings.dsn(), "SELECT max(recorded_at)::text FROM events")
         assert login.endswith("+00")
-        assert await forget_old_sessions(world.settings.dsn("maintain"), 400) == 0
+        assert await forget_old_events(world.settings.dsn("maintain"), "sessions", 400) == 0
         await rebuild.rebuild(world.settings, ["groups"], lambda _: None)
 
 

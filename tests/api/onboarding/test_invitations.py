@@ -133,7 +133,7 @@ async def test_the_organizations_template_and_theme_say_it_in_their_words(databa
         template = {
             "organization-id": str(north), "type": "onboarding-provider", "locale": "en_US", "format": "html",
             "subject": "Join {{organization_name}}", "template": "<p>{{organization_name}} at {{domain}}: {{link}}</p>",
-            "support-email": "desk@north.test", "support-email-title": "The desk",
+            "support-email": "support@north.test", "support-email-title": "The desk",
         }  # fmt: skip
         body = {"data": {"type": "organization-email-templates", "attributes": template}}
         await world.post("/v1/organization-email-templates/", body, admin)
@@ -144,7 +144,7 @@ async def test_the_organizations_template_and_theme_say_it_in_their_words(databa
         link = f"https://care.north.test/sign-up?referral-code={mail['code']}"
         assert mail["link"] == link
         assert mail["html"] == f"<p>North &amp; Co at care.north.test: {link}</p>"
-        assert (mail["from"], mail["reply-to"]) == ("North help <help@north.test>", "The desk <desk@north.test>")
+        assert (mail["from"], mail["reply-to"]) == ("North help <help@north.test>", "The desk <support@north.test>")
 
 
 async def test_over_smtp_and_http_no_file_is_written(database_url: str, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ async def test_the_log_tells_which_request_signed_somebody_in(database_url: str)
         body, headers = {"username": ADMIN_EMAIL, "password": PASSWORD}, {"X-Request-ID": "the-first"}
         assert (await world.client.post("/v1/login/", json=body, headers=headers)).status_code == 201
         async with world.pool.connection() as connection:
-            cursor = await connection.execute("SELECT actor FROM session_events WHERE correlation_id = 'the-first'")
+            cursor = await connection.execute("SELECT actor FROM sessions_events WHERE correlation_id = 'the-first'")
             assert await cursor.fetchall() == [(world.system.user_id,)]
 
 
@@ -262,7 +262,7 @@ async def test_refresh_tokens_and_passwords_stand_in_no_log(database_url: str) -
     async with a_world(database_url, projecting=False) as world:
         secret = (await log_in(world, ADMIN_EMAIL))["refresh-token"].partition(".")[2]
         async with world.pool.connection() as connection:
-            cursor = await connection.execute("SELECT state FROM session_events UNION ALL SELECT state FROM events")
+            cursor = await connection.execute("SELECT state FROM sessions_events UNION ALL SELECT state FROM events")
             states = b"".join([bytes(state) async for (state,) in cursor])
         assert secret.encode() not in states
         assert PASSWORD.encode() not in states

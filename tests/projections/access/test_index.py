@@ -296,7 +296,7 @@ async def test_whoever_an_event_changes_in_the_sets_is_named_by_it(database_url:
     inline = registry.inline(lambda kind, value: sha256(f"{kind}:{value}".encode()).digest())
     async with (
         a_store(database_url, projections=inline) as store,
-        a_store(database_url, projections=registry.inline_of_sessions(), log="sessions") as sessions,
+        a_store(database_url, projections=registry.projected_from("sessions"), log="sessions") as sessions,
         a_pool(database_url) as pool,
         await AsyncConnection.connect(database_url, autocommit=True) as connection,
     ):

@@ -47,7 +47,7 @@ async def logs(database_url: str) -> AsyncIterator[Logs]:
         inline = registry.inline(await keyring.lookup())
         async with (
             EventStore(pool, "identity", inline, keyring) as identity,
-            EventStore(pool, "sessions", registry.inline_of_sessions(), keyring) as sessions,
+            EventStore(pool, "sessions", registry.inline(await keyring.lookup(), "sessions"), keyring) as sessions,
         ):
             yield Logs(identity, sessions, SessionStanding(pool), pool)
 

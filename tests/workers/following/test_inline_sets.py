@@ -27,7 +27,7 @@ def declare_by_hand(database_url: str, text: str, schema: int) -> None:
 async def test_a_rebuilt_inline_projection_is_swapped_in_with_its_set(database_url: str) -> None:
     async with a_world(database_url) as world:
         lookup = await world.keyring.lookup()
-        ours = [described(registry.inline(lookup)), described(registry.inline_of_sessions())]
+        ours = [described(registry.inline(lookup)), described(registry.projected_from("sessions"))]
         assert declared(database_url) == ours
         declare_by_hand(database_url, "older 1", 1)
         await rebuild.rebuild(world.settings, ["users"], lambda _: None)

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.log.event_store import EventStore, Log
+from adapters.log.event_store import EventStore
 from adapters.security.keyring import Keyring
 from domain.core.recorded import Recorded
 from domain.onboarding.requests import OnboardingRequest
@@ -51,7 +51,7 @@ async def owner_pool(database_url: str) -> AsyncIterator[AsyncConnectionPool]:
         yield pool
 
 
-async def rebuilt(database_url: str, projection: Projection, log: Log = "identity") -> list[str]:
+async def rebuilt(database_url: str, projection: Projection, log: str = "identity") -> list[str]:
     """Rebuilds it; what was reported."""
     said: list[str] = []
     async with owner_pool(database_url) as pool:
@@ -74,7 +74,7 @@ async def make_of(connection: AsyncConnection, tables: Sequence[str]) -> list[ob
 
 NAMES = [
     *(each.name for each in (*registry.inline(lambda *_: b""), *registry.background())),
-    *(each.name for each in registry.inline_of_sessions()),
+    *(each.name for each in registry.projected_from("sessions")),
 ]
 
 
@@ -85,7 +85,7 @@ async def test_rebuilt_tables_equal_the_live_ones(
     """However the log is cut into batches."""
     async with a_pool(database_url) as pool:
         lookup = await Keyring(pool, MASTER_KEY).lookup()
-    inline, background, sessions = registry.inline(lookup), registry.background(), registry.inline_of_sessions()
+    inline, background, sessions = registry.inline(lookup), registry.background(), registry.projected_from("sessions")
     async with (
         a_store(database_url, projections=inline) as store,
         a_store(database_url, projections=sessions, log="sessions") as session_store,

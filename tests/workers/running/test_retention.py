@@ -20,18 +20,18 @@ from tests.support.world import PASSWORD, Person, World, a_world, settings_for
 from tests.workers.following.test_rebuild import rebuilt
 from workers.following import leases, rebuild
 from workers.running import retention
-from workers.running.retention import forget_old_sessions
+from workers.running.retention import forget_old_events
 
 DAYS = 400
 MONTH = 30 * 86400
-EVENTS = "SELECT notification_id FROM session_events ORDER BY 1"
+EVENTS = "SELECT notification_id FROM sessions_events ORDER BY 1"
 
 
 def recorded(world: World, position: int, days: float) -> None:
     """Let the event of a login have been recorded so many days ago."""
     with psycopg.connect(world.settings.owner_dsn()) as connection:
         connection.execute(
-            "WITH dated AS (UPDATE session_events SET recorded_at = now() - %s WHERE notification_id = %s"
+            "WITH dated AS (UPDATE sessions_events SET recorded_at = now() - %s WHERE notification_id = %s"
             " RETURNING originator_id, recorded_at)"
             " UPDATE sessions SET opened_at = recorded_at FROM dated WHERE session_id = originator_id"
             " AND opened_at > recorded_at",
@@ -77,14 +77,14 @@ def rows(database_url: str, query: str) -> list[tuple[object, ...]]:
 async def test_what_is_past_its_time_goes_from_the_log_and_from_what_is_projected_from_it(database_url: str) -> None:
     async with a_world(database_url) as world:
         with psycopg.connect(database_url) as connection:  # the world's own logins come after these
-            connection.execute("TRUNCATE session_events, sessions")
+            connection.execute("TRUNCATE sessions_events, sessions")
             connection.execute("UPDATE log_head SET position = 0 WHERE log = 'sessions'")
         for opened in (500, 450, 401, 399, 10):
             await a_session(world, world.system, opened=opened)
-        assert await forget_old_sessions(database_url, DAYS) == 3
+        assert await forget_old_events(database_url, "sessions", DAYS) == 3
         assert rows(database_url, EVENTS) == [(4,), (5,)]
         assert rows(database_url, "SELECT count(*) FROM sessions") == [(2,)]
-        assert await forget_old_sessions(database_url, DAYS) == 0
+        assert await forget_old_events(database_url, "sessions", DAYS) == 0
         await a_session(world, world.system, opened=1)
         assert rows(database_url, EVENTS) == [(4,), (5,), (6,)]
 
@@ -93,7 +93,7 @@ async def test_what_is_kept_has_no_gaps_though_times_are_not_in_order(database_u
     async with a_world(database_url) as world:
         kept = len(rows(database_url, EVENTS))
         await a_session(world, world.system, opened=500)
-        assert await forget_old_sessions(database_url, DAYS) == 0
+        assert await forget_old_events(database_url, "sessions", DAYS) == 0
         assert len(rows(database_url, EVENTS)) == kept + 1
 
 
@@ -101,9 +101,9 @@ async def test_a_log_that_is_all_old_is_emptied_and_goes_on_where_it_was(databas
     async with a_world(database_url) as world:
         await a_session(world, world.system, opened=500)
     with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE session_events SET recorded_at = recorded_at - interval '401 days'")
+        connection.execute("UPDATE sessions_events SET recorded_at = recorded_at - interval '401 days'")
     (head,) = rows(database_url, "SELECT position FROM log_head WHERE log = 'sessions'")
-    assert await forget_old_sessions(database_url, DAYS) == head[0]
+    assert await forget_old_events(database_url, "sessions", DAYS) == head[0]
     assert rows(database_url, EVENTS) == []
     await rebuilt(database_url, SessionsProjection(), "sessions")
     async with a_world(database_url) as world:
@@ -115,10 +115,10 @@ async def test_sessions_are_rebuilt_from_what_is_left(database_url: str) -> None
     everything = "SELECT s::text FROM sessions s ORDER BY 1"
     async with a_world(database_url) as world:
         with psycopg.connect(database_url) as connection:
-            connection.execute("UPDATE session_events SET recorded_at = now() - interval '401 days'"
+            connection.execute("UPDATE sessions_events SET recorded_at = now() - interval '401 days'"
                                " WHERE notification_id = 1")  # fmt: skip
         await a_session(world, world.system, opened=10)
-    assert await forget_old_sessions(database_url, DAYS) == 1
+    assert await forget_old_events(database_url, "sessions", DAYS) == 1
     before = rows(database_url, everything)
     assert len(before) > 1
     await rebuilt(database_url, SessionsProjection(), "sessions")
@@ -131,7 +131,7 @@ async def test_an_interrupted_rebuild_brings_nothing_back_that_was_forgotten_mea
 ) -> None:
     async with a_world(database_url) as world:
         with psycopg.connect(database_url) as connection:
-            connection.execute("TRUNCATE session_events, sessions")
+            connection.execute("TRUNCATE sessions_events, sessions")
             connection.execute("UPDATE log_head SET position = 0 WHERE log = 'sessions'")
         for opened in (500, 450, 420, 10):
             await a_session(world, world.system, opened=opened)
@@ -139,7 +139,7 @@ async def test_an_interrupted_rebuild_brings_nothing_back_that_was_forgotten_mea
     with pytest.raises(rebuild.RebuildRefusedError):
         await rebuilt(database_url, InterruptedSessions(), "sessions")
     assert rows(database_url, "SELECT position FROM rebuilds") == [(2,)]
-    assert await forget_old_sessions(database_url, days) > 0
+    assert await forget_old_events(database_url, "sessions", days) > 0
     assert rows(database_url, "SELECT to_regclass('rebuild.sessions')::text") == [(None,)]
     left = rows(database_url, "SELECT s::text FROM sessions s ORDER BY 1")
     await rebuilt(database_url, SessionsProjection(), "sessions")
@@ -155,7 +155,7 @@ async def test_what_forgets_nothing_leaves_an_interrupted_rebuild_where_it_was(
     monkeypatch.setattr(rebuild, "BATCH", 1)
     with pytest.raises(rebuild.RebuildRefusedError):
         await rebuilt(database_url, InterruptedSessions(), "sessions")
-    assert await forget_old_sessions(database_url, DAYS) == 0
+    assert await forget_old_events(database_url, "sessions", DAYS) == 0
     said = await rebuilt(database_url, SessionsProjection(), "sessions")
     assert said[0] == "sessions: goes on at position 2"
 
@@ -163,10 +163,10 @@ async def test_what_forgets_nothing_leaves_an_interrupted_rebuild_where_it_was(
 async def test_of_a_session_whose_opening_is_forgotten_nobody_hears_again(database_url: str) -> None:
     async with a_world(database_url) as world:
         with psycopg.connect(database_url) as connection:
-            connection.execute("TRUNCATE session_events, sessions")
+            connection.execute("TRUNCATE sessions_events, sessions")
         session_id = await a_session(world, world.system, opened=410, refreshed=390)
         system = await world.as_(world.system.user_id)
-        assert await forget_old_sessions(database_url, DAYS) == 1
+        assert await forget_old_events(database_url, "sessions", DAYS) == 1
         await world.get(f"/v1/sessions/{session_id}/", system, 404)
         gone = await world.client.delete(f"/v1/sessions/{session_id}/", headers=system.bearer)
         assert gone.status_code == 404
@@ -179,11 +179,11 @@ async def test_nothing_is_forgotten_under_a_rebuild(database_url: str) -> None:
         await psycopg.AsyncConnection.connect(database_url, autocommit=True) as rebuilding,
     ):
         with psycopg.connect(database_url) as connection:
-            connection.execute("UPDATE session_events SET recorded_at = now() - interval '401 days'")
+            connection.execute("UPDATE sessions_events SET recorded_at = now() - interval '401 days'")
         assert await leases.take(rebuilding, [leases.rebuild_of("sessions")])
-        assert await forget_old_sessions(database_url, DAYS) == 0
+        assert await forget_old_events(database_url, "sessions", DAYS) == 0
         await leases.give_back_all(rebuilding)
-        assert await forget_old_sessions(database_url, DAYS) > 0
+        assert await forget_old_events(database_url, "sessions", DAYS) > 0
         assert world
 
 
@@ -192,8 +192,8 @@ async def test_the_worker_forgets_and_stops_when_told(database_url: str) -> None
         await world.post("/v1/login/", {"username": world.system.email, "password": PASSWORD}, world.system)
     stop = asyncio.Event()
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        await connection.execute("UPDATE session_events SET recorded_at = now() - interval '32 days'")
+        await connection.execute("UPDATE sessions_events SET recorded_at = now() - interval '32 days'")
         working = asyncio.create_task(retention.run(settings_for(database_url, session_log_days=31), stop))
-        await eventually(connection, "SELECT count(*) FROM session_events", 0)
+        await eventually(connection, "SELECT count(*) FROM sessions_events", 0)
     stop.set()
     await asyncio.wait_for(working, 5)
