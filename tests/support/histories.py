@@ -2,12 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from random import Random
 from typing import Any, Protocol, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from domain.access.roles import LastAdmin, Role
 from domain.core.audited import Audited
+from domain.core.messages import Channel
 from domain.core.personal import revealed
 from domain.core.recorded import Recorded
 from domain.core.records import Record
@@ -29,16 +31,17 @@ from domain.sessions.sessions import Session, SessionRevocation
 T = TypeVar("T")
 
 KINDS: list[RosterKind] = ["individual", "leader", "member"]
+CHANNELS: list[Channel] = ["email", "sms"]
 STEPS = (
     "found", "describe", "settle", "onboard", "register", "take_over", "release", "claim", "disable", "enable",
     "prefer", "settle_in", "mark", "leave", "join", "grant", "revoke", "record", "share", "unshare", "unshare_user",
     "change_owner", "make_group", "rename", "tag", "entry", "unseat", "move", "deactivate", "sign_in", "sign_out",
-    "replicate", "theme", "message", "sms_template", "email_template",
+    "replicate", "theme", "message", "sms_template", "email_template", "invite",
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (
     "leave", "found", "onboard", "record", "share", "make_group", "entry", "entry", "entry", "grant", "move",
-    "register", "replicate", "sign_in", "sign_out", "theme", "message", "sms_template", "email_template",
+    "register", "invite", "replicate", "sign_in", "sign_out", "theme", "message", "sms_template", "email_template",
 ) * 4  # fmt: skip
 """Of everything that adds something: afterwards no table is empty."""
 FEW = range(3)
@@ -175,6 +178,19 @@ class History:
             request = self._one(self._requests)
             request.claim(request.user_id, uuid4())
             await self._store.save(request)
+
+    async def _invite(self) -> None:
+        """One more invitation, and often an earlier one is sent or fails, or that one at once."""
+        if not self._requests:
+            await self._register()
+        request = self._one(self._requests)
+        request.invite(uuid4(), self._random.choice(CHANNELS), "hash", timedelta(days=1))
+        message_id = self._random.choice(list(request.invites))
+        if self._random.random() < 0.4:
+            request.record_failed(message_id, "smtp-554")
+        if self._random.random() < 0.4:
+            request.record_sent(message_id)
+        await self._store.save(request)
 
     async def _disable(self) -> None:
         user = self._one(self._users)
