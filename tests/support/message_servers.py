@@ -16,13 +16,18 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
 @dataclass
 class MailServer:
-    """What it took. `answers` are given to messages in turn, then 250."""
+    """What it took. `answers` are given to messages in turn, then 250, each once `answering` is set."""
 
     url: str = ""
     answers: list[str] = field(default_factory=list)
     mails: list[EmailMessage] = field(default_factory=list)
     envelopes: list[Envelope] = field(default_factory=list)
     logins: list[bytes] = field(default_factory=list)
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+    taking: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.answering.set()
 
     async def handle_DATA(self, _: Any, __: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         answer = self.answers.pop(0) if self.answers else "250 OK"
@@ -32,6 +37,8 @@ class MailServer:
             assert isinstance(mail, EmailMessage)
             self.mails.append(mail)
             self.envelopes.append(envelope)
+        self.taking.set()
+        await self.answering.wait()
         return answer
 
     def authenticate(self, *arguments: Any) -> AuthResult:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,6 +38,21 @@ async def a_worker(world: World) -> AsyncIterator[None]:
     finally:
         stop.set()
         await working
+
+
+async def a_worker_process(world: World, smtp_url: str) -> asyncio.subprocess.Process:
+    """To be killed."""
+    settings = world.settings
+    assert settings.master_key is not None
+    own = {
+        "ROLLBOOK_APP_DATABASE_URL": settings.application_login(),
+        "ROLLBOOK_MASTER_KEY": settings.master_key.get_secret_value(),
+        "ROLLBOOK_SMTP_URL": smtp_url,
+    }
+    rollbook = str(Path(sys.executable).with_name("rollbook"))
+    return await asyncio.create_subprocess_exec(
+        sys.executable, rollbook, "worker", "jobs", env={**os.environ, **own}, stdout=asyncio.subprocess.DEVNULL
+    )
 
 
 def sent(outbox: Path) -> list[dict[str, Any]]:
@@ -240,6 +257,29 @@ async def test_a_crash_between_sending_and_recording_sends_the_same_message_agai
     assert texts[0] is not None
     assert texts[1] is not None
     assert texts[0].get_content() == texts[1].get_content()
+
+
+async def test_a_worker_that_is_killed_while_it_sends_loses_no_message(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "STALLED", 3.0)
+    async with (
+        a_mail_server() as server,
+        a_world(database_url, smtp_url=server.url) as world,
+        await AsyncConnection.connect(database_url, autocommit=True) as owner,
+    ):
+        server.answering.clear()
+        north = await world.organization()
+        await ask(world, world.system, north, **ANN)
+        killed = await a_worker_process(world, server.url)
+        await asyncio.wait_for(server.taking.wait(), 60)
+        killed.kill()
+        await killed.wait()
+        server.answering.set()
+        async with a_worker(world):
+            await eventually(owner, "SELECT count(*) FROM invitations WHERE NOT pending", 1, seconds=60)
+    first, second = server.mails
+    assert first["Message-ID"] == second["Message-ID"]
 
 
 async def test_nothing_is_lost_when_everything_stops_between_commit_and_sending(
