@@ -87,7 +87,7 @@ def test_a_worker_that_fails_is_told_without_the_text_of_its_error_and_ends_the_
 import asyncio
 from adapters.logging import configure_logging
 from adapters.settings import Settings
-from workers.serving import work
+from workers.running.serving import work
 
 async def failing(settings, stop):
     raise ValueError("ann@rollbook.test")
