@@ -125,7 +125,7 @@ def test_the_server_ends_with_a_user_that_is_killed(folder: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel to tell the server of its guard's death")
 def test_the_server_ends_with_a_guard_that_is_killed_and_starts_again(folder: Path) -> None:
     with a_postgres(folder) as server:
-        (guard,) = (pid for pid, command in processes(str(folder)).items() if "guard.py" in command)
+        (guard,) = (pid for pid, command in processes(str(folder)).items() if "embedded/guard.py" in command)
         os.kill(guard, signal.SIGKILL)
         wait_until(lambda: not server.running())
         while not server.running():

@@ -25,7 +25,7 @@ CALLERS = 4
 
 def kill(running: Running, words: str) -> None:
     found = processes(str(running.data), words)
-    guards = {pid for pid, command in found.items() if "guard.py" in command}
+    guards = {pid for pid, command in found.items() if "embedded/guard.py" in command}
     meant = guards if words == PARTS["its guard"] else set(found) - guards
     assert meant, words
     for pid in meant:

@@ -85,7 +85,7 @@ class Talk:
 
 def kill_postgres(data: Path) -> None:
     for pid, command in processes(str(data), "/postgres -D").items():
-        if "embedded_guard" not in command:
+        if "embedded/guard.py" not in command:
             os.kill(pid, signal.SIGKILL)
 
 

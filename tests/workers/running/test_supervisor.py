@@ -75,7 +75,7 @@ class Started:
         return line.split()[1]
 
     def pid_of(self, role: str) -> int | None:
-        own = {pid: command for pid, command in processes(str(self.data)).items() if "embedded_guard" not in command}
+        own = {pid: command for pid, command in processes(str(self.data)).items() if "embedded/guard.py" not in command}
         return next((pid for pid, command in own.items() if role in command), None)
 
     def ends(self, seconds: float = 10) -> int:
@@ -185,7 +185,7 @@ def test_a_signal_during_the_start_leaves_nothing(data: Path, moment: str) -> No
 def test_servers_of_your_own_are_used_when_they_are_named(data: Path, database_url: str, redis_url: str) -> None:
     own = {"DATABASE_URL": database_url, "ROLLBOOK_APP_DATABASE_URL": application_login(database_url)}
     with Started(data, **own, REDIS_URL=redis_url).until_ready() as supervisor:
-        assert not processes(str(data), "embedded_guard")
+        assert not processes(str(data), "embedded/guard.py")
         supervisor.process.terminate()
         assert supervisor.ends() == 0
 
