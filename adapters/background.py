@@ -15,9 +15,9 @@ log = structlog.get_logger()
 
 
 class BackgroundTask:
-    """Runs `work` from `start` until `stop` or `cancel`; after a failure again, after a pause that grows up to 10 s.
+    """Runs `work` from `start` until `stop` or `cancel`, and again after a failure, with back-off up to 10 s.
 
-    `work` returns only once its owner has told it to end. What it raises is logged as `background-task-failed`.
+    `work` returns only when its owner tells it to. Its errors are logged as `background-task-failed`.
     """
 
     def __init__(self, name: str, work: Callable[[], Awaitable[None]]) -> None:

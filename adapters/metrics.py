@@ -1,4 +1,4 @@
-"""What processes count for Prometheus. Projection lag and the queue are looked up when asked: `api.health`."""
+"""Prometheus metrics of processes. `api.health` reads projection lag and queue on each request."""
 
 import os
 
@@ -27,7 +27,7 @@ INDEXED = Gauge(
 
 
 def counted() -> Collector:
-    """What all processes that share a folder have counted, those that have ended too; without one, this process."""
+    """Return the metrics of all processes that share a folder, ended ones included; else those of this process."""
     if SHARED_FOLDER not in os.environ:
         return REGISTRY
     together = CollectorRegistry()

@@ -31,7 +31,7 @@ app.add_typer(jobs_app, name="jobs")
 
 
 class WorkerKind(StrEnum):
-    """What a worker process does."""
+    """Kinds of worker processes."""
 
     PROJECTORS = "projectors"
     JOBS = "jobs"

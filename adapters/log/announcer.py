@@ -1,4 +1,4 @@
-"""NOTIFY with the position of what was appended: after the commit, because inside it appends would queue for it."""
+"""NOTIFY with the position of an append: after the commit, because within it appends would queue for NOTIFY."""
 
 import asyncio
 import contextlib
@@ -30,13 +30,13 @@ class Announcer:
         self._task.start()
 
     async def stop(self) -> None:
-        """What was to be announced still is. Never cancelled: psycopg may turn that into an error of its own."""
+        """Announce what is pending, then stop. The task is not cancelled: psycopg may raise another error for that."""
         self._stopping = True
         self._wake.set()
         await self._task.stop()
 
     def announce(self, position: int) -> None:
-        """Tell those who follow the log, soon."""
+        """Schedule a notification to the followers of the log."""
         self._position = max(self._position, position)
         self._wake.set()
 

@@ -1,4 +1,4 @@
-"""The batching writer: what waits is appended in one transaction, and nobody pays for a neighbour's conflict."""
+"""The batching writer. It appends all waiting appends in one transaction; a conflict fails only its own append."""
 
 import asyncio
 from collections import deque
@@ -18,7 +18,7 @@ from domain.core.errors import Conflict, DomainError, LostRace, Unavailable
 from domain.core.logs import IDENTITY
 
 SWEEP_EVERY = 0.2
-"""Seconds between looks for overdue appends. A timer for each of them was a tenth of what an append costs."""
+"""Seconds between checks for overdue appends. A timer for each append took a tenth of its cost."""
 
 LOST_RACES = (errors.DeadlockDetected, errors.SerializationFailure)
 
@@ -55,7 +55,7 @@ class AppendWriter:
             self._announcer.start()
 
     async def stop(self) -> None:
-        """What was handed over before is still written and announced."""
+        """Write and announce all pending appends, then stop."""
         self._stopping = True
         self._wake.set()
         await self._task.stop()
@@ -67,7 +67,7 @@ class AppendWriter:
         """Return the position of the last event.
 
         Raises LostRace, DecisionOutdated, a projection's refusal, or Unavailable after SECONDS_TO_RECOVER
-        at the latest (ruling O29). What was refused so is not written later, unless its COMMIT was already under way.
+        at the latest (ruling O29). An append refused so is not written later, unless its COMMIT had already begun.
         """
         if self._stopping:
             raise Unavailable
@@ -148,7 +148,7 @@ class AppendWriter:
                 self._succeed(append, position)
 
     async def _unwritten(self, batch: Sequence[Append]) -> Sequence[Append]:
-        """Those that are not in the log; the others, whose answer got lost, are told their positions."""
+        """Return the appends that are not in the log. The others, whose answer was lost, get their positions."""
         written = await self._transaction.settled(batch) if batch else {}
         for append in batch:
             if append.id in written:
@@ -161,7 +161,7 @@ class AppendWriter:
             self._announcer.announce(position)
 
     def _refusal(self, error: Exception) -> Exception:
-        """What the command is told: a refusal for what it or its projections declare, else the error itself."""
+        """Return the refusal that the projections declare for this error, else the error itself."""
         if isinstance(error, LOST_RACES):
             return LostRace()
         if isinstance(error, errors.NotNullViolation) and error.diag.table_name == "idempotency_keys":
@@ -175,5 +175,5 @@ class AppendWriter:
 
 
 def _waited_for(batch: Sequence[Append]) -> Sequence[Append]:
-    """Those whose callers have neither gone nor been refused."""
+    """Return the appends whose callers still wait for them."""
     return [append for append in batch if not append.outcome.done()]

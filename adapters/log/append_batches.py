@@ -1,4 +1,4 @@
-"""Appends on their way into the log, and which of those that wait can be decided by what was there before them."""
+"""Pending appends, and the choice of those that one batch can hold."""
 
 import asyncio
 from collections import deque
@@ -32,7 +32,7 @@ class Rights(Protocol):
     """Whether the rights that decisions rest on are still there: see `projections.access.rights`."""
 
     def losses(self, events: Sequence[Event]) -> Losses:
-        """What events that are not in the tables yet take away."""
+        """Return the losses caused by events that are not in the tables yet."""
         ...
 
     async def ask(self, cursor: AsyncCursor, decisions: Sequence[Decision]) -> None:
@@ -105,9 +105,9 @@ class AppendsRefusedError(Exception):
 
 
 def take_batch(waiting: deque[Append], rights: Rights | None) -> list[Append]:
-    """Take those that can be written together.
+    """Take the waiting appends that can be written together.
 
-    The database judges a batch by what was there before it. So an append waits for the next batch, in front, while one
+    The database judges a batch by the state before it. So an append waits for the next batch, in front, while one
     before it writes to a stream that it writes to or rests on, or may end a right of its caller.
     """
     batch, left = list[Append](), list[Append]()
@@ -126,7 +126,7 @@ def take_batch(waiting: deque[Append], rights: Rights | None) -> list[Append]:
 
 
 class _LostRights:
-    """What the appends added so far take away; looked at only when somebody's decision is to be compared with it."""
+    """The rights that the appends of a batch remove, computed only when a decision is compared with them."""
 
     def __init__(self, rights: Rights | None) -> None:
         self._rights = rights

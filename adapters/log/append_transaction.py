@@ -1,4 +1,4 @@
-"""What one append is in the database: a transaction on a connection of the writer's own."""
+"""The database transaction of a batch of appends, on the writer's own connection."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 
 class InlineProjection(Protocol):
-    """What the writer asks of a projection: see `projections.core.projection.Projection`."""
+    """A projection as the writer needs it: see `projections.core.projection.Projection`."""
 
     @property
     def name(self) -> str: ...
@@ -89,9 +89,9 @@ class AppendTransaction:
         return base
 
     async def settled(self, batch: Sequence[Append]) -> dict[UUID, int]:
-        """The positions of those that are in the log, by id; their events get their times.
+        """Return the positions of the appends that are in the log, by id; their events get their times.
 
-        An earlier try that can still be committed holds the head's lock, so its end is waited for.
+        Waits for an earlier attempt that may still commit, because it holds the lock of the head row.
         """
         connection = await self._connected()
         ends = [row for append in batch for row in (append.rows[0], append.rows[-1])]
@@ -130,18 +130,18 @@ class AppendTransaction:
         return self._connection
 
     async def _give_up(self, connection: AppendConnection) -> None:
-        """Back to a connection in no transaction, or to none."""
+        """Roll back, or close the connection if that fails."""
         with suppress(Error):
             await connection.rollback()
             return
         await self.close()
 
     async def _append(self, connection: AppendConnection, pipeline: AsyncPipeline, batch: Sequence[Append]) -> int:
-        """The position before the first event, once the head's lock is held; the events get their times.
+        """Take the lock of the head row; return the position before the first event. The events get their times.
 
         Raises AppendsRefusedError, and OutdatedProcess.
 
-        The Sync tells Postgres that it is our turn now: only then does its limit on idle transactions run.
+        Only after a Sync does Postgres apply its limit on idle transactions.
         """
         count = sum(len(append.rows) for append in batch)
         ends = [(stream, version + 1) for append in batch for stream, version in append.unchanged]

@@ -57,7 +57,7 @@ class EventStore:
         keyring: Keyring,
         rights: Rights | None = None,
     ) -> None:
-        """Without `rights` nobody is asked whether those that a decision rests on are still there."""
+        """Without `rights` an append does not check again the rights that its decision relies on."""
         self._pool = pool
         self._log = log
         self._inline = described(projections)
@@ -120,9 +120,9 @@ class EventStore:
         return await patiently(self._pool, read)
 
     async def take_head(self, max_wait: float) -> None:
-        """Take the lock that every append takes, and let it go again; `max_wait` is in seconds.
+        """Take the lock that every append takes, and release it; `max_wait` is in seconds.
 
-        Raises OutdatedProcess when appends of this process are refused, TimeoutError, and what Postgres raises.
+        Raises OutdatedProcess when appends of this process are refused, TimeoutError, and the errors of Postgres.
         """
         milliseconds = int(max_wait * 1000)
         async with asyncio.timeout(2 * max_wait), self._pool.connection() as connection, connection.transaction():
@@ -174,7 +174,7 @@ class EventStore:
             task.add_done_callback(self._snapshotting.discard)
 
     async def _snapshot(self, aggregate: Audited) -> None:
-        """A snapshot only saves time, so its failure costs no command; but it is told, because it may last."""
+        """Save a snapshot. A failure fails no command, but is logged and counted, because it may persist."""
         try:
             row = await self._codec.encode_snapshot(aggregate)
             async with self._pool.connection() as connection, connection.transaction():
@@ -187,12 +187,12 @@ class EventStore:
 
 
 def _end_of(aggregate: Audited) -> tuple[UUID, int]:
-    """The stream of the aggregate, and its version there."""
+    """Return the aggregate's stream and version."""
     return aggregate.stream_of(aggregate.id), aggregate.version
 
 
 def _replayed(events: Iterable[Any], rows: Sequence[Row]) -> Audited | None:
-    """Modified when its last event was recorded, as read models show it; a snapshot has kept that."""
+    """Return the aggregate; its `modified_on` is the time of the append, as in read models and snapshots."""
     aggregate: Audited | None = None
     for event in events:
         aggregate = event.mutate(aggregate)
@@ -202,7 +202,7 @@ def _replayed(events: Iterable[Any], rows: Sequence[Row]) -> Audited | None:
 
 
 async def _replace_snapshot(connection: AsyncConnection, table: str, row: StoredEvent) -> None:
-    """Write it and remove those before it, unless there is a later one already."""
+    """Write the snapshot and remove earlier ones, unless there is a later one."""
     values = {"stream": row.originator_id, "version": row.originator_version, "topic": row.topic, "state": row.state}
     await connection.execute(_INSERT_SNAPSHOT.format(table=table), values)
     await connection.execute(_REMOVE_SNAPSHOTS.format(table=table), values)

@@ -1,6 +1,6 @@
-"""Which inline projections every append to a log applies: a process that would apply others may not append.
+"""The declared set of inline projections: a process with another set may not append.
 
-Otherwise a process of an older version that still runs would leave out what a newer table needs (decision 0032).
+Otherwise a running process of an older version would not write the tables of a newer one (decision 0032).
 """
 
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ from domain.core.errors import Unavailable
 class OutdatedProcess(Unavailable):
     """The process applies other inline projections than those that were declared last."""
 
-    detail = "This process is of another version than the read models; another process can answer."
+    detail = "This process and the read models have different versions; another process can answer."
 
 
 class Versioned(Protocol):
-    """What the fence looks at of a projection."""
+    """A projection as the fence needs it."""
 
     @property
     def name(self) -> str: ...
@@ -46,7 +46,7 @@ async def declare(connection: AsyncConnection, log: str, projections: Iterable[V
 
 
 async def declared(connection: AsyncConnection, log: str) -> str | None:
-    """The description of what was declared last; None before any process has declared anything."""
+    """Return the description of the declared set; None before the first declaration."""
     cursor = await connection.execute("SELECT inline_projections FROM log_head WHERE log = %s", (log,))
     row = await cursor.fetchone()
     assert row is not None

@@ -1,4 +1,4 @@
-"""What Postgres tells: one LISTEN connection per process, made again whenever it is lost."""
+"""Notifications of Postgres: one LISTEN connection per process, opened again whenever it is lost."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Reads the log after a position, decoded, only what is asked for, and never across a gap."""
+"""Reads and decodes the log after a position, by topic, and never across a gap."""
 
 from typing import NamedTuple
 
@@ -68,9 +68,9 @@ class LogReader:
         return int(row[0])
 
     async def read(self, connection: AsyncConnection, after: int, upto: int, topics: list[str] | None) -> Batch:
-        """The events in (after, upto] with one of the topics; None wants all. `upto` is at most the head.
+        """Return the events in (after, upto] with one of the topics, or all for None. `upto` is at most the head.
 
-        Raises LogGapError when a position in between is missing, and what decoding raises.
+        Raises LogGapError when a position is missing, and the errors of decoding.
         """
         cursor = connection.cursor(binary=True)
         if topics is None:

@@ -64,7 +64,7 @@ class Pool(AsyncConnectionPool[Connection]):
     """
 
     def __init__(self, dsn: str, *, application_name: str, min_size: int = 1, max_size: int) -> None:
-        """`dsn` says what the sessions are for: see `adapters.postgres.session_settings`."""
+        """`dsn` contains the settings of the sessions: see `adapters.postgres.session_settings`."""
         super().__init__(
             dsn,
             min_size=min_size,
@@ -88,9 +88,9 @@ class Pool(AsyncConnectionPool[Connection]):
             await self.putconn(connection)
 
     async def ask(self, question: Callable[[AsyncCursor[tuple[Any, ...]]], Awaitable[R]]) -> R:
-        """Return what `question` reads, asked once more when it lost its connection meanwhile (ruling O26).
+        """Return the result of `question`, and repeat it once if its connection is lost (ruling O26).
 
-        What it writes may be written twice.
+        A write in `question` may happen twice.
         """
 
         async def ask() -> R:
@@ -114,7 +114,7 @@ class Pool(AsyncConnectionPool[Connection]):
 
 
 async def _let_statements_commit(connection: AsyncConnection[Any]) -> None:
-    """What is one statement is then one round trip, not three."""
+    """Enable autocommit: one statement is then one round trip, not three."""
     await connection.set_autocommit(True)
 
 
@@ -147,8 +147,8 @@ async def _retry(pool: Pool) -> None:
 
 
 async def connect(dsn: str, *, application_name: str) -> PipelineConnection:
-    """Open a connection outside of any pool; its statements commit by themselves.
+    """Open an autocommit connection outside of any pool.
 
-    `dsn` says what the session is for: see `adapters.postgres.session_settings`.
+    `dsn` contains the settings of the session: see `adapters.postgres.session_settings`.
     """
     return await PipelineConnection.connect(dsn, autocommit=True, application_name=application_name, **CLIENT_SETTINGS)

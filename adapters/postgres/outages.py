@@ -35,9 +35,9 @@ def is_lost_connection(error: BaseException) -> bool:
 
 
 async def again_if_lost(ask: Callable[[], Awaitable[R]], repeatable: Callable[[], bool] = lambda: True) -> R:
-    """What `ask` answers, asked once more when its connection was lost meanwhile; for reads alone (ruling O26).
+    """Return the result of `ask`, and repeat it once if its connection is lost; for reads only (ruling O26).
 
-    `repeatable` tells, after the loss, whether only reading is left to do.
+    `repeatable` tells, after the loss, whether only reads would be repeated.
     """
     try:
         return await ask()
@@ -58,7 +58,7 @@ def until_it_answers(since: float) -> AsyncRetrying:
 
 
 async def patiently(pool: AsyncConnectionPool[Any], work: Callable[[AsyncConnection], Awaitable[R]]) -> R:
-    """What `work` answers on a connection of the pool. It may run more than once. Raises Unavailable."""
+    """Return the result of `work` on a connection of the pool. It may run more than once. Raises Unavailable."""
     since = monotonic()
     try:
         async with pool.connection(timeout=SECONDS_TO_RECOVER) as connection:

@@ -1,7 +1,7 @@
-"""Questions that come at the same time are asked together: a round trip costs more than what it asks for.
+"""Concurrent questions share one query, because a round trip costs more than the question.
 
-One query takes 0.15 ms of this process and a tenth of that for each further question in it, so the busier a process
-is, the less a question costs. A question is only ever asked after it came, so its answer is never older than it.
+A query costs 0.15 ms of this process, and each further question in it a tenth of that. So a question costs less the
+busier the process is. A query starts after its questions arrived, so no answer is older than its question.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class QueryBatcher(Generic[TQuestion, TAnswer]):
         self._running: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: TQuestion) -> TAnswer:
-        """Its answer, or what `ask_all` raised."""
+        """Return the answer. Raises what `ask_all` raises."""
         asked: _Asked[TQuestion, TAnswer] = _Asked(question, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
         if self._free:

@@ -1,6 +1,6 @@
-"""What each session of ours sets for itself, whatever the server, the database or the role has set (ruling O20).
+"""The settings of each session, independent of those of server, database and role (ruling O20).
 
-Start options win over `ALTER DATABASE … SET` and `ALTER ROLE … SET`, and they are there before the first statement.
+Start options override `ALTER DATABASE … SET` and `ALTER ROLE … SET`, and apply before the first statement.
 """
 
 from collections.abc import Mapping

@@ -54,7 +54,7 @@ class Place(NamedTuple):
     field: str
 
     def __bytes__(self) -> bytes:
-        """All of it, and nothing else has the same bytes: what has no fixed length is parted by zeros."""
+        """Return an unambiguous encoding: parts without a fixed length are separated by zeros."""
         return b"".join(
             [
                 self.stream.bytes,
@@ -126,7 +126,7 @@ class Keyring:
         return [{subject: found[subject] for subject in each if subject in found} for each in wanted]
 
     async def destroyed(self, subjects: Iterable[UUID]) -> set[UUID]:
-        """Those of the subjects whose keys were destroyed. A key that is only missing is another matter: a damage."""
+        """Return the subjects whose keys were destroyed. A key that is missing is not destroyed but damaged."""
 
         async def read(connection: AsyncConnection) -> set[UUID]:
             cursor = await connection.execute(_DESTROYED, (list(subjects),))
@@ -177,9 +177,9 @@ class Keyring:
         return lookup
 
     async def _hold_master(self, connection: AsyncConnection) -> None:
-        """Until the transaction ends nobody rotates the master key, and ours is still the one in use.
+        """Prevent a rotation of the master key until the transaction ends, and check that ours is in use.
 
-        Otherwise a process that has not heard of a rotation would make keys that nobody can open later.
+        Otherwise a process that missed a rotation would create keys that cannot be opened later.
         """
         await connection.execute(_ADD, ([LOOKUP_SUBJECT], [self._new(LOOKUP_SUBJECT)]))
         cursor = await connection.execute(_SHARE, (LOOKUP_SUBJECT,))

@@ -1,4 +1,4 @@
-"""What bounds guessing at passwords and logging in (rulings O12, O13 and O14)."""
+"""Throttles of logins and of guessing passwords (rulings O12, O13 and O14)."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -54,7 +54,7 @@ class LoginThrottle:
 
 
 class LoginCounters(NamedTuple):
-    """What one attempt counts in."""
+    """The counters of one attempt."""
 
     of_name: Counter
     of_address: Counter

@@ -111,7 +111,7 @@ class LocalCounters:
 
 
 class Taken:
-    """What a `Throttle` has counted, for as long as it may still have to be given back."""
+    """Uses that a `Throttle` has counted and that the caller may return."""
 
     def __init__(self, throttle: "Throttle", keys: Mapping[Counter, str], *, shared: bool) -> None:
         self._throttle = throttle
@@ -203,9 +203,9 @@ class Throttle:
 
 @asynccontextmanager
 async def opened_redis(url: str | None) -> AsyncIterator[Redis | None]:
-    """A client that gives up half a second after it has a connection; None without a URL.
+    """Return a client whose commands time out after half a second; None without a URL.
 
-    Callers wait for a connection: the library's own pool refuses the 101st, who would then be counted elsewhere.
+    Callers wait for a connection. The library's own pool refuses the 101st caller, who would be counted elsewhere.
     """
     if url is None:
         yield None

@@ -1,4 +1,4 @@
-"""Failures told without what they may quote: texts of errors hold personal values, and end up in tables and logs."""
+"""Descriptions of errors without their texts, which may quote personal values and end up in tables and logs."""
 
 import traceback
 from pathlib import Path

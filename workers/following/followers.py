@@ -51,7 +51,7 @@ class Follower:
         return self.projection.name
 
     def share(self, batch: Batch) -> Batch:
-        """What of the batch this projection looks at."""
+        """Return the events of the batch that this projection reads."""
         kinds = self.projection.events
         if kinds is None:
             return batch
@@ -76,7 +76,7 @@ class Follower:
         self.position = position
 
     def narrow(self, upto: int) -> None:
-        """Something up to here fails: the next try is with half as many events, and what is left of an append."""
+        """Halve the next batch after a failure up to here, rounded up to the end of an append."""
         self.suspect = upto
         self.limit = max(1, min(self.limit, upto - self.position) // 2)
 

@@ -1,6 +1,6 @@
-"""One worker at a time: a session advisory lock for each follower, held on the very connection that does the work.
+"""Leases: a session advisory lock per follower, held on the connection that does the work.
 
-A worker that loses its connection loses lease and open transaction together, so nobody can go on without the lease.
+A worker that loses its connection loses lease and open transaction together, so no worker goes on without the lease.
 A frozen worker's session ends after ten seconds of silence (`adapters.postgres.session_settings`). One that Postgres
 cannot end by itself, because it waits for the worker to read, is ended by a standby (ruling O29).
 """
@@ -20,7 +20,7 @@ def lease_key(name: str) -> int:
 
 
 def rebuild_of(name: str) -> str:
-    """The lease of whoever makes a projection's tables anew, or takes from its log what they were made from."""
+    """Return the name of the lease for rebuilding a projection, or for deleting from its log."""
     return f"rebuild of {name}"
 
 

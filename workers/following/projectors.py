@@ -44,7 +44,7 @@ class _MovedError(Exception):
 
 
 class Projector:
-    """Leads the followers whose leases it got, on one connection; stands by for the others."""
+    """Runs the followers whose leases it holds, on one connection, and stands by for the others."""
 
     def __init__(self, connection: AsyncConnection, reader: LogReader, projections: Sequence[Projection]) -> None:
         self._connection = connection
@@ -54,7 +54,7 @@ class Projector:
         self._looked_for_frozen = time.monotonic()
 
     async def take_leases(self) -> None:
-        """Lead what nobody else leads and what this version of the code may go on with."""
+        """Take the free leases of followers whose tables have this code's version."""
         if not self._standby:
             return
         taken = await leases.take(self._connection, self._standby)
@@ -90,7 +90,7 @@ class Projector:
         return bool(self._behind(head))
 
     async def catch_up(self) -> None:
-        """Apply all there is. Raises when somebody else leads, or when something fails."""
+        """Apply all pending events. Raises when another worker holds a lease, or when an event fails."""
         await self.take_leases()
         if self._standby:
             raise NotCaughtUpError(f"led elsewhere or to be rebuilt: {', '.join(self._standby)}")
@@ -101,7 +101,7 @@ class Projector:
                 raise NotCaughtUpError(f"{follower.name} fails at position {follower.position + 1}") from follower.error
 
     def _behind(self, head: int) -> list[list[Follower]]:
-        """Those with something to do, together when they stand at the same place: they share what is read."""
+        """Return the followers that lag, grouped by position: a group shares what is read."""
         now = time.monotonic()
         groups: dict[tuple[int, int], list[Follower]] = {}
         for follower in self._leading.values():
@@ -255,7 +255,7 @@ async def _follow_log(
 async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, commands: Commands) -> None:
     """Project everything pending and carry out the jobs that are due, here and now, until nothing is left.
 
-    For tests, and for whoever wants to wait. Raises when something cannot be projected.
+    For tests and tools. Raises when an event cannot be projected.
     """
     app = jobs.job_app(commands)
     async with pool.connection() as connection, app.open_async(pool):
@@ -274,9 +274,9 @@ async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, commands: Comman
 
 
 async def connect(dsn: str) -> AsyncConnection:
-    """A connection to work on for long. Its commits do not wait for the disk: the log has what is lost with them.
+    """Open a long-lived connection. Its commits do not wait for the disk: the log still has lost rows' events.
 
-    When this process is killed Postgres notices at once, when it is frozen after 10 s: a standby gets the leases.
+    Postgres notices a killed process at once and a frozen one after 10 s; a standby then gets the leases.
     """
     wanted = session_dsn(dsn, "project", synchronous_commit="off", client_connection_check_interval="500ms")
     connection = await connections.connect(wanted, application_name="rollbook-projector")

@@ -1,6 +1,6 @@
-"""What happens outside because of something in the log: followers whose only tables are those of the job queue.
+"""Reactions to events: followers that write only to the job queue.
 
-The jobs stand in the transaction that moves the position: each reaction happens exactly once, each job at least once.
+Jobs are enqueued in the transaction that moves the position: each reaction runs exactly once, each job at least once.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Builds projections anew beside the live ones and swaps them in: readers never see a gap, nor anything older.
+"""Builds projections again beside the live ones and swaps them in: readers never see a gap or older rows.
 
-A killed rebuild goes on where it was. The live copy is fed and read meanwhile as ever.
+A killed rebuild continues where it stopped. Meanwhile the live copy is written and read as usual.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ Declare = Callable[[AsyncConnection], Awaitable[None]]
 
 
 class RebuildRefusedError(Exception):
-    """It cannot be rebuilt; the text says why."""
+    """The projection cannot be rebuilt; the text gives the reason."""
 
 
 async def rebuild(settings: Settings, names: Sequence[str], report: Report) -> None:
@@ -75,7 +75,7 @@ async def rebuild_one(
     log: str = IDENTITY,
     declare: Declare | None = None,
 ) -> None:
-    """One projection that is registered. The role of `owner_dsn` and of the pool owns the tables.
+    """Rebuild one registered projection. The role of `owner_dsn` and of the pool owns the tables.
 
     `declare` is called when an inline projection is swapped in: from then on older processes may not append.
     """
@@ -128,7 +128,7 @@ class _Rebuild:
         self._say(f"swapped in at position {self._position:,} after {took:.1f} s, {rate:,.0f} events/s")
 
     async def _begin(self, wanted: copies.Definitions) -> None:
-        """Go on with the copies of an interrupted rebuild, unless they are of another make."""
+        """Continue with the copies of an interrupted rebuild if version and definitions are the same."""
         name, version = self.projection.name, self.projection.version
         cursor = await self.control.execute("SELECT version, shape, position FROM rebuilds WHERE name = %s", (name,))
         row = await cursor.fetchone()
@@ -148,7 +148,7 @@ class _Rebuild:
         self._position = beginning
 
     async def _catch_up(self) -> None:
-        """Up to the head, as it moves, until there is little left: somebody may always be writing."""
+        """Fill up to the moving head until little is left; new events may always arrive."""
         analysis = max(FIRST_ANALYSIS, self._position * 10)
         began, first = time.monotonic(), self._position
         while (head := await self.reader.head(self.filler)) > self._position:
@@ -164,7 +164,7 @@ class _Rebuild:
                 return
 
     async def _batches(self, head: int) -> AsyncGenerator[Batch]:
-        """All up to the head. Each is read and decoded while Postgres writes the one before."""
+        """Yield batches up to the head; each is read and decoded while Postgres writes the previous one."""
         ahead = asyncio.create_task(self._read_some(self._position, head))
         try:
             while (batch := await ahead).upto < head:
@@ -176,7 +176,7 @@ class _Rebuild:
             await asyncio.gather(ahead, return_exceptions=True)
 
     async def _read_some(self, after: int, head: int) -> Batch:
-        """BATCH events, and what is left of the append that the last of them is in."""
+        """Read BATCH events, extended to the end of the last append."""
         upto = head
         if after + BATCH < head:
             upto = await self.reader.border(self.control, after + BATCH)
@@ -187,14 +187,14 @@ class _Rebuild:
             return await self.reader.read(connection, after, upto, self._topics)
 
     async def _fill(self, batch: Batch, rate: float | None = None) -> None:
-        """One batch, together with how far the copy is."""
+        """Apply one batch and record the position of the copy."""
         with self._blamed_on(batch.after, batch.upto):
             await self._apply(batch, rate)
         self._position = batch.upto
 
     @contextlib.contextmanager
     def _blamed_on(self, after: int, upto: int) -> Iterator[None]:
-        """Whoever mends what fails is told where; a database that is away is nobody's fault."""
+        """Turn an error into a refusal that names the positions, unless the database is unavailable."""
         try:
             yield
         except (errors.OperationalError, RebuildRefusedError):
@@ -224,7 +224,7 @@ class _Rebuild:
         await drop_retired(self.control, self._tables)
 
     async def _swapped(self, patience: int) -> bool:
-        """One try, in one transaction that gives up rather than let others wait."""
+        """Try the swap once, in one transaction that gives up its locks soon."""
         try:
             async with self.control.transaction():
                 await self.control.execute(f"SET LOCAL lock_timeout = {patience}; SET LOCAL synchronous_commit = on")
@@ -262,7 +262,7 @@ class _Rebuild:
 
 
 async def _connect(dsn: str, search_path: str) -> AsyncConnection:
-    """One whose locks end soon when this process is killed, even in the middle of a statement."""
+    """Open a connection whose locks end soon after this process is killed, even during a statement."""
     wanted = session_dsn(
         dsn,
         "rebuild",
@@ -276,7 +276,7 @@ async def _connect(dsn: str, search_path: str) -> AsyncConnection:
 
 @contextlib.asynccontextmanager
 async def _heartbeat(pool: AsyncConnectionPool, name: str) -> AsyncIterator[None]:
-    """Says that the rebuild is alive, also while one statement takes long."""
+    """Record that the rebuild is alive, also during a long statement."""
     done = asyncio.Event()
 
     async def beat() -> None:

@@ -1,4 +1,4 @@
-"""What a swap of tables waits for: nobody who fills the live ones, and nobody who would miss what was in them."""
+"""The locks of a swap: no process may write the live tables, and no old snapshot may still read."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ async def hold_still(connection: AsyncConnection, projection: Projection, log: s
 
 
 async def old_readers(swapping: AsyncConnection, other: AsyncConnection) -> bool:
-    """Whether somebody still reads with a snapshot from before the copy was complete.
+    """Return whether a snapshot from before the copy was complete is still open.
 
     Such a transaction would find the new table by its name, and in it less than the old one had. Asked by the other
     connection: within the transaction that swaps the answer would never change.
@@ -41,7 +41,7 @@ async def old_readers(swapping: AsyncConnection, other: AsyncConnection) -> bool
 
 
 async def drop_retired(connection: AsyncConnection, tables: Sequence[str]) -> None:
-    """Returns when those who still read them have ended."""
+    """Drop the retired tables when their last readers have ended."""
     await connection.execute(f"SET lock_timeout = {LONGEST_LOCK}")
     while True:
         try:

@@ -14,7 +14,7 @@ class NotCopiableError(Exception):
 
 
 class Definitions(NamedTuple):
-    """What makes the copies of some tables. Foreign keys come last, when the rows are there."""
+    """The statements that create copies of tables. Foreign keys come last, when the rows exist."""
 
     tables: tuple[str, ...]
     statements: list[str]
@@ -68,7 +68,7 @@ async def analyze(connection: AsyncConnection, tables: Iterable[str]) -> None:
 
 
 async def swap(connection: AsyncConnection, tables: Sequence[str]) -> None:
-    """In the open transaction: what was live is retired, the copies are live. Nobody can read them meanwhile."""
+    """Retire the live tables and make the copies live, in the open transaction, which locks out readers."""
     await connection.execute(
         sql.SQL("LOCK TABLE {}, {} IN ACCESS EXCLUSIVE MODE").format(_list(LIVE, tables), _list(COPY, tables))
     )

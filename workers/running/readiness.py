@@ -9,10 +9,9 @@ PROJECTING = b'"projectors":true'
 
 
 async def becomes_ready(host: str, port: int, patience: float) -> bool:
-    """True as soon as GET /readyz answers 200 and tells of projectors, False when it has not within the patience.
+    """Return True once GET /readyz answers 200 and reports projectors, False after `patience` seconds.
 
-    That is in seconds. Whoever has started everything wants to see lists too, so it waits for more than an API process
-    needs to be ready.
+    It waits for projectors, which an API process does not need, because users of a full installation read lists too.
     """
     end = time.monotonic() + patience
     while time.monotonic() < end:

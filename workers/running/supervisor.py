@@ -34,7 +34,7 @@ OTHERS = 40  # those of workers, of commands, and some to spare
 
 
 class Plan(NamedTuple):
-    """What the supervisor runs; `bootstrap` is awaited once the database is migrated and returns lines to print."""
+    """The parts to run; `bootstrap` runs after the migrations and returns lines to print."""
 
     parts: Sequence[PartCommand]
     bootstrap: Callable[[Settings], Awaitable[Sequence[str]]]
