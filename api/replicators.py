@@ -5,6 +5,7 @@ from starlette.responses import Response
 from api.documents.replicators import ReplicatorAttributes, ReplicatorDocument, ReplicatorList, ReplicatorResource
 from api.edge.caller import Authenticated
 from api.edge.deps import PathId, ReadingDep
+from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.core.errors import NotFound
 from projections.core import replicators
@@ -17,20 +18,26 @@ router = contract_router("replicators", "The projections and reactions that foll
 async def list_replicators(principal: Authenticated, reading: ReadingDep) -> Response:
     """Every projection and reaction, by classpath."""
     principal.require_reads_all()
-    async with reading() as read:
+
+    async def respond(read: Read) -> Response:
         rows = await replicators.replicators(read.cursor.connection)
         return read.listing(ReplicatorList, [resource(row) for row in rows])
+
+    return await reading.read((), respond)
 
 
 @router.get("/v1/replicators/{id}/", **answers(ReplicatorDocument))
 async def get_replicator(replicator_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """One of them."""
     principal.require_reads_all()
-    async with reading() as read:
+
+    async def respond(read: Read) -> Response:
         row = await replicators.replicator(read.cursor.connection, replicator_id)
         if row is None:
             raise NotFound
         return read.single(ReplicatorDocument, resource(row))
+
+    return await reading.read((), respond)
 
 
 def resource(row: Replicator) -> ReplicatorResource:

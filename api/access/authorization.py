@@ -85,12 +85,15 @@ async def accessible_resources(
     require_one_type(body.access_query)
     require_own(principal, body.user_id)
     queries = [sent.query for sent in body.access_query]
-    async with reading() as read:
+
+    async def respond(read: Read) -> Response:
         sees = await viewer(read.cursor, principal.user_id)
         found = await accessible(
             read.cursor, body.user_id, queries, slice_of(body), body.organization_id, sees, indexing.index()
         )
         return page(read, body, found, 201)
+
+    return await reading.read((), respond)
 
 
 @router.get("/v1/authz-individuals/", **answers(ResourceIds))
@@ -103,7 +106,8 @@ async def list_individuals(
     """The individuals that the user may read or write, of those that the filters let through, by id."""
     require_own(principal, query.user_id)
     filters = filters_of(query)
-    async with reading(*([READ_MODEL] if filters.owner else [])) as read:
+
+    async def respond(read: Read) -> Response:
         found = await accessible_individuals(
             read.cursor,
             query.user_id,
@@ -116,13 +120,16 @@ async def list_individuals(
         )
         return page(read, query, found)
 
+    return await reading.read([READ_MODEL] if filters.owner else [], respond)
+
 
 @router.get("/v1/authz-resource-accessors/", **answers(AccessorList))
 async def list_accessors(
     query: Annotated[AccessorsQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """The users who may do it to all of the resources, by id; for an administrator those of their organization."""
-    async with reading() as read:
+
+    async def respond(read: Read) -> Response:
         await require_asking_for_accessors(read, principal, query.organization_id)
         found = await accessors(
             read.cursor,
@@ -135,13 +142,16 @@ async def list_accessors(
         meta = read.meta(query.page_limit, query.page_offset, found.total)
         return read.answer({"data": [{"id": user_id} for user_id in found.ids], "meta": meta})
 
+    return await reading.read((), respond)
+
 
 @router.get("/v1/authz-user-status/{id}/", **answers(AccessStatusDocument))
 async def user_status(user_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """When the user's access was last touched, and up to when this service has applied what happened."""
     if user_id != principal.user_id and not principal.unlimited:
         raise UserNotFound
-    async with reading() as read:
+
+    async def respond(read: Read) -> Response:
         status = await access_status(read.cursor, user_id)
         if status is None:
             raise UserNotFound
@@ -151,6 +161,8 @@ async def user_status(user_id: PathId, principal: Authenticated, reading: Readin
             up_to_date=status.up_to_date,
         )
         return read.single(AccessStatusDocument, AccessStatusResource(attributes=attributes, id=user_id))
+
+    return await reading.read((), respond)
 
 
 def require_own(principal: Principal, *user_ids: UUID) -> None:

@@ -38,13 +38,16 @@ async def list_role_users(
     query: Annotated[RoleUserListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Holders of a role of an organization that the caller may read, by user id."""
-    async with reading(UsersProjection.name) as read:
+
+    async def respond(read: Read) -> Response:
         if not await _readable(read, principal, query.role_id):
             raise RoleNotFound(argument="role_id")
         rows, total = await role_users.role_users(
             read.cursor, query.role_id, limit=query.page_limit, offset=query.page_offset
         )
         return read.listing(RoleUserList, [resource(row) for row in rows], query, total)
+
+    return await reading.read((UsersProjection.name,), respond)
 
 
 @router.post("/v1/role-users/", **answers(RoleUserDocument, 201))
@@ -55,13 +58,16 @@ async def create_role_user(
     role_id = body.attributes.role_id
     name = UserName(body.attributes.user_id, body.attributes.email)
     outcome = await execute(identity.role_users.grant(principal, role_id, name))
-    async with reading.after(outcome, UsersProjection.name) as read:
+
+    async def respond(read: Read) -> Response:
         row = await role_users.role_user(read.cursor, role_id, outcome.made)
         if row is None:  # taken back meanwhile; a grant's number is its position
             return identified("role-users", outcome.position, outcome.status, outcome.position)
         if outcome.repeated and not await _readable(read, principal, role_id):
             return identified("role-users", row.number, outcome.status, outcome.position)
         return read.single(RoleUserDocument, resource(row), outcome.status)
+
+    return await reading.read_after(outcome, (UsersProjection.name,), respond)
 
 
 async def _readable(read: Read, principal: Principal, role_id: UUID) -> bool:

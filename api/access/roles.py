@@ -17,6 +17,7 @@ from api.documents.access.roles import (
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer
+from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.people.named_users import UserName
 from projections.access import roles
@@ -31,7 +32,8 @@ async def list_roles(
     query: Annotated[RoleListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Roles of all organizations that the caller may read, or of one of them."""
-    async with reading(roles.RolesProjection.name) as read:
+
+    async def respond(read: Read) -> Response:
         rows = await roles.roles(
             read.cursor,
             await viewer(read.cursor, principal.user_id),
@@ -39,6 +41,8 @@ async def list_roles(
             name=query.name,
         )
         return read.listing(RoleList, [resource(row) for row in rows])
+
+    return await reading.read((roles.RolesProjection.name,), respond)
 
 
 @router.post("/v1/roles/{id}/add-user/", deprecated=True, **answers(None, 201))

@@ -1,11 +1,14 @@
 """Reads from one snapshot whose position is known (semantics 0.2, rulings A5, B1, B2, B4, G16).
 
-A read names the background read models it looks at; without a name it rests on what every append keeps current:
+A read is one function of its snapshot. It names the background read models it looks at; without a name it rests on
+what every append keeps current:
 
     async def group(group_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
-        async with reading("groups", "rosters") as read:
+        async def respond(read: Read) -> Response:
             row = await groups.group(read.cursor, group_id)
             return read.single(GroupDocument, resource(row))
+
+        return await reading.read(("groups", "rosters"), respond)
 
 The answer to a command is of the position that the command was recorded at. `execute` has waited for the read models
 before, so that a client that ignores positions reads its own writes; where one did not get there in time, the answer
@@ -13,19 +16,20 @@ is made of what the command knows (ruling A5):
 
     async def change(…, execute: ExecuteDep, reading: ReadingDep) -> Response:
         outcome = await execute(identity.groups.change(…), about=group_id)
-        async with reading.after(outcome, "groups") as read:
+
+        async def respond(read: Read) -> Response:
             row = await (groups.group(read.cursor, group_id) if read.current else …)
             return read.single(GroupDocument, resource(row), outcome.status)
 
+        return await reading.read_after(outcome, ("groups",), respond)
+
 A command that knows all of its resource needs no snapshot: `single(IndividualDocument, resource, position, 201)`.
 A command without a resource answers with `api.edge.envelope.answer(None, 201, position=outcome.position)`.
-
-A NotFound out of a snapshot that is behind the log becomes NotThereYet: the route asks once more when it is not.
 """
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, Protocol, TypeVar
 
@@ -44,6 +48,7 @@ AT_LEAST = "X-At-Least-Position"
 LARGEST_POSITION = 2**63 - 1
 
 TResource = TypeVar("TResource")
+TAnswer = TypeVar("TAnswer")
 
 _BEGIN = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ")
 _HEAD = sql.SQL("SELECT position, 0, position FROM log_head WHERE log = 'identity'")
@@ -124,45 +129,41 @@ def single(document: type[Single[TResource]], resource: TResource, position: int
     return answer(document.model_construct(data=resource, meta=meta), status, position=position)
 
 
-class NotThereYet(NotFound):
-    """Read models that are behind the log do not know it; who asks again is answered when they can tell."""
+class NotThereYet(Exception):
+    """Something is not in a snapshot that is behind the log, whose head was at `head`."""
+
+    def __init__(self, head: int) -> None:
+        super().__init__()
+        self.head = head
 
 
 class Reading:
-    """Opens snapshots for one request."""
+    """Opens snapshots for one request. Only of a read, which changes nothing, is a NotFound asked about again."""
 
-    def __init__(self, services: Services, at_least: int | None) -> None:
+    def __init__(self, services: Services, at_least: int | None, *, is_read: bool = True) -> None:
         self._services = services
         self._at_least = at_least
+        self._is_read = is_read
 
-    @asynccontextmanager
-    async def __call__(self, *models: str) -> AsyncIterator[Read]:
-        """A snapshot in which all these background read models are where the request wants them.
+    async def read(self, models: Sequence[str], respond: Callable[[Read], Awaitable[TAnswer]]) -> TAnswer:
+        """Return what `respond` makes of a snapshot in which these read models are where the request wants them.
 
-        Raises ReadModelBehind, and NotThereYet for a NotFound that is raised inside while the read models are behind
-        and nothing was wanted of them.
+        Where the request wants nothing of them, a NotFound out of a snapshot that is behind the log is not believed:
+        `respond` is called once more in one that has what the log had then. Raises ReadModelBehind.
         """
-        wanted = self._at_least
-        deadline = time.monotonic() + self._services.settings.position_wait
-        told = False
-        while True:
-            async with self._services.pool.connection() as connection:
-                position, head = await self._begin(connection, models)
-                if wanted is None or position >= wanted:
-                    async with _ended(connection):
-                        with self._certain(position, head if wanted is None else position):
-                            yield Read(connection.cursor(), position)
-                    return
-                await connection.execute(_END)
-            # the connection is given back while this waits: the projector's progress must not depend on the pool
-            if told:
-                self._services.positions.forget(models)
-            await self._wait(models, wanted, deadline)
-            told = True
+        try:
+            return await self._read_at_least(self._at_least, tuple(models), respond)
+        except NotThereYet as missing:
+            head = missing.head
+        return await self._read_at_least(head, tuple(models), respond)
 
-    @asynccontextmanager
-    async def after(self, outcome: Outcome, *models: str) -> AsyncIterator[Read]:
-        """A snapshot for the answer to a command, at once: `execute` has waited. Of these models it may be behind."""
+    async def read_after(
+        self, outcome: Outcome, models: Sequence[str], respond: Callable[[Read], Awaitable[TAnswer]]
+    ) -> TAnswer:
+        """Return what `respond` makes of a snapshot for the answer to a command, at once: `execute` has waited.
+
+        Of these models it may be behind.
+        """
         looking = tuple(each for each in models if each in outcome.models)
         async with self._services.pool.connection() as connection:
             position, _ = await self._begin(connection, looking)
@@ -170,11 +171,35 @@ class Reading:
             if outcome.visible and not current:
                 self._services.positions.forget(looking)
             async with _ended(connection):
-                yield Read(connection.cursor(), outcome.position, current=current)
+                return await respond(Read(connection.cursor(), outcome.position, current=current))
+
+    async def _read_at_least(
+        self, wanted: int | None, models: tuple[str, ...], respond: Callable[[Read], Awaitable[TAnswer]]
+    ) -> TAnswer:
+        """Raises NotThereYet, when nothing is wanted, and ReadModelBehind."""
+        deadline = time.monotonic() + self._services.settings.position_wait
+        told = False
+        while True:
+            async with self._services.pool.connection() as connection:
+                position, head = await self._begin(connection, models)
+                if wanted is None or position >= wanted:
+                    try:
+                        async with _ended(connection):
+                            return await respond(Read(connection.cursor(), position))
+                    except NotFound:
+                        if self._is_read and wanted is None and position < head:
+                            raise NotThereYet(head) from None
+                        raise
+                await connection.execute(_END)
+            # the connection is given back while this waits: the projector's progress must not depend on the pool
+            if told:
+                self._services.positions.forget(models)
+            await self._wait(models, wanted, deadline)
+            told = True
 
     def at_least(self, position: int) -> "Reading":
         """The same for what must be read at this position or later."""
-        return Reading(self._services, position)
+        return Reading(self._services, position, is_read=self._is_read)
 
     async def at_once(self, ask: Callable[[], Awaitable[TPositioned]]) -> TPositioned:
         """What a single statement answers together with its position: no transaction, one round trip.
@@ -188,17 +213,6 @@ class Reading:
                 return answered
             await self._wait((), self._at_least, deadline)
             self._services.positions.forget(())
-
-    @contextmanager
-    def _certain(self, position: int, head: int) -> Iterator[None]:
-        """Nothing inside says that something is not there when it may only not be projected."""
-        try:
-            yield
-        except NotFound:
-            if position >= head:
-                raise
-            self._at_least = head
-            raise NotThereYet from None
 
     async def _begin(self, connection: AsyncConnection, models: tuple[str, ...]) -> tuple[int, int]:
         """Starts the snapshot; the lowest position of the read models in it, and the log's."""
@@ -236,4 +250,4 @@ def at_least(request: Request) -> int | None:
 async def reading(request: Request) -> Reading:
     """The reading of this request; commands ignore X-At-Least-Position."""
     reads = getattr(request.scope.get("route"), "reads", True)
-    return Reading(services_of(request), at_least(request) if reads else None)
+    return Reading(services_of(request), at_least(request) if reads else None, is_read=reads)

@@ -61,7 +61,8 @@ class RecordView(Generic[TFields, TResource]):
 
     async def page(self, reading: Reading, principal: Principal, query: RecordListQuery, order: str = "") -> Response:
         """Answer a page of what the principal may read. Raises Forbidden for those who may not list (ruling L16)."""
-        async with reading(*self._models) as read:
+
+        async def respond(read: Read) -> Response:
             sees = await viewer(read.cursor, principal.user_id)
             if not self._lists(principal, sees):
                 raise Forbidden
@@ -70,15 +71,23 @@ class RecordView(Generic[TFields, TResource]):
             )
             return read.listing(self._listing, await self.resources(read, rows), query, total)
 
+        return await reading.read(self._models, respond)
+
     async def one(self, reading: Reading, principal: Principal, record_id: UUID) -> Response:
         """Answer one record. Raises NotFound, also for a record that the principal may not read."""
-        async with reading(*self._models) as read:
+
+        async def respond(read: Read) -> Response:
             return await self._shown(read, principal, record_id, 200)
+
+        return await reading.read(self._models, respond)
 
     async def changed(self, reading: Reading, principal: Principal, outcome: Outcome) -> Response:
         """Answer the record that a command has created or changed."""
-        async with reading.after(outcome, *self._models) as read:
+
+        async def respond(read: Read) -> Response:
             return await self._shown(read, principal, outcome.made, outcome.status)
+
+        return await reading.read_after(outcome, self._models, respond)
 
     async def resources(self, read: Read, rows: Sequence[RecordRow[TFields]]) -> list[TResource]:  # noqa: ARG002 - others look things up
         """Return the rows as documents show them; a kind that shows more than its row looks it up here."""

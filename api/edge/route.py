@@ -52,7 +52,7 @@ from api.edge.middleware import REQUEST_ID
 from api.edge.negotiation import check_accept, check_content_type
 from api.edge.operations import ResourceRouter
 from api.edge.preferences import PREFER_PARAMETER
-from api.edge.reading import AT_LEAST, NotThereYet, at_least
+from api.edge.reading import AT_LEAST, at_least
 from api.services import services_of
 from domain.core.audited import AuditContext, audited_as
 from domain.core.decisions import deciding
@@ -222,17 +222,9 @@ class ContractRoute(APIRoute):
             raise
 
     async def _asked(self, arguments: dict[str, Any]) -> Response:
-        """A read is asked once more when its connection was lost (ruling O26), and for what was not there yet.
-
-        Then it waits for the read models (decision 0028). Of a command only what makes its answer is asked again.
-        """
+        """A read is asked once more when its connection was lost; of a command what makes its answer (ruling O26)."""
         ask = partial(self.signature.endpoint, **arguments)
-        if not self.reads:
-            return await again_if_lost(ask, is_carried_out)
-        try:
-            return await again_if_lost(ask)
-        except NotThereYet:
-            return await again_if_lost(ask)
+        return await (again_if_lost(ask) if self.reads else again_if_lost(ask, is_carried_out))
 
 
 class Parameter(Protocol):

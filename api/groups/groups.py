@@ -56,10 +56,13 @@ async def list_groups(
     query: Annotated[GroupListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Groups that the caller may see, with their leaders. Deprecated: the second version costs less."""
-    async with reading(*MODELS) as read:
+
+    async def respond(read: Read) -> Response:
         rows, total = await listed(read, principal, query, people=query.with_individuals)
         shown = await resources(read.cursor, principal, rows, individuals=query.with_individuals)
         return read.listing(GroupList, shown, query, total)
+
+    return await reading.read(MODELS, respond)
 
 
 @router.get("/v2/individual-groups/", **answers(GroupV2List))
@@ -67,9 +70,12 @@ async def list_groups_v2(
     query: Annotated[GroupListV2Query, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Groups that the caller may see."""
-    async with reading("groups") as read:
+
+    async def respond(read: Read) -> Response:
         rows, total = await listed(read, principal, query, people=False)
         return read.listing(GroupV2List, [resource_v2(row) for row in rows], query, total)
+
+    return await reading.read(("groups",), respond)
 
 
 @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
@@ -86,7 +92,8 @@ async def group(
     group_id: PathId, query: Annotated[GroupQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """An active group."""
-    async with reading(*MODELS) as read:
+
+    async def respond(read: Read) -> Response:
         row = existing(await group_lists.detail(read.cursor, await viewer(read.cursor, principal.user_id), group_id))
         if query.with_individuals:
             await require_readable_people(read.cursor, principal, group_id, argument="with_individuals")
@@ -94,16 +101,21 @@ async def group(
         (shown,) = await resources(read.cursor, principal, [row], individuals=individuals, members=members)
         return read.single(GroupDocument, shown)
 
+    return await reading.read(MODELS, respond)
+
 
 @router.get("/v2/individual-groups/{id}/", **answers(GroupV2Document))
 async def group_v2(
     group_id: PathId, query: Annotated[GroupV2Query, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """A group without its people."""
-    async with reading("groups") as read:
+
+    async def respond(read: Read) -> Response:
         seen_by = await viewer(read.cursor, principal.user_id)
         row = await group_lists.detail(read.cursor, seen_by, group_id, include_inactive=query.include_inactive)
         return read.single(GroupV2Document, resource_v2(existing(row)))
+
+    return await reading.read(("groups",), respond)
 
 
 @router.patch("/v1/individual-groups/{id}/", **answers(GroupDocument))

@@ -14,6 +14,7 @@ from api.documents.groups.logs import (
 )
 from api.edge.caller import Authenticated
 from api.edge.deps import ReadingDep
+from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden, NotFound
 from domain.core.ports import AccessQuery
@@ -30,7 +31,8 @@ async def list_group_logs(
     query: Annotated[GroupLogQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Changes of rosters, the newest first."""
-    async with reading("group_logs", "users") as read:
+
+    async def respond(read: Read) -> Response:
         seen_by = await viewer(read.cursor, principal.user_id)
         if seen_by.participant:
             raise Forbidden
@@ -49,6 +51,8 @@ async def list_group_logs(
             offset=query.page_offset,
         )
         return read.listing(GroupLogList, [_resource(row) for row in rows], query, total)
+
+    return await reading.read(("group_logs", "users"), respond)
 
 
 def _named(query: GroupLogQuery) -> dict[str, AccessQuery]:

@@ -25,7 +25,7 @@ from api.documents.people.people import (
     Owner,
 )
 from api.edge.execution import Outcome, require_still_readable
-from api.edge.reading import Reading, reading
+from api.edge.reading import Read, Reading, reading
 from api.services import Services, services_of
 from domain.core.errors import Forbidden
 from domain.core.ports import AccessQuery
@@ -67,13 +67,17 @@ class ShowGroup:
         group_id = outcome.made
         await require_still_readable(self._services.identity.permissions, principal, outcome, "group", group_id)
         individuals, members = (people.with_individuals, people.with_members) if people else (False, False)
-        async with self._reading.after(outcome, *MODELS) as read:
-            if individuals and outcome.repeated:
-                individuals = group_id in await groups_with_people(read.cursor, principal.user_id, [group_id])
+
+        async def respond(read: Read) -> Response:
+            with_individuals = individuals and (
+                not outcome.repeated or group_id in await groups_with_people(read.cursor, principal.user_id, [group_id])
+            )
             row = await group_lists.known(read.cursor, group_id) if read.current else None
             row = row or await self._recorded(read.cursor, outcome)
-            (resource,) = await resources(read.cursor, principal, [row], individuals=individuals, members=members)
+            (resource,) = await resources(read.cursor, principal, [row], individuals=with_individuals, members=members)
             return read.single(GroupDocument, resource, outcome.status)
+
+        return await self._reading.read_after(outcome, MODELS, respond)
 
     async def _recorded(self, cursor: AsyncCursor, outcome: Outcome) -> GroupRow:
         """The group as its events and the tables that decide access have it, while the lists are behind (A5)."""

@@ -19,6 +19,7 @@ from api.documents.groups.rosters import (
 from api.documents.people.people import CommunicationPreferences
 from api.edge.caller import Authenticated
 from api.edge.deps import PathId, PermissionsDep, ReadingDep
+from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from api.groups.rendering import individual_summary, require_readable_people
 from domain.core.ports import AccessQuery
@@ -40,7 +41,8 @@ async def list_individuals(
 ) -> Response:
     """Individuals that stand in the group directly."""
     await permissions.require(principal, AccessQuery("group", query.individual_group_id, "read"), argument=GROUP)
-    async with reading("users") as read:
+
+    async def respond(read: Read) -> Response:
         await require_readable_people(read.cursor, principal, query.individual_group_id, argument=GROUP)
         roster = await rosters.roster(read.cursor, query.individual_group_id)
         if roster is None:
@@ -50,6 +52,8 @@ async def list_individuals(
         )
         return read.listing(GroupIndividualList, [_individual(row) for row in rows], query, total)
 
+    return await reading.read(("users",), respond)
+
 
 @router.get("/v1/individual-group-leaders/", **answers(GroupLeaderList))
 async def list_leaders(
@@ -57,10 +61,13 @@ async def list_leaders(
 ) -> Response:
     """Users who lead the group directly."""
     await permissions.require(principal, AccessQuery("group", query.individual_group_id, "read"), argument=GROUP)
-    async with reading("users") as read:
+
+    async def respond(read: Read) -> Response:
         page = {"limit": query.page_limit, "offset": query.page_offset}
         rows, total = await rosters.leaders(read.cursor, query.individual_group_id, **page)
         return read.listing(GroupLeaderList, [_leader(row) for row in rows], query, total)
+
+    return await reading.read(("users",), respond)
 
 
 @router.get("/v1/individual-groups/{id}/eligible-members/", **answers(EligibleMemberList))
@@ -80,12 +87,15 @@ async def list_eligible_members(
         verified=query.verified,
         registration_invite=query.registration_invite,
     )
-    async with reading("users") as read:
+
+    async def respond(read: Read) -> Response:
         seen_by = await viewer(read.cursor, principal.user_id)
         page = {"limit": query.page_limit, "offset": query.page_offset}
         rows, total = await eligible_members.page(read.cursor, seen_by, group_id, wanted, **page)
         shown = [_eligible(row, query.member_type) for row in rows]
         return read.listing(EligibleMemberList, shown, query, total)
+
+    return await reading.read(("users",), respond)
 
 
 def _individual(row: IndividualRow) -> GroupIndividualResource:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from api.documents.groups.tasks import TaskAttributes, TaskDocument, TaskResource
 from api.edge.caller import Authenticated
 from api.edge.deps import PathId, ReadingDep
+from api.edge.reading import Read, single
 from api.edge.route import answers, contract_router
 from domain.core.errors import NotFound
 from domain.core.principal import Principal
@@ -20,14 +21,18 @@ router = contract_router("tasks", "Work that goes on after its request was answe
 @router.get("/v1/tasks/{id}/", **answers(TaskDocument, extension=True))
 async def task(task_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """A task that the caller started."""
-    async with reading("tasks") as read:
-        row = await _visible(read.cursor, principal, task_id)
-        if row.finished_position is None:
-            return read.single(TaskDocument, _resource(row))
-        position = read.position
-    # who reads that it is done finds it done in the lists as well
-    async with reading.at_least(position)("tasks", "groups") as read:
+
+    async def look(read: Read) -> tuple[TaskRow, int]:
+        return await _visible(read.cursor, principal, task_id), read.position
+
+    async def respond(read: Read) -> Response:
         return read.single(TaskDocument, _resource(row))
+
+    row, position = await reading.read(("tasks",), look)
+    if row.finished_position is None:
+        return single(TaskDocument, _resource(row), position)
+    # a caller who reads that it is done finds it done in the lists as well
+    return await reading.at_least(position).read(("tasks", "groups"), respond)
 
 
 async def _visible(cursor: AsyncCursor, principal: Principal, task_id: UUID) -> TaskRow:

@@ -41,7 +41,8 @@ async def list_organizations(
 ) -> Response:
     """Organizations that the caller may see."""
     wanted = OrganizationFilter(query.name, query.name_contains, query.modified, query.include_inactive)
-    async with reading(MODEL) as read:
+
+    async def respond(read: Read) -> Response:
         rows, total = await organizations.organizations(
             read.cursor,
             await viewer(read.cursor, principal.user_id),
@@ -50,6 +51,8 @@ async def list_organizations(
             offset=query.page_offset,
         )
         return read.listing(OrganizationList, [resource(row) for row in rows], query, total)
+
+    return await reading.read((MODEL,), respond)
 
 
 @router.post("/v1/organizations/", **answers(OrganizationDocument, 201))
@@ -64,8 +67,11 @@ async def create_organization(
 @router.get("/v1/organizations/{id}/", **answers(OrganizationDocument))
 async def get_organization(organization_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """An organization that the caller may see."""
-    async with reading(MODEL) as read:
+
+    async def respond(read: Read) -> Response:
         return await _shown(read, principal, organization_id, 200)
+
+    return await reading.read((MODEL,), respond)
 
 
 @router.patch("/v1/organizations/{id}/", **answers(OrganizationDocument))
@@ -141,9 +147,13 @@ async def _shown(read: Read, principal: Principal, organization_id: PathId, stat
 
 async def _recorded(services: Services, reading: ReadingDep, principal: Principal, outcome: Outcome) -> Response:
     """As it can be read from now on; while the lists are behind, as its events have it (ruling A5)."""
-    async with reading.after(outcome, MODEL) as read:
-        if read.current:
-            return await _shown(read, principal, outcome.made, outcome.status)
+
+    async def respond(read: Read) -> Response | None:
+        return await _shown(read, principal, outcome.made, outcome.status) if read.current else None
+
+    shown = await reading.read_after(outcome, (MODEL,), respond)
+    if shown is not None:
+        return shown
     await require_still_readable(services.identity.permissions, principal, outcome, "organization", outcome.made)
     organization = await services.identity.store.get(Organization, outcome.made)
     return single(OrganizationDocument, resource(OrganizationRow.of(organization)), outcome.position, outcome.status)

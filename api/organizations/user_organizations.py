@@ -16,6 +16,7 @@ from api.documents.organizations.user_organizations import (
 )
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, ReadingDep
+from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.organizations.organizations import OrganizationNotFound
 from domain.people.named_users import UserName
@@ -31,7 +32,8 @@ async def list_user_organizations(
     query: Annotated[UserOrganizationListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """The caller's own memberships, and those in organizations that they may read."""
-    async with reading() as read:
+
+    async def respond(read: Read) -> Response:
         rows, total = await user_organizations.user_organizations(
             read.cursor,
             await viewer(read.cursor, principal.user_id),
@@ -41,6 +43,8 @@ async def list_user_organizations(
             offset=query.page_offset,
         )
         return read.listing(UserOrganizationList, [resource(row) for row in rows], query, total)
+
+    return await reading.read((), respond)
 
 
 @router.post("/v1/user-organizations/", **answers(UserOrganizationDocument, 201))
@@ -55,7 +59,8 @@ async def create_user_organization(
     user_id, organization_id = body.attributes.user_id, body.attributes.organization_id
     command = identity.memberships.add(principal, organization_id, UserName(user_id))
     outcome = await execute(command, about=membership_id(user_id, organization_id))
-    async with reading.after(outcome) as read:
+
+    async def respond(read: Read) -> Response:
         looking = Viewer(principal.user_id, unlimited=True)  # what was just made is shown to them, whatever they read
         if outcome.repeated:
             looking = await viewer(read.cursor, principal.user_id)
@@ -70,6 +75,8 @@ async def create_user_organization(
         if not rows:  # the user left meanwhile
             raise OrganizationNotFound
         return read.single(UserOrganizationDocument, resource(rows[0]), outcome.status)
+
+    return await reading.read_after(outcome, (), respond)
 
 
 def membership_id(user_id: UUID, organization_id: UUID) -> str:

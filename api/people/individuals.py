@@ -44,8 +44,11 @@ async def create_individual(
 @router.get("/v1/individuals/{id}/", **answers(IndividualDocument))
 async def get_individual(individual_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """Its owner; for those who may write it also with whom it is shared, as far as they may know (ruling O9)."""
-    async with reading() as read:
+
+    async def respond(read: Read) -> Response:
         return await _shown(read, principal, individual_id, 200)
+
+    return await reading.read((), respond)
 
 
 @router.post("/v1/individuals/{id}/share/", **answers(IndividualDocument, 201, extension=True))
@@ -79,8 +82,11 @@ async def unshare_individual(
 
 async def _recorded(reading: ReadingDep, principal: Principal, outcome: Outcome) -> Response:
     """As the caller may read it after the command."""
-    async with reading.after(outcome) as read:
+
+    async def respond(read: Read) -> Response:
         return await _shown(read, principal, outcome.made, outcome.status)
+
+    return await reading.read_after(outcome, (), respond)
 
 
 async def _shown(read: Read, principal: Principal, individual_id: UUID, status: int) -> Response:

@@ -15,7 +15,7 @@ from api.documents.people.user_replications import (
 )
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PermissionsDep, ReadingDep
-from api.edge.reading import single
+from api.edge.reading import Read, single
 from api.edge.route import answers, contract_router
 from domain.people.user_replications import UserReplication
 from projections.people import user_replications
@@ -35,11 +35,14 @@ async def list_user_replications(
     """Services that a user is replicated to, oldest first."""
     principal.require_unlimited()
     await permissions.require_readable_user(principal, query.user_id, argument="user_id")
-    async with reading(MODEL) as read:
+
+    async def respond(read: Read) -> Response:
         rows, total = await user_replications.user_replications(
             read.cursor, query.user_id, limit=query.page_limit, offset=query.page_offset
         )
         return read.listing(UserReplicationList, [resource(row) for row in rows], query, total)
+
+    return await reading.read((MODEL,), respond)
 
 
 @router.post("/v1/user-replications/", **answers(UserReplicationDocument, 201))

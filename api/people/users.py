@@ -52,7 +52,8 @@ async def list_users(
     query: Annotated[UserListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Users of an organization; for staff and services of all."""
-    async with reading(MODEL) as read:
+
+    async def respond(read: Read) -> Response:
         sees = await viewer(read.cursor, principal.user_id)
         require_listable(principal, sees, query)
         whole = principal.reads_all or query.organization_id in sees.administers
@@ -67,6 +68,8 @@ async def list_users(
         resources = [UserResource.model_construct(attributes=shown[row.user_id], id=row.user_id) for row in rows]
         return read.listing(UserList, resources, query, total)
 
+    return await reading.read((MODEL,), respond)
+
 
 @router.get("/v1/users/{id}/", **answers(UserDetailDocument))
 async def get_user(
@@ -80,10 +83,13 @@ async def get_user(
     await identity.permissions.require_readable_user(principal, user_id)
     if principal.service and user_id == principal.user_id:
         return await _account(reading, await identity.store.get(User, user_id))
-    async with reading(MODEL) as read:
+
+    async def respond(read: Read) -> Response:
         attributes = await _detail(read, principal, user_id, query)
         resource = UserDetailResource.model_construct(attributes=attributes, id=user_id)
         return read.single(UserDetailDocument, resource)
+
+    return await reading.read((MODEL,), respond)
 
 
 @router.post("/v1/users/{id}/disable/", **answers(UserDocument, 201))
@@ -191,7 +197,8 @@ async def _detail(read: Read, principal: Principal, user_id: UUID, query: UserQu
 
 async def _account(reading: ReadingDep, service: User) -> Response:
     """A service account, which no read model of people holds, as it sees itself: what only people have is null."""
-    async with reading() as read:
+
+    async def respond(read: Read) -> Response:
         attributes = UserDetailAttributes.model_construct(
             classification=service.classification,
             enabled=service.enabled,
@@ -200,6 +207,8 @@ async def _account(reading: ReadingDep, service: User) -> Response:
             username=service.login_name,
         )
         return read.single(UserDetailDocument, UserDetailResource.model_construct(attributes=attributes, id=service.id))
+
+    return await reading.read((), respond)
 
 
 async def _row(read: Read, user_id: UUID) -> UserRow:
@@ -214,7 +223,8 @@ async def _shown(identity: Identity, reading: ReadingDep, principal: Principal, 
     user_id = outcome.made
     if outcome.repeated:
         await identity.permissions.require_readable_user(principal, user_id)
-    async with reading.after(outcome, MODEL) as read:
+
+    async def respond(read: Read) -> Response:
         row = await user_lists.user(read.cursor, user_id)
         if row is None or not read.current:
             row = UserRow.of(await identity.store.get(User, user_id), row)
@@ -223,6 +233,8 @@ async def _shown(identity: Identity, reading: ReadingDep, principal: Principal, 
         shown = await attributes_of(read, [row], None, sees if whole else None)
         resource = UserResource.model_construct(attributes=shown[user_id], id=user_id)
         return read.single(UserDocument, resource, outcome.status)
+
+    return await reading.read_after(outcome, (MODEL,), respond)
 
 
 async def _reads_whole(read: Read, principal: Principal, sees: Viewer, user_id: UUID) -> bool:

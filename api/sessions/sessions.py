@@ -30,6 +30,7 @@ from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep, SignerDep
 from api.edge.envelope import answer, no_content
+from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden
 from domain.core.personal import revealed
@@ -83,7 +84,8 @@ async def authenticate(
     """Who the bearer is. Sessions of service accounts are no good on requests that come from outside."""
     if body is not None and body.edge_request and principal.service:
         raise Forbidden
-    async with reading(UsersProjection.name, RolesProjection.name) as read:
+
+    async def respond(read: Read) -> Response:
         known = await sessions.bearer_of(read.cursor, principal.user_id, principal.organization_id)
         email = known.email if known.projected else revealed((await identity.store.get(User, principal.user_id)).email)
         shown = AuthenticatedCaller(
@@ -94,6 +96,8 @@ async def authenticate(
             user_id=principal.user_id,
         )
         return read.answer(AuthenticateAnswer(data=shown), 201)
+
+    return await reading.read((UsersProjection.name, RolesProjection.name), respond)
 
 
 @router.get("/v1/sessions/{id}/", **answers(SessionDocument))
@@ -111,8 +115,11 @@ async def get_session(
         user = await identity.store.get(User, session.user_id)
         about = LoginInfo(**login_info(session, user))
     attributes = SessionAttributes(expiration_time=session.expires_at, login_info=about, user_id=session.user_id)
-    async with reading() as read:
+
+    async def respond(read: Read) -> Response:
         return read.single(SessionDocument, SessionResource(attributes=attributes, id=session.id))
+
+    return await reading.read((), respond)
 
 
 @router.delete("/v1/sessions/{id}/", **answers(None, 204, extension=True))

@@ -17,6 +17,7 @@ from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, PathId, ReadingDep, ServicesDep
 from api.edge.envelope import answer
 from api.edge.execution import Outcome
+from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden, InvalidState, LostRace, NotFound, Unavailable
 from domain.core.ids import new_id
@@ -82,10 +83,13 @@ ORGANIZATION = uuid4()
 
 
 async def shown(reading: ReadingDep, outcome: Outcome, name: str) -> Response:
-    async with reading.after(outcome) as read:
+
+    async def respond(read: Read) -> Response:
         if World.broken is not None:
             raise World.broken
         return read.single(ThingDocument, Thing(id=outcome.made, name=name), outcome.status)
+
+    return await reading.read_after(outcome, (), respond)
 
 
 @router.post("/v1/things/", **answers(ThingDocument, 201))

@@ -14,6 +14,7 @@ from api.edge.deps import PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.execution import Outcome
 from api.edge.positions import HEAD, MOMENT, POLL
+from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.core.errors import NotFound
 from projections.access.checks import Decided
@@ -39,27 +40,39 @@ class ThingList(Listing[Thing]):
 
 @router.get("/v1/things/", **answers(ThingList))
 async def things(caller: Authenticated, reading: ReadingDep) -> Response:
-    async with reading("things", "others") as read:
+
+    async def respond(read: Read) -> Response:
         return read.listing(ThingList, [Thing(rows=1)])
+
+    return await reading.read(("things", "others"), respond)
 
 
 @router.get("/v1/heads/", **answers(ThingDocument))
 async def heads(caller: Authenticated, reading: ReadingDep) -> Response:
-    async with reading() as read:
+
+    async def respond(read: Read) -> Response:
         return read.single(ThingDocument, Thing(rows=1))
+
+    return await reading.read((), respond)
 
 
 @router.post("/v1/questions/", **answers(ThingDocument, 201, reads=True))
 async def question(caller: Authenticated, reading: ReadingDep) -> Response:
-    async with reading("things") as read:
+
+    async def respond(read: Read) -> Response:
         return read.single(ThingDocument, Thing(rows=1), 201)
+
+    return await reading.read(("things",), respond)
 
 
 @router.post("/v1/things/", **answers(ThingDocument, 201))
 async def command(caller: Authenticated, reading: ReadingDep) -> Response:
     recorded = Outcome(COMMAND, 201, None, repeated=False, models=frozenset({"things"}), visible=True)
-    async with reading.after(recorded, "things", "others") as read:
+
+    async def respond(read: Read) -> Response:
         return read.single(ThingDocument, Thing(rows=int(read.current)), 201)
+
+    return await reading.read_after(recorded, ("things", "others"), respond)
 
 
 @router.get("/v1/checks/", **answers(None))
@@ -74,21 +87,27 @@ async def check(caller: Authenticated, reading: ReadingDep) -> Response:
 
 @router.get("/v1/snapshots/", **answers(ThingDocument))
 async def snapshot(caller: Authenticated, reading: ReadingDep) -> Response:
-    async with reading("things") as read:
+
+    async def respond(read: Read) -> Response:
         await read.cursor.execute("SELECT count(*) FROM projections")
         async with await psycopg.AsyncConnection.connect(OWNER[0], autocommit=True) as other:
             await stand(other, more=1)
         await read.cursor.execute("SELECT count(*) FROM projections")
         return read.single(ThingDocument, Thing(rows=(await read.cursor.fetchone() or (0,))[0]))
 
+    return await reading.read(("things",), respond)
+
 
 @router.get("/v1/things/{id}/", **answers(ThingDocument))
 async def thing(thing_id: PathId, caller: Authenticated, reading: ReadingDep) -> Response:
-    async with reading("things") as read:
+
+    async def respond(read: Read) -> Response:
         READ.append(read.position)
         if read.position < MADE_AT:
             raise ThingNotFound(parameter="id")
         return read.single(ThingDocument, Thing(rows=1))
+
+    return await reading.read(("things",), respond)
 
 
 @router.post("/v1/things/{id}/look/", **answers(ThingDocument, 201))
