@@ -15,7 +15,8 @@ from api.edge.access import ReadAccess, SessionOf
 from api.edge.indexing import Indexing
 from api.edge.positions import Positions
 from domain.application import Identity
-from domain.core.ports import Directory, TokenVerifier
+from domain.core.ports import TokenVerifier
+from domain.people.directory import Directory
 from domain.sessions.service_accounts import TokenReviewer
 
 

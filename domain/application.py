@@ -2,7 +2,7 @@
 
 from domain.access.role_users import RoleUsers
 from domain.core.permissions import Permissions
-from domain.core.ports import Access, Directory, Store
+from domain.core.ports import Access, Store
 from domain.core.records import Records
 from domain.groups.commands import Groups
 from domain.groups.moves import GroupMoves
@@ -16,6 +16,7 @@ from domain.organizations.organizations import Organizations
 from domain.organizations.ownership import OrganizationOwner
 from domain.organizations.sms_templates import SmsTemplate, SmsTemplates
 from domain.organizations.themes import Theme, ThemeOwner, Themes
+from domain.people.directory import Directory
 from domain.people.individual_commands import Individuals
 from domain.people.passwords import Passwords
 from domain.people.user_commands import Users

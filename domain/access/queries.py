@@ -5,7 +5,7 @@ from typing import cast
 from uuid import UUID
 
 from domain.core.errors import Invalid
-from domain.core.ports import AccessQuery, Operation
+from domain.core.ports import LISTABLE, AccessQuery, Operation
 
 LONGEST = 256
 OPERATIONS = {
@@ -14,8 +14,6 @@ OPERATIONS = {
     "organization": ("read", "write"),
     "system": ("read", "write"),
 }
-LISTABLE = ("group", "individual", "organization")
-"""The types whose resources have ids of ours."""
 
 _APP = re.compile(r"app\.[a-z0-9_.-]{1,64}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

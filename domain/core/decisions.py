@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from domain.access.queries import LISTABLE
-from domain.core.ports import AccessQuery
+from domain.core.ports import LISTABLE, AccessQuery
 from domain.core.turns import InTurns
 
 

@@ -5,12 +5,13 @@ from uuid import UUID
 
 from domain.core.ids import new_id
 from domain.core.permissions import Permissions
-from domain.core.ports import AccessQuery, Directory, Store, retry_on_conflict
+from domain.core.ports import AccessQuery, Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.groups.groups import Group, GroupNotEmpty, GroupType, NodeType
 from domain.groups.permissions import GroupPermissions
 from domain.groups.roster_commands import NOTHING, Change, Roster, RosterEditor
 from domain.groups.trees import GroupTree, tree_id
+from domain.people.directory import Directory
 
 LEADERS, INDIVIDUALS = "leader_ids", "individual_ids"
 """Arguments that refusals name."""

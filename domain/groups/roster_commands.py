@@ -6,12 +6,13 @@ from uuid import UUID
 
 from domain.core.errors import Conflict, Forbidden, Invalid
 from domain.core.permissions import Permissions
-from domain.core.ports import AccessQuery, Directory, Store, retry_on_conflict
+from domain.core.ports import AccessQuery, Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.core.turns import InTurns, filter_in_turns, in_turns
 from domain.groups.groups import Group, GroupProviderOnly
 from domain.groups.permissions import GroupPermissions
 from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
+from domain.people.directory import Directory
 from domain.people.individuals import Individual, IndividualNotFound
 from domain.people.users import User, UserNotFound
 

@@ -9,7 +9,7 @@ from domain.core.audited import Audited
 from domain.core.errors import Conflict, InvalidState, LostRace
 from domain.core.ids import new_id
 from domain.core.permissions import Permissions
-from domain.core.ports import Directory, Store, retry_on_conflict, save_resting_on
+from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
 from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
 from domain.onboarding.invitations import Invitation, require_consistent
@@ -17,6 +17,7 @@ from domain.onboarding.places import Place, Places
 from domain.onboarding.referral_codes import ReferralCodes, hash_of_code
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.memberships import require_no_participant
+from domain.people.directory import Directory
 from domain.people.individuals import Individual
 from domain.people.login_names import names_of
 from domain.people.passwords import Passwords, WeakPassword, is_strong

@@ -6,10 +6,11 @@ from uuid import UUID
 from domain.access.roles import KEPT, Role, RoleNotFound, role_id
 from domain.core.errors import Conflict, Forbidden, InvalidState
 from domain.core.permissions import Permissions
-from domain.core.ports import AccessQuery, Directory, Store, retry_on_conflict, save_resting_on
+from domain.core.ports import AccessQuery, Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
 from domain.groups.rosters import RosterEntry, roster_entry_id
 from domain.organizations.organizations import Organization
+from domain.people.directory import Directory
 from domain.people.individuals import Individual
 from domain.people.named_users import NamedUsers, UserName
 from domain.people.users import User

@@ -5,10 +5,11 @@ from uuid import UUID
 from domain.core.audited import Audited
 from domain.core.errors import InvalidState
 from domain.core.permissions import Permissions
-from domain.core.ports import AccessQuery, Directory, Store, retry_on_conflict, save_resting_on
+from domain.core.ports import AccessQuery, Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
 from domain.groups.rosters import RosterEntry, roster_entry_id
 from domain.organizations.organizations import Organization
+from domain.people.directory import Directory
 from domain.people.individuals import (
     Individual,
     IndividualNotFound,

@@ -4,8 +4,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.permissions import Permissions
-from domain.core.ports import Directory, Store
+from domain.core.ports import Store
 from domain.core.principal import Principal
+from domain.people.directory import Directory
 from domain.people.users import User, UserArchived, UserNotFound
 
 

@@ -12,8 +12,9 @@ from domain.core.audited import AUDIT_CONTEXT, audited_as
 from domain.core.borrowed import require_own_session
 from domain.core.errors import TooMany, Unauthenticated
 from domain.core.ids import new_id
-from domain.core.ports import Directory, Store, retry_on_conflict
+from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
+from domain.people.directory import Directory
 from domain.people.login_names import normal_login
 from domain.people.passwords import Passwords
 from domain.people.users import User

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from domain.access.queries import LISTABLE
-from domain.core.ports import AccessQuery, Operation
+from domain.core.ports import LISTABLE, AccessQuery, Operation
 from projections.access.checks import decide
 from projections.access.index import AccessIndex
 from projections.access.pages import NONE, OF_ORGANIZATION, PAGE, Ids, Slice, cut, page_of

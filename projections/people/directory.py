@@ -1,4 +1,4 @@
-"""Implements `domain.core.ports.Directory` over tables that are kept in the appends' own transactions."""
+"""Implements `domain.people.directory.Directory` over tables that are kept in the appends' own transactions."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

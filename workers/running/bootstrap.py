@@ -17,8 +17,9 @@ from adapters.settings import InvalidSettingsError, Settings
 from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, Role
 from domain.core.ids import new_id
 from domain.core.personal import revealed
-from domain.core.ports import Directory, Store, retry_on_conflict
+from domain.core.ports import Store, retry_on_conflict
 from domain.organizations.organizations import OPERATOR_ID, Organization, system_groups
+from domain.people.directory import Directory
 from domain.people.individuals import Individual
 from domain.people.passwords import LEAST_LENGTH, is_strong
 from domain.people.users import STAFF, User
