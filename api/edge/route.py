@@ -13,20 +13,21 @@
 `answers(document, status)` documents the answer; further flags: `reads=True` for a POST that only reads (it honours
 X-At-Least-Position), `secret=True` for one that hands out tokens or secrets (it ignores Idempotency-Key),
 `extension=True` for what is not in the contract, `waits=False` for one that never answers that something is not
-readable yet, which any other command may, `max_body=MAX_CREDENTIALS_BODY` for one that takes small bodies only.
+readable yet, which any other command may, `max_body=MAX_CREDENTIALS_BODY` for one that takes small bodies only,
+`throttle=…` for one whose calls are bounded (see `api.edge.throttles`).
 `answers(None, 201)` is `null`, `answers(None, 204)` nothing at all. Every command without `secret=True` calls its
 domain command inside `execute` (see `api.edge.execution`).
 
 The order (ruling A10): 404 and 405 by the application → 401 → 406 → 415 → 413 → 400 path and query → 400 body →
-409 type and id, 403 client id → the endpoint, whose command or read judges permission first: 404 and 403. FastAPI
-itself reads bodies before dependencies and dependencies before validation, so its handler is not used, only its reading
-of the signature. An endpoint may ask for: the path's ids, one query model, one body model, the principal, and
-dependencies on the request alone.
+409 type and id, 403 client id → 429 of the throttle → the endpoint, whose command or read judges permission first: 404
+and 403. FastAPI itself reads bodies before dependencies and dependencies before validation, so its handler is not used,
+only its reading of the signature. An endpoint may ask for: the path's ids, one query model, one body model, the
+principal, and dependencies on the request alone.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Protocol
@@ -53,6 +54,7 @@ from api.edge.negotiation import check_accept, check_content_type
 from api.edge.operations import ResourceRouter
 from api.edge.preferences import PREFER_PARAMETER
 from api.edge.reading import AT_LEAST, at_least
+from api.edge.throttles import RouteThrottle
 from api.services import services_of
 from domain.core.audited import AuditContext, audited_as
 from domain.core.decisions import deciding
@@ -78,6 +80,7 @@ class Flags:
     secret: bool = False
     extension: bool = False
     max_body: int = LARGEST_BODY
+    throttle: RouteThrottle | None = None
 
 
 def answers(
@@ -89,6 +92,7 @@ def answers(
     extension: bool = False,
     waits: bool = True,
     max_body: int = LARGEST_BODY,
+    throttle: RouteThrottle | None = None,
 ) -> dict[str, Any]:
     """Arguments of a route's decorator: its answer, its refusals, its flags. See the module."""
     refused = {"model": Errors}
@@ -102,7 +106,7 @@ def answers(
         "response_model": document,
         "response_description": "Done",
         "responses": responses,
-        "openapi_extra": {FLAGS: Flags(reads, secret, extension, max_body)},
+        "openapi_extra": {FLAGS: Flags(reads, secret, extension, max_body, throttle)},
     }
 
 
@@ -164,13 +168,15 @@ class ContractRoute(APIRoute):
             arguments |= await self._read_body(request, sent.content)
         request_id = request.scope.get(REQUEST_ID)
         context = AuditContext(correlation=request_id) if principal is None else principal.circumstances(request_id)
+        throttle = self.flags.throttle
         with audited_as(context), permission_refusals_told(request, principal):
-            if not self.commands:
-                return await self._carry_out(request, arguments, principal)
-            once = None
-            if principal is not None and key is not None:
-                once = Sent(principal.user_id, key, sent.content, self.answered)
-            return await self._carry_out_recorded(request, arguments, principal, once)
+            async with nullcontext() if throttle is None else throttle.bound(services_of(request), arguments):
+                if not self.commands:
+                    return await self._carry_out(request, arguments, principal)
+                once = None
+                if principal is not None and key is not None:
+                    once = Sent(principal.user_id, key, sent.content, self.answered)
+                return await self._carry_out_recorded(request, arguments, principal, once)
 
     async def _read_body(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Large bodies are read in a thread, so that other requests take turns with it (ruling O8)."""

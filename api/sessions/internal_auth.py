@@ -1,13 +1,7 @@
 """Service accounts getting in: /v1/internal-auth/ and /v2/internal-auth/."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from starlette.responses import Response
 
-from adapters.security.client_address import CLIENT_ADDRESS
-from adapters.security.throttle import Counter, Limit
-from adapters.security_log import report
 from api.documents.sessions.internal_auth import (
     InternalAuth,
     InternalAuthAnswer,
@@ -17,30 +11,32 @@ from api.documents.sessions.internal_auth import (
     InternalAuthV2,
 )
 from api.edge.bodies import MAX_CREDENTIALS_BODY
-from api.edge.deps import IdentityDep, ReviewerDep, ServicesDep, SignerDep
+from api.edge.deps import IdentityDep, ReviewerDep, SignerDep
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
-from api.services import Services
+from api.edge.throttles import FailureThrottle
 from domain.core.errors import Unauthenticated
 from domain.sessions.commands import SignedIn
 from domain.sessions.service_accounts import ServiceName
 
 router = contract_router("internal-auth", "Access tokens for service accounts.")
 
-FAILURE_SECONDS = 15 * 60
+FAILURES = FailureThrottle(
+    "internal-auth-failures", lambda settings: settings.service_failures_address, 15 * 60, "service-account-refused"
+)
 
 
 @router.post(
-    "/v1/internal-auth/", **answers(InternalAuthAnswer, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY)
+    "/v1/internal-auth/",
+    **answers(InternalAuthAnswer, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=FAILURES),
 )
 async def internal_auth(
-    body: InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep, services: ServicesDep
+    body: InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
 ) -> Response:
     """An access token for a service account that knows the hash of one of its tokens."""
     named = ServiceName(body.namespace, body.sa_name)
-    async with proof(services):
-        account = proven(await reviewer.by_hash(named, body.sa_token_sha512.get_secret_value()))
-        signed_in = await identity.sessions.open_for_service(account.user_id)
+    account = proven(await reviewer.by_hash(named, body.sa_token_sha512.get_secret_value()))
+    signed_in = await identity.sessions.open_for_service(account.user_id)
     shown = InternalAuthAnswer(
         access_token=_access_token(signer, signed_in),
         expires_in=signed_in.session.access_seconds,
@@ -51,36 +47,18 @@ async def internal_auth(
 
 
 @router.post(
-    "/v2/internal-auth/", **answers(InternalAuthDocument, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY)
+    "/v2/internal-auth/",
+    **answers(InternalAuthDocument, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=FAILURES),
 )
 async def internal_auth_v2(
-    body: InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep, services: ServicesDep
+    body: InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
 ) -> Response:
     """An access token for the service account whose token it is."""
-    async with proof(services):
-        account = proven(await reviewer.by_token(body.attributes.token.get_secret_value()))
-        signed_in = await identity.sessions.open_for_service(account.user_id)
+    account = proven(await reviewer.by_token(body.attributes.token.get_secret_value()))
+    signed_in = await identity.sessions.open_for_service(account.user_id)
     attributes = InternalAuthAttributes(access_token=_access_token(signer, signed_in))
     resource = InternalAuthResource(attributes=attributes, id=signed_in.session.id)
     return answer(InternalAuthDocument(data=resource), 201)
-
-
-@asynccontextmanager
-async def proof(services: Services) -> AsyncIterator[None]:
-    """Counts Unauthenticated, raised inside, as a failure of the caller's address. Raises TooMany (ruling O14)."""
-    address = CLIENT_ADDRESS.get()
-    limit = Limit("internal-auth-failures", services.settings.service_failures_address, FAILURE_SECONDS)
-    failures = Counter(limit, address)
-    taken = await services.throttle.take(failures)
-    try:
-        yield
-    except Unauthenticated:
-        report("service-account-refused", address=address)
-        raise
-    except BaseException:
-        await taken.give_back(failures)
-        raise
-    await taken.give_back(failures)
 
 
 def proven(account: ServiceName | None) -> ServiceName:

@@ -6,7 +6,6 @@ from fastapi import Query
 from starlette.responses import Response
 
 from adapters.security.client_address import CLIENT_ADDRESS
-from adapters.security.throttle import Counter, Limit
 from adapters.security_log import report
 from api.documents.common import Attributes
 from api.documents.people.people import Locale
@@ -28,10 +27,11 @@ from api.documents.sessions.sessions import (
 )
 from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep, SignerDep
+from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, SignerDep
 from api.edge.envelope import answer, no_content
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
+from api.edge.throttles import CallThrottle, CommandThrottle
 from domain.core.errors import Forbidden
 from domain.core.personal import revealed
 from domain.people.users import User
@@ -53,7 +53,27 @@ class JsonWebKeys(Attributes):
     keys: list[dict[str, Any]]
 
 
-@router.post("/v1/login/", **answers(LoginAnswer, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY))
+PER_NAME_AND_ADDRESS = CommandThrottle("the name counts as the command normalizes it, and a right password forgives")
+PER_TOKEN = CallThrottle(
+    "refreshes",
+    lambda settings: settings.refreshes_session,
+    60,
+    lambda arguments: str(arguments["body"].refresh_token.get_secret_value()),
+)
+"""A session keeps its refresh token: only its bearer can use up what it may (ruling O14)."""
+
+
+@router.post(
+    "/v1/login/",
+    **answers(
+        LoginAnswer,
+        201,
+        secret=True,
+        waits=False,
+        max_body=MAX_CREDENTIALS_BODY,
+        throttle=PER_NAME_AND_ADDRESS,
+    ),
+)
 async def login(body: Login, identity: IdentityDep, signer: SignerDep) -> Response:
     """A session for whoever knows the password. `totp-code` is not looked at as long as nobody can have one."""
     signed_in = await identity.sessions.log_in(wish(body), CLIENT_ADDRESS.get())
@@ -62,18 +82,12 @@ async def login(body: Login, identity: IdentityDep, signer: SignerDep) -> Respon
 
 
 @router.post(
-    "/v1/refresh-token/", **answers(RefreshedTokens, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY)
+    "/v1/refresh-token/",
+    **answers(RefreshedTokens, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=PER_TOKEN),
 )
-async def refresh_token(
-    body: RefreshToken, identity: IdentityDep, signer: SignerDep, services: ServicesDep
-) -> Response:
-    """Another access token for a session that still counts.
-
-    Counted by the refresh token, which a session keeps: only its bearer can use up what it may (ruling O14).
-    """
-    token = body.refresh_token.get_secret_value()
-    await services.throttle.take(Counter(Limit("refreshes", services.settings.refreshes_session, 60), token))
-    signed_in = await identity.sessions.refresh(token)
+async def refresh_token(body: RefreshToken, identity: IdentityDep, signer: SignerDep) -> Response:
+    """Another access token for a session that still counts."""
+    signed_in = await identity.sessions.refresh(body.refresh_token.get_secret_value())
     return answer(RefreshedTokens(**_tokens(signer, signed_in)), 201)
 
 

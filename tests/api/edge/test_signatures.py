@@ -25,6 +25,10 @@ WITHOUT_KEYS = {
 """They hand out tokens, or only look (rulings A6 and B4)."""
 
 
+UNBOUNDED = {"GET /.well-known/jwks.json": "a small document from memory, the same for every caller"}
+"""Operations that need no token and have no throttle, and why they need none."""
+
+
 def routes() -> list[Route]:
     return [route for router in routers() for route in router.routes if isinstance(route, Route)]
 
@@ -36,6 +40,11 @@ def named(route: Route) -> str:
 def test_only_these_operations_ask_for_no_token() -> None:
     anonymous = {named(route) for route in routes() if not isinstance(route, ContractRoute) or route.anonymous}
     assert anonymous == ANYBODY
+
+
+def test_every_operation_without_a_token_declares_a_throttle() -> None:
+    anonymous = [route for route in routes() if isinstance(route, ContractRoute) and route.anonymous]
+    assert {named(route) for route in anonymous if route.flags.throttle is None} == UNBOUNDED.keys()
 
 
 def test_every_operation_but_the_health_is_refused_in_the_one_order() -> None:

@@ -1,0 +1,87 @@
+"""What bounds how often an operation is called, declared on its route and taken before its work (rulings O12 to O14).
+
+    PER_TOKEN = CallThrottle("refreshes", lambda settings: settings.refreshes_session, 60, token_of)
+
+    @router.post("/v1/refresh-token/", **answers(…, throttle=PER_TOKEN))
+
+Each operation that needs no token has one, or stands in the list of tests/api/edge/test_signatures.py.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from adapters.security.client_address import CLIENT_ADDRESS
+from adapters.security.throttle import Counter, Limit
+from adapters.security_log import SecurityEvent, report
+from adapters.settings import Settings
+from api.services import Services
+from domain.core.errors import Unauthenticated
+
+Arguments = Mapping[str, Any]
+"""Of the endpoint, by name, as the request gives them."""
+Most = Callable[[Settings], int]
+"""How many calls the settings allow in the time; 0: any number."""
+
+
+class RouteThrottle(Protocol):
+    """Counts the calls of an operation."""
+
+    def bound(self, services: Services, arguments: Arguments) -> AbstractAsyncContextManager[None]:
+        """Count a call, whose work stands inside. Raises TooMany before it when there were too many lately."""
+        ...
+
+
+@dataclass(frozen=True)
+class CallThrottle:
+    """Counts all calls, by a subject out of their arguments."""
+
+    name: str
+    most: Most
+    seconds: int
+    subject: Callable[[Arguments], str]
+
+    @asynccontextmanager
+    async def bound(self, services: Services, arguments: Arguments) -> AsyncIterator[None]:
+        """As in `RouteThrottle`."""
+        limit = Limit(self.name, self.most(services.settings), self.seconds)
+        await services.throttle.take(Counter(limit, self.subject(arguments)))
+        yield
+
+
+@dataclass(frozen=True)
+class FailureThrottle:
+    """Counts the calls of an address that end in Unauthenticated, and reports them to the security log as `event`."""
+
+    name: str
+    most: Most
+    seconds: int
+    event: SecurityEvent
+
+    @asynccontextmanager
+    async def bound(self, services: Services, arguments: Arguments) -> AsyncIterator[None]:  # noqa: ARG002
+        """As in `RouteThrottle`. A call counts until it turns out to be no failure."""
+        address = CLIENT_ADDRESS.get()
+        failures = Counter(Limit(self.name, self.most(services.settings), self.seconds), address)
+        taken = await services.throttle.take(failures)
+        try:
+            yield
+        except Unauthenticated:
+            report(self.event, address=address)
+            raise
+        except BaseException:
+            await taken.give_back(failures)
+            raise
+        await taken.give_back(failures)
+
+
+@dataclass(frozen=True)
+class CommandThrottle:
+    """Declares that the command counts, before its work, by what only the command knows."""
+
+    reason: str
+
+    def bound(self, services: Services, arguments: Arguments) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
+        """Count nothing."""
+        return nullcontext()
