@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple, NoReturn
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
@@ -47,6 +48,21 @@ async def read_body(request: Request, max_body: int = LARGEST_BODY) -> Body:
         chunks.append(chunk)
     noticing.cancel()
     return Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), bool(waits))
+
+
+def parsed_form(body: bytes) -> dict[str, str]:
+    """Return the fields of a form; those without a value are not there (RFC 6749, section 3.2). Raises Invalid."""
+    try:
+        pairs = parse_qsl(body.decode(), max_num_fields=MAX_MEMBERS, errors="strict")
+    except ValueError:
+        raise Invalid("The body is no form.", pointer="") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Invalid("A field is given twice.", pointer="")
+    unstorable = list(islice(_unstorable(fields, ()), MOST_TOLD))
+    if unstorable:
+        raise several(unstorable)
+    return fields
 
 
 def parsed_body(body: bytes) -> Any:

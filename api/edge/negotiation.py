@@ -3,27 +3,38 @@
 from starlette.datastructures import Headers
 
 from api.edge.errors import NotAcceptable, UnsupportedMediaType
+from api.edge.kinds import AnswerKind, BodyKind
 
 JSON_API = "application/vnd.api+json"
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+HTML = "text/html"
 JSON_API_PARAMETERS = frozenset({"ext", "profile"})
 ORDINARY = frozenset({"", "*/*", JSON, JSON_API})
 """What nearly all clients send. Nothing that a client sends is remembered: it may be long, and always another."""
 MAX_RANGES = 100
 
 
-def check_accept(headers: Headers) -> None:
-    """Nothing when the client takes one of our media types. Raises NotAcceptable."""
+def check_accept(headers: Headers, kind: AnswerKind = AnswerKind.DOCUMENT) -> None:
+    """Nothing when the client takes a media type of such answers. Raises NotAcceptable."""
+    if kind is AnswerKind.REDIRECT:
+        return
     accept = ", ".join(headers.getlist("accept"))
-    if accept not in ORDINARY and not _acceptable(accept):
+    if kind is AnswerKind.PAGE:
+        if accept and not _acceptable(accept, HTML):
+            raise NotAcceptable("The answer is text/html, which the Accept header excludes.")
+    elif accept not in ORDINARY and not _acceptable(accept, JSON, JSON_API):
         raise NotAcceptable
 
 
-def check_content_type(headers: Headers) -> None:
-    """Nothing when there is no body or a JSON one. Raises UnsupportedMediaType."""
-    if has_body(headers):
+def check_content_type(headers: Headers, kind: BodyKind = BodyKind.JSON) -> None:
+    """Nothing when there is no body or one of this kind; a stream may be of any type. Raises UnsupportedMediaType."""
+    if kind is not BodyKind.STREAM and has_body(headers):
         content_type = headers.get("content-type", "")
-        if content_type not in {JSON, JSON_API} and not _readable(content_type):
+        if kind is BodyKind.FORM:
+            if _parsed(content_type)[0] != FORM:
+                raise UnsupportedMediaType(f"Send {FORM}.")
+        elif content_type not in {JSON, JSON_API} and not _readable(content_type):
             raise UnsupportedMediaType
 
 
@@ -32,9 +43,9 @@ def has_body(headers: Headers) -> bool:
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
-def _acceptable(accept: str) -> bool:
-    """Whether JSON or JSON:API has a weight above zero in its most specific range, of at most MAX_RANGES."""
-    weights: dict[str, tuple[int, float]] = {JSON: (-1, 0.0), JSON_API: (-1, 0.0)}
+def _acceptable(accept: str, *names: str) -> bool:
+    """Whether one of the media types has a weight above zero in its most specific range, of at most MAX_RANGES."""
+    weights: dict[str, tuple[int, float]] = dict.fromkeys(names, (-1, 0.0))
     for item in accept.split(",", MAX_RANGES)[:MAX_RANGES]:
         media_range, parameters = _parsed(item)
         if media_range == JSON_API and not parameters.keys() - {"q"} <= JSON_API_PARAMETERS:
@@ -56,7 +67,7 @@ def _readable(content_type: str) -> bool:
 
 
 def _specificity(media_range: str, name: str) -> int:
-    return {"*/*": 0, "application/*": 1, name: 2}.get(media_range, -1)
+    return {"*/*": 0, f"{name.partition('/')[0]}/*": 1, name: 2}.get(media_range, -1)
 
 
 def _parsed(item: str) -> tuple[str, dict[str, str]]:

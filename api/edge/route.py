@@ -14,7 +14,8 @@
 X-At-Least-Position), `secret=True` for one that hands out tokens or secrets (it ignores Idempotency-Key),
 `extension=True` for what is not in the contract, `waits=False` for one that never answers that something is not
 readable yet, which any other command may, `max_body=MAX_CREDENTIALS_BODY` for one that takes small bodies only,
-`throttle=…` for one whose calls are bounded (see `api.edge.throttles`).
+`throttle=…` for one whose calls are bounded (see `api.edge.throttles`), `body=…` and `kind=…` for one that takes
+or answers something else than a JSON document (see `api.edge.kinds`).
 `answers(None, 201)` is `null`, `answers(None, 204)` nothing at all. Every command without `secret=True` calls its
 domain command inside `execute` (see `api.edge.execution`).
 
@@ -32,6 +33,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Protocol
 
+import psycopg
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -42,19 +44,22 @@ from adapters.postgres.outages import again_if_lost
 from api.documents.common import EmptyBody, Errors, kebab
 from api.documents.envelope import JsonApiRequest
 from api.documents.parameters import NoParameters, Parameters
-from api.edge.bodies import LARGEST_BODY, Body, parsed_body, read_body
+from api.edge.bodies import LARGEST_BODY, Body, parsed_body, parsed_form, read_body
 from api.edge.caller import authenticate, permission_refusals_told
 from api.edge.envelope import MEDIA_TYPE
 from api.edge.errors import several, violations
 from api.edge.execution import answered_as_recorded, is_carried_out
 from api.edge.idempotency import HEADER as IDEMPOTENCY_KEY
 from api.edge.idempotency import Sent, answered_once, idempotency_key
+from api.edge.kinds import AnswerKind, BodyKind
 from api.edge.middleware import REQUEST_ID
 from api.edge.negotiation import check_accept, check_content_type
 from api.edge.operations import ResourceRouter
 from api.edge.preferences import PREFER_PARAMETER
 from api.edge.reading import AT_LEAST, at_least
+from api.edge.refusals import refusal_for
 from api.edge.throttles import RouteThrottle
+from api.edge.uploads import received
 from api.services import services_of
 from domain.core.audited import AuditContext, audited_as
 from domain.core.decisions import deciding
@@ -81,6 +86,8 @@ class Flags:
     extension: bool = False
     max_body: int = LARGEST_BODY
     throttle: RouteThrottle | None = None
+    body: BodyKind = BodyKind.JSON
+    kind: AnswerKind = AnswerKind.DOCUMENT
 
 
 def answers(
@@ -93,6 +100,8 @@ def answers(
     waits: bool = True,
     max_body: int = LARGEST_BODY,
     throttle: RouteThrottle | None = None,
+    body: BodyKind = BodyKind.JSON,
+    kind: AnswerKind = AnswerKind.DOCUMENT,
 ) -> dict[str, Any]:
     """Arguments of a route's decorator: its answer, its refusals, its flags. See the module."""
     refused = {"model": Errors}
@@ -106,7 +115,7 @@ def answers(
         "response_model": document,
         "response_description": "Done",
         "responses": responses,
-        "openapi_extra": {FLAGS: Flags(reads, secret, extension, max_body, throttle)},
+        "openapi_extra": {FLAGS: Flags(reads, secret, extension, max_body, throttle, body, kind)},
     }
 
 
@@ -150,21 +159,33 @@ class ContractRoute(APIRoute):
         return self.answer
 
     async def answer(self, request: Request) -> Response:
+        """Return the answer, or the refusal as callers of this operation read it."""
+        try:
+            return await self._answer(request)
+        except (DomainError, psycopg.OperationalError) as error:
+            return refusal_for(request, error, self.flags.body, self.flags.kind)
+
+    async def _answer(self, request: Request) -> Response:
         """The order of refusals."""
-        signature = self.signature
         principal = None if self.anonymous else await authenticate(request)
-        check_accept(request.headers)
-        takes_body = request.method in METHODS_WITH_BODY
-        if takes_body:
-            check_content_type(request.headers)
-        sent = await read_body(request, self.flags.max_body) if takes_body else Body(b"", waited=False)
+        check_accept(request.headers, self.flags.kind)
+        if request.method not in METHODS_WITH_BODY:
+            return await self._answer_sent(request, principal, Body(b"", waited=False))
+        check_content_type(request.headers, self.flags.body)
+        if self.flags.body is BodyKind.STREAM:
+            async with received(request, self.flags.max_body) as upload:
+                return await self._answer_sent(request, principal, Body(upload.digest, waited=True))
+        return await self._answer_sent(request, principal, await read_body(request, self.flags.max_body))
+
+    async def _answer_sent(self, request: Request, principal: Principal | None, sent: Body) -> Response:
+        """The rest of the order, once the body is there; of a stream `sent` has the digest."""
         if principal is not None and sent.waited:  # a body that comes slowly keeps no session alive (ruling O7)
             principal = await authenticate(request)
-        arguments = signature.read_parameters(request)
+        arguments = self.signature.read_parameters(request)
         if self.reads:
             at_least(request)
         key = idempotency_key(request) if principal and self.remembers else None
-        if takes_body:
+        if request.method in METHODS_WITH_BODY and self.flags.body is not BodyKind.STREAM:
             arguments |= await self._read_body(request, sent.content)
         request_id = request.scope.get(REQUEST_ID)
         context = AuditContext(correlation=request_id) if principal is None else principal.circumstances(request_id)
@@ -268,6 +289,7 @@ class Signature:
         self._body_field = found.body_params[0] if found.body_params else None
         self._body = TypeAdapter[Any](EmptyBody) if self._body_field is None else _adapter(self._body_field)
         self._body_required = self._body_field is not None and self._body_field.field_info.is_required()
+        self._form = route.flags.body is BodyKind.FORM
         self._places = dict(self._argument_places())
 
     def _argument_places(self) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -320,7 +342,7 @@ class Signature:
         """The argument that the body gives. Raises Invalid, TypeConflict, IdConflict, ClientIdNotAllowed."""
         if not sent and not self._body_required:
             return {} if self._body_field is None else {self._body_field.name: self._body_field.get_default()}
-        value = parsed_body(sent)
+        value = parsed_form(sent) if self._form else parsed_body(sent)
         if not isinstance(value, dict):
             raise Invalid("The body must be a JSON object.", pointer="")
         try:
