@@ -27,27 +27,22 @@ principal, and dependencies on the request alone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Protocol
+from typing import Any
 
 import psycopg
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.postgres.outages import again_if_lost
-from api.documents.common import EmptyBody, Errors, kebab
-from api.documents.envelope import JsonApiRequest
-from api.documents.parameters import NoParameters, Parameters
-from api.edge.bodies import LARGEST_BODY, Body, parsed_body, parsed_form, read_body
+from api.documents.common import Errors
+from api.edge.bodies import LARGEST_BODY, Body, read_body
 from api.edge.caller import authenticate, permission_refusals_told
 from api.edge.envelope import MEDIA_TYPE
-from api.edge.errors import several, violations
 from api.edge.execution import answered_as_recorded, is_carried_out
 from api.edge.idempotency import HEADER as IDEMPOTENCY_KEY
 from api.edge.idempotency import Sent, answered_once, idempotency_key
@@ -58,16 +53,16 @@ from api.edge.operations import ResourceRouter
 from api.edge.preferences import PREFER_PARAMETER
 from api.edge.reading import AT_LEAST, at_least
 from api.edge.refusals import refusal_for
+from api.edge.signature import Endpoint, Signature
 from api.edge.throttles import RouteThrottle
 from api.edge.uploads import received
 from api.services import services_of
 from domain.core.audited import AuditContext, audited_as
 from domain.core.decisions import deciding
-from domain.core.errors import DecisionOutdated, DomainError, Invalid, InvalidParameter, NotFound
+from domain.core.errors import DecisionOutdated, DomainError, NotFound
 from domain.core.idempotency import Recording
 from domain.core.principal import Principal
 
-Endpoint = Callable[..., Awaitable[Response]]
 FLAGS = "x-rollbook-flags"
 NO_CONTENT = 204
 MAX_DECISIONS = 10
@@ -138,7 +133,7 @@ class ContractRoute(APIRoute):
         self.remembers = self.methods == {"POST"} and self.commands
         self.answered = self.status_code or 200
         self.resource_type = resource_type(self.response_model)
-        self.signature = Signature(self)
+        self.signature = Signature(self, form=self.flags.body is BodyKind.FORM)
         extra["security"] = [{"bearer": []}] if self.signature.principal_name else []
         names = [AT_LEAST] if self.reads else [IDEMPOTENCY_KEY] if self.remembers else []
         headers: list[dict[str, Any]] = [{"name": name, "in": "header", "schema": {"type": "string"}} for name in names]
@@ -254,139 +249,11 @@ class ContractRoute(APIRoute):
         return await (again_if_lost(ask) if self.reads else again_if_lost(ask, is_carried_out))
 
 
-class Parameter(Protocol):
-    """What FastAPI has read of a parameter in an endpoint's signature."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def field_info(self) -> FieldInfo: ...
-
-
-class Signature:
-    """What an endpoint asks for, and how that is read from a request."""
-
-    def __init__(self, route: ContractRoute) -> None:
-        found = route.dependant
-        self.endpoint: Endpoint = route.endpoint
-        self.principal_name = ""
-        """Of the argument that takes the principal; "" for an operation without a token."""
-        self.dependencies: list[tuple[str, Callable[[Request], Awaitable[Any]]]] = []
-        for dependency in found.dependencies:
-            assert dependency.call is not None
-            if dependency.call is authenticate:
-                self.principal_name = dependency.name or ""
-            else:
-                assert dependency.request_param_name, f"{route.path}: {dependency.name} must ask for the request alone"
-                self.dependencies.append((dependency.name or "", dependency.call))
-        assert len(found.query_params) <= 1, f"{route.path}: one model for the query string"
-        assert len(found.body_params) <= 1, f"{route.path}: one model for the body"
-        self._path = [(field.name, field.alias, _adapter(field)) for field in found.path_params]
-        self._query_field = found.query_params[0] if found.query_params else None
-        self._query = _query_model(self._query_field)
-        self._single = self._query.single()
-        self._arrays = {field.alias or name for name, field in self._query.model_fields.items()} - self._single
-        self._body_field = found.body_params[0] if found.body_params else None
-        self._body = TypeAdapter[Any](EmptyBody) if self._body_field is None else _adapter(self._body_field)
-        self._body_required = self._body_field is not None and self._body_field.field_info.is_required()
-        self._form = route.flags.body is BodyKind.FORM
-        self._places = dict(self._argument_places())
-
-    def _argument_places(self) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Where each argument stands in a request, by its Python name: ("pointer" or "parameter", where)."""
-        if self._body_field is not None:
-            model: Any = self._body_field.field_info.annotation
-            prefix = ""
-            if isinstance(model, type) and issubclass(model, JsonApiRequest):
-                data: Any = model.model_fields["data"].annotation
-                model, prefix = data.model_fields["attributes"].annotation, "/data/attributes"
-            for name, field in getattr(model, "model_fields", {}).items():
-                yield name, ("pointer", f"{prefix}/{field.alias or kebab(name)}")
-        for name, field in self._query.model_fields.items():
-            yield name, ("parameter", field.alias or kebab(name))
-        for name, alias, _ in self._path:
-            yield name, ("parameter", alias)
-
-    def locate(self, error: DomainError) -> None:
-        """Say where in the request the arguments stand that the refusals name."""
-        for each in (error, *error.others):
-            if each.argument is not None and each.parameter is each.pointer is None:
-                name, *parts = each.argument.split("/")
-                kind, place = self._places.get(name, ("", ""))
-                if kind:
-                    setattr(each, kind, "/".join([place, *map(kebab, parts)]))
-
-    def read_parameters(self, request: Request) -> dict[str, Any]:
-        """The arguments that path and query give. Raises InvalidParameter, one for each violation."""
-        arguments: dict[str, Any] = {}
-        problems: list[DomainError] = []
-        for name, alias, adapter in self._path:
-            try:
-                arguments[name] = adapter.validate_python(request.path_params[alias])
-            except ValidationError as error:
-                problems += violations(error, "path", [alias])
-        given, repeated = self._given(request)
-        problems += [InvalidParameter("It may be given once only.", parameter=name) for name in repeated]
-        try:
-            query = self._query.model_validate(given)
-        except ValidationError as error:
-            problems += violations(error, "query")
-        else:
-            if self._query_field is not None:
-                arguments[self._query_field.name] = query
-        if problems:
-            raise several(problems)
-        return arguments
-
-    def read_body(self, request: Request, sent: bytes) -> dict[str, Any]:
-        """The argument that the body gives. Raises Invalid, TypeConflict, IdConflict, ClientIdNotAllowed."""
-        if not sent and not self._body_required:
-            return {} if self._body_field is None else {self._body_field.name: self._body_field.get_default()}
-        value = parsed_form(sent) if self._form else parsed_body(sent)
-        if not isinstance(value, dict):
-            raise Invalid("The body must be a JSON object.", pointer="")
-        try:
-            body = self._body.validate_python(value)
-        except ValidationError as error:
-            raise several(violations(error, "body")) from None
-        if isinstance(body, JsonApiRequest):
-            body.verify(request.path_params.get("id"))
-        return {} if self._body_field is None else {self._body_field.name: body}
-
-    def _given(self, request: Request) -> tuple[dict[str, Any], list[str]]:
-        """The query string, and the parameters that stand in it twice but must not (ruling D2)."""
-        given: dict[str, Any] = {}
-        repeated: dict[str, None] = {}
-        if request.scope["query_string"]:
-            for name, value in request.query_params.multi_items():
-                if name in self._arrays:
-                    given.setdefault(name, []).append(value)
-                else:
-                    if name in given and name in self._single:
-                        repeated[name] = None
-                    given[name] = value
-        return given, list(repeated)
-
-
 def resource_type(document: Any) -> str | None:
     """Return the type of the one resource in a document; None for lists, null and what is no resource."""
     data = getattr(document, "model_fields", {}).get("data")
     kind = getattr(getattr(data, "annotation", None), "model_fields", {}).get("type")
     return None if kind is None else kind.default
-
-
-def _adapter(field: Parameter) -> TypeAdapter[Any]:
-    described: Any = Annotated[field.field_info.annotation, field.field_info]
-    return TypeAdapter(described)
-
-
-def _query_model(field: Parameter | None) -> type[Parameters]:
-    if field is None:
-        return NoParameters
-    model = field.field_info.annotation
-    assert isinstance(model, type), field.name
-    assert issubclass(model, Parameters), f"{field.name}: a query string is a model of api.documents.parameters"
-    return model
 
 
 def contract_router(tag: str, description: str = "") -> ResourceRouter:
