@@ -38,7 +38,7 @@ def _action(method: str, tag: str, names: list[str]) -> str:
         return {"GET": "list", "POST": "create"}[method]
     if names == [tag, "{id}"]:
         return {"GET": "get", "PATCH": "update", "DELETE": "delete"}[method]
-    last = next(name for name in reversed(names) if not name.startswith("{"))
+    last = next((name for name in reversed(names) if not name.startswith("{")), method.lower())
     resource, action = _snake_case(tag).split("_"), _snake_case(last).split("_")
     shared = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(resource, action, strict=False))))
     return "_".join(action[shared:] or action)

@@ -165,8 +165,9 @@ class Ward:
         return await a_theme(self.world, f"{await self._name()}.example.org")
 
     async def _organization_of_oadm(self) -> UUID:
-        """A new organization that OADM administers too."""
+        """A new organization that OADM administers too, beside somebody else."""
         organization_id = await self.world.organization()
+        await self.world.admin(organization_id)
         attributes = {
             "user-id": str(self.people["OADM"].user_id),
             "role-id": str(role_id(organization_id, ORGANIZATION_ADMIN)),

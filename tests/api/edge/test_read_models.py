@@ -55,6 +55,10 @@ async def behind(owner: psycopg.AsyncConnection, model: Projection) -> AsyncIter
     await owner.execute("UPDATE projections SET position = %s WHERE name = %s", [position, model.name])
 
 
+OF_JOBS = {"invitations"}
+"""Read models that jobs look at, and no answer."""
+
+
 async def test_the_position_of_an_answer_is_the_lowest_of_all_that_it_looks_at(database_url: str) -> None:
     async with (
         a_ward(database_url) as ward,
@@ -73,4 +77,4 @@ async def test_the_position_of_an_answer_is_the_lowest_of_all_that_it_looks_at(d
                     if (await each.asked(ward)).headers["X-Position"] != BEHIND:
                         untrue.append(f"{each.title} looks at {model.name}")
         assert not untrue, "\n".join(untrue)
-        assert looked_at == {model.name for model in registry.background()}
+        assert looked_at == {model.name for model in registry.background()} - OF_JOBS
