@@ -21,7 +21,7 @@ from domain.groups.rosters import RosterEntry
 CLIENTS = (1, 8, 64)
 STORE_AIM, HTTP_AIM = 20_000, 2_000
 Command = Callable[[], Awaitable[None]]
-SEATING = "entry an individual, inline projections included"
+SEATING = "add an individual to a roster, inline projections included"
 MOST_A_SECOND = 4_000
 """More requests than this are not prepared for each second."""
 
