@@ -3,17 +3,22 @@
 import gc
 import re
 import tracemalloc
-from uuid import uuid4
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
+import orjson
 from starlette.responses import Response
 
 from api import health
+from api.documents.common import Attributes, Single
+from api.documents.fields import ContractDatetime
 from api.edge.caller import Authenticated
 from api.edge.docs import CONTENT_SECURITY_POLICY
-from api.edge.envelope import answer
+from api.edge.envelope import answer, rendered
 from api.edge.route import answers, contract_router
 from api.sessions import sessions
 from tests.support.edge import an_edge
+from tests.support.loop_lag import LoopLag
 from tests.support.world import a_world
 
 router = contract_router("things")
@@ -27,6 +32,38 @@ async def things(caller: Authenticated) -> Response:
 @router.post("/v1/things/", **answers(None, 201))
 async def create_thing(caller: Authenticated) -> Response:
     raise ValueError
+
+
+class Person(Attributes):
+    id: UUID
+    since: ContractDatetime
+    first_name: str
+
+
+class Crowd(Attributes):
+    everybody: list[Person]
+    ids: list[UUID]
+    name: str
+
+
+PEOPLE = [
+    Person(id=UUID(int=number), since=datetime(2026, 1, 2, tzinfo=UTC), first_name="Ann") for number in range(100_000)
+]
+CROWD = Single[Crowd](data=Crowd(everybody=PEOPLE, ids=[each.id for each in PEOPLE], name="crowd"))
+
+
+@router.get("/v1/crowds/", **answers(Single[Crowd]))
+async def crowd(caller: Authenticated) -> Response:
+    return answer(CROWD, position=7)
+
+
+async def test_a_large_answer_is_whole_and_holds_up_no_other_request(database_url: str) -> None:
+    async with an_edge(database_url, router) as edge:
+        async with LoopLag() as lag:
+            found = await edge.client.get("/v1/crowds/", headers=edge.person().bearer)
+        assert found.headers["X-Position"] == "7"
+        assert found.json() == orjson.loads(rendered(CROWD))
+        assert lag.seconds < 0.1
 
 
 async def test_no_answer_with_anybodys_data_is_kept_in_a_cache(database_url: str) -> None:
