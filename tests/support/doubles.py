@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from domain.core.audited import Audited
-from domain.core.errors import LostRace, NotFound
+from domain.core.errors import Conflict, LostRace, NotFound
+from domain.core.idempotency import current_recording
 from domain.core.ports import AccessQuery
 from domain.core.recorded import Event
 from domain.groups.rosters import RosterEntry, RosterKind
@@ -16,9 +17,10 @@ T = TypeVar("T", bound=Audited)
 
 
 class MemoryStore:
-    """`events` are all that were ever saved. `meanwhile` runs once, between a decision and its save.
+    """A `Store` in memory, held to the same contract as `EventStore` in tests/adapters/log/test_store_contract.py.
 
-    `found` counts what was asked for and is there.
+    `events` are all events ever saved. `meanwhile` runs once, between a decision and its save. `found` counts the
+    aggregates that were asked for and exist.
     """
 
     def __init__(self) -> None:
@@ -26,9 +28,10 @@ class MemoryStore:
         self.streams: dict[UUID, Audited] = {}
         self.meanwhile: Any = None
         self.found = 0
+        self._fingerprints: dict[tuple[UUID, str], bytes] = {}
 
     async def find(self, kind: type[T], aggregate_id: UUID) -> T | None:
-        found = self.streams.get(aggregate_id)
+        found = self.streams.get(kind.stream_of(aggregate_id))
         self.found += found is not None
         return deepcopy(found) if isinstance(found, kind) else None
 
@@ -45,27 +48,36 @@ class MemoryStore:
     async def find_each(self, *wanted: tuple[type[Audited], UUID]) -> Any:
         return tuple([await self.find(kind, aggregate_id) for kind, aggregate_id in wanted])
 
-    async def save(
-        self,
-        *aggregates: Audited,
-        unchanged: Sequence[Audited] = (),
-        result: UUID | None = None,
-    ) -> int:
+    async def head(self) -> int:
+        return len(self.events)
+
+    async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
         if self.meanwhile is not None:
             interruption, self.meanwhile = self.meanwhile, None
             await interruption()
         changed = [each for each in aggregates if each.pending_events]
+        self._require_no_conflict(changed, unchanged)
+        saved = [event for each in changed for event in each.collect_events()]
+        self.events += saved
+        self.streams |= {each.stream_of(each.id): deepcopy(each) for each in changed}
+        if (recording := current_recording()) is not None:
+            recording.resource_id = recording.resource_id if result is None else str(result)
+            recording.note(len(self.events), saved)
+        return len(self.events)
+
+    def _require_no_conflict(self, changed: Sequence[Audited], unchanged: Sequence[Audited]) -> None:
         if not changed:
-            return len(self.events)
-        before = [(each.id, each.version - len(each.pending_events)) for each in changed]
-        for stream, version in [*before, *((each.id, each.version) for each in unchanged)]:
-            known = self.streams.get(stream)
+            return
+        before = [(each, each.version - len(each.pending_events)) for each in changed]
+        for aggregate, version in [*before, *((each, each.version) for each in unchanged)]:
+            known = self.streams.get(aggregate.stream_of(aggregate.id))
             if (known.version if known else 0) != version:
                 raise LostRace
-        for each in changed:
-            self.events += each.collect_events()
-            self.streams[each.id] = deepcopy(each)
-        return len(self.events)
+        recording = current_recording()
+        if recording is not None and (request := recording.request) is not None:
+            known_as = self._fingerprints.setdefault((request.user_id, request.key), request.fingerprint)
+            if known_as != request.fingerprint:
+                raise Conflict
 
 
 class Grants:

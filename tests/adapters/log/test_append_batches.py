@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from adapters.log.append_batches import MAX_BATCH_EVENTS, Append, take_batch
 from domain.core.recorded import Event
-from tests.adapters.log.test_event_store import a_role
+from tests.adapters.log.aggregates import a_role
 
 
 def an_append(events: int) -> Append:

@@ -19,7 +19,7 @@ from domain.groups.trees import GroupTree, tree_id
 from domain.people.users import User
 from projections import registry
 from projections.access.rights import CurrentRights
-from tests.adapters.log.test_event_store import a_role, a_user
+from tests.adapters.log.aggregates import a_role, a_user
 from tests.support.doubles import Grants
 from tests.support.log_writers import start_granting
 from tests.support.principals import a_principal
