@@ -16,6 +16,7 @@ from domain.core.principal import SessionKind
 from domain.people.users import User
 from domain.sessions.sessions import LONGEST_ACCESS, Session
 from projections import registry
+from projections.sessions.sessions import SessionsProjection
 
 
 @asynccontextmanager
@@ -42,7 +43,7 @@ async def token_of(settings: Settings, user_id: UUID) -> str:
     async with (
         a_pool(settings) as pool,
         a_store(settings, pool) as store,
-        EventStore(pool, "sessions", registry.projected_from("sessions"), keyring_of(settings, pool)) as sessions,
+        EventStore(pool, "sessions", [SessionsProjection()], keyring_of(settings, pool)) as sessions,
     ):
         user = await store.get(User, user_id)
         kind: SessionKind = "service" if user.kind == "service" else "password"

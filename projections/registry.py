@@ -9,7 +9,7 @@ from domain.core.ports import Lookup
 from projections.access.authorization import AuthorizationProjection
 from projections.access.role_users import RoleUsersProjection
 from projections.access.roles import RolesProjection
-from projections.core.projection import Event, Projection
+from projections.core.projection import Event, InlineProjection, Projection
 from projections.groups.groups import GroupsProjection
 from projections.groups.logs import GroupLogsProjection
 from projections.groups.tasks import TasksProjection
@@ -27,7 +27,7 @@ from projections.people.users import UsersProjection
 from projections.sessions.sessions import SessionEndsProjection, SessionsProjection
 
 
-def _inline_of_identity(lookup: Lookup) -> list[Projection]:
+def _inline_of_identity(lookup: Lookup) -> list[InlineProjection]:
     return [
         AuthorizationProjection(),
         IdentifiersProjection(lookup),
@@ -62,7 +62,7 @@ class LogProjections(NamedTuple):
     from the tables in `forgotten` too, by the column that names the stream.
     """
 
-    inline: Callable[[Lookup], list[Projection]]
+    inline: Callable[[Lookup], list[InlineProjection]]
     background: Callable[[], list[Projection]] = list
     kept_for: str | None = None
     forgotten: Mapping[str, str] = {}
@@ -77,7 +77,7 @@ LOGS = {
 """All logs by name; each has a row in log_head, and the tables that `domain.core.logs` names."""
 
 
-def inline(lookup: Lookup, log: str = IDENTITY) -> list[Projection]:
+def inline(lookup: Lookup, log: str = IDENTITY) -> list[InlineProjection]:
     """Return what is applied in the transaction of every append to the log, in this order."""
     return LOGS[log].inline(lookup)
 

@@ -14,6 +14,7 @@ from adapters.log.append_batches import TICK, Append, AppendsRefusedError, Right
 from adapters.log.append_columns import EncodedArray, EncodedArrayDumper, arrays_of, encode_places
 from adapters.log.append_connection import AppendConnection
 from adapters.log.append_sql import APPEND, READ_BACK, REMEMBER, SETTLE, TAKEN
+from adapters.log.execute_only import ExecuteOnlyCursor
 from adapters.log.inline_fence import OutdatedProcess, described
 from adapters.postgres.connections import CLIENT_SETTINGS
 from adapters.postgres.session_settings import session_dsn
@@ -32,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 
 class InlineProjection(Protocol):
-    """A projection as the writer needs it: see `projections.core.projection.Projection`."""
+    """A projection as the writer needs it: see `projections.core.projection.InlineProjection`."""
 
     @property
     def name(self) -> str: ...
@@ -43,7 +44,7 @@ class InlineProjection(Protocol):
     @property
     def unique_violations(self) -> Mapping[str, type[DomainError]]: ...
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None: ...
+    async def apply(self, cursor: ExecuteOnlyCursor, events: Sequence[Recorded]) -> None: ...
 
 
 class AppendTransaction:
@@ -80,7 +81,7 @@ class AppendTransaction:
             async with connection.pipeline() as pipeline:
                 base = await self._append(connection, pipeline, batch)
                 with connection.holding():
-                    await self._project(connection.cursor(), base, batch)
+                    await self._project(ExecuteOnlyCursor(connection.cursor()), base, batch)
                     await self._remember(connection.cursor(), base, batch)
                     await connection.execute("COMMIT")
         except BaseException:
@@ -178,7 +179,7 @@ class AppendTransaction:
     async def _ask_taken(self, cursor: AsyncCursor, places: Mapping[str, EncodedArray], count: int) -> None:
         await cursor.execute(self._taken_sql, {**places, "log": self._log, "count": count}, prepare=True)
 
-    async def _project(self, cursor: AsyncCursor, base: int, batch: Sequence[Append]) -> None:
+    async def _project(self, cursor: ExecuteOnlyCursor, base: int, batch: Sequence[Append]) -> None:
         chosen: dict[str, list[Recorded]] = {}
         events = chain.from_iterable(append.events for append in batch)
         async for some in InTurns(enumerate(events, base + 1)):  # others take turns with a large append (ruling O8)

@@ -3,14 +3,12 @@
 A batch is folded to the last word on each row, then written table by table; the files `access_*.py` ask the tables.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
-
-from psycopg import AsyncCursor
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from domain.access.roles import Role
 from domain.core.errors import DomainError, LostRace
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
 from domain.core.turns import InTurns, in_turns
 from domain.groups.groups import SYSTEM_TYPES, Group
 from domain.groups.rosters import RosterEntry
@@ -20,22 +18,16 @@ from domain.people.individuals import Individual
 from domain.people.users import User
 from projections.access import authorization_sql as sql
 from projections.access.fold import AccessFold
-from projections.core.projection import Mode
+from projections.core.projection import InlineProjection, WriteCursor
 from projections.core.rows import write
 
 
-class AuthorizationProjection:
+class AuthorizationProjection(InlineProjection):
     """Fed in the append's own transaction and pipeline, so it never reads a result."""
 
-    name: ClassVar[str] = "authorization"
-    version: ClassVar[int] = 2
-    mode: ClassVar[Mode] = Mode.INLINE
-    # whoever is seated leaves the organization, or its individual is unshared, at the same time
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {
-        "group_users_of_the_organization": LostRace,
-        "group_individuals_of_the_organization": LostRace,
-    }
-    tables: ClassVar[tuple[str, ...]] = (
+    name = "authorization"
+    version = 2
+    tables = (
         "access_users",
         "access_organizations",
         "access_roles",
@@ -50,7 +42,7 @@ class AuthorizationProjection:
         "unplaced_individuals",
         "access_totals",
     )
-    events: ClassVar[tuple[type[Event], ...] | None] = (
+    events = (
         User.Created,
         User.PasswordSet,
         User.Confirmed,
@@ -81,7 +73,15 @@ class AuthorizationProjection:
         RosterEntry.Removed,
     )
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    @property
+    def unique_violations(self) -> Mapping[str, type[DomainError]]:
+        # whoever is seated leaves the organization, or its individual is unshared, at the same time
+        return {
+            "group_users_of_the_organization": LostRace,
+            "group_individuals_of_the_organization": LostRace,
+        }
+
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         """Write the batch's outcome; the order of the tables is that of the foreign key."""
         fold = AccessFold()
         async for some in InTurns(events):
@@ -93,7 +93,7 @@ class AuthorizationProjection:
         await self._write_rosters(cursor, fold)
         await self._write_stamps(cursor, fold)
 
-    async def _write_principals(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+    async def _write_principals(self, cursor: WriteCursor, fold: AccessFold) -> None:
         await write(cursor, sql.ADD_ORGANIZATIONS, fold.new_organizations)
         await write(cursor, sql.SET_OPEN, fold.open.items())
         await write(cursor, sql.SET_ACTIVE, fold.active.items())
@@ -112,7 +112,7 @@ class AuthorizationProjection:
             await cursor.execute(sql.SET_STAFF, changed)
         await write(cursor, sql.DROP_STANDINGS, ((user_id,) for user_id in fold.leavers))
 
-    async def _write_individuals(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+    async def _write_individuals(self, cursor: WriteCursor, fold: AccessFold) -> None:
         changed = fold.disowned
         former = [(individual_id, at, position) for individual_id, (at, position) in changed.items()]
         await write(cursor, sql.STAMP_FORMER_OWNERS, former)
@@ -135,7 +135,7 @@ class AuthorizationProjection:
         await write(cursor, sql.SET_INDIVIDUAL_USERS, ((*k, op == "write") for k, op in fold.user_shares.items() if op))
         await write(cursor, sql.DROP_INDIVIDUAL_USERS, (key for key, op in fold.user_shares.items() if not op))
 
-    async def _write_groups(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+    async def _write_groups(self, cursor: WriteCursor, fold: AccessFold) -> None:
         await write(cursor, sql.ADD_GROUPS, fold.new_groups)
         stored = ((group_id,) for group_id, _, kind, _ in fold.new_groups if kind not in SYSTEM_TYPES)
         await write(cursor, sql.ADD_TO_CLOSURE, stored)
@@ -152,7 +152,7 @@ class AuthorizationProjection:
                 await cursor.execute(sql.LEAVE_CLOSURE, ended)
                 await cursor.execute(sql.DEACTIVATE, ended)
 
-    async def _write_rosters(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+    async def _write_rosters(self, cursor: WriteCursor, fold: AccessFold) -> None:
         people, staff = fold.individual_seats, fold.user_seats
         await write(cursor, sql.DROP_GROUP_INDIVIDUALS, (entry for entry, org in people.items() if not org))
         await write(cursor, sql.ADD_GROUP_INDIVIDUALS, ((*entry, org) for entry, org in people.items() if org))
@@ -162,7 +162,7 @@ class AuthorizationProjection:
         await write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_leave))
         await write(cursor, sql.SET_SEVERAL, ((key,) for key in fold.may_have_several()))
 
-    async def _write_stamps(self, cursor: AsyncCursor, fold: AccessFold) -> None:
+    async def _write_stamps(self, cursor: WriteCursor, fold: AccessFold) -> None:
         individuals = {key: at for key, at in fold.touched_individuals.items() if key not in fold.created}
         touched, changed = fold.touched_organizations, fold.authorization_changed
         organizations = list(touched.keys() | changed.keys() | fold.losing_organizations.keys())

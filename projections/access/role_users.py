@@ -1,15 +1,14 @@
 """Who holds which role, numbered (inline, so that a grant is listed as soon as it is answered)."""
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.access.roles import Role
-from domain.core.errors import DomainError
-from projections.core.projection import Event, Mode, Recorded
+from projections.core.projection import InlineProjection, Recorded, WriteCursor
 
 
 class RoleUserRow(NamedTuple):
@@ -20,17 +19,13 @@ class RoleUserRow(NamedTuple):
     email: str | None
 
 
-class RoleUsersProjection:
+class RoleUsersProjection(InlineProjection):
     """A grant's position is its number: unique, and another one when the role is given again (ruling I9)."""
 
-    name: ClassVar[str] = "role_users"
-    version: ClassVar[int] = 1
-    mode: ClassVar[Mode] = Mode.INLINE
-    tables: ClassVar[tuple[str, ...]] = ("role_users",)
-    events: ClassVar[tuple[type[Event], ...] | None] = (Role.Granted, Role.Revoked)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+    name = "role_users"
+    events = (Role.Granted, Role.Revoked)
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         """The last word on each holder: the number of his grant, or None."""
         holders: dict[tuple[UUID, UUID], int | None] = {}
         for position, event in events:

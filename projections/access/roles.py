@@ -1,15 +1,14 @@
 """Roles as lists show them (background)."""
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.access.roles import Role
-from domain.core.errors import DomainError
-from projections.core.projection import Event, Mode, Recorded
+from projections.core.projection import Projection, Recorded
 from projections.core.visibility import Viewer
 
 
@@ -22,13 +21,9 @@ class RoleRow(NamedTuple):
     organization_display_name: str
 
 
-class RolesProjection:
-    name: ClassVar[str] = "roles"
-    version: ClassVar[int] = 1
-    mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("roles",)
-    events: ClassVar[tuple[type[Event], ...] | None] = (Role.Created,)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+class RolesProjection(Projection):
+    name = "roles"
+    events = (Role.Created,)
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         created = [event for _, event in events if isinstance(event, Role.Created)]

@@ -1,8 +1,9 @@
 """What a projection is: the only writer of its tables, fed with batches of the log in order."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from psycopg import AsyncCursor
@@ -10,7 +11,7 @@ from psycopg import AsyncCursor
 from domain.core.errors import DomainError
 from domain.core.recorded import Event, Recorded
 
-__all__ = ["Event", "Mode", "Projection", "Reader", "Recorded", "replicator_id"]
+__all__ = ["Event", "InlineProjection", "Mode", "Projection", "Reader", "Recorded", "WriteCursor", "replicator_id"]
 
 R = TypeVar("R")
 
@@ -22,35 +23,72 @@ class Mode(StrEnum):
     BACKGROUND = "background"
 
 
-class Projection(Protocol):
-    """One read model.
+class WriteCursor(Protocol):
+    """A cursor that executes statements and tells nothing of their results."""
+
+    async def execute(
+        self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None, *, prepare: bool | None = None
+    ) -> object:
+        """Send the statement; an error of it is raised by this call or, in a pipeline, by a later one."""
+        ...
+
+
+class Projection(ABC):
+    """One read model. A projection states its name, its `apply` and what differs from the defaults below.
 
     The result never depends on where a batch ends: the same log in batches of any size gives the same rows, and
     violates the same unique indexes. Batches end at the borders of appends. So `apply` folds the batch to the last
     state of each row, deletes, then inserts; where a key is unique `projections.core.unique_rows` does both.
 
-    `tables` are all that it writes, in the order in which they can be created. `events` are the classes it looks at,
-    None for all. `unique_violations` says which refusal a violated constraint means; violations of others are our
-    errors. The same `apply` serves the append (inline), the projector (background) and the rebuild, so it uses
-    unqualified table names and nothing but its own tables.
+    The same `apply` serves the append (inline), the projector (background) and the rebuild, so it uses unqualified
+    table names and nothing but its own tables.
     """
 
     @property
+    @abstractmethod
     def name(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def mode(self) -> Mode: ...
-    @property
-    def tables(self) -> tuple[str, ...]: ...
-    @property
-    def events(self) -> tuple[type[Event], ...] | None: ...
-    @property
-    def unique_violations(self) -> Mapping[str, type[DomainError]]: ...
 
+    @property
+    def version(self) -> int:
+        """A higher version than that of the tables asks for a rebuild."""
+        return 1
+
+    @property
+    def mode(self) -> Mode:
+        return Mode.BACKGROUND
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All tables that it writes, in the order in which they can be created."""
+        return (self.name,)
+
+    @property
+    def events(self) -> tuple[type[Event], ...] | None:
+        """The classes of events that it looks at, None for all."""
+        return None
+
+    @property
+    def unique_violations(self) -> Mapping[str, type[DomainError]]:
+        """The refusals that violated constraints mean, by constraint; violations of others are our errors."""
+        return {}
+
+    @abstractmethod
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Fold the batch in memory, then write with set-based statements. Applied exactly once per event."""
-        ...
+
+
+class InlineProjection(Projection):
+    """A projection that is applied in the transaction of every append.
+
+    It only writes: waiting for a result would hold up everybody else's appends by a round trip.
+    """
+
+    @property
+    def mode(self) -> Mode:
+        return Mode.INLINE
+
+    @abstractmethod
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None: ...
 
 
 class Reader(Protocol):
@@ -62,5 +100,5 @@ class Reader(Protocol):
 
 
 def replicator_id(name: str) -> UUID:
-    """The id under which the replicators API shows a projection; the same in every installation."""
+    """Return the id under which the replicators API shows a projection; the same in every installation."""
     return uuid5(NAMESPACE_URL, f"rollbook:replicator:{name}")

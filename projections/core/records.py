@@ -27,7 +27,7 @@ from psycopg.types.json import Jsonb
 from domain.core.errors import DomainError
 from domain.core.personal import Personal, revealed
 from domain.core.records import Record, RecordChanged, RecordCreated, RecordDeleted
-from projections.core.projection import Event, Mode, Recorded
+from projections.core.projection import Event, InlineProjection, Recorded, WriteCursor
 from projections.core.visibility import Viewer
 
 TFields = TypeVar("TFields", bound=Any)
@@ -48,15 +48,12 @@ class RecordRow(NamedTuple, Generic[TFields]):
     modified_by: UUID | None
 
 
-class RecordTable(Generic[TFields]):
+class RecordTable(InlineProjection, Generic[TFields]):
     """An inline projection, and the queries of its table `r`.
 
     `unique_violations` maps the table's constraints to refusals. `order` and `visible` are SQL over `r`; the latter,
     over the parameters of a `Viewer`, says which rows it is shown. `derived` are further columns, made of the fields.
     """
-
-    version = 1
-    mode = Mode.INLINE
 
     def __init__(
         self,
@@ -68,19 +65,30 @@ class RecordTable(Generic[TFields]):
         visible: str,
         derived: Derived = lambda _: {},
     ) -> None:
-        self.name = name
-        self.tables: tuple[str, ...] = (name,)
-        self.events: tuple[type[Event], ...] | None = tuple(
+        self._name = name
+        self._events = tuple(
             event for event in vars(kind).values() if isinstance(event, type) and issubclass(event, RECORD_EVENTS)
         )
-        self.unique_violations = dict(unique_violations)
+        self._unique_violations = unique_violations
         self._fields: type[TFields] = get_type_hints(kind.Created)["fields"]
         self._names = [field.name for field in dataclasses.fields(self._fields)]
         self._order = order
         self._visible = visible
         self._derived = derived
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def events(self) -> tuple[type[Event], ...]:
+        return self._events
+
+    @property
+    def unique_violations(self) -> Mapping[str, type[DomainError]]:
+        return self._unique_violations
+
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         """Write runs of creations and of deletions at once, changes one by one.
 
         So a unique value that is given up and one that is taken never meet in one statement, wherever a batch ends.
@@ -144,7 +152,7 @@ class RecordTable(Generic[TFields]):
         modified = {"id": event.originator_id, "modified_at": event.timestamp, "modified_by": event.by.actor}
         return fields | self._derived(event.fields) | modified
 
-    async def _insert(self, cursor: AsyncCursor, events: Iterable[Any]) -> None:
+    async def _insert(self, cursor: WriteCursor, events: Iterable[Any]) -> None:
         created = [
             self._values(event) | {"created_at": event.timestamp, "created_by": event.by.actor} for event in events
         ]
@@ -154,7 +162,7 @@ class RecordTable(Generic[TFields]):
             [_json(created)],
         )
 
-    async def _update(self, cursor: AsyncCursor, event: Any) -> None:
+    async def _update(self, cursor: WriteCursor, event: Any) -> None:
         values = self._values(event)
         names = ", ".join(values)
         await cursor.execute(

@@ -10,6 +10,7 @@ from typing import Any
 from psycopg import AsyncCursor
 
 from domain.core.turns import BATCH
+from projections.core.projection import WriteCursor
 
 
 def columns_of(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
@@ -28,7 +29,7 @@ async def fetched(cursor: AsyncCursor) -> list[Any]:
     return rows
 
 
-async def write(cursor: AsyncCursor, statement: str, rows: Iterable[Sequence[Any]], *before: Any) -> None:
+async def write(cursor: WriteCursor, statement: str, rows: Iterable[Sequence[Any]], *before: Any) -> None:
     """One statement for all rows, handed over as one array per column; none for none. `before` comes first."""
     columns = columns_of(rows)
     if not columns:

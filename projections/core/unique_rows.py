@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from psycopg import AsyncCursor
-
 from domain.core.errors import DomainError
+from projections.core.projection import WriteCursor
 from projections.core.rows import columns_of, write
 
 Key = tuple[Any, ...]
@@ -93,7 +92,7 @@ class UniqueFold:
             self._taken.setdefault(key, position)
         self._rows[owner] = held
 
-    async def write(self, cursor: AsyncCursor) -> None:
+    async def write(self, cursor: WriteCursor) -> None:
         """Delete, then insert. Violates the table's unique index when a key is, or was, another owner's."""
         released = columns_of((*owner, position) for owner, position in self._released.items())
         taken = columns_of((*key, position) for key, position in self._taken.items())

@@ -3,18 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from domain.core.errors import DomainError
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
 from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry
 from domain.groups.trees import GroupTree
 from domain.people.login_names import folded
-from projections.core.projection import Mode
+from projections.core.projection import Projection
 from projections.core.rows import write
 
 TICK = timedelta(microseconds=1)
@@ -72,15 +71,13 @@ class GroupsFold:
             self.children[new] += 1
 
 
-class GroupsProjection:
+class GroupsProjection(Projection):
     """Set-based throughout: a batch is one statement per kind of change."""
 
-    name: ClassVar[str] = "groups"
-    version: ClassVar[int] = 2
-    mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("groups", "group_totals")
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
-    events: ClassVar[tuple[type[Event], ...] | None] = (
+    name = "groups"
+    version = 2
+    tables = ("groups", "group_totals")
+    events = (
         Group.Created,
         Group.Renamed,
         Group.TagsChanged,

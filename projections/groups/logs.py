@@ -3,18 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.core.errors import DomainError
 from domain.core.ports import AccessQuery
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
 from domain.groups.rosters import RosterEntry
 from projections.access.checks import decide
-from projections.core.projection import Mode
+from projections.core.projection import Projection
 from projections.core.rows import write
 from projections.core.visibility import Viewer, groups_with_people
 
@@ -32,18 +31,16 @@ class GroupLogRow(NamedTuple):
     created_at: datetime
 
 
-class GroupLogsProjection:
+class GroupLogsProjection(Projection):
     """A row per event of an entry; its id follows from the event, so that a rebuild gives the same.
 
     Logs only grow, so how long they are is kept and not counted.
     """
 
-    name: ClassVar[str] = "group_logs"
-    version: ClassVar[int] = 2
-    mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("group_logs", "group_log_totals")
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
-    events: ClassVar[tuple[type[Event], ...] | None] = (
+    name = "group_logs"
+    version = 2
+    tables = ("group_logs", "group_log_totals")
+    events = (
         RosterEntry.Created,
         RosterEntry.AddedAgain,
         RosterEntry.Removed,

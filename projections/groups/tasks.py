@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.core.errors import DomainError
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
 from domain.groups.trees import GroupTree
-from projections.core.projection import Mode
+from projections.core.projection import Projection
 
 
 class TaskRow(NamedTuple):
@@ -27,15 +26,12 @@ class TaskRow(NamedTuple):
     error: str | None
 
 
-class TasksProjection:
+class TasksProjection(Projection):
     """A row per task: made when it is requested, changed once."""
 
-    name: ClassVar[str] = "tasks"
-    version: ClassVar[int] = 2
-    mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("tasks",)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
-    events: ClassVar[tuple[type[Event], ...] | None] = (
+    name = "tasks"
+    version = 2
+    events = (
         GroupTree.MoveRequested,
         GroupTree.Moved,
         GroupTree.MoveFinishedUnchanged,

@@ -1,25 +1,20 @@
 """Invitations and whether they still wait to be sent: what a dead job left behind shows here."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from psycopg import AsyncCursor
 
-from domain.core.errors import DomainError
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
 from domain.onboarding.requests import OnboardingRequest
-from projections.core.projection import Mode
+from projections.core.projection import Projection
 
 
-class InvitationsProjection:
+class InvitationsProjection(Projection):
     """A row per message that invites a person: made when it is issued, changed when it left or failed."""
 
-    name: ClassVar[str] = "invitations"
-    version: ClassVar[int] = 1
-    mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("invitations",)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
-    events: ClassVar[tuple[type[Event], ...] | None] = (
+    name = "invitations"
+    events = (
         OnboardingRequest.InvitationIssued,
         OnboardingRequest.InvitationSent,
         OnboardingRequest.InvitationFailed,

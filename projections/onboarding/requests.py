@@ -1,7 +1,6 @@
 """Open onboarding requests, one for each person and organization: the unique index decides, inline."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -11,7 +10,7 @@ from domain.core.personal import revealed
 from domain.core.ports import Lookup
 from domain.onboarding.requests import OnboardingRequest, OnboardingRequestOpen
 from domain.people.login_names import LoginName, finding_names
-from projections.core.projection import Event, Mode, Recorded
+from projections.core.projection import InlineProjection, Recorded, WriteCursor
 from projections.core.unique_rows import UniqueFold, UniqueTable
 from projections.people.identifiers import hash_of
 
@@ -23,20 +22,21 @@ TABLE = UniqueTable(
 )
 
 
-class OpenOnboardingRequestsProjection:
+class OpenOnboardingRequestsProjection(InlineProjection):
     """What is claimed in the append that opens it is refused all the same while another one is open."""
 
-    name: ClassVar[str] = "open_onboarding_requests"
-    version: ClassVar[int] = 2
-    mode: ClassVar[Mode] = Mode.INLINE
-    tables: ClassVar[tuple[str, ...]] = (TABLE.name,)
-    events: ClassVar[tuple[type[Event], ...] | None] = (OnboardingRequest.Created, OnboardingRequest.Claimed)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {"open_onboarding_requests_pkey": OnboardingRequestOpen}
+    name = "open_onboarding_requests"
+    version = 2
+    events = (OnboardingRequest.Created, OnboardingRequest.Claimed)
+
+    @property
+    def unique_violations(self) -> Mapping[str, type[DomainError]]:
+        return {"open_onboarding_requests_pkey": OnboardingRequestOpen}
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         fold = UniqueFold(TABLE, OnboardingRequestOpen)
         for position, event in events:
             request = (event.originator_id,)

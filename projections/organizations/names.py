@@ -1,13 +1,10 @@
 """Names of organizations, each taken once (inline)."""
 
-from collections.abc import Sequence
-from typing import ClassVar
-
-from psycopg import AsyncCursor
+from collections.abc import Mapping, Sequence
 
 from domain.core.errors import DomainError
 from domain.organizations.organizations import Organization, OrganizationNameTaken
-from projections.core.projection import Event, Mode, Recorded
+from projections.core.projection import InlineProjection, Recorded, WriteCursor
 from projections.core.unique_rows import UniqueFold, UniqueTable
 
 TABLE = UniqueTable(
@@ -18,20 +15,20 @@ TABLE = UniqueTable(
 )
 
 
-class OrganizationNamesProjection:
+class OrganizationNamesProjection(InlineProjection):
     """The display name stands beside it for whatever lists organizations by their way."""
 
-    name: ClassVar[str] = "organization_names"
-    version: ClassVar[int] = 1
-    mode: ClassVar[Mode] = Mode.INLINE
-    tables: ClassVar[tuple[str, ...]] = (TABLE.name,)
-    events: ClassVar[tuple[type[Event], ...] | None] = (Organization.Created, Organization.DetailsChanged)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {
-        "organization_names_name_key": OrganizationNameTaken,
-        "organization_names_pkey": OrganizationNameTaken,  # see `UniqueTable.refuse`
-    }
+    name = "organization_names"
+    events = (Organization.Created, Organization.DetailsChanged)
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    @property
+    def unique_violations(self) -> Mapping[str, type[DomainError]]:
+        return {
+            "organization_names_name_key": OrganizationNameTaken,
+            "organization_names_pkey": OrganizationNameTaken,  # see `UniqueTable.refuse`
+        }
+
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         """The last word on each organization."""
         fold = UniqueFold(TABLE, OrganizationNameTaken)
         for position, event in events:

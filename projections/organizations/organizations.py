@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.core.errors import DomainError
 from domain.organizations.organizations import Organization
 from domain.people.login_names import folded
-from projections.core.projection import Event, Mode, Recorded
+from projections.core.projection import Projection, Recorded
 from projections.core.visibility import SHOWN_ORGANIZATIONS, Viewer
 
 
@@ -47,19 +46,16 @@ class OrganizationRow(NamedTuple):
         )
 
 
-class OrganizationsProjection:
-    name: ClassVar[str] = "organizations"
-    version: ClassVar[int] = 1
-    mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("organizations", "organization_totals")
-    events: ClassVar[tuple[type[Event], ...] | None] = (
+class OrganizationsProjection(Projection):
+    name = "organizations"
+    tables = ("organizations", "organization_totals")
+    events = (
         Organization.Created,
         Organization.DetailsChanged,
         Organization.AuthorizationTypeChanged,
         Organization.Activated,
         Organization.Deactivated,
     )
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Read the rows that the batch changes, fold it into them, write them back."""

@@ -1,7 +1,6 @@
 """Everything a user may sign in with, once only: the unique index decides, in the append's own transaction."""
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -12,7 +11,7 @@ from domain.core.ports import Lookup
 from domain.core.turns import in_turns
 from domain.people.login_names import LoginName, NameKind, email_key, login_name, names_of
 from domain.people.users import IdentifierTaken, User
-from projections.core.projection import Event, Mode, Recorded
+from projections.core.projection import InlineProjection, Recorded, WriteCursor
 from projections.core.rows import fetched
 from projections.core.unique_rows import UniqueFold, UniqueTable
 
@@ -27,23 +26,25 @@ TABLE = UniqueTable(
 Row = tuple[bytes, UUID, NameKind]
 
 
-class IdentifiersProjection:
+class IdentifiersProjection(InlineProjection):
     """Only hashes are kept, of each kind of name its own. Service accounts have none: they do not sign in.
 
     What a user gives up is written in its place in the log: another user may have it from then on, not before.
     """
 
-    name: ClassVar[str] = "identifiers"
-    version: ClassVar[int] = 2
-    mode: ClassVar[Mode] = Mode.INLINE
-    tables: ClassVar[tuple[str, ...]] = (TABLE.name,)
-    events: ClassVar[tuple[type[Event], ...] | None] = (User.Created, User.TakenOver, User.LoginNamesReleased)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {"user_identifiers_pkey": IdentifierTaken}
+    name = "identifiers"
+    version = 2
+    tables = (TABLE.name,)
+    events = (User.Created, User.TakenOver, User.LoginNamesReleased)
+
+    @property
+    def unique_violations(self) -> Mapping[str, type[DomainError]]:
+        return {"user_identifiers_pkey": IdentifierTaken}
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         fold = UniqueFold(TABLE, IdentifierTaken)
         for position, event in events:
             match event:

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.core.errors import DomainError
 from domain.people.user_replications import UserReplication
-from projections.core.projection import Event, Mode, Recorded
+from projections.core.projection import Projection, Recorded
 
 
 class UserReplicationRow(NamedTuple):
@@ -20,13 +19,9 @@ class UserReplicationRow(NamedTuple):
     created_at: datetime
 
 
-class UserReplicationsProjection:
-    name: ClassVar[str] = "user_replications"
-    version: ClassVar[int] = 1
-    mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("user_replications",)
-    events: ClassVar[tuple[type[Event], ...] | None] = (UserReplication.Created,)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+class UserReplicationsProjection(Projection):
+    name = "user_replications"
+    events = (UserReplication.Created,)
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         made = [event for _, event in events if isinstance(event, UserReplication.Created)]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -10,13 +10,12 @@ from psycopg import AsyncCursor
 from psycopg.rows import dict_row
 
 from domain.core.audited import AuditContext
-from domain.core.errors import DomainError
 from domain.core.personal import Personal, revealed
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.individuals import Individual
 from domain.people.login_names import email_key, folded, login_name, normal_phone
 from domain.people.users import User
-from projections.core.projection import Event, Mode, Recorded
+from projections.core.projection import Event, Projection, Recorded
 from projections.core.rows import write
 from projections.people import user_places
 from projections.people.user_places import Places
@@ -66,14 +65,13 @@ async def names_of(cursor: AsyncCursor, user_ids: Iterable[UUID | None]) -> dict
     return {row[0]: PersonName(*row) for row in await cursor.fetchall()}
 
 
-class UsersProjection:
+class UsersProjection(Projection):
     """A batch is folded onto the rows it touches, which are read and written in one statement each."""
 
-    name: ClassVar[str] = "users"
-    version: ClassVar[int] = 4
-    mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("users", "user_onboarding_requests", *user_places.TABLES)
-    events: ClassVar[tuple[type[Event], ...] | None] = (
+    name = "users"
+    version = 4
+    tables = ("users", "user_onboarding_requests", *user_places.TABLES)
+    events = (
         User.Created,
         User.PasswordSet,
         User.CommunicationPreferencesSet,
@@ -90,8 +88,6 @@ class UsersProjection:
         OnboardingRequest.Created,
         OnboardingRequest.Claimed,
     )
-
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         rows = await _touched(cursor, events)

@@ -2,31 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 from psycopg.rows import class_row, tuple_row
 
-from domain.core.errors import DomainError
 from domain.core.principal import SessionKind
 from domain.people.users import User
 from domain.sessions.sessions import Session, SessionRevocation
-from projections.core.projection import Event, Mode, Reader, Recorded
+from projections.core.projection import InlineProjection, Reader, Recorded, WriteCursor
 from projections.core.rows import write
 
 
-class SessionsProjection:
+class SessionsProjection(InlineProjection):
     """Follows the log of the sessions."""
 
-    name: ClassVar[str] = "sessions"
-    version: ClassVar[int] = 1
-    mode: ClassVar[Mode] = Mode.INLINE
-    tables: ClassVar[tuple[str, ...]] = ("sessions",)
-    events: ClassVar[tuple[type[Event], ...] | None] = (Session.Created,)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+    name = "sessions"
+    events = (Session.Created,)
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         opened = [recorded.event for recorded in events if isinstance(recorded.event, Session.Created)]
         if not opened:
             return
@@ -50,17 +45,14 @@ class SessionsProjection:
         )
 
 
-class SessionEndsProjection:
+class SessionEndsProjection(InlineProjection):
     """Follows the identity log: sessions that were revoked, and organizations that were left."""
 
-    name: ClassVar[str] = "session_ends"
-    version: ClassVar[int] = 1
-    mode: ClassVar[Mode] = Mode.INLINE
-    tables: ClassVar[tuple[str, ...]] = ("revoked_sessions", "left_organizations")
-    events: ClassVar[tuple[type[Event], ...] | None] = (SessionRevocation.Created, User.LeftOrganization)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+    name = "session_ends"
+    tables = ("revoked_sessions", "left_organizations")
+    events = (SessionRevocation.Created, User.LeftOrganization)
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         revoked: list[UUID] = []
         left: dict[tuple[UUID, UUID], int] = {}
         for position, event in events:

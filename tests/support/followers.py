@@ -5,7 +5,6 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
-from typing import ClassVar
 from uuid import uuid4
 
 import psycopg
@@ -18,24 +17,19 @@ from adapters.log.reader import LogReader
 from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
 from domain.access.roles import Role
-from domain.core.errors import DomainError
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
 from projections.core import replicators
-from projections.core.projection import Mode, Projection
+from projections.core.projection import Projection, WriteCursor
 from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY
 from workers.following import projectors
 
 
-class RoleNames:
+class RoleNames(Projection):
     """Every role's name with its position; a role named "poison" cannot be projected while POISONOUS is set."""
 
-    name: ClassVar[str] = "role_names"
-    version: ClassVar[int] = 1
-    mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("role_names",)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
-    events: ClassVar[tuple[type[Event], ...] | None] = (Role.Created,)
+    name = "role_names"
+    events = (Role.Created,)
 
     def __init__(self, *, poisonous: bool = True, pause: float = 0) -> None:
         self.poisonous = poisonous
@@ -53,17 +47,12 @@ class RoleNames:
             await cursor.execute("SELECT pg_sleep(%s)", (self.pause,))
 
 
-class EventCount:
+class EventCount(Projection):
     """How many events there were, of whatever kind."""
 
-    name: ClassVar[str] = "event_count"
-    version: ClassVar[int] = 1
-    mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ("event_count",)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
-    events: ClassVar[tuple[type[Event], ...] | None] = None
+    name = "event_count"
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         await cursor.execute(
             "INSERT INTO event_count (id, total) VALUES (1, %(n)s)"
             " ON CONFLICT (id) DO UPDATE SET total = event_count.total + %(n)s",
@@ -77,7 +66,7 @@ class Batches(EventCount):
     def __init__(self) -> None:
         self.ends: list[int] = []
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         await super().apply(cursor, events)
         self.ends.append(events[-1].position)
 

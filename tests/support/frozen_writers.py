@@ -5,29 +5,24 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import ClassVar
 from uuid import UUID
 
-from psycopg import AsyncCursor
-
 from domain.access.roles import Role
-from domain.core.errors import DomainError, Unavailable
-from domain.core.recorded import Event, Recorded
+from domain.core.errors import Unavailable
+from domain.core.recorded import Recorded
+from projections.core.projection import InlineProjection, WriteCursor
 from tests.support.stores import a_store
 
 
-class StopsOnce:
+class StopsOnce(InlineProjection):
     """An inline projection that stops the process at the first append, as SIGSTOP from outside would."""
 
-    name: ClassVar[str] = "stops_once"
-    version: ClassVar[int] = 1
-    events: ClassVar[tuple[type[Event], ...] | None] = None
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+    name = "stops_once"
 
     def __init__(self) -> None:
         self._stopped = False
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         if not self._stopped:
             self._stopped = True
             os.kill(os.getpid(), signal.SIGSTOP)

@@ -7,31 +7,26 @@ from collections.abc import Sequence
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import ClassVar
 from uuid import UUID, uuid4
-
-from psycopg import AsyncCursor
 
 from adapters.log.event_store import EventStore
 from domain.access.roles import Role
-from domain.core.errors import DomainError, LostRace
+from domain.core.errors import LostRace
 from domain.core.ports import retry_on_conflict
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
+from projections.core.projection import InlineProjection, WriteCursor
 from tests.support.stores import a_store
 
 WRITERS_IN_A_PROCESS = 4
 COPIES = "CREATE TABLE copies (position bigint PRIMARY KEY, stream uuid, version bigint)"
 
 
-class Copies:
+class Copies(InlineProjection):
     """An inline projection that holds what the log holds."""
 
-    name: ClassVar[str] = "copies"
-    version: ClassVar[int] = 1
-    events: ClassVar[tuple[type[Event], ...] | None] = None
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+    name = "copies"
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         await cursor.execute(
             "INSERT INTO copies SELECT * FROM unnest(%s::bigint[], %s::uuid[], %s::bigint[])",
             (

@@ -6,30 +6,24 @@ Jobs are enqueued in the transaction that moves the position: each reaction runs
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from domain.core.errors import DomainError
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
 from domain.groups.trees import GroupTree
 from domain.onboarding.requests import OnboardingRequest
-from projections.core.projection import Mode, Projection
+from projections.core.projection import Projection
 from workers.jobs import queue
 from workers.jobs.kinds import MOVE_GROUP, SEND_INVITATION
 
 
-class Reaction:
+class Reaction(Projection):
     """Base of all: each of the `events` becomes a job of the kind `task`, done in the event's own circumstances."""
 
-    name: ClassVar[str]
-    task: ClassVar[str]
-    events: ClassVar[tuple[type[Event], ...] | None]
-    version: ClassVar[int] = 1
-    mode: ClassVar[Mode] = Mode.BACKGROUND
-    tables: ClassVar[tuple[str, ...]] = ()
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+    tables = ()
+    task: str
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         await queue.enqueue(cursor.connection, [self._job(recorded) for recorded in events])

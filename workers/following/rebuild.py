@@ -14,6 +14,7 @@ from psycopg import AsyncConnection, errors
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.log.codec import EventCodec
+from adapters.log.execute_only import ExecuteOnlyCursor
 from adapters.log.reader import Batch, LogReader
 from adapters.postgres.arrays import sending_arrays_in_binary
 from adapters.postgres.connections import Pool, connect
@@ -23,7 +24,7 @@ from adapters.settings import Settings
 from domain.core.logs import IDENTITY
 from domain.core.recorded import topics_of
 from projections import registry
-from projections.core.projection import Mode, Projection
+from projections.core.projection import InlineProjection, Projection
 from workers.following import leases
 from workers.following import table_copies as copies
 from workers.following.failures import describe
@@ -208,7 +209,11 @@ class _Rebuild:
         move = {"name": self.projection.name, "after": batch.after, "upto": batch.upto, "rate": rate}
         async with self.filler.pipeline(), self.filler.transaction():
             if batch.events:
-                await self.projection.apply(self.filler.cursor(), batch.events)
+                cursor = self.filler.cursor()
+                if isinstance(self.projection, InlineProjection):
+                    await self.projection.apply(ExecuteOnlyCursor(cursor), batch.events)
+                else:
+                    await self.projection.apply(cursor, batch.events)
             moved = await self.filler.execute(_MOVE, move, prepare=True)  # last: its lock would hold up the heartbeat
             if await moved.fetchone() is None:
                 raise RebuildRefusedError(f"{self.projection.name}: somebody else meddled with the copy")
@@ -236,7 +241,7 @@ class _Rebuild:
                 if await old_readers(self.control, self.filler):
                     return False
                 await copies.swap(self.control, self._tables)
-                if self.declare is not None and self.projection.mode is Mode.INLINE:
+                if self.declare is not None and isinstance(self.projection, InlineProjection):
                     await self.declare(self.control)
                 await self.control.execute(
                     _FINISH,

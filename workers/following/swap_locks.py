@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from psycopg import AsyncConnection, errors
 from psycopg.rows import TupleRow
 
-from projections.core.projection import Mode, Projection
+from projections.core.projection import InlineProjection, Projection
 from workers.following import table_copies as copies
 
 SHORTEST_LOCK, LONGEST_LOCK = 200, 1500  # milliseconds that readers may have to wait for one try of the swap
@@ -16,7 +16,7 @@ OLD_READERS = 0.3  # seconds that one try waits for transactions that began befo
 
 async def hold_still(connection: AsyncConnection, projection: Projection, log: str) -> int:
     """Until the transaction ends nobody applies anything to the live tables; up to where they are filled."""
-    if projection.mode is Mode.INLINE:
+    if isinstance(projection, InlineProjection):
         query, key = "SELECT position FROM log_head WHERE log = %s FOR UPDATE", log
     else:
         query, key = "SELECT position FROM projections WHERE name = %s FOR UPDATE", projection.name

@@ -9,18 +9,16 @@ from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Event as Signal
-from typing import ClassVar
 from uuid import UUID, uuid4
 
 import psycopg
-from psycopg import AsyncCursor
 
 from adapters.log.codec import EventCodec
 from adapters.log.reader import LogReader
 from adapters.security.keyring import Keyring
 from domain.access.roles import Role
-from domain.core.errors import DomainError
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
+from projections.core.projection import InlineProjection, WriteCursor
 from tests.support.log_writers import COPIES, Copies, start_process
 from tests.support.processes import wait_until
 from tests.support.stores import MASTER_KEY, a_pool, a_store, waits_for_a_lock
@@ -119,15 +117,12 @@ def test_killed_writers_leave_a_log_without_gaps_losses_or_doubles(database_url:
     assert copies == [(each.position, each.event.originator_id, each.event.originator_version) for each in recorded]
 
 
-class Gate:
+class Gate(InlineProjection):
     """An inline projection that holds up its append, position in hand, until somebody gives back the lock."""
 
-    name: ClassVar[str] = "gate"
-    version: ClassVar[int] = 1
-    events: ClassVar[tuple[type[Event], ...] | None] = None
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+    name = "gate"
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         await cursor.execute("SELECT pg_advisory_xact_lock(1)")
 
 

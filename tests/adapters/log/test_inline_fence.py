@@ -2,29 +2,24 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import ClassVar
 from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg import AsyncCursor
 
 from adapters.log.inline_fence import OutdatedProcess, declare
 from domain.access.roles import Role
-from domain.core.errors import DomainError
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
+from projections.core.projection import InlineProjection, WriteCursor
 from tests.support.stores import a_store, waits_for_a_lock
 
 
-class Counts:
+class Counts(InlineProjection):
     """An inline projection that writes nothing."""
 
-    name: ClassVar[str] = "counts"
-    version: ClassVar[int] = 1
-    events: ClassVar[tuple[type[Event], ...] | None] = None
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {}
+    name = "counts"
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         pass
 
 

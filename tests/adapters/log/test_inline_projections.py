@@ -1,29 +1,30 @@
 """Inline projections write in the transaction of the append."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
 
 import psycopg
 import pytest
-from psycopg import AsyncCursor
 
 from domain.core.errors import DomainError
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
 from domain.organizations.organizations import Organization, OrganizationNameTaken
+from projections.core.projection import InlineProjection, WriteCursor
 from tests.adapters.log.aggregates import positions
 from tests.support.stores import a_store
 
 
-class Names:
+class Names(InlineProjection):
     """Organization names are unique; a name "poison" cannot be projected."""
 
-    name: ClassVar[str] = "names"
-    version: ClassVar[int] = 1
-    events: ClassVar[tuple[type[Event], ...] | None] = (Organization.Created,)
-    unique_violations: ClassVar[dict[str, type[DomainError]]] = {"names_pkey": OrganizationNameTaken}
+    name = "names"
+    events = (Organization.Created,)
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    @property
+    def unique_violations(self) -> Mapping[str, type[DomainError]]:
+        return {"names_pkey": OrganizationNameTaken}
+
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         for recorded in events:
             event = recorded.event
             assert isinstance(event, Organization.Created)
@@ -69,6 +70,22 @@ async def test_an_append_whose_inline_projection_fails_leaves_nothing(database_u
         assert outcomes[1] == 1
         assert await store.find(Organization, bad.id) is None
     assert positions(database_url) == [1]
+
+
+class Curious(Names):
+    """Reads what it has just written, as only background projections may."""
+
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
+        await cursor.execute("SELECT 1")
+        await cursor.fetchall()  # type: ignore[attr-defined]
+
+
+async def test_an_inline_projection_that_fetches_fails_its_append(database_url: str) -> None:
+    make_names_table(database_url)
+    async with a_store(database_url, projections=[Curious()]) as store:
+        with pytest.raises(AttributeError, match="'ExecuteOnlyCursor' object has no attribute 'fetchall'"):
+            await store.save(an_organization("north"))
+    assert positions(database_url) == []
 
 
 async def test_what_is_unique_is_taken_once(database_url: str) -> None:

@@ -33,6 +33,7 @@ from projections.access.runs import Listed, Merged, Ranked, Run
 from projections.access.sets import TABLES, Ranking
 from projections.core import replicators
 from projections.people.users import UsersProjection
+from projections.sessions.sessions import SessionsProjection
 from tests.projections.access.test_authorization import a_group, a_user, an_organization, entry
 from tests.support.histories import BEGINNING, STEPS, History
 from tests.support.stores import MASTER_KEY, a_pool, a_store
@@ -296,7 +297,7 @@ async def test_whoever_an_event_changes_in_the_sets_is_named_by_it(database_url:
     inline = registry.inline(lambda kind, value: sha256(f"{kind}:{value}".encode()).digest())
     async with (
         a_store(database_url, projections=inline) as store,
-        a_store(database_url, projections=registry.projected_from("sessions"), log="sessions") as sessions,
+        a_store(database_url, projections=[SessionsProjection()], log="sessions") as sessions,
         a_pool(database_url) as pool,
         await AsyncConnection.connect(database_url, autocommit=True) as connection,
     ):

@@ -128,7 +128,7 @@ class Tables:
         self._life.opened.clear()
         await SessionsProjection().apply(cursor, [Recorded(1, event) for event in opened])
         for projection in (AuthorizationProjection(), SessionEndsProjection()):
-            await projection.apply(cursor, [each for each in events if isinstance(each.event, projection.events or ())])
+            await projection.apply(cursor, [each for each in events if isinstance(each.event, projection.events)])
         await self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
         return events
 

@@ -3,7 +3,7 @@ import asyncio
 from psycopg import AsyncConnection
 
 from projections.core import replicators
-from projections.core.projection import Mode
+from projections.core.projection import InlineProjection
 from tests.support.followers import EventCount, RoleNames, make_tables, save_roles
 from tests.support.stores import a_store
 
@@ -55,8 +55,8 @@ async def test_what_failed_says_where(database_url: str) -> None:
 
 
 async def test_an_inline_projection_of_older_code_asks_for_its_rebuild(database_url: str) -> None:
-    class Inline(EventCount):
-        mode = Mode.INLINE
+    class Inline(EventCount, InlineProjection):
+        pass
 
     class Newer(Inline):
         version = 2

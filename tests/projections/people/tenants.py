@@ -14,7 +14,7 @@ from domain.people.users import User
 from projections.access.authorization import AuthorizationProjection
 from projections.access.role_users import RoleUsersProjection
 from projections.access.roles import RolesProjection
-from projections.core.projection import Projection
+from projections.core.projection import InlineProjection, Projection
 from projections.core.visibility import Viewer
 from projections.organizations.names import OrganizationNamesProjection
 from projections.organizations.organizations import OrganizationsProjection
@@ -74,7 +74,7 @@ class Tenants:
 
 @asynccontextmanager
 async def tenants(database_url: str) -> AsyncIterator[Tenants]:
-    inline: list[Projection] = [AuthorizationProjection(), OrganizationNamesProjection(), RoleUsersProjection()]
+    inline: list[InlineProjection] = [AuthorizationProjection(), OrganizationNamesProjection(), RoleUsersProjection()]
     background: list[Projection] = [
         OrganizationsProjection(),
         RolesProjection(),

@@ -4,12 +4,12 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from psycopg import AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.security.keyring import Keyring
 from domain.core.recorded import Recorded
 from projections.core import replicators
+from projections.core.projection import WriteCursor
 from tests.support.followers import EventCount
 from tests.support.stores import MASTER_KEY
 from workers.following import rebuild
@@ -18,7 +18,7 @@ from workers.following import rebuild
 class SlowCount(EventCount):
     """Stays in its second batch."""
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         await super().apply(cursor, events)
         if events[0].position > 1:
             await cursor.execute("SELECT pg_sleep(60)")

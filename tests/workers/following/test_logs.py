@@ -2,21 +2,21 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 
 from adapters.log.event_store import EventStore
 from adapters.log.inline_fence import OutdatedProcess
 from domain.access.roles import Role
-from domain.core.recorded import Event, Recorded
+from domain.core.recorded import Recorded
 from projections import registry
-from projections.core.projection import Mode
+from projections.core.projection import InlineProjection, WriteCursor
 from projections.core.replicators import replicators
 from projections.registry import LogProjections
-from tests.support.followers import EventCount, RoleNames, eventually, make_tables, save_roles
+from tests.support.followers import EventCount, eventually, make_tables, save_roles
 from tests.support.world import World, a_world
 from workers.following import rebuild
 from workers.running.retention import forget_old_events
@@ -35,15 +35,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON activities TO rollbook_app;
 """
 
 
-class Activities(RoleNames):
-    """Inline: what there is, by its stream. Roles stand in for activities."""
+class Activities(InlineProjection):
+    """What there is, by its stream. Roles stand in for activities."""
 
-    name: ClassVar[str] = "activities"
-    mode: ClassVar[Mode] = Mode.INLINE
-    tables: ClassVar[tuple[str, ...]] = ("activities",)
-    events: ClassVar[tuple[type[Event], ...] | None] = (Role.Created,)
+    name = "activities"
+    events = (Role.Created,)
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         created: list[Any] = [each.event for each in events]
         await cursor.execute(
             "INSERT INTO activities SELECT * FROM unnest(%s::uuid[], %s::text[])",

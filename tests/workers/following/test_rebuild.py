@@ -20,7 +20,7 @@ from domain.organizations.organizations import Organization, OrganizationNameTak
 from domain.people.users import User
 from projections import registry
 from projections.core import replicators
-from projections.core.projection import Mode, Projection
+from projections.core.projection import InlineProjection, Projection
 from tests.support.followers import (
     Batches,
     EventCount,
@@ -39,10 +39,8 @@ from tests.support.tables import rows_of
 from workers.following import rebuild
 
 
-class InlineCount(EventCount):
+class InlineCount(EventCount, InlineProjection):
     """The same, in the append's own transaction."""
-
-    mode = Mode.INLINE
 
 
 @contextlib.asynccontextmanager
@@ -85,7 +83,7 @@ async def test_rebuilt_tables_equal_the_live_ones(
     """However the log is cut into batches."""
     async with a_pool(database_url) as pool:
         lookup = await Keyring(pool, MASTER_KEY).lookup()
-    inline, background, sessions = registry.inline(lookup), registry.background(), registry.projected_from("sessions")
+    inline, background, sessions = registry.inline(lookup), registry.background(), registry.inline(lookup, "sessions")
     async with (
         a_store(database_url, projections=inline) as store,
         a_store(database_url, projections=sessions, log="sessions") as session_store,
@@ -215,7 +213,7 @@ def a_user(email: str) -> User:
 @pytest.mark.parametrize("projection", [EventCount(), InlineCount()], ids=["background", "inline"])
 async def test_readers_never_fail_or_see_less_than_before(database_url: str, projection: EventCount) -> None:
     make_tables(database_url)
-    inline = [projection] if projection.mode is Mode.INLINE else []
+    inline = [projection] if isinstance(projection, InlineProjection) else []
     async with a_store(database_url, projections=inline) as store, a_pool(database_url) as pool:
         await save_roles(store, *"abc")
         finished = asyncio.Event()
@@ -223,7 +221,7 @@ async def test_readers_never_fail_or_see_less_than_before(database_url: str, pro
             *(read_on(pool, finished, isolation) for isolation in ISOLATIONS), write_on(store, finished)
         )
         async with contextlib.AsyncExitStack() as stack:
-            if projection.mode is Mode.BACKGROUND:
+            if not inline:
                 await stack.enter_async_context(following(database_url, EventCount()))
             for _ in range(5):
                 await rebuilt(database_url, projection)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 
 from domain.core.recorded import Recorded
 from projections.core import replicators
+from projections.core.projection import WriteCursor
 from tests.support.followers import (
     EventCount,
     RoleNames,
@@ -63,8 +64,8 @@ async def test_the_copy_of_another_make_is_thrown_away(database_url: str, other:
             await projector.catch_up()
         if other != "missing":
             await connection.execute("CREATE TABLE rebuild.event_count (id integer, total bigint, older text)")
-        version = EventCount.version - 1 if other == "version" else EventCount.version
-        shape = "" if other == "shape" else (await table_copies.definitions(connection, EventCount.tables)).shape
+        version = EventCount().version - 1 if other == "version" else EventCount().version
+        shape = "" if other == "shape" else (await table_copies.definitions(connection, EventCount().tables)).shape
         await connection.execute("INSERT INTO rebuilds (name, version, shape, phase, position) VALUES"
                                  " ('event_count', %s, %s, 'filling', 2)", (version, shape))  # fmt: skip
         assert len(await rebuilt(database_url, EventCount())) == 1
@@ -151,8 +152,24 @@ async def test_a_database_that_is_away_is_not_blamed_on_what_is_rebuilt(database
 class CutOff(EventCount):
     """Loses its connection."""
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         await cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+class Curious(InlineCount):
+    """Reads what it has just written, as only background projections may."""
+
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
+        await cursor.execute("SELECT 1")
+        await cursor.fetchone()  # type: ignore[attr-defined]
+
+
+async def test_the_rebuild_of_an_inline_projection_that_fetches_fails(database_url: str) -> None:
+    make_tables(database_url)
+    async with a_store(database_url) as store:
+        await save_roles(store, *"abc")
+        with pytest.raises(rebuild.RebuildRefusedError, match="cannot apply positions 1 to 3: AttributeError"):
+            await rebuilt(database_url, Curious())
 
 
 async def test_a_rebuild_says_where_the_log_cannot_be_read(database_url: str) -> None:

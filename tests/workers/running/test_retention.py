@@ -9,11 +9,11 @@ from uuid import UUID
 import psycopg
 import pytest
 import time_machine
-from psycopg import AsyncCursor
 
 from domain.core.recorded import Recorded
 from domain.people.users import User
 from domain.sessions.sessions import Session
+from projections.core.projection import WriteCursor
 from projections.sessions.sessions import SessionsProjection
 from tests.support.followers import eventually
 from tests.support.world import PASSWORD, Person, World, a_world, settings_for
@@ -63,7 +63,7 @@ async def a_session(world: World, person: Person, *, opened: float, refreshed: f
 class InterruptedSessions(SessionsProjection):
     """Comes as far as the second login."""
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         if events[-1].position > 2:
             raise ValueError
         await super().apply(cursor, events)
