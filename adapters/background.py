@@ -20,7 +20,9 @@ class BackgroundTask:
     `work` returns only when its owner tells it to. Its errors are logged as `background-task-failed`.
     """
 
-    def __init__(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, name: str, work: Callable[[], Awaitable[None]], *, first_pause: float = FIRST_PAUSE) -> None:
+        """`first_pause` is the pause after a first failure, in seconds."""
+        self._first_pause = first_pause
         self._name = name
         self._work = work
         self._stopping = asyncio.Event()
@@ -52,7 +54,7 @@ class BackgroundTask:
             self._task = None
 
     async def _keep_working(self) -> None:
-        pause = FIRST_PAUSE
+        pause = self._first_pause
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
@@ -61,7 +63,7 @@ class BackgroundTask:
                 if self._stopping.is_set():
                     return
                 if time.monotonic() - began > STEADY:
-                    pause = FIRST_PAUSE
+                    pause = self._first_pause
                 log.exception("background-task-failed", task=self._name, again_in=pause)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), pause)

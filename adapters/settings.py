@@ -1,14 +1,12 @@
-"""All settings, read from the environment. An error names the variable and never quotes its value."""
+"""All settings. `adapters.environment` reads them."""
 
 import base64
 import os
-import sys
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from adapters.outbound.mailboxes import mailbox_in
@@ -31,11 +29,6 @@ from domain.core.messages import Mailbox
 APPLICATION_ROLE = "rollbook_app"
 """The database role of API and workers. It owns nothing; `migrations/grants.py` grants its rights by name."""
 PREFIX = "ROLLBOOK_"
-UNPREFIXED = {"database_url", "redis_url"}
-
-
-INTERNAL = {"ROLLBOOK_LIFELINE", "ROLLBOOK_LISTENING", "ROLLBOOK_TEST_DATABASE_URL"}
-"""Variables that the supervisor passes to its parts, and those of the tests."""
 
 
 MailFrom = Annotated[Mailbox, NoDecode, BeforeValidator(mailbox_in)]
@@ -43,17 +36,6 @@ MailFrom = Annotated[Mailbox, NoDecode, BeforeValidator(mailbox_in)]
 
 class InvalidSettingsError(Exception):
     """The environment is invalid. The text names each variable and its problem."""
-
-
-def unknown_variables(names: Iterable[str]) -> list[str]:
-    """Return the variables that have the prefix but are not settings, sorted."""
-    known = {PREFIX + field.upper() for field in Settings.model_fields} | INTERNAL
-    return sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)
-
-
-def _to_standard_error(text: str) -> None:
-    if "ROLLBOOK_LIFELINE" not in os.environ:  # the supervisor has already printed the warning
-        sys.stderr.write(f"rollbook: {text}\n")
 
 
 def default_outbox(values: dict[str, Any]) -> Path | None:
@@ -119,6 +101,9 @@ class Settings(BaseSettings):
     pool_size: int = Field(
         default=10, ge=2, le=500, description="Maximum size of each of the two connection pools of an API process."
     )
+    database_wait: float = Field(
+        default=20.0, gt=0, le=300, description="Seconds that commands wait for PostgreSQL that does not answer."
+    )
     api_processes: int = Field(default=1, ge=1, le=64, description="Number of API processes that `rollbook up` runs.")
     admin_email: str = Field(
         default="admin@rollbook.local",
@@ -173,6 +158,12 @@ class Settings(BaseSettings):
     )
     session_log_days: int = Field(
         default=400, ge=31, description="Days that logins stay in the log of sessions; a session lives at most 30."
+    )
+    health_wait: float = Field(
+        default=2.0, gt=0, le=60, description="Seconds that /readyz and /healthz wait for PostgreSQL and Redis."
+    )
+    job_stalled: float = Field(
+        default=10.0, ge=3, le=600, description="Seconds without a heartbeat after which a worker's jobs go to others."
     )
     position_wait: float = Field(
         default=2.0, ge=0, le=60, description="Seconds that a read waits for X-At-Least-Position."
@@ -292,22 +283,6 @@ class Settings(BaseSettings):
         return _present(self.signing_key, PREFIX + "SIGNING_KEY").encode()
 
 
-def load_settings(warn: Callable[[str], object] = _to_standard_error) -> Settings:
-    """Return the settings of this environment. Raises InvalidSettingsError.
-
-    Warns of variables that have the prefix but are not settings, because a typing error would be silent otherwise.
-    """
-    for name in unknown_variables(os.environ):
-        warn(f"{name} is not a setting of Rollbook; it is ignored")
-    try:
-        return Settings()
-    except ValidationError as error:
-        # a default computed from an invalid value is not a separate problem
-        problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
-        lines = [f"{_variable(problem['loc'])}: {_reason(problem['msg'])}" for problem in problems]
-        raise InvalidSettingsError("\n".join(lines)) from None
-
-
 def _user(dsn: str) -> object:
     return conninfo_to_dict(dsn).get("user")
 
@@ -316,12 +291,3 @@ def _present(secret: SecretStr | None, variable: str) -> str:
     if secret is None:
         raise InvalidSettingsError(f"{variable}: must be set")
     return secret.get_secret_value()
-
-
-def _variable(location: tuple[int | str, ...]) -> str:
-    field = str(location[0]) if location else "settings"
-    return field.upper() if field.lower() in UNPREFIXED else PREFIX + field.upper().removeprefix(PREFIX)
-
-
-def _reason(message: str) -> str:
-    return message.removeprefix("Value error, ")

@@ -22,7 +22,6 @@ from domain.core.errors import NotFound
 from migrations.runner import lacking
 from projections.core.replicators import replicators
 
-PATIENCE = 2.0
 EXTENSION: dict[str, Any] = {"x-extension": True}
 
 router = ResourceRouter("health", "Whether this process is alive, can serve, and what it counts.")
@@ -80,7 +79,7 @@ class _Figures(NamedTuple):
 
 async def _readiness(services: Services) -> Readiness:
     try:
-        async with asyncio.timeout(PATIENCE), services.pool.connection() as connection:
+        async with asyncio.timeout(services.settings.health_wait), services.pool.connection() as connection:
             migrated, projectors = not await lacking(connection), await _projecting(connection)
     except psycopg.errors.UndefinedTable:
         return Readiness(postgres=True)
@@ -103,7 +102,7 @@ async def _redis(services: Services) -> str:
     if services.redis is None:
         return "absent"
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(services.settings.health_wait):
             await services.redis.ping()
     except (RedisError, OSError, TimeoutError):
         return "unreachable"
@@ -118,7 +117,7 @@ async def _looked_up(services: Services) -> list[Metric]:
     projecting = GaugeMetricFamily("rollbook_projecting", "Whether any worker follows the log: 1 or 0.")
     queue = GaugeMetricFamily("rollbook_jobs", "Jobs in the queue; `failed` ones are dead.", labels=["status"])
     try:
-        async with asyncio.timeout(PATIENCE), services.pool.connection() as connection:
+        async with asyncio.timeout(services.settings.health_wait), services.pool.connection() as connection:
             for row in await replicators(connection):
                 behind.add_metric([row.name, row.state], row.lag_events)
                 late.add_metric([row.name, row.state], row.lag_seconds)

@@ -97,4 +97,10 @@ def _reviewer(settings: Settings) -> TokenReviewer:
 
 
 def _pool(settings: Settings) -> Pool:
-    return Pool(settings.dsn(), application_name="rollbook-api", min_size=2, max_size=settings.pool_size)
+    return Pool(
+        settings.dsn(),
+        application_name="rollbook-api",
+        min_size=2,
+        max_size=settings.pool_size,
+        timeout=settings.database_wait,
+    )

@@ -57,17 +57,20 @@ def migrations_in(folder: Path = FOLDER) -> list[Migration]:
     return found
 
 
-async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> list[str]:
+async def migrate(
+    dsn: str, migrations: Sequence[Migration] | None = None, *, table_wait: str = WAIT_FOR_A_TABLE
+) -> list[str]:
     """Bring the database up to date as its owner; the names of what was applied now, none when it already was.
 
-    All or nothing. What the application's role may do is granted anew each time. Raises MigrationRefusedError.
+    All or nothing. What the application's role may do is granted anew each time. `table_wait` is how long a migration
+    waits for a table that is in use. Raises MigrationRefusedError.
     """
     wanted = migrations_in() if migrations is None else migrations
     async with await psycopg.AsyncConnection.connect(session_dsn(dsn, "maintain"), autocommit=True) as connection:
         with _told_in_one_line():
             async with connection.transaction():
                 await _require_suitable(connection)
-                await _lock(connection)
+                await _lock(connection, table_wait)
                 await make_application_role(connection)
                 pending = await _pending(connection, wanted)
                 for migration in pending:
@@ -166,10 +169,10 @@ UNION ALL SELECT 'it owns ' || pg_describe_object(classid, objid, objsubid) FROM
 """
 
 
-async def _lock(connection: psycopg.AsyncConnection) -> None:
+async def _lock(connection: psycopg.AsyncConnection, table_wait: str) -> None:
     await connection.execute(f"SET LOCAL lock_timeout = '{WAIT_FOR_ANOTHER_RUNNER}'")
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-    await connection.execute(f"SET LOCAL lock_timeout = '{WAIT_FOR_A_TABLE}'")
+    await connection.execute(f"SET LOCAL lock_timeout = '{table_wait}'")
     await _require_own_migrations(connection)
     await connection.execute("""
         CREATE TABLE IF NOT EXISTS schema_migrations (

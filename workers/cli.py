@@ -41,8 +41,8 @@ class WorkerKind(StrEnum):
 @app.command()
 def up() -> None:
     """Run everything: servers (unless DATABASE_URL and REDIS_URL are set), migrations, API, workers."""
+    from adapters.environment import load_settings
     from adapters.logging import configure_logging
-    from adapters.settings import load_settings
     from workers.running.open_files import allow_open_files
     from workers.running.part_secrets import OF_A_WORKER, OF_THE_API, OF_THE_JOBS
     from workers.running.supervisor import Plan, Supervisor
@@ -157,7 +157,7 @@ def rebuild(
 @app.command()
 def rotate_master_key() -> None:
     """Wrap every data key anew under another master key, while nothing else runs. May be repeated when interrupted."""
-    from adapters.settings import load_settings
+    from adapters.environment import load_settings
     from workers.running import rotation
 
     asyncio.run(rotation.rotate_master_key(load_settings(), typer.echo))

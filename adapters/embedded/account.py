@@ -89,13 +89,13 @@ def open_folder(folder: Path) -> Path:
     return folder
 
 
-def home_of(data: Path, server: str) -> Path:
-    """Where that server keeps its files: in the data folder, or below /var/lib when its user cannot reach that."""
+def home_of(data: Path, server: str, system_folder: Path = SYSTEM_FOLDER) -> Path:
+    """Where the server keeps its files: in the data folder, or below `system_folder` if its user cannot reach that."""
     home = open_folder(data.resolve()) / server
     account = account_for(home / "cluster")
     if account is None or reaches(account, data.resolve()):
         return open_folder(home)
-    return open_folder(SYSTEM_FOLDER / f"{data.resolve().name}-{_short_hash(data.resolve())}" / server)
+    return open_folder(system_folder / f"{data.resolve().name}-{_short_hash(data.resolve())}" / server)
 
 
 def private_folder(folder: Path, account: Account | None, *, ours: bool) -> Path:
@@ -131,13 +131,13 @@ def package_folder(package: str) -> Path:
     return Path(found.submodule_search_locations[0])
 
 
-def reachable_package(package: str, account: Account | None) -> Path:
+def reachable_package(package: str, account: Account | None, system_folder: Path = SYSTEM_FOLDER) -> Path:
     """The wheel's folder, or a copy of it that the account can reach (a virtual environment below /root is closed)."""
     original = package_folder(package)
     if reaches(account, original):
         return original
     version = importlib.metadata.version(package.replace("_", "-"))
-    copies = open_folder(SYSTEM_FOLDER / "binaries" / f"{package}-{version}")
+    copies = open_folder(system_folder / "binaries" / f"{package}-{version}")
     copy = copies / package
     if not copy.exists():
         libraries = original.with_name(f"{package}.libs")  # found by the binaries relative to themselves

@@ -36,6 +36,7 @@ class AppendWriter:
         projections: Sequence[InlineProjection],
         rights: Rights | None,
     ) -> None:
+        self._max_wait = pool.timeout
         self._transaction = AppendTransaction(str(pool.conninfo), log, table, projections, rights)
         self._rights = rights
         self._announcer = Announcer(pool) if log == IDENTITY else None
@@ -66,7 +67,7 @@ class AppendWriter:
     async def append(self, append: Append) -> int:
         """Return the position of the last event.
 
-        Raises LostRace, DecisionOutdated, a projection's refusal, or Unavailable after SECONDS_TO_RECOVER
+        Raises LostRace, DecisionOutdated, a projection's refusal, or Unavailable after the time-out of the pool
         at the latest (ruling O29). An append refused so is not written later, unless its COMMIT had already begun.
         """
         if self._stopping:
@@ -86,7 +87,7 @@ class AppendWriter:
 
     def _fail_overdue(self) -> None:
         for append in self._pending:
-            if time_left(append.since) <= 0:
+            if time_left(append.since, self._max_wait) <= 0:
                 append.fail(Unavailable())
         self._sweeping = None
         if self._pending:
@@ -113,7 +114,7 @@ class AppendWriter:
     async def _recover(self, batch: Sequence[Append]) -> None:
         """Find out whether it was written before writing it again, until the database answers or patience ends."""
         try:
-            async for attempt in until_it_answers(batch[-1].since):
+            async for attempt in until_it_answers(batch[-1].since, self._max_wait):
                 with attempt:
                     batch = _waited_for(batch)
                     await self._write(await self._unwritten(batch))

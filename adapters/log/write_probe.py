@@ -26,18 +26,19 @@ class Appending(Protocol):
 
 
 class WriteProbe:
-    """For all logs of a process. However often it is asked, it looks every two seconds at most."""
+    """For all logs of a process. However often it is asked, it looks every `look_every` seconds at most."""
 
-    def __init__(self, stores: Sequence[Appending]) -> None:
+    def __init__(self, stores: Sequence[Appending], look_every: float = LOOK_EVERY) -> None:
+        self.look_every = look_every
         self._stores = stores
         self._asking = asyncio.Lock()
-        self._looked = -LOOK_EVERY
+        self._looked = -look_every
         self._can_write = False
 
     async def can_write(self) -> bool:
         """Whether an append to each log would have been possible a moment ago."""
         async with self._asking:
-            if monotonic() - self._looked >= LOOK_EVERY:
+            if monotonic() - self._looked >= self.look_every:
                 self._can_write = await self._look()
                 self._looked = monotonic()
             return self._can_write

@@ -63,13 +63,24 @@ class Pool(AsyncConnectionPool[Connection]):
     comes back changed is restored.
     """
 
-    def __init__(self, dsn: str, *, application_name: str, min_size: int = 1, max_size: int) -> None:
-        """`dsn` contains the settings of the sessions: see `adapters.postgres.session_settings`."""
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        application_name: str,
+        min_size: int = 1,
+        max_size: int,
+        timeout: float = WAIT_FOR_CONNECTION,
+    ) -> None:
+        """`dsn` contains the settings of the sessions: see `adapters.postgres.session_settings`.
+
+        `timeout` is how many seconds callers wait for a connection, and commands for a database that does not answer.
+        """
         super().__init__(
             dsn,
             min_size=min_size,
             max_size=max_size,
-            timeout=WAIT_FOR_CONNECTION,
+            timeout=timeout,
             open=False,
             kwargs={"application_name": application_name, **CLIENT_SETTINGS},
             configure=_let_statements_commit,  # procrastinate connects with `kwargs` and an autocommit of its own

@@ -12,8 +12,6 @@ from domain.core.errors import Unavailable
 
 R = TypeVar("R")
 
-SECONDS_TO_RECOVER = 20.0
-
 # psycopg counts these among its operational errors, but the database is well.
 NO_OUTAGES = (errors.DeadlockDetected, errors.SerializationFailure)
 
@@ -47,29 +45,32 @@ async def again_if_lost(ask: Callable[[], Awaitable[R]], repeatable: Callable[[]
     return await ask()
 
 
-def until_it_answers(since: float) -> AsyncRetrying:
-    """Tries, until SECONDS_TO_RECOVER after `since` (as `monotonic` tells)."""
+def until_it_answers(since: float, max_wait: float) -> AsyncRetrying:
+    """Tries, until `max_wait` seconds after `since` (as `monotonic` tells)."""
     return AsyncRetrying(
         retry=retry_if_exception(is_outage),
-        stop=stop_after_delay(time_left(since)),
+        stop=stop_after_delay(time_left(since, max_wait)),
         wait=wait_exponential_jitter(multiplier=0.05, max=1, jitter=0.05),
         reraise=True,
     )
 
 
 async def patiently(pool: AsyncConnectionPool[Any], work: Callable[[AsyncConnection], Awaitable[R]]) -> R:
-    """Return the result of `work` on a connection of the pool. It may run more than once. Raises Unavailable."""
+    """Return the result of `work` on a connection of the pool. It may run more than once.
+
+    Raises Unavailable when the database does not answer within the time-out of the pool.
+    """
     since = monotonic()
     try:
-        async with pool.connection(timeout=SECONDS_TO_RECOVER) as connection:
+        async with pool.connection() as connection:
             return await work(connection)
     except Error as error:
         if not is_outage(error):
             raise
     try:
-        async for attempt in until_it_answers(since):
+        async for attempt in until_it_answers(since, pool.timeout):
             with attempt:
-                async with pool.connection(timeout=time_left(since)) as connection:
+                async with pool.connection(timeout=time_left(since, pool.timeout)) as connection:
                     return await work(connection)
     except Error as error:
         if not is_outage(error):
@@ -77,6 +78,6 @@ async def patiently(pool: AsyncConnectionPool[Any], work: Callable[[AsyncConnect
     raise Unavailable
 
 
-def time_left(since: float) -> float:
-    """Seconds until SECONDS_TO_RECOVER after `since`, at least 0."""
-    return max(0, since + SECONDS_TO_RECOVER - monotonic())
+def time_left(since: float, max_wait: float) -> float:
+    """Seconds until `max_wait` seconds after `since`, at least 0."""
+    return max(0, since + max_wait - monotonic())

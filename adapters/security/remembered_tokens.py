@@ -10,13 +10,14 @@ import time
 from adapters.security.tokens import LEEWAY
 from domain.core.ports import Claims, TokenVerifier
 
-MOST = 20_000
+MAX_TOKENS = 20_000
 
 
 class RememberedTokens:
     """Implements `domain.core.ports.TokenVerifier` over another. Keeps digests, not tokens."""
 
-    def __init__(self, verifier: TokenVerifier) -> None:
+    def __init__(self, verifier: TokenVerifier, max_tokens: int = MAX_TOKENS) -> None:
+        self._max_tokens = max_tokens
         self._verifier = verifier
         self._known: dict[bytes, Claims] = {}
 
@@ -28,7 +29,7 @@ class RememberedTokens:
             return known
         self._known.pop(digest, None)
         claims = self._verifier.verify(token)
-        if len(self._known) >= MOST:
+        if len(self._known) >= self._max_tokens:
             del self._known[next(iter(self._known))]  # the one that was met first
         self._known[digest] = claims
         return claims

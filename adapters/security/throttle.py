@@ -65,7 +65,8 @@ class Counter(NamedTuple):
 class LocalCounters:
     """Counters and marks of this process; the oldest of too many are forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_counters: int = MAX_LOCAL) -> None:
+        self._max_counters = max_counters
         self._uses: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def take(self, keys: Sequence[str], limits: Sequence[Limit]) -> int:
@@ -106,7 +107,7 @@ class LocalCounters:
     def _write(self, key: str, count: int, end: float) -> None:
         self._uses[key] = (count, end)
         self._uses.move_to_end(key)
-        while len(self._uses) > MAX_LOCAL:
+        while len(self._uses) > self._max_counters:
             self._uses.popitem(last=False)
 
 

@@ -117,6 +117,7 @@ async def list_individuals(
             filters=filters,
             sees=await viewer(read.cursor, principal.user_id),
             index=indexing.index(),
+            limits=indexing.limits,
         )
         return page(read, query, found)
 

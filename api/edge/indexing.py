@@ -14,6 +14,7 @@ from adapters.metrics import INDEXED
 from adapters.postgres.connections import connect
 from projections.access import index as access_index
 from projections.access.index import AccessIndex
+from projections.access.limits import LIMITS
 
 LEAST = 5_000
 """Individuals; of fewer the tables tell as fast."""
@@ -30,6 +31,7 @@ class Indexing:
 
     def __init__(self, dsn: str) -> None:
         self.least = LEAST
+        self.limits = LIMITS
         self._dsn = dsn
         self._index: AccessIndex | None = None
         self._rests_until = 0.0
@@ -57,7 +59,7 @@ class Indexing:
         began = time.monotonic()
         async with await self._connect() as connection:
             if await access_index.how_many(connection) >= self.least:
-                self._index = await access_index.load(connection)
+                self._index = await access_index.load(connection, self.limits)
         took = time.monotonic() - began
         self._rests_until = began + took + max(LEAST_REST, REST * took)
         if self._index is not None:

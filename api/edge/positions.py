@@ -45,7 +45,9 @@ UNION ALL SELECT '', position, true FROM log_head WHERE log = 'identity'
 class Positions:
     """An async context manager; inside, it hears. One for each process."""
 
-    def __init__(self, pool: Pool, notifications: Notifications) -> None:
+    def __init__(self, pool: Pool, notifications: Notifications, poll: float = POLL) -> None:
+        """While a reader waits, the read models are looked at every `poll` seconds, beside the notifications."""
+        self.poll = poll
         self._pool = pool
         self._known: dict[str, int] = {}
         self._moving: set[str] | None = None
@@ -140,7 +142,7 @@ class Positions:
     async def _look_while_somebody_waits(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), POLL if self._waiting or self._any_stalled else None)
+                await asyncio.wait_for(self._look.wait(), self.poll if self._waiting or self._any_stalled else None)
             if self._stopping:
                 return
             self._look.clear()

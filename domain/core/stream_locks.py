@@ -21,8 +21,8 @@ _taken: WeakKeyDictionary[asyncio.Task[object], frozenset[UUID]] = WeakKeyDictio
 
 
 @asynccontextmanager
-async def taking_turns(streams: Iterable[UUID]) -> AsyncIterator[None]:
-    """Wait until no other command of this process is inside with any of these streams, but not for ever.
+async def taking_turns(streams: Iterable[UUID], max_seconds: float = MAX_SECONDS_IN_LINE) -> AsyncIterator[None]:
+    """Wait until no other command of this process is inside with any of these streams, at most `max_seconds`.
 
     Inside, the same task does not wait for them again.
     """
@@ -32,7 +32,7 @@ async def taking_turns(streams: Iterable[UUID]) -> AsyncIterator[None]:
     wanted = frozenset(streams) - before
     async with AsyncExitStack() as held:
         try:
-            async with asyncio.timeout(MAX_SECONDS_IN_LINE):
+            async with asyncio.timeout(max_seconds):
                 for stream in sorted(wanted):  # all in one order, so that no two wait for each other
                     await held.enter_async_context(_locks.setdefault((loop, stream), asyncio.Lock()))
         except TimeoutError:

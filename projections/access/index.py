@@ -17,17 +17,9 @@ from pyroaring import BitMap
 from domain.core.recorded import Event, families_of
 from domain.people.users import User
 from projections.access.authorization import AuthorizationProjection
+from projections.access.limits import LIMITS, ListLimits
 from projections.access.sets import TABLES, Sets, sets_of
 from projections.people.users import UsersProjection
-
-AGED = 25
-"""When so many have changed since the younger sets were made, newer ones would serve better."""
-MOST_LATE = 1_000
-"""So many changed individuals are looked up one by one; with more, the tables answer everything."""
-WORN = 2_000
-"""When so many have changed, new sets of everybody are worth their while."""
-FURTHEST = 50_000
-"""When so many events came after what was read of the log, the tables answer everything."""
 
 
 class Progress(NamedTuple):
@@ -69,7 +61,8 @@ class _Young(NamedTuple):
 class AccessIndex:
     """Made by `load`. Several readers may use it at one time."""
 
-    def __init__(self, made: Progress, sets: Sets) -> None:
+    def __init__(self, made: Progress, sets: Sets, limits: ListLimits = LIMITS) -> None:
+        self.limits = limits
         self._made = made
         self._sets = sets
         self._young: _Young | None = None
@@ -84,12 +77,12 @@ class AccessIndex:
     @property
     def worn(self) -> bool:
         """Whether newer sets of everybody are wanted, which `load` makes."""
-        return self._useless or len(self._changed) > WORN
+        return self._useless or len(self._changed) > self.limits.worn
 
     @property
     def aged(self) -> bool:
         """Whether younger sets of those who have changed are wanted, which `freshen` makes."""
-        return len(self._late(self._young)) > AGED
+        return len(self._late(self._young)) > self.limits.aged
 
     async def view(self, cursor: AsyncCursor) -> View | None:
         """What is true in the cursor's snapshot; None when only the tables know."""
@@ -99,7 +92,7 @@ class AccessIndex:
         await self._read_on(cursor, now.head)
         young = self._young if self._young is not None and now.follows(self._young.made) else None
         late = self._late(young)
-        if len(late) > MOST_LATE:
+        if len(late) > self.limits.late:
             return None
         everybody = Part(self._sets, self._gone.copy())
         if young is None:
@@ -116,7 +109,7 @@ class AccessIndex:
 
     def _serves(self, now: Progress) -> bool:
         """Not a snapshot from before the sets; and when they are too old, or of tables that are gone, none at all."""
-        if now.tables != self._made.tables or now.head - self._seen > FURTHEST:
+        if now.tables != self._made.tables or now.head - self._seen > self.limits.behind:
             self._useless = True
         return not self._useless and now.follows(self._made)
 
@@ -136,10 +129,10 @@ class AccessIndex:
         return [each for each, position in self._changed.items() if position > since]
 
 
-async def load(connection: AsyncConnection) -> AccessIndex:
+async def load(connection: AsyncConnection, limits: ListLimits = LIMITS) -> AccessIndex:
     """An index of now. The connection commits by itself."""
     async with _snapshot(connection) as cursor:
-        return AccessIndex(await _progress(cursor), await sets_of(cursor))
+        return AccessIndex(await _progress(cursor), await sets_of(cursor), limits)
 
 
 async def changed_individuals(cursor: AsyncCursor, after: int, upto: int) -> list[tuple[UUID, int]]:

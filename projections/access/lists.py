@@ -13,6 +13,7 @@ from psycopg import AsyncCursor
 from domain.core.ports import LISTABLE, AccessQuery, Operation
 from projections.access.checks import decide
 from projections.access.index import AccessIndex
+from projections.access.limits import LIMITS, ListLimits
 from projections.access.pages import NONE, OF_ORGANIZATION, PAGE, Ids, Slice, cut, page_of
 from projections.access.policy import POLICIES
 from projections.access.readable_individuals import accessible_individuals
@@ -35,6 +36,7 @@ async def accessible(
     organization_id: UUID | None = None,
     sees: Viewer | None = None,
     index: AccessIndex | None = None,
+    limits: ListLimits = LIMITS,
 ) -> Ids:
     """The resources on which all queries without an id are true; the others are conditions (semantics, 6.3).
 
@@ -52,7 +54,7 @@ async def accessible(
     if resource_type == "individual":
         operation: Operation = "write" if "write" in operations else "read"
         return await accessible_individuals(
-            cursor, user_id, operation, page, organization_id=organization_id, sees=sees, index=index
+            cursor, user_id, operation, page, organization_id=organization_id, sees=sees, index=index, limits=limits
         )
     parameters = {"user": user_id, "organization": organization_id, **page._asdict()}
     return await _collected(cursor, resource_type, operations, parameters)

@@ -15,12 +15,11 @@ from projections.access.checks import decide
 from projections.access.filters import NO_FILTER, IndividualFilter
 from projections.access.index import AccessIndex
 from projections.access.index_pages import page_from
+from projections.access.limits import LIMITS, ListLimits
 from projections.access.pages import NONE, PAGE, Ids, Reach, Slice, cut, page_of
 from projections.access.policy import POLICIES, WHOLE
 from projections.core.visibility import Viewer
 
-FEW = 2_000
-SPARE = 100
 _SPACE = 1 << 128
 _LAST = UUID(int=_SPACE - 1)
 
@@ -105,6 +104,7 @@ async def accessible_individuals(
     filters: IndividualFilter = NO_FILTER,
     sees: Viewer | None = None,
     index: AccessIndex | None = None,
+    limits: ListLimits = LIMITS,
 ) -> Ids:
     """The individuals on whom the user has the operation, of those that the filters let through.
 
@@ -124,16 +124,21 @@ async def accessible_individuals(
     if index is not None and not filters.textual and (view := await index.view(cursor)) is not None:
         return await page_from(cursor, view, reach, operation, page, parameters, filters, sees)
     if filters or (organization_id and not sees.knows_members_of(organization_id)):
-        return await _filtered(cursor, reach, operation, page, parameters, filters, sees)
+        return await _filtered(cursor, reach, operation, page, parameters, filters, sees, limits.few)
     if organization_id and (reach.unlimited or organization_id in reach.whole):
         return await page_of(cursor, _EVERYBODY_OF_ORGANIZATION, parameters)
     if reach.unlimited:
         return await page_of(cursor, _EVERYBODY, parameters)
-    return await _merged(cursor, [] if organization_id else reach.whole, operation, page, parameters)
+    return await _merged(cursor, [] if organization_id else reach.whole, operation, page, parameters, limits)
 
 
 async def _merged(
-    cursor: AsyncCursor, ranges: list[UUID], operation: Operation, page: Slice, parameters: dict[str, Any]
+    cursor: AsyncCursor,
+    ranges: list[UUID],
+    operation: Operation,
+    page: Slice,
+    parameters: dict[str, Any],
+    limits: ListLimits,
 ) -> Ids:
     policy, organization_id = POLICIES["individual", operation], parameters["organization"]
     total_of_all = f"others {_COUNT_WHOLE if ranges else ''}"
@@ -149,7 +154,7 @@ async def _merged(
     parameters["end"] = end
     statement = _page_up_to_an_id(_others(policy.single, parameters["whole"], organization_id), len(ranges))
     while True:
-        last = _id_after(end, single)
+        last = _id_after(end, single, limits)
         await cursor.execute(statement, parameters | {"last": last}, prepare=True)
         row = await cursor.fetchone()
         assert row is not None
@@ -158,10 +163,10 @@ async def _merged(
         single //= 8  # the ids are not spread evenly: look further
 
 
-def _id_after(count: int, of: int) -> UUID:
+def _id_after(count: int, of: int, limits: ListLimits) -> UUID:
     """An id that probably has at least so many of them before it, if they are spread evenly (ours are)."""
-    wanted = count + count // 4 + SPARE
-    return _LAST if of <= FEW or wanted >= of else UUID(int=_SPACE * wanted // of)
+    wanted = count + count // 4 + limits.spare
+    return _LAST if of <= limits.few or wanted >= of else UUID(int=_SPACE * wanted // of)
 
 
 def _page_up_to_an_id(others: str, ranges: int) -> str:
@@ -188,15 +193,16 @@ async def _filtered(
     parameters: dict[str, Any],
     filters: IndividualFilter,
     sees: Viewer,
+    few: int,
 ) -> Ids:
     """Planned anew for the values at hand: what is rare decides where to begin."""
     asked, condition = await filters.resolved(cursor, parameters["organization"], sees)
     parameters = asked | parameters
     candidates = f"SELECT r.individual_id AS id FROM access_individuals r WHERE {condition}"
     if filters.selective and not reach.unlimited:
-        await cursor.execute(f"{candidates} LIMIT {FEW + 1}", parameters, prepare=False)
+        await cursor.execute(f"{candidates} LIMIT {few + 1}", parameters, prepare=False)
         found = [row[0] for row in await cursor.fetchall()]
-        if len(found) <= FEW:
+        if len(found) <= few:
             queries = [AccessQuery("individual", each, operation) for each in found]
             allowed = await decide(cursor, parameters["user"], queries)
             return cut((each for each, yes in zip(found, allowed, strict=True) if yes), page)

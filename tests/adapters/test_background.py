@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from adapters import background
 from adapters.background import BackgroundTask
 from adapters.log.announcer import Announcer
 from adapters.log.idempotency_store import IdempotencyStore
@@ -20,11 +19,6 @@ from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY, a_pool
 from tests.support.world import settings_for
 from workers.running import retention
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "FIRST_PAUSE", 0.01)
 
 
 def failing_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[str]:
@@ -52,7 +46,7 @@ async def test_a_failure_is_logged_and_the_work_goes_on() -> None:
             raise RuntimeError("a secret value")
         await told.wait()
 
-    task = BackgroundTask("work", work)
+    task = BackgroundTask("work", work, first_pause=0.01)
     with capture_logs() as logs:
         task.start()
         await eventually(lambda: len(tries) == 3)
@@ -62,8 +56,7 @@ async def test_a_failure_is_logged_and_the_work_goes_on() -> None:
     assert len(tries) == 3
 
 
-async def test_a_task_that_pauses_after_a_failure_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "FIRST_PAUSE", 60.0)
+async def test_a_task_that_pauses_after_a_failure_ends_at_once() -> None:
     failed = asyncio.Event()
 
     async def work() -> None:
@@ -71,7 +64,7 @@ async def test_a_task_that_pauses_after_a_failure_ends_at_once(monkeypatch: pyte
         raise RuntimeError
 
     for end in (BackgroundTask.stop, BackgroundTask.cancel):
-        task = BackgroundTask("work", work)
+        task = BackgroundTask("work", work, first_pause=60.0)
         task.start()
         await failed.wait()
         await asyncio.wait_for(end(task), 1)

@@ -6,9 +6,10 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from adapters.environment import load_settings
 from adapters.security.key_files import with_keys
 from adapters.setting_values import Argon2Parameters
-from adapters.settings import InvalidSettingsError, Settings, load_settings
+from adapters.settings import InvalidSettingsError, Settings
 from tests.support.logins import application_dsn
 
 

@@ -57,11 +57,9 @@ async def test_it_is_ready_without_projectors_and_tells_that_they_are_away(datab
 
 
 @pytest.mark.parametrize("log", ["identity", "sessions"])
-async def test_it_is_not_ready_while_somebody_holds_the_head_of_a_log(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, log: str
-) -> None:
-    monkeypatch.setattr(write_probe, "LOOK_EVERY", 0)
+async def test_it_is_not_ready_while_somebody_holds_the_head_of_a_log(database_url: str, log: str) -> None:
     async with a_world(database_url) as world, await psycopg.AsyncConnection.connect(database_url) as holder:
+        world.services.probe.look_every = 0
         assert (await world.client.get("/readyz")).status_code == 200
         await holder.execute("SELECT FROM log_head WHERE log = %s FOR UPDATE", [log])
         began = time.monotonic()
@@ -85,11 +83,9 @@ async def test_it_is_not_ready_on_a_database_that_is_read_only(
         assert (answer.status_code, answer.json()["postgres"], answer.json()["writable"]) == (503, True, False)
 
 
-async def test_it_is_not_ready_and_appends_nothing_once_a_newer_version_has_taken_over(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(write_probe, "LOOK_EVERY", 0)
+async def test_it_is_not_ready_and_appends_nothing_once_a_newer_version_has_taken_over(database_url: str) -> None:
     async with a_world(database_url) as world:
+        world.services.probe.look_every = 0
         with psycopg.connect(database_url) as newer:
             newer.execute("UPDATE log_head SET inline_projections = 'newer 1', inline_order = '{9999,1}'")
         assert (await world.client.get("/readyz")).json()["writable"] is False
@@ -127,9 +123,8 @@ async def test_it_is_not_ready_before_all_migrations(database_url: str) -> None:
             assert (status, told["postgres"], told["migrated"]) == (503, True, False)
 
 
-async def test_without_postgres_it_lives_and_is_not_ready(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "PATIENCE", 0.1)
-    async with an_edge(database_url, health.router) as edge:
+async def test_without_postgres_it_lives_and_is_not_ready(database_url: str) -> None:
+    async with an_edge(database_url, health.router, health_wait=0.1) as edge:
         await edge.services.pool.close()
         status, told = await ready(edge)
         assert (status, told["postgres"]) == (503, False)

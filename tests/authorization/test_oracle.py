@@ -15,8 +15,7 @@ import pytest
 from domain.core.ports import AccessQuery
 from domain.groups.groups import SYSTEM_TYPES, system_group_id
 from domain.organizations.organizations import OPERATOR_ID
-from projections.access import index as access_index
-from projections.access import readable_individuals as access_individuals
+from projections.access.limits import LIMITS
 from tests.authorization.asking import Asking, Found
 from tests.authorization.oracle import Oracle, OracleGroup, OracleIndividual, OracleOrganization, OracleUser
 from tests.authorization.random_worlds import COMMANDS, Command, RandomWorld
@@ -39,14 +38,11 @@ OPERATIONS = {"individual": ["read", "write"], "organization": ["read", "write"]
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(WORLDS))
-async def test_every_path_agrees_with_the_oracle_after_every_command(
-    database_url: str, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_every_path_agrees_with_the_oracle_after_every_command(database_url: str, seed: int) -> None:
     chance = Random(seed)
-    indexed = prepare(chance, monkeypatch)
     random = RandomWorld()
     async with a_world(database_url, projecting=False) as world:
-        trial = Trial(random, world, chance, indexed=indexed)
+        trial = Trial(random, world, chance, indexed=prepare(chance, world))
         await trial.begin()
         for turn, command in enumerate([*(BEGINNING if seed % 2 else []), *turns(chance)]):
             random.carry_out(command)
@@ -54,12 +50,10 @@ async def test_every_path_agrees_with_the_oracle_after_every_command(
             await trial.compare(turn)
 
 
-def prepare(chance: Random, monkeypatch: pytest.MonkeyPatch) -> bool:
+def prepare(chance: Random, world: World) -> bool:
     """Lists of thousands are made in other ways than short ones, so let few be thousands. Whether there is an index."""
     few = chance.choice([0, 2_000])
-    monkeypatch.setattr(access_individuals, "FEW", few)
-    monkeypatch.setattr(access_individuals, "SPARE", few)
-    monkeypatch.setattr(access_index, "MOST_LATE", chance.choice([2, 1_000]))
+    world.services.indexing.limits = LIMITS._replace(few=few, spare=few, late=chance.choice([2, 1_000]))
     return chance.random() < 0.7
 
 

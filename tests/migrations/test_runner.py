@@ -62,15 +62,13 @@ async def test_a_file_before_what_is_applied_is_refused(database_url: str) -> No
         await migrate(database_url, shipped(FIRST, SECOND))
 
 
-async def test_a_table_in_use_fails_the_migration_instead_of_blocking_everybody(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("migrations.runner.WAIT_FOR_A_TABLE", "100ms")
+async def test_a_table_in_use_fails_the_migration_instead_of_blocking_everybody(database_url: str) -> None:
     await migrate(database_url, shipped(FIRST))
     async with await psycopg.AsyncConnection.connect(database_url) as busy:
         await busy.execute("SELECT * FROM first")
+        drop = Migration(9002, "9002_drop", "DROP TABLE first")
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            await migrate(database_url, shipped(FIRST, Migration(9002, "9002_drop", "DROP TABLE first")))
+            await migrate(database_url, shipped(FIRST, drop), table_wait="100ms")
 
 
 @contextmanager

@@ -96,14 +96,16 @@ async def save_roles_together(store: EventStore, *names: str) -> int:
 
 
 @contextlib.asynccontextmanager
-async def a_projector(database_url: str, *projections: Projection) -> AsyncIterator[projectors.Projector]:
+async def a_projector(
+    database_url: str, *projections: Projection, batch: int = 1000
+) -> AsyncIterator[projectors.Projector]:
     """On a connection of its own, like a worker's; it leads nothing yet."""
     dsn = application_dsn(database_url)
     pool = Pool(dsn, application_name="tests", max_size=1)
     async with pool, await projectors.connect(dsn) as connection:
         await replicators.register(connection, projections)
         reader = LogReader(EventCodec(Keyring(pool, MASTER_KEY)))
-        yield projectors.Projector(connection, reader, projections)
+        yield projectors.Projector(connection, reader, projections, batch)
 
 
 async def follow(
@@ -112,20 +114,25 @@ async def follow(
     listen_url: str | None = None,
     stop: asyncio.Event | None = None,
     woken: asyncio.Event | None = None,
+    poll: float = projectors.POLL,
 ) -> None:
     """What a worker process does, until `stop`; whoever sets that wakes it."""
     stop, woken = stop or asyncio.Event(), woken or asyncio.Event()
     notifications = Notifications(listen_url or application_dsn(database_url))
     notifications.on(LOG, lambda _: woken.set())
     async with notifications, a_projector(database_url, *projections) as projector:
-        await projectors.follow(projector, woken, stop)
+        await projectors.follow(projector, woken, stop, poll)
 
 
 @contextlib.asynccontextmanager
-async def following(database_url: str, *projections: Projection, listen_url: str | None = None) -> AsyncIterator[None]:
+async def following(
+    database_url: str, *projections: Projection, listen_url: str | None = None, poll: float = projectors.POLL
+) -> AsyncIterator[None]:
     """Stopped as workers are: a cancellation that comes together with a result gets lost (wait_for before 3.12)."""
     stop, woken = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(follow(database_url, *projections, listen_url=listen_url, stop=stop, woken=woken))
+    task = asyncio.create_task(
+        follow(database_url, *projections, listen_url=listen_url, stop=stop, woken=woken, poll=poll)
+    )
     try:
         yield
     finally:

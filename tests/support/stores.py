@@ -17,8 +17,9 @@ MASTER_KEY = bytes(range(32))
 
 
 @asynccontextmanager
-async def a_pool(database_url: str, *, size: int = 8) -> AsyncIterator[Pool]:
-    async with Pool(application_dsn(database_url), application_name="tests", max_size=size) as pool:
+async def a_pool(database_url: str, *, size: int = 8, wait: float = 20.0) -> AsyncIterator[Pool]:
+    dsn = application_dsn(database_url)
+    async with Pool(dsn, application_name="tests", max_size=size, timeout=wait) as pool:
         yield pool
 
 
@@ -29,9 +30,10 @@ async def a_store(
     projections: Sequence[InlineProjection] = (),
     log: str = "identity",
     rights: Rights | None = None,
+    wait: float = 20.0,
 ) -> AsyncIterator[EventStore]:
     async with (
-        a_pool(database_url) as pool,
+        a_pool(database_url, wait=wait) as pool,
         EventStore(pool, log, projections, Keyring(pool, MASTER_KEY), rights) as store,
     ):
         yield store

@@ -4,7 +4,8 @@ import asyncio
 import os
 import sys
 
-from adapters.settings import Settings, load_settings
+from adapters.environment import load_settings
+from adapters.settings import Settings
 from workers.running.folder_claim import FolderTakenError
 from workers.running.listening import PortTakenError
 from workers.running.parts import PartCommand

@@ -31,11 +31,15 @@ async def register_all(connection: AsyncConnection, lookup: Lookup) -> None:
 
 @dataclass
 class Follower:
-    """One projection, where it stands and how it fares. `limit` shrinks to one append to find the one that fails."""
+    """One projection, where it stands and how it fares.
+
+    `limit` is `batch`, and shrinks to one append to find the one that fails.
+    """
 
     projection: Projection
     position: int = 0
-    limit: int = field(default_factory=lambda: BATCH)
+    batch: int = BATCH  # events
+    limit: int = field(init=False)
     suspect: int = 0  # the failing event is at or before this position
     failures: int = 0
     retry_at: float = 0.0
@@ -43,6 +47,7 @@ class Follower:
     topics: list[str] | None = field(init=False)
 
     def __post_init__(self) -> None:
+        self.limit = self.batch
         self.topics = topics_of(self.projection.events)
         self._wanted: dict[type[Event], bool] = {}
 
@@ -67,7 +72,7 @@ class Follower:
 
     def stand_at(self, position: int) -> None:
         """Go on from here, as if nothing had ever failed."""
-        self.position, self.limit, self.failures, self.retry_at, self.error = position, BATCH, 0, 0.0, None
+        self.position, self.limit, self.failures, self.retry_at, self.error = position, self.batch, 0, 0.0, None
 
     def went_well(self, position: int) -> None:
         """Applied up to here."""

@@ -33,9 +33,9 @@ async def take(connection: AsyncConnection, names: Iterable[str]) -> set[str]:
     return {keys[key] for (key,) in await cursor.fetchall()}
 
 
-async def end_frozen(connection: AsyncConnection, names: Iterable[str]) -> None:
-    """End the sessions that hold one of these leases and have not been read from for FROZEN seconds."""
-    await connection.execute(_END_FROZEN, ([lease_key(name) for name in names], FROZEN))
+async def end_frozen(connection: AsyncConnection, names: Iterable[str], seconds: float = FROZEN) -> None:
+    """End the sessions that hold one of these leases and have not been read from for so many seconds."""
+    await connection.execute(_END_FROZEN, ([lease_key(name) for name in names], seconds))
 
 
 async def give_back(connection: AsyncConnection, names: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ from projections.core import replicators
 from projections.core.projection import Projection
 from workers.following import leases
 from workers.following.failures import describe
-from workers.following.followers import Follower, all_followers, register_all
+from workers.following.followers import BATCH, Follower, all_followers, register_all
 from workers.jobs import worker as jobs
 from workers.jobs.kinds import Commands
 
@@ -46,10 +46,13 @@ class _MovedError(Exception):
 class Projector:
     """Runs the followers whose leases it holds, on one connection, and stands by for the others."""
 
-    def __init__(self, connection: AsyncConnection, reader: LogReader, projections: Sequence[Projection]) -> None:
+    def __init__(
+        self, connection: AsyncConnection, reader: LogReader, projections: Sequence[Projection], batch: int = BATCH
+    ) -> None:
+        """`batch` is how many events a transaction applies at most, beyond the end of an append."""
         self._connection = connection
         self._reader = reader
-        self._standby = {each.name: Follower(each) for each in projections}
+        self._standby = {each.name: Follower(each, batch=batch) for each in projections}
         self._leading: dict[str, Follower] = {}
         self._looked_for_frozen = time.monotonic()
 
@@ -225,7 +228,7 @@ def _topics(followers: Sequence[Follower]) -> list[str] | None:
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Follow all logs until `stop`; survives the loss of Postgres."""
     notifications = Notifications(settings.listen_dsn())
-    pool = Pool(settings.dsn(), application_name="rollbook-projector-keys", max_size=2)
+    pool = Pool(settings.dsn(), application_name="rollbook-projector-keys", max_size=2, timeout=settings.database_wait)
     async with pool, notifications:
         keyring = Keyring(pool, settings.master_key_bytes())
         followed = [log for log in registry.LOGS if all_followers(log)]
@@ -283,17 +286,17 @@ async def connect(dsn: str) -> AsyncConnection:
     return sending_arrays_in_binary(connection)
 
 
-async def follow(projector: Projector, woken: asyncio.Event, stop: asyncio.Event) -> None:
-    """Step by step until `stop`, looking for leases and events twice a second without being woken."""
-    looked = -POLL
+async def follow(projector: Projector, woken: asyncio.Event, stop: asyncio.Event, poll: float = POLL) -> None:
+    """Step by step until `stop`, looking for leases and events every `poll` seconds without being woken."""
+    looked = -poll
     while not stop.is_set():
         woken.clear()
-        if time.monotonic() - looked >= POLL:
+        if time.monotonic() - looked >= poll:
             looked = time.monotonic()
             await projector.take_leases()
             await projector.say_we_look()
         if not await projector.step():
-            await _wait(woken, POLL)
+            await _wait(woken, poll)
 
 
 async def _wait(woken: asyncio.Event, seconds: float) -> None:

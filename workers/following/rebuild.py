@@ -75,20 +75,23 @@ async def rebuild_one(
     *,
     log: str = IDENTITY,
     declare: Declare | None = None,
+    batch: int = BATCH,
+    heartbeat: float = HEARTBEAT,
 ) -> None:
     """Rebuild one registered projection. The role of `owner_dsn` and of the pool owns the tables.
 
-    `declare` is called when an inline projection is swapped in: from then on older processes may not append.
+    `declare` is called when an inline projection is swapped in: from then on older processes may not append. `batch` is
+    how many events a transaction applies; `heartbeat` is in seconds.
     """
     reader = LogReader(EventCodec(keyring), log)
     async with (
         await _connect(owner_dsn, "public") as control,
         await _connect(owner_dsn, f"{copies.COPY},public") as filler,
-        _heartbeat(pool, projection.name),
+        _heartbeat(pool, projection.name, heartbeat),
     ):
         if not await leases.take(control, [leases.rebuild_of(projection.name)]):
             raise RebuildRefusedError(f"{projection.name} is being rebuilt by another process")
-        await _Rebuild(control, filler, reader, projection, log, report, declare).run()
+        await _Rebuild(control, filler, reader, projection, log, report, declare, batch).run()
 
 
 @dataclass
@@ -102,6 +105,7 @@ class _Rebuild:
     log: str
     report: Report
     declare: Declare | None
+    batch: int
 
     def __post_init__(self) -> None:
         self._tables = self.projection.tables
@@ -177,10 +181,10 @@ class _Rebuild:
             await asyncio.gather(ahead, return_exceptions=True)
 
     async def _read_some(self, after: int, head: int) -> Batch:
-        """Read BATCH events, extended to the end of the last append."""
+        """Read `batch` events, extended to the end of the last append."""
         upto = head
-        if after + BATCH < head:
-            upto = await self.reader.border(self.control, after + BATCH)
+        if after + self.batch < head:
+            upto = await self.reader.border(self.control, after + self.batch)
         return await self._read(self.control, after, upto)
 
     async def _read(self, connection: AsyncConnection, after: int, upto: int) -> Batch:
@@ -234,7 +238,7 @@ class _Rebuild:
             async with self.control.transaction():
                 await self.control.execute(f"SET LOCAL lock_timeout = {patience}; SET LOCAL synchronous_commit = on")
                 live = await hold_still(self.control, self.projection, self.log)
-                if live > self._position + BATCH:
+                if live > self._position + self.batch:
                     return False
                 if live > self._position:
                     await self._fill(await self._read(self.filler, self._position, live))
@@ -280,7 +284,7 @@ async def _connect(dsn: str, search_path: str) -> AsyncConnection:
 
 
 @contextlib.asynccontextmanager
-async def _heartbeat(pool: AsyncConnectionPool, name: str) -> AsyncIterator[None]:
+async def _heartbeat(pool: AsyncConnectionPool, name: str, seconds: float) -> AsyncIterator[None]:
     """Record that the rebuild is alive, also during a long statement."""
     done = asyncio.Event()
 
@@ -290,7 +294,7 @@ async def _heartbeat(pool: AsyncConnectionPool, name: str) -> AsyncIterator[None
                 async with pool.connection() as connection:
                     await connection.execute("UPDATE rebuilds SET alive_at = now() WHERE name = %s", (name,))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(done.wait(), HEARTBEAT)
+                await asyncio.wait_for(done.wait(), seconds)
 
     beating = asyncio.create_task(beat())
     try:

@@ -39,7 +39,7 @@ from workers.jobs.queue import QUEUE
 
 POLL = 0.5  # seconds; a job that becomes due is not notified of
 HEARTBEAT = 2.0
-STALLED = 10.0  # seconds without a heartbeat after which a worker's jobs are given to others
+STALLED = 10.0
 NAME = "rollbook-jobs"
 PATIENCE = 4.0  # seconds a running job gets to end when the worker stops
 
@@ -70,14 +70,17 @@ def _ids(arguments: dict[str, str]) -> dict[str, UUID]:
     return {name: UUID(value) for name, value in arguments.items()}
 
 
-async def work(app: App, stop: asyncio.Event, commands: Commands | None = None) -> None:
-    """Carry out jobs until `stop`; what is running then gets a moment to end. `commands` record what dies."""
+async def work(app: App, stop: asyncio.Event, commands: Commands | None = None, *, stalled: float = STALLED) -> None:
+    """Carry out jobs until `stop`; what is running then gets a moment to end. `commands` record what dies.
+
+    The jobs of a worker without a heartbeat for `stalled` seconds are given to others.
+    """
     for logger in ("procrastinate.worker", "procrastinate.worker.worker"):
         logging.getLogger(logger).addFilter(_without_texts_of_errors)
     async with app.open_async():
-        worker = asyncio.create_task(_run_worker(app, wait=True))
+        worker = asyncio.create_task(_run_worker(app, stalled, wait=True))
         ending = asyncio.Event()
-        rescuer = asyncio.create_task(_rescue_stalled(app, ending, commands))
+        rescuer = asyncio.create_task(_rescue_stalled(app, ending, commands, stalled))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({worker, rescuer, stopped}, return_when=asyncio.FIRST_COMPLETED)
         ending.set()
@@ -92,7 +95,7 @@ async def work_off(app: App) -> bool:
     """Carry out what is due, then return whether there was anything. The app is open."""
     if not await _any_due(app):
         return False
-    await _run_worker(app, wait=False)
+    await _run_worker(app, STALLED, wait=False)
     return True
 
 
@@ -110,14 +113,16 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Carry out jobs until `stop`; survives the loss of Postgres."""
     while not stop.is_set():
         try:
-            async with Pool(settings.dsn(), application_name=NAME, max_size=4) as pool:
+            async with Pool(settings.dsn(), application_name=NAME, max_size=4, timeout=settings.database_wait) as pool:
                 keyring = Keyring(pool, settings.master_key_bytes())
                 lookup = await keyring.lookup()
                 async with pool.connection() as connection:
                     await declare_inline(connection, lookup)
                 async with EventStore(pool, "identity", registry.inline(lookup), keyring) as store:
                     commands = job_commands(store, pool, lookup, settings)
-                    await work(job_app(commands, settings.listen_dsn("lock")), stop, commands)
+                    await work(
+                        job_app(commands, settings.listen_dsn("lock")), stop, commands, stalled=settings.job_stalled
+                    )
         except (OperationalError, PoolTimeout, ConnectorException, Unavailable) as error:
             _log.warning("jobs-interrupted", reason=type(error).__name__)
             with contextlib.suppress(TimeoutError):
@@ -152,7 +157,7 @@ async def _record_death(commands: Commands, kind: JobKind, arguments: dict[str, 
             _log.error("death-recorded", task=kind.name, **arguments)
 
 
-async def _run_worker(app: App, *, wait: bool) -> None:
+async def _run_worker(app: App, stalled: float, *, wait: bool) -> None:
     await app.run_worker_async(
         wait=wait,
         listen_notify=wait,
@@ -161,7 +166,7 @@ async def _run_worker(app: App, *, wait: bool) -> None:
         install_signal_handlers=False,
         fetch_job_polling_interval=POLL,
         update_heartbeat_interval=HEARTBEAT,
-        stalled_worker_timeout=STALLED,
+        stalled_worker_timeout=stalled,
         shutdown_graceful_timeout=PATIENCE,
     )
 
@@ -174,10 +179,10 @@ async def _any_due(app: App) -> bool:
     return bool(row["due"])
 
 
-async def _rescue_stalled(app: App, ending: asyncio.Event, commands: Commands | None) -> None:
+async def _rescue_stalled(app: App, ending: asyncio.Event, commands: Commands | None, seconds: float) -> None:
     """Jobs of a worker that was killed or is frozen are tried again by others; the deaths of jobs are recorded."""
     while not ending.is_set():
-        for stalled in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED):
+        for stalled in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=seconds):
             assert stalled.id is not None
             _log.warning("job-stalled", job=stalled.id, task=stalled.task_name, attempt=stalled.attempts + 1)
             with contextlib.suppress(ConnectorException):  # another worker was faster

@@ -7,10 +7,11 @@ from pydantic import SecretStr
 from adapters.embedded.account import home_of
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.embedded.valkey import EmbeddedValkey
+from adapters.environment import load_settings
 from adapters.postgres.connections import Pool
 from adapters.security.key_files import with_keys, with_master_key
 from adapters.security.keyring import Keyring
-from adapters.settings import InvalidSettingsError, Settings, load_settings
+from adapters.settings import InvalidSettingsError, Settings
 from migrations.runner import require_migrated
 from workers.running.database_login import with_application_login
 from workers.running.lifeline import supervised

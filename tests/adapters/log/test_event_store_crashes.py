@@ -11,7 +11,6 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.log.event_store import EventStore
-from adapters.postgres import outages
 from adapters.security.keyring import Keyring
 from domain.access.roles import Role
 from domain.core.errors import LostRace, Unavailable
@@ -35,8 +34,8 @@ class Reached(NamedTuple):
 
 
 @asynccontextmanager
-async def a_store_behind_a_proxy(database_url: str) -> AsyncIterator[Reached]:
-    async with a_proxy(database_url) as proxy, a_store(proxy.dsn) as store:
+async def a_store_behind_a_proxy(database_url: str, wait: float = 20.0) -> AsyncIterator[Reached]:
+    async with a_proxy(database_url) as proxy, a_store(proxy.dsn, wait=wait) as store:
         await store.save(a_role())
         yield Reached(store, proxy, database_url)
 
@@ -151,11 +150,8 @@ async def test_a_command_that_reads_first_waits_too(database_url: str) -> None:
         assert (found.id, head) == (role.id, 2)
 
 
-async def test_after_the_bound_commands_are_refused_and_later_ones_work(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outages, "SECONDS_TO_RECOVER", 1.0)
-    async with a_store_behind_a_proxy(database_url) as at:
+async def test_after_the_bound_commands_are_refused_and_later_ones_work(database_url: str) -> None:
+    async with a_store_behind_a_proxy(database_url, wait=1.0) as at:
         at.proxy.refuse()
         outcomes = await asyncio.wait_for(
             asyncio.gather(*(at.store.save(a_role()) for _ in range(20)), return_exceptions=True), 4
@@ -168,17 +164,15 @@ async def test_after_the_bound_commands_are_refused_and_later_ones_work(
         assert await at.store.save(a_role()) == 2
 
 
-async def test_whoever_waits_in_vain_waits_no_longer_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outages, "SECONDS_TO_RECOVER", 1.0)
-    async with AsyncConnectionPool("host=/nowhere", open=False) as pool, asyncio.timeout(1.8):
+async def test_whoever_waits_in_vain_waits_no_longer_than_the_bound() -> None:
+    async with AsyncConnectionPool("host=/nowhere", open=False, timeout=1.0) as pool, asyncio.timeout(1.8):
         with pytest.raises(Unavailable):
             await Keyring(pool, MASTER_KEY).keys([uuid4()])
 
 
-async def test_a_store_stops_although_the_database_is_down(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outages, "SECONDS_TO_RECOVER", 1.0)
+async def test_a_store_stops_although_the_database_is_down(database_url: str) -> None:
     async with a_proxy(database_url) as proxy:
-        async with a_store(proxy.dsn) as store:
+        async with a_store(proxy.dsn, wait=1.0) as store:
             await store.save(a_role())
             proxy.refuse()
             saving = asyncio.create_task(store.save(a_role()))

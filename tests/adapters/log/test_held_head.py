@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from adapters.postgres import outages
 from domain.access.roles import Role
 from domain.core.errors import Unavailable
 from tests.support.processes import wait_until
@@ -63,10 +62,9 @@ async def test_a_stopped_writer_delays_the_others_by_seconds_and_loses_nothing(d
 
 
 async def test_a_session_that_keeps_the_head_makes_appends_fail_in_time_and_its_end_heals_them(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    database_url: str,
 ) -> None:
-    monkeypatch.setattr(outages, "SECONDS_TO_RECOVER", 1.5)
-    async with a_store(database_url) as store, await psycopg.AsyncConnection.connect(database_url) as holder:
+    async with a_store(database_url, wait=1.5) as store, await psycopg.AsyncConnection.connect(database_url) as holder:
         await holder.execute(HOLD)
         for _ in range(2):
             began = time.monotonic()

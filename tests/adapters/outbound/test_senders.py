@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from adapters.environment import load_settings
 from adapters.outbound.senders import message_senders
 from adapters.setting_values import smtp_server_in
-from adapters.settings import InvalidSettingsError, Settings, load_settings
+from adapters.settings import InvalidSettingsError, Settings
 
 OWN = SecretStr("postgresql://x/y")
 LOCAL = {"smtp_url": "smtp://localhost:2525", "sms_url": "http://localhost/x"}

@@ -5,7 +5,6 @@ from uuid import uuid4
 import pytest
 import time_machine
 
-from adapters.security import remembered_tokens
 from adapters.security.remembered_tokens import RememberedTokens
 from adapters.security.tokens import LEEWAY
 from domain.core.errors import TokenExpired, Unauthenticated
@@ -58,10 +57,9 @@ def test_a_bad_token_is_never_remembered() -> None:
 
 
 @time_machine.travel(999, tick=False)
-def test_not_more_are_kept_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered_tokens, "MOST", 2)
+def test_not_more_are_kept_than_fit() -> None:
     inner = Counting()
-    tokens = RememberedTokens(inner)
+    tokens = RememberedTokens(inner, max_tokens=2)
     for token in ("good 1", "good 2", "good 3", "good 2", "good 1"):
         tokens.verify(token)
     assert inner.calls == 4

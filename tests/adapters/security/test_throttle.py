@@ -125,9 +125,8 @@ async def test_redis_learns_nothing_personal_and_forgets(redis_url: str) -> None
         await redis.delete(*fresh)
 
 
-def test_made_up_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.security.throttle.MAX_LOCAL", 10)
-    counters, limits = LocalCounters(), [Limit("trials", 2, 60)]
+def test_made_up_names_do_not_fill_the_memory() -> None:
+    counters, limits = LocalCounters(max_counters=10), [Limit("trials", 2, 60)]
     for number in range(100):
         assert counters.take([str(number)], limits) == 0
     assert counters.take(["99"], limits) > 0

@@ -199,11 +199,9 @@ async def test_a_lost_listener_costs_time_only(database_url: str) -> None:
         assert (await reading).status_code == 200
 
 
-async def test_a_listener_that_comes_back_looks_for_what_it_has_missed(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.edge.positions.POLL", 60)
+async def test_a_listener_that_comes_back_looks_for_what_it_has_missed(database_url: str) -> None:
     async with an_edge(database_url, router, position_wait=10.0) as edge:
+        edge.services.positions.poll = 60
         await project(database_url, things=1, others=9)
         await heard(edge)
         reading = asyncio.create_task(get(edge, "/v1/things/", 4))

@@ -259,13 +259,10 @@ async def test_a_crash_between_sending_and_recording_sends_the_same_message_agai
     assert texts[0].get_content() == texts[1].get_content()
 
 
-async def test_a_worker_that_is_killed_while_it_sends_loses_no_message(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "STALLED", 3.0)
+async def test_a_worker_that_is_killed_while_it_sends_loses_no_message(database_url: str) -> None:
     async with (
         a_mail_server() as server,
-        a_world(database_url, smtp_url=server.url) as world,
+        a_world(database_url, smtp_url=server.url, job_stalled=3.0) as world,
         await AsyncConnection.connect(database_url, autocommit=True) as owner,
     ):
         server.answering.clear()

@@ -3,8 +3,6 @@
 import asyncio
 from uuid import UUID, uuid4
 
-import pytest
-
 from domain.core import stream_locks
 from domain.core.stream_locks import taking_turns
 
@@ -24,12 +22,11 @@ async def test_who_wants_a_stream_waits_for_who_has_it_and_others_do_not() -> No
     assert not stream_locks._locks, "what no command holds or waits for is gone"
 
 
-async def test_a_turn_that_does_not_end_holds_up_others_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_locks, "MAX_SECONDS_IN_LINE", 0.05)
+async def test_a_turn_that_does_not_end_holds_up_others_for_a_while_only() -> None:
     stuck, free = uuid4(), uuid4()
 
     async def enter(*streams: UUID) -> None:
-        async with taking_turns(streams):
+        async with taking_turns(streams, 0.05):
             if free in streams and stuck in streams:  # the one that gave up waiting holds nothing
                 await asyncio.create_task(enter(free))
 

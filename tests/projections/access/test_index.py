@@ -24,9 +24,9 @@ from domain.people.individuals import Individual
 from domain.people.users import User
 from projections import registry
 from projections.access import index as access_index
-from projections.access import readable_individuals as access_individuals
 from projections.access.authorization import AuthorizationProjection
 from projections.access.index import AccessIndex
+from projections.access.limits import LIMITS
 from projections.access.pages import Slice
 from projections.access.readable_individuals import accessible_individuals
 from projections.access.runs import Listed, Merged, Ranked, Run
@@ -147,11 +147,10 @@ async def test_somebody_who_changes_again_is_not_lost_between_old_and_young_sets
             assert await ward.listed(index) == ward.placed
 
 
-async def test_with_too_many_changes_the_tables_answer(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_with_too_many_changes_the_tables_answer(database_url: str) -> None:
     async with a_ward(database_url) as ward:
         index = await access_index.load(ward.connection)
-        monkeypatch.setattr(access_index, "MOST_LATE", 2)
-        monkeypatch.setattr(access_index, "AGED", 1)
+        index.limits = LIMITS._replace(late=2, aged=1)
         await ward.leave(*ward.entries[:3])
         assert await index.view(ward.connection.cursor()) is None
         assert (index.aged, index.worn) == (True, False)
@@ -159,7 +158,7 @@ async def test_with_too_many_changes_the_tables_answer(database_url: str, monkey
         await index.freshen(ward.connection)
         assert await index.view(ward.connection.cursor()) is not None
         assert index.aged is False
-        monkeypatch.setattr(access_index, "FURTHEST", 1)
+        index.limits = index.limits._replace(behind=1)
         await ward.leave(*ward.entries[3:])
         assert await index.view(ward.connection.cursor()) is None
         assert index.worn is True
@@ -204,12 +203,11 @@ async def test_sets_of_tables_that_a_rebuild_has_replaced_serve_nobody(database_
 
 
 @pytest.mark.parametrize("way", ["sets", "one by one", "joined"])
-async def test_filters_leave_the_same_in_every_way(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
+async def test_filters_leave_the_same_in_every_way(database_url: str, way: str) -> None:
     """For somebody without bounds, and for somebody who has an organization as a whole and a group of it besides."""
-    monkeypatch.setattr(access_individuals, "FEW", 0 if way == "joined" else access_individuals.FEW)
     async with a_world(database_url) as world:
+        if way == "joined":
+            world.services.indexing.limits = LIMITS._replace(few=0)
         north = await world.organization()
         ann, bob, patient = await world.admin(north), await world.provider(north), await world.patient(north)
         placed, (free, left) = patient.individual_id, [await world.individual(north) for _ in range(2)]

@@ -25,11 +25,10 @@ class SlowCount(EventCount):
 
 
 async def main(database_url: str) -> None:
-    rebuild.BATCH = 100
     async with AsyncConnectionPool(database_url, min_size=1, max_size=3, open=False) as pool:
         async with pool.connection() as connection:
             await replicators.register(connection, [SlowCount()])
-        await rebuild.rebuild_one(database_url, pool, Keyring(pool, MASTER_KEY), SlowCount(), print)
+        await rebuild.rebuild_one(database_url, pool, Keyring(pool, MASTER_KEY), SlowCount(), print, batch=100)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-import pytest
 from psycopg import AsyncConnection
 
 from tests.support.followers import eventually
@@ -72,11 +71,8 @@ async def test_a_standby_takes_over_what_a_frozen_worker_leads(database_url: str
             assert worker.poll() is None
 
 
-async def test_a_lease_is_freed_whose_holder_does_not_read_what_it_asked_for(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lease_is_freed_whose_holder_does_not_read_what_it_asked_for(database_url: str) -> None:
     """Postgres waits for it as long as the network lives, and no time-out of the session ends that."""
-    monkeypatch.setattr(leases, "FROZEN", 0.5)
     dsn = application_dsn(database_url)
     frozen, standby = await projectors.connect(dsn), await projectors.connect(dsn)
     assert await leases.take(frozen, ["groups"])
@@ -88,7 +84,7 @@ async def test_a_lease_is_freed_whose_holder_does_not_read_what_it_asked_for(
             1,
         )
     for _ in range(100):
-        await leases.end_frozen(standby, ["groups"])
+        await leases.end_frozen(standby, ["groups"], 0.5)
         if taken := await leases.take(standby, ["groups"]):
             break
         await asyncio.sleep(0.1)
@@ -98,23 +94,19 @@ async def test_a_lease_is_freed_whose_holder_does_not_read_what_it_asked_for(
         await frozen.close()
 
 
-async def test_a_lease_whose_holder_works_is_left_alone(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "FROZEN", 0.0)
+async def test_a_lease_whose_holder_works_is_left_alone(database_url: str) -> None:
     dsn = application_dsn(database_url)
     async with await projectors.connect(dsn) as leader, await projectors.connect(dsn) as standby:
         assert await leases.take(leader, ["groups"])
         working = asyncio.create_task(leader.execute("SELECT pg_sleep(1)"))
         for _ in range(5):
-            await leases.end_frozen(standby, ["groups"])
+            await leases.end_frozen(standby, ["groups"], 0.0)
             assert await leases.take(standby, ["groups"]) == set()
             await asyncio.sleep(0.1)
         await working
 
 
-async def test_the_jobs_of_a_frozen_worker_are_done_by_another(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "STALLED", 3.0)
+async def test_the_jobs_of_a_frozen_worker_are_done_by_another(database_url: str) -> None:
     dsn = application_dsn(database_url)
     async with await AsyncConnection.connect(database_url, autocommit=True) as owner:
         await owner.execute("CREATE TABLE notes (number integer); GRANT ALL ON notes TO rollbook_app")
@@ -123,7 +115,7 @@ async def test_the_jobs_of_a_frozen_worker_are_done_by_another(
         await eventually(owner, "SELECT count(*) FROM notes", 1, seconds=40)
         worker.send_signal(signal.SIGSTOP)
         stop = asyncio.Event()
-        working = asyncio.create_task(jobs.work(a_queue(dsn), stop))
+        working = asyncio.create_task(jobs.work(a_queue(dsn), stop, stalled=3.0))
         await eventually(owner, "SELECT count(*) FROM procrastinate_jobs", 0, seconds=40)
         await eventually(owner, "SELECT count(*) FROM notes", 2)
         stop.set()

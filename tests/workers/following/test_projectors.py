@@ -24,7 +24,7 @@ from tests.support.followers import (
 )
 from tests.support.stores import a_store
 from tests.support.world import settings_for
-from workers.following import followers, projectors
+from workers.following import projectors
 from workers.following.projectors import NotCaughtUpError
 
 
@@ -134,10 +134,9 @@ async def test_the_failing_event_of_an_append_is_found_and_no_part_of_the_append
         assert "at position 17, event " in row.error
 
 
-async def test_batches_end_where_appends_end(watched: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(followers, "BATCH", 4)
+async def test_batches_end_where_appends_end(watched: str) -> None:
     seen = Batches()
-    async with a_store(watched) as store, a_projector(watched, seen) as projector:
+    async with a_store(watched) as store, a_projector(watched, seen, batch=4) as projector:
         for size in (1, 3, 2, 7, 1, 1, 5):
             await save_roles_together(store, *("r" * size))
         await projector.take_leases()
@@ -268,9 +267,12 @@ async def test_without_any_listener_a_worker_looks_for_itself(watched: str) -> N
             await eventually(connection, "SELECT count(*) FROM role_names", number)
 
 
-async def test_a_new_listener_looks_for_what_went_unheard(watched: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projectors, "POLL", 60.0)
-    async with a_store(watched) as store, await looking(watched) as connection, following(watched, RoleNames()):
+async def test_a_new_listener_looks_for_what_went_unheard(watched: str) -> None:
+    async with (
+        a_store(watched) as store,
+        await looking(watched) as connection,
+        following(watched, RoleNames(), poll=60.0),
+    ):
         await save_roles(store, "a")
         await eventually(connection, "SELECT count(*) FROM role_names", 1)
         await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="

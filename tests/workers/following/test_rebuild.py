@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from itertools import chain
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -49,14 +50,14 @@ async def owner_pool(database_url: str) -> AsyncIterator[AsyncConnectionPool]:
         yield pool
 
 
-async def rebuilt(database_url: str, projection: Projection, log: str = "identity") -> list[str]:
+async def rebuilt(database_url: str, projection: Projection, log: str = "identity", **limits: Any) -> list[str]:
     """Rebuilds it; what was reported."""
     said: list[str] = []
     async with owner_pool(database_url) as pool:
         async with pool.connection() as connection:
             await replicators.register(connection, [projection], log)
         keyring = Keyring(pool, MASTER_KEY)
-        await rebuild.rebuild_one(database_url, pool, keyring, projection, said.append, log=log)
+        await rebuild.rebuild_one(database_url, pool, keyring, projection, said.append, log=log, **limits)
     return said
 
 
@@ -101,8 +102,8 @@ async def test_rebuilt_tables_equal_the_live_ones(
         made = await make_of(connection, projection.tables)
         assert not [table for table, rows in before.items() if not rows], "the history has to fill every table"
         for batch in (rebuild.BATCH, 7):
-            monkeypatch.setattr(rebuild, "BATCH", batch)
-            await rebuilt(database_url, projection, "sessions" if projection in sessions else "identity")
+            log = "sessions" if projection in sessions else "identity"
+            await rebuilt(database_url, projection, log, batch=batch)
             assert await rows_of(connection, projection.tables) == before
             assert await make_of(connection, projection.tables) == made
         await history.go_on(60)
@@ -179,16 +180,13 @@ async def apply_all(connection: AsyncConnection, projection: Projection, batches
         await projection.apply(connection.cursor(), batch)
 
 
-async def test_the_batches_of_a_rebuild_end_where_appends_end(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_batches_of_a_rebuild_end_where_appends_end(database_url: str) -> None:
     make_tables(database_url)
-    monkeypatch.setattr(rebuild, "BATCH", 4)
     batches = Batches()
     async with a_store(database_url) as store:
         for size in (1, 3, 2, 7, 1, 1, 5):
             await save_roles_together(store, *("r" * size))
-        await rebuilt(database_url, batches)
+        await rebuilt(database_url, batches, batch=4)
     assert batches.ends == [4, 13, 20]
 
 

@@ -126,14 +126,11 @@ async def test_a_rebuild_takes_away_what_one_that_was_killed_after_its_swap_had_
         assert await leftovers(connection) == []
 
 
-async def test_a_rebuild_gives_up_when_somebody_else_has_moved_it(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_rebuild_gives_up_when_somebody_else_has_moved_it(database_url: str) -> None:
     make_tables(database_url)
-    monkeypatch.setattr(rebuild, "BATCH", 1)
     async with a_store(database_url) as store, await looking(database_url) as connection:
         await save_roles(store, *"abcd")
-        rebuilding = asyncio.create_task(rebuilt(database_url, RoleNames(pause=0.5)))
+        rebuilding = asyncio.create_task(rebuilt(database_url, RoleNames(pause=0.5), batch=1))
         await eventually(connection, "SELECT position FROM rebuilds", 1)
         await connection.execute("UPDATE rebuilds SET position = 0")
         with pytest.raises(rebuild.RebuildRefusedError, match=r"^role_names: somebody else meddled"):
@@ -181,14 +178,11 @@ async def test_a_rebuild_says_where_the_log_cannot_be_read(database_url: str) ->
             await rebuilt(database_url, EventCount())
 
 
-async def test_a_rebuild_says_that_it_is_alive_while_one_of_its_statements_takes_long(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_rebuild_says_that_it_is_alive_while_one_of_its_statements_takes_long(database_url: str) -> None:
     make_tables(database_url)
-    monkeypatch.setattr(rebuild, "HEARTBEAT", 0.05)
     async with a_store(database_url) as store, await looking(database_url) as connection:
         await save_roles(store, *"abc")
-        rebuilding = asyncio.create_task(rebuilt(database_url, RoleNames(pause=2)))
+        rebuilding = asyncio.create_task(rebuilt(database_url, RoleNames(pause=2), heartbeat=0.05))
         await eventually(connection, BEATS_MEANWHILE, True)
         await rebuilding
 

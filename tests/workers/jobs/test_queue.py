@@ -35,9 +35,9 @@ async def a_bench(database_url: str) -> AsyncIterator[AsyncConnection]:
 
 
 @contextlib.asynccontextmanager
-async def working(app: App) -> AsyncIterator[None]:
+async def working(app: App, stalled: float = jobs.STALLED) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    task = asyncio.create_task(jobs.work(app, stop))
+    task = asyncio.create_task(jobs.work(app, stop, stalled=stalled))
     try:
         yield
     finally:
@@ -99,10 +99,7 @@ async def test_a_job_that_goes_on_failing_is_dead_and_counted(
     assert call.kwargs["error"].startswith("ValueError in tests/support/jobs.py")
 
 
-async def test_the_jobs_of_a_killed_worker_are_done_by_another(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "STALLED", 3.0)
+async def test_the_jobs_of_a_killed_worker_are_done_by_another(database_url: str) -> None:
     dsn = application_dsn(database_url)
     async with a_bench(database_url) as connection:
         await enqueue_notes(connection, 1)
@@ -110,7 +107,7 @@ async def test_the_jobs_of_a_killed_worker_are_done_by_another(
         await eventually(connection, "SELECT count(*) FROM notes", 1, seconds=20)
         worker.kill()
         await worker.wait()
-        async with working(a_queue(dsn)):
+        async with working(a_queue(dsn), stalled=3.0):
             await eventually(connection, "SELECT count(*) FROM procrastinate_jobs", 0, seconds=20)
         await eventually(connection, "SELECT count(*) FROM notes", 2)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from adapters.postgres import outages
 from tests.support.parts import running_parts
 from tests.support.running import KEYS, ROLLBOOK, administrator_of, environment, rollbook
 from tests.support.world import settings_for
@@ -69,12 +68,9 @@ def test_an_api_process_whose_port_is_taken_says_so_and_makes_nobody(database_ur
 
 
 @pytest.mark.parametrize("worker", [projectors.run, jobs.run])
-async def test_a_worker_outlives_a_database_that_stays_away(
-    worker: Worker, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outages, "SECONDS_TO_RECOVER", 0.2)
+async def test_a_worker_outlives_a_database_that_stays_away(worker: Worker, database_url: str) -> None:
     stop = asyncio.Event()
-    settings = settings_for("postgresql://nobody@/none?host=/none", listen_url=database_url)
+    settings = settings_for("postgresql://nobody@/none?host=/none", listen_url=database_url, database_wait=0.2)
     working = asyncio.ensure_future(worker(settings, stop))
     ended, _ = await asyncio.wait([working], timeout=1.5)
     assert not ended

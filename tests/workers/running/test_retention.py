@@ -127,7 +127,7 @@ async def test_sessions_are_rebuilt_from_what_is_left(database_url: str) -> None
 
 @pytest.mark.parametrize("days", [475, DAYS], ids=["of what was copied", "of what was not copied yet"])
 async def test_an_interrupted_rebuild_brings_nothing_back_that_was_forgotten_meanwhile(
-    database_url: str, days: int, monkeypatch: pytest.MonkeyPatch
+    database_url: str, days: int
 ) -> None:
     async with a_world(database_url) as world:
         with psycopg.connect(database_url) as connection:
@@ -135,9 +135,8 @@ async def test_an_interrupted_rebuild_brings_nothing_back_that_was_forgotten_mea
             connection.execute("UPDATE log_head SET position = 0 WHERE log = 'sessions'")
         for opened in (500, 450, 420, 10):
             await a_session(world, world.system, opened=opened)
-    monkeypatch.setattr(rebuild, "BATCH", 1)
     with pytest.raises(rebuild.RebuildRefusedError):
-        await rebuilt(database_url, InterruptedSessions(), "sessions")
+        await rebuilt(database_url, InterruptedSessions(), "sessions", batch=1)
     assert rows(database_url, "SELECT position FROM rebuilds") == [(2,)]
     assert await forget_old_events(database_url, "sessions", days) > 0
     assert rows(database_url, "SELECT to_regclass('rebuild.sessions')::text") == [(None,)]
@@ -146,15 +145,12 @@ async def test_an_interrupted_rebuild_brings_nothing_back_that_was_forgotten_mea
     assert rows(database_url, "SELECT s::text FROM sessions s ORDER BY 1") == left
 
 
-async def test_what_forgets_nothing_leaves_an_interrupted_rebuild_where_it_was(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_forgets_nothing_leaves_an_interrupted_rebuild_where_it_was(database_url: str) -> None:
     async with a_world(database_url) as world:
         for opened in (30, 20, 10):
             await a_session(world, world.system, opened=opened)
-    monkeypatch.setattr(rebuild, "BATCH", 1)
     with pytest.raises(rebuild.RebuildRefusedError):
-        await rebuilt(database_url, InterruptedSessions(), "sessions")
+        await rebuilt(database_url, InterruptedSessions(), "sessions", batch=1)
     assert await forget_old_events(database_url, "sessions", DAYS) == 0
     said = await rebuilt(database_url, SessionsProjection(), "sessions")
     assert said[0] == "sessions: goes on at position 2"
