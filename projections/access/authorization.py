@@ -6,16 +6,11 @@ A batch is folded to the last word on each row, then written table by table; the
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from domain.access.roles import Role
 from domain.core.errors import DomainError, LostRace
 from domain.core.recorded import Recorded
-from domain.core.turns import InTurns, in_turns
-from domain.groups.groups import SYSTEM_TYPES, Group
-from domain.groups.rosters import RosterEntry
+from domain.core.turns import in_turns
+from domain.groups.groups import SYSTEM_TYPES
 from domain.groups.trees import GroupTree
-from domain.organizations.organizations import Organization
-from domain.people.individuals import Individual
-from domain.people.users import User
 from projections.access import authorization_sql as sql
 from projections.access.fold import AccessFold
 from projections.core.projection import InlineProjection, WriteCursor
@@ -42,36 +37,7 @@ class AuthorizationProjection(InlineProjection):
         "unplaced_individuals",
         "access_totals",
     )
-    events = (
-        User.Created,
-        User.PasswordSet,
-        User.Confirmed,
-        User.TakenOver,
-        User.Disabled,
-        User.Enabled,
-        User.JoinedOrganization,
-        User.LeftOrganization,
-        Organization.Created,
-        Organization.DetailsChanged,
-        Organization.AuthorizationTypeChanged,
-        Organization.Activated,
-        Organization.Deactivated,
-        Role.Created,
-        Role.Granted,
-        Role.Revoked,
-        Individual.Created,
-        Individual.OwnerChanged,
-        Individual.SharedWithOrganization,
-        Individual.UnsharedFromOrganization,
-        Individual.SharedWithUser,
-        Individual.UnsharedFromUser,
-        Group.Created,
-        Group.Deactivated,
-        GroupTree.Moved,
-        RosterEntry.Created,
-        RosterEntry.AddedAgain,
-        RosterEntry.Removed,
-    )
+    events = AccessFold.events
 
     @property
     def unique_violations(self) -> Mapping[str, type[DomainError]]:
@@ -83,10 +49,7 @@ class AuthorizationProjection(InlineProjection):
 
     async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         """Write the batch's outcome; the order of the tables is that of the foreign key."""
-        fold = AccessFold()
-        async for some in InTurns(events):
-            for recorded in some:
-                fold.add(recorded)
+        fold = await AccessFold().add_all(events)
         await self._write_principals(cursor, fold)
         await self._write_individuals(cursor, fold)
         await self._write_groups(cursor, fold)
@@ -153,7 +116,7 @@ class AuthorizationProjection(InlineProjection):
                 await cursor.execute(sql.DEACTIVATE, ended)
 
     async def _write_rosters(self, cursor: WriteCursor, fold: AccessFold) -> None:
-        people, staff = fold.individual_seats, fold.user_seats
+        people, staff = fold.individual_entries, fold.user_entries
         await write(cursor, sql.DROP_GROUP_INDIVIDUALS, (entry for entry, org in people.items() if not org))
         await write(cursor, sql.ADD_GROUP_INDIVIDUALS, ((*entry, org) for entry, org in people.items() if org))
         await write(cursor, sql.DROP_GROUP_USERS, (entry for entry, org in staff.items() if not org))

@@ -8,7 +8,9 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.access.roles import Role
+from projections.core.fold import Fold, handler
 from projections.core.projection import InlineProjection, Recorded, WriteCursor
+from projections.core.rows import Row, replace
 
 
 class RoleUserRow(NamedTuple):
@@ -19,33 +21,31 @@ class RoleUserRow(NamedTuple):
     email: str | None
 
 
+class HoldersFold(Fold):
+    """The last word on each holder of a role: the row with the number of their grant, or None."""
+
+    def __init__(self) -> None:
+        self.holders: dict[tuple[UUID, UUID], Row | None] = {}
+
+    @handler
+    def grant(self, event: Role.Granted) -> None:
+        row = {"role_id": event.originator_id, "user_id": event.user_id, "number": self.position}
+        self.holders[event.originator_id, event.user_id] = row
+
+    @handler
+    def revoke(self, event: Role.Revoked) -> None:
+        self.holders[event.originator_id, event.user_id] = None
+
+
 class RoleUsersProjection(InlineProjection):
     """A grant's position is its number: unique, and another one when the role is given again (ruling I9)."""
 
     name = "role_users"
-    events = (Role.Granted, Role.Revoked)
+    events = HoldersFold.events
 
     async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        """The last word on each holder: the number of his grant, or None."""
-        holders: dict[tuple[UUID, UUID], int | None] = {}
-        for position, event in events:
-            match event:
-                case Role.Granted(originator_id=role_id, user_id=user_id):
-                    holders[role_id, user_id] = position
-                case Role.Revoked(originator_id=role_id, user_id=user_id):
-                    holders[role_id, user_id] = None
-        if holders:
-            await cursor.execute(
-                "DELETE FROM role_users WHERE (role_id, user_id) IN (SELECT * FROM unnest(%s::uuid[], %s::uuid[]))",
-                [[role for role, _ in holders], [user for _, user in holders]],
-            )
-        granted = {key: number for key, number in holders.items() if number is not None}
-        if granted:
-            await cursor.execute(
-                "INSERT INTO role_users (role_id, user_id, number)"
-                " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[])",
-                [[role for role, _ in granted], [user for _, user in granted], list(granted.values())],
-            )
+        fold = await HoldersFold().add_all(events)
+        await replace(cursor, "role_users", ("role_id", "user_id"), fold.holders)
 
 
 async def role_users(cursor: AsyncCursor, role_id: UUID, *, limit: int, offset: int) -> tuple[list[RoleUserRow], int]:

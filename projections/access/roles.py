@@ -1,7 +1,7 @@
 """Roles as lists show them (background)."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from domain.access.roles import Role
 from projections.core.projection import Projection, Recorded
+from projections.core.rows import Row, insert
 from projections.core.visibility import Viewer
 
 
@@ -26,18 +27,12 @@ class RolesProjection(Projection):
     events = (Role.Created,)
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        created = [event for _, event in events if isinstance(event, Role.Created)]
-        if created:
-            await cursor.execute(
-                "INSERT INTO roles (role_id, organization_id, name, display_name)"
-                " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])",
-                [
-                    [event.originator_id for event in created],
-                    [event.organization_id for event in created],
-                    [event.name for event in created],
-                    [event.display_name for event in created],
-                ],
-            )
+        await insert(cursor, "roles", (_row(event) for _, event in events))
+
+
+def _row(event: Any) -> Row:
+    names = {"name": event.name, "display_name": event.display_name}
+    return {"role_id": event.originator_id, "organization_id": event.organization_id, **names}
 
 
 async def roles(

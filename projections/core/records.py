@@ -19,15 +19,13 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 from uuid import UUID
 
 import msgspec
-import orjson
 from psycopg import AsyncCursor
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 
 from domain.core.errors import DomainError
-from domain.core.personal import Personal, revealed
 from domain.core.records import Record, RecordChanged, RecordCreated, RecordDeleted
 from projections.core.projection import Event, InlineProjection, Recorded, WriteCursor
+from projections.core.rows import delete, insert, update
 from projections.core.visibility import Viewer
 
 TFields = TypeVar("TFields", bound=Any)
@@ -98,10 +96,9 @@ class RecordTable(InlineProjection, Generic[TFields]):
                 await self._insert(cursor, run)
             elif issubclass(kind, RecordChanged):
                 for event in run:
-                    await self._update(cursor, event)
+                    await update(cursor, self.name, ("id",), [self._values(event)])
             else:
-                ids = [event.originator_id for event in run]
-                await cursor.execute(f"DELETE FROM {self.name} WHERE id = ANY(%s)", [ids])
+                await delete(cursor, self.name, ("id",), ((event.originator_id,) for event in run))
 
     async def page(
         self,
@@ -156,31 +153,4 @@ class RecordTable(InlineProjection, Generic[TFields]):
         created = [
             self._values(event) | {"created_at": event.timestamp, "created_by": event.by.actor} for event in events
         ]
-        names = ", ".join(created[0])
-        await cursor.execute(
-            f"INSERT INTO {self.name} ({names}) SELECT {names} FROM jsonb_populate_recordset(NULL::{self.name}, %s)",
-            [_json(created)],
-        )
-
-    async def _update(self, cursor: WriteCursor, event: Any) -> None:
-        values = self._values(event)
-        names = ", ".join(values)
-        await cursor.execute(
-            f"UPDATE {self.name} SET ({names}) = (SELECT {names} FROM jsonb_populate_record(NULL::{self.name}, %s))"
-            " WHERE id = %s",
-            [_json(values), event.originator_id],
-        )
-
-
-def _json(rows: Any) -> Jsonb:
-    return Jsonb(rows, dumps=_dumps)
-
-
-def _dumps(rows: Any) -> bytes:
-    return orjson.dumps(rows, default=_revealed)
-
-
-def _revealed(value: Any) -> Any:
-    if isinstance(value, Personal):
-        return revealed(value)
-    raise TypeError
+        await insert(cursor, self.name, created)

@@ -5,11 +5,12 @@ with a border between the two, the same events would collide, for ever. So the o
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from domain.core.errors import DomainError
+from projections.core.fold import Fold
 from projections.core.projection import WriteCursor
 from projections.core.rows import columns_of, write
 
@@ -64,24 +65,25 @@ class UniqueTable:
         return f"unnest({types}, %s::bigint[]) AS {alias}({', '.join(names)}, position)"
 
 
-@dataclass
-class UniqueFold:
-    """A batch of events as what each owner holds at its end. `refusal` is raised for two owners of one key."""
+class UniqueFold(Fold):
+    """Base of folds to what each owner holds in `table` at the end. `refusal` is raised for two owners of one key."""
 
-    table: UniqueTable
-    refusal: type[DomainError]
-    _rows: dict[Owner, dict[Key, Row]] = field(default_factory=dict)
-    _holders: dict[Key, Owner] = field(default_factory=dict)
-    _released: dict[Owner, int] = field(default_factory=dict)
-    _taken: dict[Key, int] = field(default_factory=dict)
+    table: ClassVar[UniqueTable]
+    refusal: ClassVar[type[DomainError]]
 
-    def hold(self, position: int, owner: Owner, rows: Iterable[Row], *, new: bool = False) -> None:
-        """From this position on the owner holds exactly these rows. `new` says that they held none before the batch.
+    def __init__(self) -> None:
+        self._rows: dict[Owner, dict[Key, Row]] = {}
+        self._holders: dict[Key, Owner] = {}
+        self._released: dict[Owner, int] = {}
+        self._taken: dict[Key, int] = {}
+
+    def hold(self, owner: Owner, rows: Iterable[Row], *, new: bool = False) -> None:
+        """Let the owner hold exactly these rows from here on. `new` says that they held none before the batch.
 
         Raises the refusal when the batch has given one of the keys to another owner.
         """
         if owner not in self._rows and not new:
-            self._released.setdefault(owner, position)
+            self._released.setdefault(owner, self.position)
         for key in self._rows.get(owner, ()):
             del self._holders[key]
         held = {self._key(row): row for row in rows}
@@ -89,7 +91,7 @@ class UniqueFold:
             if key in self._holders:
                 raise self.refusal
             self._holders[key] = owner
-            self._taken.setdefault(key, position)
+            self._taken.setdefault(key, self.position)
         self._rows[owner] = held
 
     async def write(self, cursor: WriteCursor) -> None:

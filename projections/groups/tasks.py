@@ -10,7 +10,9 @@ from psycopg.rows import class_row
 
 from domain.core.recorded import Recorded
 from domain.groups.trees import GroupTree
+from projections.core.fold import Fold, handler
 from projections.core.projection import Projection
+from projections.core.rows import Row, insert, update
 
 
 class TaskRow(NamedTuple):
@@ -26,38 +28,52 @@ class TaskRow(NamedTuple):
     error: str | None
 
 
+class TasksFold(Fold):
+    """The rows of tasks that were requested, and what changes in those of tasks that ended."""
+
+    def __init__(self) -> None:
+        self.requested: list[Row] = []
+        self.ended: list[Row] = []
+
+    @handler
+    def request(self, event: GroupTree.MoveRequested) -> None:
+        self.requested.append(
+            {
+                "task_id": event.task_id,
+                "kind": "move-group",
+                "state": "pending",
+                "created_by": event.by.actor,
+                "created_at": event.timestamp,
+                "organization_id": event.organization_id,
+                "requested_position": self.position,
+            }
+        )
+
+    @handler
+    def finish(self, event: GroupTree.Moved | GroupTree.MoveFinishedUnchanged) -> None:
+        self._end(event, "done", None)
+
+    @handler
+    def fail(self, event: GroupTree.MoveFailed) -> None:
+        self._end(event, "failed", event.error)
+
+    def _end(self, event: Any, state: str, error: str | None) -> None:
+        end = {"finished_at": event.timestamp, "finished_position": self.position}
+        self.ended.append({"task_id": event.task_id, "state": state, "error": error, **end})
+
+
 class TasksProjection(Projection):
     """A row per task: made when it is requested, changed once."""
 
     name = "tasks"
     version = 2
-    events = (
-        GroupTree.MoveRequested,
-        GroupTree.Moved,
-        GroupTree.MoveFinishedUnchanged,
-        GroupTree.MoveFailed,
-    )
+    events = TasksFold.events
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        """Requests first: a task may begin and end in one batch."""
-        requested: list[Any] = [each for each in events if isinstance(each.event, GroupTree.MoveRequested)]
-        ended: list[Any] = [each for each in events if not isinstance(each.event, GroupTree.MoveRequested)]
-        if requested:
-            tasks = [each.event for each in requested]
-            await cursor.execute(
-                _REQUEST,
-                (
-                    [each.task_id for each in tasks],
-                    [each.by.actor for each in tasks],
-                    _times(requested),
-                    [each.organization_id for each in tasks],
-                    [each.position for each in requested],
-                ),
-            )
-        if ended:
-            errors = [getattr(each.event, "error", None) for each in ended]
-            tasks = [each.event.task_id for each in ended]
-            await cursor.execute(_END, (tasks, _times(ended), [each.position for each in ended], errors))
+        """Write requests first: a task may begin and end in one batch."""
+        fold = await TasksFold().add_all(events)
+        await insert(cursor, "tasks", fold.requested)
+        await update(cursor, "tasks", ("task_id",), fold.ended)
 
 
 async def task(cursor: AsyncCursor, task_id: UUID) -> TaskRow | None:
@@ -67,22 +83,6 @@ async def task(cursor: AsyncCursor, task_id: UUID) -> TaskRow | None:
     return await rows.fetchone()
 
 
-def _times(recorded: Sequence[Any]) -> list[datetime]:
-    return [each.event.timestamp for each in recorded]
-
-
-_REQUEST = """
-INSERT INTO tasks (task_id, kind, state, created_by, created_at, organization_id, requested_position)
-SELECT id, 'move-group', 'pending', actor, at, organization, position
-FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::uuid[], %s::bigint[])
-    AS new(id, actor, at, organization, position)
-"""
-_END = """
-UPDATE tasks t SET state = CASE WHEN ended.error IS NULL THEN 'done' ELSE 'failed' END, finished_at = ended.at,
-                   finished_position = ended.position, error = ended.error
-FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::text[]) AS ended(id, at, position, error)
-WHERE t.task_id = ended.id
-"""
 _ONE = """
 SELECT task_id, kind, state, created_by, created_at, finished_at, finished_position, error FROM tasks WHERE task_id = %s
 """

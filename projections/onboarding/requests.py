@@ -10,6 +10,7 @@ from domain.core.personal import revealed
 from domain.core.ports import Lookup
 from domain.onboarding.requests import OnboardingRequest, OnboardingRequestOpen
 from domain.people.login_names import LoginName, finding_names
+from projections.core.fold import handler
 from projections.core.projection import InlineProjection, Recorded, WriteCursor
 from projections.core.unique_rows import UniqueFold, UniqueTable
 from projections.people.identifiers import hash_of
@@ -22,35 +23,46 @@ TABLE = UniqueTable(
 )
 
 
+class OpenOnboardingRequestsFold(UniqueFold):
+    table = TABLE
+    refusal = OnboardingRequestOpen
+
+    def __init__(self, lookup: Lookup) -> None:
+        super().__init__()
+        self._lookup = lookup
+
+    @handler
+    def open(self, event: OnboardingRequest.Created) -> None:
+        request = (event.originator_id,)
+        rows = ((event.organization_id, contact, *request) for contact in self._contacts(event))
+        self.hold(request, rows, new=True)
+
+    @handler
+    def claim(self, event: OnboardingRequest.Claimed) -> None:
+        self.hold((event.originator_id,), ())
+
+    def _contacts(self, event: OnboardingRequest.Created) -> set[bytes]:
+        email, phone, username = map(revealed, (event.email, event.phone, event.username))
+        return {hash_of(self._lookup, name) for name in finding_names(email, phone, username)}
+
+
 class OpenOnboardingRequestsProjection(InlineProjection):
     """What is claimed in the append that opens it is refused all the same while another one is open."""
 
     name = "open_onboarding_requests"
     version = 2
-    events = (OnboardingRequest.Created, OnboardingRequest.Claimed)
+    events = OpenOnboardingRequestsFold.events
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
 
     @property
     def unique_violations(self) -> Mapping[str, type[DomainError]]:
         return {"open_onboarding_requests_pkey": OnboardingRequestOpen}
 
-    def __init__(self, lookup: Lookup) -> None:
-        self._lookup = lookup
-
     async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        fold = UniqueFold(TABLE, OnboardingRequestOpen)
-        for position, event in events:
-            request = (event.originator_id,)
-            match event:
-                case OnboardingRequest.Created(organization_id=organization_id):
-                    rows = ((organization_id, contact, *request) for contact in self._contacts(event))
-                    fold.hold(position, request, rows, new=True)
-                case OnboardingRequest.Claimed():
-                    fold.hold(position, request, ())
+        fold = await OpenOnboardingRequestsFold(self._lookup).add_all(events)
         await fold.write(cursor)
-
-    def _contacts(self, event: OnboardingRequest.Created) -> set[bytes]:
-        email, phone, username = map(revealed, (event.email, event.phone, event.username))
-        return {hash_of(self._lookup, name) for name in finding_names(email, phone, username)}
 
 
 async def open_requests(

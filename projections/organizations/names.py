@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from domain.core.errors import DomainError
 from domain.organizations.organizations import Organization, OrganizationNameTaken
+from projections.core.fold import handler
 from projections.core.projection import InlineProjection, Recorded, WriteCursor
 from projections.core.unique_rows import UniqueFold, UniqueTable
 
@@ -15,11 +16,21 @@ TABLE = UniqueTable(
 )
 
 
+class OrganizationNamesFold(UniqueFold):
+    table = TABLE
+    refusal = OrganizationNameTaken
+
+    @handler
+    def name(self, event: Organization.Created | Organization.DetailsChanged) -> None:
+        row = (event.originator_id, event.name, event.display_name)
+        self.hold(row[:1], [row], new=isinstance(event, Organization.Created))
+
+
 class OrganizationNamesProjection(InlineProjection):
     """The display name stands beside it for whatever lists organizations by their way."""
 
     name = "organization_names"
-    events = (Organization.Created, Organization.DetailsChanged)
+    events = OrganizationNamesFold.events
 
     @property
     def unique_violations(self) -> Mapping[str, type[DomainError]]:
@@ -29,11 +40,5 @@ class OrganizationNamesProjection(InlineProjection):
         }
 
     async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        """The last word on each organization."""
-        fold = UniqueFold(TABLE, OrganizationNameTaken)
-        for position, event in events:
-            match event:
-                case Organization.Created() | Organization.DetailsChanged():
-                    row = (event.originator_id, event.name, event.display_name)
-                    fold.hold(position, row[:1], [row], new=isinstance(event, Organization.Created))
+        fold = await OrganizationNamesFold().add_all(events)
         await fold.write(cursor)

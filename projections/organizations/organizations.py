@@ -1,16 +1,19 @@
 """Organizations as lists and detail pages show them (background)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from domain.organizations.organizations import Organization
 from domain.people.login_names import folded
+from projections.core.fold import Fold, handler
 from projections.core.projection import Projection, Recorded
+from projections.core.rows import add_to_totals, upsert
 from projections.core.visibility import SHOWN_ORGANIZATIONS, Viewer
 
 
@@ -46,63 +49,62 @@ class OrganizationRow(NamedTuple):
         )
 
 
+class OrganizationsFold(Fold):
+    """The rows of a batch's organizations, and by how many more are active and inactive."""
+
+    def __init__(self, rows: dict[UUID, dict[str, Any]]) -> None:
+        self.rows = rows
+        self.totals: Counter[bool] = Counter()
+
+    @handler
+    def create(self, event: Organization.Created) -> None:
+        self.totals[True] += 1
+        authorization = {"authorization_type": event.authorization_type, "active": True, "theme_id": None}
+        self.rows[event.originator_id] = {"organization_id": event.originator_id, **_details(event), **authorization}
+        self._change(event)
+
+    @handler
+    def change_details(self, event: Organization.DetailsChanged) -> None:
+        self._change(event, theme_id=event.theme_id, **_details(event))
+
+    @handler
+    def change_authorization_type(self, event: Organization.AuthorizationTypeChanged) -> None:
+        self._change(event, authorization_type=event.authorization_type)
+
+    @handler
+    def activate(self, event: Organization.Activated | Organization.Deactivated) -> None:
+        active = isinstance(event, Organization.Activated)
+        self.totals[active] += 1
+        self.totals[not active] -= 1
+        self._change(event, active=active)
+
+    def _change(self, event: Any, **values: Any) -> None:
+        self.rows[event.originator_id].update(values, modified_at=event.timestamp)
+
+
 class OrganizationsProjection(Projection):
     name = "organizations"
     tables = ("organizations", "organization_totals")
-    events = (
-        Organization.Created,
-        Organization.DetailsChanged,
-        Organization.AuthorizationTypeChanged,
-        Organization.Activated,
-        Organization.Deactivated,
-    )
+    events = OrganizationsFold.events
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Read the rows that the batch changes, fold it into them, write them back."""
-        await cursor.execute(_ROWS, [list({event.originator_id for _, event in events})])
-        rows: dict[UUID, dict[str, Any]] = {
-            row[0]: dict(zip(COLUMNS, row, strict=True)) for row in await cursor.fetchall()
-        }
-        active = inactive = 0
-        for _, event in events:
-            row = rows.setdefault(event.originator_id, {"organization_id": event.originator_id, "theme_id": None})
-            match event:
-                case Organization.Created():
-                    active += 1
-                    row |= _details_changed(event) | {"authorization_type": event.authorization_type, "active": True}
-                case Organization.DetailsChanged():
-                    row |= _details_changed(event) | {"theme_id": event.theme_id}
-                case Organization.AuthorizationTypeChanged():
-                    row["authorization_type"] = event.authorization_type
-                case Organization.Activated():
-                    active, inactive = active + 1, inactive - 1
-                    row["active"] = True
-                case Organization.Deactivated():
-                    active, inactive = active - 1, inactive + 1
-                    row["active"] = False
-            row["modified_at"] = event.timestamp
-        await cursor.execute(_UPSERT, [[row[name] for row in rows.values()] for name in COLUMNS])
-        if active or inactive:
-            await cursor.execute(_COUNT, [[True, False], [active, inactive]])
+        rows = cursor.connection.cursor(row_factory=dict_row)
+        await rows.execute(_ROWS, [list({event.originator_id for _, event in events})])
+        known = {row["organization_id"]: row for row in await rows.fetchall()}
+        fold = await OrganizationsFold(known).add_all(events)
+        await upsert(cursor, "organizations", ("organization_id",), fold.rows.values())
+        totals = ({"active": active, "total": change} for active, change in fold.totals.items())
+        await add_to_totals(cursor, "organization_totals", ("active",), totals)
 
 
-def _details_changed(event: Organization.Created | Organization.DetailsChanged) -> dict[str, Any]:
+def _details(event: Organization.Created | Organization.DetailsChanged) -> dict[str, Any]:
     return {name: getattr(event, name) for name in COLUMNS[1:6]}
 
 
 COLUMNS = OrganizationRow._fields[:-1]
 _COLUMNS = ", ".join(f"o.{name}" for name in COLUMNS)
 _ROWS = f"SELECT {', '.join(COLUMNS)} FROM organizations WHERE organization_id = ANY(%s)"
-_UPSERT = f"""
-INSERT INTO organizations ({", ".join(COLUMNS)})
-SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[],
-                     %s::text[], %s::boolean[], %s::timestamptz[])
-ON CONFLICT (organization_id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS[1:])}
-"""
-_COUNT = """
-INSERT INTO organization_totals (active, total) SELECT * FROM unnest(%s::boolean[], %s::bigint[])
-ON CONFLICT (active) DO UPDATE SET total = organization_totals.total + EXCLUDED.total
-"""
 
 
 class OrganizationFilter(NamedTuple):

@@ -11,6 +11,7 @@ from domain.core.ports import Lookup
 from domain.core.turns import in_turns
 from domain.people.login_names import LoginName, NameKind, email_key, login_name, names_of
 from domain.people.users import IdentifierTaken, User
+from projections.core.fold import handler
 from projections.core.projection import InlineProjection, Recorded, WriteCursor
 from projections.core.rows import fetched
 from projections.core.unique_rows import UniqueFold, UniqueTable
@@ -26,41 +27,53 @@ TABLE = UniqueTable(
 Row = tuple[bytes, UUID, NameKind]
 
 
-class IdentifiersProjection(InlineProjection):
-    """Only hashes are kept, of each kind of name its own. Service accounts have none: they do not sign in.
+class IdentifiersFold(UniqueFold):
+    table = TABLE
+    refusal = IdentifierTaken
 
-    What a user gives up is written in its place in the log: another user may have it from then on, not before.
-    """
+    def __init__(self, lookup: Lookup) -> None:
+        super().__init__()
+        self._lookup = lookup
+
+    @handler
+    def name(self, event: User.Created | User.TakenOver) -> None:
+        """Service accounts have no rows: they do not sign in."""
+        if isinstance(event, User.Created) and event.kind == "service":
+            return
+        rows = list(self._rows_of(event.originator_id, event.email, event.phone, event.username))
+        for kind in KINDS:
+            held = [row for row in rows if row[2] == kind]
+            self.hold((event.originator_id, kind), held, new=isinstance(event, User.Created))
+
+    @handler
+    def release(self, event: User.LoginNamesReleased) -> None:
+        """Write it in its place in the log: another user may have the name from then on, not before."""
+        for kind in event.names:
+            self.hold((event.originator_id, kind), ())
+
+    def _rows_of(self, user_id: UUID, *names: Personal | None) -> Iterable[Row]:
+        for name in names_of(*map(revealed, names)):
+            yield hash_of(self._lookup, name), user_id, name.kind
+
+
+class IdentifiersProjection(InlineProjection):
+    """Only hashes are kept, of each kind of name its own."""
 
     name = "identifiers"
     version = 2
     tables = (TABLE.name,)
-    events = (User.Created, User.TakenOver, User.LoginNamesReleased)
+    events = IdentifiersFold.events
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
 
     @property
     def unique_violations(self) -> Mapping[str, type[DomainError]]:
         return {"user_identifiers_pkey": IdentifierTaken}
 
-    def __init__(self, lookup: Lookup) -> None:
-        self._lookup = lookup
-
     async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        fold = UniqueFold(TABLE, IdentifierTaken)
-        for position, event in events:
-            match event:
-                case User.Created(kind="person") | User.TakenOver():
-                    rows = list(self._rows(event.originator_id, event.email, event.phone, event.username))
-                    for kind in KINDS:
-                        held = [row for row in rows if row[2] == kind]
-                        fold.hold(position, (event.originator_id, kind), held, new=isinstance(event, User.Created))
-                case User.LoginNamesReleased(names=kinds):
-                    for kind in kinds:
-                        fold.hold(position, (event.originator_id, kind), ())
+        fold = await IdentifiersFold(self._lookup).add_all(events)
         await fold.write(cursor)
-
-    def _rows(self, user_id: UUID, *names: Personal | None) -> Iterable[Row]:
-        for name in names_of(*map(revealed, names)):
-            yield hash_of(self._lookup, name), user_id, name.kind
 
 
 def hash_of(lookup: Lookup, name: LoginName) -> bytes:

@@ -11,17 +11,10 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.people.individuals import Individual
-from projections.core.projection import Event
-from projections.core.rows import write
+from projections.core.fold import Fold, handler
+from projections.core.rows import Row, replace
 
 TABLES = ("user_individuals", "user_shares", "user_places")
-EVENTS: tuple[type[Event], ...] = (
-    Individual.Created,
-    Individual.OwnerChanged,
-    Individual.SharedWithOrganization,
-    Individual.UnsharedFromOrganization,
-)
-
 COPIED = (
     "listed", "archived", "enabled", "email_verified", "classification", "registration_invite", "modified_at",
     "email_key", "first_name_key", "last_name_key",
@@ -43,53 +36,41 @@ GROUP BY place.organization_id, u.user_id
 """
 
 
-class Places:
+class PlacesFold(Fold):
     """A batch's last word on owners and shares; None is an owner who is no user."""
 
     def __init__(self) -> None:
-        self._owners: dict[UUID, UUID | None] = {}
+        self._owners: dict[UUID, Row | None] = {}
         self._shares: dict[tuple[UUID, UUID], bool] = {}
 
-    def add(self, event: Event) -> None:
-        match event:
-            case (
-                Individual.Created(owner_type=kind, owner_id=owner)
-                | Individual.OwnerChanged(owner_type=kind, owner_id=owner)
-            ):
-                self._owners[event.originator_id] = owner if kind == "user" else None
-            case Individual.SharedWithOrganization(organization_id=organization_id):
-                self._shares[event.originator_id, organization_id] = True
-            case Individual.UnsharedFromOrganization(organization_id=organization_id):
-                self._shares[event.originator_id, organization_id] = False
+    @handler
+    def set_owner(self, event: Individual.Created | Individual.OwnerChanged) -> None:
+        row = {"individual_id": event.originator_id, "owner_id": event.owner_id}
+        self._owners[event.originator_id] = row if event.owner_type == "user" else None
+
+    @handler
+    def share(self, event: Individual.SharedWithOrganization) -> None:
+        self._shares[event.originator_id, event.organization_id] = True
+
+    @handler
+    def unshare(self, event: Individual.UnsharedFromOrganization) -> None:
+        self._shares[event.originator_id, event.organization_id] = False
 
     async def write(self, cursor: AsyncCursor, users: Iterable[UUID]) -> None:
         """After the users: the places of those, and of whoever owned or owns an individual that changed."""
         individuals = list({*self._owners, *(individual for individual, _ in self._shares)})
         touched = {*users, *await _owners_of(cursor, individuals)}
-        await self._write_owners(cursor)
+        await replace(cursor, "user_individuals", ("individual_id",), self._owners)
         await self._write_shares(cursor)
         touched |= await _owners_of(cursor, individuals)
         if touched:
             await cursor.execute("DELETE FROM user_places WHERE user_id = ANY(%s)", [list(touched)])
             await cursor.execute(REPLACE, [list(touched)])
 
-    async def _write_owners(self, cursor: AsyncCursor) -> None:
-        if not self._owners:
-            return
-        await cursor.execute("DELETE FROM user_individuals WHERE individual_id = ANY(%s)", [list(self._owners)])
-        owned = {individual: owner for individual, owner in self._owners.items() if owner is not None}
-        await cursor.execute(
-            "INSERT INTO user_individuals (individual_id, owner_id) SELECT * FROM unnest(%s::uuid[], %s::uuid[])",
-            [list(owned), list(owned.values())],
-        )
-
     async def _write_shares(self, cursor: AsyncCursor) -> None:
-        for wanted, statement in (
-            (False, "DELETE FROM user_shares WHERE (individual_id, organization_id) IN (SELECT * FROM {0})"),
-            (True, "INSERT INTO user_shares (individual_id, organization_id) SELECT * FROM {0} ON CONFLICT DO NOTHING"),
-        ):
-            keys = (key for key, shared in self._shares.items() if shared is wanted)
-            await write(cursor, statement.format("unnest(%s::uuid[], %s::uuid[])"), keys)
+        keys = ("individual_id", "organization_id")
+        rows = {key: dict(zip(keys, key, strict=True)) if shared else None for key, shared in self._shares.items()}
+        await replace(cursor, "user_shares", keys, rows)
 
 
 async def _owners_of(cursor: AsyncCursor, individuals: list[UUID]) -> set[UUID]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from domain.people.user_replications import UserReplication
 from projections.core.projection import Projection, Recorded
+from projections.core.rows import Row, insert
 
 
 class UserReplicationRow(NamedTuple):
@@ -24,18 +25,16 @@ class UserReplicationsProjection(Projection):
     events = (UserReplication.Created,)
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        made = [event for _, event in events if isinstance(event, UserReplication.Created)]
-        if made:
-            await cursor.execute(
-                "INSERT INTO user_replications (replication_id, user_id, service, created_at)"
-                " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[])",
-                [
-                    [event.originator_id for event in made],
-                    [event.user_id for event in made],
-                    [event.service for event in made],
-                    [event.timestamp for event in made],
-                ],
-            )
+        await insert(cursor, "user_replications", (_row(event) for _, event in events))
+
+
+def _row(event: Any) -> Row:
+    return {
+        "replication_id": event.originator_id,
+        "user_id": event.user_id,
+        "service": event.service,
+        "created_at": event.timestamp,
+    }
 
 
 async def user_replications(

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
 from psycopg import AsyncCursor
 from psycopg.rows import dict_row
 
@@ -15,10 +14,11 @@ from domain.onboarding.requests import OnboardingRequest
 from domain.people.individuals import Individual
 from domain.people.login_names import email_key, folded, login_name, normal_phone
 from domain.people.users import User
-from projections.core.projection import Event, Projection, Recorded
-from projections.core.rows import write
+from projections.core.fold import Fold, handler
+from projections.core.projection import Projection, Recorded
+from projections.core.rows import Row, insert, upsert
 from projections.people import user_places
-from projections.people.user_places import Places
+from projections.people.user_places import PlacesFold
 
 COLUMNS = (
     "user_id", "classification", "account_type", "individual_id", "email", "phone", "username", "first_name",
@@ -38,18 +38,6 @@ NOTHING_YET: dict[str, Any] = {
     "auto_sign_up": False, "auto_confirm": False, "default_organization_id": None,
 }  # fmt: skip
 
-UPSERT = f"""
-INSERT INTO users ({", ".join(COLUMNS)})
-SELECT {", ".join(COLUMNS)} FROM jsonb_populate_recordset(NULL::users, %s::jsonb)
-ON CONFLICT (user_id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS[1:])}
-"""
-
-ADD_REQUESTS = """
-INSERT INTO user_onboarding_requests (request_id, user_id, organization_id)
-SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])
-"""
-Row = dict[str, Any]
-
 
 class PersonName(NamedTuple):
     """Somebody who did something."""
@@ -65,80 +53,124 @@ async def names_of(cursor: AsyncCursor, user_ids: Iterable[UUID | None]) -> dict
     return {row[0]: PersonName(*row) for row in await cursor.fetchall()}
 
 
+class UsersFold(Fold):
+    """The rows of users as a batch leaves them, from those that it may change as they are."""
+
+    def __init__(self, rows: Iterable[dict[str, Any]]) -> None:
+        self.changed: dict[UUID, Row] = {}
+        self.requests: list[Row] = []
+        self._rows = {row["user_id"]: row for row in rows}
+        self._of_individuals = {row["individual_id"]: row for row in self._rows.values()}
+
+    @handler
+    def create(self, event: User.Created) -> None:
+        if event.kind == "person":
+            row = _new(event)
+            self._rows[event.originator_id] = self._of_individuals[event.individual_id] = row
+            self._change(row, event)
+
+    @handler
+    def set_password(self, event: User.PasswordSet) -> None:
+        self._change_user(event, registered=True)
+
+    @handler
+    def set_preferences(self, event: User.CommunicationPreferencesSet) -> None:
+        self._change_user(event, communication_preferences=_parsed(event.preferences))
+
+    @handler
+    def confirm(self, event: User.Confirmed) -> None:
+        if (row := self._rows.get(event.originator_id)) is not None:
+            verified = {name: row[name] or getattr(event, name) for name in ("email_verified", "phone_verified")}
+            self._change(row, event, confirmed=True, registration_completed_at=event.timestamp, **verified)
+
+    @handler
+    def take_over(self, event: User.TakenOver) -> None:
+        names = _names(*map(revealed, (event.email, event.phone, event.username)))
+        verified = {"email_verified": event.email_verified, "phone_verified": event.phone_verified}
+        self._change_user(event, registered=event.password_hash is not None, **names, **verified)
+
+    @handler
+    def release_names(self, event: User.LoginNamesReleased) -> None:
+        if (row := self._rows.get(event.originator_id)) is not None:
+            released = {row[name] for name in event.names}
+            self._change(row, event, **_names(*(None if row[name] in released else row[name] for name in NAMES)))
+
+    @handler
+    def enable(self, event: User.Enabled | User.Disabled) -> None:
+        self._change_user(event, enabled=isinstance(event, User.Enabled))
+
+    @handler
+    def join(self, event: User.JoinedOrganization) -> None:
+        if (row := self._rows.get(event.originator_id)) is not None:
+            joined = [*row["organization_ids"], event.organization_id]
+            self._change(row, event, organization_ids=joined, account_type="provider")
+
+    @handler
+    def leave(self, event: User.LeftOrganization) -> None:
+        if (row := self._rows.get(event.originator_id)) is not None:
+            left = [each for each in row["organization_ids"] if each != event.organization_id]
+            self._change(row, event, organization_ids=left)
+
+    @handler
+    def change_default_organization(self, event: User.DefaultOrganizationChanged) -> None:
+        self._change_user(event, default_organization_id=event.organization_id)
+
+    @handler
+    def mark_provider(self, event: Individual.Created | Individual.MarkedProvider) -> None:
+        if (row := self._of_individuals.get(event.originator_id)) is not None:
+            self._change(row, event, account_type="provider" if event.provider else "patient")
+
+    @handler
+    def request(self, event: OnboardingRequest.Created) -> None:
+        """Add the request; one about somebody known changes nothing of them."""
+        request = {"request_id": event.originator_id, "user_id": event.user_id}
+        self.requests.append(request | {"organization_id": event.organization_id})
+        if event.new_user and (row := self._rows.get(event.user_id)) is not None:
+            self._change(row, event, auto_sign_up=event.auto_sign_up, auto_confirm=event.auto_confirm)
+
+    @handler
+    def claim(self, event: OnboardingRequest.Claimed) -> None:
+        if (row := self._rows.get(event.user_id)) is not None:
+            self._change(row, event, registration_invite="accepted")
+
+    def _change_user(self, event: Any, **values: Any) -> None:
+        if (row := self._rows.get(event.originator_id)) is not None:
+            self._change(row, event, **values)
+
+    def _change(self, row: dict[str, Any], event: Any, **values: Any) -> None:
+        row.update(values, modified_at=event.timestamp)
+        self.changed[row["user_id"]] = row
+
+
 class UsersProjection(Projection):
     """A batch is folded onto the rows it touches, which are read and written in one statement each."""
 
     name = "users"
     version = 4
     tables = ("users", "user_onboarding_requests", *user_places.TABLES)
-    events = (
-        User.Created,
-        User.PasswordSet,
-        User.CommunicationPreferencesSet,
-        User.Confirmed,
-        User.TakenOver,
-        User.LoginNamesReleased,
-        User.Disabled,
-        User.Enabled,
-        User.JoinedOrganization,
-        User.LeftOrganization,
-        User.DefaultOrganizationChanged,
-        Individual.MarkedProvider,
-        *user_places.EVENTS,
-        OnboardingRequest.Created,
-        OnboardingRequest.Claimed,
-    )
+    events = (*UsersFold.events, *PlacesFold.events)
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        rows = await _touched(cursor, events)
-        of_individual = {row["individual_id"]: row for row in rows.values()}
-        requests: list[tuple[UUID, UUID, UUID]] = []
-        places = Places()
-        for _, event in events:
-            places.add(event)
-            match event:
-                case User.Created(kind="person", individual_id=individual_id):
-                    rows[event.originator_id] = of_individual[individual_id] = _new(event)
-                case Individual.Created() | Individual.MarkedProvider():
-                    _mark_provider(of_individual.get(event.originator_id), event)
-                case OnboardingRequest.Created(user_id=user_id, organization_id=organization_id):
-                    requests.append((event.originator_id, user_id, organization_id))
-                    _fold_request(rows.get(user_id), event)
-                case OnboardingRequest.Claimed(user_id=user_id):
-                    _change(rows.get(user_id), event, registration_invite="accepted")
-                case _:
-                    _fold(rows.get(event.originator_id), event)
-        if rows:
-            await cursor.execute(UPSERT, [orjson.dumps(list(rows.values())).decode()])
-        await places.write(cursor, rows)
-        await write(cursor, ADD_REQUESTS, requests)
+        about_users = [recorded for recorded in events if isinstance(recorded.event, UsersFold.events)]
+        fold = await UsersFold(await _touched(cursor, about_users)).add_all(about_users)
+        places = await PlacesFold().add_all(events)
+        await upsert(cursor, "users", ("user_id",), fold.changed.values())
+        await places.write(cursor, fold.changed)
+        await insert(cursor, "user_onboarding_requests", fold.requests)
 
 
-async def _touched(cursor: AsyncCursor, events: Sequence[Recorded]) -> dict[UUID, Row]:
-    """The rows that the batch may change, as they are."""
-    users: set[UUID] = set()
-    individuals: set[UUID] = set()
-    for _, event in events:
-        match event:
-            case Individual.Created() | Individual.MarkedProvider():
-                individuals.add(event.originator_id)
-            case OnboardingRequest.Created(user_id=user_id) | OnboardingRequest.Claimed(user_id=user_id):
-                users.add(user_id)
-            case (
-                Individual.OwnerChanged() | Individual.SharedWithOrganization() | Individual.UnsharedFromOrganization()
-            ):
-                pass
-            case _:
-                users.add(event.originator_id)
+async def _touched(cursor: AsyncCursor, events: Sequence[Recorded]) -> list[dict[str, Any]]:
+    """Return the rows of the users that events are about, directly or by their individuals."""
+    ids = {each for _, event in events for each in (event.originator_id, getattr(event, "user_id", None)) if each}
     rows = cursor.connection.cursor(row_factory=dict_row)
     await rows.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM users WHERE user_id = ANY(%s) OR individual_id = ANY(%s)",
-        [list(users), list(individuals)],
+        f"SELECT {', '.join(COLUMNS)} FROM users WHERE user_id = ANY(%(ids)s) OR individual_id = ANY(%(ids)s)",
+        {"ids": list(ids)},
     )
-    return {row["user_id"]: row async for row in rows}
+    return await rows.fetchall()
 
 
-def _new(event: User.Created) -> Row:
+def _new(event: User.Created) -> dict[str, Any]:
     by: AuditContext = event.by
     first, last = map(revealed, (event.first_name, event.last_name))
     return (
@@ -160,50 +192,7 @@ def _new(event: User.Created) -> Row:
     )
 
 
-def _fold(row: Row | None, event: Event) -> None:
-    match event:
-        case User.PasswordSet():
-            _change(row, event, registered=True)
-        case User.CommunicationPreferencesSet(preferences=preferences):
-            _change(row, event, communication_preferences=_parsed(preferences))
-        case User.Confirmed() if row is not None:
-            _change(row, event, confirmed=True, registration_completed_at=event.timestamp, **_verified(row, event))
-        case User.TakenOver() if row is not None:
-            given = _names(*map(revealed, (event.email, event.phone, event.username)))
-            verified = {"email_verified": event.email_verified, "phone_verified": event.phone_verified}
-            _change(row, event, registered=event.password_hash is not None, **given, **verified)
-        case User.LoginNamesReleased(names=names) if row is not None:
-            released = {row[name] for name in names}
-            _change(row, event, **_names(*(None if row[name] in released else row[name] for name in NAMES)))
-        case User.Disabled() | User.Enabled():
-            _change(row, event, enabled=isinstance(event, User.Enabled))
-        case User.JoinedOrganization(organization_id=organization_id) if row is not None:
-            _change(row, event, organization_ids=[*row["organization_ids"], organization_id], account_type="provider")
-        case User.LeftOrganization(organization_id=organization_id) if row is not None:
-            _change(row, event, organization_ids=[each for each in row["organization_ids"] if each != organization_id])
-        case User.DefaultOrganizationChanged(organization_id=organization_id):
-            _change(row, event, default_organization_id=organization_id)
-        case _:
-            pass
-
-
-def _mark_provider(row: Row | None, event: Individual.Created | Individual.MarkedProvider) -> None:
-    if row is not None:
-        _change(row, event, account_type="provider" if event.provider else "patient")
-
-
-def _fold_request(row: Row | None, event: OnboardingRequest.Created) -> None:
-    """A request about somebody known changes nothing of him."""
-    if event.new_user:
-        _change(row, event, auto_sign_up=event.auto_sign_up, auto_confirm=event.auto_confirm)
-
-
-def _change(row: Row | None, event: Event, **values: Any) -> None:
-    if row is not None:
-        row.update(values, modified_at=event.timestamp)
-
-
-def _names(email: str | None, phone: str | None, username: str | None) -> Row:
+def _names(email: str | None, phone: str | None, username: str | None) -> dict[str, Any]:
     """What is shown and compared of a user's names."""
     shown = username or email or phone
     return {
@@ -215,10 +204,6 @@ def _names(email: str | None, phone: str | None, username: str | None) -> Row:
         "email_text": _key(email),
         "phone_key": None if phone is None else normal_phone(phone),
     }
-
-
-def _verified(row: Row, event: User.Confirmed) -> Row:
-    return {name: row[name] or getattr(event, name) for name in ("email_verified", "phone_verified")}
 
 
 def _key(text: str | None) -> str | None:

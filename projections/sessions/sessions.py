@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -11,8 +11,9 @@ from psycopg.rows import class_row, tuple_row
 from domain.core.principal import SessionKind
 from domain.people.users import User
 from domain.sessions.sessions import Session, SessionRevocation
+from projections.core.fold import Fold, handler
 from projections.core.projection import InlineProjection, Reader, Recorded, WriteCursor
-from projections.core.rows import write
+from projections.core.rows import Row, insert, upsert
 
 
 class SessionsProjection(InlineProjection):
@@ -22,55 +23,50 @@ class SessionsProjection(InlineProjection):
     events = (Session.Created,)
 
     async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        opened = [recorded.event for recorded in events if isinstance(recorded.event, Session.Created)]
-        if not opened:
-            return
-        await cursor.execute(
-            """
-            INSERT INTO sessions (session_id, user_id, kind, organization_id,
-                                  opened_at, opened_at_position, expires_at, queue_delay)
-            SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[],
-                                 %s::timestamptz[], %s::bigint[], %s::timestamptz[], %s::integer[])
-            """,
-            [
-                [event.originator_id for event in opened],
-                [event.user_id for event in opened],
-                [event.kind for event in opened],
-                [event.organization_id for event in opened],
-                [event.timestamp for event in opened],
-                [event.opened_at_position for event in opened],
-                [event.expires_at for event in opened],
-                [event.queue_delay for event in opened],
-            ],
-        )
+        await insert(cursor, "sessions", (_row(event) for _, event in events))
+
+
+def _row(event: Any) -> Row:
+    return {
+        "session_id": event.originator_id,
+        "user_id": event.user_id,
+        "kind": event.kind,
+        "organization_id": event.organization_id,
+        "opened_at": event.timestamp,
+        "opened_at_position": event.opened_at_position,
+        "expires_at": event.expires_at,
+        "queue_delay": event.queue_delay,
+    }
+
+
+class SessionEndsFold(Fold):
+    """The rows of sessions that were revoked, and of organizations that were left, the last time for each user."""
+
+    def __init__(self) -> None:
+        self.revoked: list[Row] = []
+        self.left: dict[tuple[UUID, UUID], Row] = {}
+
+    @handler
+    def revoke(self, event: SessionRevocation.Created) -> None:
+        self.revoked.append({"session_id": event.session_id})
+
+    @handler
+    def leave(self, event: User.LeftOrganization) -> None:
+        left = {"user_id": event.originator_id, "organization_id": event.organization_id}
+        self.left[event.originator_id, event.organization_id] = left | {"left_at_position": self.position}
 
 
 class SessionEndsProjection(InlineProjection):
-    """Follows the identity log: sessions that were revoked, and organizations that were left."""
+    """Follows the identity log."""
 
     name = "session_ends"
     tables = ("revoked_sessions", "left_organizations")
-    events = (SessionRevocation.Created, User.LeftOrganization)
+    events = SessionEndsFold.events
 
     async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        revoked: list[UUID] = []
-        left: dict[tuple[UUID, UUID], int] = {}
-        for position, event in events:
-            match event:
-                case SessionRevocation.Created(session_id=session_id):
-                    revoked.append(session_id)
-                case User.LeftOrganization(originator_id=user_id, organization_id=organization_id):
-                    left[user_id, organization_id] = position
-        if revoked:
-            await cursor.execute("INSERT INTO revoked_sessions SELECT * FROM unnest(%s::uuid[])", [revoked])
-        await write(
-            cursor,
-            """
-            INSERT INTO left_organizations SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[])
-            ON CONFLICT (user_id, organization_id) DO UPDATE SET left_at_position = EXCLUDED.left_at_position
-            """,
-            ((*key, position) for key, position in left.items()),
-        )
+        fold = await SessionEndsFold().add_all(events)
+        await insert(cursor, "revoked_sessions", fold.revoked)
+        await upsert(cursor, "left_organizations", ("user_id", "organization_id"), fold.left.values())
 
 
 class SessionRow(NamedTuple):
