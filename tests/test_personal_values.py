@@ -7,7 +7,7 @@ import pytest
 
 from domain.core.personal import Personal
 from tests.support.personal_values import in_raw_tables
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 
 EMAIL, PHONE, USERNAME = "ada.lovelace@people.test", "+12025550142", "countess-of-lovelace"
 PASSWORD = "analytical-engine-1843"

@@ -17,7 +17,7 @@ from api.edge.positions import Positions
 from tests.support.edge import eventually
 from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY, a_pool
-from tests.support.world import settings_for
+from tests.support.world.product import settings_for
 from workers.running import retention
 
 

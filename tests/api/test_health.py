@@ -18,7 +18,7 @@ from api.edge.deps import PathId
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
 from tests.support.edge import Edge, an_edge
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 from workers.running.bootstrap import bootstrap
 
 router = contract_router("things")

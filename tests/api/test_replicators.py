@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from domain.organizations.organizations import OPERATOR_ID
 from projections.core.projection import replicator_id
 from tests.support.followers import eventually
-from tests.support.world import World, a_world
+from tests.support.world.product import World, a_world
 from workers.following import projectors
 
 PATH = "/v1/replicators/"

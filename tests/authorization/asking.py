@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.core.ports import AccessQuery
-from tests.support.world import World
+from tests.support.world.product import World
 
 CHECK = "/v1/authz-resource-access/"
 BULK = "/v1/bulk-authz-resource-access/"

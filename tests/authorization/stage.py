@@ -10,8 +10,8 @@ from domain.core.principal import Principal
 from domain.groups.groups import SYSTEM_TYPES, Group, system_group_id
 from domain.organizations.organizations import OPERATOR_ID
 from domain.people.named_users import UserName
-from tests.support.principals import SERVICE
-from tests.support.world import Person, World
+from tests.support.world.principals import SERVICE
+from tests.support.world.product import Person, World
 
 CHECK = "/v1/authz-resource-access/"
 BULK = "/v1/bulk-authz-resource-access/"

@@ -19,7 +19,7 @@ from projections.access.limits import LIMITS
 from tests.authorization.asking import Asking, Found
 from tests.authorization.oracle import Oracle, OracleGroup, OracleIndividual, OracleOrganization, OracleUser
 from tests.authorization.random_worlds import COMMANDS, Command, RandomWorld
-from tests.support.world import ADMIN_EMAIL, World, a_world
+from tests.support.world.product import ADMIN_EMAIL, World, a_world
 
 WORLDS = int(os.environ.get("ROLLBOOK_TEST_WORLDS", "8"))
 TURNS = 25

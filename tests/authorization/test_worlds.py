@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.authorization.stage import OPERATIONS, Stage
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 
 WORLDS = {path.stem: path.read_text() for path in sorted(Path(__file__).parent.glob("*.yaml"))}
 CHAPTER = {"do", "assert_true", "assert_false", "assert_only", "accessors", "lists", "individuals", "bulk"}

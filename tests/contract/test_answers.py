@@ -12,9 +12,9 @@ import httpx2
 import pytest
 
 from tests.api.edge.permission_matrix import Row, families
-from tests.api.ward import Ward, a_ward
 from tests.contract.described import Operation, Schema, documents, merged, operations, whole
-from tests.support.world import UNLIMITED
+from tests.support.world.named import Ward, a_ward
+from tests.support.world.product import UNLIMITED
 
 MEDIA_TYPE = "application/vnd.api+json"
 ASKING = ("LEAD", "OADM", "SYS", "SVC", "PROV", "PAT")

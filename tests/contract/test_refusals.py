@@ -23,7 +23,7 @@ from tests.contract.refusals import (
     refused_as_too_large,
     too_large,
 )
-from tests.support.world import UNLIMITED, Person, World, a_world
+from tests.support.world.product import UNLIMITED, Person, World, a_world
 
 MEDIA_TYPE = "application/vnd.api+json"
 RESOURCES = sorted({each.tag for each in operations()})

@@ -26,9 +26,9 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
 from api.app import openapi_document
-from tests.api.ward import Ward, a_ward
 from tests.contract.refusals import LONGEST_URL
-from tests.support.world import UNLIMITED, Person
+from tests.support.world.named import Ward, a_ward
+from tests.support.world.product import UNLIMITED, Person
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from migrations.runner import Migration, MigrationRefusedError, migrate, migrations_in
 from tests.support.logins import application_dsn
-from tests.support.world import PASSWORD, a_world
+from tests.support.world.product import PASSWORD, a_world
 from workers.running import retention
 
 NOTHING_LEFT = """

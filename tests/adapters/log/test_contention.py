@@ -22,8 +22,8 @@ from projections.access.rights import CurrentRights
 from tests.adapters.log.aggregates import a_role, a_user
 from tests.support.doubles import Grants
 from tests.support.log_writers import start_granting
-from tests.support.principals import a_principal
 from tests.support.stores import a_store
+from tests.support.world.principals import a_principal
 
 MANY = 64
 

@@ -10,7 +10,7 @@ from domain.access.roles import Role
 from domain.people.users import User
 from tests.support.followers import eventually
 from tests.support.stores import a_pool, a_store
-from tests.support.world import PASSWORD, a_world
+from tests.support.world.product import PASSWORD, a_world
 from workers.jobs import worker as jobs
 
 FOREVER = {

@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from adapters.log.append_transaction import AppendTransaction
 from adapters.postgres.session_settings import LIMITS, Purpose, session_dsn, session_options
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 from workers.following import rebuild
 from workers.running.retention import forget_old_events
 

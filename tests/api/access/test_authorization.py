@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.support.world import Person, World, a_world
+from tests.support.world.product import Person, World, a_world
 
 CHECK = "/v1/authz-resource-access/"
 BULK = "/v1/bulk-authz-resource-access/"

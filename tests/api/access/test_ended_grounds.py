@@ -9,7 +9,7 @@ import pytest
 
 from adapters.security.passwords import PasswordPool
 from tests.api.access.test_ended_rights import deactivate, just_before_the_append, recorded_by
-from tests.support.world import PASSWORD, Person, World, a_world
+from tests.support.world.product import PASSWORD, Person, World, a_world
 
 ONBOARDING = "/v1/onboarding-requests/"
 EMAIL = "new@people.test"

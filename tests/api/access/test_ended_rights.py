@@ -16,7 +16,7 @@ import pytest
 
 from domain.access.roles import SYSTEM_ADMIN
 from domain.organizations.organizations import OPERATOR_ID
-from tests.support.world import Person, World, a_world, role_id
+from tests.support.world.product import Person, World, a_world, role_id
 
 GROUPS = "/v1/individual-groups/"
 Ending = Callable[[], Awaitable[Any]]

@@ -22,7 +22,7 @@ from domain.organizations.organizations import OPERATOR_ID
 from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from tests.api.access.test_ended_grounds import invitation, while_hashing
 from tests.api.access.test_ended_rights import Story, just_before_the_append, recorded_by, rename, sent, sent_slowly
-from tests.support.world import SERVICE, Person, World, a_world, role_id
+from tests.support.world.product import SERVICE, Person, World, a_world, role_id
 
 REFUSED = {401, 403, 404}
 

@@ -2,7 +2,7 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.support.world import a_world, role_id
+from tests.support.world.product import a_world, role_id
 
 PATH = "/v1/role-users/"
 

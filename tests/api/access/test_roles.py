@@ -2,7 +2,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.organizations.organizations import OPERATOR_ID
-from tests.support.world import Person, World, a_world, role_id
+from tests.support.world.product import Person, World, a_world, role_id
 
 
 def body(**attributes: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from uuid import UUID
 from domain.access.roles import SYSTEM_ADMIN, role_id
 from domain.core.ports import AccessQuery
 from domain.organizations.organizations import OPERATOR_ID
-from tests.support.world import PASSWORD, Person, World, a_world
+from tests.support.world.product import PASSWORD, Person, World, a_world
 
 NOBODY = (404, 403, [False, False])
 STAFF = (200, 200, [True, False])

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from tests.support.world import PASSWORD, Person, World, a_world
+from tests.support.world.product import PASSWORD, Person, World, a_world
 
 USERS = "/v1/users/"
 INDIVIDUALS = "/v1/individuals/"

@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import yaml
 
-from tests.api.ward import Ward
 from tests.contract.described import Operation, operations
+from tests.support.world.named import Ward
 
 PRINCIPALS = (
     "ANON", "PAT", "PROV", "MEM", "LEAD", "OADM", "FAR-PROV", "FAR-OADM", "EMP", "SYS", "SVC", "GONE",

@@ -19,7 +19,7 @@ from api.edge.route import answers, contract_router
 from api.sessions import sessions
 from tests.support.edge import an_edge
 from tests.support.loop_lag import LoopLag
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 
 router = contract_router("things")
 

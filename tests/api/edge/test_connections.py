@@ -11,7 +11,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from tests.support.stores import waits_for_a_lock
-from tests.support.world import PASSWORD, a_world, role_id
+from tests.support.world.product import PASSWORD, a_world, role_id
 
 CALLERS = 12
 

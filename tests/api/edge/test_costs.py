@@ -15,7 +15,7 @@ from tests.api.sessions.test_limits import ANONYMOUS, log_in
 from tests.contract.described import Operation, Schema, operations
 from tests.contract.values import sample
 from tests.support.loop_lag import LoopLag
-from tests.support.world import ADMIN_EMAIL, Person, World, a_world
+from tests.support.world.product import ADMIN_EMAIL, Person, World, a_world
 
 MAX_LAG = 0.1
 HARD_TO_JUDGE = "@({[<691!|1!|7l105+" * 3 + "@({[<691!|1!|7"

@@ -5,7 +5,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from domain.people.users import User
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 from workers.following.projectors import NotCaughtUpError
 
 EMAIL = "ann@people.test"

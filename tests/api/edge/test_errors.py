@@ -15,7 +15,7 @@ from api.edge.route import answers, contract_router
 from domain.core import errors
 from domain.core.errors import Conflict, DomainError, Forbidden, InvalidState, TooMany, Unavailable
 from tests.support.edge import an_edge
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 
 router = contract_router("failures")
 SECRET = "hunter2"

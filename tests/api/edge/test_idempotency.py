@@ -27,7 +27,7 @@ from domain.groups.groups import Group
 from tests.support.edge import Edge, an_edge
 from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 
 router = contract_router("things")
 

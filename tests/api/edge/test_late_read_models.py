@@ -14,9 +14,9 @@ from adapters.log.reader import LogReader
 from domain.core.audited import AuditContext, audited_as
 from projections import registry
 from tests.api.edge.permission_matrix import Row, families
-from tests.api.ward import Ward, a_ward
 from tests.support.edge import eventually
-from tests.support.world import World, a_world
+from tests.support.world.named import Ward, a_ward
+from tests.support.world.product import World, a_world
 from workers.following.followers import all_followers
 from workers.following.projectors import Projector
 

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.api.edge.permission_matrix import Row, families
-from tests.api.ward import Ward, a_ward
 from tests.support.proxy import Proxy, a_proxy
-from tests.support.world import UNLIMITED
+from tests.support.world.named import Ward, a_ward
+from tests.support.world.product import UNLIMITED
 
 CONNECTIONS = {"rollbook-api", "rollbook-writer", "rollbook-idempotency"}
 MAX_STATEMENTS = 60

@@ -12,7 +12,7 @@ import pytest
 from adapters.log.codec import EventCodec
 from adapters.log.reader import LogReader
 from tests.support.edge import eventually
-from tests.support.world import PASSWORD, Person, World, a_world
+from tests.support.world.product import PASSWORD, Person, World, a_world
 from workers.following import leases
 from workers.following.followers import all_followers
 from workers.following.projectors import Projector

@@ -6,9 +6,9 @@ import pytest
 from domain.core.borrowed import FORBIDDEN, Act
 from domain.core.principal import SessionKind
 from tests.api.edge.permission_matrix import Row, families
-from tests.api.ward import a_ward
 from tests.contract.described import operations
-from tests.support.world import UNLIMITED
+from tests.support.world.named import a_ward
+from tests.support.world.product import UNLIMITED
 
 CODES = {403: {"forbidden"}, 404: {"not-found"}, 401: {"not-authenticated"}}
 CODE_OF_THE_DISABLED = {"session-revoked"}

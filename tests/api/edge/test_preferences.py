@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from api.app import openapi_document, routers
 from api.edge.route import ContractRoute
 from tests.api.edge.test_own_writes import GROUPS, nothing_projected
-from tests.support.world import PASSWORD, a_world
+from tests.support.world.product import PASSWORD, a_world
 
 MINIMAL = {"Prefer": "return=minimal"}
 KEY = {"Idempotency-Key": "once"}

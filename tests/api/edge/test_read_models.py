@@ -10,7 +10,7 @@ import psycopg
 from projections import registry
 from projections.core.projection import Projection
 from tests.api.edge.permission_matrix import families
-from tests.api.ward import Ward, a_ward
+from tests.support.world.named import Ward, a_ward
 
 BEHIND = "1"
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.support.proxy import Proxy, a_proxy
-from tests.support.world import World, a_world
+from tests.support.world.product import World, a_world
 
 KEY = {"Idempotency-Key": "once"}
 

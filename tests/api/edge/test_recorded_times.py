@@ -10,7 +10,7 @@ import pytest
 import time_machine
 
 from domain.organizations.organizations import OPERATOR_ID
-from tests.support.world import World, a_world
+from tests.support.world.product import World, a_world
 
 CLOCKS = [3.0, -3.0] * 4
 

@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from tests.api.edge.permission_matrix import Row, families
-from tests.api.ward import Ward, a_ward
+from tests.support.world.named import Ward, a_ward
 
 ANEW = {
     "POST /v1/individual-groups/", "POST /v1/organizations/", "POST /v1/onboarding-requests/",

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from tests.api.edge.permission_matrix import Row, families
-from tests.api.ward import Ward, a_ward
 from tests.contract.described import operations
-from tests.support.world import a_world
+from tests.support.world.named import Ward, a_ward
+from tests.support.world.product import a_world
 
 Told = tuple[int, str, str | None]
 

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.world import ADMIN_EMAIL, PASSWORD, SERVICE, UNLIMITED, World, a_world
+from tests.support.world.product import ADMIN_EMAIL, PASSWORD, SERVICE, UNLIMITED, World, a_world
 
 SECRET = "Open-Sesame-4711"
 LOGIN, REFRESH = "/v1/login/", "/v1/refresh-token/"

@@ -12,7 +12,7 @@ import structlog
 
 from adapters.security_log import SecurityEvent
 from tests.api.sessions.test_limits import ANONYMOUS, WRONG, coming_from, log_in
-from tests.support.world import ADMIN_EMAIL, PASSWORD, Person, World, a_world
+from tests.support.world.product import ADMIN_EMAIL, PASSWORD, Person, World, a_world
 
 ADDRESS = "198.51.100.9"
 FIGURE = re.compile(r'^rollbook_security_events_total\{event="([a-z-]+)"\} ([0-9.]+)$', re.MULTILINE)

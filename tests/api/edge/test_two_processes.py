@@ -19,7 +19,7 @@ from tests.api.groups.test_moves import to
 from tests.api.groups.test_rosters import roster
 from tests.support.parts import running_parts
 from tests.support.running import KEY_SETTINGS
-from tests.support.world import SERVICE, Person, World, a_world, role_id
+from tests.support.world.product import SERVICE, Person, World, a_world, role_id
 
 PROCESSES = 2
 MANY = 64

@@ -9,8 +9,8 @@ import pytest
 
 from api.app import create_app
 from domain.core.errors import NotFound
-from tests.api.ward import Ward, a_ward
-from tests.support.world import settings_for
+from tests.support.world.named import Ward, a_ward
+from tests.support.world.product import settings_for
 
 FAR = "FAR-OADM"
 """An administrator of another organization, who reads none of the things below."""

@@ -7,7 +7,7 @@ from domain.groups.groups import system_group_id
 from domain.people.users import User
 from tests.api.groups.test_groups import V1, V2, code
 from tests.api.groups.test_rosters import disable
-from tests.support.world import Person, World, a_world
+from tests.support.world.product import Person, World, a_world
 
 
 async def eligible(world: World, group: UUID, by: Person, **asked: Any) -> set[str]:

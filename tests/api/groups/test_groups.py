@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.groups.groups import system_group_id
-from tests.support.world import Person, World, a_world
+from tests.support.world.product import Person, World, a_world
 
 V1 = "/v1/individual-groups/"
 V2 = "/v2/individual-groups/"

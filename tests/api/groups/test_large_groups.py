@@ -10,7 +10,7 @@ from api.app import create_app
 from domain.groups.rosters import RosterEntry
 from domain.people.individuals import Individual
 from tests.support.loop_lag import LoopLag
-from tests.support.world import WithState, World, a_world
+from tests.support.world.product import WithState, World, a_world
 
 INDIVIDUALS = 100_000
 AT_ONCE = 10_000

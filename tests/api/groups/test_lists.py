@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from domain.groups.groups import system_group_id
 from tests.api.groups.test_groups import V1, V2, code, names
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 
 
 async def test_every_filter_of_both_versions_narrows_the_list_and_its_total(database_url: str) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.groups.groups import system_group_id
 from tests.api.groups.test_groups import V1, code, staff
-from tests.support.world import Person, World, a_world
+from tests.support.world.product import Person, World, a_world
 
 LOGS = "/v1/individual-group-logs/"
 

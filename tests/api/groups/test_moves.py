@@ -14,8 +14,8 @@ from domain.groups.trees import GroupTree, tree_id
 from domain.people.users import User
 from domain.sessions.sessions import Session
 from tests.api.groups.test_groups import V1, V2, code
-from tests.support.principals import a_principal
-from tests.support.world import Person, World, a_world
+from tests.support.world.principals import a_principal
+from tests.support.world.product import Person, World, a_world
 
 
 def to(parent: UUID | None) -> dict[str, str | None]:

@@ -9,7 +9,7 @@ from tests.api.groups.test_groups import ROSTER, V1, V2
 from tests.api.groups.test_logs import told
 from tests.api.groups.test_moves import attributes, parent_of, requested, slowed, to
 from tests.api.groups.test_rosters import roster
-from tests.support.world import Person, World, a_world
+from tests.support.world.product import Person, World, a_world
 
 ROUNDS = 5
 

@@ -11,7 +11,7 @@ import pytest
 from domain.people.individuals import Individual
 from domain.people.users import User
 from tests.support.loop_lag import LoopLag
-from tests.support.world import World, a_world
+from tests.support.world.product import World, a_world
 
 MOST = 10_000
 MAX_LAG = 0.1

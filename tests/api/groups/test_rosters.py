@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from domain.groups.groups import system_group_id
 from domain.people.users import User
 from tests.api.groups.test_groups import V1, code
-from tests.support.world import Person, World, a_world
+from tests.support.world.product import Person, World, a_world
 
 EMPTY: dict[str, Any] = {"with-individuals": True, "with-members": True}
 

@@ -20,7 +20,7 @@ from domain.onboarding.requests import OnboardingRequest
 from tests.api.onboarding.test_requests import AT_ONCE, ask
 from tests.support.followers import eventually
 from tests.support.message_servers import a_mail_server, a_text_provider
-from tests.support.world import World, a_world
+from tests.support.world.product import World, a_world
 from workers.jobs import kinds
 from workers.jobs import worker as jobs
 from workers.jobs.kinds import BackOff

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core.ports import AccessQuery
-from tests.support.world import PASSWORD, Person, World, a_world
+from tests.support.world.product import PASSWORD, Person, World, a_world
 
 AT_ONCE: dict[str, Any] = {"auto-sign-up": True, "auto-confirm": True, "password": PASSWORD}
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from tests.support.world import Person, World
+from tests.support.world.product import Person, World
 
 THEMES = "/v1/organization-themes/"
 

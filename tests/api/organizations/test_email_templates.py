@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.organizations.templates import a_theme, changed, created
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 
 PATH = "/v1/organization-email-templates/"
 KIND = "organization-email-templates"

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.organizations.templates import an_employee, changed, created, deactivated
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 
 PATH = "/v1/organization-general-messages/"
 KIND = "organization-general-messages"

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.organizations.organizations import OPERATOR_ID
-from tests.support.world import Person, World, a_world, role_id
+from tests.support.world.product import Person, World, a_world, role_id
 
 PATH = "/v1/organizations/"
 

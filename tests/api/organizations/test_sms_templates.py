@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.organizations.templates import a_theme, an_employee, changed, created, deactivated
-from tests.support.world import World, a_world
+from tests.support.world.product import World, a_world
 
 PATH = "/v1/organization-sms-templates/"
 KIND = "organization-sms-templates"

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from tests.api.organizations.templates import THEMES, a_theme, an_employee, changed, created
-from tests.support.world import World, a_world
+from tests.support.world.product import World, a_world
 
 KIND = "organization-themes"
 

@@ -1,7 +1,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.support.world import Person, World, a_world
+from tests.support.world.product import Person, World, a_world
 
 PATH = "/v1/user-organizations/"
 

@@ -2,7 +2,7 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.support.world import World, a_world
+from tests.support.world.product import World, a_world
 
 PATH = "/v1/individuals/"
 

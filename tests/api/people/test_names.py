@@ -21,7 +21,7 @@ from adapters.settings import APPLICATION_ROLE
 from migrations.runner import migrate_sync
 from tests.conftest import shared_folder, used
 from tests.support.logins import LOGIN_PASSWORD
-from tests.support.world import PASSWORD, World, a_world
+from tests.support.world.product import PASSWORD, World, a_world
 
 EVERYBODY = {"filter[include-participants]": "true", "filter[include-unverified]": "true"}
 

@@ -14,8 +14,8 @@ import pytest
 from domain.access.roles import role_id
 from domain.core.ports import AccessQuery
 from domain.people.users import ProvisionalUser
-from tests.support.principals import SERVICE
-from tests.support.world import Person, World, a_world
+from tests.support.world.principals import SERVICE
+from tests.support.world.product import Person, World, a_world
 
 PLANTED = "planted-walrus-piano-7"
 REAL = "honest-otter-violin-3"

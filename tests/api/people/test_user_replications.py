@@ -3,7 +3,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 
 PATH = "/v1/user-replications/"
 

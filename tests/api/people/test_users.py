@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.support.world import PASSWORD, Person, World, a_world, role_id
+from tests.support.world.product import PASSWORD, Person, World, a_world, role_id
 
 BASIC = {"email", "enabled", "first-name", "last-name", "organization-ids", "state", "username"}
 EVERYBODY = {"filter[include-participants]": "true", "filter[include-unverified]": "true"}

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.core.principal import SessionKind
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 
 
 @pytest.mark.parametrize("kind", ["impersonated", "synthetic"])

@@ -9,7 +9,7 @@ import pytest
 
 from domain.sessions.service_accounts import ServiceName
 from tests.adapters.security.test_token_reviewers import a_cluster
-from tests.support.world import SERVICE, World, a_world
+from tests.support.world.product import SERVICE, World, a_world
 from workers.running.bootstrap import bootstrap
 
 NAMESPACE, NAME, TOKEN = SERVICE

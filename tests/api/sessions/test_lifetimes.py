@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from tests.api.sessions.test_sessions import bearer, code, log_in, onboard, read_token, refresh, whoami
-from tests.support.world import ADMIN_EMAIL, PASSWORD, Person, World, a_world
+from tests.support.world.product import ADMIN_EMAIL, PASSWORD, Person, World, a_world
 
 MONTH = 30 * 24 * 3600
 

@@ -11,7 +11,7 @@ import pytest
 
 from api.app import routers
 from api.edge.route import ContractRoute
-from tests.support.world import ADMIN_EMAIL, PASSWORD, SERVICE, World, a_world
+from tests.support.world.product import ADMIN_EMAIL, PASSWORD, SERVICE, World, a_world
 
 WRONG = "not-the-password-7"
 OWNER, STRANGER = "192.0.2.7", "198.51.100.9"

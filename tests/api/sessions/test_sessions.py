@@ -11,7 +11,7 @@ import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tests.support.world import ADMIN_EMAIL, PASSWORD, SERVICE, SIGNING_KEY, Person, World, a_world
+from tests.support.world.product import ADMIN_EMAIL, PASSWORD, SERVICE, SIGNING_KEY, Person, World, a_world
 
 WRONG = "not-the-password"
 

@@ -10,9 +10,9 @@ from domain.core.principal import Principal
 from domain.organizations.memberships import Memberships
 from domain.people.named_users import UserName
 from domain.people.users import User, UserNotFound
-from tests.domain.people.builders import a_person, an_organization
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
-from tests.support.principals import a_principal
+from tests.support.world.people import a_person, an_organization
+from tests.support.world.principals import a_principal
 
 CALLER = uuid4()
 

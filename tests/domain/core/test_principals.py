@@ -13,7 +13,7 @@ from domain.application import Identity
 from domain.core.errors import DomainError, Invalid
 from domain.core.permissions import Permissions
 from tests.support.doubles import MemoryDirectory, MemoryStore
-from tests.support.principals import Everything
+from tests.support.world.principals import Everything
 
 ROOT = Path(__file__).parents[3]
 WITHOUT_A_PRINCIPAL = {

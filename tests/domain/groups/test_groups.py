@@ -18,8 +18,8 @@ from domain.groups.roster_commands import NotEligible
 from domain.groups.trees import GroupTree, tree_id
 from domain.people.individuals import IndividualNotFound
 from domain.people.users import UserNotFound
-from tests.support.principals import a_principal
-from tests.support.teams import Team
+from tests.support.world.memory import Team
+from tests.support.world.principals import a_principal
 
 
 async def found(team: Team, group_id: UUID) -> Group:

@@ -12,8 +12,8 @@ from domain.groups.groups import GroupInactive, GroupNotFound, GroupSystemManage
 from domain.groups.moves import DivisionUnderGroup, ParentElsewhere
 from domain.groups.trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
 from tests.domain.groups.test_groups import a_computed_group
-from tests.support.principals import a_principal
-from tests.support.teams import Team
+from tests.support.world.memory import Team
+from tests.support.world.principals import a_principal
 
 
 async def a_chain(team: Team, length: int) -> list[UUID]:

@@ -10,8 +10,8 @@ from domain.groups.roster_commands import NotEligible, OtherOrganization, SameGr
 from domain.people.individuals import IndividualNotFound
 from domain.people.users import UserNotFound
 from tests.domain.groups.test_groups import a_computed_group
-from tests.support.principals import a_principal
-from tests.support.teams import Team
+from tests.support.world.memory import Team
+from tests.support.world.principals import a_principal
 
 
 async def test_individuals_are_added_once() -> None:

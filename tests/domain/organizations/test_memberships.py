@@ -13,9 +13,9 @@ from domain.organizations.organizations import Organization, Organizations
 from domain.people.individuals import Individual
 from domain.people.named_users import UserName
 from domain.people.users import User, UserArchived, UserNotFound
-from tests.domain.people.builders import a_person, a_user, an_organization
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
-from tests.support.principals import EVERYTHING, SYSTEM, a_principal
+from tests.support.world.people import a_person, a_user, an_organization
+from tests.support.world.principals import EVERYTHING, SYSTEM, a_principal
 
 CALLER = uuid4()
 

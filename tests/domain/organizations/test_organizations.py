@@ -8,7 +8,7 @@ from domain.groups.groups import Group, system_group_id
 from domain.organizations.organizations import OPERATOR_ID, Organization, Organizations, SystemAdminsOnly
 from domain.organizations.themes import Theme, ThemeFields
 from tests.support.doubles import MemoryStore
-from tests.support.principals import EVERYTHING, SYSTEM, a_principal
+from tests.support.world.principals import EVERYTHING, SYSTEM, a_principal
 
 
 async def a_founded(store: MemoryStore, name: str = "clinic") -> Organization:

@@ -18,9 +18,9 @@ from domain.people.individuals import (
 )
 from domain.people.named_users import UserName
 from domain.people.users import User
-from tests.domain.people.builders import a_person, an_organization
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
-from tests.support.principals import SERVICE, SYSTEM, a_principal, a_system_administrator
+from tests.support.world.people import a_person, an_organization
+from tests.support.world.principals import SERVICE, SYSTEM, a_principal, a_system_administrator
 
 
 class World:

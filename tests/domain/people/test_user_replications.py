@@ -4,9 +4,9 @@ import pytest
 
 from domain.people.user_replications import UserReplications
 from domain.people.users import UserNotFound
-from tests.domain.people.builders import a_person
 from tests.support.doubles import MemoryStore
-from tests.support.principals import SERVICE
+from tests.support.world.people import a_person
+from tests.support.world.principals import SERVICE
 
 
 async def test_a_user_is_marked_once_per_service() -> None:

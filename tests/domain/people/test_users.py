@@ -19,9 +19,9 @@ from domain.people.users import (
     UserNotFound,
     VerifiedUser,
 )
-from tests.domain.people.builders import a_user
 from tests.support.doubles import Grants, MemoryStore
-from tests.support.principals import a_principal, a_system_administrator
+from tests.support.world.people import a_user
+from tests.support.world.principals import a_principal, a_system_administrator
 
 
 class Clinic:

@@ -22,9 +22,9 @@ from domain.sessions.sessions import (
     UserNotConfirmed,
     session_of_token,
 )
-from tests.domain.people.builders import a_user
 from tests.support.doubles import MemoryDirectory, MemoryStore
-from tests.support.principals import SYSTEM, a_principal
+from tests.support.world.people import a_user
+from tests.support.world.principals import SYSTEM, a_principal
 
 ANN = "ann@people.test"
 

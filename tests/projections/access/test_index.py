@@ -37,7 +37,7 @@ from projections.sessions.sessions import SessionsProjection
 from tests.projections.access.test_authorization import a_group, a_user, an_organization, entry
 from tests.support.histories import BEGINNING, STEPS, History
 from tests.support.stores import MASTER_KEY, a_pool, a_store
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 from workers.following.rebuild import rebuild
 
 EVERYBODY = Slice(1_000, 0)

@@ -1,6 +1,6 @@
 from domain.access.roles import Role
 from projections.access import role_users
-from tests.projections.people.tenants import tenants
+from tests.support.world.tenants import tenants
 
 
 async def test_holders_are_numbered_and_a_role_given_again_gets_another_number(database_url: str) -> None:

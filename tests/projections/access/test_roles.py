@@ -2,7 +2,7 @@ from uuid import UUID, uuid4
 
 from projections.access import roles
 from projections.core.visibility import Viewer, viewer
-from tests.projections.people.tenants import EVERYTHING_SEEN, NOBODY, Tenants, tenants
+from tests.support.world.tenants import EVERYTHING_SEEN, NOBODY, Tenants, tenants
 
 
 async def organization_ids(

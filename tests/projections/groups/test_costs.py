@@ -14,7 +14,7 @@ from projections.groups import logs as group_logs
 from projections.groups import rosters
 from projections.groups.lists import GroupFilter
 from projections.groups.rosters import Roster
-from tests.projections.groups.wards import Wards, wards
+from tests.support.world.wards import Wards, wards
 
 MANY = 20_000
 ORDINARY = ("regular", "provider_only")

@@ -13,7 +13,7 @@ from projections.access.checks import decide
 from projections.core.visibility import groups_with_people
 from projections.groups import lists as group_lists
 from projections.groups.lists import GroupFilter
-from tests.projections.groups.wards import Wards, named, wards
+from tests.support.world.wards import Wards, named, wards
 
 ORDINARY = ("regular", "provider_only")
 COMPUTED: tuple[GroupType, ...] = ("all_participants", "unassigned")

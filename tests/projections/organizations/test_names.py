@@ -3,8 +3,8 @@ from uuid import UUID
 import pytest
 
 from domain.organizations.organizations import Organization, OrganizationNameTaken, Organizations
-from tests.projections.people.tenants import Tenants, tenants
-from tests.support.principals import EVERYTHING, SYSTEM
+from tests.support.world.principals import EVERYTHING, SYSTEM
+from tests.support.world.tenants import Tenants, tenants
 
 
 async def stored(world: Tenants) -> dict[UUID, tuple[str, str]]:

@@ -9,9 +9,9 @@ from domain.organizations.themes import Theme, ThemeFields
 from projections.core.visibility import viewer
 from projections.organizations import organizations
 from projections.organizations.organizations import OrganizationFilter, OrganizationRow
-from tests.projections.people.tenants import EVERYTHING_SEEN, Tenants, tenants
 from tests.support.plans import touched
-from tests.support.principals import EVERYTHING, SYSTEM
+from tests.support.world.principals import EVERYTHING, SYSTEM
+from tests.support.world.tenants import EVERYTHING_SEEN, Tenants, tenants
 
 ALL = OrganizationFilter()
 

@@ -4,7 +4,7 @@ from domain.organizations.organizations import Organization
 from domain.people.users import User
 from projections.core.visibility import viewer
 from projections.organizations import user_organizations
-from tests.projections.people.tenants import EVERYTHING_SEEN, Tenants, tenants
+from tests.support.world.tenants import EVERYTHING_SEEN, Tenants, tenants
 
 Pair = tuple[UUID, UUID]
 

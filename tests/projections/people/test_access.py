@@ -8,10 +8,10 @@ from domain.people.individuals import Individual
 from domain.people.users import User
 from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from projections.core.visibility import readable_users
-from tests.domain.people.builders import a_user
 from tests.projections.people.test_identifiers import Book, a_book
-from tests.support.principals import EVERYTHING, SYSTEM
 from tests.support.stores import a_pool
+from tests.support.world.people import a_user
+from tests.support.world.principals import EVERYTHING, SYSTEM
 
 
 async def readable(database_url: str, caller: UUID, users: Iterable[User]) -> set[UUID]:

@@ -5,9 +5,9 @@ from uuid import uuid4
 from domain.groups.rosters import RosterEntry
 from domain.organizations.organizations import Organizations
 from domain.people.individuals import Individual
-from tests.domain.people.builders import a_user
 from tests.projections.people.test_identifiers import a_book
-from tests.support.principals import EVERYTHING, SYSTEM
+from tests.support.world.people import a_user
+from tests.support.world.principals import EVERYTHING, SYSTEM
 
 
 async def test_places_are_known_as_soon_as_they_are_taken(database_url: str) -> None:

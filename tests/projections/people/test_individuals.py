@@ -9,7 +9,7 @@ from domain.people.users import User
 from projections.core.visibility import Viewer
 from projections.people import individuals
 from projections.people.individuals import ShareRow
-from tests.projections.people.tenants import tenants
+from tests.support.world.tenants import tenants
 
 EVERYTHING = Viewer(uuid4(), unlimited=True)
 

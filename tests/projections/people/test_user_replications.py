@@ -1,7 +1,7 @@
 from domain.people.user_replications import UserReplications
 from projections.people import user_replications
-from tests.projections.people.tenants import tenants
-from tests.support.principals import SERVICE
+from tests.support.world.principals import SERVICE
+from tests.support.world.tenants import tenants
 
 
 async def test_marks_are_listed_oldest_first_in_pages(database_url: str) -> None:

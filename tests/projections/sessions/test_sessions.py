@@ -15,8 +15,8 @@ from domain.people.users import User
 from domain.sessions.sessions import Session, SessionRevocation
 from projections import registry
 from projections.sessions.sessions import SessionRow, SessionStanding, session_of
-from tests.domain.people.builders import a_user
 from tests.support.stores import MASTER_KEY, a_pool
+from tests.support.world.people import a_user
 
 
 class Logs:

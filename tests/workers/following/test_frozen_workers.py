@@ -14,7 +14,7 @@ from tests.support.followers import eventually
 from tests.support.jobs import a_queue, a_worker_process, enqueue_notes
 from tests.support.logins import application_dsn
 from tests.support.running import KEY_SETTINGS, KEYS, ROLLBOOK, environment
-from tests.support.world import settings_for
+from tests.support.world.product import settings_for
 from workers.following import leases, projectors
 from workers.jobs import worker as jobs
 from workers.running.bootstrap import bootstrap

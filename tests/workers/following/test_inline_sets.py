@@ -7,7 +7,7 @@ from psycopg import AsyncConnection
 from adapters.log.inline_fence import OutdatedProcess, described
 from projections import registry
 from projections.core import replicators
-from tests.support.world import a_world
+from tests.support.world.product import a_world
 from tests.workers.following.test_rebuild import InlineCount
 from workers.following import rebuild
 

@@ -17,7 +17,7 @@ from projections.core.projection import InlineProjection, WriteCursor
 from projections.core.replicators import replicators
 from projections.registry import LogProjections
 from tests.support.followers import EventCount, eventually, make_tables, save_roles
-from tests.support.world import World, a_world
+from tests.support.world.product import World, a_world
 from workers.following import rebuild
 from workers.running.retention import forget_old_events
 

@@ -23,7 +23,7 @@ from tests.support.followers import (
     save_roles_together,
 )
 from tests.support.stores import a_store
-from tests.support.world import settings_for
+from tests.support.world.product import settings_for
 from workers.following import projectors
 from workers.following.projectors import NotCaughtUpError
 

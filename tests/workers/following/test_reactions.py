@@ -19,8 +19,8 @@ from domain.groups.moves import GroupMoves
 from domain.groups.trees import GroupTree, tree_id
 from domain.onboarding.invitation_messages import InvitationMessages
 from tests.support.followers import a_projector, eventually
-from tests.support.principals import Everything
 from tests.support.stores import MASTER_KEY, a_pool, a_store
+from tests.support.world.principals import Everything
 from workers.following import projectors
 from workers.following.reactions import MovesReaction
 from workers.jobs import worker as jobs

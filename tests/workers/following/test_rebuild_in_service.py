@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from projections import registry
-from tests.support.world import Person, World, a_world
+from tests.support.world.product import Person, World, a_world
 from workers.following.rebuild import rebuild
 
 

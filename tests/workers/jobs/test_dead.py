@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 
 from domain.groups.moves import GroupMoves
 from tests.support.followers import eventually
-from tests.support.world import World, a_world
+from tests.support.world.product import World, a_world
 from workers.jobs import worker as jobs
 from workers.jobs.kinds import BackOff
 from workers.jobs.queue import dead_jobs

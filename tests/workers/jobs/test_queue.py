@@ -16,7 +16,7 @@ from structlog.testing import CapturingLogger
 from tests.support.followers import eventually
 from tests.support.jobs import a_queue, a_worker_process, enqueue_notes
 from tests.support.logins import application_dsn
-from tests.support.world import settings_for
+from tests.support.world.product import settings_for
 from workers.jobs import kinds as job_kinds
 from workers.jobs import worker as jobs
 from workers.jobs.kinds import BackOff

@@ -10,7 +10,7 @@ from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.settings import InvalidSettingsError, Settings
 from migrations.runner import migrate_sync
 from tests.support.running import KEYS, a_folder
-from tests.support.world import settings_for
+from tests.support.world.product import settings_for
 from workers.running.database_login import with_application_login
 from workers.running.part_settings import settings_of_a_part
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.parts import running_parts
 from tests.support.running import KEYS, ROLLBOOK, administrator_of, environment, rollbook
-from tests.support.world import settings_for
+from tests.support.world.product import settings_for
 from workers.following import projectors
 from workers.jobs import worker as jobs
 from workers.running.serving import Worker

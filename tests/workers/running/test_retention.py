@@ -16,7 +16,7 @@ from domain.sessions.sessions import Session
 from projections.core.projection import WriteCursor
 from projections.sessions.sessions import SessionsProjection
 from tests.support.followers import eventually
-from tests.support.world import PASSWORD, Person, World, a_world, settings_for
+from tests.support.world.product import PASSWORD, Person, World, a_world, settings_for
 from tests.workers.following.test_rebuild import rebuilt
 from workers.following import leases, rebuild
 from workers.running import retention

@@ -13,7 +13,7 @@ from adapters.security.key_files import master_key, next_master_key
 from adapters.security.keyring import Keyring, WrongMasterKey
 from adapters.settings import InvalidSettingsError, Settings
 from tests.support.stores import MASTER_KEY, a_pool
-from tests.support.world import PASSWORD, a_world, settings_for
+from tests.support.world.product import PASSWORD, a_world, settings_for
 from workers.running.bootstrap import bootstrap
 from workers.running.rotation import RotationRefusedError, rotate_master_key
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.support.running import rollbook
-from tests.support.world import ADMIN_EMAIL, PASSWORD, a_world
+from tests.support.world.product import ADMIN_EMAIL, PASSWORD, a_world
 
 LIMITS: dict[str, Any] = {"login_failures": 2}
 

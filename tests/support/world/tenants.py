@@ -20,10 +20,10 @@ from projections.organizations.names import OrganizationNamesProjection
 from projections.organizations.organizations import OrganizationsProjection
 from projections.people.user_replications import UserReplicationsProjection
 from projections.people.users import UsersProjection
-from tests.domain.people.builders import a_user
 from tests.support.followers import a_projector
-from tests.support.principals import EVERYTHING, SYSTEM
 from tests.support.stores import a_pool, a_store
+from tests.support.world.people import a_user
+from tests.support.world.principals import EVERYTHING, SYSTEM
 from workers.following.projectors import Projector
 
 

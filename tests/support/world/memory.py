@@ -14,7 +14,7 @@ from domain.groups.trees import GroupTree, tree_id
 from domain.people.individuals import Individual
 from domain.people.users import User
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
-from tests.support.principals import a_principal
+from tests.support.world.principals import a_principal
 
 
 class Team:

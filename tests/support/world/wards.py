@@ -26,8 +26,8 @@ from projections.groups.logs import GroupLogsProjection
 from projections.groups.tasks import TasksProjection
 from projections.people.users import UsersProjection
 from tests.support.followers import a_projector
-from tests.support.principals import EVERYTHING, SYSTEM
 from tests.support.stores import a_pool, a_store
+from tests.support.world.principals import EVERYTHING, SYSTEM
 from workers.following.projectors import Projector
 
 SYSTEM_ADMIN = "carium.admin"

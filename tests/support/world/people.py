@@ -6,7 +6,7 @@ from domain.organizations.organizations import Organization, Organizations
 from domain.people.individuals import Individual
 from domain.people.users import STAFF, User
 from tests.support.doubles import MemoryStore
-from tests.support.principals import EVERYTHING, SYSTEM
+from tests.support.world.principals import EVERYTHING, SYSTEM
 
 
 def a_user(*, live: bool = True, kind: str = "person", email: str | None = None, staff: bool = False) -> User:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, role_id
 from domain.organizations.organizations import OPERATOR_ID
 from tests.api.organizations.templates import a_theme, created
-from tests.support.world import PASSWORD, SERVICE, Person, World, a_world
+from tests.support.world.product import PASSWORD, SERVICE, Person, World, a_world
 
 NAME = re.compile(r"<([^>]+)>")
 GROUPS = "/v1/individual-groups/"

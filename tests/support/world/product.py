@@ -40,8 +40,8 @@ from domain.sessions.sessions import Session
 from projections import registry
 from projections.people.directory import InlineDirectory
 from tests.support.logins import application_login
-from tests.support.principals import a_system_administrator
 from tests.support.stores import MASTER_KEY
+from tests.support.world.principals import a_system_administrator
 from workers.following import projectors
 from workers.following.followers import all_followers
 from workers.jobs import worker as jobs
