@@ -1,4 +1,4 @@
-"""The `rollbook` command. It wires the parts; every import of weight is inside its command, so that --help is quick."""
+"""The `rollbook` command, which wires the parts. Slow imports stand inside the commands, so that `--help` is quick."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workers.running.parts import PartCommand
 
 OVERRIDING_VARIABLES = ("PGDATESTYLE", "PGTZ", "PGGEQO")
-"""Libpq sends them after the start options, so that they override what our sessions set for themselves (ruling O20)."""
+"""Variables that libpq sends after the start options. They would override the settings of our sessions (ruling O20)."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 
 
-jobs_app = typer.Typer(no_args_is_help=True, help="The jobs that wait and those that have failed for good.")
+jobs_app = typer.Typer(no_args_is_help=True, help="Show jobs that are waiting or dead, and retry dead jobs.")
 app.add_typer(jobs_app, name="jobs")
 
 
@@ -40,18 +40,18 @@ class WorkerKind(StrEnum):
 
 @app.command()
 def up() -> None:
-    """Run everything: servers (unless DATABASE_URL and REDIS_URL are set), migrations, API, workers."""
+    """Run everything: embedded servers (unless DATABASE_URL and REDIS_URL are set), migrations, API and workers."""
     from adapters.environment import load_settings
     from adapters.logging import configure_logging
     from workers.running.open_files import allow_open_files
-    from workers.running.part_secrets import OF_A_WORKER, OF_THE_API, OF_THE_JOBS
+    from workers.running.part_secrets import API_SECRETS, JOBS_SECRETS, WORKER_SECRETS
     from workers.running.supervisor import Plan, Supervisor
 
     settings = load_settings()
     allow_open_files(settings)
     configure_logging(settings.log_level)
-    parts = [_part("api", OF_THE_API, listens=True)] * settings.api_processes
-    parts += [_part("worker projectors", OF_A_WORKER), _part("worker jobs", OF_THE_JOBS)]
+    parts = [_part("api", API_SECRETS, listens=True)] * settings.api_processes
+    parts += [_part("worker projectors", WORKER_SECRETS), _part("worker jobs", JOBS_SECRETS)]
 
     async def run() -> None:
         await Supervisor(settings, Plan(parts, _first_administrator), _say).run()
@@ -61,7 +61,7 @@ def up() -> None:
 
 @app.command()
 def api() -> None:
-    """Run one API process; the first one on a new database makes the first administrator."""
+    """Run one API process. The first one on a new database creates the first administrator."""
     from api.app import create_app
     from api.edge.protocol import bounded_protocol
     from workers.running.lifeline import inherited_socket, supervised
@@ -72,30 +72,34 @@ def api() -> None:
 
     settings = _logging(settings_of_a_part(signs=True))
     allow_open_files(settings)
-    listening = inherited_socket() or listen(settings.host, settings.port)  # first: a refused start makes nobody
-    if not supervised():  # else `rollbook up` has done it
+    # before the administrator is created: a process that cannot listen must not create one
+    listening = inherited_socket() or listen(settings.host, settings.port)
+    if not supervised():  # under a supervisor, `rollbook up` has created the administrator
         for line in asyncio.run(_first_administrator(settings)):
             _say(line)
     serve_api(create_app(settings), listening, bounded_protocol(settings), settings)
 
 
 @app.command()
-def worker(kind: Annotated[WorkerKind, typer.Argument(help="Which of the workers to run.")] = WorkerKind.ALL) -> None:
-    """Run background projections, jobs, or both. A second process for the same is a standby that takes over."""
+def worker(kind: Annotated[WorkerKind, typer.Argument(help="Which workers to run.")] = WorkerKind.ALL) -> None:
+    """Run background projections, jobs, or both. A second process of the same kind is a standby for the first."""
     from workers.following import projectors
     from workers.jobs import worker as jobs
     from workers.running import retention
     from workers.running.part_settings import settings_of_a_part
     from workers.running.serving import work
 
-    doing_jobs = [jobs.run, retention.run]
-    wanted = {WorkerKind.PROJECTORS: [projectors.run], WorkerKind.JOBS: doing_jobs}
-    work(_logging(settings_of_a_part()), wanted.get(kind, [projectors.run, *doing_jobs]))
+    workers = {
+        WorkerKind.PROJECTORS: [projectors.run],
+        WorkerKind.JOBS: [jobs.run, retention.run],
+        WorkerKind.ALL: [projectors.run, jobs.run, retention.run],
+    }
+    work(_logging(settings_of_a_part()), workers[kind])
 
 
 @app.command()
 def migrate() -> None:
-    """Bring the database up to date; does nothing when it already is."""
+    """Apply the migrations that the database does not have yet."""
     from migrations.runner import migrate_sync
     from workers.running.part_settings import settings_with_database
 
@@ -104,8 +108,8 @@ def migrate() -> None:
 
 
 @app.command()
-def status(*, once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False) -> None:
-    """Show every projection and how far it is behind the log."""
+def status(*, once: Annotated[bool, typer.Option("--once", help="Print the table once and exit.")] = False) -> None:
+    """Show the state, position and lag of every projection and reaction."""
     from rich.console import Console
 
     from workers.running.part_settings import settings_with_tables
@@ -116,38 +120,38 @@ def status(*, once: Annotated[bool, typer.Option("--once", help="Print it once a
 
 @jobs_app.command("list")
 def list_queued() -> None:
-    """Show the jobs that are dead, waiting or running: what they are about, and why the last attempt failed."""
+    """List the jobs that are dead, waiting or running, with their arguments and the error of the last attempt."""
     from workers.running.job_list import list_jobs
     from workers.running.part_settings import settings_with_tables
 
-    typer.echo("\n".join(asyncio.run(list_jobs(settings_with_tables()))) or "No job waits, none is dead.")
+    typer.echo("\n".join(asyncio.run(list_jobs(settings_with_tables()))) or "No job is waiting, running or dead.")
 
 
 @jobs_app.command("retry")
 def retry_dead(
-    job_id: Annotated[int | None, typer.Argument(metavar="ID", help="The dead job.")] = None,
+    job_id: Annotated[int | None, typer.Argument(metavar="ID", help="The id of a dead job.")] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="Retry every dead job.")] = False,
+    retry_all: Annotated[bool, typer.Option("--all", help="Retry every dead job.")] = False,
 ) -> None:
-    """Let dead jobs be carried out again, at once and with all attempts."""
-    if every == (job_id is not None):
+    """Put dead jobs back into the queue, due at once and with all their attempts."""
+    if retry_all == (job_id is not None):
         raise typer.BadParameter("give the id of a dead job, or --all")
     from workers.running.job_list import retry_jobs
     from workers.running.part_settings import settings_with_tables
 
     ids = asyncio.run(retry_jobs(settings_with_tables(), job_id))
-    typer.echo("\n".join(f"{each} will be carried out again" for each in ids) or "No job is dead.")
+    typer.echo("\n".join(f"job {queued} will run again" for queued in ids) or "No job is dead.")
 
 
 @app.command()
 def rebuild(
     names: Annotated[list[str] | None, typer.Argument(help="Projections to rebuild.")] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="Rebuild every projection.")] = False,
+    rebuild_all: Annotated[bool, typer.Option("--all", help="Rebuild every projection.")] = False,
 ) -> None:
-    """Build projections anew from the log beside the live ones, then swap. May be interrupted and resumed."""
-    if every == bool(names):
-        raise typer.BadParameter("name the projections, or say --all")
+    """Rebuild projections from the log beside their live tables, then swap. An interrupted rebuild is resumed."""
+    if rebuild_all == bool(names):
+        raise typer.BadParameter("give the names of projections, or --all")
     from workers.following.rebuild import rebuild as rebuild_projections
     from workers.running.part_settings import settings_of_the_owner
 
@@ -156,7 +160,7 @@ def rebuild(
 
 @app.command()
 def rotate_master_key() -> None:
-    """Wrap every data key anew under another master key, while nothing else runs. May be repeated when interrupted."""
+    """Wrap each data key under a new master key while nothing else runs. Repeat the command if it is interrupted."""
     from adapters.environment import load_settings
     from workers.running import rotation
 
@@ -165,19 +169,19 @@ def rotate_master_key() -> None:
 
 @app.command()
 def unlock(name: Annotated[str, typer.Argument(help="User name, e-mail address or phone number.")]) -> None:
-    """Forget the failed logins of a name, so that it is not answered 429 any more. Counters stand in Redis."""
+    """Clear the failed logins of a name, which Redis counts, so that its user can try again."""
     from workers.running.part_settings import settings_of_a_part
     from workers.running.unlocking import unlock as unlock_name
 
     asyncio.run(unlock_name(_logging(settings_of_a_part()), name))
-    typer.echo("Its failed logins are forgotten.")
+    typer.echo("The failed logins of this name are cleared.")
 
 
 @app.command()
 def demo(
-    url: Annotated[str | None, typer.Option(help="A running server; started for the occasion when absent.")] = None,
+    url: Annotated[str | None, typer.Option(help="Address of a running server; a new one if absent.")] = None,
 ) -> None:
-    """Tell the main story over HTTP: an organization, its people and groups, checks before and after a move."""
+    """Run the main use case over HTTP: an organization, its people and groups, checks before and after a move."""
     from workers.demo import run
 
     asyncio.run(run(url))
@@ -185,26 +189,26 @@ def demo(
 
 @app.command()
 def openapi() -> None:
-    """Print the OpenAPI document; needs neither a server nor a database."""
+    """Print the OpenAPI document without a server or a database."""
     from api.app import openapi_document
 
     typer.echo(json.dumps(openapi_document(), indent=2, ensure_ascii=False))
 
 
 def main() -> None:
-    """The console script: refusals are one line on stderr and status 1, never a traceback."""
+    """Run the console script. An expected error is one line on stderr and exit status 1, without a traceback."""
     for name in OVERRIDING_VARIABLES:
         os.environ.pop(name, None)
     try:
         app()
     except Exception as error:
-        if not _is_refusal(error):
+        if not _is_expected(error):
             raise
         sys.stderr.write(f"rollbook: {error}\n")
         raise SystemExit(1) from None
 
 
-def _is_refusal(error: Exception) -> bool:
+def _is_expected(error: Exception) -> bool:
     import psycopg
 
     from adapters.embedded.launcher import ServerFailedError
@@ -227,7 +231,7 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def _logging(settings: "Settings") -> "Settings":
-    """From here on the process logs as they say."""
+    """Configure logging as the settings say, and return the settings."""
     from adapters.logging import configure_logging
 
     configure_logging(settings.log_level)
@@ -237,7 +241,7 @@ def _logging(settings: "Settings") -> "Settings":
 def _part(arguments: str, secrets: frozenset[str], *, listens: bool = False) -> "PartCommand":
     from workers.running.parts import PartCommand
 
-    # started by the script, so that the process list tells the parts apart
+    # the script's arguments show in the process list which part a process is
     script = Path(sys.executable).with_name("rollbook")
     return PartCommand(f"rollbook {arguments}", [sys.executable, str(script), *arguments.split()], listens, secrets)
 
@@ -248,8 +252,8 @@ async def _first_administrator(settings: "Settings") -> Sequence[str]:
     administrator = await bootstrap(settings)
     if administrator is None:
         return []
-    where = "as you set it" if administrator.password_file is None else f"in {administrator.password_file}"
-    return [f"First administrator {administrator.email}, password {where}"]
+    password = "as you set it" if administrator.password_file is None else f"in {administrator.password_file}"
+    return [f"First administrator {administrator.email}, password {password}"]
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The main story, told over HTTP against a server that runs, or one that is started for the occasion."""
+"""The main use case, run over HTTP against a running server or one that the demo starts and removes."""
 
 import asyncio
 import contextlib
@@ -18,50 +18,50 @@ from rich.console import Console
 
 from workers.running.readiness import becomes_ready
 
-PASSWORD = "a-demo-needs-no-secrets-7"  # noqa: S105 - of people who exist for a demonstration
-PATIENCE = 60.0  # seconds a server has to be ready
+PASSWORD = "a-demo-needs-no-secrets-7"  # noqa: S105 - the password of people who exist only in the demo
+PATIENCE = 60.0  # seconds to wait until the server is ready
 
 _console = Console(highlight=False, soft_wrap=True)
 
 
 class DemoRefusedError(Exception):
-    """The server answered something else than the story expects."""
+    """The demo cannot go on, because the server did not answer as expected; the text says how."""
 
 
 async def run(url: str | None) -> None:
-    """Tell it, step by step. With a `url` the administrator comes from ROLLBOOK_ADMIN_EMAIL and _PASSWORD."""
+    """Run the demo and print each step. With a `url`, ROLLBOOK_ADMIN_EMAIL and _PASSWORD name the administrator."""
     if url is not None:
         email, password = os.environ.get("ROLLBOOK_ADMIN_EMAIL"), os.environ.get("ROLLBOOK_ADMIN_PASSWORD")
         if not email or not password:
             raise DemoRefusedError("set ROLLBOOK_ADMIN_EMAIL and ROLLBOOK_ADMIN_PASSWORD to the server's administrator")
-        await _tell(url, email, password)
+        await _run_against(url, email, password)
         return
     async with _server() as (base, email, password):
-        await _tell(base, email, password)
+        await _run_against(base, email, password)
 
 
-async def _tell(base: str, email: str, password: str) -> None:
+async def _run_against(base: str, email: str, password: str) -> None:
     try:
         async with httpx2.AsyncClient(base_url=base, timeout=30) as client:
-            await _tell_all(Story(client), email, password)
+            await _run_steps(Demo(client), email, password)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise DemoRefusedError(f"{base} does not answer: {error}") from error
 
 
-async def _tell_all(story: "Story", email: str, password: str) -> None:
-    await story.log_in(email, password)
-    await story.found_organization()
-    await story.bring_people_in()
-    await story.plant_groups()
-    await story.check("before the move")
-    await story.move()
-    await story.check("after the move")
-    await story.replay_log()
-    await story.show_replicators()
+async def _run_steps(demo: "Demo", email: str, password: str) -> None:
+    await demo.log_in(email, password)
+    await demo.create_organization()
+    await demo.onboard_people()
+    await demo.create_groups()
+    await demo.check("before the move")
+    await demo.move()
+    await demo.check("after the move")
+    await demo.show_log()
+    await demo.show_replicators()
 
 
-class Story:
-    """What has been told so far: ids by name."""
+class Demo:
+    """The steps of the demo. It remembers the ids of what it creates by name."""
 
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client
@@ -73,28 +73,28 @@ class Story:
         self._client.headers["Authorization"] = f"Bearer {answer['access-token']}"
         _say("The administrator signs in", answer["username"])
 
-    async def found_organization(self) -> None:
+    async def create_organization(self) -> None:
         name = f"north-clinic-{self._mark}"
         answer = await self._create("organizations", {"name": name, "display-name": "North Clinic"})
         self._ids["organization"] = answer["id"]
         _say("An organization", f"{name}, {answer['attributes']['authorization-type']}")
 
-    async def bring_people_in(self) -> None:
+    async def onboard_people(self) -> None:
         await self._onboard("Ada", "provider", ["org.admin"])
         for name in ("Ben", "Cleo", "Dora"):
             await self._onboard(name, "provider", [])
         for name in ("Pia", "Quentin"):
             await self._onboard(name, "patient", [])
 
-    async def plant_groups(self) -> None:
+    async def create_groups(self) -> None:
         await self._group("Adults", "division", [])
         await self._group("Children", "division", ["Dora"])
         await self._group("Diabetes", "group", ["Ben"])
         await self._group("Asthma", "group", [])
-        await self._entry("Adults", "leaders", ["Cleo"])
-        await self._entry("Asthma", "members", ["Ben"])
-        await self._place("Diabetes", "Pia")
-        await self._place("Asthma", "Quentin")
+        await self._add_users("Adults", "leaders", ["Cleo"])
+        await self._add_users("Asthma", "members", ["Ben"])
+        await self._add_individual("Diabetes", "Pia")
+        await self._add_individual("Asthma", "Quentin")
         for group in ("Diabetes", "Asthma"):
             await self._move_under(group, "Adults")
         _say(
@@ -113,7 +113,7 @@ class Story:
         await self._move_under("Diabetes", "Children")
         _say("Diabetes moves", "from Adults to Children, as one event")
 
-    async def replay_log(self) -> None:
+    async def show_log(self) -> None:
         answer = await self._get("/v1/individual-group-logs/", {"individual-group-id": self._ids["Diabetes"]})
         _say("The log of Diabetes", f"{len(answer['data'])} entries, newest first")
         for row in answer["data"]:
@@ -122,12 +122,12 @@ class Story:
 
     async def show_replicators(self) -> None:
         answer = await self._get("/v1/replicators/", {})
-        _say("Replicators", "what every answer rests on, and how far it is")
+        _say("Replicators", "the projections and their positions in the log")
         for row in answer["data"]:
-            facts = row["attributes"]
+            replicator = row["attributes"]
             _console.print(
-                f"     {facts['classpath'].rpartition('.')[2]:<34} {facts['mode']:<10} {facts['state']:<8}"
-                f" {facts['position']:>5} of {facts['head']}"
+                f"     {replicator['classpath'].rpartition('.')[2]:<34} {replicator['mode']:<10}"
+                f" {replicator['state']:<8} {replicator['position']:>5} of {replicator['head']}"
             )
 
     async def _onboard(self, name: str, onboard_type: str, roles: list[str]) -> None:
@@ -155,11 +155,11 @@ class Story:
         }
         self._ids[name] = (await self._create("individual-groups", attributes))["id"]
 
-    async def _entry(self, group: str, kind: str, names: list[str]) -> None:
+    async def _add_users(self, group: str, kind: str, names: list[str]) -> None:
         body = {"user-ids": [self._ids[name] for name in names]}
         await self._post(f"/v1/individual-groups/{self._ids[group]}/add-{kind}/", body)
 
-    async def _place(self, group: str, name: str) -> None:
+    async def _add_individual(self, group: str, name: str) -> None:
         body = {"individual-ids": [self._ids[f"{name}:individual"]]}
         await self._post(f"/v1/individual-groups/{self._ids[group]}/add-individuals/", body)
 
@@ -194,19 +194,19 @@ def _accepted(answer: httpx2.Response) -> dict[str, Any]:
     return document
 
 
-def _say(what: str, how: str) -> None:
-    _console.print(f"[bold]• {what}[/bold]  {how}")
+def _say(step: str, result: str) -> None:
+    _console.print(f"[bold]• {step}[/bold]  {result}")
 
 
 @asynccontextmanager
 async def _server() -> AsyncIterator[tuple[str, str, str]]:
-    """A server on a free port and in a folder of its own, stopped and removed afterwards."""
+    """Run a server on a free port and in a temporary folder, and yield its URL, e-mail address and password."""
     email, password, port = "demo@rollbook.local", secrets.token_urlsafe(12), _free_port()
     with _folder() as folder:
-        own = {"DATA": folder, "PORT": str(port), "ADMIN_EMAIL": email, "ADMIN_PASSWORD": password}
+        settings = {"DATA": folder, "PORT": str(port), "ADMIN_EMAIL": email, "ADMIN_PASSWORD": password}
         server = await asyncio.create_subprocess_exec(
             *(sys.executable, str(Path(sys.executable).with_name("rollbook")), "up"),
-            env=_bare_environment() | {f"ROLLBOOK_{name}": value for name, value in own.items()},
+            env=_bare_environment() | {f"ROLLBOOK_{name}": value for name, value in settings.items()},
             stdout=asyncio.subprocess.DEVNULL,
         )
         try:
@@ -222,12 +222,12 @@ async def _server() -> AsyncIterator[tuple[str, str, str]]:
 @contextmanager
 def _folder() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="rollbook-demo-") as folder:
-        Path(folder).chmod(0o711)  # the user who runs servers for root passes through; else their files go elsewhere
+        Path(folder).chmod(0o711)  # for root's servers, which run as another user and would use another folder
         yield folder
 
 
 def _bare_environment() -> dict[str, str]:
-    """Without what the settings of another server may be."""
+    """Return the environment without the variables that configure another server."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -243,7 +243,7 @@ async def _ready(server: asyncio.subprocess.Process, port: int) -> None:
         task.cancel()
     await asyncio.gather(ready, ended, return_exceptions=True)
     if ready.cancelled() or not ready.result():
-        raise DemoRefusedError("the server did not start; `rollbook up` tells why")
+        raise DemoRefusedError("the server did not start; `rollbook up` shows the reason")
 
 
 def _free_port() -> int:

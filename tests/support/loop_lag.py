@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from workers.running.serving import ALLOCATIONS
+from workers.running.serving import GARBAGE_THRESHOLD
 
 
 class LoopLag:
@@ -25,7 +25,7 @@ class LoopLag:
         gc.collect()
         gc.freeze()
         self._thresholds = gc.get_threshold()
-        gc.set_threshold(ALLOCATIONS)
+        gc.set_threshold(GARBAGE_THRESHOLD)
         self._watching = asyncio.create_task(self._watch())
         await asyncio.sleep(0.01)
         self.seconds = 0.0

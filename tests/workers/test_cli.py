@@ -242,7 +242,8 @@ def test_the_second_start_is_ready_and_shows_no_password() -> None:
 def test_a_stopped_up_gets_a_new_master_key_and_starts_with_it() -> None:
     with a_folder() as data:
         with up(data, "first"):
-            assert rollbook("rotate-master-key", ROLLBOOK_DATA=str(data)).stderr.startswith("rollbook: stop what works")
+            refused = rollbook("rotate-master-key", ROLLBOOK_DATA=str(data))
+            assert refused.stderr.startswith("rollbook: stop the processes that use the database first: ")
         before = (data / "master.key").read_text()
         done = rollbook("rotate-master-key", ROLLBOOK_DATA=str(data))
         assert (done.returncode, done.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""Descriptions of errors without their texts, which may quote personal values and end up in tables and logs."""
+"""Descriptions of errors for tables and logs, without the texts of the errors, which may quote personal values."""
 
 import traceback
 from pathlib import Path
@@ -12,7 +12,7 @@ OURS = {"adapters", "api", "domain", "migrations", "projections", "tests", "work
 
 
 def describe(error: BaseException) -> str:
-    """The kind of error and where it arose. Its text may hold personal values, so it is left out."""
+    """Return the class of the error, its SQLSTATE if any, and its place in our code, but not its text."""
     words = [type(error).__name__]
     if isinstance(error, LogGapError):
         words.append(f"the log is corrupt: {error}")

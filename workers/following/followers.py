@@ -1,4 +1,4 @@
-"""Everything that follows a log, where each stands, and the rows that show it: there from the first start on."""
+"""The followers of a log (background projections and reactions), their positions, and their rows in `projections`."""
 
 import time
 from dataclasses import dataclass, field
@@ -15,25 +15,25 @@ from projections.core.projection import Projection
 from workers.following.reactions import reactions
 
 BATCH = 1000
-LONGEST_PAUSE = 30.0  # seconds between tries of a failing event
+MAX_PAUSE = 30.0  # seconds between two attempts at a failing event
 
 
 def all_followers(log: str = IDENTITY) -> list[Projection]:
-    """Return everything that follows the log by a position of its own."""
+    """Return all projections and reactions that follow the log with a position of their own."""
     return [*registry.background(log), *(reactions() if log == IDENTITY else [])]
 
 
 async def register_all(connection: AsyncConnection, lookup: Lookup) -> None:
-    """Make the rows that are missing."""
+    """Insert the missing rows of all followers and inline projections of all logs."""
     for log in registry.LOGS:
         await replicators.register(connection, [*registry.inline(lookup, log), *all_followers(log)], log)
 
 
 @dataclass
 class Follower:
-    """One projection, where it stands and how it fares.
+    """One projection with its position and failures.
 
-    `limit` is `batch`, and shrinks to one append to find the one that fails.
+    `limit` is the size of the next batch: `batch`, or less while a failing append is sought.
     """
 
     projection: Projection
@@ -49,44 +49,44 @@ class Follower:
     def __post_init__(self) -> None:
         self.limit = self.batch
         self.topics = topics_of(self.projection.events)
-        self._wanted: dict[type[Event], bool] = {}
+        self._is_read: dict[type[Event], bool] = {}
 
     @property
     def name(self) -> str:
         return self.projection.name
 
     def share(self, batch: Batch) -> Batch:
-        """Return the events of the batch that this projection reads."""
+        """Return the part of the batch that this projection reads."""
         kinds = self.projection.events
         if kinds is None:
             return batch
-        known = self._wanted
-        wanted = []
+        is_read = self._is_read
+        events = []
         for recorded in batch.events:
             kind = type(recorded.event)
-            if kind not in known:
-                known[kind] = issubclass(kind, kinds)
-            if known[kind]:
-                wanted.append(recorded)
-        return Batch(batch.after, batch.upto, wanted)
+            if kind not in is_read:
+                is_read[kind] = issubclass(kind, kinds)
+            if is_read[kind]:
+                events.append(recorded)
+        return Batch(batch.after, batch.upto, events)
 
-    def stand_at(self, position: int) -> None:
-        """Go on from here, as if nothing had ever failed."""
+    def start_at(self, position: int) -> None:
+        """Continue after this position, with a full batch and no failures."""
         self.position, self.limit, self.failures, self.retry_at, self.error = position, self.batch, 0, 0.0, None
 
-    def went_well(self, position: int) -> None:
-        """Applied up to here."""
+    def succeeded(self, position: int) -> None:
+        """Record that the events up to this position are applied."""
         if position >= self.suspect:
-            self.stand_at(position)
+            self.start_at(position)
         self.position = position
 
     def narrow(self, upto: int) -> None:
-        """Halve the next batch after a failure up to here, rounded up to the end of an append."""
+        """Halve the next batch, because the batch up to `upto` failed. It still ends at the end of an append."""
         self.suspect = upto
         self.limit = max(1, min(self.limit, upto - self.position) // 2)
 
     def failed(self, upto: int, error: Exception) -> None:
-        """The next append, which ends here, fails: try it again later, and later each time."""
+        """Record that the next append, which ends at `upto`, fails, and retry it with back-off."""
         self.suspect, self.limit, self.error = upto, 1, error
-        self.retry_at = time.monotonic() + min(LONGEST_PAUSE, 2.0**self.failures)
+        self.retry_at = time.monotonic() + min(MAX_PAUSE, 2.0**self.failures)
         self.failures += 1

@@ -1,4 +1,4 @@
-"""The inline projections of this version, declared to the logs: from then on older processes may not append."""
+"""Declares the inline projections of this version to the logs. After that, older processes may not append."""
 
 from psycopg import AsyncConnection
 
@@ -9,7 +9,7 @@ from projections import registry
 
 
 async def declare_inline(connection: AsyncConnection, lookup: Lookup) -> None:
-    """From now on appends apply the inline projections of this version. Raises OutdatedProcess in an older version."""
+    """Declare this version's inline projections to all logs. Raises OutdatedProcess if a newer version has declared."""
     schema = migrations_in()[-1].version
     for log in registry.LOGS:
         await inline_fence.declare(connection, log, registry.inline(lookup, log), schema)

@@ -1,8 +1,8 @@
 """Leases: a session advisory lock per follower, held on the connection that does the work.
 
-A worker that loses its connection loses lease and open transaction together, so no worker goes on without the lease.
-A frozen worker's session ends after ten seconds of silence (`adapters.postgres.session_settings`). One that Postgres
-cannot end by itself, because it waits for the worker to read, is ended by a standby (ruling O29).
+A worker that loses its connection loses the lease and the open transaction together, so no worker goes on without the
+lease. Postgres ends a frozen worker's session after ten seconds of silence (`adapters.postgres.session_settings`). It
+cannot end a session that is sending to the frozen worker; a standby ends such a session (ruling O29).
 """
 
 from collections.abc import Iterable
@@ -11,21 +11,21 @@ from psycopg import AsyncConnection
 
 from projections.core.projection import replicator_id
 
-FROZEN = 8.0  # seconds; with the time between looks of a standby less than 15
+FROZEN = 8.0  # seconds; together with the interval of a standby's checks less than 15
 
 
 def lease_key(name: str) -> int:
-    """The number of the advisory lock."""
+    """Return the number of the advisory lock of the lease."""
     return int.from_bytes(replicator_id(name).bytes[:8], "big", signed=True)
 
 
 def rebuild_of(name: str) -> str:
-    """Return the name of the lease for rebuilding a projection, or for deleting from its log."""
+    """Return the name of the lease that rebuilding the projection takes, and deleting events from its log."""
     return f"rebuild of {name}"
 
 
 async def take(connection: AsyncConnection, names: Iterable[str]) -> set[str]:
-    """Those of the leases that were free and are ours from now on, until the connection ends."""
+    """Take the leases that are free, until the connection ends; return their names."""
     keys = {lease_key(name): name for name in names}
     cursor = await connection.execute(
         "SELECT key FROM unnest(%s::bigint[]) AS key WHERE pg_try_advisory_lock(key)", (list(keys),)
@@ -34,23 +34,24 @@ async def take(connection: AsyncConnection, names: Iterable[str]) -> set[str]:
 
 
 async def end_frozen(connection: AsyncConnection, names: Iterable[str], seconds: float = FROZEN) -> None:
-    """End the sessions that hold one of these leases and have not been read from for so many seconds."""
+    """End the sessions that hold one of these leases and whose client has not read for `seconds`."""
     await connection.execute(_END_FROZEN, ([lease_key(name) for name in names], seconds))
 
 
-async def give_back(connection: AsyncConnection, names: Iterable[str]) -> None:
-    """Others may take them."""
+async def release(connection: AsyncConnection, names: Iterable[str]) -> None:
+    """Release these leases, so that other workers can take them."""
     await connection.execute(
         "SELECT pg_advisory_unlock(key) FROM unnest(%s::bigint[]) AS key", ([lease_key(name) for name in names],)
     )
 
 
-async def give_back_all(connection: AsyncConnection) -> None:
-    """Others may take whatever was ours."""
+async def release_all(connection: AsyncConnection) -> None:
+    """Release all leases of the connection."""
     await connection.execute("SELECT pg_advisory_unlock_all()")
 
 
-# Statement time-outs do not reach a session that is sending, and the network of a frozen process is alive.
+# Neither time-out of Postgres ends such a session: statement time-outs do not apply while it is sending, and TCP
+# keepalives do not either, because the kernel of a frozen process still answers.
 _END_FROZEN = """
 SELECT pg_terminate_backend(held.pid) FROM pg_locks held JOIN pg_stat_activity session USING (pid)
 WHERE held.locktype = 'advisory' AND held.objsubid = 1 AND held.granted

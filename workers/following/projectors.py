@@ -1,4 +1,4 @@
-"""Background projections and reactions: batches of the log, applied together with the new position."""
+"""Runs background projections and reactions: applies batches of the log and moves positions in one transaction."""
 
 import asyncio
 import contextlib
@@ -29,35 +29,35 @@ from workers.following.followers import BATCH, Follower, all_followers, register
 from workers.jobs import worker as jobs
 from workers.jobs.kinds import Commands
 
-POLL = 0.5  # seconds between looks without a notification, at most 1
-LOOK_FOR_FROZEN = 4.0
+POLL = 0.5  # seconds between two polls without a notification; the specification allows 1
+FROZEN_CHECK = 4.0  # seconds between two searches for frozen lease holders
 
 _log = structlog.get_logger(__name__)
 
 
 class NotCaughtUpError(Exception):
-    """A follower stands still, or is another worker's; the text says which."""
+    """A follower fails, or another worker holds its lease; the text says which."""
 
 
 class _MovedError(Exception):
-    """The position is no longer where we left it: a rebuilt copy took over, or another worker did."""
+    """The stored position is not the one we know: a rebuilt copy was swapped in, or another worker moved it."""
 
 
 class Projector:
-    """Runs the followers whose leases it holds, on one connection, and stands by for the others."""
+    """Runs the followers whose leases it holds, on one connection. For the others it is a standby."""
 
     def __init__(
         self, connection: AsyncConnection, reader: LogReader, projections: Sequence[Projection], batch: int = BATCH
     ) -> None:
-        """`batch` is how many events a transaction applies at most, beyond the end of an append."""
+        """One transaction applies `batch` events, extended to the end of an append."""
         self._connection = connection
         self._reader = reader
-        self._standby = {each.name: Follower(each, batch=batch) for each in projections}
+        self._standby = {projection.name: Follower(projection, batch=batch) for projection in projections}
         self._leading: dict[str, Follower] = {}
-        self._looked_for_frozen = time.monotonic()
+        self._frozen_checked = time.monotonic()
 
     async def take_leases(self) -> None:
-        """Take the free leases of followers whose tables have this code's version."""
+        """Take the free leases of followers whose tables have the version of this code."""
         if not self._standby:
             return
         taken = await leases.take(self._connection, self._standby)
@@ -66,25 +66,25 @@ class Projector:
         for name in taken:
             follower = self._standby[name]
             if places[name].version == follower.projection.version:
-                follower.stand_at(places[name].position)
+                follower.start_at(places[name].position)
                 self._leading[name] = self._standby.pop(name)
                 _log.info("lease-taken", projection=name, position=follower.position)
             else:
-                await self._leave_to_others(follower, places[name].version)
+                await self._release(follower, places[name].version)
 
     async def _end_frozen(self, held: Collection[str]) -> None:
         now = time.monotonic()
-        if held and now - self._looked_for_frozen > LOOK_FOR_FROZEN:
-            self._looked_for_frozen = now
+        if held and now - self._frozen_checked > FROZEN_CHECK:
+            self._frozen_checked = now
             await leases.end_frozen(self._connection, held)
 
-    async def say_we_look(self) -> None:
-        """For `last-poll-time`: one statement for all."""
+    async def record_polls(self) -> None:
+        """Record the time as the `last-poll-time` of all followers that run here."""
         if self._leading:
             await replicators.record_polls(self._connection, list(self._leading))
 
     async def step(self) -> bool:
-        """Apply one batch to each that is behind. Whether there is more to do at once."""
+        """Apply one batch to each follower that lags; return whether any still lags."""
         head = await self._reader.head(self._connection)
         for followers in self._behind(head):
             first = followers[0]
@@ -93,10 +93,10 @@ class Projector:
         return bool(self._behind(head))
 
     async def catch_up(self) -> None:
-        """Apply all pending events. Raises when another worker holds a lease, or when an event fails."""
+        """Apply all pending events. Raises NotCaughtUpError when another worker holds a lease or an event fails."""
         await self.take_leases()
         if self._standby:
-            raise NotCaughtUpError(f"led elsewhere or to be rebuilt: {', '.join(self._standby)}")
+            raise NotCaughtUpError(f"run by another worker, or of another version: {', '.join(self._standby)}")
         while await self.step():
             pass
         for follower in self._leading.values():
@@ -104,7 +104,7 @@ class Projector:
                 raise NotCaughtUpError(f"{follower.name} fails at position {follower.position + 1}") from follower.error
 
     def _behind(self, head: int) -> list[list[Follower]]:
-        """Return the followers that lag, grouped by position: a group shares what is read."""
+        """Return the followers that lag, grouped by position: each group shares the batch that is read."""
         now = time.monotonic()
         groups: dict[tuple[int, int], list[Follower]] = {}
         for follower in self._leading.values():
@@ -117,19 +117,19 @@ class Projector:
             batch = await self._reader.read(self._connection, followers[0].position, upto, _topics(followers))
             await self._apply(followers, batch)
         except _MovedError:
-            await self._find_again(followers)
+            await self._reload_positions(followers)
         except Exception as error:
             if self._connection.broken or self._connection.closed:
                 raise
             if len(followers) == 1:
-                if not await self._stands_elsewhere(followers[0]):
+                if not await self._was_moved(followers[0]):
                     await self._failed(followers[0], upto, error)
                 return
-            for follower in followers:  # nobody pays for a neighbour's failure
+            for follower in followers:  # one by one, so that a failure stops only the follower that fails
                 await self._advance([follower], upto)
 
     async def _apply(self, followers: list[Follower], batch: Batch) -> None:
-        """Rows and positions in one transaction, which also holds the rows of the positions against a swap."""
+        """Write rows and positions in one transaction, which locks the positions so that no copy is swapped in."""
         move = {
             "names": [follower.name for follower in followers],
             "versions": [follower.projection.version for follower in followers],
@@ -146,8 +146,8 @@ class Projector:
                 raise _MovedError
         for follower in followers:
             if follower.failures:
-                _log.info("projection-healed", projection=follower.name, position=batch.upto)
-            follower.went_well(batch.upto)
+                _log.info("projection-recovered", projection=follower.name, position=batch.upto)
+            follower.succeeded(batch.upto)
 
     async def _failed(self, follower: Follower, upto: int, error: Exception) -> None:
         if upto > await self._reader.border(self._connection, follower.position + 1):
@@ -161,24 +161,24 @@ class Projector:
         _log.error("projection-failed", projection=follower.name, position=position, stream=event, error=described)
 
     async def _find_failing(self, follower: Follower, upto: int, error: Exception) -> tuple[int, Exception]:
-        """Which event of the append it is, and how it fails when it is tried for that."""
+        """Return the position of the event that fails, found by bisection, and its error."""
         if isinstance(error, LogGapError):
             return error.position, error
         good, bad = follower.position, upto
         error = await self._failure(follower, upto) or error
         while bad - good > 1:
             middle = (good + bad) // 2
-            found = await self._failure(follower, middle)
-            if found is None:
+            failure = await self._failure(follower, middle)
+            if failure is None:
                 good = middle
             else:
-                bad, error = middle, found
+                bad, error = middle, failure
         return bad, error
 
     async def _failure(self, follower: Follower, upto: int) -> Exception | None:
-        """How it fails when it goes on up to here, which is undone again.
+        """Apply the events up to `upto`, roll back, and return the error, if any.
 
-        Not in a pipeline: so an error is raised by the statement that made it, and its place can be told.
+        It uses no pipeline, so that the statement that fails raises the error and its place in the code is known.
         """
         try:
             batch = await self._reader.read(self._connection, follower.position, upto, follower.topics)
@@ -190,27 +190,27 @@ class Projector:
             return error
         return None
 
-    async def _stands_elsewhere(self, follower: Follower) -> bool:
-        """Whether it failed only because its tables are no longer those that we knew."""
+    async def _was_moved(self, follower: Follower) -> bool:
+        """Return whether the stored position or version changed, which explains a failure; then reload both."""
         place = (await replicators.places(self._connection, [follower.name]))[follower.name]
         if place == (follower.position, follower.projection.version):
             return False
-        await self._find_again([follower])
+        await self._reload_positions([follower])
         return True
 
-    async def _find_again(self, followers: list[Follower]) -> None:
+    async def _reload_positions(self, followers: list[Follower]) -> None:
         places = await replicators.places(self._connection, [follower.name for follower in followers])
         for follower in followers:
             place = places[follower.name]
             if place.version == follower.projection.version:
-                follower.stand_at(place.position)
+                follower.start_at(place.position)
             else:
                 del self._leading[follower.name]
                 self._standby[follower.name] = follower
-                await self._leave_to_others(follower, place.version)
+                await self._release(follower, place.version)
 
-    async def _leave_to_others(self, follower: Follower, version: int) -> None:
-        await leases.give_back(self._connection, [follower.name])
+    async def _release(self, follower: Follower, version: int) -> None:
+        await leases.release(self._connection, [follower.name])
         if version < follower.projection.version:
             error = f"built by version {version}, the code is version {follower.projection.version}: rebuild it"
             await replicators.record_failure(self._connection, follower.name, error)
@@ -226,7 +226,7 @@ def _topics(followers: Sequence[Follower]) -> list[str] | None:
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Follow all logs until `stop`; survives the loss of Postgres."""
+    """Follow all logs until `stop`; connect again after the connection to Postgres is lost."""
     notifications = Notifications(settings.listen_dsn())
     pool = Pool(settings.dsn(), application_name="rollbook-projector-keys", max_size=2, timeout=settings.database_wait)
     async with pool, notifications:
@@ -238,7 +238,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 async def _follow_log(
     settings: Settings, keyring: Keyring, notifications: Notifications, log: str, stop: asyncio.Event
 ) -> None:
-    """On a connection of its own. Only the identity log's appends are announced; others are looked at now and then."""
+    """Follow one log on its own connection. Notifications exist only for the identity log; the others are polled."""
     woken = asyncio.Event()
     if log == IDENTITY:
         notifications.on(LOG, lambda _: woken.set())
@@ -256,9 +256,9 @@ async def _follow_log(
 
 
 async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, commands: Commands) -> None:
-    """Project everything pending and carry out the jobs that are due, here and now, until nothing is left.
+    """Project all pending events and run all jobs that are due, until none is left. For tests and tools.
 
-    For tests and tools. Raises when an event cannot be projected.
+    Raises NotCaughtUpError when an event cannot be projected.
     """
     app = jobs.job_app(commands)
     async with pool.connection() as connection, app.open_async(pool):
@@ -271,30 +271,30 @@ async def catch_up(pool: AsyncConnectionPool, keyring: Keyring, commands: Comman
             while busy:
                 for projector in projectors:
                     await projector.catch_up()
-                busy = await jobs.work_off(app)
+                busy = await jobs.run_due_jobs(app)
         finally:
-            await leases.give_back_all(connection)
+            await leases.release_all(connection)
 
 
 async def connect(dsn: str) -> AsyncConnection:
-    """Open a long-lived connection. Its commits do not wait for the disk: the log still has lost rows' events.
+    """Open a connection for projecting. Its commits do not wait for the disk: lost rows are projected again.
 
     Postgres notices a killed process at once and a frozen one after 10 s; a standby then gets the leases.
     """
-    wanted = session_dsn(dsn, "project", synchronous_commit="off", client_connection_check_interval="500ms")
-    connection = await connections.connect(wanted, application_name="rollbook-projector")
+    projector_dsn = session_dsn(dsn, "project", synchronous_commit="off", client_connection_check_interval="500ms")
+    connection = await connections.connect(projector_dsn, application_name="rollbook-projector")
     return sending_arrays_in_binary(connection)
 
 
 async def follow(projector: Projector, woken: asyncio.Event, stop: asyncio.Event, poll: float = POLL) -> None:
-    """Step by step until `stop`, looking for leases and events every `poll` seconds without being woken."""
-    looked = -poll
+    """Run the projector's steps until `stop`; every `poll` seconds take free leases, even if no event arrives."""
+    polled = -poll
     while not stop.is_set():
         woken.clear()
-        if time.monotonic() - looked >= poll:
-            looked = time.monotonic()
+        if time.monotonic() - polled >= poll:
+            polled = time.monotonic()
             await projector.take_leases()
-            await projector.say_we_look()
+            await projector.record_polls()
         if not await projector.step():
             await _wait(woken, poll)
 
@@ -309,8 +309,8 @@ async def _wake_at(stop: asyncio.Event, woken: asyncio.Event) -> None:
     woken.set()
 
 
-# The notification goes out with the commit. Inside the transaction it costs nothing here: these commits do not wait
-# for the disk, and the head's writer, whom its lock would hold up, notifies apart.
+# The notification goes out with the commit. Its lock costs nothing here, because these commits do not wait for the
+# disk. The log's writer, which the lock would hold up, sends its notification outside the transaction.
 _MOVE = """
 WITH moved AS (
     UPDATE projections SET position = %(upto)s, last_poll_at = now(), error = NULL, failed_position = NULL,

@@ -1,6 +1,7 @@
 """Reactions to events: followers that write only to the job queue.
 
-Jobs are enqueued in the transaction that moves the position: each reaction runs exactly once, each job at least once.
+They enqueue jobs in the transaction that moves their position: each event is enqueued exactly once, and each job runs
+at least once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from workers.jobs.kinds import MOVE_GROUP, SEND_INVITATION
 
 
 class Reaction(Projection):
-    """Base of all: each of the `events` becomes a job of the kind `task`, done in the event's own circumstances."""
+    """Base class: it enqueues a job of the kind `task` for each of the `events`, with the event's audit context."""
 
     tables = ()
     task: str
@@ -29,11 +30,11 @@ class Reaction(Projection):
         await queue.enqueue(cursor.connection, [self._job(recorded) for recorded in events])
 
     def arguments(self, event: Any) -> Mapping[str, UUID]:
-        """Return what the job's commands are called with."""
+        """Return the arguments of the job for this event."""
         raise NotImplementedError
 
-    def due(self, event: Any) -> datetime | None:  # noqa: ARG002 - for those that wait
-        """Return when the job is to be done, None for at once."""
+    def due(self, event: Any) -> datetime | None:  # noqa: ARG002 - reactions that delay a job use it
+        """Return the time at which the job is due, or None for at once."""
         return None
 
     def _job(self, recorded: Recorded) -> queue.Job:
@@ -43,7 +44,7 @@ class Reaction(Projection):
 
 
 class MovesReaction(Reaction):
-    """A requested move of a group is carried out by a job, later by as much as the session asked for."""
+    """Enqueues a job for each requested move of a group, due after the delay that the request asked for."""
 
     name = "reaction_moves"
     task = MOVE_GROUP
@@ -57,7 +58,7 @@ class MovesReaction(Reaction):
 
 
 class InvitationsReaction(Reaction):
-    """An invitation that is issued is sent by a job."""
+    """Enqueues a job that sends each issued invitation."""
 
     name = "reaction_invitations"
     task = SEND_INVITATION
@@ -68,5 +69,5 @@ class InvitationsReaction(Reaction):
 
 
 def reactions() -> list[Projection]:
-    """All of them."""
+    """Return all reactions."""
     return [MovesReaction(), InvitationsReaction()]

@@ -1,6 +1,6 @@
-"""Builds projections again beside the live ones and swaps them in: readers never see a gap or older rows.
+"""Rebuilds projections beside their live tables and swaps them in, so that readers never see a gap or older rows.
 
-A killed rebuild continues where it stopped. Meanwhile the live copy is written and read as usual.
+A killed rebuild is resumed where it stopped. The live tables are written and read as usual in the meantime.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ from workers.following import table_copies as copies
 from workers.following.failures import describe
 from workers.following.followers import register_all
 from workers.following.inline_sets import declare_inline
-from workers.following.swap_locks import LONGEST_LOCK, SHORTEST_LOCK, drop_retired, hold_still, old_readers
+from workers.following.swap_locks import MAX_LOCK_WAIT, MIN_LOCK_WAIT, drop_retired, has_old_readers, lock_position
 
 BATCH = 3000  # a third faster than 1,000 where many tables are written
-LITTLE = 300  # events that can wait for the swap, whose locks they lengthen by some 10 ms
-FIRST_ANALYSIS = 10_000  # events; again whenever there are ten times as many
-HEARTBEAT = 2.0
-REPORT = 1.0
+MAX_EVENTS_IN_SWAP = 300  # they lengthen the locks of the swap by some 10 ms
+FIRST_ANALYSIS = 10_000  # events; the copies are analyzed again whenever there are ten times as many
+HEARTBEAT = 2.0  # seconds
+REPORT = 1.0  # seconds
 
 Report = Callable[[str], None]
 Declare = Callable[[AsyncConnection], Awaitable[None]]
@@ -47,17 +47,21 @@ class RebuildRefusedError(Exception):
 
 
 async def rebuild(settings: Settings, names: Sequence[str], report: Report) -> None:
-    """Rebuild the named projections, all when none is named, one after the other. Raises RebuildRefusedError."""
+    """Rebuild the named projections one after the other; without names, all. Raises RebuildRefusedError."""
     pool = Pool(settings.owner_dsn("rebuild"), application_name="rollbook-rebuild", max_size=3)
     async with pool:
         keyring = Keyring(pool, settings.master_key_bytes())
         lookup = await keyring.lookup()
         known = [
-            (each, log) for log in registry.LOGS for each in (*registry.inline(lookup, log), *registry.background(log))
+            (projection, log)
+            for log in registry.LOGS
+            for projection in (*registry.inline(lookup, log), *registry.background(log))
         ]
-        if unknown := set(names) - {each.name for each, _ in known}:
-            what = ", ".join(sorted(each.name for each, _ in known))
-            raise RebuildRefusedError(f"no projection is named {', '.join(sorted(unknown))}; there are {what}")
+        known_names = {projection.name for projection, _ in known}
+        if unknown := set(names) - known_names:
+            raise RebuildRefusedError(
+                f"no projection is named {', '.join(sorted(unknown))}; there are {', '.join(sorted(known_names))}"
+            )
         async with pool.connection() as connection:
             await register_all(connection, lookup)
         for projection, log in known:
@@ -80,8 +84,8 @@ async def rebuild_one(
 ) -> None:
     """Rebuild one registered projection. The role of `owner_dsn` and of the pool owns the tables.
 
-    `declare` is called when an inline projection is swapped in: from then on older processes may not append. `batch` is
-    how many events a transaction applies; `heartbeat` is in seconds.
+    `declare` is called when an inline projection is swapped in; after that, older processes may not append. A
+    transaction applies `batch` events, extended to the end of an append; `heartbeat` is in seconds.
     """
     reader = LogReader(EventCodec(keyring), log)
     async with (
@@ -96,7 +100,7 @@ async def rebuild_one(
 
 @dataclass
 class _Rebuild:
-    """`control` defines, locks and swaps; `filler` writes, and resolves names to the copies first."""
+    """One rebuild: `control` creates, locks and swaps tables; `filler` writes, with a search path that finds copies."""
 
     control: AsyncConnection
     filler: AsyncConnection
@@ -115,24 +119,24 @@ class _Rebuild:
 
     async def run(self) -> None:
         try:
-            wanted = await copies.definitions(self.control, self._tables)
+            definitions = await copies.definitions(self.control, self._tables)
         except copies.NotCopiableError as error:
             raise RebuildRefusedError(f"{self.projection.name}: {error}") from None
         began = time.monotonic()
-        await self._begin(wanted)
+        await self._begin(definitions)
         first = self._position
         await self._catch_up()
         await self._enter("completing")
-        await copies.add_foreign_keys(self.control, wanted)
+        await copies.add_foreign_keys(self.control, definitions)
         await copies.analyze(self.control, self._tables)
         await self._enter("swapping")
-        await drop_retired(self.control, self._tables)  # of a rebuild that was killed just after its swap
+        await drop_retired(self.control, self._tables)  # left by a rebuild that was killed just after its swap
         await self._swap()
         took = time.monotonic() - began
         rate = (self._position - first) / took
         self._say(f"swapped in at position {self._position:,} after {took:.1f} s, {rate:,.0f} events/s")
 
-    async def _begin(self, wanted: copies.Definitions) -> None:
+    async def _begin(self, definitions: copies.Definitions) -> None:
         """Continue with the copies of an interrupted rebuild if version and definitions are the same."""
         name, version = self.projection.name, self.projection.version
         cursor = await self.control.execute("SELECT version, shape, position FROM rebuilds WHERE name = %s", (name,))
@@ -140,20 +144,20 @@ class _Rebuild:
         beginning = await self.reader.beginning(self.control)
         if (
             row is not None
-            and row[:2] == (version, wanted.shape)
+            and row[:2] == (version, definitions.shape)
             and await copies.copies_exist(self.control, self._tables)
         ):
             self._position = row[2]
-            self._say(f"goes on at position {self._position:,}")
+            self._say(f"resumed at position {self._position:,}")
             return
         async with self.control.transaction():
-            await copies.make_copies(self.control, wanted)
-            begin = {"name": name, "version": version, "shape": wanted.shape, "position": beginning}
+            await copies.make_copies(self.control, definitions)
+            begin = {"name": name, "version": version, "shape": definitions.shape, "position": beginning}
             await self.control.execute(_BEGIN, begin)
         self._position = beginning
 
     async def _catch_up(self) -> None:
-        """Fill up to the moving head until little is left; new events may always arrive."""
+        """Fill the copies up to the head, again and again until few new events have arrived meanwhile."""
         analysis = max(FIRST_ANALYSIS, self._position * 10)
         began, first = time.monotonic(), self._position
         while (head := await self.reader.head(self.filler)) > self._position:
@@ -162,10 +166,10 @@ class _Rebuild:
                 async for batch in batches:
                     await self._fill(batch, (self._position - first) / (time.monotonic() - began))
                     self._report_now_and_then(head, (self._position - first) / (time.monotonic() - began))
-                    if self._position >= analysis:  # plans made for empty tables would be kept
+                    if self._position >= analysis:  # otherwise Postgres keeps the plans that it made for empty tables
                         await copies.analyze(self.control, self._tables)
                         analysis *= 10
-            if left <= LITTLE:
+            if left <= MAX_EVENTS_IN_SWAP:
                 return
 
     async def _batches(self, head: int) -> AsyncGenerator[Batch]:
@@ -218,31 +222,31 @@ class _Rebuild:
                     await self.projection.apply(ExecuteOnlyCursor(cursor), batch.events)
                 else:
                     await self.projection.apply(cursor, batch.events)
-            moved = await self.filler.execute(_MOVE, move, prepare=True)  # last: its lock would hold up the heartbeat
+            moved = await self.filler.execute(_MOVE, move, prepare=True)  # last, because its lock blocks the heartbeat
             if await moved.fetchone() is None:
-                raise RebuildRefusedError(f"{self.projection.name}: somebody else meddled with the copy")
+                raise RebuildRefusedError(f"{self.projection.name}: another process changed the copy")
 
     async def _swap(self) -> None:
         tries = 0
-        while not await self._swapped(min(LONGEST_LOCK, SHORTEST_LOCK + 20 * tries)):
+        while not await self._swapped(min(MAX_LOCK_WAIT, MIN_LOCK_WAIT + 20 * tries)):
             tries += 1
             if tries % 20 == 0:
-                self._say("waits for readers of the live tables to end")
+                self._say("waiting until readers of the live tables end")
             await asyncio.sleep(min(1.0, 0.05 * tries))
             await self._catch_up()
         await drop_retired(self.control, self._tables)
 
     async def _swapped(self, patience: int) -> bool:
-        """Try the swap once, in one transaction that gives up its locks soon."""
+        """Try the swap once, waiting at most `patience` milliseconds for each lock; return whether it succeeded."""
         try:
             async with self.control.transaction():
                 await self.control.execute(f"SET LOCAL lock_timeout = {patience}; SET LOCAL synchronous_commit = on")
-                live = await hold_still(self.control, self.projection, self.log)
+                live = await lock_position(self.control, self.projection, self.log)
                 if live > self._position + self.batch:
                     return False
                 if live > self._position:
                     await self._fill(await self._read(self.filler, self._position, live))
-                if await old_readers(self.control, self.filler):
+                if await has_old_readers(self.control, self.filler):
                     return False
                 await copies.swap(self.control, self._tables)
                 if self.declare is not None and isinstance(self.projection, InlineProjection):
@@ -272,20 +276,20 @@ class _Rebuild:
 
 async def _connect(dsn: str, search_path: str) -> AsyncConnection:
     """Open a connection whose locks end soon after this process is killed, even during a statement."""
-    wanted = session_dsn(
+    rebuild_dsn = session_dsn(
         dsn,
         "rebuild",
         search_path=search_path,
         synchronous_commit="off",
         client_connection_check_interval="500ms",
     )
-    connection = await connect(wanted, application_name="rollbook-rebuild")
+    connection = await connect(rebuild_dsn, application_name="rollbook-rebuild")
     return sending_arrays_in_binary(connection)
 
 
 @contextlib.asynccontextmanager
 async def _heartbeat(pool: AsyncConnectionPool, name: str, seconds: float) -> AsyncIterator[None]:
-    """Record that the rebuild is alive, also during a long statement."""
+    """Record every `seconds` that the rebuild is alive, even during a long statement."""
     done = asyncio.Event()
 
     async def beat() -> None:

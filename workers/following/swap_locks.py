@@ -1,4 +1,4 @@
-"""The locks of a swap: no process may write the live tables, and no old snapshot may still read."""
+"""The locks of a swap: while it runs, no process writes the live tables, and no older snapshot reads them."""
 
 import asyncio
 import time
@@ -10,12 +10,12 @@ from psycopg.rows import TupleRow
 from projections.core.projection import InlineProjection, Projection
 from workers.following import table_copies as copies
 
-SHORTEST_LOCK, LONGEST_LOCK = 200, 1500  # milliseconds that readers may have to wait for one try of the swap
-OLD_READERS = 0.3  # seconds that one try waits for transactions that began before the copy was complete
+MIN_LOCK_WAIT, MAX_LOCK_WAIT = 200, 1500  # milliseconds that one attempt may hold up readers
+OLD_READERS = 0.3  # seconds that one attempt waits for transactions that began before the copy was complete
 
 
-async def hold_still(connection: AsyncConnection, projection: Projection, log: str) -> int:
-    """Until the transaction ends nobody applies anything to the live tables; up to where they are filled."""
+async def lock_position(connection: AsyncConnection, projection: Projection, log: str) -> int:
+    """Lock the position of the live tables, so that no process writes them until the transaction ends; return it."""
     if isinstance(projection, InlineProjection):
         query, key = "SELECT position FROM log_head WHERE log = %s FOR UPDATE", log
     else:
@@ -26,11 +26,11 @@ async def hold_still(connection: AsyncConnection, projection: Projection, log: s
     return int(row[0])
 
 
-async def old_readers(swapping: AsyncConnection, other: AsyncConnection) -> bool:
+async def has_old_readers(swapping: AsyncConnection, other: AsyncConnection) -> bool:
     """Return whether a snapshot from before the copy was complete is still open.
 
-    Such a transaction would find the new table by its name, and in it less than the old one had. Asked by the other
-    connection: within the transaction that swaps the answer would never change.
+    Such a transaction would find the new table by its name, but not see all of its rows. Connection `other` runs the
+    query, because the result does not change within the transaction of `swapping`.
     """
     end = time.monotonic() + OLD_READERS
     readers = await _readers(swapping, other)
@@ -42,12 +42,12 @@ async def old_readers(swapping: AsyncConnection, other: AsyncConnection) -> bool
 
 async def drop_retired(connection: AsyncConnection, tables: Sequence[str]) -> None:
     """Drop the retired tables when their last readers have ended."""
-    await connection.execute(f"SET lock_timeout = {LONGEST_LOCK}")
+    await connection.execute(f"SET lock_timeout = {MAX_LOCK_WAIT}")
     while True:
         try:
             await copies.drop(connection, copies.RETIRED, tables)
         except (errors.LockNotAvailable, errors.DeadlockDetected):
-            await asyncio.sleep(0.5)  # a reader that began before the swap; nobody new can find them
+            await asyncio.sleep(0.5)  # for a reader that began before the swap; new readers cannot find these tables
         else:
             return
 
@@ -57,7 +57,7 @@ async def _readers(swapping: AsyncConnection, other: AsyncConnection) -> set[Tup
     return set(await cursor.fetchall())
 
 
-# Those who wait for a lock are writers held up by us; the snapshots of their statements will be new ones.
+# Sessions that wait for a lock are writers that the swap holds up. Their statements get new snapshots afterwards.
 _READERS = """
 SELECT pid, xact_start FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND backend_xmin IS NOT NULL

@@ -1,4 +1,4 @@
-"""Second copies of tables, alike in every respect, and how they take the place of the first."""
+"""Creates copies of tables with the same definitions, and swaps them with the live tables."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -10,11 +10,11 @@ LIVE, COPY, RETIRED = "public", "rebuild", "retired"
 
 
 class NotCopiableError(Exception):
-    """A table has something that a copy could not take over; the text says what."""
+    """A table has a property that cannot be copied; the text says which."""
 
 
 class Definitions(NamedTuple):
-    """The statements that create copies of tables. Foreign keys come last, when the rows exist."""
+    """The statements that create copies of tables. Foreign keys are separate, because they are added after the rows."""
 
     tables: tuple[str, ...]
     statements: list[str]
@@ -23,14 +23,14 @@ class Definitions(NamedTuple):
 
     @property
     def shape(self) -> str:
-        """Changes with the tables' definitions."""
+        """Return a hash that changes with the tables' definitions."""
         return hashlib.sha256("\n".join([*self.statements, *self.foreign_keys, self.columns]).encode()).hexdigest()
 
 
 async def definitions(connection: AsyncConnection, tables: Sequence[str]) -> Definitions:
-    """How the tables are made at present. Raises NotCopiableError."""
+    """Return the present definitions of the live tables. Raises NotCopiableError."""
     async with connection.transaction():
-        await connection.execute("SET LOCAL search_path = ''")  # so that every name is told in full
+        await connection.execute("SET LOCAL search_path = ''")  # so that Postgres prints all names with their schema
         await _require_copiable(connection, tables)
         statements = await _texts(connection, _STATEMENTS, tables)
         foreign_keys = await _texts(connection, _FOREIGN_KEYS, tables)
@@ -39,7 +39,7 @@ async def definitions(connection: AsyncConnection, tables: Sequence[str]) -> Def
 
 
 async def copies_exist(connection: AsyncConnection, tables: Sequence[str]) -> bool:
-    """Whether all of them are there."""
+    """Return whether the copies of all the tables exist."""
     cursor = await connection.execute(
         "SELECT bool_and(to_regclass(format('%%I.%%I', %s::text, name)) IS NOT NULL) FROM unnest(%s::text[]) name",
         (COPY, list(tables)),
@@ -47,28 +47,31 @@ async def copies_exist(connection: AsyncConnection, tables: Sequence[str]) -> bo
     return await cursor.fetchone() == (True,)
 
 
-async def make_copies(connection: AsyncConnection, wanted: Definitions) -> None:
-    """Empty ones, in place of any that were there. Indexes and constraints keep their names: refusals go by them."""
+async def make_copies(connection: AsyncConnection, definitions: Definitions) -> None:
+    """Create empty copies in place of any earlier ones.
+
+    Indexes and constraints keep their names, because unique violations are recognized by them.
+    """
     async with connection.transaction():
-        await drop(connection, COPY, wanted.tables)
-        for statement in wanted.statements:
+        await drop(connection, COPY, definitions.tables)
+        for statement in definitions.statements:
             await connection.execute(statement.encode())
 
 
-async def add_foreign_keys(connection: AsyncConnection, wanted: Definitions) -> None:
-    """Those among the copies. May be repeated."""
+async def add_foreign_keys(connection: AsyncConnection, definitions: Definitions) -> None:
+    """Add the foreign keys of the copies, which refer to copies where these exist. May be repeated."""
     async with connection.transaction():
-        for statement in wanted.foreign_keys:
+        for statement in definitions.foreign_keys:
             await connection.execute(statement.encode())
 
 
 async def analyze(connection: AsyncConnection, tables: Iterable[str]) -> None:
-    """Tell the planner how large the copies have become."""
+    """Update the planner's statistics of the copies."""
     await connection.execute(sql.SQL("ANALYZE {}").format(_list(COPY, tables)))
 
 
 async def swap(connection: AsyncConnection, tables: Sequence[str]) -> None:
-    """Retire the live tables and make the copies live, in the open transaction, which locks out readers."""
+    """Retire the live tables and make the copies live. Locks out readers until the open transaction ends."""
     await connection.execute(
         sql.SQL("LOCK TABLE {}, {} IN ACCESS EXCLUSIVE MODE").format(_list(LIVE, tables), _list(COPY, tables))
     )
@@ -80,7 +83,7 @@ async def swap(connection: AsyncConnection, tables: Sequence[str]) -> None:
 
 
 async def drop(connection: AsyncConnection, schema: str, tables: Iterable[str]) -> None:
-    """Whichever of them are there; all at once, because they refer to each other."""
+    """Drop the tables that exist, in one statement because they refer to each other."""
     await connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_list(schema, tables)))
 
 
@@ -110,7 +113,7 @@ WITH chosen AS (
 )
 """
 
-# In this order: table, options, comment, owner, constraints with their indexes, other indexes, grants.
+# The steps: table, options, comment, owner, constraints with their indexes, other indexes, grants.
 _STATEMENTS = f"""
 {_CHOSEN}
 SELECT statement FROM (
@@ -141,7 +144,7 @@ SELECT statement FROM (
                                CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
                                CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
     FROM chosen CROSS JOIN LATERAL aclexplode(relacl)
-) made ORDER BY place, step, name, statement
+) steps ORDER BY place, step, name, statement
 """
 
 _FOREIGN_KEYS = f"""

@@ -1,4 +1,4 @@
-"""The kinds of jobs: what each calls, how it is retried, and what its death records. The only list of them."""
+"""The only list of the kinds of jobs: the command of each, its back-off, and the command that records a dead job."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,41 +22,41 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Commands:
-    """What jobs call."""
+    """The command classes that jobs call."""
 
     group_moves: GroupMoves
     invitations: InvitationMessages
 
 
 Command = Callable[..., Awaitable[object]]
-"""Called with the ids that are the job's arguments, by their names."""
+"""A function that takes the job's arguments, which are ids, as keyword arguments."""
 
 
 @dataclass(frozen=True)
 class BackOff(BaseRetryStrategy):
-    """1, 2, 4 … seconds, at most `max_wait`; after so many attempts the job is dead: its kind's `on_dead` is called.
+    """Retry a job after 1, 2, 4 … seconds, at most `max_wait`, until it is dead after `attempts` attempts.
 
-    A message that was refused for good is not tried again.
+    A message that the provider refused for good makes the job dead at once.
     """
 
     attempts: int = 10  # the waits between them add up to about six minutes
     max_wait: int = 120
 
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
-        where = {"job": job.id, "task": job.task_name, "attempt": job.attempts + 1, "error": describe(exception)}
+        details = {"job": job.id, "task": job.task_name, "attempt": job.attempts + 1, "error": describe(exception)}
         if job.attempts + 1 >= self.attempts or isinstance(exception, MessageRefused):
-            _log.error("job-dead", **where)
+            _log.error("job-dead", **details)
             return None
-        _log.warning("job-failed", **where)
+        _log.warning("job-failed", **details)
         return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=min(2**job.attempts, self.max_wait)))
 
 
 class JobKind(NamedTuple):
-    """`command` and `on_dead` name commands that take the job's arguments; both may be called any number of times.
+    """A kind of job. `command` and `on_dead` take the job's arguments; both are idempotent.
 
-    `unfinished` is a query for the arguments of all that still waits for a job of this kind in its own read model, as
-    one column of jsonb: what waits there without a job that could be carried out is what `on_dead` is called for, be
-    the job dead or gone. So nothing waits for ever.
+    `unfinished` is a query on the read model of the resource that waits for the job. It returns the job's arguments,
+    one jsonb column. The worker calls `on_dead` for each row that has no waiting or running job, whether the job is
+    dead or deleted. So no resource waits for ever.
     """
 
     name: str
@@ -66,7 +66,7 @@ class JobKind(NamedTuple):
     retry: BackOff = BackOff()
 
 
-# A task that the reaction has not come to yet has no job yet.
+# The conditions on positions leave out rows for which the reaction has not enqueued the job yet.
 _UNFINISHED_MOVES: LiteralString = """
 SELECT jsonb_build_object('organization_id', organization_id, 'task_id', task_id) FROM tasks
 WHERE kind = 'move-group' AND state = 'pending'
@@ -77,7 +77,7 @@ _UNFINISHED_INVITATIONS: LiteralString = """
 SELECT jsonb_build_object('request_id', request_id, 'message_id', message_id) FROM invitations
 WHERE pending AND issued_position <= (SELECT position FROM projections WHERE name = 'reaction_invitations')
 """
-_FOR_A_DAY = BackOff(attempts=297, max_wait=300)  # 1, 2, 4 … 256 s, then 287 times five minutes (ruling K43)
+_ONE_DAY = BackOff(attempts=297, max_wait=300)  # 1, 2, 4 … 256 s, then 287 times five minutes (ruling K43)
 
 KINDS = (
     JobKind(
@@ -91,6 +91,6 @@ KINDS = (
         lambda commands: commands.invitations.send,
         lambda commands: commands.invitations.give_up,
         _UNFINISHED_INVITATIONS,
-        _FOR_A_DAY,
+        _ONE_DAY,
     ),
 )

@@ -1,6 +1,6 @@
-"""The rows of the job queue: how jobs get in, what waits and what is dead, and how dead ones are retried.
+"""The rows of the job queue: enqueue jobs, list those that are waiting or dead, and retry dead ones.
 
-Who enqueues does it in a transaction of their own, so a job exists exactly when what asked for it does.
+The caller enqueues a job in the transaction that writes the reason for it, so neither exists without the other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ class UnknownJobError(Exception):
 
 
 class Job(NamedTuple):
-    """Something to do, in whose context. Its arguments are ids, because they stand in the queue in clear."""
+    """A job to enqueue, with the audit context of its events. Arguments are ids, because the queue is not encrypted."""
 
     task: str
     arguments: Mapping[str, UUID]
@@ -32,9 +32,9 @@ class Job(NamedTuple):
 
 
 class QueuedJob(NamedTuple):
-    """A job in the queue: `state` is dead, waiting or running; `since` is when it died, else when it was enqueued.
+    """A job in the queue. `state` is dead, waiting or running; `since` is the time of death, or else of enqueueing.
 
-    `error` is the class of its last attempt's error and where that arose, None before any attempt failed.
+    `error` is the class of the last attempt's error and its place in the code; None if no attempt has failed.
     """
 
     id: int
@@ -48,7 +48,7 @@ class QueuedJob(NamedTuple):
 
 
 async def enqueue(connection: AsyncConnection, jobs: Sequence[Job]) -> None:
-    """In the connection's open transaction."""
+    """Add the jobs to the queue in the connection's open transaction."""
     arguments = [
         Jsonb({name: str(value) for name, value in job.arguments.items()} | {"by": msgspec.to_builtins(job.by)})
         for job in jobs
@@ -59,7 +59,7 @@ async def enqueue(connection: AsyncConnection, jobs: Sequence[Job]) -> None:
 
 
 async def dead_jobs(connection: AsyncConnection) -> int:
-    """How many have failed for good."""
+    """Return the number of dead jobs."""
     cursor = await connection.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
     row = await cursor.fetchone()
     assert row is not None
@@ -67,14 +67,14 @@ async def dead_jobs(connection: AsyncConnection) -> int:
 
 
 async def queued_jobs(connection: AsyncConnection) -> list[QueuedJob]:
-    """Return all jobs that are not done, dead ones first."""
+    """Return all jobs that are dead, waiting or running, dead ones first."""
     async with connection.cursor(row_factory=class_row(QueuedJob)) as cursor:
         await cursor.execute(_LIST)
         return await cursor.fetchall()
 
 
 async def retry(connection: AsyncConnection, job_id: int | None = None) -> list[int]:
-    """Let a dead job, or all of them, be carried out again at once, with all attempts; return the ids.
+    """Put one dead job, or all, back into the queue, due at once and with all attempts; return the ids.
 
     Raises UnknownJobError for an id that no dead job has.
     """
@@ -85,8 +85,8 @@ async def retry(connection: AsyncConnection, job_id: int | None = None) -> list[
     return ids
 
 
-# As procrastinate's `defer` does, in a form that needs no pool. No lock: it would let a job that is not due yet hold up
-# the others.
+# Does the same as procrastinate's `defer`, which needs a pool. It sets no lock: with a lock, a job that is not due yet
+# would hold up the others.
 _ENQUEUE = """
 SELECT procrastinate_defer_jobs_v1(array_agg(
     ROW(%s, task, 0, NULL, NULL, arguments, due)::procrastinate_job_to_defer_v1))

@@ -1,4 +1,4 @@
-"""Carries out what is in the job queue: retried with back-off, dead in plain sight, at least once."""
+"""Runs the jobs of the queue, each at least once, with back-off. Dead jobs stay visible in the queue."""
 
 import asyncio
 import contextlib
@@ -37,17 +37,17 @@ from workers.following.inline_sets import declare_inline
 from workers.jobs.kinds import KINDS, BackOff, Commands, JobKind
 from workers.jobs.queue import QUEUE
 
-POLL = 0.5  # seconds; a job that becomes due is not notified of
+POLL = 0.5  # seconds; Postgres sends no notification when a job becomes due
 HEARTBEAT = 2.0
-STALLED = 10.0
+STALLED = 10.0  # seconds without a heartbeat after which other workers take a worker's jobs
 NAME = "rollbook-jobs"
-PATIENCE = 4.0  # seconds a running job gets to end when the worker stops
+PATIENCE = 4.0  # seconds that a running job has to end when the worker stops
 
 _log = structlog.get_logger(__name__)
 
 
 def job_app(commands: Commands, dsn: str = "", kinds: Sequence[JobKind] = KINDS) -> App:
-    """Return procrastinate's app with a task for each kind. Opened without a pool, it makes one to the database."""
+    """Return procrastinate's app with a task for each kind. Opened without a pool, it creates one for `dsn`."""
     app = App(connector=PsycopgConnector(pool_factory=lambda **_: Pool(dsn, application_name=NAME, max_size=4)))
     for kind in kinds:
         _add_task(app, commands, kind)
@@ -61,7 +61,7 @@ def _add_task(app: App, commands: Commands, kind: JobKind) -> None:
             with audited_as(msgspec.convert(by, AuditContext)):
                 await kind.command(commands)(**_ids(arguments))
         except Exception as error:
-            with contextlib.suppress(ConnectorException):  # the error counts, not whether it could be noted
+            with contextlib.suppress(ConnectorException):  # the job's own error is raised even if this fails
                 await app.connector.execute_query_async(_NOTE_FAILURE, job=context.job.id, error=describe(error))
             raise
 
@@ -71,9 +71,9 @@ def _ids(arguments: dict[str, str]) -> dict[str, UUID]:
 
 
 async def work(app: App, stop: asyncio.Event, commands: Commands | None = None, *, stalled: float = STALLED) -> None:
-    """Carry out jobs until `stop`; what is running then gets a moment to end. `commands` record what dies.
+    """Run jobs until `stop`, then give running jobs PATIENCE to end. With `commands`, call `on_dead` of dead jobs.
 
-    The jobs of a worker without a heartbeat for `stalled` seconds are given to others.
+    Other workers take the jobs of a worker that sends no heartbeat for `stalled` seconds.
     """
     for logger in ("procrastinate.worker", "procrastinate.worker.worker"):
         logging.getLogger(logger).addFilter(_without_texts_of_errors)
@@ -91,8 +91,8 @@ async def work(app: App, stop: asyncio.Event, commands: Commands | None = None, 
                 raise outcome
 
 
-async def work_off(app: App) -> bool:
-    """Carry out what is due, then return whether there was anything. The app is open."""
+async def run_due_jobs(app: App) -> bool:
+    """Run the jobs that are due, and return whether there were any. The app must be open."""
     if not await _any_due(app):
         return False
     await _run_worker(app, STALLED, wait=False)
@@ -100,7 +100,7 @@ async def work_off(app: App) -> bool:
 
 
 def job_commands(store: Store, reader: Reader, lookup: Lookup, settings: Settings) -> Commands:
-    """Return what jobs call; they finish what was permitted when it was requested, and ask nobody."""
+    """Return the commands that jobs call. They check no permission: it was checked when the job was requested."""
     codes = ReferralCodes(lookup, settings.referral_code_seconds)
     texts = MessageTexts(StoredTemplates(reader))
     return Commands(
@@ -110,7 +110,7 @@ def job_commands(store: Store, reader: Reader, lookup: Lookup, settings: Setting
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Carry out jobs until `stop`; survives the loss of Postgres."""
+    """Run jobs until `stop`; connect again after the connection to Postgres is lost."""
     while not stop.is_set():
         try:
             async with Pool(settings.dsn(), application_name=NAME, max_size=4, timeout=settings.database_wait) as pool:
@@ -130,11 +130,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def record_deaths(app: App, commands: Commands) -> None:
-    """Call `on_dead` for all that waits for a job which is dead or gone. The app is open."""
+    """Call `on_dead` for all resources that wait for a job which is dead or deleted. The app must be open."""
     for kind in KINDS:
-        for row in await app.connector.execute_query_all_async(
-            _WAITING_IN_VAIN.format(kind.unfinished), task=kind.name
-        ):
+        for row in await app.connector.execute_query_all_async(_WITHOUT_A_JOB.format(kind.unfinished), task=kind.name):
             await _record_death(commands, kind, row["arguments"])
 
 
@@ -150,7 +148,7 @@ async def _record_death(commands: Commands, kind: JobKind, arguments: dict[str, 
     try:
         with audited_as(AuditContext()):
             recorded = await kind.on_dead(commands)(**_ids(arguments))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the others are recorded, and this one is tried again
+    except Exception as error:  # noqa: BLE001 - the others are recorded all the same; this one is tried again later
         _log.warning("death-not-recorded", task=kind.name, **arguments, error=describe(error))
     else:
         if recorded is not None:
@@ -180,12 +178,12 @@ async def _any_due(app: App) -> bool:
 
 
 async def _rescue_stalled(app: App, ending: asyncio.Event, commands: Commands | None, seconds: float) -> None:
-    """Jobs of a worker that was killed or is frozen are tried again by others; the deaths of jobs are recorded."""
+    """Retry the jobs of workers without a heartbeat for `seconds`, and record dead jobs, every HEARTBEAT seconds."""
     while not ending.is_set():
         for stalled in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=seconds):
             assert stalled.id is not None
             _log.warning("job-stalled", job=stalled.id, task=stalled.task_name, attempt=stalled.attempts + 1)
-            with contextlib.suppress(ConnectorException):  # another worker was faster
+            with contextlib.suppress(ConnectorException):  # another worker has already rescued the job
                 if stalled.attempts + 1 >= _attempts(stalled.task_name):
                     await app.job_manager.finish_job_by_id_async(stalled.id, status=Status.FAILED, delete_job=False)
                 else:
@@ -197,7 +195,7 @@ async def _rescue_stalled(app: App, ending: asyncio.Event, commands: Commands | 
 
 
 def _attempts(task: str) -> int:
-    """How many attempts jobs of the kind have; of a kind that this version does not know, the usual ones."""
+    """Return the number of attempts of a kind; the default number for a kind that this version does not know."""
     return next((kind.retry.attempts for kind in KINDS if kind.name == task), BackOff.attempts)
 
 
@@ -211,7 +209,7 @@ INSERT INTO job_failures (job_id, error) VALUES (%(job)s, %(error)s)
 ON CONFLICT (job_id) DO UPDATE SET error = EXCLUDED.error
 """
 
-_WAITING_IN_VAIN = """
+_WITHOUT_A_JOB = """
 SELECT arguments FROM ({}) AS unfinished(arguments)
 WHERE NOT EXISTS (
     SELECT FROM procrastinate_jobs

@@ -1,4 +1,4 @@
-"""The first start: the operator's organization, its first administrator, and the service accounts of the setting."""
+"""The first start: creates the operator's organization, its first administrator and the configured service accounts."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -29,30 +29,30 @@ from projections.people.directory import InlineDirectory
 from workers.following.followers import register_all
 from workers.following.inline_sets import declare_inline
 
-LOCK = 7_246_013_399_182_413  # any number that nobody else uses
+LOCK = 7_246_013_399_182_413  # an arbitrary number; no other advisory lock may have it
 NAME = "rollbook-start"
 OPERATOR = "operator"
-PASSWORD_FILE = "admin-password"  # noqa: S105 - its name
+PASSWORD_FILE = "admin-password"  # noqa: S105 - the name of the file
 ROLES = {ORGANIZATION_ADMIN: "Organization administrator", SYSTEM_ADMIN: "System administrator"}
 
 _log = structlog.get_logger(__name__)
 
 
 class FirstAdministrator(NamedTuple):
-    """`password_file` has the generated password; None when the settings gave one."""
+    """The administrator that a start created. `password_file` is None if the settings give the password."""
 
     email: str
     password_file: Path | None
 
 
 async def bootstrap(settings: Settings) -> FirstAdministrator | None:
-    """What every start does once the database is migrated; the administrator if this start has made him.
+    """Prepare a migrated database for this version; return the first administrator if this call creates them.
 
-    Several processes may start at once: one after the other does it. Raises InvalidSettingsError when the first
-    administrator's password is too weak (ruling J5).
+    Processes that start at the same time take turns. Raises InvalidSettingsError when the first administrator's
+    password is too weak (ruling J5).
     """
     async with _one_at_a_time(settings) as (store, directory):
-        accounts = [ServiceName(each.namespace, each.name) for each in settings.service_accounts]
+        accounts = [ServiceName(account.namespace, account.name) for account in settings.service_accounts]
         await ServiceAccounts(store).sync(accounts)
         with PasswordPool(settings.argon2, threads=1) as passwords:
             if await store.find(Organization, OPERATOR_ID) is None:
@@ -82,7 +82,7 @@ async def _first_administrator(settings: Settings, store: Store, passwords: Pass
         await _require_strong(given.get_secret_value(), settings.admin_email, passwords)
     if given is None:
         password, file = secrets.token_urlsafe(12), settings.data / PASSWORD_FILE
-        replace(file, password)  # before there is anybody whom it opens: a killed start makes a new one
+        replace(file, password)  # before the administrator exists; after a crash the next start writes a new password
     else:
         password, file = given.get_secret_value(), None
     await _found_operator(store, settings.admin_email, await passwords.hash(password))
@@ -99,7 +99,7 @@ async def _require_strong(password: str, email: str, passwords: PasswordPool) ->
 async def _warn_of_ignored_password(
     settings: Settings, store: Store, directory: Directory, passwords: PasswordPool
 ) -> None:
-    """The setting is for the first start only; whoever changes it later expects something else (ruling J5)."""
+    """Warn if the setting is not the administrator's password: it counts at the first start only (ruling J5)."""
     if settings.admin_password is None:
         return
     user_id = await directory.user_by_login(settings.admin_email)

@@ -1,7 +1,7 @@
-"""The login of API and workers: a role that owns nothing and is a member of nothing (ruling O19).
+"""The database login of API and workers: a role that owns nothing and is a member of no other role (ruling O19).
 
-Where only the owner's connection string is known, the role's password is derived from the master key, which all parts
-have alike: so parts on several machines agree on it, and none has to keep it.
+If the settings give only the owner's connection string, the role's password is derived from the master key. All parts
+have the same master key, so parts on several machines derive the same password, and none has to store it.
 """
 
 import base64
@@ -15,20 +15,21 @@ from pydantic import SecretStr
 from adapters.postgres.session_settings import session_dsn
 from adapters.settings import APPLICATION_ROLE, InvalidSettingsError, Settings
 
-LOCK = 7_246_013_399_182_414  # any number that nobody else uses
+LOCK = 7_246_013_399_182_414  # an arbitrary number; no other advisory lock may have it
 
 
 async def with_application_login(settings: Settings) -> Settings:
-    """The settings with the login of the application, which the owner opens when it is not open yet.
+    """Return the settings with the application's login. If the login fails, the owner sets its password first.
 
-    They have the master key, and the database is migrated. Raises InvalidSettingsError when the owner may not open it.
+    The settings must have the master key, and the database must be migrated. Raises InvalidSettingsError when the
+    owner may not set the password.
     """
     if settings.knows_application_login:
         return settings
     password = _password(settings.master_key_bytes())
     login = make_conninfo(settings.plain_owner_dsn(), user=APPLICATION_ROLE, password=password)
-    if not await _opens(login):
-        await _open(settings.owner_dsn(), login, password)
+    if not await _login_works(login):
+        await _set_password(settings.owner_dsn(), login, password)
     return settings.model_copy(update={"app_database_url": SecretStr(login)})
 
 
@@ -37,7 +38,7 @@ def _password(master_key: bytes) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-async def _opens(login: str) -> bool:
+async def _login_works(login: str) -> bool:
     try:
         async with await psycopg.AsyncConnection.connect(session_dsn(login, "maintain"), connect_timeout=5):
             return True
@@ -45,11 +46,11 @@ async def _opens(login: str) -> bool:
         return False
 
 
-async def _open(owner_dsn: str, login: str, password: str) -> None:
-    """Other parts may do the same at this moment; the lock is of the session that sets the password."""
+async def _set_password(owner_dsn: str, login: str, password: str) -> None:
+    """Set the role's password under a lock, because other parts may do the same at this moment."""
     async with await psycopg.AsyncConnection.connect(owner_dsn, autocommit=True, connect_timeout=5) as owner:
         await owner.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-        if await _opens(login):
+        if await _login_works(login):
             return
         cursor = await owner.execute("SELECT FROM pg_stat_activity WHERE usename = %s", [APPLICATION_ROLE])
         if await cursor.fetchone() is not None:

@@ -1,4 +1,4 @@
-"""One supervisor per data folder, and none beside the leftovers of a killed one: two locks that the kernel gives up."""
+"""Two file locks: a data folder has one supervisor, which waits until the parts of a killed supervisor have ended."""
 
 import asyncio
 import fcntl
@@ -8,17 +8,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-ORPHANS_PATIENCE = 10.0  # they end by themselves within 5 s
+ORPHANS_PATIENCE = 10.0  # seconds; parts without a supervisor end by themselves within 5 s
 
 
 class FolderTakenError(Exception):
-    """The data folder is in use; the text says by whom."""
+    """Another process uses the data folder; the text says which."""
 
 
 class FolderClaim:
-    """Holds the folder from `take` to the end of the block.
+    """The claim of this process on the data folder, from `take` to the end of the `with` block.
 
-    `parts` is a descriptor that the parts inherit: while any of them lives, the next supervisor waits.
+    `parts` is a file descriptor that the parts inherit. The next supervisor waits while any of them runs.
     """
 
     def __init__(self, data: Path) -> None:
@@ -27,7 +27,7 @@ class FolderClaim:
         self.parts = os.open(data / "parts.lock", os.O_RDWR | os.O_CREAT, 0o600)
 
     async def take(self) -> None:
-        """Returns when the folder is ours alone."""
+        """Wait until this process alone uses the folder. Raises FolderTakenError."""
         if not _locked(self._supervisor):
             other = os.pread(self._supervisor, 20, 0).decode().strip()
             raise FolderTakenError(f"another `rollbook up` (process {other}) already runs on {self._data}")

@@ -1,4 +1,4 @@
-"""`rollbook jobs`: what waits in the job queue and what is dead, and how the dead get another chance."""
+"""`rollbook jobs`: lists the jobs of the queue and retries dead ones."""
 
 from collections.abc import Iterator
 
@@ -9,13 +9,13 @@ from workers.jobs.queue import QueuedJob, queued_jobs, retry
 
 
 async def list_jobs(settings: Settings) -> list[str]:
-    """Return the lines that show all jobs that are not done."""
+    """Return the lines to print for all jobs that are dead, waiting or running."""
     async with await _connect(settings) as connection:
         return [line for job in await queued_jobs(connection) for line in _lines(job)]
 
 
 async def retry_jobs(settings: Settings, job_id: int | None) -> list[int]:
-    """Let a dead job, or all without an id, be carried out again; return the ids. Raises UnknownJobError."""
+    """Put one dead job, or without an id all, back into the queue; return the ids. Raises UnknownJobError."""
     async with await _connect(settings) as connection:
         return await retry(connection, job_id)
 

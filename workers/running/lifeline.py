@@ -1,4 +1,4 @@
-"""What a supervisor gives its parts: a pipe that tells them of its end, a claim on the folder, the listening socket."""
+"""What a part inherits from its supervisor: a pipe that closes when the supervisor ends, and the listening socket."""
 
 import os
 import signal
@@ -7,30 +7,30 @@ import threading
 
 LIFELINE = "ROLLBOOK_LIFELINE"
 LISTENING = "ROLLBOOK_LISTENING"
-PATIENCE = 3.0  # seconds for an orderly end; the whole must take less than 5 s, because the next start waits for it
+PATIENCE = 3.0  # seconds for an orderly end; it must take less than 5 s, because the next supervisor waits for it
 
 
 def supervised() -> bool:
-    """Whether a supervisor started this part; asked before the lifeline is held."""
+    """Return whether a supervisor started this part. Call it before `hold_lifeline`."""
     return LIFELINE in os.environ
 
 
 def hold_lifeline() -> None:
-    """End this process when the supervisor has ended, however it did; does nothing in a part started by itself."""
+    """End this process when its supervisor has ended, even by SIGKILL. Without a supervisor, do nothing."""
     descriptor = os.environ.pop(LIFELINE, None)
     if descriptor is not None:
         threading.Thread(target=_end_with, args=(int(descriptor),), daemon=True, name="lifeline").start()
 
 
 def inherited_socket() -> socket.socket | None:
-    """The listening socket that the supervisor opened, so that connections wait while an API process restarts."""
+    """Return the supervisor's listening socket, if any. It keeps clients waiting while an API process restarts."""
     descriptor = os.environ.pop(LISTENING, None)
     return None if descriptor is None else socket.socket(fileno=int(descriptor))
 
 
 def _end_with(descriptor: int) -> None:
-    while os.read(descriptor, 1):  # nothing is ever written: this returns when the last writer has ended
+    while os.read(descriptor, 1):  # the supervisor never writes: this returns when it has ended
         pass
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(PATIENCE)
-    os._exit(1)  # it would keep the port and the leases from the next start
+    os._exit(1)  # otherwise this process would hold the port and the leases

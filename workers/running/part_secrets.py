@@ -1,4 +1,4 @@
-"""Which secrets each part gets from the supervisor: those that it uses, and no others (ruling O25)."""
+"""The secrets that each part gets from the supervisor: only those that it uses (ruling O25)."""
 
 import os
 from collections.abc import Mapping
@@ -21,15 +21,15 @@ SECRETS = frozenset({
     "ROLLBOOK_SMS_URL",
     "ROLLBOOK_SMS_SECRET",
 })  # fmt: skip
-"""All variables that hold one. Connection strings count, because they have passwords; two have a second name."""
+"""All variables that hold a secret. Connection strings contain passwords; two variables have a second name."""
 
-OF_A_WORKER = frozenset({"ROLLBOOK_APP_DATABASE_URL", "ROLLBOOK_LISTEN_URL", "ROLLBOOK_MASTER_KEY"})
-OF_THE_JOBS = OF_A_WORKER | {"ROLLBOOK_SMTP_URL", "ROLLBOOK_SMS_URL", "ROLLBOOK_SMS_SECRET"}
-OF_THE_API = OF_A_WORKER | {"REDIS_URL", "ROLLBOOK_SIGNING_KEY", "ROLLBOOK_SERVICE_ACCOUNTS"}
+WORKER_SECRETS = frozenset({"ROLLBOOK_APP_DATABASE_URL", "ROLLBOOK_LISTEN_URL", "ROLLBOOK_MASTER_KEY"})
+JOBS_SECRETS = WORKER_SECRETS | {"ROLLBOOK_SMTP_URL", "ROLLBOOK_SMS_URL", "ROLLBOOK_SMS_SECRET"}
+API_SECRETS = WORKER_SECRETS | {"REDIS_URL", "ROLLBOOK_SIGNING_KEY", "ROLLBOOK_SERVICE_ACCOUNTS"}
 
 
 def environment(settings: Settings, secrets: frozenset[str]) -> dict[str, str]:
-    """The variables of a part that gets these secrets: those of this process without its other secrets."""
+    """Return the environment of a part: that of this process without the secrets that the part does not get."""
     known = {**os.environ, **_addresses(settings)}
     own = {name: value for name, value in known.items() if name.upper() not in SECRETS - secrets}
     folders = {"ROLLBOOK_DATA": settings.data, "ROLLBOOK_OUTBOX": settings.outbox}
@@ -37,7 +37,7 @@ def environment(settings: Settings, secrets: frozenset[str]) -> dict[str, str]:
 
 
 def _addresses(settings: Settings) -> Mapping[str, str]:
-    """Of the servers, as the application logs in to them."""
+    """Return the connection strings of the servers with the application's login."""
     addresses = {"ROLLBOOK_APP_DATABASE_URL": settings.application_login()}
     if settings.listen_url is not None:
         addresses["ROLLBOOK_LISTEN_URL"] = settings.listen_login()

@@ -1,4 +1,4 @@
-"""The settings of a command that works beside a running `rollbook up`, or on a machine of its own."""
+"""The settings of a command that runs beside a running `rollbook up`, or on another machine."""
 
 import asyncio
 
@@ -18,27 +18,30 @@ from workers.running.lifeline import supervised
 
 
 def settings_with_database() -> Settings:
-    """The environment's settings; without a database, with the servers that `rollbook up` runs on the data folder."""
+    """Return the settings. If no database is set, use the servers that `rollbook up` runs on the data folder."""
     settings = load_settings()
     if settings.database_url is not None or settings.app_database_url is not None:
         return settings
-    found = dict[str, SecretStr]()
+    running = dict[str, SecretStr]()
     if settings.data.exists():
         postgres, valkey = (
             EmbeddedPostgres(home_of(settings.data, "postgres")),
             EmbeddedValkey(home_of(settings.data, "valkey")),
         )
         if postgres.answers():
-            found["database_url"] = SecretStr(postgres.dsn())
+            running["database_url"] = SecretStr(postgres.dsn())
         if settings.redis_url is None and valkey.answers():
-            found["redis_url"] = SecretStr(valkey.url)
-    if "database_url" not in found:
+            running["redis_url"] = SecretStr(valkey.url)
+    if "database_url" not in running:
         raise InvalidSettingsError(f"DATABASE_URL: must be set, because no `rollbook up` runs on {settings.data}")
-    return settings.model_copy(update=found)
+    return settings.model_copy(update=running)
 
 
 def settings_with_tables() -> Settings:
-    """The same, refused when the database is not migrated; a supervisor has seen to that before it starts a part."""
+    """Return the settings with a database; raise MigrationRefusedError when migrations are missing.
+
+    Under a supervisor the check is left out: the supervisor migrates before it starts a part.
+    """
     settings = settings_with_database()
     if not supervised():
         asyncio.run(require_migrated(settings.looking_dsn()))
@@ -46,16 +49,17 @@ def settings_with_tables() -> Settings:
 
 
 def settings_of_the_owner() -> Settings:
-    """The same with the master key; refused when that is not the database's."""
+    """Return the settings with the owner's login and the master key. Raises WrongMasterKey if the key is wrong."""
     settings = with_master_key(settings_with_tables())
     asyncio.run(_require_same_master_key(settings, settings.owner_dsn()))
     return settings
 
 
 def settings_of_a_part(*, signs: bool = False) -> Settings:
-    """As a part works: with the master key and the application's login, and without the owner's.
+    """Return the settings of a part: the master key and the application's login, without the owner's login.
 
-    With the signing key when it `signs` tokens; refused when a key is missing, or the master key not the database's.
+    With `signs`, also the key that signs tokens. Raises InvalidSettingsError when a key is missing, and WrongMasterKey
+    when the master key is not that of the database.
     """
     settings = settings_with_tables()
     settings = with_keys(settings, make=False) if signs else with_master_key(settings)

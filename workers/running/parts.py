@@ -1,4 +1,4 @@
-"""One child process of the supervisor, started again whenever it ends."""
+"""One child process of the supervisor, which is started again whenever it ends."""
 
 import asyncio
 import signal
@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 10.0
-STEADY = 30.0  # seconds after which a part counts as healthy and its next end as a first one
+MIN_PAUSE = 0.2  # seconds
+MAX_PAUSE = 10.0
+HEALTHY_AFTER = 30.0  # seconds of running after which the back-off begins again
 STOP_PATIENCE = 4.5
 
 
 class PartCommand(NamedTuple):
-    """What to run, by the name that messages use; `listens` hands it the listening socket, `secrets` are its own."""
+    """The command of a part. `listens` tells whether it gets the listening socket, `secrets` which secrets it gets."""
 
     name: str
     command: Sequence[str]
@@ -22,7 +22,7 @@ class PartCommand(NamedTuple):
 
 
 class Part:
-    """A process in a session of its own, so that Ctrl-C and signals to our group reach only the supervisor."""
+    """A process in its own session, so that Ctrl-C and signals to the process group reach only the supervisor."""
 
     def __init__(
         self, part: PartCommand, environment: Mapping[str, str], descriptors: Sequence[int], say: Callable[[str], None]
@@ -35,19 +35,19 @@ class Part:
         self._process: asyncio.subprocess.Process | None = None
 
     async def keep_running(self) -> None:
-        """Runs until cancelled; each end of the process is told, and followed by a start after a growing pause."""
-        pause = FIRST_PAUSE
+        """Start the process, and again with back-off whenever it ends, until this task is cancelled."""
+        pause = MIN_PAUSE
         while True:
             started = time.monotonic()
             status = await self._run_once()
-            if time.monotonic() - started > STEADY:
-                pause = FIRST_PAUSE
-            self._say(f"{self._name} ended ({_told(status)}); starting it again in {pause:.1f} s")
+            if time.monotonic() - started > HEALTHY_AFTER:
+                pause = MIN_PAUSE
+            self._say(f"{self._name} ended ({_described(status)}); starting it again in {pause:.1f} s")
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, MAX_PAUSE)
 
     async def stop(self) -> None:
-        """Returns when the process is gone; to be called after `keep_running` was cancelled."""
+        """End the process and wait until it has ended. Cancel `keep_running` first."""
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -70,5 +70,5 @@ class Part:
         return await self._process.wait()
 
 
-def _told(status: int) -> str:
+def _described(status: int) -> str:
     return f"killed by {signal.Signals(-status).name}" if status < 0 else f"status {status}"

@@ -1,10 +1,10 @@
-"""Asks a service whether it is ready, with nothing but a socket: the supervisor stays small."""
+"""Asks the API whether it is ready. It uses a plain socket, so that the supervisor loads no HTTP client."""
 
 import asyncio
 import time
 
-ONE_ANSWER = 2.0
-PAUSE = 0.05
+ANSWER_TIMEOUT = 2.0  # seconds
+PAUSE = 0.05  # seconds
 PROJECTING = b'"projectors":true'
 
 
@@ -16,7 +16,7 @@ async def becomes_ready(host: str, port: int, patience: float) -> bool:
     end = time.monotonic() + patience
     while time.monotonic() < end:
         try:
-            status, body = await asyncio.wait_for(_answer(host, port), ONE_ANSWER)
+            status, body = await asyncio.wait_for(_answer(host, port), ANSWER_TIMEOUT)
             if status == b"200" and PROJECTING in body:
                 return True
         except (OSError, TimeoutError):
@@ -26,7 +26,7 @@ async def becomes_ready(host: str, port: int, patience: float) -> bool:
 
 
 async def _answer(host: str, port: int) -> tuple[bytes, bytes]:
-    """Status and body."""
+    """Return the status and the body of GET /readyz."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

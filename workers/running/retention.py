@@ -1,4 +1,4 @@
-"""Forgets what is past its time: the beginnings of logs that are not kept for ever, and what came of them."""
+"""Deletes events that are older than their log's retention, and the rows of the streams that they end."""
 
 import asyncio
 import contextlib
@@ -13,21 +13,21 @@ from adapters.settings import Settings
 from projections import registry
 from workers.following import leases
 
-EVERY = 3600.0  # seconds
-AT_ONCE = 5000  # events of one transaction
+INTERVAL = 3600.0  # seconds
+MAX_BATCH = 5000  # events of one transaction
 
 _log = structlog.get_logger(__name__)
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Forget what is old now and every hour until `stop`."""
-    forgetting = BackgroundTask("retention", lambda: _forget_now_and_then(settings, stop))
+    """Delete old events now and every INTERVAL until `stop`."""
+    forgetting = BackgroundTask("retention", lambda: _forget_repeatedly(settings, stop))
     forgetting.start()
     await stop.wait()
     await forgetting.stop()
 
 
-async def _forget_now_and_then(settings: Settings, stop: asyncio.Event) -> None:
+async def _forget_repeatedly(settings: Settings, stop: asyncio.Event) -> None:
     while not stop.is_set():
         for log, days in _kept_days(settings).items():
             try:
@@ -37,31 +37,33 @@ async def _forget_now_and_then(settings: Settings, stop: asyncio.Event) -> None:
             else:
                 _log.info("events-forgotten", log=log, events=forgotten)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), EVERY)
+            await asyncio.wait_for(stop.wait(), INTERVAL)
 
 
 async def forget_old_events(dsn: str, log: str, days: int) -> int:
-    """Forget everything up to the first event that is not as old; return how many events.
+    """Delete all events before the first one that is younger than `days`; return their number.
 
-    Nothing while something that is projected from the log is rebuilt.
+    While a projection of the log is being rebuilt, delete nothing and return 0.
     """
     projections = registry.projected_from(log)
-    rebuilding = {leases.rebuild_of(each.name) for each in projections}
-    copies = [table for each in projections for table in each.tables]
+    rebuilding = {leases.rebuild_of(projection.name) for projection in projections}
+    copies = [table for projection in projections for table in projection.tables]
     async with await connect(dsn, application_name="rollbook-retention") as connection:
         if await leases.take(connection, rebuilding) != rebuilding:
             return 0
         forgotten = 0
-        while some := await _forget(connection, log, {"log": log, "days": days, "most": AT_ONCE, "copies": copies}):
-            forgotten += some
+        arguments = {"log": log, "days": days, "most": MAX_BATCH, "copies": copies}
+        while batch := await _forget_batch(connection, log, arguments):
+            forgotten += batch
         return forgotten
 
 
-async def _forget(connection: AsyncConnection, log: str, what: dict[str, Any]) -> int:
-    """By a function of the owner's, because the application's role may not delete events (migration 0025)."""
+async def _forget_batch(connection: AsyncConnection, log: str, arguments: dict[str, Any]) -> int:
+    """Delete one batch by a function of the owner, because the application may not delete events (migration 0025)."""
     async with connection.transaction():
         cursor = await connection.execute(
-            "SELECT forgotten, streams FROM forget_old_events(%(log)s, %(days)s, %(most)s, %(copies)s::text[])", what
+            "SELECT forgotten, streams FROM forget_old_events(%(log)s, %(days)s, %(most)s, %(copies)s::text[])",
+            arguments,
         )
         row = await cursor.fetchone()
         assert row is not None
@@ -71,4 +73,4 @@ async def _forget(connection: AsyncConnection, log: str, what: dict[str, Any]) -
 
 
 def _kept_days(settings: Settings) -> dict[str, int]:
-    return {log: getattr(settings, of.kept_for) for log, of in registry.LOGS.items() if of.kept_for is not None}
+    return {name: getattr(settings, log.kept_for) for name, log in registry.LOGS.items() if log.kept_for is not None}

@@ -1,4 +1,4 @@
-"""`rollbook status`: every follower of the log, as the replicators API knows it."""
+"""`rollbook status`: every projection and reaction, with the data of the replicators API."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ COLOURS = {"running": "green", "rebuilding": "cyan", "failed": "bold red", "stop
 
 
 async def show(settings: Settings, console: Console, *, once: bool) -> None:
-    """Print the table, and keep it up to date until interrupted unless `once`."""
+    """Print the table, once or updated until the user interrupts it."""
     if once:
         console.print(table_of(*await _now(settings.looking_dsn())))
         return
@@ -25,12 +25,12 @@ async def show(settings: Settings, console: Console, *, once: bool) -> None:
             try:
                 live.update(table_of(*await _now(settings.looking_dsn())), refresh=True)
             except psycopg.OperationalError:
-                live.update("The database does not answer; asking again.", refresh=True)
+                live.update("The database does not answer; trying again.", refresh=True)
             await asyncio.sleep(REFRESH)
 
 
 def table_of(rows: list[Replicator], dead: int) -> Table:
-    """One line per follower; the error below its name. Below all, how many jobs are dead, if any."""
+    """Return a table with a row for each projection and its error, and the number of dead jobs below, if any."""
     table = Table(box=None, padding=(0, 1, 0, 0), caption_justify="left")  # 80 columns are enough
     if dead:
         table.caption = f"[bold red]jobs that failed for good: {dead}[/bold red]"

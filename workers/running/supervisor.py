@@ -1,4 +1,4 @@
-"""`rollbook up`: servers, migrations, first administrator and all parts under one process that keeps them alive."""
+"""`rollbook up`: one process that starts the servers, migrates, creates the first administrator and runs all parts."""
 
 import asyncio
 import contextlib
@@ -27,21 +27,21 @@ from workers.running.part_secrets import environment
 from workers.running.parts import Part, PartCommand
 from workers.running.readiness import becomes_ready
 
-WATCH_INTERVAL = 0.25
-READY_PATIENCE = 30.0
-KEPT = 6  # connections of an API process beside its pools: writers and listeners
-OTHERS = 40  # those of workers, of commands, and some to spare
+WATCH_INTERVAL = 0.25  # seconds
+READY_PATIENCE = 30.0  # seconds
+DIRECT_CONNECTIONS = 6  # of an API process beside its pools: writers and listeners
+OTHER_CONNECTIONS = 40  # of workers and commands, and a reserve
 
 
 class Plan(NamedTuple):
-    """The parts to run; `bootstrap` runs after the migrations and returns lines to print."""
+    """The parts to run, and `bootstrap`, which runs after the migrations and returns lines to print."""
 
     parts: Sequence[PartCommand]
     bootstrap: Callable[[Settings], Awaitable[Sequence[str]]]
 
 
 class Supervisor:
-    """Runs everything until it is told to stop, and leaves no process behind."""
+    """Runs the servers and all parts until a signal stops it, and then ends them all."""
 
     def __init__(self, settings: Settings, plan: Plan, say: Callable[[str], None]) -> None:
         self._settings = settings
@@ -52,11 +52,11 @@ class Supervisor:
         self._keeping: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
-        """Returns after SIGINT, SIGTERM or SIGHUP, when everything has ended."""
-        told = asyncio.Event()
+        """Run until SIGINT, SIGTERM or SIGHUP; return when all servers and parts have ended."""
+        signalled = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, told.set)
-        stopping = asyncio.create_task(told.wait())
+            asyncio.get_running_loop().add_signal_handler(number, signalled.set)
+        stopping = asyncio.create_task(signalled.wait())
         with contextlib.ExitStack() as held:
             start = asyncio.create_task(self._start(held))
             try:
@@ -83,7 +83,7 @@ class Supervisor:
             self._say(f"migrated {name}")
         self._settings = await with_application_login(self._settings)
         for line in await self._plan.bootstrap(self._settings):
-            self._say(line)  # now: it is said only once, and the rest of the start may be cut short
+            self._say(line)  # at once: it is printed only at this start, and the rest of the start may fail
         if self._settings.outbox is not None:
             self._settings.outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._start_parts(held, listening, claim.parts)
@@ -101,8 +101,9 @@ class Supervisor:
             addresses["redis_url"] = lambda: valkey.url
         await asyncio.gather(*(asyncio.to_thread(server.start) for server in self._servers))
         self._keeping += [asyncio.create_task(self._keep_serving(server)) for server in self._servers]
-        known = {name: SecretStr(address()) for name, address in addresses.items()}  # with passwords made by the start
-        self._settings = self._settings.model_copy(update=known)
+        # after the start, which creates the passwords in these addresses
+        started = {name: SecretStr(address()) for name, address in addresses.items()}
+        self._settings = self._settings.model_copy(update=started)
 
     async def _keep_serving(self, server: EmbeddedServer) -> None:
         while True:
@@ -118,13 +119,14 @@ class Supervisor:
 
     def _start_parts(self, held: contextlib.ExitStack, listening: socket.socket, claim: int) -> None:
         reading, writing = os.pipe()
-        held.callback(os.close, writing)  # only we have this end: the parts read its end when we are gone
+        held.callback(os.close, writing)  # only the supervisor has it: when it ends, the parts read the end of the pipe
         held.callback(os.close, reading)
-        shared = {**_shared_figures(self._settings), LIFELINE: str(reading)}
+        shared = {**_metrics_variables(self._settings), LIFELINE: str(reading)}
         for part in self._plan.parts:
-            own = {**shared, LISTENING: str(listening.fileno())} if part.listens else shared
+            variables = {**shared, LISTENING: str(listening.fileno())} if part.listens else shared
             descriptors = [reading, claim, *([listening.fileno()] if part.listens else [])]
-            self._parts.append(Part(part, environment(self._settings, part.secrets) | own, descriptors, self._say))
+            own_environment = environment(self._settings, part.secrets) | variables
+            self._parts.append(Part(part, own_environment, descriptors, self._say))
         self._keeping += [asyncio.create_task(part.keep_running()) for part in self._parts]
 
     async def _announce(self, listening: socket.socket) -> None:
@@ -135,10 +137,12 @@ class Supervisor:
         lines += [f"Docs     {url}/docs"] if self._settings.docs else []
         lines += [f"Outbox   {self._settings.outbox}"] if self._settings.outbox is not None else []
         lines += [f"Data     {self._settings.data}"]
-        away = [server for server in self._servers if self._settings.data.resolve() not in server.home.parents]
-        lines += [f"{server.name.title():8} {server.home} (its user cannot reach the data folder)" for server in away]
+        outside = [server for server in self._servers if self._settings.data.resolve() not in server.home.parents]
+        lines += [
+            f"{server.name.title():8} {server.home} (its user cannot reach the data folder)" for server in outside
+        ]
         if not await becomes_ready(reachable, port, READY_PATIENCE):
-            self._say(f"Not ready after {READY_PATIENCE:.0f} s; {url}/readyz tells what is missing. Still trying.")
+            self._say(f"Not ready after {READY_PATIENCE:.0f} s; {url}/readyz shows what is missing. Still trying.")
         self._say("\n".join(["Rollbook is running.", *lines, "Ctrl-C stops everything."]))
 
     async def _stop(self) -> None:
@@ -150,12 +154,12 @@ class Supervisor:
 
 
 def _connections(settings: Settings) -> int:
-    """As many as all parts may want: an API process has two pools, and a few connections that it keeps."""
-    return max(CONNECTIONS, settings.api_processes * (2 * settings.pool_size + KEPT) + OTHERS)
+    """Return the number of connections that the embedded Postgres accepts: enough for all parts."""
+    return max(CONNECTIONS, settings.api_processes * (2 * settings.pool_size + DIRECT_CONNECTIONS) + OTHER_CONNECTIONS)
 
 
-def _shared_figures(settings: Settings) -> dict[str, str]:
-    """Where all parts count together, from zero at each start, so that whichever API process is asked tells all."""
+def _metrics_variables(settings: Settings) -> dict[str, str]:
+    """Return the variable for a folder, emptied at each start, in which all API processes share their metrics."""
     if not settings.metrics:
         return {}
     folder = settings.data / "metrics"

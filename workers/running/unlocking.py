@@ -1,4 +1,4 @@
-"""`rollbook unlock`: forgetting the failed logins of a name (ruling O13)."""
+"""`rollbook unlock`: clears the failed logins of a name (ruling O13)."""
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -12,7 +12,7 @@ from domain.people.login_names import normal_login
 
 
 async def unlock(settings: Settings, name: str) -> None:
-    """Clear the counters of the name, as a login would count it. Raises InvalidSettingsError when no Redis answers."""
+    """Clear the counters of the name. Raises InvalidSettingsError when Redis is not set or does not answer."""
     async with (
         Pool(settings.dsn(), application_name="rollbook-unlock", max_size=1) as pool,
         opened_redis(settings.redis()) as redis,

@@ -98,7 +98,7 @@ async def project_all_but(world: World, name: str) -> None:
         projector = Projector(connection, LogReader(EventCodec(world.keyring)), followers)
         while True:
             await projector.catch_up()
-            await projector.say_we_look()
+            await projector.record_polls()
             await asyncio.sleep(0.01)
 
 

@@ -48,7 +48,7 @@ async def catch_up_without(world: World, name: str) -> None:
     followers = [each for each in all_followers() if each.name != name]
     async with world.pool.connection() as connection:
         await Projector(connection, LogReader(EventCodec(world.keyring)), followers).catch_up()
-        await leases.give_back_all(connection)
+        await leases.release_all(connection)
 
 
 async def newest(world: World, group_id: UUID) -> tuple[str, str]:

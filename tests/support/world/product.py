@@ -199,7 +199,7 @@ class World:
         async with app.open_async(self.pool):
             while True:
                 assert await self.services.positions.reached(names, await self.identity.store.save(), 20)
-                if not await jobs.work_off(app):
+                if not await jobs.run_due_jobs(app):
                     break
 
     async def stop_projecting(self) -> None:

@@ -60,7 +60,7 @@ class Wards:
             await self.cursor.execute(f"DELETE FROM {table}".encode())
         await self.cursor.execute("UPDATE projections SET position = 0")
         for follower in self._projector._leading.values():
-            follower.went_well(0)
+            follower.succeeded(0)
 
     async def organization(self, *, opened: bool = False) -> UUID:
         organizations = Organizations(self.store, EVERYTHING)

@@ -114,6 +114,6 @@ async def test_a_job_done_twice_moves_once(database_url: str) -> None:
         )
         app = jobs.job_app(commands_over(store))
         async with app.open_async(pool):
-            await asyncio.wait_for(jobs.work_off(app), 10)
+            await asyncio.wait_for(jobs.run_due_jobs(app), 10)
         await eventually(connection, JOBS, 0)
         await eventually(connection, "SELECT count(*) FROM events WHERE topic = 'group-tree.moved'", 1)

@@ -76,5 +76,5 @@ def test_connections_that_cannot_all_be_open_refuse_the_start() -> None:
             with_open_files("-n 1000"), env=given, check=False, capture_output=True, text=True, timeout=60
         )
     assert done.returncode == 1
-    assert done.stderr.startswith("rollbook: ROLLBOOK_CONNECTIONS: 1000 connections take 1420 open files")
+    assert done.stderr.startswith("rollbook: ROLLBOOK_CONNECTIONS: 1000 connections need 1420 open files")
     assert "ulimit -Hn" in done.stderr

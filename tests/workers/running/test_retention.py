@@ -153,7 +153,7 @@ async def test_what_forgets_nothing_leaves_an_interrupted_rebuild_where_it_was(d
         await rebuilt(database_url, InterruptedSessions(), "sessions", batch=1)
     assert await forget_old_events(database_url, "sessions", DAYS) == 0
     said = await rebuilt(database_url, SessionsProjection(), "sessions")
-    assert said[0] == "sessions: goes on at position 2"
+    assert said[0] == "sessions: resumed at position 2"
 
 
 async def test_of_a_session_whose_opening_is_forgotten_nobody_hears_again(database_url: str) -> None:
@@ -178,7 +178,7 @@ async def test_nothing_is_forgotten_under_a_rebuild(database_url: str) -> None:
             connection.execute("UPDATE sessions_events SET recorded_at = now() - interval '401 days'")
         assert await leases.take(rebuilding, [leases.rebuild_of("sessions")])
         assert await forget_old_events(database_url, "sessions", DAYS) == 0
-        await leases.give_back_all(rebuilding)
+        await leases.release_all(rebuilding)
         assert await forget_old_events(database_url, "sessions", DAYS) > 0
         assert world
 

@@ -42,7 +42,7 @@ async def test_people_sign_in_after_it_as_before(database_url: str) -> None:
     async with a_world(database_url) as world:
         ann = await world.provider(await world.organization(), "ann@people.test")
     said = await rotated(settings_for(database_url, new_master_key=NEW))
-    assert said[0].endswith("keys are wrapped anew.")
+    assert said[0].endswith("data keys are wrapped under the new master key.")
     async with a_world(database_url, master_key=NEW) as world:
         await world.post("/v1/login/", {"username": "ann@people.test", "password": PASSWORD}, world.system)
         shown = await world.get(f"/v1/users/{ann.user_id}/", world.system)

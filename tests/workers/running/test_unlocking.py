@@ -28,7 +28,7 @@ async def test_a_name_is_unlocked_however_it_is_spelled(database_url: str, redis
             ROLLBOOK_MASTER_KEY=settings.master_key.get_secret_value(),
             ROLLBOOK_SIGNING_KEY=settings.signing_key.get_secret_value(),
         )
-        assert (done.returncode, done.stdout, done.stderr) == (0, "Its failed logins are forgotten.\n", "")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "The failed logins of this name are cleared.\n", "")
         assert await log_in(PASSWORD) == 201
 
 
