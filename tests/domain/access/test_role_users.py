@@ -2,47 +2,29 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.access.role_users import NotInOrganization, RoleUsers
+from domain.access.role_users import NotInOrganization
 from domain.access.roles import LastAdmin, Role, SystemRole, role_id
 from domain.core.errors import NotFound
-from domain.core.permissions import Permissions
-from domain.core.principal import Principal
-from domain.organizations.memberships import Memberships
 from domain.people.named_users import UserName
 from domain.people.users import User, UserNotFound
-from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+from tests.support.world.memory import MemoryWorld
 from tests.support.world.people import a_person, an_organization
 from tests.support.world.principals import a_principal
 
-CALLER = uuid4()
 
-
-class World:
-    def __init__(self) -> None:
-        self.store = MemoryStore()
-        self.grants = Grants()
-        ports = (self.store, MemoryDirectory(self.store), Permissions(self.grants))
-        self.memberships = Memberships(*ports)
-        self.role_users = RoleUsers(*ports)
-
-    def administrator(self, organization_id: UUID, *, system: bool = False) -> Principal:
-        """The caller, who administers the organization, or is a system administrator too."""
-        self.grants.allow(CALLER, organization_id, "read", "write")
-        return a_principal(CALLER, system=system)
-
-    async def provider(self, organization_id: UUID, **kwargs: object) -> User:
-        user = await a_person(self.store, **kwargs)
-        self.grants.let_read(CALLER, user.id)
+class World(MemoryWorld):
+    async def provider(self, organization_id: UUID, **known: object) -> User:
+        user = await self.person(**known)
         principal = self.administrator(organization_id, system=True)
         await self.memberships.add(principal, organization_id, UserName(user.id))
         return user
 
     async def grant(self, role: UUID, user: User, *, system: bool = False) -> int:
-        _, position = await self.role_users.grant(a_principal(CALLER, system=system), role, UserName(user.id))
+        _, position = await self.role_users.grant(a_principal(self.admin, system=system), role, UserName(user.id))
         return position
 
     async def revoke(self, role: UUID, user: User, *, system: bool = False) -> int:
-        return await self.role_users.revoke(a_principal(CALLER, system=system), role, UserName(user.id))
+        return await self.role_users.revoke(a_principal(self.admin, system=system), role, UserName(user.id))
 
     async def holders(self, role: UUID) -> dict[UUID, bool]:
         return (await self.store.get(Role, role)).holders

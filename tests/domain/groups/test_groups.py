@@ -46,8 +46,8 @@ async def test_a_new_group_has_its_people_from_the_start() -> None:
     )
     group = await found(team, group_id)
     assert (group.name, group.tags, group.type, group.node_type) == ("Heart", ["a"], "regular", "group")
-    assert await team.sitting(group_id, "leader") == {leader}
-    assert await team.sitting(group_id, "individual") == {individual}
+    assert await team.subjects(group_id, "leader") == {leader}
+    assert await team.subjects(group_id, "individual") == {individual}
     assert position == before + 3 == len(team.store.events)
 
 
@@ -101,10 +101,10 @@ async def test_leaders_are_replaced_as_a_whole() -> None:
     stays, goes, comes = [await team.provider() for _ in range(3)]
     await team.entry(group_id, "leader", [stays, goes])
     first = await team.groups.change(a_principal(team.admin), group_id, leader_ids=[stays, comes])
-    assert await team.sitting(group_id, "leader") == {stays, comes}
+    assert await team.subjects(group_id, "leader") == {stays, comes}
     assert await team.groups.change(a_principal(team.admin), group_id, leader_ids=[stays, comes]) == first
     await team.groups.change(a_principal(team.admin), group_id, leader_ids=[])
-    assert await team.sitting(group_id, "leader") == set()
+    assert await team.subjects(group_id, "leader") == set()
 
 
 async def test_a_disabled_leader_may_stay_but_not_come() -> None:
@@ -139,7 +139,7 @@ async def test_of_two_who_replace_the_leaders_at_once_one_wins_wholly() -> None:
 
     team.store.meanwhile = somebody_else_is_faster
     await team.groups.change(a_principal(team.admin), group_id, leader_ids=[one])
-    assert await team.sitting(group_id, "leader") == {one}
+    assert await team.subjects(group_id, "leader") == {one}
 
 
 @pytest.mark.parametrize("new", [True, False])
@@ -155,7 +155,7 @@ async def test_nobody_is_made_a_leader_while_he_leaves_the_organization(new: boo
     team.let_leave_meanwhile(user_id)
     with pytest.raises(NotEligible):
         await lead()
-    assert await team.sitting(group_id, "leader") == set()
+    assert await team.subjects(group_id, "leader") == set()
 
 
 async def test_who_may_not_read_a_group_learns_nothing_and_who_may_only_read_changes_nothing() -> None:

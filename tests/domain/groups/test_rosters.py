@@ -19,7 +19,7 @@ async def test_individuals_are_added_once() -> None:
     group, one, other = await team.group(), await team.individual(), await team.individual()
     await team.rosters.add_individuals(a_principal(team.admin), group, [one])
     position = await team.rosters.add_individuals(a_principal(team.admin), group, [one, other])
-    assert await team.sitting(group, "individual") == {one, other}
+    assert await team.subjects(group, "individual") == {one, other}
     assert await team.rosters.add_individuals(a_principal(team.admin), group, [other, one]) == position
     assert (await team.entry_of(group, "individual", one)).version == 1
 
@@ -37,7 +37,7 @@ async def test_individuals_that_the_caller_may_not_change_are_named_and_nobody_i
     with pytest.raises(Forbidden) as unwritable:
         await team.rosters.add_individuals(a_principal(leader), group, [good, readable])
     assert unwritable.value.meta == {"individual-ids": [str(readable)]}
-    assert await team.sitting(group, "individual") == set()
+    assert await team.subjects(group, "individual") == set()
 
 
 async def test_an_individual_that_is_not_the_organizations_is_not_eligible() -> None:
@@ -46,7 +46,7 @@ async def test_an_individual_that_is_not_the_organizations_is_not_eligible() -> 
     with pytest.raises(NotEligible) as refusal:
         await team.rosters.add_individuals(a_principal(team.admin), group, [good, foreign])
     assert refusal.value.meta == {"individual-ids": [str(foreign)]}
-    assert await team.sitting(group, "individual") == set()
+    assert await team.subjects(group, "individual") == set()
 
 
 async def test_a_group_for_providers_takes_no_individuals() -> None:
@@ -70,7 +70,7 @@ async def test_users_lead_and_belong_to_a_group_at_once() -> None:
     group, user = await team.group(), await team.provider()
     await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[user])
     await team.rosters.add_users(a_principal(team.admin), group, "member", user_ids=[user])
-    assert await team.sitting(group, "leader") == await team.sitting(group, "member") == {user}
+    assert await team.subjects(group, "leader") == await team.subjects(group, "member") == {user}
 
 
 async def test_users_are_found_by_their_addresses_in_any_case() -> None:
@@ -81,11 +81,11 @@ async def test_users_are_found_by_their_addresses_in_any_case() -> None:
         await team.provider(email="bob@x.test"),
     )
     await team.rosters.add_users(a_principal(team.admin), group, "member", user_emails=["Ann@X.test", "bob@x.test"])
-    assert await team.sitting(group, "member") == {ann, bob}
+    assert await team.subjects(group, "member") == {ann, bob}
     await team.rosters.remove_users(
         a_principal(team.admin), group, "member", user_emails=["ANN@x.test", "nobody@x.test"]
     )
-    assert await team.sitting(group, "member") == {bob}
+    assert await team.subjects(group, "member") == {bob}
 
 
 async def test_a_user_whom_the_caller_may_not_read_is_like_an_unknown_one() -> None:
@@ -100,7 +100,7 @@ async def test_a_user_whom_the_caller_may_not_read_is_like_an_unknown_one() -> N
     with pytest.raises(UserNotFound) as by_address:
         await team.rosters.add_users(a_principal(leader), group, "leader", user_emails=["ann@x.test", "no@x.test"])
     assert by_address.value.meta == {"user-emails": ["ann@x.test", "no@x.test"]}
-    assert await team.sitting(group, "leader") == set()
+    assert await team.subjects(group, "leader") == set()
 
 
 async def test_only_enabled_providers_of_the_organization_are_eligible() -> None:
@@ -117,7 +117,7 @@ async def test_only_enabled_providers_of_the_organization_are_eligible() -> None
     assert refusal.value.meta == {"user-ids": [str(disabled), str(elsewhere), str(archived)]}
     await team.entry(group, "leader", [disabled])
     await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[good, disabled])
-    assert await team.sitting(group, "leader") == {good, disabled}
+    assert await team.subjects(group, "leader") == {good, disabled}
 
 
 async def test_somebody_who_leaves_the_organization_meanwhile_is_not_seated() -> None:
@@ -126,7 +126,7 @@ async def test_somebody_who_leaves_the_organization_meanwhile_is_not_seated() ->
     team.let_leave_meanwhile(user)
     with pytest.raises(NotEligible):
         await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[user])
-    assert await team.sitting(group, "leader") == set()
+    assert await team.subjects(group, "leader") == set()
 
 
 async def test_nobody_is_seated_in_a_group_that_is_deactivated_meanwhile() -> None:
@@ -152,7 +152,7 @@ async def test_nobody_is_taken_out_of_a_group_that_is_deactivated_meanwhile() ->
     team.store.meanwhile = the_old_group_ends
     with pytest.raises(GroupInactive):
         await team.rosters.add_individuals(a_principal(team.admin), new, [individual], remove_from_group=old)
-    assert await team.sitting(old, "individual") == {individual}
+    assert await team.subjects(old, "individual") == {individual}
 
 
 async def test_naming_the_same_group_twice_is_refused_before_anything_is_looked_up() -> None:
@@ -172,7 +172,7 @@ async def test_removing_ignores_whoever_is_not_in() -> None:
     await team.entry(group, "leader", [user])
     await team.rosters.remove_individuals(a_principal(team.admin), group, [individual, uuid4()])
     position = await team.rosters.remove_users(a_principal(team.admin), group, "leader", user_ids=[user, uuid4()])
-    assert await team.sitting(group, "individual") == await team.sitting(group, "leader") == set()
+    assert await team.subjects(group, "individual") == await team.subjects(group, "leader") == set()
     assert await team.rosters.remove_individuals(a_principal(team.admin), group, [individual]) == position
 
 
@@ -182,7 +182,7 @@ async def test_who_left_may_come_again() -> None:
     await team.rosters.add_individuals(a_principal(team.admin), group, [individual])
     await team.rosters.remove_individuals(a_principal(team.admin), group, [individual])
     await team.rosters.add_individuals(a_principal(team.admin), group, [individual])
-    assert await team.sitting(group, "individual") == {individual}
+    assert await team.subjects(group, "individual") == {individual}
 
 
 async def test_people_change_groups_in_one_step() -> None:
@@ -191,14 +191,14 @@ async def test_people_change_groups_in_one_step() -> None:
     await team.entry(old, "individual", [here, there])
     await team.entry(new, "individual", [there])
     await team.rosters.add_individuals(a_principal(team.admin), new, [here, there], remove_from_group=old)
-    assert await team.sitting(old, "individual") == set()
-    assert await team.sitting(new, "individual") == {here, there}
+    assert await team.subjects(old, "individual") == set()
+    assert await team.subjects(new, "individual") == {here, there}
     user = await team.provider()
     await team.entry(old, "leader", [user])
     await team.entry(old, "member", [user])
     await team.rosters.add_users(a_principal(team.admin), new, "member", user_ids=[user], remove_from_group=old)
-    assert await team.sitting(old, "leader") == {user}
-    assert await team.sitting(old, "member") == set()
+    assert await team.subjects(old, "leader") == {user}
+    assert await team.subjects(old, "member") == set()
 
 
 async def test_people_are_taken_only_from_another_group_of_the_organization_that_the_caller_may_change() -> None:

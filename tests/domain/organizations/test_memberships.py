@@ -4,41 +4,19 @@ import pytest
 
 from domain.access.roles import LastAdmin, Role, SystemRole, role_id
 from domain.core.errors import InvalidState, NotFound
-from domain.core.permissions import Permissions
-from domain.core.principal import Principal
 from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry, roster_entry_id
-from domain.organizations.memberships import ForeignRole, Memberships, StaffOrganization, UserIsParticipant
+from domain.organizations.memberships import ForeignRole, StaffOrganization, UserIsParticipant
 from domain.organizations.organizations import Organization, Organizations
 from domain.people.individuals import Individual
 from domain.people.named_users import UserName
 from domain.people.users import User, UserArchived, UserNotFound
-from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+from tests.support.world.memory import MemoryWorld
 from tests.support.world.people import a_person, a_user, an_organization
-from tests.support.world.principals import EVERYTHING, SYSTEM, a_principal
-
-CALLER = uuid4()
+from tests.support.world.principals import EVERYTHING, SYSTEM
 
 
-class World:
-    """An organization, and a caller who may read whom he is let read."""
-
-    def __init__(self) -> None:
-        self.store = MemoryStore()
-        self.directory = MemoryDirectory(self.store)
-        self.grants = Grants()
-        self.memberships = Memberships(self.store, self.directory, Permissions(self.grants))
-
-    def administrator(self, organization_id: UUID, *, system: bool = False) -> Principal:
-        """The caller, who administers the organization, or is a system administrator too."""
-        self.grants.allow(CALLER, organization_id, "read", "write")
-        return a_principal(CALLER, system=system)
-
-    async def person(self, **kwargs: object) -> User:
-        user = await a_person(self.store, **kwargs)
-        self.grants.let_read(CALLER, user.id)
-        return user
-
+class World(MemoryWorld):
     async def add(self, organization_id: UUID, user: User, role_id: UUID | None = None, *, system: bool = False) -> int:
         principal = self.administrator(organization_id, system=system)
         _, position = await self.memberships.add(principal, organization_id, UserName(user.id), role_id)
@@ -51,12 +29,8 @@ class World:
     async def user(self, user: User) -> User:
         return await self.store.get(User, user.id)
 
-    async def individual(self, user: User) -> Individual:
-        assert user.individual_id is not None
-        return await self.store.get(Individual, user.individual_id)
-
     async def share(self, user: User, organization_id: UUID) -> None:
-        individual = await self.individual(user)
+        individual = await self.individual_of(user)
         individual.share("organization", organization_id)
         await self.store.save(individual)
 
@@ -66,7 +40,7 @@ async def test_who_joins_becomes_a_provider_and_his_individual_a_providers() -> 
     clinic, ann = await an_organization(world.store), await world.person()
     await world.add(clinic, ann)
     assert list((await world.user(ann)).organizations) == [clinic]
-    assert (await world.individual(ann)).provider
+    assert (await world.individual_of(ann)).provider
 
 
 async def test_joining_again_records_nothing_but_grants_the_role() -> None:
@@ -129,7 +103,7 @@ async def test_a_participant_does_not_join() -> None:
     clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
     shared, shared_with_user, two = await world.person(), await world.person(), await world.person()
     await world.share(shared, other)
-    individual = await world.individual(shared_with_user)
+    individual = await world.individual_of(shared_with_user)
     individual.share("user", two.id, "read")
     two.acquire_individual(uuid4())
     await world.store.save(individual, two, Individual.create(two.individuals[-1], "user", two.id))
@@ -141,7 +115,7 @@ async def test_a_participant_does_not_join() -> None:
 async def test_as_much_is_read_for_an_unknown_address_as_for_one_that_the_caller_may_not_know() -> None:
     world = World()
     clinic, stranger = await an_organization(world.store), await a_person(world.store)
-    await world.store.save(User.create(CALLER, classification="customer", individual_id=uuid4()))
+    await world.store.save(User.create(world.admin, classification="customer", individual_id=uuid4()))
     world.directory.emails["stranger@people.test"] = stranger.id
     read = []
     for email in ("stranger@people.test", "nobody@people.test"):
@@ -162,7 +136,7 @@ async def test_a_patient_who_has_yet_to_claim_his_record_does_not_join() -> None
         assert user.individual_id is not None
         record = Individual.create(user.individual_id, "organization", other, provider=provider)
         await world.store.save(user, record)
-        world.grants.let_read(CALLER, user.id)
+        world.grants.let_read(world.admin, user.id)
         if refusal:
             with pytest.raises(refusal):
                 await world.add(clinic, user)
@@ -232,7 +206,7 @@ async def test_the_role_is_one_of_the_organization() -> None:
     for unknown in (uuid4(), foreign, clinic):
         with pytest.raises(NotFound):
             await world.add(clinic, ann, unknown)
-    world.grants.allow(CALLER, other, "read")
+    world.grants.allow(world.admin, other, "read")
     with pytest.raises(ForeignRole):
         await world.add(clinic, ann, foreign)
 
@@ -279,7 +253,7 @@ async def test_leaving_ends_roles_and_places_and_the_default_organization_in_one
     assert (await world.store.get(Role, role_id(clinic, "org.admin"))).holders == {bob.id: True}
     assert not (await world.store.get(RosterEntry, roster_entry_id(team.id, "leader", ann.id))).present
     assert (await world.store.get(RosterEntry, roster_entry_id(elsewhere.id, "leader", ann.id))).present
-    assert (await world.individual(ann)).provider
+    assert (await world.individual_of(ann)).provider
 
 
 async def test_who_leaves_his_last_organization_is_a_provider_no_more() -> None:
@@ -287,7 +261,7 @@ async def test_who_leaves_his_last_organization_is_a_provider_no_more() -> None:
     clinic, ann = await an_organization(world.store), await world.person()
     await world.add(clinic, ann)
     await world.remove(clinic, ann)
-    assert not (await world.individual(ann)).provider
+    assert not (await world.individual_of(ann)).provider
 
 
 async def test_removing_again_records_nothing_though_the_caller_may_not_read_the_user_any_more() -> None:

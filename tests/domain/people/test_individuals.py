@@ -3,10 +3,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core.errors import InvalidState
-from domain.core.permissions import Permissions
 from domain.groups.rosters import RosterEntry, roster_entry_id
-from domain.organizations.memberships import Memberships, UserIsParticipant
-from domain.people.individual_commands import Individuals
+from domain.organizations.memberships import UserIsParticipant
 from domain.people.individuals import (
     Individual,
     IndividualNotFound,
@@ -18,23 +16,12 @@ from domain.people.individuals import (
 )
 from domain.people.named_users import UserName
 from domain.people.users import User
-from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+from tests.support.world.memory import MemoryWorld
 from tests.support.world.people import a_person, an_organization
 from tests.support.world.principals import SERVICE, SYSTEM, a_principal, a_system_administrator
 
 
-class World:
-    def __init__(self) -> None:
-        self.store = MemoryStore()
-        self.grants = Grants()
-        ports = (self.store, MemoryDirectory(self.store), Permissions(self.grants))
-        self.individuals = Individuals(*ports)
-        self.memberships = Memberships(*ports)
-
-    async def owned(self, owner: User) -> Individual:
-        assert owner.individual_id is not None
-        return await self.store.get(Individual, owner.individual_id)
-
+class World(MemoryWorld):
     async def become_provider(self, user: User, organization_id: UUID) -> None:
         self.grants.let_read(user.id, user.id)
         self.grants.allow(user.id, organization_id, "read")
@@ -106,7 +93,7 @@ async def test_who_gets_a_further_individual_while_he_is_to_become_a_provider_st
         world.store.meanwhile = meanwhile
         with pytest.raises(UserIsParticipant):
             await world.become_provider(user, clinic)
-        assert not (await world.owned(user)).provider
+        assert not (await world.individual_of(user)).provider
 
 
 async def test_who_becomes_a_provider_while_he_is_to_get_a_further_individual_gets_none() -> None:
@@ -135,7 +122,7 @@ async def test_who_gave_his_further_individual_away_may_become_a_provider() -> N
 async def test_sharing_again_records_nothing_and_another_operation_replaces_the_first() -> None:
     world = World()
     clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
-    individual = await world.owned(ann)
+    individual = await world.individual_of(ann)
     _, position = await world.individuals.share(a_principal(ann.id), individual.id, "organization", clinic, None)
     shared, again = await world.individuals.share(a_principal(ann.id), individual.id, "organization", clinic, "read")
     assert (set(shared.organizations), again) == ({clinic}, position)
@@ -147,10 +134,10 @@ async def test_sharing_again_records_nothing_and_another_operation_replaces_the_
 async def test_the_owner_needs_no_share() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await a_person(world.store)
-    individual = await world.owned(ann)
+    individual = await world.individual_of(ann)
     _, position = await world.individuals.share(a_principal(ann.id), individual.id, "user", ann.id, "read")
     assert position == len(world.store.events)
-    assert not (await world.owned(ann)).shared
+    assert not (await world.individual_of(ann)).shared
     theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
     world.grants.allow(ann.id, clinic, "write")
     same, _ = await world.individuals.share(a_principal(ann.id), theirs.id, "organization", clinic, None)
@@ -172,7 +159,7 @@ async def test_services_and_system_administrators_share_anything() -> None:
     clinic, ann = await an_organization(world.store), await a_person(world.store)
     for principal in (SYSTEM, SERVICE):
         individual, _ = await world.individuals.share(
-            principal, (await world.owned(ann)).id, "organization", clinic, None
+            principal, (await world.individual_of(ann)).id, "organization", clinic, None
         )
         assert individual.shared
         await world.individuals.unshare(principal, individual.id, "organization", clinic)
@@ -181,7 +168,7 @@ async def test_services_and_system_administrators_share_anything() -> None:
 async def test_others_may_not_share_and_may_not_know() -> None:
     world = World()
     clinic, ann, eve = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
-    individual = await world.owned(ann)
+    individual = await world.individual_of(ann)
     for unseen in (individual.id, uuid4(), clinic):
         with pytest.raises(IndividualNotFound):
             await world.individuals.share(a_principal(eve.id), unseen, "organization", clinic, None)
@@ -195,7 +182,7 @@ async def test_others_may_not_share_and_may_not_know() -> None:
 async def test_unknown_parties_are_not_found() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await a_person(world.store)
-    individual = await world.owned(ann)
+    individual = await world.individual_of(ann)
     for party, unknown in (("user", uuid4()), ("user", clinic), ("organization", ann.id)):
         with pytest.raises(OwnerNotFound):
             await world.individuals.share(a_principal(ann.id), individual.id, party, unknown, "read")  # type: ignore[arg-type]
@@ -208,7 +195,9 @@ async def test_a_providers_individual_is_not_shared() -> None:
     clinic, ann = await an_organization(world.store), await a_person(world.store)
     await world.become_provider(ann, clinic)
     with pytest.raises(ProvidersIndividual):
-        await world.individuals.share(a_principal(ann.id), (await world.owned(ann)).id, "organization", clinic, None)
+        await world.individuals.share(
+            a_principal(ann.id), (await world.individual_of(ann)).id, "organization", clinic, None
+        )
 
 
 async def test_a_share_while_its_owner_becomes_a_provider_is_refused() -> None:
@@ -216,7 +205,9 @@ async def test_a_share_while_its_owner_becomes_a_provider_is_refused() -> None:
     clinic, ann = await an_organization(world.store), await a_person(world.store)
     world.store.meanwhile = lambda: world.become_provider(ann, clinic)
     with pytest.raises(ProvidersIndividual):
-        await world.individuals.share(a_principal(ann.id), (await world.owned(ann)).id, "organization", clinic, None)
+        await world.individuals.share(
+            a_principal(ann.id), (await world.individual_of(ann)).id, "organization", clinic, None
+        )
 
 
 async def test_nothing_is_shared_with_or_owned_by_an_archived_user() -> None:
@@ -225,7 +216,7 @@ async def test_nothing_is_shared_with_or_owned_by_an_archived_user() -> None:
     bob.archived = True
     world.store.streams[bob.id] = bob
     with pytest.raises(InvalidState):
-        await world.individuals.share(a_principal(ann.id), (await world.owned(ann)).id, "user", bob.id, "read")
+        await world.individuals.share(a_principal(ann.id), (await world.individual_of(ann)).id, "user", bob.id, "read")
     with pytest.raises(InvalidState):
         await world.individuals.create(SERVICE, uuid4(), bob.id)
 
@@ -237,7 +228,7 @@ async def test_unsharing_takes_it_out_of_the_organizations_groups_in_the_same_ap
         await an_organization(world.store, "other"),
         await a_person(world.store),
     )
-    individual = await world.owned(ann)
+    individual = await world.individual_of(ann)
     for organization in (clinic, other):
         await world.individuals.share(a_principal(ann.id), individual.id, "organization", organization, None)
     here, there = await world.place(individual.id, clinic), await world.place(individual.id, other)

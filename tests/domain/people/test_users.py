@@ -6,10 +6,8 @@ import pytest
 
 from domain.access.roles import ORGANIZATION_ADMIN, LastAdmin, Role, role_id
 from domain.core.errors import DomainError
-from domain.core.permissions import Permissions
 from domain.core.personal import Personal, revealed
 from domain.people.login_names import login_name, normal_login
-from domain.people.user_commands import Users
 from domain.people.users import (
     NotYourProvider,
     NotYourself,
@@ -19,21 +17,18 @@ from domain.people.users import (
     UserNotFound,
     VerifiedUser,
 )
-from tests.support.doubles import Grants, MemoryStore
+from tests.support.world.memory import MemoryWorld
 from tests.support.world.people import a_user
 from tests.support.world.principals import a_principal, a_system_administrator
 
 
-class Clinic:
-    """ADMIN administers the organization of DOC."""
+class Clinic(MemoryWorld):
+    """An organization with an administrator."""
 
     def __init__(self) -> None:
-        self.store = MemoryStore()
-        self.grants = Grants()
-        self.users = Users(self.store, Permissions(self.grants))
+        super().__init__()
         self.organization = uuid4()
-        self.admin = uuid4()
-        self.grants.allow(self.admin, self.organization, "read", "write")
+        self.administrator(self.organization)
 
     async def provider(self, *further: UUID, roles: tuple[str, ...] = ()) -> User:
         user = a_user()

@@ -2,11 +2,11 @@ from uuid import UUID, uuid4
 
 from projections.access import roles
 from projections.core.visibility import Viewer, viewer
-from tests.support.world.tenants import EVERYTHING_SEEN, NOBODY, Tenants, tenants
+from tests.support.world.read_models import EVERYTHING_SEEN, UNKNOWN, ReadModels, read_models
 
 
 async def organization_ids(
-    world: Tenants, caller: UUID | None = None, organization: UUID | None = None, looking: Viewer = EVERYTHING_SEEN
+    world: ReadModels, caller: UUID | None = None, organization: UUID | None = None, looking: Viewer = EVERYTHING_SEEN
 ) -> list[UUID]:
     if caller is not None:
         looking = await viewer(world.cursor, caller)
@@ -15,19 +15,19 @@ async def organization_ids(
 
 
 async def test_roles_are_those_of_organizations_that_the_caller_may_read(database_url: str) -> None:
-    async with tenants(database_url) as world:
+    async with read_models(database_url) as world:
         a, b = await world.organization("a"), await world.organization("b")
         provider, participant = await world.provider(a), await world.participant(a)
         await world.catch_up()
-        assert await organization_ids(world) == sorted([a.id, b.id])
-        assert await organization_ids(world, provider.id) == [a.id]
-        assert await organization_ids(world, participant.id) == []
-        assert await organization_ids(world, provider.id, b.id) == []
-        assert await organization_ids(world, organization=b.id) == [b.id]
+        assert await organization_ids(world) == sorted([a, b])
+        assert await organization_ids(world, provider) == [a]
+        assert await organization_ids(world, participant) == []
+        assert await organization_ids(world, provider, b) == []
+        assert await organization_ids(world, organization=b) == [b]
 
 
 async def test_a_role_knows_its_organization_by_its_present_name(database_url: str) -> None:
-    async with tenants(database_url) as world:
+    async with read_models(database_url) as world:
         clinic = await world.organization("clinic")
         await world.change(clinic, name="renamed", display_name="Renamed")
         await world.catch_up()
@@ -35,18 +35,18 @@ async def test_a_role_knows_its_organization_by_its_present_name(database_url: s
         assert (row.name, row.display_name) == ("org.admin", "Organization administrator")
         assert (row.organization_name, row.organization_display_name) == ("renamed", "Renamed")
         assert await roles.roles(world.cursor, EVERYTHING_SEEN, name="org") == []
-        assert await roles.organization_of(world.cursor, row.role_id) == clinic.id
+        assert await roles.organization_of(world.cursor, row.role_id) == clinic
         assert await roles.organization_of(world.cursor, uuid4()) is None
 
 
 async def test_an_inactive_organization_shows_its_roles_to_those_only_who_see_everything(database_url: str) -> None:
-    async with tenants(database_url) as world:
+    async with read_models(database_url) as world:
         clinic = await world.organization("clinic")
         provider = await world.provider(clinic)
         await world.change(clinic, is_active=False)
         await world.catch_up()
         open_ = await world.organization("open")
         await world.catch_up()
-        assert await organization_ids(world, provider.id) == []
-        assert await organization_ids(world, looking=Viewer(NOBODY, staff=True)) == [open_.id]
-        assert await organization_ids(world) == sorted([clinic.id, open_.id])
+        assert await organization_ids(world, provider) == []
+        assert await organization_ids(world, looking=Viewer(UNKNOWN, staff=True)) == [open_]
+        assert await organization_ids(world) == sorted([clinic, open_])

@@ -14,7 +14,7 @@ from projections.groups import logs as group_logs
 from projections.groups import rosters
 from projections.groups.lists import GroupFilter
 from projections.groups.rosters import Roster
-from tests.support.world.wards import Wards, wards
+from tests.support.world.read_models import ReadModels, read_models
 
 MANY = 20_000
 ORDINARY = ("regular", "provider_only")
@@ -46,7 +46,7 @@ FILL = (
 )
 
 
-async def touched(world: Wards) -> int:
+async def touched(world: ReadModels) -> int:
     """How many blocks of tables and indexes have been touched so far."""
     await world.cursor.execute("SELECT pg_stat_force_next_flush()")
     await world.cursor.execute(
@@ -58,7 +58,7 @@ async def touched(world: Wards) -> int:
     return int(row[0])
 
 
-async def blocks(world: Wards, asked: Awaitable[Any]) -> int:
+async def blocks(world: ReadModels, asked: Awaitable[Any]) -> int:
     """How many of them it touches."""
     before = await touched(world)
     await asked
@@ -68,7 +68,7 @@ async def blocks(world: Wards, asked: Awaitable[Any]) -> int:
 class Large:
     """An organization with so many groups, individuals and rows of a log, and what stands out among them."""
 
-    def __init__(self, world: Wards, organization: UUID) -> None:
+    def __init__(self, world: ReadModels, organization: UUID) -> None:
         self._world = world
         self._organization = organization
         self.costs: dict[str, int] = {}
@@ -98,12 +98,12 @@ class Large:
 async def test_in_a_large_organization_a_page_costs_what_it_shows_and_a_total_no_more_than_an_index(
     database_url: str,
 ) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization()
         admin, leader, staff = (
             await world.admin(organization),
-            await world.user(organization),
-            await world.user(classification="carium"),
+            await world.provider(organization),
+            await world.staff(),
         )
         division = await world.group(organization, "division", node_type="division")
         full = await world.group(organization, "full", under=division)

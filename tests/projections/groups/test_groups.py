@@ -13,14 +13,15 @@ from projections.access.checks import decide
 from projections.core.visibility import groups_with_people
 from projections.groups import lists as group_lists
 from projections.groups.lists import GroupFilter
-from tests.support.world.wards import Wards, named, wards
+from tests.projections.groups import reading
+from tests.support.world.read_models import ReadModels, read_models
 
 ORDINARY = ("regular", "provider_only")
 COMPUTED: tuple[GroupType, ...] = ("all_participants", "unassigned")
 
 
 async def test_groups_are_listed_by_name_without_case_and_then_by_id(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization()
         admin = await world.admin(organization)
         for name in ("lung", "Heart", "heart", "Éclair", "Bone"):
@@ -32,28 +33,28 @@ async def test_groups_are_listed_by_name_without_case_and_then_by_id(database_ur
         assert [row.name.lower() for row in rows] == ["bone", "heart", "heart", "lung", "éclair"]
         assert rows[1].group_id < rows[2].group_id
         assert total == 5
-        pages = [await world.listed(admin, types=ORDINARY, limit=2, offset=offset) for offset in (0, 2, 4, 6)]
+        pages = [await reading.listed(world, admin, types=ORDINARY, limit=2, offset=offset) for offset in (0, 2, 4, 6)]
         assert list(chain.from_iterable(pages)) == [row.group_id for row in rows]
 
 
 async def test_each_viewer_sees_what_a_check_would_allow(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         north, south, opened = [await world.organization(opened=yes) for yes in (False, False, True)]
         division = await world.group(north, "division", node_type="division")
         under, beside = await world.group(north, "under", under=division), await world.group(north, "beside")
         other, free = await world.group(south, "other"), await world.group(opened, "free")
         system = {system_group_id(each, kind) for each in (north, south, opened) for kind in COMPUTED}
-        leader, member = await world.user(north), await world.user(north)
+        leader, member = await world.provider(north), await world.provider(north)
         await world.entry(north, division, "leader", leader)
         await world.entry(north, under, "member", member)
         sees = {
             await world.admin(north): {division, under, beside} | {system_group_id(north, kind) for kind in COMPUTED},
             leader: {division, under},
             member: {under},
-            await world.user(north): set(),
-            await world.user(opened): {free} | {system_group_id(opened, kind) for kind in COMPUTED},
-            await world.user(north, opened): {free} | {system_group_id(opened, kind) for kind in COMPUTED},
-            await world.user(classification="carium"): {division, under, beside, other, free},
+            await world.provider(north): set(),
+            await world.provider(opened): {free} | {system_group_id(opened, kind) for kind in COMPUTED},
+            await world.provider(north, opened): {free} | {system_group_id(opened, kind) for kind in COMPUTED},
+            await world.staff(): {division, under, beside, other, free},
             await world.system(): {division, under, beside, other, free} | system,
             uuid4(): set(),
         }
@@ -61,69 +62,71 @@ async def test_each_viewer_sees_what_a_check_would_allow(database_url: str) -> N
         everything = [division, under, beside, other, free, *system]
         asked = [AccessQuery("group", each, "read") for each in everything]
         for viewer, groups in sees.items():
-            assert set(await world.listed(viewer)) == groups
+            assert set(await reading.listed(world, viewer)) == groups
             assert {each for each in everything if await found(world, viewer, each)} == groups
             allowed = await decide(world.cursor, viewer, asked)
             assert {each for each, yes in zip(everything, allowed, strict=True) if yes} == groups
             elsewhere = {other} | {system_group_id(south, kind) for kind in COMPUTED}
-            assert set(await world.listed(viewer, organization_id=south)) == groups & elsewhere
+            assert set(await reading.listed(world, viewer, organization_id=south)) == groups & elsewhere
 
 
-async def found(world: Wards, viewer: UUID, group_id: UUID) -> bool:
+async def found(world: ReadModels, viewer: UUID, group_id: UUID) -> bool:
     return await group_lists.detail(world.cursor, await world.viewer(viewer), group_id) is not None
 
 
 async def test_staff_that_also_leads_and_administers_sees_each_group_once(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         home, away = await world.organization(), await world.organization()
         group = await world.group(away, "away")
-        staff = await world.user(home, away, classification="carium")
+        staff = await world.staff(home, away)
         await world.entry(away, group, "leader", staff)
         mine = await world.group(home, "home")
         await world.catch_up()
-        assert await world.listed(staff) == [group, mine]
-        assert await world.listed(staff, with_people=True) == [group]
+        assert await reading.listed(world, staff) == [group, mine]
+        assert await reading.listed(world, staff, with_people=True) == [group]
         assert not (await world.viewer(staff)).only_staff
-        assert (await world.viewer(await world.user(home, classification="carium"))).only_staff
+        assert (await world.viewer(await world.staff(home))).only_staff
         assert await groups_with_people(world.cursor, staff, [group, mine]) == {group}
 
 
 async def test_inactive_groups_are_shown_when_asked_for_to_those_who_govern_and_to_staff(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization()
         group = await world.group(organization)
-        leader = await world.user(organization)
+        leader = await world.provider(organization)
         await world.entry(organization, group, "leader", leader)
         await world.deactivate(group)
         await world.catch_up()
         see = [
             await world.admin(organization),
-            await world.user(classification="carium"),
+            await world.staff(),
             await world.system(),
         ]
         for viewer in (*see, leader):
-            assert await world.listed(viewer, types=ORDINARY) == []
-            shown = await world.listed(viewer, types=ORDINARY, include_inactive=True)
+            assert await reading.listed(world, viewer, types=ORDINARY) == []
+            shown = await reading.listed(world, viewer, types=ORDINARY, include_inactive=True)
             assert shown == ([group] if viewer in see else [])
 
 
 async def test_an_organization_open_to_its_providers_hides_inactive_groups_from_them(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization(opened=True)
         group = await world.group(organization)
         await world.deactivate(group)
         await world.catch_up()
-        assert await world.listed(await world.user(organization), types=ORDINARY, include_inactive=True) == []
+        assert (
+            await reading.listed(world, await world.provider(organization), types=ORDINARY, include_inactive=True) == []
+        )
 
 
 async def test_a_group_that_was_just_deactivated_is_nobodys_to_read_though_its_row_is_behind(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization(opened=True)
         group = await world.group(organization)
         viewers = [
             await world.admin(organization),
-            await world.user(organization),
-            await world.user(classification="carium"),
+            await world.provider(organization),
+            await world.staff(),
             await world.system(),
         ]
         await world.catch_up()
@@ -132,14 +135,14 @@ async def test_a_group_that_was_just_deactivated_is_nobodys_to_read_though_its_r
         await world.deactivate(group)
         for viewer in viewers:
             assert not await found(world, viewer, group)
-            assert await world.listed(viewer, ids=[group]) == []
-        assert await world.listed(viewers[0], ids=[group], include_inactive=True) == [group]
+            assert await reading.listed(world, viewer, ids=[group]) == []
+        assert await reading.listed(world, viewers[0], ids=[group], include_inactive=True) == [group]
 
 
 async def test_every_filter_narrows_the_list(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization()
-        admin, leader = await world.admin(organization), await world.user(organization)
+        admin, leader = await world.admin(organization), await world.provider(organization)
         division = await world.group(organization, "100% Care_", node_type="division", tags=["a", 'q"\\,{}'])
         heart = await world.group(organization, "Heart", under=division, tags=["b"])
         nurses = await world.group(organization, "Nurses", type="provider_only")
@@ -174,14 +177,14 @@ async def test_every_filter_narrows_the_list(database_url: str) -> None:
             ({"organization_id": uuid4()}, set()),
         ]
         for wanted, groups in expected:
-            assert set(await world.listed(admin, **wanted)) == groups, wanted
-            assert await world.total(admin, **wanted) == len(groups), wanted
+            assert set(await reading.listed(world, admin, **wanted)) == groups, wanted
+            assert await reading.total(world, admin, **wanted) == len(groups), wanted
 
 
 async def test_an_individual_is_eligible_where_eligible_members_would_list_him(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization()
-        admin, leader = await world.admin(organization), await world.user(organization)
+        admin, leader = await world.admin(organization), await world.provider(organization)
         division = await world.group(organization, "division", node_type="division")
         there, empty = (
             await world.group(organization, "there", under=division),
@@ -196,69 +199,69 @@ async def test_an_individual_is_eligible_where_eligible_members_would_list_him(d
         await world.entry(organization, there, "individual", patient)
         await world.entry(organization, there, "leader", leader)
         await world.catch_up()
-        assert set(await world.listed(admin, eligible_individual_id=patient)) == {division, empty, sister}
-        assert lost not in await world.listed(admin, eligible_individual_id=patient)
+        assert set(await reading.listed(world, admin, eligible_individual_id=patient)) == {division, empty, sister}
+        assert lost not in await reading.listed(world, admin, eligible_individual_id=patient)
         some = [there, sister, lost, empty]
-        assert set(await world.listed(admin, eligible_individual_id=patient, ids=some)) == {sister, empty}
-        assert set(await world.listed(await world.system(), eligible_individual_id=patient)) == {
+        assert set(await reading.listed(world, admin, eligible_individual_id=patient, ids=some)) == {sister, empty}
+        assert set(await reading.listed(world, await world.system(), eligible_individual_id=patient)) == {
             division,
             empty,
             sister,
         }
-        assert await world.listed(leader, eligible_individual_id=patient) == []
+        assert await reading.listed(world, leader, eligible_individual_id=patient) == []
         await world.entry(organization, division, "leader", leader)
-        assert set(await world.listed(leader, eligible_individual_id=patient)) == {division, sister}
-        assert await world.listed(leader, eligible_individual_id=patient, ids=some) == [sister]
-        assert await world.listed(admin, eligible_individual_id=stranger) == []
+        assert set(await reading.listed(world, leader, eligible_individual_id=patient)) == {division, sister}
+        assert await reading.listed(world, leader, eligible_individual_id=patient, ids=some) == [sister]
+        assert await reading.listed(world, admin, eligible_individual_id=stranger) == []
 
 
 async def test_rows_follow_the_log(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization()
         parent, other = await world.group(organization, "parent"), await world.group(organization, "other")
         child = await world.group(organization, "child", under=parent, tags=["x"])
         one, two = await world.record(organization), await world.record(organization)
         await world.entry(organization, child, "individual", one, two)
         await world.catch_up()
-        row = await world.row(child)
+        row = await reading.row(world, child)
         assert (row.parent_id, row.parent_name, row.individuals_count, row.tags) == (parent, "parent", 2, ["x"])
-        assert (await world.row(parent)).child_count == 1
-        await world.unseat(child, "individual", one)
+        assert (await reading.row(world, parent)).child_count == 1
+        await world.remove_entry(child, "individual", one)
         await world.rename(child, "Renamed")
         await world.move(organization, child, other)
         await world.catch_up()
-        row = await world.row(child)
+        row = await reading.row(world, child)
         assert (row.parent_id, row.name, row.individuals_count) == (other, "Renamed", 1)
-        assert [(await world.row(each)).child_count for each in (parent, other)] == [0, 1]
+        assert [(await reading.row(world, each)).child_count for each in (parent, other)] == [0, 1]
         await world.entry(organization, child, "individual", one)
         await world.deactivate(child)
         await world.catch_up()
-        row = await world.row(child)
+        row = await reading.row(world, child)
         assert (row.active, row.individuals_count, row.parent_id) == (False, 2, other)
-        assert (await world.row(other)).child_count == 0
+        assert (await reading.row(world, other)).child_count == 0
 
 
 async def test_one_batch_gives_the_same_as_many(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization()
         parent, other = await world.group(organization, "parent"), await world.group(organization, "other")
         child = await world.group(organization, "child", under=parent)
         record = await world.record(organization)
         await world.entry(organization, child, "individual", record)
-        await world.unseat(child, "individual", record)
+        await world.remove_entry(child, "individual", record)
         await world.entry(organization, child, "individual", record)
         await world.move(organization, child, other)
         await world.move(organization, child, None)
         await world.move(organization, child, parent)
         await world.deactivate(child)
         await world.catch_up()
-        row = await world.row(child)
+        row = await reading.row(world, child)
         assert (row.active, row.parent_id, row.individuals_count) == (False, parent, 1)
-        assert [(await world.row(each)).child_count for each in (parent, other)] == [0, 0]
+        assert [(await reading.row(world, each)).child_count for each in (parent, other)] == [0, 0]
 
 
 async def test_computed_groups_count_whom_they_hold(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization()
         regular, closing = await world.group(organization, "regular"), await world.group(organization, "closing")
         placed, loose = await world.patient(organization), await world.record(organization)
@@ -266,20 +269,20 @@ async def test_computed_groups_count_whom_they_hold(database_url: str) -> None:
         await world.entry(organization, closing, "individual", loose)
         await world.catch_up()
         everyone, unassigned = [system_group_id(organization, kind) for kind in COMPUTED]
-        assert [(await world.row(each)).individuals_count for each in (everyone, unassigned)] == [2, 0]
+        assert [(await reading.row(world, each)).individuals_count for each in (everyone, unassigned)] == [2, 0]
         await world.deactivate(closing)
-        assert [(await world.row(each)).individuals_count for each in (everyone, unassigned)] == [2, 1]
+        assert [(await reading.row(world, each)).individuals_count for each in (everyone, unassigned)] == [2, 1]
 
 
 async def test_what_bumps_the_time_of_modification_and_what_does_not(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization()
         parent, child = await world.group(organization, "parent"), await world.group(organization, "child")
-        user = await world.user(organization)
+        user = await world.provider(organization)
 
         async def times() -> tuple[datetime, datetime]:
             await world.catch_up()
-            return (await world.row(parent)).modified_at, (await world.row(child)).modified_at
+            return (await reading.row(world, parent)).modified_at, (await reading.row(world, child)).modified_at
 
         before = await times()
         await world.move(organization, child, parent)
@@ -295,7 +298,7 @@ async def test_what_bumps_the_time_of_modification_and_what_does_not(database_ur
 
 
 async def test_a_later_change_never_has_an_earlier_time(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization()
         admin = await world.admin(organization)
         with time_machine.travel(datetime(2030, 1, 1, tzinfo=UTC), tick=False):
@@ -303,26 +306,26 @@ async def test_a_later_change_never_has_an_earlier_time(database_url: str) -> No
         await world.catch_up()
         behind = [await world.group(organization, "behind") for _ in range(2)]
         await world.catch_up()
-        seen = (await world.row(ahead)).modified_at
+        seen = (await reading.row(world, ahead)).modified_at
         bound = [(">", seen)]
-        assert await world.listed(admin, types=ORDINARY, modified=bound) == behind
-        assert await world.listed(admin, types=ORDINARY, modified=[(">=", seen)]) == [ahead, *behind]
-        assert await world.listed(admin, types=ORDINARY, modified=[(">=", seen), ("<=", seen)]) == [ahead]
+        assert await reading.listed(world, admin, types=ORDINARY, modified=bound) == behind
+        assert await reading.listed(world, admin, types=ORDINARY, modified=[(">=", seen)]) == [ahead, *behind]
+        assert await reading.listed(world, admin, types=ORDINARY, modified=[(">=", seen), ("<=", seen)]) == [ahead]
 
 
 async def test_a_list_without_whole_organizations_costs_no_error(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         await world.catch_up()
         rows, total = await group_lists.page(
             world.cursor, await world.viewer(uuid4()), GroupFilter(include_inactive=True), limit=5, offset=5
         )
-        assert (named(rows), total) == ([], 0)
+        assert (reading.named(rows), total) == ([], 0)
 
 
 async def test_built_anew_in_one_batch_the_rows_are_the_same(database_url: str) -> None:
-    async with wards(database_url) as world:
+    async with read_models(database_url) as world:
         organization = await world.organization()
-        user, record = await world.user(organization), await world.record(organization)
+        user, record = await world.provider(organization), await world.record(organization)
         parent, child = await world.group(organization, "parent"), await world.group(organization, "child")
         await world.catch_up()
         await world.entry(organization, child, "individual", record)
@@ -339,7 +342,7 @@ async def test_built_anew_in_one_batch_the_rows_are_the_same(database_url: str) 
         assert all(before.values())
 
 
-async def everything(world: Wards) -> dict[str, list[Any]]:
+async def everything(world: ReadModels) -> dict[str, list[Any]]:
     tables = ("groups", "group_totals", "group_logs", "group_log_totals", "tasks")
     rows = {}
     for table in tables:

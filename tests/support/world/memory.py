@@ -1,36 +1,69 @@
-"""An organization with a leader and an administrator, at the level of the domain: no database, no HTTP."""
+"""A world in memory, for the domain: its commands over a store in memory, and access as a test grants it."""
 
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
+from domain.access.role_users import RoleUsers
 from domain.core.permissions import Permissions
+from domain.core.principal import Principal
 from domain.groups.commands import Groups
 from domain.groups.groups import Group
 from domain.groups.moves import GroupMoves
 from domain.groups.roster_commands import Rosters
 from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
 from domain.groups.trees import GroupTree, tree_id
+from domain.organizations.memberships import Memberships
+from domain.people.individual_commands import Individuals
 from domain.people.individuals import Individual
+from domain.people.user_commands import Users
 from domain.people.users import User
 from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
+from tests.support.world.people import a_person
 from tests.support.world.principals import a_principal
 
 
-class Team:
-    """ADMIN administers the organization and may do everything in it; everybody else only what a test allows."""
+class MemoryWorld:
+    """The commands of the domain. `admin` is the user who calls them and may do what a test allows."""
 
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.grants = Grants()
         self.directory = MemoryDirectory(self.store)
-        permissions = Permissions(self.grants)
-        self.groups = Groups(self.store, self.directory, permissions)
-        self.rosters = Rosters(self.store, self.directory, permissions)
-        self.moves = GroupMoves(self.store, permissions)
-        self.organization = uuid4()
         self.admin = uuid4()
-        self.grants.allow(self.admin, self.organization, "read", "write")
+        permissions = Permissions(self.grants)
+        ports = (self.store, self.directory, permissions)
+        self.groups = Groups(*ports)
+        self.rosters = Rosters(*ports)
+        self.moves = GroupMoves(self.store, permissions)
+        self.individuals = Individuals(*ports)
+        self.memberships = Memberships(*ports)
+        self.role_users = RoleUsers(*ports)
+        self.users = Users(self.store, permissions)
+
+    def administrator(self, organization_id: UUID, *, system: bool = False) -> Principal:
+        """Return the administrator of the organization, who is a system administrator too if `system`."""
+        self.grants.allow(self.admin, organization_id, "read", "write")
+        return a_principal(self.admin, system=system)
+
+    async def person(self, **known: object) -> User:
+        """Return a new user, whom the administrator may read, with an individual of their own."""
+        user = await a_person(self.store, **known)
+        self.grants.let_read(self.admin, user.id)
+        return user
+
+    async def individual_of(self, user: User) -> Individual:
+        assert user.individual_id is not None
+        return await self.store.get(Individual, user.individual_id)
+
+
+class Team(MemoryWorld):
+    """An organization; `admin` administers it and may do everything in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.organization = uuid4()
+        self.administrator(self.organization)
 
     async def group(self, **what: Any) -> UUID:
         """A group that the administrator may change."""
@@ -65,16 +98,16 @@ class Team:
         await self.store.save(user)
 
     def let_leave_meanwhile(self, user_id: UUID) -> None:
-        """Between the next decision and its save."""
+        """Let the user leave the organization between the next decision and its save."""
 
-        async def he_leaves() -> None:
+        async def leave() -> None:
             leaver = await self.store.get(User, user_id)
             leaver.leave(self.organization)
             await self.store.save(leaver)
 
-        self.store.meanwhile = he_leaves
+        self.store.meanwhile = leave
 
-    async def sitting(self, group_id: UUID, kind: RosterKind) -> set[UUID]:
+    async def subjects(self, group_id: UUID, kind: RosterKind) -> set[UUID]:
         entries = [each for each in self.store.streams.values() if isinstance(each, RosterEntry)]
         return {each.subject_id for each in entries if (each.group_id, each.kind) == (group_id, kind) and each.present}
 
