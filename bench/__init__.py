@@ -1,1 +1,1 @@
-"""What is measured, each figure beside a limit measured in the same run. `python -m bench --help`."""
+"""Benchmarks. Each figure stands beside a limit measured in the same run. See `python -m bench --help`."""

@@ -35,28 +35,28 @@ QUESTIONS: dict[str, Question] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    asked = _parser().parse_args(arguments)
-    with _folder(asked.keep) as folder:
-        uvloop.run(_measure(asked, folder))
+    options = _parser().parse_args(arguments)
+    with _folder(options.keep) as folder:
+        uvloop.run(_measure(options, folder))
 
 
-async def _measure(asked: argparse.Namespace, folder: Path) -> None:
-    size: Size = SIZES[asked.size]
-    world, seconds = World(size), asked.seconds or size.seconds
-    with Cluster(folder, _say, keep=asked.keep is not None) as cluster:
+async def _measure(options: argparse.Namespace, folder: Path) -> None:
+    size: Size = SIZES[options.size]
+    world, seconds = World(size), options.seconds or size.seconds
+    with Cluster(folder, _say, keep=options.keep is not None) as cluster:
         machine, load = await kind_of_machine(cluster.dsn), others_load()
-        if made := await cluster.made(world):
-            _tell(asked, machine, size, "making", load, made)
-        for name in asked.questions or QUESTIONS:
+        if figures := await cluster.create(world):
+            _report(options, machine, size, "making", load, figures)
+        for name in options.questions or QUESTIONS:
             load, began = others_load(), time.perf_counter()
             async with cluster.copy(world) as settings:
                 figures = await QUESTIONS[name](Bench(cluster, world, settings, seconds, _say))
             _say(f"— {name}, size {size.name}: {time.perf_counter() - began:.0f} s")
-            _tell(asked, machine, size, name, load, figures)
+            _report(options, machine, size, name, load, figures)
 
 
-def _tell(
-    asked: argparse.Namespace,
+def _report(
+    options: argparse.Namespace,
     machine: dict[str, str | int | float],
     size: Size,
     question: str,
@@ -65,7 +65,7 @@ def _tell(
 ) -> None:
     for figure in figures:
         _say(report.in_short(figure))
-    folder = asked.results or (None if size.name == "small" else report.RESULTS)
+    folder = options.results or (None if size.name == "small" else report.RESULTS)
     if folder is not None:
         path = report.add_results(folder, machine, size.name, question, load, figures)
         if folder == report.RESULTS:
@@ -74,24 +74,24 @@ def _tell(
 
 @contextlib.contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
-    """Where the servers' files are; a passing one unless they are to be kept."""
+    """Yield the folder for the servers' files: the given one, or a temporary one."""
     if keep is not None:
         yield open_folder(keep)
         return
     with tempfile.TemporaryDirectory(prefix="rollbook-bench-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)  # the user who runs servers for root passes through
+        Path(folder).chmod(0o711)  # for root's servers, which run as another user
         yield Path(folder)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "questions", nargs="*", choices=[[], *QUESTIONS], metavar="question", help="all of them when none is named"
+        "questions", nargs="*", choices=[[], *QUESTIONS], metavar="question", help="what to measure; all if absent"
     )
     parser.add_argument("--size", choices=SIZES, default="10k", help="individuals in the world; small takes a minute")
-    parser.add_argument("--seconds", type=float, help="how long each rate is measured")
-    parser.add_argument("--keep", type=Path, help="folder in which the worlds stay for the next run")
-    parser.add_argument("--results", type=Path, help="folder of results; small ones are not kept elsewhere")
+    parser.add_argument("--seconds", type=float, help="seconds for which each rate is measured")
+    parser.add_argument("--keep", type=Path, help="folder that keeps the worlds for the next run")
+    parser.add_argument("--results", type=Path, help="folder for results; without it, small ones are not stored")
     return parser
 
 
@@ -101,5 +101,5 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    configure_logging("error")  # of this process only: tests call `main` in theirs
+    configure_logging("error")  # not in `main`, which tests call in their own process
     main()

@@ -1,4 +1,4 @@
-"""The least an HTTP server in Python can do: a bare ASGI route on the same uvicorn. `python -m bench.bare PORT`."""
+"""The limit of an HTTP server in Python: a bare ASGI route on the same uvicorn. `python -m bench.bare PORT`."""
 
 import sys
 from typing import Any
@@ -11,7 +11,7 @@ HEADERS = [(b"content-type", b"application/vnd.api+json"), (b"content-length", s
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Reads the body, answers the same to everything."""
+    """Read the body and send the same answer to every request."""
     if scope["type"] != "http":
         return
     while (await receive()).get("more_body"):

@@ -1,4 +1,4 @@
-"""What a question is given: a world in a database of its own, and how long to measure."""
+"""The argument of each benchmark: a world in a database of its own, and the time to measure."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from bench.world import World
 
 @dataclass
 class Bench:
-    """`say` tells whoever waits."""
+    """One benchmark's database and settings. `say` prints progress; `seconds` is the time to measure each rate."""
 
     cluster: Cluster
     world: World
@@ -27,12 +27,12 @@ class Bench:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Serving"]:
-        """The product on this database."""
+        """Run the product on this database."""
         async with product(self.settings) as server:
             yield Serving(self, server)
 
     async def token(self, user_id: UUID = SERVICE.user_id) -> str:
-        """That of a service account, unless somebody else is meant."""
+        """Return an access token of the user; by default, of the service account."""
         if user_id not in self._tokens:
             self._tokens[user_id] = await token_of(self.settings, user_id)
         return self._tokens[user_id]
@@ -48,14 +48,14 @@ class Serving:
     async def load(
         self, requests: Sequence[bytes], *, clients: int, status: int, once: bool = False
     ) -> tuple[Run, dict[str, float]]:
-        """What happened, and where the time went: processor time per request, in microseconds."""
+        """Send the requests; return the run and the processor time per request of each process in microseconds."""
         parts = {"api": self.server.api, "worker": self.server.worker, "Postgres": self.bench.cluster.server_process}
         before = {name: cpu_seconds([process]) for name, process in parts.items()}
         run = await load(
             self.server.port, requests, clients=clients, seconds=self.bench.seconds, status=status, once=once
         )
         answered = sum(run.statuses.values())
-        spent = {
+        processor = {
             f"{name} µs": (cpu_seconds([process]) - before[name]) / answered * 1e6 for name, process in parts.items()
         }
-        return run, spent | {"generator busy": run.busy}
+        return run, processor | {"generator busy": run.busy}

@@ -1,4 +1,4 @@
-"""Embedded, durable servers and the databases on them: a world is made once, each question gets a copy of it."""
+"""Embedded, durable servers and their databases: a world is created once, and each benchmark gets a copy of it."""
 
 import hashlib
 import time
@@ -28,13 +28,13 @@ from workers.running.bootstrap import bootstrap
 from workers.running.database_login import with_application_login
 
 SERVICE = ServiceName("apps", "bench")
-MADE_BY = ("world.py", "population.py", "sizes.py", "../docs/events.md")
-"""What a world is like follows from these. One that was kept is migrated like any other database."""
+WORLD_SOURCES = ("world.py", "population.py", "sizes.py", "../docs/events.md")
+"""The files that determine a world. A kept world is created anew when one of them changes."""
 Say = Callable[[str], None]
 
 
 class Cluster:
-    """A context manager; inside, the servers run. `keep` leaves the worlds for the next time."""
+    """A context manager that runs the servers. With `keep`, the worlds stay for the next run."""
 
     def __init__(self, folder: Path, say: Say, *, keep: bool) -> None:
         self._data = open_folder(folder)
@@ -53,21 +53,21 @@ class Cluster:
 
     @property
     def dsn(self) -> str:
-        """The maintenance database."""
+        """Return the connection string of the maintenance database."""
         return self._postgres.dsn(OWNER)
 
     @property
     def pgbench(self) -> Path:
-        """Measures what Postgres can do by itself."""
+        """Return the path of pgbench, which measures Postgres alone."""
         return package_folder(self._postgres.package) / "pginstall" / "bin" / "pgbench"
 
     @property
     def server_process(self) -> int:
-        """The process id of Postgres."""
+        """Return the process id of Postgres."""
         return int((self._postgres.home / "cluster" / "postmaster.pid").read_text().split("\n", 1)[0])
 
-    async def made(self, world: World) -> list[Figure]:
-        """See that the world is there; figures of making it when it had to be made."""
+    async def create(self, world: World) -> list[Figure]:
+        """Create the world's database and return figures of creating it; an empty list if it exists."""
         name = _name(world)
         async with await AsyncConnection.connect(self.dsn, autocommit=True) as connection:
             cursor = await connection.execute(
@@ -87,14 +87,14 @@ class Cluster:
 
     @asynccontextmanager
     async def copy(self, world: World) -> AsyncIterator[Settings]:
-        """Settings of a database that is like the world until somebody changes it; gone afterwards."""
+        """Copy the world's database, yield settings for the copy, and drop it afterwards."""
         name = f"copy_{uuid4().hex}"
         names = {"copy": sql.Identifier(name), "world": sql.Identifier(_name(world))}
         async with await AsyncConnection.connect(self.dsn, autocommit=True) as connection:
             await connection.execute(
                 sql.SQL("CREATE DATABASE {copy} TEMPLATE {world} STRATEGY file_copy").format(**names)
             )
-            await connection.execute("CHECKPOINT")  # what copying left to write is not ours to wait for
+            await connection.execute("CHECKPOINT")  # so that the benchmark does not pay for writing the copy
             try:
                 yield await with_application_login(self._settings(name))
             finally:
@@ -116,7 +116,7 @@ class Cluster:
         began = time.perf_counter()
         async with a_pool(settings) as pool, a_store(settings, pool) as store:
             events = await populate(store, world, self._say)
-            made = time.perf_counter()
+            populated = time.perf_counter()
             keyring = keyring_of(settings, pool)
             commands = job_commands(store, pool, await keyring.lookup(), settings)
             await projectors.catch_up(pool, keyring, commands)
@@ -124,14 +124,14 @@ class Cluster:
         async with await AsyncConnection.connect(settings.owner_dsn(), autocommit=True) as connection:
             await connection.execute("VACUUM (ANALYZE, PARALLEL 0)")
             await connection.execute("CHECKPOINT")
-        self._say(f"caught up after {caught_up - made:.0f} s")
-        rate = Limit("appending the same events, many to a save", events / (made - began))
+        self._say(f"caught up after {caught_up - populated:.0f} s")
+        rate = Limit("appending the same events, many to a save", events / (populated - began))
         return [
             Figure("making the world: events appended", rate.value, "events/s", []),
-            Figure("catching up: all background projections", events / (caught_up - made), "events/s", [rate]),
+            Figure("catching up: all background projections", events / (caught_up - populated), "events/s", [rate]),
         ]
 
 
 def _name(world: World) -> str:
-    known = "".join((Path(__file__).parent / name).read_text() for name in MADE_BY)
-    return f"world_{world.size.name}_{hashlib.sha256(known.encode()).hexdigest()[:12]}"
+    sources = "".join((Path(__file__).parent / name).read_text() for name in WORLD_SOURCES)
+    return f"world_{world.size.name}_{hashlib.sha256(sources.encode()).hexdigest()[:12]}"

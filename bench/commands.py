@@ -1,4 +1,4 @@
-"""1. How many durable commands of one event a second: at the store and over HTTP."""
+"""1. How many durable commands of one event per second, at the store and over HTTP?"""
 
 import asyncio
 import time
@@ -21,9 +21,9 @@ from domain.groups.rosters import RosterEntry
 CLIENTS = (1, 8, 64)
 STORE_AIM, HTTP_AIM = 20_000, 2_000
 Command = Callable[[], Awaitable[None]]
-SEATING = "add an individual to a roster, inline projections included"
-MOST_A_SECOND = 4_000
-"""More requests than this are not prepared for each second."""
+ADD_INDIVIDUAL = "add an individual to a roster, inline projections included"
+PREPARED_PER_SECOND = 4_000
+"""Requests that are prepared for each second of measuring; more than the product can answer."""
 
 
 async def measure(bench: Bench) -> list[Figure]:
@@ -40,27 +40,27 @@ async def measure(bench: Bench) -> list[Figure]:
 async def _at_the_store(bench: Bench, bare: dict[int, Limit]) -> AsyncIterator[Figure]:
     async with a_pool(bench.settings) as pool, a_store(bench.settings, pool) as store:
         commands = {
-            SEATING: _editor(bench, store),
+            ADD_INDIVIDUAL: _adding(bench, store),
             "get, rename and save a group": _renaming(bench, store),
         }
         for clients in CLIENTS:
             for name, command in commands.items():
-                aim = STORE_AIM if clients == CLIENTS[-1] and command is commands[SEATING] else None
-                rate, more = await _called(command, clients, bench.seconds)
+                aim = STORE_AIM if clients == CLIENTS[-1] and command is commands[ADD_INDIVIDUAL] else None
+                rate, more = await _measure_calls(command, clients, bench.seconds)
                 yield Figure(f"store: {name}, {clients} at a time", rate, "commands/s", [bare[clients]], aim, more)
 
 
-def _editor(bench: Bench, store: EventStore) -> Command:
-    """Whom to entry where is told beforehand: working that out would take a sixth of the time."""
+def _adding(bench: Bench, store: EventStore) -> Command:
+    """Return a command that adds the next individual. Computing all ids beforehand saves a sixth of its time."""
     organization_id = bench.world.large.id
-    most = round(STORE_AIM * len(CLIENTS) * bench.seconds)
-    places = iter(list(islice(bench.world.large.free_places(), most)))
+    number = round(STORE_AIM * len(CLIENTS) * bench.seconds)
+    places = iter(list(islice(bench.world.large.free_places(), number)))
 
-    async def entry() -> None:
+    async def add() -> None:
         group_id, individual_id = next(places)
         await store.save(RosterEntry.add(group_id, organization_id, "individual", individual_id))
 
-    return entry
+    return add
 
 
 def _renaming(bench: Bench, store: EventStore) -> Command:
@@ -76,10 +76,10 @@ def _renaming(bench: Bench, store: EventStore) -> Command:
     return rename
 
 
-async def _called(command: Command, callers: int, seconds: float) -> tuple[float, dict[str, float]]:
-    """The rate, and what else there is to say."""
+async def _measure_calls(command: Command, callers: int, seconds: float) -> tuple[float, dict[str, float]]:
+    """Return the rate, the latencies and the share of time for which this process was busy."""
     latencies: list[float] = []
-    used, began = time.process_time(), time.perf_counter()
+    processor, began = time.process_time(), time.perf_counter()
 
     async def call() -> None:
         while (sent := time.perf_counter()) < began + seconds:
@@ -88,39 +88,40 @@ async def _called(command: Command, callers: int, seconds: float) -> tuple[float
 
     await asyncio.gather(*(call() for _ in range(callers)))
     took = time.perf_counter() - began
-    busy = (time.process_time() - used) / took
+    busy = (time.process_time() - processor) / took
     return len(latencies) / took, milliseconds(latencies) | {"process busy": busy}
 
 
 async def _create(serving: Serving, clients: int, *beside: Limit) -> Figure:
-    """An individual: one event, and the answer rests on inline projections."""
+    """Measure creating an individual: one event, and an answer from inline projections."""
     bench = serving.bench
     token, owner = await bench.token(), str(bench.world.large.id)
     requests = []
-    for _ in range(_enough(bench)):
+    for _ in range(_prepared_requests(bench)):
         body = _document("individuals", {"individual-id": str(uuid4()), "owner-id": owner})
         requests.append(request("POST", "/v1/individuals/", token, body))
-    run, spent = await serving.load(requests, clients=clients, status=201, once=True)
-    return _figure("create an individual", run, spent, clients, beside, HTTP_AIM if clients == CLIENTS[-1] else None)
+    run, processor = await serving.load(requests, clients=clients, status=201, once=True)
+    aim = HTTP_AIM if clients == CLIENTS[-1] else None
+    return _figure("create an individual", run, processor, clients, beside, aim)
 
 
 async def _rename(serving: Serving, clients: int, *beside: Limit) -> Figure:
-    """A group: one event, and the answer waits for background projections."""
+    """Measure renaming a group: one event, and an answer that waits for background projections."""
     bench = serving.bench
     token, large = await bench.token(bench.world.large.provider(ADMIN)), bench.world.large
     requests = []
-    for number in range(_enough(bench)):
+    for number in range(_prepared_requests(bench)):
         group_id = str(large.group(number % large.groups))
         body = _document("individual-groups", {"name": f"Renamed by {clients}: {number}"}, group_id)
         requests.append(request("PATCH", f"/v1/individual-groups/{group_id}/", token, body))
-    run, spent = await serving.load(requests, clients=clients, status=200, once=True)
-    return _figure("rename a group and read it back", run, spent, clients, beside, None)
+    run, processor = await serving.load(requests, clients=clients, status=200, once=True)
+    return _figure("rename a group and read it back", run, processor, clients, beside, None)
 
 
 def _figure(
-    name: str, run: Run, spent: dict[str, float], clients: int, beside: Sequence[Limit], aim: float | None
+    name: str, run: Run, processor: dict[str, float], clients: int, beside: Sequence[Limit], aim: float | None
 ) -> Figure:
-    more = milliseconds(run.latencies) | spent
+    more = milliseconds(run.latencies) | processor
     return Figure(f"HTTP: {name}, {clients} at a time", run.rate, "commands/s", beside, aim, more)
 
 
@@ -128,5 +129,5 @@ def _document(kind: str, attributes: dict[str, str], resource_id: str | None = N
     return {"data": {"type": kind, "attributes": attributes} | ({"id": resource_id} if resource_id else {})}
 
 
-def _enough(bench: Bench) -> int:
-    return round(MOST_A_SECOND * (bench.seconds * 1.2 + 0.1))
+def _prepared_requests(bench: Bench) -> int:
+    return round(PREPARED_PER_SECOND * (bench.seconds * 1.2 + 0.1))

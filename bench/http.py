@@ -1,4 +1,4 @@
-"""A keep-alive HTTP/1.1 client that costs next to nothing: requests are bytes made beforehand."""
+"""A keep-alive HTTP/1.1 client with little overhead: it sends requests that are encoded beforehand."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ HEAD_END = b"\r\n\r\n"
 
 
 class Answer(NamedTuple):
-    """`head` are the status line and the headers as they came."""
+    """An answer. `head` are the bytes of the status line and the headers."""
 
     status: int
     head: bytes
@@ -19,7 +19,7 @@ class Answer(NamedTuple):
 
     @property
     def position(self) -> int:
-        """What X-Position says."""
+        """Return the value of X-Position."""
         return int(_header(self.head, b"x-position"))
 
     def json(self) -> Any:
@@ -27,17 +27,17 @@ class Answer(NamedTuple):
 
 
 def request(method: str, path: str, token: str, body: Any = None, headers: Mapping[str, str] | None = None) -> bytes:
-    """The bytes of a request."""
-    sent = b"" if body is None else orjson.dumps(body)
+    """Return the bytes of a request."""
+    content = b"" if body is None else orjson.dumps(body)
     lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Authorization: Bearer {token}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if body is not None:
-        lines += ["Content-Type: application/vnd.api+json", f"Content-Length: {len(sent)}"]
-    return "\r\n".join([*lines, "", ""]).encode() + sent
+        lines += ["Content-Type: application/vnd.api+json", f"Content-Length: {len(content)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + content
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time."""
+    """A connection that sends one request at a time."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[Answer] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by behaviour only
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transport is no subclass
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answer is not None and not self._answer.done():
@@ -64,11 +64,11 @@ class Connection(asyncio.Protocol):
             status = int(head[9:12])
             self._answer.set_result(Answer(status, head, received[start : start + length]))
 
-    async def ask(self, sent: bytes) -> Answer:
-        """The answer to these bytes."""
+    async def ask(self, encoded: bytes) -> Answer:
+        """Send an encoded request and return its answer."""
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(sent)
+        self._transport.write(encoded)
         return await self._answer
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
 
 
 async def connect(port: int) -> Connection:
-    """A connection to a server of this machine."""
+    """Open a connection to a server on this machine."""
     _, connection = await asyncio.get_running_loop().create_connection(Connection, HOST, port)
     return connection
 

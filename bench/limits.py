@@ -1,4 +1,4 @@
-"""What this machine can do at all, measured in the same run as what it is compared with."""
+"""The limits of this machine, measured in the same run as the figures that are compared with them."""
 
 import asyncio
 import re
@@ -15,12 +15,12 @@ from bench.http import request
 from bench.load import Run, load
 from bench.servers import bare_route
 
-EVENT_SIZE = 300  # bytes, about those of an event
+EVENT_SIZE = 300  # bytes, about the size of an event
 TPS = re.compile(r"tps = ([0-9.]+)")
 
 
 async def insert_commits(bench: Bench, clients: int) -> Limit:
-    """Single-row INSERTs a second, each its own durable transaction, by as many connections."""
+    """Measure single-row INSERTs per second, each a durable transaction, by `clients` connections."""
     async with await AsyncConnection.connect(bench.settings.owner_dsn(), autocommit=True) as connection:
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS bench_rows (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, state bytea)"
@@ -32,7 +32,7 @@ async def insert_commits(bench: Bench, clients: int) -> Limit:
 
 
 async def selects(bench: Bench, clients: int) -> Limit:
-    """Rows a second by primary key, by as many connections of one Python process like the API's."""
+    """Measure SELECTs by primary key per second, by `clients` connections of one Python process like the API's."""
     keys = [bench.world.large.individual(place) for place in range(min(2000, bench.world.large.individuals))]
     end = time.perf_counter() + bench.seconds
     began = time.perf_counter()
@@ -52,23 +52,23 @@ async def selects(bench: Bench, clients: int) -> Limit:
 
 
 async def bare_requests(bench: Bench, clients: int) -> Run:
-    """Requests to a route that does nothing, of the size of a check."""
+    """Measure requests of the size of a check to a route that does nothing."""
     body = {
         "access-query": [f"individual:{bench.world.large.individual(1)}:read"],
         "user-id": str(bench.world.large.id),
     }
     async with bare_route() as server:
-        sent = request("POST", "/", "x" * 300, body)
-        return await load(server.port, [sent], clients=clients, seconds=bench.seconds, status=201)
+        bare = request("POST", "/", "x" * 300, body)
+        return await load(server.port, [bare], clients=clients, seconds=bench.seconds, status=201)
 
 
 def rate_of(run: Run, clients: int) -> Limit:
-    """As a rate."""
+    """Return the rate of the run as a limit."""
     return Limit(f"bare ASGI requests/s, {_clients(clients)}", run.rate)
 
 
 def median_of(run: Run, clients: int) -> Limit:
-    """As a time."""
+    """Return the median latency of the run as a limit."""
     return Limit(f"bare ASGI p50 ms, {_clients(clients)}", quantile(run.latencies, 0.5) * 1000)
 
 
@@ -80,9 +80,9 @@ async def _pgbench(bench: Bench, statement: str, clients: int) -> float:
         seconds = ["-T", str(max(1, round(bench.seconds)))]
         command = [str(bench.cluster.pgbench), *options, *seconds, bench.settings.owner_dsn()]
         done = await asyncio.to_thread(subprocess.run, command, check=True, text=True, stdout=subprocess.PIPE)
-    found = TPS.search(done.stdout)
-    assert found is not None, done.stdout
-    return float(found[1])
+    rate = TPS.search(done.stdout)
+    assert rate is not None, done.stdout
+    return float(rate[1])
 
 
 def _connections(number: int) -> str:

@@ -1,7 +1,7 @@
-"""The load generator, a process of its own: `python -m bench.load` takes an order on stdin and tells what happened.
+"""The load generator. `python -m bench.load` reads an order from stdin and writes the results of the run to stdout.
 
-Closed loop: each client sends its next request when the last one is answered. It should never be what limits, so it
-tells its own share of a core as well.
+It is a closed loop: each client sends its next request when the previous one is answered. The generator must never be
+the bottleneck, so it also reports its own share of a core.
 """
 
 import asyncio
@@ -20,21 +20,21 @@ import uvloop
 
 from bench.http import Connection, connect
 
-LONGEST_EXCERPT = 300
+MAX_EXCERPT = 300  # bytes
 
 
 class Kept(NamedTuple):
-    """One answer, with the clock of the machine at its request and at its arrival."""
+    """One answer, with the machine's clock when the request was sent and when the answer arrived."""
 
     request: int
     sent: float
-    came: float
+    received: float
     body: str
 
 
 @dataclass
 class Run:
-    """What happened. `latencies` in seconds, without those of the warm-up."""
+    """The results of a run. `latencies` are in seconds, without those of the warm-up."""
 
     seconds: float
     latencies: list[float]
@@ -45,7 +45,7 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Return answers per second."""
         return len(self.latencies) / self.seconds if self.seconds else 0.0
 
 
@@ -59,32 +59,32 @@ async def load(
     once: bool = False,
     keep: bool = False,
 ) -> Run:
-    """Send the requests in turn, from a process of its own; `once` sends none of them twice.
+    """Send the requests in turn from another process, each only once with `once`; `keep` keeps the answers.
 
-    Fails when an answer has another status.
+    Raises AssertionError when an answer has another status than `status`.
     """
     order = {
         "port": port, "clients": clients, "seconds": seconds, "once": once, "keep": keep, "status": status,
-        "requests": [base64.b64encode(each).decode() for each in requests],
+        "requests": [base64.b64encode(request).decode() for request in requests],
     }  # fmt: skip
-    # in a thread: uvloop may lose the end of what a process says last
+    # in a thread, because uvloop may lose the end of a process's output
     generator = partial(subprocess.run, [sys.executable, "-m", "bench.load"], check=True, stdout=subprocess.PIPE)
     done = await asyncio.to_thread(generator, input=orjson.dumps(order))
-    told = orjson.loads(done.stdout)
-    told["statuses"] = {int(status): number for status, number in told["statuses"].items()}
-    run = Run(**{**told, "kept": [Kept(*each) for each in told["kept"]]})
+    results = orjson.loads(done.stdout)
+    results["statuses"] = {int(status): number for status, number in results["statuses"].items()}
+    run = Run(**{**results, "kept": [Kept(*answer) for answer in results["kept"]]})
     if set(run.statuses) != {status}:
         raise AssertionError(f"answers other than {status}: {run.statuses} {run.excerpt}")
     return run
 
 
 class Generator:
-    """Carries out one order."""
+    """Runs one order."""
 
     def __init__(self, order: dict[str, object]) -> None:
-        self._requests = [base64.b64decode(each) for each in _list(order["requests"])]
+        self._requests = [base64.b64decode(request) for request in _list(order["requests"])]
         self._once, self._keep = bool(order["once"]), bool(order["keep"])
-        self._wanted = order["status"]
+        self._status = order["status"]
         self._port, self._clients = int(str(order["port"])), int(str(order["clients"]))
         self._seconds = float(str(order["seconds"]))
         self._next = 0
@@ -97,15 +97,15 @@ class Generator:
     async def run(self) -> Run:
         connections = [await connect(self._port) for _ in range(self._clients)]
         started = time.perf_counter()
-        self._begin = started + min(1.0, self._seconds / 5)  # before it caches, pools and plans warm up
+        self._begin = started + min(1.0, self._seconds / 5)  # caches, pools and plans warm up before
         self._end = self._begin + self._seconds
-        used = time.process_time()
-        await asyncio.gather(*(self._client(each) for each in connections))
+        processor = time.process_time()
+        await asyncio.gather(*(self._client(connection) for connection in connections))
         took = time.perf_counter() - started
-        for each in connections:
-            each.close()
+        for connection in connections:
+            connection.close()
         measured = max(self._last - self._begin, 1e-9)
-        busy = (time.process_time() - used) / took
+        busy = (time.process_time() - processor) / took
         return Run(measured, self._latencies, dict(self._statuses), busy, self._kept, self._excerpt)
 
     async def _client(self, connection: Connection) -> None:
@@ -115,15 +115,15 @@ class Generator:
                 return
             self._next += 1
             answer = await connection.ask(self._requests[number % len(self._requests)])
-            came = time.perf_counter()
+            received = time.perf_counter()
             self._statuses[answer.status] += 1
-            if answer.status != self._wanted:
-                self._excerpt = answer.body[:LONGEST_EXCERPT].decode(errors="replace")
+            if answer.status != self._status:
+                self._excerpt = answer.body[:MAX_EXCERPT].decode(errors="replace")
             if sent >= self._begin:
-                self._latencies.append(came - sent)
-                self._last = came
+                self._latencies.append(received - sent)
+                self._last = received
             if self._keep:
-                self._kept.append(Kept(number % len(self._requests), sent, came, answer.body.decode()))
+                self._kept.append(Kept(number % len(self._requests), sent, received, answer.body.decode()))
 
 
 def _list(value: object) -> list[str]:
@@ -134,9 +134,9 @@ def _list(value: object) -> list[str]:
 def main() -> None:
     order = orjson.loads(sys.stdin.buffer.read())
     run = uvloop.run(Generator(order).run())
-    # not sys.stdout.buffer: with PYTHONUNBUFFERED it writes what fits and forgets the rest
-    with open(sys.stdout.fileno(), "wb", closefd=False) as told:
-        told.write(orjson.dumps(run, default=list, option=orjson.OPT_NON_STR_KEYS))
+    # not sys.stdout.buffer: with PYTHONUNBUFFERED it drops what the pipe does not take at once
+    with open(sys.stdout.fileno(), "wb", closefd=False) as output:
+        output.write(orjson.dumps(run, default=list, option=orjson.OPT_NON_STR_KEYS))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The machine by its kind only, and how busy processes are on it."""
+"""The kind of this machine, and the processor time that processes use on it."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 async def kind_of_machine(dsn: str) -> dict[str, str | int | float]:
-    """Cores, memory, processor, versions; neither names nor paths."""
+    """Return cores, memory, processor and versions, without names or paths of this machine."""
     async with await AsyncConnection.connect(dsn) as connection:
         durable = [await _setting(connection, name) for name in ("fsync", "synchronous_commit", "full_page_writes")]
         version = await _setting(connection, "server_version")
@@ -29,26 +29,27 @@ async def kind_of_machine(dsn: str) -> dict[str, str | int | float]:
 
 
 def others_load() -> float:
-    """Processes that wanted to run in the last minute, before we measure: above 0.5 somebody else is at work."""
+    """Return the load average of the last minute; above 0.5 other processes disturb the measurement."""
     return round(os.getloadavg()[0], 1)
 
 
 def cpu_seconds(processes: Iterable[int]) -> float:
-    """Processor time used so far by these processes and their living children; those that have gone are left out."""
-    wanted = set(processes)
-    return sum(ticks for process, (parent, ticks) in _all().items() if process in wanted or parent in wanted) / TICK
+    """Return the processor time of these processes and their running children; ended ones are left out."""
+    ids = set(processes)
+    return sum(ticks for process, (parent, ticks) in _processes().items() if process in ids or parent in ids) / TICK
 
 
-def _all() -> dict[int, tuple[int, int]]:
-    found = {}
+def _processes() -> dict[int, tuple[int, int]]:
+    """Return the parent and the processor ticks of each process."""
+    processes = {}
     for folder in PROC.iterdir() if PROC.exists() else ():
         if folder.name.isdecimal():
             try:
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            found[int(folder.name)] = (int(fields[1]), int(fields[11]) + int(fields[12]))
-    return found
+            processes[int(folder.name)] = (int(fields[1]), int(fields[11]) + int(fields[12]))
+    return processes
 
 
 def _processor() -> str:

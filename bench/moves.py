@@ -1,7 +1,7 @@
-"""6. How long the move of a large subtree takes, and whether any check is wrong meanwhile.
+"""6. How long does the move of a large subtree take, and is any check wrong meanwhile?
 
-The subtree goes back and forth between two wings whose leaders lead nothing else, so that of the two exactly one may
-read its individuals, at any moment; its own leader always may.
+The subtree moves back and forth between two wings, whose leaders lead no other group. So at any moment exactly one of
+the two may read its individuals. The leader of the subtree may always read them.
 """
 
 import asyncio
@@ -28,12 +28,12 @@ AIM = 2_000.0  # milliseconds
 MOVES = 4  # at the store, and as many over HTTP
 CLIENTS = 2
 ROOT_OF_SUBTREE = 1
-ASKED_ABOUT = 200
-PATIENCE = 30.0
+INDIVIDUALS = 200  # that are checked
+PATIENCE = 30.0  # seconds
 
 
 class Move(NamedTuple):
-    """`to` is 0 or 1, the wing; before `begun` it was surely not there, after `ended` it surely was."""
+    """A move to wing `to`, 0 or 1. It takes effect after `begun` and before `ended`."""
 
     to: int
     begun: float
@@ -41,7 +41,7 @@ class Move(NamedTuple):
 
 
 class Wings(NamedTuple):
-    """The two, by id."""
+    """The ids of the two wings and of their leaders."""
 
     groups: list[UUID]
     leaders: list[UUID]
@@ -55,10 +55,10 @@ async def measure(bench: Bench) -> list[Figure]:
         async with bench.serving() as serving:
             checks = asyncio.create_task(_checks(serving, wings))
             await asyncio.sleep(min(1.0, bench.seconds))
-            at_store = [await _move_at_the_store(bench, store, wings, each % 2) for each in range(1, MOVES + 1)]
-            over_http = [await _move_over_http(serving, wings, each % 2) for each in range(1, MOVES + 1)]
+            at_store = [await _move_at_the_store(bench, store, wings, number % 2) for number in range(1, MOVES + 1)]
+            over_http = [await _move_over_http(serving, wings, number % 2) for number in range(1, MOVES + 1)]
             kept = await checks
-    assert kept[-1].came > over_http[-1].ended, "the checks ended before the moves"
+    assert kept[-1].received > over_http[-1].ended, "the checks ended before the moves"
     return _figures(at_store, over_http, kept, bare, {"individuals below": below, "rows of the closure": rows})
 
 
@@ -66,41 +66,41 @@ def _figures(
     at_store: list[Move], over_http: list[Move], kept: list[Kept], bare: Limit, more: dict[str, float]
 ) -> list[Figure]:
     moves = [*at_store, *over_http]
-    meanwhile = [each for each in kept if any(each.sent < move.ended and each.came > move.begun for move in moves)]
-    wrong = _wrong(moves, kept)
+    during = [check for check in kept if any(check.sent < move.ended and check.received > move.begun for move in moves)]
+    wrong = _count_wrong(moves, kept)
     appends = [(move.ended - move.begun) * 1000 for move in at_store]
     ends = [(move.ended - move.begun) * 1000 for move in over_http]
-    check_times = milliseconds([each.came - each.sent for each in meanwhile])
-    nothing = Limit("bare rewrite of the same rows, ms", bare.value)
-    checks = {"checks": float(len(kept)), "checks during moves": float(len(meanwhile))} | check_times
+    check_times = milliseconds([check.received - check.sent for check in during])
+    rewrite = Limit("bare rewrite of the same rows, ms", bare.value)
+    checks = {"checks": float(len(kept)), "checks during moves": float(len(during))} | check_times
     return [
         Figure("append of a move, the slowest of several", max(appends), "ms", [bare], AIM, more),
-        Figure("a move from its request to its task's end, p50", quantile(ends, 0.5), "ms", [nothing], AIM, more),
+        Figure("a move from its request to its task's end, p50", quantile(ends, 0.5), "ms", [rewrite], AIM, more),
         Figure("wrong answers to checks before, during and after moves", float(wrong), "answers", [], 0.0, checks),
     ]
 
 
-def _wrong(moves: list[Move], kept: list[Kept]) -> int:
-    """Answers that no order of things explains: both or neither wing, or the one where it surely was not."""
+def _count_wrong(moves: list[Move], kept: list[Kept]) -> int:
+    """Return the number of answers that allow both leaders or neither, or the one of the wing without the subtree."""
     wrong = 0
-    for each in kept:
-        rows = orjson.loads(each.body)["access-queries"]
+    for check in kept:
+        rows = orjson.loads(check.body)["access-queries"]
         first, second, own = (row["allow"] for row in rows)
-        before = next((move for move in reversed(moves) if move.ended < each.sent), None)
+        before = next((move for move in reversed(moves) if move.ended < check.sent), None)
         expected = 0 if before is None else before.to
-        settled = not any(each.sent <= move.ended and each.came >= move.begun for move in moves)
+        settled = not any(check.sent <= move.ended and check.received >= move.begun for move in moves)
         wrong += first == second or not own or (settled and (first, second)[expected] is not True)
     return wrong
 
 
 async def _checks(serving: Serving, wings: Wings) -> list[Kept]:
-    """The three leaders, about individuals of the subtree, until the moves are surely over."""
+    """Check the three leaders for individuals of the subtree until the moves have ended; return the answers."""
     bench, large = serving.bench, serving.bench.world.large
     token = await bench.token()
-    users = [str(each) for each in (*wings.leaders, large.provider(DIVISION_LEADER))]
+    users = [str(user) for user in (*wings.leaders, large.provider(DIVISION_LEADER))]
     group = large.branching * ROOT_OF_SUBTREE + 1
     requests = []
-    for number in range(min(ASKED_ABOUT, large.individuals // large.groups)):
+    for number in range(min(INDIVIDUALS, large.individuals // large.groups)):
         query = f"individual:{large.individual(group + number * large.groups)}:read"
         body = {"multi-user-ids": {"access-query": [query], "user-ids": users, "individually": True}}
         requests.append(request("POST", "/v1/bulk-authz-resource-access/", token, body))
@@ -128,8 +128,8 @@ async def _move_over_http(serving: Serving, wings: Wings, to: int) -> Move:
     begun = time.perf_counter()
     answer = await connection.ask(request("POST", path, token, {"to-parent-group-id": str(wings.groups[to])}))
     assert answer.status == 201, answer.body
-    asking = request("GET", f"/v1/tasks/{answer.json()['data']['task-id']}/", token)
-    while (task := (await connection.ask(asking)).json()["data"]["attributes"])["state"] != "done":
+    poll = request("GET", f"/v1/tasks/{answer.json()['data']['task-id']}/", token)
+    while (task := (await connection.ask(poll)).json()["data"]["attributes"])["state"] != "done":
         assert time.perf_counter() < begun + PATIENCE, task
         await asyncio.sleep(0.005)
     ended = time.perf_counter()
@@ -138,10 +138,10 @@ async def _move_over_http(serving: Serving, wings: Wings, to: int) -> Move:
 
 
 async def _make_wings(bench: Bench, store: EventStore) -> Wings:
-    """The subtree stands in the first one."""
+    """Create two wings with a leader each, and move the subtree into the first one."""
     large = bench.world.large
     wings = [Group.make(new_id(), large.id, name, node_type="division") for name in ("First wing", "Second wing")]
-    leaders = [large.provider(each) for each in (FIRST_WING_LEADER, SECOND_WING_LEADER)]
+    leaders = [large.provider(place) for place in (FIRST_WING_LEADER, SECOND_WING_LEADER)]
     entries = [RosterEntry.add(wing.id, large.id, "leader", user) for wing, user in zip(wings, leaders, strict=True)]
     tree = await store.get(GroupTree, tree_id(large.id))
     tree.request_move(new_id(), large.group(ROOT_OF_SUBTREE), wings[0].id, 0)
@@ -151,7 +151,7 @@ async def _make_wings(bench: Bench, store: EventStore) -> Wings:
 
 
 async def _below(bench: Bench) -> tuple[float, float]:
-    """Individuals below the root of the subtree, and its rows of the closure."""
+    """Return the number of individuals in the subtree, and of its rows in the closure table."""
     async with await AsyncConnection.connect(bench.settings.owner_dsn()) as connection:
         cursor = await connection.execute(_BELOW, {"group": bench.world.large.group(ROOT_OF_SUBTREE)})
         row = await cursor.fetchone()
@@ -160,7 +160,7 @@ async def _below(bench: Bench) -> tuple[float, float]:
 
 
 async def _bare_rewrite(bench: Bench) -> Limit:
-    """One durable transaction that deletes and inserts as many rows, in a table like the closure."""
+    """Measure one durable transaction that deletes and inserts as many rows in a copy of the closure table."""
     async with await AsyncConnection.connect(bench.settings.owner_dsn(), autocommit=True) as connection:
         await connection.execute("CREATE TABLE bench_closure (LIKE group_closure INCLUDING ALL)")
         await connection.execute("INSERT INTO bench_closure SELECT * FROM group_closure")
@@ -168,8 +168,8 @@ async def _bare_rewrite(bench: Bench) -> Limit:
         parameters = {"group": bench.world.large.group(ROOT_OF_SUBTREE)}
         began = time.perf_counter()
         async with connection.transaction():
-            await connection.execute(_TAKE_OUT, parameters)
-            await connection.execute(_PUT_BACK, parameters)
+            await connection.execute(_DELETE, parameters)
+            await connection.execute(_INSERT, parameters)
         took = time.perf_counter() - began
     return Limit("bare rewrite of as many rows, ms", took * 1000)
 
@@ -178,7 +178,7 @@ _BELOW = """
 SELECT count(DISTINCT p.individual_id), count(DISTINCT c.descendant_id)
 FROM group_closure c LEFT JOIN group_individuals p ON p.group_id = c.descendant_id WHERE c.ancestor_id = %(group)s
 """
-_TAKE_OUT = "DELETE FROM bench_closure WHERE ancestor_id = %(group)s"
-_PUT_BACK = """
+_DELETE = "DELETE FROM bench_closure WHERE ancestor_id = %(group)s"
+_INSERT = """
 INSERT INTO bench_closure SELECT descendant_id, ancestor_id FROM group_closure WHERE ancestor_id = %(group)s
 """

@@ -1,4 +1,4 @@
-"""Fills an empty database with a world: real aggregates through the real store, many of them per save."""
+"""Fills an empty database with a world: saves aggregates through the product's store, many at a time."""
 
 import asyncio
 import time
@@ -17,45 +17,45 @@ from domain.organizations.organizations import Organization, system_groups
 from domain.people.individuals import Individual
 from domain.people.users import User
 
-AT_ONCE = 500  # aggregates of one save
-SAVES = 3  # under way at one time, so that Postgres writes one while we encode the next
+BATCH = 500  # aggregates of one save
+CONCURRENT_SAVES = 3  # so that Postgres writes one batch while this process encodes the next
 Say = Callable[[str], None]
 
 
 async def populate(store: EventStore, world: World, say: Say) -> int:
-    """How many events it took."""
+    """Save the world and return the number of events."""
     began, before = time.perf_counter(), await store.head()
     with audited_as(AuditContext(actor=world.large.provider(ADMIN))):
-        for name, made in (
+        for name, aggregates in (
             ("organizations", map(_organization, world.wards)),
             ("people", (person for ward in world.wards for person in _people(ward))),
             ("individuals", _individuals(world)),
             ("groups", (group for ward in world.wards for group in _groups(ward))),
             ("entries", (entry for ward in world.wards for entry in _entries(ward))),
         ):
-            await _save_all(store, made)
+            await _save_all(store, aggregates)
             events, seconds = await store.head() - before, time.perf_counter() - began
             say(f"{name}: {events:,} events after {seconds:.0f} s")
         for ward in world.wards:
-            await _grow(store, ward)
+            await _save_tree(store, ward)
     events = await store.head() - before
     say(f"{events:,} events, {events / (time.perf_counter() - began):,.0f} events/s")
     return events
 
 
-async def _save_all(store: EventStore, made: Iterable[list[Audited]]) -> None:
-    """Each list is saved at once with its neighbours."""
-    remaining = iter(made)
+async def _save_all(store: EventStore, aggregates: Iterable[list[Audited]]) -> None:
+    """Save all aggregates in batches; the aggregates of one list are saved together."""
+    remaining = iter(aggregates)
 
     async def save() -> None:
-        while chunk := _chunk(remaining):
-            await store.save(*chunk)
+        while batch := _next_batch(remaining):
+            await store.save(*batch)
 
-    await asyncio.gather(*(save() for _ in range(SAVES)))
+    await asyncio.gather(*(save() for _ in range(CONCURRENT_SAVES)))
 
 
-def _chunk(made: Iterator[list[Audited]]) -> list[Audited]:
-    return [aggregate for together in islice(made, AT_ONCE) for aggregate in together]
+def _next_batch(remaining: Iterator[list[Audited]]) -> list[Audited]:
+    return [aggregate for together in islice(remaining, BATCH) for aggregate in together]
 
 
 def _organization(ward: Ward) -> list[Audited]:
@@ -80,13 +80,13 @@ def _people(ward: Ward) -> Iterator[list[Audited]]:
 
 def _user(user_id: UUID, individual_id: UUID, email: str) -> User:
     user = User.create(user_id, classification="customer", individual_id=individual_id, email=email)
-    user.set_password("not a hash, nobody signs in")
+    user.set_password("not a hash, because no user logs in")
     user.confirm(email_verified=True)
     return user
 
 
 def _individuals(world: World) -> Iterator[list[Audited]]:
-    """One in fifty is shared with the next organization too, one in a hundred with a user elsewhere."""
+    """Yield individuals; one in fifty is shared with the next organization, one in a hundred with a user of it."""
     for ward, place in world.individuals():
         individual_id = ward.individual(place)
         if place < ward.patients:
@@ -124,13 +124,13 @@ def _entry(ward: Ward, place: int, kind: RosterKind) -> RosterEntry:
     return RosterEntry.add(ward.group(place), ward.id, kind, user)
 
 
-async def _grow(store: EventStore, ward: Ward) -> None:
-    """The tree, from its top."""
+async def _save_tree(store: EventStore, ward: Ward) -> None:
+    """Save the tree of groups, from its top down."""
     tree = GroupTree.create(ward.id)
     for place in range(1, ward.groups):
         group, parent = ward.group(place), ward.group(ward.parent(place))
-        # not requested first: each request would leave a job for the workers
+        # not by `request_move`, which would enqueue a job for each group
         tree._moved(ward.id, group, group, None, parent)  # noqa: SLF001
-        if place % AT_ONCE == 0:
+        if place % BATCH == 0:
             await store.save(tree)
     await store.save(tree)

@@ -1,4 +1,4 @@
-"""5. How many events a second a projection is rebuilt with."""
+"""5. How many events per second does a rebuild of each projection apply?"""
 
 import time
 
@@ -25,11 +25,11 @@ async def measure(bench: Bench) -> list[Figure]:
         projections = [*registry.inline(await keyring.lookup()), *registry.background()]
         async with pool.connection() as connection:
             await replicators.register(connection, projections)
-        decoding = Limit("decoding all events alone, events/s", await _decoded(bench, pool))
-        return [await _rebuilt(bench, pool, each, decoding) for each in projections]
+        decoding = Limit("decoding all events alone, events/s", await _measure_decoding(bench, pool))
+        return [await _measure_rebuild(bench, pool, projection, decoding) for projection in projections]
 
 
-async def _decoded(bench: Bench, pool: AsyncConnectionPool) -> float:
+async def _measure_decoding(bench: Bench, pool: AsyncConnectionPool) -> float:
     reader = LogReader(EventCodec(keyring_of(bench.settings, pool)))
     async with pool.connection() as connection:
         began, head = time.perf_counter(), await reader.head(connection)
@@ -38,19 +38,20 @@ async def _decoded(bench: Bench, pool: AsyncConnectionPool) -> float:
     return head / (time.perf_counter() - began)
 
 
-async def _rebuilt(bench: Bench, pool: AsyncConnectionPool, projection: Projection, decoding: Limit) -> Figure:
+async def _measure_rebuild(bench: Bench, pool: AsyncConnectionPool, projection: Projection, decoding: Limit) -> Figure:
     keyring = keyring_of(bench.settings, pool)
-    wanted, passed = await _counted(pool, projection)
+    own_events, all_events = await _count_events(pool, projection)
     began = time.perf_counter()
     await rebuild_one(bench.settings.owner_dsn(), pool, keyring, projection, lambda _: None)
     took = time.perf_counter() - began
     bench.say(f"{projection.name}: {took:.1f} s")
-    more = {"seconds": took, "its own events/s": wanted / took}
-    return Figure(f"rebuild of {projection.name} ({projection.mode})", passed / took, "events/s", [decoding], AIM, more)
+    more = {"seconds": took, "its own events/s": own_events / took}
+    name = f"rebuild of {projection.name} ({projection.mode})"
+    return Figure(name, all_events / took, "events/s", [decoding], AIM, more)
 
 
-async def _counted(pool: AsyncConnectionPool, projection: Projection) -> tuple[int, int]:
-    """How many events the projection looks at, and how many there are."""
+async def _count_events(pool: AsyncConnectionPool, projection: Projection) -> tuple[int, int]:
+    """Return the number of events that the projection reads, and of all events."""
     topics = topics_of(projection.events)
     async with pool.connection() as connection:
         cursor = await connection.execute(

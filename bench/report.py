@@ -1,4 +1,4 @@
-"""Figures into bench/results/<date>.json, and from the latest of those into the table of bench/README.md."""
+"""Writes figures to bench/results/<date>.json and, from the latest of these files, to the table of bench/README.md."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,19 +18,19 @@ HEAD = ("| figure | measured | aim | beside | ratio | further |", "|---|---|---|
 def add_results(
     folder: Path, machine: dict[str, str | int | float], size: str, question: str, load: float, figures: list[Figure]
 ) -> Path:
-    """Into the file of today, in the place of what the same question answered at the same size before."""
+    """Write the figures to the file of today, replacing those of the same question and size; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{datetime.now(UTC):%Y-%m-%d}.json"
     known = orjson.loads(path.read_bytes()) if path.exists() else {"figures": []}
-    kept = [each for each in known["figures"] if (each["size"], each["question"]) != (size, question)]
+    kept = [row for row in known["figures"] if (row["size"], row["question"]) != (size, question)]
     new = [_as_dict(figure, size, question, load) for figure in figures]
-    written = {"machine": machine, "figures": sorted([*kept, *new], key=lambda each: (each["question"], each["size"]))}
-    path.write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2) + b"\n")
+    results = {"machine": machine, "figures": sorted([*kept, *new], key=lambda row: (row["question"], row["size"]))}
+    path.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n")
     return path
 
 
 def write_readme(path: Path) -> None:
-    """Put the figures of that file into the table."""
+    """Write the figures of that file into the table of bench/README.md."""
     results = orjson.loads(path.read_bytes())
     before, _, rest = README.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -38,20 +38,20 @@ def write_readme(path: Path) -> None:
 
 
 def as_markdown(day: str, results: dict[str, Any]) -> str:
-    """A section per question and size."""
+    """Return the figures as Markdown, with a section for each question and size."""
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
     lines = [f"Measured on {day}: {machine}."]
     sections: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for each in results["figures"]:
-        sections.setdefault((each["question"], each["size"]), []).append(each)
+    for row in results["figures"]:
+        sections.setdefault((row["question"], row["size"]), []).append(row)
     for (question, size), figures in sections.items():
         lines += ["", f"### {question}, size {size} (load before: {figures[0]['load before']})", "", *HEAD]
-        lines += [_row(each) for each in figures]
+        lines += [_row(figure) for figure in figures]
     return "\n".join(lines)
 
 
 def in_short(figure: Figure) -> str:
-    """One line for whoever watches."""
+    """Return the figure as one line of text."""
     aim = "" if figure.reached is None else f" ({'reached' if figure.reached else 'MISSED'}: {_number(figure.aim)})"
     ratios = "; ".join(f"{ratio:.2f} of {name}" for name, ratio in figure.ratios().items())
     return f"{figure.name}: {_number(figure.value)} {figure.unit}{aim}  [{ratios}]  {_further(figure.more)}"
@@ -91,5 +91,5 @@ def _number(value: float | None) -> str:
 
 
 def _rounded(value: float) -> float:
-    """Three digits are all that a measurement here is worth."""
+    """Round to three digits, which is about the precision of these measurements."""
     return float(f"{value:.3g}")

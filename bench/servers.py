@@ -1,4 +1,4 @@
-"""The processes that are measured: `rollbook api` and `rollbook worker` as operators start them, and a bare route."""
+"""The processes that are measured: `rollbook api` and `rollbook worker`, `rollbook up`, and a bare route."""
 
 import asyncio
 import os
@@ -13,14 +13,14 @@ from adapters.settings import Settings
 from bench.http import HOST, connect
 from workers.running.readiness import becomes_ready
 
-READY_PATIENCE = 60.0
-STOP_PATIENCE = 10.0
+READY_PATIENCE = 60.0  # seconds
+STOP_PATIENCE = 10.0  # seconds
 PROJECT = Path(__file__).parents[1]
-ROLLBOOK = (sys.executable, "-m", "workers.cli")  # this tree's, whatever is installed
+ROLLBOOK = (sys.executable, "-m", "workers.cli")  # the code of this folder, even if another version is installed
 
 
 class Server(NamedTuple):
-    """Where it listens, and the processes it is made of."""
+    """The port of a running server and the ids of its processes."""
 
     port: int
     api: int
@@ -29,7 +29,7 @@ class Server(NamedTuple):
 
 @asynccontextmanager
 async def product(settings: Settings) -> AsyncIterator[Server]:
-    """One API process and one worker, ready."""
+    """Run one API process and one worker; yield when they are ready."""
     port = free_port()
     environment = _environment(settings) | {"ROLLBOOK_PORT": str(port)}
     async with (
@@ -42,10 +42,10 @@ async def product(settings: Settings) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def everything(data: Path) -> AsyncIterator[Server]:
-    """`rollbook up` on this data folder and servers of its own, ready."""
+    """Run `rollbook up` on this data folder with embedded servers; yield when it is ready."""
     port = free_port()
-    foreign = {"DATABASE_URL", "REDIS_URL"}
-    environment = {name: value for name, value in os.environ.items() if name not in foreign and "ROLLBOOK_" not in name}
+    servers = {"DATABASE_URL", "REDIS_URL"}
+    environment = {name: value for name, value in os.environ.items() if name not in servers and "ROLLBOOK_" not in name}
     environment |= {"ROLLBOOK_DATA": str(data), "ROLLBOOK_PORT": str(port)}
     async with _process([*ROLLBOOK, "up"], environment) as supervisor:
         await _wait_for(port)
@@ -54,7 +54,7 @@ async def everything(data: Path) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def bare_route() -> AsyncIterator[Server]:
-    """A route that does nothing, on the same HTTP server."""
+    """Run a route that does nothing on the same HTTP server."""
     port = free_port()
     async with _process([sys.executable, "-m", "bench.bare", str(port)], dict(os.environ)) as process:
         for _ in range(500):
@@ -72,7 +72,7 @@ async def _wait_for(port: int) -> None:
 
 
 def free_port() -> int:
-    """One that nobody listens on at this moment."""
+    """Return a port that is free at this moment."""
     with socket.create_server((HOST, 0)) as listening:
         return int(listening.getsockname()[1])
 
@@ -103,6 +103,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "ROLLBOOK_DATA": str(settings.data),
         "ROLLBOOK_METRICS": "true",
         "ROLLBOOK_SERVICE_ACCOUNTS": ",".join(
-            f"{each.namespace}/{each.name}:{each.token.get_secret_value()}" for each in settings.service_accounts
+            f"{account.namespace}/{account.name}:{account.token.get_secret_value()}"
+            for account in settings.service_accounts
         ),
     }

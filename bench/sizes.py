@@ -1,12 +1,12 @@
-"""How large the worlds are in which is measured."""
+"""The sizes of the worlds in which benchmarks run."""
 
 from typing import NamedTuple
 
 
 class Size(NamedTuple):
-    """Counts over all organizations; the first one has half of everything, and one roster of `roster` individuals.
+    """Totals over all organizations. The first has half of everything, and one roster of `roster` individuals.
 
-    `seconds` is how long each rate is measured unless the command line says otherwise.
+    `seconds` is the time to measure each rate, unless the command line gives another.
     """
 
     name: str

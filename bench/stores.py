@@ -1,4 +1,4 @@
-"""The product's own store on a database, in this process."""
+"""The product's event store on a database, in this process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,7 +27,7 @@ async def a_pool(settings: Settings) -> AsyncIterator[Pool]:
 
 @asynccontextmanager
 async def a_store(settings: Settings, pool: AsyncConnectionPool) -> AsyncIterator[EventStore]:
-    """The identity log with all inline projections, as an API process has it."""
+    """Open the identity log with all inline projections, as an API process does."""
     keyring = keyring_of(settings, pool)
     async with EventStore(pool, "identity", registry.inline(await keyring.lookup()), keyring) as store:
         yield store
@@ -38,7 +38,7 @@ def keyring_of(settings: Settings, pool: AsyncConnectionPool) -> Keyring:
 
 
 async def token_of(settings: Settings, user_id: UUID) -> str:
-    """What lets its bearer call as the user, for an hour."""
+    """Return an access token of the user that is valid for an hour."""
     signer = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
     async with (
         a_pool(settings) as pool,

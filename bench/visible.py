@@ -1,4 +1,4 @@
-"""4. How long after a command its outcome can be read in a list."""
+"""4. How soon after a command does a list show its result?"""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ async def measure(bench: Bench) -> list[Figure]:
 
 
 async def _written_and_read(serving: Serving, clients: int, median: Limit) -> list[Figure]:
-    """From the command's answer, and from its request."""
+    """Measure the time from the command's answer, and from its request, until a list shows the result."""
     since_answer: list[float] = []
     since_request: list[float] = []
     end = time.perf_counter() + serving.bench.seconds
@@ -32,7 +32,7 @@ async def _written_and_read(serving: Serving, clients: int, median: Limit) -> li
 
     async def write_and_read() -> None:
         connection = await connect(serving.server.port)
-        while (asked := time.perf_counter()) < end:
+        while (requested := time.perf_counter()) < end:
             attributes = {"individual-id": str(uuid4()), "owner-id": owner}
             body = {"data": {"type": "individuals", "attributes": attributes}}
             written = _checked(await connection.ask(request("POST", "/v1/individuals/", token, body)), 201)
@@ -41,14 +41,14 @@ async def _written_and_read(serving: Serving, clients: int, median: Limit) -> li
             read = _checked(await connection.ask(request("GET", LIST, token, headers=at_least)), 200)
             assert read.position >= written.position
             since_answer.append(time.perf_counter() - answered)
-            since_request.append(time.perf_counter() - asked)
+            since_request.append(time.perf_counter() - requested)
         connection.close()
 
     await asyncio.gather(*(write_and_read() for _ in range(clients)))
-    end_of_it = f"to the answer of a list that shows it, {clients} at a time"
+    until = f"to the answer of a list that shows it, {clients} at a time"
     return [
-        _figure(f"from a command's answer {end_of_it}", since_answer, median),
-        _figure(f"from a command's request {end_of_it}", since_request, median),
+        _figure(f"from a command's answer {until}", since_answer, median),
+        _figure(f"from a command's request {until}", since_request, median),
     ]
 
 

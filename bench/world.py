@@ -1,7 +1,8 @@
-"""The world in which is measured: who and what is in it follows from numbers, so that nothing has to be remembered.
+"""The world in which benchmarks run. All ids are computed from numbers, so none has to be stored.
 
-Each organization has one tree of groups in which group n stands under group (n - 1) // branching, seven levels deep in
-the large worlds, and one roster beside it. Individuals are spread evenly over the groups, one in ten stands in two.
+Each organization has one tree of groups, in which group (n - 1) // branching is the parent of group n; in the large
+worlds it has seven levels. Beside the tree is one group with a large roster. Individuals are spread evenly over the
+groups; one in ten is in two groups.
 """
 
 from collections.abc import Iterator
@@ -13,11 +14,11 @@ from bench.sizes import Size
 LEVELS = 7
 NAMESPACE = uuid5(NAMESPACE_URL, "rollbook:bench")
 DIVISION_LEADER, LEAF_LEADER, ADMIN, FIRST_WING_LEADER, SECOND_WING_LEADER, OTHERS = range(6)
-"""Places among an organization's providers; the others lead and belong to groups in turn."""
+"""Numbers of an organization's providers; from OTHERS on, they are leaders and members of groups in turn."""
 
 
 class Ward:
-    """One organization."""
+    """One organization. A `place` is the number of a group, provider, patient or individual in it."""
 
     def __init__(self, number: int, groups: int, users: int, individuals: int, roster: int) -> None:
         self.number = number
@@ -27,56 +28,56 @@ class Ward:
         self.individuals = individuals
         self.roster = roster
         self.id = uuid5(NAMESPACE, f"organization:{number}")
-        self.branching = next(wide for wide in count(2) if sum(wide**level for level in range(LEVELS)) >= groups)
+        self.branching = next(width for width in count(2) if sum(width**level for level in range(LEVELS)) >= groups)
 
     def group(self, place: int) -> UUID:
-        """The group at that place in the tree; 0 is the top."""
+        """Return the id of the group at that place in the tree; 0 is the top."""
         return uuid5(self.id, f"group:{place}")
 
     def parent(self, place: int) -> int:
-        """The place of the group above, for all but the top."""
+        """Return the place of the parent group, for all groups but the top."""
         return (place - 1) // self.branching
 
     def is_leaf(self, place: int) -> bool:
-        """Whether nothing stands below."""
+        """Return whether the group has no children."""
         return place * self.branching + 1 >= self.groups
 
     @property
     def full_roster(self) -> UUID:
-        """The group beside the tree with `roster` individuals."""
+        """Return the id of the group beside the tree, which has `roster` individuals."""
         return uuid5(self.id, "group:roster")
 
     def provider(self, place: int) -> UUID:
         return uuid5(self.id, f"provider:{place % self.providers}")
 
     def providers_individual(self, place: int) -> UUID:
-        """The provider's own, which is in no group."""
+        """Return the id of the provider's own individual, which is in no group."""
         return uuid5(self.id, f"provider's individual:{place}")
 
     def leader(self, group: int) -> UUID:
-        """Who leads the group at that place."""
-        known = {1: DIVISION_LEADER, self.groups - 1: LEAF_LEADER}
-        return self.provider(known.get(group, OTHERS + group % (self.providers - OTHERS)))
+        """Return the id of the leader of the group at that place."""
+        fixed = {1: DIVISION_LEADER, self.groups - 1: LEAF_LEADER}
+        return self.provider(fixed.get(group, OTHERS + group % (self.providers - OTHERS)))
 
     def member(self, group: int) -> UUID:
-        """Who belongs to the group at that place."""
+        """Return the id of the member of the group at that place."""
         return self.provider(OTHERS + (group * 7 + 3) % (self.providers - OTHERS))
 
     def patient(self, place: int) -> UUID:
         return uuid5(self.id, f"patient:{place}")
 
     def individual(self, place: int) -> UUID:
-        """The first ones are those of the patients."""
+        """Return the id of the individual; the first ones belong to the patients."""
         return uuid5(self.id, f"individual:{place}")
 
     def places(self, individual: int) -> list[int]:
-        """The groups, by place in the tree, in which the individual stands."""
+        """Return the places of the groups that the individual is in."""
         first = individual % self.groups
         second = (individual * 7 + 1) % self.groups
         return [first] if individual % 10 or second == first else [first, second]
 
     def free_places(self) -> Iterator[tuple[UUID, UUID]]:
-        """(group, individual) of which no entry is taken, as many as are wanted."""
+        """Yield pairs of a group and an individual that is not in it, without end."""
         for further in count(2):
             for individual in range(self.individuals):
                 if individual % 10:
@@ -104,11 +105,11 @@ class World:
 
     @property
     def large(self) -> Ward:
-        """The organization with half of everything."""
+        """Return the organization with half of everything."""
         return self.wards[0]
 
     def individuals(self) -> Iterator[tuple[Ward, int]]:
-        """All of them, as organization and place in it."""
+        """Yield all individuals, as organization and place in it."""
         for ward in self.wards:
             for place in range(ward.individuals):
                 yield ward, place
