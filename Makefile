@@ -1,10 +1,10 @@
 PYTHON ?= python3
 INSTALLED := .venv/.installed
 
-.PHONY: help install run test check fmt bench
+.PHONY: help install run test test-fast check fmt bench
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv from requirements.lock
 
@@ -13,6 +13,9 @@ run: $(INSTALLED) ## start everything; Ctrl-C stops everything
 
 test: $(INSTALLED) ## run the tests on a real Postgres, in parallel
 	@.venv/bin/pytest -n 3
+
+test-fast: $(INSTALLED) ## run the tests that start no processes and take no seconds
+	@.venv/bin/pytest -n 3 -m "not slow"
 
 check: $(INSTALLED) ## judge format, lint, types, imports and contract
 	@.ci/check

@@ -21,6 +21,8 @@ from tests.authorization.oracle import Oracle, OracleGroup, OracleIndividual, Or
 from tests.authorization.random_worlds import COMMANDS, Command, RandomWorld
 from tests.support.world.product import ADMIN_EMAIL, World, a_world
 
+pytestmark = pytest.mark.slow
+
 WORLDS = int(os.environ.get("ROLLBOOK_TEST_WORLDS", "8"))
 TURNS = 25
 # What makes people and things stand in relation is tried more often than what tears them apart.

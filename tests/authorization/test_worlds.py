@@ -11,6 +11,8 @@ import yaml
 from tests.authorization.stage import OPERATIONS, Stage
 from tests.support.world.product import a_world
 
+pytestmark = pytest.mark.slow
+
 WORLDS = {path.stem: path.read_text() for path in sorted(Path(__file__).parent.glob("*.yaml"))}
 CHAPTER = {"do", "assert_true", "assert_false", "assert_only", "accessors", "lists", "individuals", "bulk"}
 

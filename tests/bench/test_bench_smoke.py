@@ -9,6 +9,8 @@ from bench.__main__ import main
 from bench.figures import Figure, Limit, milliseconds, quantile
 from bench.report import as_markdown
 
+pytestmark = pytest.mark.slow
+
 
 def test_questions_are_answered_in_a_small_world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["moves", "starts", "--size", "small", "--seconds", "0.1", "--results", str(tmp_path)])

@@ -25,6 +25,8 @@ from tests.contract.refusals import (
 )
 from tests.support.world.product import UNLIMITED, Person, World, a_world
 
+pytestmark = pytest.mark.slow
+
 MEDIA_TYPE = "application/vnd.api+json"
 RESOURCES = sorted({each.tag for each in operations()})
 ANYBODY = {

@@ -30,6 +30,8 @@ from tests.contract.refusals import LONGEST_URL
 from tests.support.world.named import Ward, a_ward
 from tests.support.world.product import UNLIMITED, Person
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 
 EXAMPLES = int(os.environ.get("ROLLBOOK_SCHEMATHESIS_EXAMPLES", "6"))

@@ -10,6 +10,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.support.running import rollbook
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def empty_url(database_server: str, administration: psycopg.Connection) -> Iterator[str]:

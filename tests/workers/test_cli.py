@@ -30,6 +30,8 @@ from tests.support.running import (
     url_of,
 )
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = (
     "up",
     "api",

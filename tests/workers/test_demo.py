@@ -3,9 +3,13 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from adapters.embedded.account import SYSTEM_FOLDER
 from tests.support.processes import processes
 from tests.support.running import ROLLBOOK, rollbook
+
+pytestmark = pytest.mark.slow
 
 
 def left() -> set[Path]:

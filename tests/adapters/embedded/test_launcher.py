@@ -30,6 +30,8 @@ from adapters.embedded.valkey import EmbeddedValkey
 from tests.support.ordinary import as_, only_root
 from tests.support.processes import processes, wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

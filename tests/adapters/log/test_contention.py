@@ -25,6 +25,8 @@ from tests.support.log_writers import start_granting
 from tests.support.stores import a_store
 from tests.support.world.principals import a_principal
 
+pytestmark = pytest.mark.slow
+
 MANY = 64
 
 

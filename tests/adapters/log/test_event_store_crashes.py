@@ -17,6 +17,8 @@ from domain.core.errors import LostRace, Unavailable
 from tests.support.proxy import Cut, Proxy, a_proxy
 from tests.support.stores import MASTER_KEY, a_store
 
+pytestmark = pytest.mark.slow
+
 ROWS = "SELECT originator_id, originator_version, notification_id FROM events ORDER BY notification_id"
 
 

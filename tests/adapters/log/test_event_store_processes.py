@@ -12,6 +12,7 @@ from threading import Event as Signal
 from uuid import UUID, uuid4
 
 import psycopg
+import pytest
 
 from adapters.log.codec import EventCodec
 from adapters.log.reader import LogReader
@@ -22,6 +23,8 @@ from projections.core.projection import InlineProjection, WriteCursor
 from tests.support.log_writers import COPIES, Copies, start_process
 from tests.support.processes import wait_until
 from tests.support.stores import MASTER_KEY, a_pool, a_store, waits_for_a_lock
+
+pytestmark = pytest.mark.slow
 
 PROCESSES = 4
 KILLS = 8

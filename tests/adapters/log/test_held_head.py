@@ -18,6 +18,8 @@ from domain.core.errors import Unavailable
 from tests.support.processes import wait_until
 from tests.support.stores import a_store
 
+pytestmark = pytest.mark.slow
+
 HOLD = "SELECT FROM log_head WHERE log = 'identity' FOR UPDATE"
 
 

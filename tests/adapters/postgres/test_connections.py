@@ -19,6 +19,8 @@ from tests.support.logins import application_dsn
 from tests.support.proxy import Proxy, a_proxy
 from tests.support.stores import MASTER_KEY, a_pool, a_store
 
+pytestmark = pytest.mark.slow
+
 CONNECTIONS = 6
 END_SESSIONS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity

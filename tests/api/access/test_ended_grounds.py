@@ -11,6 +11,8 @@ from adapters.security.passwords import PasswordPool
 from tests.api.access.test_ended_rights import deactivate, just_before_the_append, recorded_by
 from tests.support.world.product import PASSWORD, Person, World, a_world
 
+pytestmark = pytest.mark.slow
+
 ONBOARDING = "/v1/onboarding-requests/"
 EMAIL = "new@people.test"
 Ending = Callable[[World, UUID, UUID, Person], Awaitable[Any]]

@@ -18,6 +18,8 @@ from domain.access.roles import SYSTEM_ADMIN
 from domain.organizations.organizations import OPERATOR_ID
 from tests.support.world.product import Person, World, a_world, role_id
 
+pytestmark = pytest.mark.slow
+
 GROUPS = "/v1/individual-groups/"
 Ending = Callable[[], Awaitable[Any]]
 

@@ -24,6 +24,8 @@ from tests.api.access.test_ended_grounds import invitation, while_hashing
 from tests.api.access.test_ended_rights import Story, just_before_the_append, recorded_by, rename, sent, sent_slowly
 from tests.support.world.product import SERVICE, Person, World, a_world, role_id
 
+pytestmark = pytest.mark.slow
+
 REFUSED = {401, 403, 404}
 
 

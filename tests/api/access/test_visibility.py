@@ -65,6 +65,7 @@ async def test_testers_are_told_apart_by_those_only_who_see_classifications(data
     async with a_world(database_url) as world:
         trial = await world.organization("trial", classification="customer_test")
         admin, colleague = await world.admin(trial), await world.provider(trial)
+        await world.catch_up()
         query = {"organization-id": str(trial), "filter[include-tester]": "false"}
         assert await listed(world, admin, **query) == ([], 0)
         assert (await listed(world, colleague, **query))[1] == 2

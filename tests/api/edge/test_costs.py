@@ -17,6 +17,8 @@ from tests.contract.values import sample
 from tests.support.loop_lag import LoopLag
 from tests.support.world.product import ADMIN_EMAIL, Person, World, a_world
 
+pytestmark = pytest.mark.slow
+
 MAX_LAG = 0.1
 HARD_TO_JUDGE = "@({[<691!|1!|7l105+" * 3 + "@({[<691!|1!|7"
 LARGEST = 8 * 1024 * 1024

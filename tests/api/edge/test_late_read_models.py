@@ -20,6 +20,8 @@ from tests.support.world.product import World, a_world
 from workers.following.followers import all_followers
 from workers.following.projectors import Projector
 
+pytestmark = pytest.mark.slow
+
 
 class Command:
     """A command of the matrix by somebody who may; what it is about is there already."""

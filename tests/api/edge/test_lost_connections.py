@@ -7,6 +7,8 @@ from tests.support.proxy import Proxy, a_proxy
 from tests.support.world.named import Ward, a_ward
 from tests.support.world.product import UNLIMITED
 
+pytestmark = pytest.mark.slow
+
 CONNECTIONS = {"rollbook-api", "rollbook-writer", "rollbook-idempotency"}
 MAX_STATEMENTS = 60
 """No operation has more."""

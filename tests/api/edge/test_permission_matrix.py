@@ -10,6 +10,8 @@ from tests.contract.described import operations
 from tests.support.world.named import a_ward
 from tests.support.world.product import UNLIMITED
 
+pytestmark = pytest.mark.slow
+
 CODES = {403: {"forbidden"}, 404: {"not-found"}, 401: {"not-authenticated"}}
 CODE_OF_THE_DISABLED = {"session-revoked"}
 CODE_OF_BORROWED = "impersonation-not-allowed"

@@ -16,6 +16,8 @@ from api.edge.middleware import Observed
 from tests.support.processes import wait_until
 from tests.support.served import Answer, Client, Served, served
 
+pytestmark = pytest.mark.slow
+
 HURRIED: dict[str, Any] = {
     "head_seconds": 1.0, "body_seconds": 4.0, "slow_seconds": 1.0, "min_rate": 1000, "linger_seconds": 0.5
 }  # fmt: skip

@@ -6,11 +6,14 @@ from typing import Any
 
 import httpx2
 import psycopg
+import pytest
 
 from projections import registry
 from projections.core.projection import Projection
 from tests.api.edge.permission_matrix import families
 from tests.support.world.named import Ward, a_ward
+
+pytestmark = pytest.mark.slow
 
 BEHIND = "1"
 

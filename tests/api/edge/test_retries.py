@@ -13,6 +13,8 @@ from tests.contract.described import operations
 from tests.support.world.named import Ward, a_ward
 from tests.support.world.product import a_world
 
+pytestmark = pytest.mark.slow
+
 Told = tuple[int, str, str | None]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import pytest
 
 from tests.api.groups.test_groups import V1, V2
 from tests.api.groups.test_logs import told
@@ -20,6 +21,8 @@ from tests.api.groups.test_rosters import roster
 from tests.support.parts import running_parts
 from tests.support.running import KEY_SETTINGS
 from tests.support.world.product import SERVICE, Person, World, a_world, role_id
+
+pytestmark = pytest.mark.slow
 
 PROCESSES = 2
 MANY = 64

@@ -12,6 +12,8 @@ from domain.people.individuals import Individual
 from tests.support.loop_lag import LoopLag
 from tests.support.world.product import WithState, World, a_world
 
+pytestmark = pytest.mark.slow
+
 INDIVIDUALS = 100_000
 AT_ONCE = 10_000
 MAX_LAG = 0.1

@@ -4,12 +4,16 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from domain.groups.groups import Group
 from tests.api.groups.test_groups import ROSTER, V1, V2
 from tests.api.groups.test_logs import told
 from tests.api.groups.test_moves import attributes, parent_of, requested, slowed, to
 from tests.api.groups.test_rosters import roster
 from tests.support.world.product import Person, World, a_world
+
+pytestmark = pytest.mark.slow
 
 ROUNDS = 5
 

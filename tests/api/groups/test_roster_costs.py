@@ -13,6 +13,8 @@ from domain.people.users import User
 from tests.support.loop_lag import LoopLag
 from tests.support.world.product import World, a_world
 
+pytestmark = pytest.mark.slow
+
 MOST = 10_000
 MAX_LAG = 0.1
 ROUNDS = 3

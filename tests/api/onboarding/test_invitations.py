@@ -25,6 +25,8 @@ from workers.jobs import kinds
 from workers.jobs import worker as jobs
 from workers.jobs.kinds import BackOff
 
+pytestmark = pytest.mark.slow
+
 CODE = re.compile("[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}")
 ANN = {"patient-email": "ann@people.test", "notifications": ["email"]}
 

@@ -23,6 +23,8 @@ from tests.conftest import shared_folder, used
 from tests.support.logins import LOGIN_PASSWORD
 from tests.support.world.product import PASSWORD, World, a_world
 
+pytestmark = pytest.mark.slow
+
 EVERYBODY = {"filter[include-participants]": "true", "filter[include-unverified]": "true"}
 
 

@@ -17,6 +17,8 @@ from domain.people.users import ProvisionalUser
 from tests.support.world.principals import SERVICE
 from tests.support.world.product import Person, World, a_world
 
+pytestmark = pytest.mark.slow
+
 PLANTED = "planted-walrus-piano-7"
 REAL = "honest-otter-violin-3"
 EMAIL = {"patient-email": "victim@people.test"}

@@ -27,6 +27,8 @@ from tests.authorization.random_facts import chosen
 from tests.authorization.random_worlds import COMMANDS, Command, RandomWorld
 from tests.support.logins import application_dsn
 
+pytestmark = pytest.mark.slow
+
 OPERATIONS: dict[str, tuple[Operation, ...]] = {
     "organization": ("read", "write"), "group": ("read", "write", "contain"), "individual": ("read", "write"),
 }  # fmt: skip

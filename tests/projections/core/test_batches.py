@@ -19,6 +19,8 @@ from tests.support.histories import BEGINNING, STEPS, Appends, History
 from tests.support.logins import application_dsn
 from tests.support.tables import rows_of
 
+pytestmark = pytest.mark.slow
+
 OF_SESSIONS = registry.projected_from("sessions")
 ALL = [*registry.inline(lambda kind, value: f"{kind}:{value}".encode()), *registry.background(), *OF_SESSIONS]
 

@@ -21,6 +21,8 @@ from projections.organizations import user_organizations
 from projections.people.user_lists import UserFilter, statements
 from tests.support.plans import fetched, touched
 
+pytestmark = pytest.mark.slow
+
 # 10,000 providers and 20,000 patients of the clinic, all of whom hold its role, 20,000 other organizations, and 20,000
 # providers of none, who come before those of the clinic in every order of names
 FILL = """

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+import pytest
 from psycopg import AsyncConnection
 
 from tests.support.followers import eventually
@@ -18,6 +19,8 @@ from tests.support.world.product import settings_for
 from workers.following import leases, projectors
 from workers.jobs import worker as jobs
 from workers.running.bootstrap import bootstrap
+
+pytestmark = pytest.mark.slow
 
 TAKEN_OVER = 15.0
 BEHIND = """

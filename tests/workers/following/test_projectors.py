@@ -27,6 +27,8 @@ from tests.support.world.product import settings_for
 from workers.following import projectors
 from workers.following.projectors import NotCaughtUpError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def watched(database_url: str) -> str:

@@ -39,6 +39,8 @@ from tests.support.stores import MASTER_KEY, a_pool, a_store
 from tests.support.tables import rows_of
 from workers.following import rebuild
 
+pytestmark = pytest.mark.slow
+
 
 class InlineCount(EventCount, InlineProjection):
     """The same, in the append's own transaction."""

@@ -27,6 +27,8 @@ from tests.support.tables import rows_of
 from tests.workers.following.test_rebuild import InlineCount, leftovers, looking, rebuilt
 from workers.following import rebuild, table_copies
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_killed_rebuild_goes_on_where_it_was(database_url: str) -> None:
     make_tables(database_url)

@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+import pytest
+
 from projections import registry
 from tests.support.world.product import Person, World, a_world
 from workers.following.rebuild import rebuild
+
+pytestmark = pytest.mark.slow
 
 
 async def again_and_again(finished: asyncio.Event, ask: Callable[[], Awaitable[int]]) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+import pytest
 from psycopg import AsyncConnection
 
 from tests.support.followers import eventually
@@ -11,6 +12,8 @@ from tests.support.logins import application_dsn
 from tests.support.running import rollbook
 from tests.workers.jobs.test_queue import a_bench, working
 from workers.jobs.kinds import BackOff
+
+pytestmark = pytest.mark.slow
 
 DEAD = "UPDATE procrastinate_jobs SET attempts = %s"
 

@@ -22,6 +22,8 @@ from workers.jobs import worker as jobs
 from workers.jobs.kinds import BackOff
 from workers.jobs.queue import dead_jobs
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 MIGRATION = ROOT / "migrations" / "0008_jobs.sql"
 

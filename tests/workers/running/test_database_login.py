@@ -14,6 +14,8 @@ from tests.support.world.product import settings_for
 from workers.running.database_login import with_application_login
 from workers.running.part_settings import settings_of_a_part
 
+pytestmark = pytest.mark.slow
+
 OTHER_KEY = "B" * 43 + "="
 
 

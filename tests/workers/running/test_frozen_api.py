@@ -18,6 +18,8 @@ from tests.support.parts import running_parts
 from tests.support.processes import processes, wait_until
 from tests.support.running import administrator_of
 
+pytestmark = pytest.mark.slow
+
 MAX_TRIES = 500
 WRITERS = 12
 OTHERS_WRITE_AGAIN = 10.0

@@ -12,6 +12,8 @@ from tests.support.callers import ACCOUNTS, Callers
 from tests.support.processes import processes, wait_until
 from tests.support.running import Running, a_folder
 
+pytestmark = pytest.mark.slow
+
 PARTS = {
     "api": "rollbook api",
     "projectors": "rollbook worker projectors",

@@ -16,6 +16,8 @@ import pytest
 from tests.support.processes import processes, wait_until
 from tests.support.running import Running, a_folder
 
+pytestmark = pytest.mark.slow
+
 PASSWORD, WRONG, TOKEN = "quite-a-walrus-77", "some-other-narwhal-78", "token-of-the-records-application"
 NAME = "Byron-King"
 PERSON = {

@@ -12,6 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.processes import wait_until
 from tests.support.running import a_folder, pids_of, up, url_of
 
+pytestmark = pytest.mark.slow
+
 ASKED = 'rollbook_request_seconds_count{method="GET",route="/healthz",status="200"}'
 
 

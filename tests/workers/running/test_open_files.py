@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.running import ROLLBOOK, Running, a_folder, environment
 
+pytestmark = pytest.mark.slow
+
 SHARE = 100
 
 

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from adapters.setting_values import ServiceAccounts
 from adapters.settings import Settings
 from tests.support.running import KEYS, a_folder, pids_of, up
 from workers.running.part_secrets import SECRETS
+
+pytestmark = pytest.mark.slow
 
 GIVEN = {
     **KEYS,

@@ -20,6 +20,8 @@ from workers.following import projectors
 from workers.jobs import worker as jobs
 from workers.running.serving import Worker
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND, THIRD = (f"{number}-token-of-the-application" for number in ("first", "second", "third"))
 ACCOUNTS = f"care/oracle:{FIRST}"
 

@@ -20,6 +20,8 @@ from adapters.embedded.postgres import EmbeddedPostgres
 from tests.support.logins import application_login
 from tests.support.processes import processes, wait_until
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[3]
 ROLES = ("stand_in_part api", "stand_in_part worker", "cluster -c", "valkey-server")
 

@@ -2,8 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from tests.support.running import rollbook
 from tests.support.world.product import ADMIN_EMAIL, PASSWORD, a_world
+
+pytestmark = pytest.mark.slow
 
 LIMITS: dict[str, Any] = {"login_failures": 2}
 
