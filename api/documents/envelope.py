@@ -17,18 +17,15 @@ TAttributes = TypeVar("TAttributes", bound=Strict)
 IdRule = Literal["forbidden", "path", "path-optional"]
 
 
-class TypeConflict(Conflict):
-    code = "type-conflict"
+class TypeConflict(Conflict, code="type-conflict"):
     detail = "The document's type is not the type of this resource."
 
 
-class IdConflict(Conflict):
-    code = "id-conflict"
+class IdConflict(Conflict, code="id-conflict"):
     detail = "The document's id is not the id in the path."
 
 
-class ClientIdNotAllowed(Forbidden):
-    code = "client-id-not-allowed"
+class ClientIdNotAllowed(Forbidden, code="client-id-not-allowed"):
     detail = "The server chooses the id."
 
 

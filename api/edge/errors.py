@@ -36,25 +36,21 @@ MOST_TOLD = 100
 AN_ERROR_CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 
 
-class MissingAttribute(Invalid):
-    code = "missing-attribute"
+class MissingAttribute(Invalid, code="missing-attribute"):
     detail = "This attribute is required."
 
 
-class NotAcceptable(DomainError):
-    code = "not-acceptable"
+class NotAcceptable(DomainError, code="not-acceptable"):
     detail = "Answers are application/vnd.api+json, which the Accept header excludes."
 
 
-class UnsupportedMediaType(DomainError):
-    code = "unsupported-media-type"
+class UnsupportedMediaType(DomainError, code="unsupported-media-type"):
     detail = "Send application/json or application/vnd.api+json."
 
 
-class PayloadTooLarge(DomainError):
+class PayloadTooLarge(DomainError, code="payload-too-large"):
     """`max_body` is what the operation takes, in bytes."""
 
-    code = "payload-too-large"
     detail = "The body is too large."
 
     def __init__(self, max_body: int) -> None:
@@ -65,18 +61,15 @@ class EndsConnection(DomainError):
     """What a connection is closed after."""
 
 
-class MalformedRequest(EndsConnection):
-    code = "malformed-request"
+class MalformedRequest(EndsConnection, code="malformed-request"):
     detail = "This is no HTTP/1.1 request."
 
 
-class RequestTimeout(EndsConnection):
-    code = "request-timeout"
+class RequestTimeout(EndsConnection, code="request-timeout"):
     detail = "The request did not come in time."
 
 
-class HeadTooLarge(EndsConnection):
-    code = "request-head-too-large"
+class HeadTooLarge(EndsConnection, code="request-head-too-large"):
     detail = "The head of a request has at most 64 KiB and 100 headers."
 
 
@@ -84,10 +77,9 @@ class TooManyConnections(Unavailable, EndsConnection):
     detail = "There are too many connections; try again."
 
 
-class MethodNotAllowed(DomainError):
+class MethodNotAllowed(DomainError, code="method-not-allowed"):
     """`allowed` are the methods that this path has."""
 
-    code = "method-not-allowed"
     detail = "This path does not have that method; Allow lists those it has."
 
     def __init__(self, allowed: Iterable[str]) -> None:
@@ -95,10 +87,9 @@ class MethodNotAllowed(DomainError):
         self.allowed = sorted(allowed)
 
 
-class ReadModelBehind(Unavailable):
+class ReadModelBehind(Unavailable, code="read-model-behind"):
     """The read models are not yet where the answer must be. `recorded` is set when a command was carried out (A5)."""
 
-    code = "read-model-behind"
     detail = "What you ask for is not readable yet; try again."
 
     def __init__(self, retry_after: int = 1, *, recorded: int | None = None) -> None:
@@ -106,10 +97,9 @@ class ReadModelBehind(Unavailable):
         self.recorded = recorded
 
 
-class Unhandled(DomainError):
+class Unhandled(DomainError, code="internal-error"):
     """What nobody foresaw. The id stands in the log beside the reason; the reason itself never leaves."""
 
-    code = "internal-error"
     detail = "Something went wrong on our side."
 
 

@@ -20,8 +20,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
 
 
-class InvalidAccessQuery(Invalid):
-    code = "invalid-access-query"
+class InvalidAccessQuery(Invalid, code="invalid-access-query"):
     detail = "An access query is type:id:operation, for example group::read."
 
 

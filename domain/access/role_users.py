@@ -11,8 +11,7 @@ from domain.people.directory import Directory
 from domain.people.named_users import NamedUsers, UserName
 
 
-class NotInOrganization(Conflict):
-    code = "not-in-organization"
+class NotInOrganization(Conflict, code="not-in-organization"):
     detail = "The user is not one of the organization's providers."
 
 

@@ -18,8 +18,7 @@ class RoleNotFound(NotFound):
     """There is no such role, or the caller may not see it."""
 
 
-class LastAdmin(Conflict):
-    code = "last-admin"
+class LastAdmin(Conflict, code="last-admin"):
     detail = "A user who can sign in has to keep this role."
 
 

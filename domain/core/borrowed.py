@@ -20,8 +20,7 @@ FORBIDDEN: Mapping[Act, frozenset[SessionKind]] = MappingProxyType({
 })  # fmt: skip
 
 
-class ImpersonationNotAllowed(Forbidden):
-    code = "impersonation-not-allowed"
+class ImpersonationNotAllowed(Forbidden, code="impersonation-not-allowed"):
     detail = "Only the user may do this, in a session of their own."
 
 

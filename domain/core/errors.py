@@ -19,7 +19,9 @@ from uuid import UUID
 
 
 class DomainError(Exception):
-    """A refusal. `code` is the contract's error code; the text never holds a secret or a personal value.
+    """A refusal. The text never holds a secret or a personal value.
+
+    `code` is the contract's error code; a class without one of its own has that of its kind.
 
     `argument` names the argument of the command that it is about, by its Python name ("organization_id", or
     "endpoints/3/path" for a part of it); the edge makes `parameter` or `pointer` of it, which say where in the request
@@ -30,6 +32,11 @@ class DomainError(Exception):
     code: ClassVar[str]
     detail: ClassVar[str]
     argument: str | None = None
+
+    def __init_subclass__(cls, *, code: str | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if code is not None:
+            cls.code = code
 
     def __init__(
         self,
@@ -50,52 +57,43 @@ class DomainError(Exception):
         self.others = tuple(others)
 
 
-class Invalid(DomainError):
-    code = "invalid-attribute"
+class Invalid(DomainError, code="invalid-attribute"):
     detail = "The value is not acceptable."
 
 
-class Unauthenticated(DomainError):
-    code = "not-authenticated"
+class Unauthenticated(DomainError, code="not-authenticated"):
     detail = "A valid access token is needed."
 
 
-class TokenExpired(Unauthenticated):
-    code = "token-expired"
+class TokenExpired(Unauthenticated, code="token-expired"):
     detail = "The access token has expired."
 
 
-class SessionRevoked(Unauthenticated):
-    code = "session-revoked"
+class SessionRevoked(Unauthenticated, code="session-revoked"):
     detail = "The session has ended."
 
 
-class Forbidden(DomainError):
-    code = "forbidden"
+class Forbidden(DomainError, code="forbidden"):
     detail = "You may not do this."
 
 
-class NotFound(DomainError):
+class NotFound(DomainError, code="not-found"):
     """Subclasses say neither code nor detail: nothing in the answer tells unknown from unreadable (ruling O10)."""
 
-    code = "not-found"
     detail = "There is no such thing, or you may not see it."
 
 
-class Conflict(DomainError):
-    code = "conflict"
+class Conflict(DomainError, code="conflict"):
     detail = "That does not fit the present state."
 
 
-class Expired(DomainError):
-    code = "expired"
+class Expired(DomainError, code="expired"):
     detail = "Its time has passed."
 
 
-class TooMany(DomainError):
+class TooMany(DomainError, code="too-many-requests"):
     """`retry_after` is the number of whole seconds to wait."""
 
-    code = "too-many-requests"
     detail = "Too many requests; try again later."
 
     def __init__(self, retry_after: int = 1, **where: Any) -> None:
@@ -103,10 +101,9 @@ class TooMany(DomainError):
         self.retry_after = retry_after
 
 
-class Unavailable(DomainError):
+class Unavailable(DomainError, code="unavailable"):
     """`retry_after` is the number of whole seconds to wait."""
 
-    code = "unavailable"
     detail = "The service cannot answer now; try again."
 
     def __init__(self, retry_after: int = 1, **where: Any) -> None:
@@ -114,18 +111,15 @@ class Unavailable(DomainError):
         self.retry_after = retry_after
 
 
-class InvalidParameter(Invalid):
-    code = "invalid-parameter"
+class InvalidParameter(Invalid, code="invalid-parameter"):
     detail = "The parameter's value is not acceptable."
 
 
-class InvalidState(Conflict):
-    code = "invalid-state"
+class InvalidState(Conflict, code="invalid-state"):
     detail = "Its state does not allow this."
 
 
-class AlreadyExists(Conflict):
-    code = "already-exists"
+class AlreadyExists(Conflict, code="already-exists"):
     detail = "There is one already."
 
 

@@ -18,8 +18,7 @@ class GroupNotFound(NotFound):
     """There is no such group, or the caller may not see it."""
 
 
-class GroupSystemManaged(Conflict):
-    code = "group-system-managed"
+class GroupSystemManaged(Conflict, code="group-system-managed"):
     detail = "The service keeps this group itself."
 
 
@@ -27,13 +26,11 @@ class GroupInactive(InvalidState):
     detail = "The group is not active any more."
 
 
-class GroupNotEmpty(Conflict):
-    code = "group-not-empty"
+class GroupNotEmpty(Conflict, code="group-not-empty"):
     detail = "Other groups stand under it."
 
 
-class GroupProviderOnly(Conflict):
-    code = "group-provider-only"
+class GroupProviderOnly(Conflict, code="group-provider-only"):
     detail = "The group is for providers only and takes no individuals."
 
 

@@ -17,8 +17,7 @@ from domain.people.individuals import Individual, IndividualNotFound
 from domain.people.users import User, UserNotFound
 
 
-class NotEligible(Conflict):
-    code = "not-eligible"
+class NotEligible(Conflict, code="not-eligible"):
     detail = "One of the people named cannot stand in this roster."
 
 

@@ -13,8 +13,7 @@ DEEPEST = 32
 """Levels from a top-level node, which stands on the first, to the lowest one."""
 
 
-class GroupCycle(Conflict):
-    code = "group-cycle"
+class GroupCycle(Conflict, code="group-cycle"):
     detail = "A group cannot stand under itself or under one that stands under it."
 
 
@@ -22,8 +21,7 @@ class TooDeep(Conflict):
     detail = f"The tree has no more than {DEEPEST} levels."
 
 
-class MoveInProgress(Conflict):
-    code = "move-in-progress"
+class MoveInProgress(Conflict, code="move-in-progress"):
     detail = "The group is being moved already."
 
 

@@ -16,8 +16,7 @@ from domain.people.named_users import NamedUsers, UserName
 from domain.people.users import User
 
 
-class UserIsParticipant(Conflict):
-    code = "user-is-participant"
+class UserIsParticipant(Conflict, code="user-is-participant"):
     detail = "The user is a participant: others may read their record."
 
 

@@ -11,8 +11,7 @@ LEAST_LENGTH = 8
 LEAST_SCORE = 2
 
 
-class WeakPassword(Invalid):
-    code = "weak-password"
+class WeakPassword(Invalid, code="weak-password"):
     detail = "The password is too easy to guess."
 
 

@@ -25,8 +25,7 @@ class SessionNotFound(NotFound):
     """There is no such session, or the caller may not see it."""
 
 
-class InvalidCredentials(Unauthenticated):
-    code = "invalid-credentials"
+class InvalidCredentials(Unauthenticated, code="invalid-credentials"):
     detail = "The user name or the password is wrong."
 
 
@@ -34,18 +33,15 @@ class InvalidRefreshToken(Unauthenticated):
     detail = "The refresh token is not valid."
 
 
-class UserNotConfirmed(Forbidden):
-    code = "user-not-confirmed"
+class UserNotConfirmed(Forbidden, code="user-not-confirmed"):
     detail = "The user has to be confirmed first."
 
 
-class UserDisabled(Forbidden):
-    code = "user-disabled"
+class UserDisabled(Forbidden, code="user-disabled"):
     detail = "The user is disabled."
 
 
-class PasswordResetRequired(Forbidden):
-    code = "password-reset-required"
+class PasswordResetRequired(Forbidden, code="password-reset-required"):
     detail = "The password has to be reset first."
 
 

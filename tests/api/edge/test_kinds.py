@@ -30,8 +30,7 @@ class Grant(BaseModel):
     scope: str = "all"
 
 
-class InvalidGrant(Invalid):
-    code = "invalid_grant"
+class InvalidGrant(Invalid, code="invalid_grant"):
     detail = 'The "code" is used up.'
 
 
