@@ -1,5 +1,6 @@
 """Roles of organizations and who holds them. A role knows its holders, so that it never loses its last live one."""
 
+from dataclasses import field
 from typing import Protocol
 from uuid import UUID, uuid5
 
@@ -49,7 +50,7 @@ class Role(Audited):
     organization_id: UUID
     name: str
     display_name: str
-    holders: dict[UUID, bool]
+    holders: dict[UUID, bool] = field(default_factory=dict)
 
     class Created(Audited.Created):
         TOPIC = "role.created"
@@ -72,13 +73,6 @@ class Role(Audited):
         TOPIC = "role.holder-status-changed"
         user_id: UUID
         live: bool
-
-    @event(Created)
-    def __init__(self, organization_id: UUID, name: str, display_name: str) -> None:
-        self.organization_id = organization_id
-        self.name = name
-        self.display_name = display_name
-        self.holders = {}
 
     @classmethod
     def create(cls, organization_id: UUID, name: str, display_name: str) -> "Role":

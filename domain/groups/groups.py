@@ -49,7 +49,7 @@ class Group(Audited):
     node_type: NodeType
     type: GroupType
     tags: list[str]
-    active: bool
+    active: bool = True
 
     class Created(Audited.Created):
         TOPIC = "group.created"
@@ -77,22 +77,6 @@ class Group(Audited):
     class Deactivated(Audited.Event):
         TOPIC = "group.deactivated"
         organization_id: UUID
-
-    @event(Created)
-    def __init__(
-        self,
-        organization_id: UUID,
-        name: str,
-        node_type: NodeType,
-        type: GroupType,  # noqa: A002
-        tags: list[str],
-    ) -> None:
-        self.organization_id = organization_id
-        self.name = name
-        self.node_type = node_type
-        self.type = type
-        self.tags = tags
-        self.active = True
 
     @classmethod
     def make(

@@ -29,7 +29,7 @@ class RosterEntry(Audited):
     organization_id: UUID
     kind: RosterKind
     subject_id: UUID
-    present: bool
+    present: bool = True
 
     class Created(Audited.Created):
         TOPIC = "roster-entry.added"
@@ -51,14 +51,6 @@ class RosterEntry(Audited):
         organization_id: UUID
         kind: RosterKind
         subject_id: UUID
-
-    @event(Created)
-    def __init__(self, group_id: UUID, organization_id: UUID, kind: RosterKind, subject_id: UUID) -> None:
-        self.group_id = group_id
-        self.organization_id = organization_id
-        self.kind = kind
-        self.subject_id = subject_id
-        self.present = True
 
     @classmethod
     def add(cls, group_id: UUID, organization_id: UUID, kind: RosterKind, subject_id: UUID) -> "RosterEntry":

@@ -1,6 +1,7 @@
 """The tree of an organization's groups: who stands under whom. It alone decides cycles, depth and nesting."""
 
 from collections.abc import Iterator
+from dataclasses import field
 from typing import ClassVar
 from uuid import UUID, uuid5
 
@@ -40,9 +41,9 @@ class GroupTree(Audited):
     SNAPSHOT_EVERY: ClassVar[int | None] = 100  # one of 1,000 groups loads in 1 ms, as 100 events do
 
     organization_id: UUID
-    parents: dict[UUID, UUID]
-    moves: dict[UUID, UUID]
-    targets: dict[UUID, UUID | None]
+    parents: dict[UUID, UUID] = field(default_factory=dict)
+    moves: dict[UUID, UUID] = field(default_factory=dict)
+    targets: dict[UUID, UUID | None] = field(default_factory=dict)
 
     class Created(Audited.Created):
         """Made with the first move in an organization."""
@@ -91,13 +92,6 @@ class GroupTree(Audited):
         TOPIC = "group-tree.node-removed"
         organization_id: UUID
         group_id: UUID
-
-    @event(Created)
-    def __init__(self, organization_id: UUID) -> None:
-        self.organization_id = organization_id
-        self.parents = {}
-        self.moves = {}
-        self.targets = {}
 
     @classmethod
     def create(cls, organization_id: UUID) -> "GroupTree":

@@ -1,12 +1,10 @@
 """Onboarding requests: bringing somebody into an organization, at once or when he claims it (semantics 9, A1)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
-
-from eventsourcing.domain import event
 
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists
@@ -49,11 +47,11 @@ class OnboardingRequest(Audited):
     provider_roles: list[str]
     group_ids: list[UUID]
     created_by: UUID | None
-    registering_at: datetime | None
-    claimed_at: datetime | None
-    claimed_by: UUID | None
     individual_id: UUID | None
-    invites: dict[UUID, Invite]
+    registering_at: datetime | None = None
+    claimed_at: datetime | None = None
+    claimed_by: UUID | None = None
+    invites: dict[UUID, Invite] = field(default_factory=dict)
 
     class Created(Audited.Created):
         """What was asked for.
@@ -134,41 +132,6 @@ class OnboardingRequest(Audited):
             aggregate.invites[self.message_id] = replace(
                 aggregate.invites[self.message_id], status="failed", error=self.error
             )
-
-    @event(Created)
-    def __init__(
-        self,
-        organization_id: UUID,
-        onboard_type: OnboardType,
-        user_id: UUID,
-        new_user: bool,  # noqa: ARG002 - for projections
-        individual_id: UUID | None,
-        email: Personal | None,
-        phone: Personal | None,
-        username: Personal | None,
-        provider_roles: list[str],
-        group_ids: list[UUID],
-        notifications: list[str] | None,  # noqa: ARG002 - for the invitation
-        email_user_now: bool,  # noqa: ARG002 - for the invitation
-        auto_sign_up: bool,  # noqa: ARG002 - for projections
-        auto_confirm: bool,  # noqa: ARG002 - for projections
-        communication_preferences: Personal | None,  # noqa: ARG002 - for the claim
-        created_by: UUID | None,
-    ) -> None:
-        self.organization_id = organization_id
-        self.onboard_type = onboard_type
-        self.user_id = user_id
-        self.individual_id = individual_id
-        self.email = email
-        self.phone = phone
-        self.username = username
-        self.provider_roles = provider_roles
-        self.group_ids = group_ids
-        self.created_by = created_by
-        self.registering_at = None
-        self.claimed_at = None
-        self.claimed_by = None
-        self.invites = {}
 
     @classmethod
     def open(

@@ -46,9 +46,9 @@ class Organization(Audited):
     classification: str
     provider_type: str
     timezone: str
-    theme_id: UUID | None
     authorization_type: str
-    active: bool
+    theme_id: UUID | None = None
+    active: bool = True
 
     class Created(Audited.Created):
         TOPIC = "organization.created"
@@ -79,25 +79,6 @@ class Organization(Audited):
 
     class Deactivated(Audited.Event):
         TOPIC = "organization.deactivated"
-
-    @event(Created)
-    def __init__(
-        self,
-        name: str,
-        display_name: str,
-        classification: str,
-        provider_type: str,
-        timezone: str,
-        authorization_type: str,
-    ) -> None:
-        self.name = name
-        self.display_name = display_name
-        self.classification = classification
-        self.provider_type = provider_type
-        self.timezone = timezone
-        self.authorization_type = authorization_type
-        self.theme_id = None
-        self.active = True
 
     @classmethod
     def found(

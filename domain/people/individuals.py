@@ -1,5 +1,6 @@
 """Individuals: the records of persons, who owns them and with whom they are shared."""
 
+from dataclasses import field
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self
 from uuid import UUID, uuid5
@@ -59,8 +60,8 @@ class Individual(Audited):
     owner_type: Party
     owner_id: UUID
     provider: bool
-    organizations: dict[UUID, bool]
-    users: dict[UUID, str]
+    organizations: dict[UUID, bool] = field(default_factory=dict)
+    users: dict[UUID, str] = field(default_factory=dict)
 
     class Created(OfIndividual, Audited.Created):
         """`provider` marks a provider's own individual, which is never shared."""
@@ -106,14 +107,6 @@ class Individual(Audited):
         TOPIC = "individual.unshared-from-user"
         individual_id: UUID
         user_id: UUID
-
-    @event(Created)
-    def __init__(self, owner_type: Party, owner_id: UUID, provider: bool) -> None:
-        self.owner_type = owner_type
-        self.owner_id = owner_id
-        self.provider = provider
-        self.organizations = {}
-        self.users = {}
 
     @classmethod
     def create(cls, individual_id: UUID, owner_type: Party, owner_id: UUID, *, provider: bool = False) -> "Individual":

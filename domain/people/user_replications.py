@@ -2,8 +2,6 @@
 
 from uuid import UUID, uuid5
 
-from eventsourcing.domain import event
-
 from domain.core.audited import Audited
 from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
@@ -25,11 +23,6 @@ class UserReplication(Audited):
         TOPIC = "user-replication.created"
         user_id: UUID
         service: str
-
-    @event(Created)
-    def __init__(self, user_id: UUID, service: str) -> None:
-        self.user_id = user_id
-        self.service = service
 
     @classmethod
     def mark(cls, user_id: UUID, service: str) -> "UserReplication":

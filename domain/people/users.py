@@ -1,6 +1,7 @@
 """Users: acting principals, people and service accounts, their account states and organizations."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 from uuid import UUID
@@ -58,21 +59,21 @@ class User(Audited):
     username: Personal | None
     first_name: Personal | None
     last_name: Personal | None
-    password_hash: Personal | None
-    locale: str | None
-    tz: str | None
-    confirmed: bool
-    email_verified: bool
-    phone_verified: bool
     provisional_in: UUID | None
-    enabled: bool
-    reset_required: bool
-    archived: bool
-    communication_preferences: Personal | None
-    organizations: dict[UUID, datetime]
-    former_organizations: dict[UUID, datetime]
-    default_organization_id: UUID | None
-    further_individuals: list[UUID]
+    password_hash: Personal | None = None
+    locale: str | None = None
+    tz: str | None = None
+    confirmed: bool = False
+    email_verified: bool = False
+    phone_verified: bool = False
+    enabled: bool = True
+    reset_required: bool = False
+    archived: bool = False
+    communication_preferences: Personal | None = None
+    organizations: dict[UUID, datetime] = field(default_factory=dict)
+    former_organizations: dict[UUID, datetime] = field(default_factory=dict)
+    default_organization_id: UUID | None = None
+    further_individuals: list[UUID] = field(default_factory=list)
 
     class Created(Audited.Created):
         """`individual_id` is the primary individual, None for service accounts.
@@ -184,43 +185,6 @@ class User(Audited):
 
         TOPIC = "user.individual-released"
         individual_id: UUID
-
-    @event(Created)
-    def __init__(
-        self,
-        kind: Kind,
-        classification: str,
-        individual_id: UUID | None,
-        email: Personal | None,
-        phone: Personal | None,
-        username: Personal | None,
-        first_name: Personal | None,
-        last_name: Personal | None,
-        provisional_in: UUID | None,
-    ) -> None:
-        self.kind = kind
-        self.classification = classification
-        self.individual_id = individual_id
-        self.email = email
-        self.phone = phone
-        self.username = username
-        self.first_name = first_name
-        self.last_name = last_name
-        self.password_hash = None
-        self.locale = None
-        self.tz = None
-        self.confirmed = False
-        self.email_verified = False
-        self.phone_verified = False
-        self.provisional_in = provisional_in
-        self.enabled = True
-        self.reset_required = False
-        self.archived = False
-        self.communication_preferences = None
-        self.organizations = {}
-        self.former_organizations = {}
-        self.default_organization_id = None
-        self.further_individuals = []
 
     @classmethod
     def create(

@@ -1,6 +1,7 @@
 """Service accounts: other applications that may call. The setting says which there are (rulings C3 and C6)."""
 
 from collections.abc import Iterable
+from dataclasses import field
 from typing import NamedTuple, Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -47,7 +48,7 @@ class ServiceAccountRegistry(Audited):
 
     TOPIC = "service-register"
 
-    user_ids: list[UUID]
+    user_ids: list[UUID] = field(default_factory=list)
 
     class Created(Audited.Created):
         TOPIC = "service-account-registry.created"
@@ -55,10 +56,6 @@ class ServiceAccountRegistry(Audited):
     class AccountRegistered(Audited.Event):
         TOPIC = "service-account-registry.account-registered"
         user_id: UUID
-
-    @event(Created)
-    def __init__(self) -> None:
-        self.user_ids = []
 
     @classmethod
     def open(cls) -> "ServiceAccountRegistry":

@@ -114,30 +114,6 @@ class Session(Audited):
             """Of a session whose opening the log no longer keeps nothing is left: it has expired long ago."""
             return None if aggregate is None else super().mutate(aggregate)
 
-    @event(Created)
-    def __init__(
-        self,
-        user_id: UUID,
-        kind: SessionKind,
-        organization_id: UUID | None,
-        opened_at_position: int,  # noqa: ARG002 - for projections
-        expires_at: datetime,
-        refresh_token_hash: str | None,
-        access_seconds: int,
-        sticky: bool,
-        locale: str | None,
-        queue_delay: int,
-    ) -> None:
-        self.user_id = user_id
-        self.kind = kind
-        self.organization_id = organization_id
-        self.expires_at = expires_at
-        self.refresh_token_hash = refresh_token_hash
-        self.access_seconds = access_seconds
-        self.sticky = sticky
-        self.locale = locale
-        self.queue_delay = queue_delay
-
     @classmethod
     def open(
         cls,
@@ -202,11 +178,6 @@ class SessionRevocation(Audited):
         TOPIC = "session.revoked"
         session_id: UUID
         user_id: UUID
-
-    @event(Created)
-    def __init__(self, session_id: UUID, user_id: UUID) -> None:
-        self.session_id = session_id
-        self.user_id = user_id
 
     @classmethod
     def of(cls, session_id: UUID, user_id: UUID) -> "SessionRevocation":

@@ -79,7 +79,7 @@ def make_tables(database_url: str) -> None:
 
 
 def a_role(name: str = "r") -> Role:
-    return Role(organization_id=uuid4(), name=name, display_name=name)
+    return Role.create(uuid4(), name, name)
 
 
 async def save_roles(store: EventStore, *names: str) -> int:

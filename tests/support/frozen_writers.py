@@ -30,7 +30,7 @@ class StopsOnce(InlineProjection):
 
 async def write(database_url: str, organization_id: UUID) -> str:
     """Append one role; tell its position, or `refused`."""
-    role = Role(organization_id=organization_id, name="org.admin", display_name="org.admin")
+    role = Role.create(organization_id, "org.admin", "org.admin")
     async with a_store(database_url, projections=[StopsOnce()]) as store:
         try:
             return str(await store.save(role))

@@ -73,7 +73,7 @@ async def _write_until_told(database_url: str, shared_role: UUID, diary: Diary) 
 async def _write(store: EventStore, shared_role: UUID, diary: Diary, stop: asyncio.Event) -> None:
     """Mostly on roles of its own, now and then on the one that all writers want to change."""
     while not stop.is_set():
-        own = Role(organization_id=uuid4(), name="org.admin", display_name="org.admin")
+        own = Role.create(uuid4(), "org.admin", "org.admin")
         for _ in range(10):
             holder = uuid4()
             own.grant(holder, live=True)

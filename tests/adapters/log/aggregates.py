@@ -10,7 +10,7 @@ from domain.people.users import User
 
 
 def a_role(name: str = "org.admin") -> Role:
-    return Role(organization_id=uuid4(), name=name, display_name=name)
+    return Role.create(uuid4(), name, name)
 
 
 def a_user(email: str | None = None) -> User:

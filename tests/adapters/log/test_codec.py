@@ -309,7 +309,7 @@ async def test_snapshots_hold_no_personal_value_in_clear(database_url: str) -> N
 
 
 async def test_a_snapshot_of_another_shape_is_passed_over(database_url: str) -> None:
-    role = Role(organization_id=uuid4(), name="org.admin", display_name="org.admin")
+    role = Role.create(uuid4(), "org.admin", "org.admin")
     for _ in range(120):
         role.grant(uuid4(), live=True)
     async with a_store(database_url) as store:

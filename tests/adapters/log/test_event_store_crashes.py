@@ -43,7 +43,7 @@ async def a_store_behind_a_proxy(database_url: str, wait: float = 20.0) -> Async
 
 
 def a_role() -> Role:
-    return Role(organization_id=uuid4(), name="org.admin", display_name="org.admin")
+    return Role.create(uuid4(), "org.admin", "org.admin")
 
 
 @pytest.mark.parametrize("cut", Cut)

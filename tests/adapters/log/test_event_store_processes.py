@@ -147,7 +147,7 @@ async def test_a_writer_that_begins_first_and_commits_last_is_missed_by_nobody(d
 
 
 def a_role() -> Role:
-    return Role(organization_id=uuid4(), name="org.admin", display_name="org.admin")
+    return Role.create(uuid4(), "org.admin", "org.admin")
 
 
 async def prepare(database_url: str) -> UUID:

@@ -24,7 +24,7 @@ HOLD = "SELECT FROM log_head WHERE log = 'identity' FOR UPDATE"
 
 
 def a_role() -> Role:
-    return Role(organization_id=uuid4(), name="org.admin", display_name="org.admin")
+    return Role.create(uuid4(), "org.admin", "org.admin")
 
 
 @contextlib.asynccontextmanager

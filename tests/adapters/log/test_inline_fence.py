@@ -32,7 +32,7 @@ class More(Counts):
 
 
 def a_role() -> Role:
-    return Role(organization_id=uuid4(), name="org.admin", display_name="org.admin")
+    return Role.create(uuid4(), "org.admin", "org.admin")
 
 
 async def declared_by(database_url: str, *projections: Counts, schema: int = 1) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -34,13 +35,8 @@ class Names(InlineProjection):
 
 
 def an_organization(name: str) -> Organization:
-    return Organization(
-        name=name,
-        display_name=name,
-        classification="customer",
-        provider_type="coach",
-        timezone="UTC",
-        authorization_type="restricted",
+    return Organization.found(
+        uuid4(), name, display_name=name, classification="customer", provider_type="coach", timezone="UTC"
     )
 
 

@@ -31,7 +31,7 @@ FOREVER = {
 async def test_the_applications_role_cannot_change_what_is_recorded(database_url: str, statement: str) -> None:
     async with a_store(database_url) as store, a_pool(database_url) as pool:
         await store.save(
-            Role(organization_id=uuid4(), name="org.admin", display_name="org.admin"),
+            Role.create(uuid4(), "org.admin", "org.admin"),
             User.create(uuid4(), classification="customer", individual_id=None, email="ada@example.org"),
         )
         async with pool.connection() as connection:
