@@ -101,7 +101,9 @@ async def authenticate(
 
     async def respond(read: Read) -> Response:
         known = await sessions.bearer_of(read.cursor, principal.user_id, principal.organization_id)
-        email = known.email if known.projected else revealed((await identity.store.get(User, principal.user_id)).email)
+        email = known.email
+        if not known.projected:
+            email = revealed((await identity.store.get(User, principal.user_id)).names.email)
         shown = AuthenticatedCaller(
             email=email,
             organization_id=principal.organization_id,
@@ -173,7 +175,7 @@ def wish(body: Login) -> LoginWish:
 def login_info(session: Session, user: User) -> dict[str, Any]:
     """Who has signed in."""
     return {
-        "email": revealed(user.email),
+        "email": revealed(user.names.email),
         "first_name": revealed(user.first_name),
         "impersonated_by": None,
         "individual": PrimaryIndividual(id=user.individual_id),
@@ -192,7 +194,7 @@ def login_info(session: Session, user: User) -> dict[str, Any]:
 
 def _tokens(signer: SignerDep, signed_in: SignedIn) -> dict[str, Any]:
     session, user, until = signed_in.session, signed_in.user, signed_in.access_until
-    about = {"email": revealed(user.email), "username": user.login_name}
+    about = {"email": revealed(user.names.email), "username": user.login_name}
     return login_info(session, user) | {
         "access_token": signer.access_token(user.id, session.id, session.organization_id, until),
         "id_token": signer.id_token(user.id, session.id, until, about),

@@ -36,6 +36,11 @@ class Personal:
         return f"Personal(subject={self.subject})"
 
 
+def sealed(subject: UUID, value: str | None) -> Personal | None:
+    """Return the value about the person, None for none."""
+    return None if value is None else Personal(subject, value)
+
+
 def revealed(personal: Personal | None) -> str | None:
     """The value in clear; None when it was never given or the person is erased."""
     return None if personal is None else personal.value

@@ -112,7 +112,7 @@ class OnboardingRequests:
         if users and not await self._may_claim(principal, invitation, users, place):
             if invitation.at_once and not principal.unlimited:  # only an answer at once differs for a known person
                 await self._known_addresses.name(principal.user_id)
-            request = _request(ids.request, principal, invitation, users[0].id, new_user=False)
+            request = self._open(ids, invitation, users[0].id, principal, new_user=False)
             self._invite(request, invitation)
             return request, await self._store.save(request, unchanged=place.grounds, result=request.id)
         if not users:
@@ -126,7 +126,7 @@ class OnboardingRequests:
         self, principal: Principal, invitation: Invitation, place: Place, hashed: str | None, ids: NewIds
     ) -> tuple[OnboardingRequest, int]:
         """Bring in a new person."""
-        request = _request(ids.request, principal, invitation, ids.user, new_user=True)
+        request = self._open(ids, invitation, ids.user, principal, new_user=True)
         arrival = await self._make(ids, principal, invitation, place, hashed)
         if invitation.at_once:
             request.claim(arrival.user.id, arrival.individual.id)
@@ -141,15 +141,23 @@ class OnboardingRequests:
     ) -> tuple[OnboardingRequest, int]:
         """Bring in a known person. Open requests for them are claimed by it; one that asked for this is the answer."""
         opened = await self._open_requests(invitation) if principal.unlimited else []
-        alike = [each for each in opened if each.onboard_type == invitation.onboard_type]
-        for each in alike:
-            place = await self._places.joined(place, each, found.user)
-        fresh = [] if alike else [_request(ids.request, principal, invitation, found.user.id, new_user=False)]
+        alike = [request for request in opened if request.onboard_type == invitation.onboard_type]
+        for request in alike:
+            place = await self._places.joined(place, request, found.user)
+        if not alike:
+            alike = [self._open(ids, invitation, found.user.id, principal, new_user=False)]
+            opened += alike
         arrival = await self._bring_in(found, principal, invitation, place, hashed)
-        for each in (*opened, *fresh):
-            each.claim(arrival.user.id, arrival.individual.id)
-        request = (*alike, *fresh)[0]
-        return request, await self._save(place, arrival, *opened, *fresh, result=request.id)
+        for request in opened:
+            request.claim(arrival.user.id, arrival.individual.id)
+        return alike[0], await self._save(place, arrival, *opened, result=alike[0].id)
+
+    @staticmethod
+    def _open(
+        ids: NewIds, invitation: Invitation, user_id: UUID, principal: Principal, *, new_user: bool
+    ) -> OnboardingRequest:
+        by = principal.user_id
+        return OnboardingRequest.open(ids.request, invitation, user_id, new_user=new_user, created_by=by)
 
     async def _save(self, place: Place, arrival: Arrival, *requests: OnboardingRequest, result: UUID) -> int:
         # the user first: projections find the user when they come to the individuals and the request
@@ -295,27 +303,3 @@ class OnboardingRequests:
         password = invitation.password
         if password is not None and not await is_strong(self._passwords, password, invitation.contacts):
             raise WeakPassword(argument="password")
-
-
-def _request(
-    request_id: UUID, principal: Principal, invitation: Invitation, user_id: UUID, *, new_user: bool
-) -> OnboardingRequest:
-    return OnboardingRequest.open(
-        request_id,
-        invitation.organization_id,
-        invitation.onboard_type,
-        user_id,
-        new_user=new_user,
-        individual_id=invitation.individual_id,
-        email=invitation.email,
-        phone=invitation.phone,
-        username=invitation.username,
-        provider_roles=invitation.provider_roles,
-        group_ids=invitation.group_ids,
-        notifications=invitation.notifications,
-        email_user_now=invitation.email_user_now,
-        auto_sign_up=invitation.auto_sign_up,
-        auto_confirm=invitation.auto_confirm,
-        communication_preferences=invitation.communication_preferences,
-        created_by=principal.user_id,
-    )

@@ -101,7 +101,7 @@ class InvitationMessages:
         values = {
             "first_name": _revealed(user, "first_name"),
             "last_name": _revealed(user, "last_name"),
-            "email": revealed(request.email),
+            "email": revealed(request.names.email),
             "organization_name": organization.display_name,
             "domain": base.partition("://")[2].partition("/")[0],
             "code": code,
@@ -121,7 +121,7 @@ class InvitationMessages:
 
 
 def _contact(request: OnboardingRequest, invite: Invite) -> str | None:
-    return revealed(request.email if invite.channel == "email" else request.phone)
+    return revealed(request.names.email if invite.channel == "email" else request.names.phone)
 
 
 def _revealed(user: User | None, name: str) -> str | None:

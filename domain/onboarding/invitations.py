@@ -1,13 +1,14 @@
 """What an onboarding request asks for."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from domain.core.errors import Invalid
 from domain.core.messages import Channel
-from domain.onboarding.requests import OnboardType
 from domain.people.login_names import LoginName, finding_names, require_usable_username
+
+OnboardType = Literal["patient", "provider"]
 
 
 class ForProvidersOnly(Invalid):

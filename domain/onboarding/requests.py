@@ -1,6 +1,5 @@
 """Onboarding requests: bringing somebody into an organization, at once or when he claims it (semantics 9, A1)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -9,9 +8,10 @@ from uuid import UUID
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists
 from domain.core.messages import Channel
-from domain.core.personal import Personal
+from domain.core.personal import Personal, sealed
+from domain.onboarding.invitations import Invitation, OnboardType
+from domain.people.login_names import LoginNames
 
-OnboardType = Literal["patient", "provider"]
 Status = Literal["claimed", "created", "invited", "registering"]
 InviteStatus = Literal["created", "failed", "sent"]
 
@@ -41,9 +41,7 @@ class OnboardingRequest(Audited):
     organization_id: UUID
     onboard_type: OnboardType
     user_id: UUID
-    email: Personal | None
-    phone: Personal | None
-    username: Personal | None
+    names: LoginNames
     provider_roles: list[str]
     group_ids: list[UUID]
     created_by: UUID | None
@@ -66,9 +64,7 @@ class OnboardingRequest(Audited):
         user_id: UUID
         new_user: bool
         individual_id: UUID | None
-        email: Personal | None
-        phone: Personal | None
-        username: Personal | None
+        names: LoginNames
         provider_roles: list[str]
         group_ids: list[UUID]
         notifications: list[str] | None
@@ -135,47 +131,25 @@ class OnboardingRequest(Audited):
 
     @classmethod
     def open(
-        cls,
-        request_id: UUID,
-        organization_id: UUID,
-        onboard_type: OnboardType,
-        user_id: UUID,
-        *,
-        new_user: bool,
-        individual_id: UUID | None,
-        email: str | None,
-        phone: str | None,
-        username: str | None,
-        provider_roles: Sequence[str],
-        group_ids: Sequence[UUID],
-        notifications: Sequence[str] | None,
-        email_user_now: bool,
-        auto_sign_up: bool,
-        auto_confirm: bool,
-        communication_preferences: str | None,
-        created_by: UUID | None,
+        cls, request_id: UUID, invitation: Invitation, user_id: UUID, *, new_user: bool, created_by: UUID | None
     ) -> "OnboardingRequest":
-        def personal(value: str | None) -> Personal | None:
-            return None if value is None else Personal(user_id, value)
-
+        """Return a new request that the user is to claim."""
         return cls._create(
             cls.Created,
             id=request_id,
-            organization_id=organization_id,
-            onboard_type=onboard_type,
+            organization_id=invitation.organization_id,
+            onboard_type=invitation.onboard_type,
             user_id=user_id,
             new_user=new_user,
-            individual_id=individual_id,
-            email=personal(email),
-            phone=personal(phone),
-            username=personal(username),
-            provider_roles=list(provider_roles),
-            group_ids=list(group_ids),
-            notifications=None if notifications is None else list(notifications),
-            email_user_now=email_user_now,
-            auto_sign_up=auto_sign_up,
-            auto_confirm=auto_confirm,
-            communication_preferences=personal(communication_preferences),
+            individual_id=invitation.individual_id,
+            names=LoginNames.of(user_id, invitation.email, invitation.phone, invitation.username),
+            provider_roles=list(invitation.provider_roles),
+            group_ids=list(invitation.group_ids),
+            notifications=None if invitation.notifications is None else list(invitation.notifications),
+            email_user_now=invitation.email_user_now,
+            auto_sign_up=invitation.auto_sign_up,
+            auto_confirm=invitation.auto_confirm,
+            communication_preferences=sealed(user_id, invitation.communication_preferences),
             created_by=created_by,
         )
 

@@ -6,12 +6,15 @@ One function for each kind makes the key that is stored and compared. Nothing el
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
+from uuid import UUID
 
 import idna
 import phonenumbers
 
 from domain.core.errors import Invalid
+from domain.core.personal import Personal, revealed, sealed
 
 NameKind = Literal["email", "phone", "username"]
 
@@ -37,6 +40,25 @@ class LoginName(NamedTuple):
 
     kind: NameKind
     key: str
+
+
+@dataclass(frozen=True)
+class LoginNames:
+    """What a user logs in with, sealed under the user's key; None for what they do not have."""
+
+    email: Personal | None = None
+    phone: Personal | None = None
+    username: Personal | None = None
+
+    @classmethod
+    def of(cls, user_id: UUID, email: str | None, phone: str | None, username: str | None) -> "LoginNames":
+        """Return the names of the user, sealed."""
+        return cls(sealed(user_id, email), sealed(user_id, phone), sealed(user_id, username))
+
+    @property
+    def revealed(self) -> tuple[str | None, str | None, str | None]:
+        """The e-mail address, the phone number and the user name in clear."""
+        return revealed(self.email), revealed(self.phone), revealed(self.username)
 
 
 def folded(text: str) -> str:

@@ -1,17 +1,17 @@
 """Users: acting principals, people and service accounts, their account states and organizations."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from eventsourcing.domain import event
 
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists, Forbidden, InvalidState, NotFound
-from domain.core.personal import Personal, revealed
-from domain.people.login_names import LoginName, NameKind, login_name
+from domain.core.personal import Personal, revealed, sealed
+from domain.people.login_names import LoginName, LoginNames, NameKind, login_name
 
 Kind = Literal["person", "service"]
 STAFF = "carium"
@@ -54,9 +54,7 @@ class User(Audited):
     kind: Kind
     classification: str
     individual_id: UUID | None
-    email: Personal | None
-    phone: Personal | None
-    username: Personal | None
+    names: LoginNames
     first_name: Personal | None
     last_name: Personal | None
     provisional_in: UUID | None
@@ -83,21 +81,13 @@ class User(Audited):
         """
 
         TOPIC = "user.created"
-        class_version: ClassVar[int] = 2
         kind: Kind
         classification: str
         individual_id: UUID | None
-        email: Personal | None
-        phone: Personal | None
-        username: Personal | None
+        names: LoginNames
         first_name: Personal | None
         last_name: Personal | None
         provisional_in: UUID | None
-
-        @staticmethod
-        def upcast_v1_v2(state: dict[str, Any]) -> None:
-            """Users made before count as vouched for: the log does not tell who made them."""
-            state["provisional_in"] = None
 
     class PasswordSet(Audited.Event):
         TOPIC = "user.password-set"
@@ -119,14 +109,8 @@ class User(Audited):
         """From now on the user may sign in; the two flags tell which contacts were verified by it."""
 
         TOPIC = "user.confirmed"
-        class_version: ClassVar[int] = 2
         email_verified: bool
         phone_verified: bool
-
-        @staticmethod
-        def upcast_v1_v2(state: dict[str, Any]) -> None:
-            """Confirming verified the e-mail address only."""
-            state["phone_verified"] = False
 
     class TakenOver(Audited.Event):
         """The person whom a contact reaches has taken over a provisional account (ruling O1).
@@ -136,9 +120,7 @@ class User(Audited):
 
         TOPIC = "user.taken-over"
         password_hash: Personal | None
-        email: Personal | None
-        phone: Personal | None
-        username: Personal | None
+        names: LoginNames
         email_verified: bool
         phone_verified: bool
 
@@ -146,7 +128,7 @@ class User(Audited):
         """These of the user's names ("email", "phone", "username") are another user's from now on, who proved them."""
 
         TOPIC = "user.login-names-released"
-        names: list[NameKind]
+        kinds: list[NameKind]
 
     class Disabled(Audited.Event):
         """All sessions end with it."""
@@ -206,9 +188,7 @@ class User(Audited):
             kind=kind,
             classification=classification,
             individual_id=individual_id,
-            email=_personal(user_id, email),
-            phone=_personal(user_id, phone),
-            username=_personal(user_id, username),
+            names=LoginNames.of(user_id, email, phone, username),
             first_name=None,
             last_name=None,
             provisional_in=provisional_in,
@@ -217,7 +197,8 @@ class User(Audited):
     @property
     def login_name(self) -> str | None:
         """What the contract calls `username`: the one chosen, else the e-mail address, else the phone number."""
-        return revealed(self.username) or revealed(self.email) or revealed(self.phone)
+        email, phone, username = self.names.revealed
+        return username or email or phone
 
     @property
     def individuals(self) -> list[UUID]:
@@ -293,25 +274,14 @@ class User(Audited):
         self._require_not_archived()
         if self.confirmed and not self.provisional:
             raise VerifiedUser
-        self._taken_over(
-            _personal(self.id, password_hash),
-            _personal(self.id, email),
-            _personal(self.id, phone),
-            _personal(self.id, username),
-            email_verified,
-            phone_verified,
-        )
+        names = LoginNames.of(self.id, email, phone, username)
+        self._taken_over(sealed(self.id, password_hash), names, email_verified, phone_verified)
 
     def release_login_names(self, proved: Collection[LoginName]) -> None:
         """Give up those of the user's names that another user has proved to be theirs."""
-        own: dict[NameKind, str | None] = {
-            "email": revealed(self.email),
-            "phone": revealed(self.phone),
-            "username": revealed(self.username),
-        }
-        released: list[NameKind] = [
-            kind for kind, value in own.items() if value is not None and login_name(value) in proved
-        ]
+        kinds: tuple[NameKind, ...] = ("email", "phone", "username")
+        own = zip(kinds, self.names.revealed, strict=True)
+        released = [kind for kind, value in own if value is not None and login_name(value) in proved]
         if released:
             self._login_names_released(released)
 
@@ -375,24 +345,17 @@ class User(Audited):
 
     @event(TakenOver)
     def _taken_over(
-        self,
-        password_hash: Personal | None,
-        email: Personal | None,
-        phone: Personal | None,
-        username: Personal | None,
-        email_verified: bool,
-        phone_verified: bool,
+        self, password_hash: Personal | None, names: LoginNames, email_verified: bool, phone_verified: bool
     ) -> None:
         self.password_hash = password_hash
-        self.email, self.phone, self.username = email, phone, username
+        self.names = names
         self.email_verified, self.phone_verified = email_verified, phone_verified
         self.provisional_in = None
         self.reset_required = False
 
     @event(LoginNamesReleased)
-    def _login_names_released(self, names: Sequence[NameKind]) -> None:
-        for name in names:
-            setattr(self, name, None)
+    def _login_names_released(self, kinds: Sequence[NameKind]) -> None:
+        self.names = replace(self.names, **dict.fromkeys(kinds))
 
     @event(Disabled)
     def _disabled(self) -> None:
@@ -420,7 +383,3 @@ class User(Audited):
     @event(IndividualReleased)
     def _individual_released(self, individual_id: UUID) -> None:
         self.further_individuals.remove(individual_id)
-
-
-def _personal(user_id: UUID, value: str | None) -> Personal | None:
-    return None if value is None else Personal(user_id, value)

@@ -69,7 +69,7 @@ class AccessFold(Fold):
     @handler
     def create_user(self, event: User.Created) -> None:
         if event.kind == "service":
-            service_name = (revealed(event.username) or "").rpartition("/")[2]
+            service_name = (revealed(event.names.username) or "").rpartition("/")[2]
             self.new_users.append((event.originator_id, service_name, False, event.timestamp))
         else:
             self.new_users.append((event.originator_id, None, event.classification == STAFF, event.timestamp))

@@ -6,7 +6,6 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.core.errors import DomainError
-from domain.core.personal import revealed
 from domain.core.ports import Lookup
 from domain.onboarding.requests import OnboardingRequest, OnboardingRequestOpen
 from domain.people.login_names import LoginName, finding_names
@@ -42,8 +41,7 @@ class OpenOnboardingRequestsFold(UniqueFold):
         self.hold((event.originator_id,), ())
 
     def _contacts(self, event: OnboardingRequest.Created) -> set[bytes]:
-        email, phone, username = map(revealed, (event.email, event.phone, event.username))
-        return {hash_of(self._lookup, name) for name in finding_names(email, phone, username)}
+        return {hash_of(self._lookup, name) for name in finding_names(*event.names.revealed)}
 
 
 class OpenOnboardingRequestsProjection(InlineProjection):

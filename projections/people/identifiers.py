@@ -6,10 +6,9 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from domain.core.errors import DomainError
-from domain.core.personal import Personal, revealed
 from domain.core.ports import Lookup
 from domain.core.turns import in_turns
-from domain.people.login_names import LoginName, NameKind, email_key, login_name, names_of
+from domain.people.login_names import LoginName, LoginNames, NameKind, email_key, login_name, names_of
 from domain.people.users import IdentifierTaken, User
 from projections.core.fold import handler
 from projections.core.projection import InlineProjection, Recorded, WriteCursor
@@ -40,7 +39,7 @@ class IdentifiersFold(UniqueFold):
         """Service accounts have no rows: they do not sign in."""
         if isinstance(event, User.Created) and event.kind == "service":
             return
-        rows = list(self._rows_of(event.originator_id, event.email, event.phone, event.username))
+        rows = list(self._rows_of(event.originator_id, event.names))
         for kind in KINDS:
             held = [row for row in rows if row[2] == kind]
             self.hold((event.originator_id, kind), held, new=isinstance(event, User.Created))
@@ -48,11 +47,11 @@ class IdentifiersFold(UniqueFold):
     @handler
     def release(self, event: User.LoginNamesReleased) -> None:
         """Write it in its place in the log: another user may have the name from then on, not before."""
-        for kind in event.names:
+        for kind in event.kinds:
             self.hold((event.originator_id, kind), ())
 
-    def _rows_of(self, user_id: UUID, *names: Personal | None) -> Iterable[Row]:
-        for name in names_of(*map(revealed, names)):
+    def _rows_of(self, user_id: UUID, names: LoginNames) -> Iterable[Row]:
+        for name in names_of(*names.revealed):
             yield hash_of(self._lookup, name), user_id, name.kind
 
 

@@ -85,14 +85,14 @@ class UsersFold(Fold):
 
     @handler
     def take_over(self, event: User.TakenOver) -> None:
-        names = _names(*map(revealed, (event.email, event.phone, event.username)))
+        names = _names(*event.names.revealed)
         verified = {"email_verified": event.email_verified, "phone_verified": event.phone_verified}
         self._change_user(event, registered=event.password_hash is not None, **names, **verified)
 
     @handler
     def release_names(self, event: User.LoginNamesReleased) -> None:
         if (row := self._rows.get(event.originator_id)) is not None:
-            released = {row[name] for name in event.names}
+            released = {row[name] for name in event.kinds}
             self._change(row, event, **_names(*(None if row[name] in released else row[name] for name in NAMES)))
 
     @handler
@@ -175,7 +175,7 @@ def _new(event: User.Created) -> dict[str, Any]:
     first, last = map(revealed, (event.first_name, event.last_name))
     return (
         NOTHING_YET
-        | _names(*map(revealed, (event.email, event.phone, event.username)))
+        | _names(*event.names.revealed)
         | {
             "user_id": event.originator_id,
             "classification": event.classification,

@@ -16,6 +16,7 @@ from domain.core.records import Record
 from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry, RosterKind
 from domain.groups.trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
+from domain.onboarding.invitations import Invitation
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.email_templates import EmailTemplate, EmailTemplateFields
 from domain.organizations.general_messages import GeneralMessage, GeneralMessageFields
@@ -146,27 +147,23 @@ class History:
     async def _take_over(self) -> None:
         if strangers := [each for each in self._users if each.provisional]:
             user = self._one(strangers)
-            email = self._random.choice([revealed(user.email), self._free_email()])
+            email = self._random.choice([revealed(user.names.email), self._free_email()])
             user.take_over(email=email, phone=None, username=None, password_hash="hashed", email_verified=True)
             await self._store.save(user)
 
     async def _release(self) -> None:
         user = self._one(self._users)
-        if email := revealed(user.email):
+        if email := revealed(user.names.email):
             user.release_login_names([login_name(email)])
             await self._store.save(user)
 
     async def _register(self) -> None:
         """A request that stays open, or is claimed at once."""
         user_id, organization_id = uuid4(), self._one(self._organizations).id
-        request = OnboardingRequest.open(
-            uuid4(), organization_id, "patient", user_id, new_user=True, individual_id=None,
-            email=f"guest-{self._random.choice(FEW)}@example.org", phone=None, username=None, provider_roles=[],
-            group_ids=[], notifications=None, email_user_now=False, auto_sign_up=False, auto_confirm=False,
-            communication_preferences=None, created_by=None,
-        )  # fmt: skip
+        invitation = Invitation(organization_id, "patient", f"guest-{self._random.choice(FEW)}@example.org")
+        request = OnboardingRequest.open(uuid4(), invitation, user_id, new_user=True, created_by=None)
         still_open = (each for each in self._requests if each.organization_id == organization_id and not each.done)
-        if revealed(request.email) in (revealed(each.email) for each in still_open):
+        if request.names.revealed in (each.names.revealed for each in still_open):
             return
         if self._random.random() < 0.3:
             request.claim(user_id, uuid4())
@@ -421,7 +418,7 @@ class History:
         return self._random.choice(free) if free else f"org-{uuid4()}"
 
     def _free_email(self) -> str:
-        taken = {revealed(each.email) for each in self._users}
+        taken = {revealed(each.names.email) for each in self._users}
         free = [email for email in (f"person-{number}@example.org" for number in FEW) if email not in taken]
         return self._random.choice(free) if free else f"{uuid4()}@example.org"
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 import psycopg
 
 from domain.access.roles import Role
-from domain.core.personal import Personal
+from domain.people.login_names import LoginNames
 from domain.people.users import User
 
 
@@ -21,9 +21,7 @@ def a_user(email: str | None = None) -> User:
         kind="person",
         classification="customer",
         individual_id=None,
-        email=Personal(user_id, email) if email else None,
-        phone=None,
-        username=None,
+        names=LoginNames.of(user_id, email, None, None),
         first_name=None,
         last_name=None,
         provisional_in=None,

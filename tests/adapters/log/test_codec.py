@@ -93,14 +93,14 @@ async def encoded(codec: EventCodec, *users: User) -> list[StoredEvent]:
 
 async def decoded_email(codec: EventCodec, row: StoredEvent) -> str | None:
     (created,) = await codec.decode_many([row])
-    assert isinstance(created.email, Personal)
-    return created.email.value
+    assert isinstance(created.names.email, Personal)
+    return created.names.email.value
 
 
 def changed(row: StoredEvent, **sealed: str) -> StoredEvent:
     """The row with parts of its sealed address replaced."""
     state = json.loads(row.state)
-    state["email"] |= sealed
+    state["names"]["email"] |= sealed
     return StoredEvent(row.originator_id, row.originator_version, row.topic, json.dumps(state).encode())
 
 
@@ -124,7 +124,7 @@ async def test_a_damaged_value_is_an_alarm_and_not_an_erased_person() -> None:
     codec, user = EventCodec(KeysInMemory()), a_user()
     (row,) = await encoded(codec, user)
     assert await decoded_email(codec, row) == EMAIL
-    sealed = json.loads(row.state)["email"]["sealed"]
+    sealed = json.loads(row.state)["names"]["email"]["sealed"]
     other = "A" if sealed[20] != "A" else "B"
     with capture_logs() as said:
         for damaged in (sealed[:20] + other + sealed[21:], sealed[:8], "", "no base64"):
@@ -156,7 +156,7 @@ async def test_a_value_does_not_open_in_another_event_or_field() -> None:
     user.set_password("second")
     created, first, second = await encoded(codec, user)
     state = json.loads(created.state)
-    moved = {**state, "email": None, "phone": state["email"]}
+    moved = {**state, "names": {**state["names"], "email": None, "phone": state["names"]["email"]}}
     with capture_logs() as said:
         for stream, version, topic, data in (
             (created.originator_id, 1, created.topic, json.dumps(moved).encode()),
@@ -217,7 +217,7 @@ async def test_an_erased_person_can_still_be_told_of_but_nothing_personal_record
         await store.save(user)
         await Keyring(pool, MASTER_KEY).destroy(user.id)
         found = await store.get(User, user.id)
-        assert found.email == Personal(user.id, None)
+        assert found.names.email == Personal(user.id, None)
         found.join(uuid4())
         assert await store.save(found) == 2
         found.set_password("hash")
@@ -303,9 +303,9 @@ async def test_snapshots_hold_no_personal_value_in_clear(database_url: str) -> N
         assert row is not None
         assert row[0] == snapshot_topic(User)
         assert EMAIL.encode() not in row[1]
-        assert (await store.get(User, user.id)).email == Personal(user.id, EMAIL)
+        assert (await store.get(User, user.id)).names.email == Personal(user.id, EMAIL)
         await Keyring(pool, MASTER_KEY).destroy(user.id)
-        assert (await store.get(User, user.id)).email == Personal(user.id, None)
+        assert (await store.get(User, user.id)).names.email == Personal(user.id, None)
 
 
 async def test_a_snapshot_of_another_shape_is_passed_over(database_url: str) -> None:

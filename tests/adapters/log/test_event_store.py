@@ -87,7 +87,7 @@ async def test_personal_values_come_back_and_do_not_stand_in_the_log(database_ur
         user = a_user("ada@example.org")
         await store.save(user)
         found = await store.get(User, user.id)
-        assert found.email == Personal(user.id, "ada@example.org")
+        assert found.names.email == Personal(user.id, "ada@example.org")
     with psycopg.connect(database_url) as connection:
         row = connection.execute("SELECT state FROM events").fetchone()
     assert row is not None
@@ -100,7 +100,7 @@ async def test_an_erased_person_stays_readable_as_nobody(database_url: str) -> N
         await store.save(user)
         await store._codec._keyring.destroy(user.id)
         found = await store.get(User, user.id)
-        assert found.email == Personal(user.id, None)
+        assert found.names.email == Personal(user.id, None)
         found._disabled()
         await store.save(found)
         assert pool

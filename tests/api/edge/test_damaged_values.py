@@ -41,5 +41,5 @@ async def test_a_damaged_value_fails_the_request_and_the_projection_and_stays_wh
         with psycopg.connect(database_url) as connection:
             connection.execute("INSERT INTO data_keys (subject) VALUES (%s) ON CONFLICT (subject) DO UPDATE SET"
                                " wrapped = NULL, destroyed_at = now()", [ann.user_id])  # fmt: skip
-        assert (await world.identity.store.get(User, ann.user_id)).email is not None
+        assert (await world.identity.store.get(User, ann.user_id)).names.email is not None
         await world.catch_up()

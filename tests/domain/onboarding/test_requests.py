@@ -4,26 +4,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.core.personal import revealed
+from domain.onboarding.invitations import Invitation
 from domain.onboarding.requests import OnboardingRequest
 
 
-def a_request(user_id: UUID | None = None, **changes: Any) -> OnboardingRequest:
-    given: dict[str, Any] = {
-        "new_user": True,
-        "individual_id": None,
-        "email": "ann@people.test",
-        "phone": None,
-        "username": None,
-        "provider_roles": [],
-        "group_ids": [],
-        "notifications": [],
-        "email_user_now": False,
-        "auto_sign_up": False,
-        "auto_confirm": False,
-        "communication_preferences": None,
-        "created_by": None,
-    }
-    return OnboardingRequest.open(uuid4(), uuid4(), "patient", user_id or uuid4(), **{**given, **changes})
+def a_request(user_id: UUID | None = None, *, new_user: bool = True, **changes: Any) -> OnboardingRequest:
+    given = Invitation(uuid4(), "patient", "ann@people.test", notifications=[])._replace(**changes)
+    return OnboardingRequest.open(uuid4(), given, user_id or uuid4(), new_user=new_user, created_by=None)
 
 
 def test_it_goes_from_created_over_registering_to_claimed() -> None:
@@ -53,9 +40,9 @@ def test_repeating_records_nothing() -> None:
 def test_contacts_belong_to_the_person_and_are_never_shown() -> None:
     user = uuid4()
     request = a_request(user, phone="+16505550100", communication_preferences='{"email": {}}')
-    assert request.email is not None
-    assert request.email.subject == user
-    assert revealed(request.phone) == "+16505550100"
+    assert request.names.email is not None
+    assert request.names.email.subject == user
+    assert revealed(request.names.phone) == "+16505550100"
     assert "ann@" not in repr(request.pending_events)
 
 

@@ -125,8 +125,8 @@ def test_the_current_organization_is_the_default_else_the_oldest() -> None:
 
 def test_what_is_personal_is_wrapped_and_never_shown() -> None:
     user = a_user(email="ann@people.test")
-    assert isinstance(user.email, Personal)
-    assert revealed(user.email) == "ann@people.test"
+    assert isinstance(user.names.email, Personal)
+    assert revealed(user.names.email) == "ann@people.test"
     assert "ann@" not in repr(user.pending_events)
     assert "hashed" not in repr(user.pending_events)
 
@@ -260,7 +260,7 @@ def test_taking_over_replaces_names_and_password() -> None:
     user.take_over(
         email="Victim@people.test", phone=None, username=None, password_hash="chosen", email_verified=True
     )  # fmt: skip
-    names = [revealed(each) for each in (user.email, user.phone, user.username, user.password_hash)]
+    names = [revealed(each) for each in (user.names.email, user.names.phone, user.names.username, user.password_hash)]
     assert names == ["Victim@people.test", None, None, "chosen"]
     assert (user.provisional, user.email_verified, user.live) == (False, True, True)
 
@@ -291,7 +291,7 @@ def test_nobody_takes_over_a_verified_account() -> None:
 def test_names_that_another_user_proved_are_released() -> None:
     user = a_provisional_user(uuid4(), email="ann@people.test", phone="+16505550100", username="Ann@people.test")
     user.release_login_names([login_name("ANN@people.test")])
-    assert [revealed(each) for each in (user.email, user.phone, user.username)] == [None, "+16505550100", None]
+    assert user.names.revealed == (None, "+16505550100", None)
     before = len(user.pending_events)
     user.release_login_names([login_name("ann@people.test")])
     assert len(user.pending_events) == before

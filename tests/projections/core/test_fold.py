@@ -33,7 +33,7 @@ class RoleNotHandled(Seen):
 
 
 def recorded(name: str) -> Sequence[Recorded]:
-    role = Role(organization_id=uuid4(), name=name, display_name=name)
+    role = Role.create(uuid4(), name, name)
     user_id = uuid4()
     role.grant(user_id, live=True)
     role.revoke(user_id)

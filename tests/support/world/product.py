@@ -32,8 +32,7 @@ from domain.core.audited import AuditContext, audited_as
 from domain.core.ids import new_id
 from domain.core.ports import Lookup
 from domain.core.principal import Principal, SessionKind
-from domain.onboarding.invitations import Invitation
-from domain.onboarding.requests import OnboardType
+from domain.onboarding.invitations import Invitation, OnboardType
 from domain.people.users import User
 from domain.sessions.service_accounts import ServiceName
 from domain.sessions.sessions import Session
@@ -168,7 +167,7 @@ class World:
         user = await self.identity.store.get(User, user_id)
         session = await self.session_of(user_id, "service" if user.kind == "service" else "password")
         token = self.tokens.access_token(user.id, session.id, session.organization_id, session.access_until())
-        email = user.email.value if user.email and user.email.value else ""
+        email = user.names.email.value if user.names.email and user.names.email.value else ""
         return Person(user_id, user.individual_id, email, {"Authorization": f"Bearer {token}"})
 
     async def session_of(self, user_id: UUID, kind: SessionKind) -> Session:

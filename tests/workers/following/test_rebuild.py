@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 from adapters.log.event_store import EventStore
 from adapters.security.keyring import Keyring
 from domain.core.recorded import Recorded
+from domain.onboarding.invitations import Invitation
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.organizations import Organization, OrganizationNameTaken
 from domain.people.users import User
@@ -153,11 +154,8 @@ def an_organization(name: str) -> Organization:
 
 
 def a_request(organization_id: UUID, email: str) -> OnboardingRequest:
-    return OnboardingRequest.open(
-        uuid4(), organization_id, "patient", uuid4(), new_user=True, individual_id=None, email=email, phone=None,
-        username=None, provider_roles=[], group_ids=[], notifications=None, email_user_now=False, auto_sign_up=False,
-        auto_confirm=False, communication_preferences=None, created_by=None,
-    )  # fmt: skip
+    invitation = Invitation(organization_id, "patient", email)
+    return OnboardingRequest.open(uuid4(), invitation, uuid4(), new_user=True, created_by=None)
 
 
 async def test_a_name_taken_before_it_is_given_up_is_refused_in_whatever_batch(database_url: str) -> None:
