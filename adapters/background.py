@@ -1,4 +1,4 @@
-"""Work that goes on for as long as the process does: a failure is logged and followed by another try, never the end."""
+"""Background tasks that run as long as the process: a failure is logged and retried, and never ends the task."""
 
 import asyncio
 import contextlib
@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 10.0
-STEADY = 30.0  # seconds after which a failure counts as a first one
+MIN_PAUSE = 0.2  # seconds
+MAX_PAUSE = 10.0
+HEALTHY_AFTER = 30.0  # seconds of work after which the back-off begins again
 
 log = structlog.get_logger()
 
@@ -17,10 +17,10 @@ log = structlog.get_logger()
 class BackgroundTask:
     """Runs `work` from `start` until `stop` or `cancel`, and again after a failure, with back-off up to 10 s.
 
-    `work` returns only when its owner tells it to. Its errors are logged as `background-task-failed`.
+    `work` returns only when its owner ends it. Its errors are logged as `background-task-failed`.
     """
 
-    def __init__(self, name: str, work: Callable[[], Awaitable[None]], *, first_pause: float = FIRST_PAUSE) -> None:
+    def __init__(self, name: str, work: Callable[[], Awaitable[None]], *, first_pause: float = MIN_PAUSE) -> None:
         """`first_pause` is the pause after a first failure, in seconds."""
         self._first_pause = first_pause
         self._name = name
@@ -29,24 +29,24 @@ class BackgroundTask:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin. Returns at once."""
+        """Start `work` and return at once."""
         self._task = asyncio.create_task(self._keep_working(), name=self._name)
 
     @property
     def stopping(self) -> bool:
-        """Whether it was told to end: `stop` or `cancel` waits."""
+        """Whether `stop` or `cancel` was called."""
         return self._stopping.is_set()
 
     async def stop(self) -> None:
-        """Return when `work` has returned. Its owner has told it to end; nothing is started again."""
+        """Wait until `work` has returned, and do not start it again. The owner must have ended it."""
         self._stopping.set()
         if self._task is not None:
             await self._task
             self._task = None
 
     async def cancel(self) -> None:
-        """Cancel `work` and return when it has ended."""
-        self._stopping.set()  # psycopg may turn the cancellation into an error of its own
+        """Cancel `work` and wait until it has ended."""
+        self._stopping.set()  # first, because psycopg may turn the cancellation into another error
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -62,11 +62,11 @@ class BackgroundTask:
             except Exception:
                 if self._stopping.is_set():
                     return
-                if time.monotonic() - began > STEADY:
+                if time.monotonic() - began > HEALTHY_AFTER:
                     pause = self._first_pause
                 log.exception("background-task-failed", task=self._name, again_in=pause)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, MAX_PAUSE)
             else:
                 return

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard output, with the request's id, without personal values."""
+"""Logging: one JSON object per line on standard output, with the id of the request and without personal values."""
 
 import logging
 import re
@@ -15,7 +15,7 @@ _QUOTATION = re.compile(r"[\n<(:]")
 
 
 def configure_logging(level: str = "info") -> None:
-    """Our own log calls and those of libraries, from this level on. Of exceptions only kinds and places are told."""
+    """Configure logging, of libraries too, from this level on. Only classes and places of exceptions are logged."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -44,9 +44,11 @@ def configure_logging(level: str = "info") -> None:
 
 
 def _without_quotations(record: logging.LogRecord) -> bool:
-    """Libraries put exceptions into their messages; asyncio also tasks and callbacks, with results and arguments."""
+    """Remove values from a library's message: exceptions, and in asyncio's messages tasks with their arguments."""
     if isinstance(record.args, tuple):
-        record.args = tuple(_kind(each) if isinstance(each, BaseException) else each for each in record.args)
+        record.args = tuple(
+            _kind(argument) if isinstance(argument, BaseException) else argument for argument in record.args
+        )
     if isinstance(record.msg, BaseException):
         record.msg = _kind(record.msg)
     if record.name == "asyncio":
@@ -55,7 +57,7 @@ def _without_quotations(record: logging.LogRecord) -> bool:
 
 
 def _without_values(_: object, __: str, event: EventDict) -> EventDict:
-    """The texts of exceptions quote values: of rows, of requests. Their kind and place are enough."""
+    """Replace an exception, whose text may quote values of rows or requests, by its class and place in the code."""
     raised = event.pop("exc_info", None)
     error = sys.exc_info()[1] if raised is True else raised[1] if isinstance(raised, tuple) else raised
     if isinstance(error, BaseException):
@@ -70,9 +72,9 @@ def _without_values(_: object, __: str, event: EventDict) -> EventDict:
 
 
 def _without_traceback(_: object, __: str, event: EventDict) -> EventDict:
-    """The same for a traceback that is told as a text, as uvicorn does when an application cannot start."""
-    _, found, trace = str(event["event"]).rpartition(_TRACEBACK)
-    if found:
+    """Replace a traceback in the text of a message, as uvicorn logs it when an application cannot start."""
+    _, marker, trace = str(event["event"]).rpartition(_TRACEBACK)
+    if marker:
         raised = next((line for line in trace.splitlines() if line[:1].strip()), "")
         places = [":".join(place) for place in _PLACE.findall(trace)]
         event.update(event="failed", error=raised.partition(":")[0], at=places[-20:])

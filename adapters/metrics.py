@@ -14,22 +14,22 @@ REQUESTS = Histogram(
 )
 DECISIONS = Histogram("rollbook_decision_seconds", "Time of an authorization decision.", buckets=SECONDS)
 APPENDS = Histogram("rollbook_append_seconds", "Time until an append is committed.", buckets=SECONDS)
-FAILURES = Counter("rollbook_unhandled_total", "Requests that ended in what nobody foresaw.")
+FAILURES = Counter("rollbook_unhandled_total", "Requests that ended with an unexpected error.")
 SECURITY_EVENTS = Counter("rollbook_security_events_total", "Lines of the security log.", ["event"])
 REFUSED_CONNECTIONS = Counter(
-    "rollbook_refused_connections_total", "Connections beyond the limit, of all clients or of one address.", ["reason"]
+    "rollbook_refused_connections_total", "Connections refused by the total limit or by that of an address.", ["reason"]
 )
-DAMAGED_VALUES = Counter("rollbook_damaged_values_total", "Sealed values that did not open: an alarm each.")
+DAMAGED_VALUES = Counter("rollbook_damaged_values_total", "Encrypted values that could not be decrypted: alarms.")
 SNAPSHOT_FAILURES = Counter("rollbook_snapshot_failures_total", "Snapshots of aggregates that were not written.")
 INDEXED = Gauge(
-    "rollbook_indexed_individuals", "Individuals in the index for long lists of them.", multiprocess_mode="max"
+    "rollbook_indexed_individuals", "Individuals in the base sets that answer long lists.", multiprocess_mode="max"
 )
 
 
 def counted() -> Collector:
-    """Return the metrics of all processes that share a folder, ended ones included; else those of this process."""
+    """Return the metrics of all processes that share a folder, even ended ones, or those of this process."""
     if SHARED_FOLDER not in os.environ:
         return REGISTRY
-    together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # the library's
-    return together
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types
+    return registry

@@ -1,4 +1,4 @@
-"""The security log: what an operator watches for attacks, as structured lines and as figures (ruling O23)."""
+"""The security log, in which operators look for attacks: structured lines and a counter (ruling O23)."""
 
 from typing import Literal
 
@@ -21,6 +21,6 @@ log = structlog.get_logger()
 
 
 def report(event: SecurityEvent, **facts: str) -> None:
-    """Log the event with its facts, and count it. No fact is personal: people are told by id or keyed hash."""
+    """Log the event with its facts, and count it. Facts name people only by id or keyed hash."""
     SECURITY_EVENTS.labels(event).inc()
     log.warning(event, log="security", **facts)

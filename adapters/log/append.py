@@ -13,7 +13,7 @@ from adapters.log.announcer import Announcer
 from adapters.log.append_batches import Append, AppendsRefusedError, Rights, take_batch
 from adapters.log.append_transaction import AppendTransaction, InlineProjection
 from adapters.log.inline_fence import OutdatedProcess
-from adapters.postgres.outages import is_outage, time_left, until_it_answers
+from adapters.postgres.outages import is_outage, retry_until, time_left
 from domain.core.errors import Conflict, DomainError, LostRace, Unavailable
 from domain.core.logs import IDENTITY
 
@@ -114,7 +114,7 @@ class AppendWriter:
     async def _recover(self, batch: Sequence[Append]) -> None:
         """Find out whether it was written before writing it again, until the database answers or patience ends."""
         try:
-            async for attempt in until_it_answers(batch[-1].since, self._max_wait):
+            async for attempt in retry_until(batch[-1].since, self._max_wait):
                 with attempt:
                     batch = _waited_for(batch)
                     await self._write(await self._unwritten(batch))

@@ -1,6 +1,6 @@
-"""Events to rows and back: JSON by msgspec, typed by the events' own annotations, personal values sealed.
+"""Converts events to rows and back: JSON by msgspec, typed by the events' annotations, with encrypted personal values.
 
-An event's state reads like {"by": {"actor": "…"}, "timestamp": "…", "name": {"subject": "…", "sealed": "…"}}.
+The state of an event looks like {"by": {"actor": "…"}, "timestamp": "…", "name": {"subject": "…", "sealed": "…"}}.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 from eventsourcing.utils import get_topic, resolve_topic
 
 from adapters.metrics import DAMAGED_VALUES
-from adapters.security.keyring import DataKey, Keyring, Place
+from adapters.security.keyring import DataKey, Keyring, ValueLocation
 from domain.core.audited import AuditContext, Audited
 from domain.core.personal import Personal, PersonErased
 from domain.core.turns import in_turns
@@ -28,43 +28,43 @@ from domain.core.turns import in_turns
 Event = CanMutateAggregate[UUID]
 _NOT_STATE = {"originator_id", "originator_version", "originator_id_type"}
 _NOWHERE = UUID(int=0)
-_FIELD = "field"  # noted beside a sealed value while its event is brought up to date, never stored
+_FIELD = "field"  # added to a sealed value while its event is upcast, and never stored
 _log = structlog.get_logger()
 
 
 class SealedValueDamaged(Exception):
-    """A sealed value does not open though its key was not destroyed: it is damaged, or stands where it was not put."""
+    """A sealed value cannot be decrypted although its key was not destroyed: it was changed or moved."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(f"{place.field} of {place.topic} at {place.stream}/{place.version}")
+    def __init__(self, location: ValueLocation) -> None:
+        super().__init__(f"{location.field} of {location.topic} at {location.stream}/{location.version}")
 
 
 class _Sealed(Personal):
-    """A personal value as it came from the log, until its key is at hand."""
+    """A personal value from the log that is not decrypted yet."""
 
-    __slots__ = ("place", "sealed")
+    __slots__ = ("location", "sealed")
 
     def __init__(self, subject: UUID, sealed: str, field: str) -> None:
         super().__init__(subject, None)
         self.sealed = sealed
-        self.place = Place(_NOWHERE, 0, "", field)
+        self.location = ValueLocation(_NOWHERE, 0, "", field)
 
     def reveal(self, key: DataKey | None) -> None:
-        """Raises SealedValueDamaged, also without a key: that of a person who was not erased is missing."""
+        """Decrypt the value. Raises SealedValueDamaged; also without a key, because the person was not erased."""
         if key is None:
-            raise SealedValueDamaged(self.place)
+            raise SealedValueDamaged(self.location)
         try:
-            self._value = key.open(b64decode(self.sealed, validate=True), self.place).decode()
+            self._value = key.open(b64decode(self.sealed, validate=True), self.location).decode()
         except (InvalidTag, ValueError):
-            raise SealedValueDamaged(self.place) from None
+            raise SealedValueDamaged(self.location) from None
 
 
 class MsgspecTranscoder(Transcoder):
-    """JSON of plain values, UUIDs and datetimes. Refuses what is personal: that has to be sealed first."""
+    """Encodes plain values, UUIDs and datetimes as JSON. Refuses personal values, which have to be sealed first."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._encoder = msgspec.json.Encoder(enc_hook=_refuse)
+        self._encoder = msgspec.json.Encoder(enc_hook=_refuse_to_encode)
 
     def encode(self, obj: Any) -> bytes:
         return self._encoder.encode(obj)
@@ -73,13 +73,13 @@ class MsgspecTranscoder(Transcoder):
         return msgspec.json.decode(data)
 
 
-def _refuse(value: object) -> Any:
-    raise NotImplementedError(f"{type(value).__name__} cannot stand in an event")
+def _refuse_to_encode(value: object) -> Any:
+    raise NotImplementedError(f"an event cannot contain {type(value).__name__}")
 
 
 @cache
 def _shape(kind: type) -> Any:
-    """A TypedDict of what an event or an aggregate of this class holds beside its id and version."""
+    """Return a TypedDict of the fields of an event or an aggregate of this class, without its id and version."""
     fields = {
         name: hint
         for name, hint in get_type_hints(kind).items()
@@ -95,16 +95,16 @@ def _shape(kind: type) -> Any:
 
 
 class EventCodec(Mapper[UUID]):
-    """The library's mapper with typed decoding (its upcasts included) and personal values under their keys."""
+    """The library's mapper, with typed decoding, the library's upcasts, and encryption of personal values."""
 
     def __init__(self, keyring: Keyring) -> None:
         super().__init__(transcoder=MsgspecTranscoder())
         self._keyring = keyring
-        self._met: list[_Sealed] = []
+        self._unrevealed: list[_Sealed] = []
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 
     async def encode_many(self, events: Sequence[Event]) -> list[StoredEvent]:
-        """Rows for the log. Personal values are sealed; new persons get a key first."""
+        """Return rows for the log with sealed personal values. Creates the keys of new persons."""
         subjects = {
             personal.subject
             for event in events
@@ -115,63 +115,63 @@ class EventCodec(Mapper[UUID]):
         return await in_turns(lambda event: self._to_row(event, keys), events)
 
     async def decode_many(self, rows: Sequence[StoredEvent]) -> list[Any]:
-        """Events (or snapshots), with the personal values of those who were not erased: one query at the most.
+        """Return the events or snapshots in the rows. The personal values of erased persons are None.
 
         Rows of events name their stream, rows of snapshots their aggregate. Raises SealedValueDamaged.
         """
-        met: list[_Sealed] = []
+        unrevealed: list[_Sealed] = []
 
         def decode(row: StoredEvent) -> Any:
-            self._met = met  # others decode in between
+            self._unrevealed = unrevealed  # each time, because other tasks decode between two batches
             return self.to_domain_event(row)
 
         events = await in_turns(decode, rows)
-        self._met = []
-        if met:
-            await self._reveal(met)
+        self._unrevealed = []
+        if unrevealed:
+            await self._reveal(unrevealed)
         return events
 
-    async def _reveal(self, met: Sequence[_Sealed]) -> None:
-        """Open them. Values of persons whose keys were destroyed stay null; for all others this is an alarm."""
-        keys = await self._keyring.keys({sealed.subject for sealed in met})
-        without = {sealed.subject for sealed in met} - keys.keys()
-        erased = await self._keyring.destroyed(without) if without else set()
+    async def _reveal(self, values: Sequence[_Sealed]) -> None:
+        """Decrypt the values. Those of persons whose keys were destroyed stay None; any other failure is an alarm."""
+        keys = await self._keyring.keys({sealed.subject for sealed in values})
+        without_key = {sealed.subject for sealed in values} - keys.keys()
+        erased = await self._keyring.destroyed(without_key) if without_key else set()
 
         def reveal(sealed: _Sealed) -> None:
             if sealed.subject not in erased:
                 sealed.reveal(keys.get(sealed.subject))
 
         try:
-            await in_turns(reveal, met)
+            await in_turns(reveal, values)
         except SealedValueDamaged as damage:
             DAMAGED_VALUES.inc()
             _log.error("sealed-value-damaged", place=str(damage))
             raise
 
     async def encode_snapshot(self, aggregate: Audited) -> StoredEvent:
-        """The row that stands for all events of the aggregate so far."""
+        """Return the row of a snapshot of the aggregate."""
         state = {
             name: value for name, value in vars(aggregate).items() if name not in {"_id", "_version", "_pending_events"}
         }
         keys = await self._keyring.keys_for_writing({personal.subject for personal in _personals(state.values())})
         kind = type(aggregate)
-        place = Place(kind.stream_of(aggregate.id), aggregate.version, snapshot_topic(kind), "")
-        sealed = {name: _seal(value, keys, place._replace(field=name)) for name, value in state.items()}
-        return StoredEvent(place.stream, place.version, place.topic, self.transcoder.encode(sealed))
+        location = ValueLocation(kind.stream_of(aggregate.id), aggregate.version, snapshot_topic(kind), "")
+        sealed = {name: _seal(value, keys, location._replace(field=name)) for name, value in state.items()}
+        return StoredEvent(location.stream, location.version, location.topic, self.transcoder.encode(sealed))
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         topic, _, shape = stored_event.topic.partition("#")
         kind = resolve_topic(topic)
-        before = len(self._met)
+        before = len(self._unrevealed)
         state = self._typed(kind, stored_event.state) if shape else self._state_of(kind, bytes(stored_event.state))
-        if len(self._met) > before:
+        if len(self._unrevealed) > before:
             stream = UUID(str(stored_event.originator_id))
-            for sealed in self._met[before:]:
-                sealed.place = Place(
+            for sealed in self._unrevealed[before:]:
+                sealed.location = ValueLocation(
                     kind.stream_of(stream) if shape else stream,
                     stored_event.originator_version,
                     stored_event.topic,
-                    sealed.place.field,
+                    sealed.location.field,
                 )
         if shape:
             return _snapshot(stored_event, topic, state)
@@ -187,7 +187,7 @@ class EventCodec(Mapper[UUID]):
         if version == 1:
             return self._typed(kind, data)
         raw = self.transcoder.decode(data)
-        _name_fields(raw)  # as they were sealed: an upcast may rename them
+        _note_fields(raw)  # before the upcasts, which may rename fields: values are sealed for their original field
         for older in range(raw.pop("class_version", 1), version):
             getattr(kind, f"upcast_v{older}_v{older + 1}")(raw)
         return msgspec.convert(raw, _shape(kind), dec_hook=self._unseal)  # type: ignore[no-any-return]
@@ -196,18 +196,18 @@ class EventCodec(Mapper[UUID]):
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(_shape(kind), dec_hook=self._unseal)
-        before = len(self._met)
+        before = len(self._unrevealed)
         state: dict[str, Any] = decoder.decode(data)
-        if len(self._met) > before:
+        if len(self._unrevealed) > before:
             for field, sealed in _fields(state, ""):
-                sealed.place = sealed.place._replace(field=field)
+                sealed.location = sealed.location._replace(field=field)
         return state
 
     def _unseal(self, kind: type, value: Any) -> Any:
         if kind is not Personal:
-            raise NotImplementedError(f"{kind.__name__} cannot stand in an event")
+            raise NotImplementedError(f"an event cannot contain {kind.__name__}")
         sealed = _Sealed(UUID(value["subject"]), value["sealed"], value.get(_FIELD, ""))
-        self._met.append(sealed)
+        self._unrevealed.append(sealed)
         return sealed
 
     def _to_row(self, event: Event, keys: Mapping[UUID, DataKey]) -> StoredEvent:
@@ -217,15 +217,15 @@ class EventCodec(Mapper[UUID]):
         if getattr(kind, "NAMED_BY", None) is not None:
             stream = kind.stream_of(stream)  # type: ignore[attr-defined]  # `domain.core.audited.Audited.Event`
         if _carries_personal(kind):  # type: ignore[arg-type]  # mypy takes the instances' __hash__ for the class's
-            place = Place(stream, event.originator_version, topic, "")
+            location = ValueLocation(stream, event.originator_version, topic, "")
             state = {
-                name: _seal(value, keys, place._replace(field=name))
+                name: _seal(value, keys, location._replace(field=name))
                 for name, value in fields.items()
                 if name not in _NOT_STATE
             }
-        else:  # most events: 4 µs instead of 35
+        else:  # most events; takes 4 µs instead of 35
             state = {name: value for name, value in fields.items() if name not in _NOT_STATE}
-        state["by"] = _circumstances(fields["by"])
+        state["by"] = _encoded_context(fields["by"])
         if (version := getattr(kind, "class_version", 1)) > 1:
             state["class_version"] = version
         return StoredEvent(stream, event.originator_version, topic, self.transcoder.encode(state))
@@ -233,7 +233,10 @@ class EventCodec(Mapper[UUID]):
 
 @cache
 def snapshot_topic(kind: type[Audited]) -> str:
-    """Names the shape too: a snapshot of another shape is passed over, so aggregates may change without an upcast."""
+    """Return the topic of snapshots, with a hash of their shape. Snapshots of another shape are ignored.
+
+    So the fields of an aggregate may change without an upcast.
+    """
     schema = msgspec.json.schema(_shape(kind), schema_hook=lambda unknown: {"title": unknown.__name__})
     version = getattr(kind, "class_version", 1)
     shape = hashlib.sha256(msgspec.json.encode([version, schema], order="deterministic")).hexdigest()
@@ -262,43 +265,43 @@ def _personals(values: Iterable[Any]) -> Iterable[Personal]:
             yield from _personals(vars(value).values())
 
 
-def _seal(value: Any, keys: Mapping[UUID, DataKey], place: Place) -> Any:
+def _seal(value: Any, keys: Mapping[UUID, DataKey], location: ValueLocation) -> Any:
     match value:
         case Personal(subject=subject, value=None):
             return {"subject": subject, "sealed": ""}
         case Personal(subject=subject, value=str(clear)):
             if subject not in keys:
                 raise PersonErased
-            return {"subject": subject, "sealed": b64encode(keys[subject].seal(clear.encode(), place)).decode()}
+            return {"subject": subject, "sealed": b64encode(keys[subject].seal(clear.encode(), location)).decode()}
         case dict():
-            return {key: _seal(part, keys, _within(place, key)) for key, part in value.items()}
+            return {key: _seal(part, keys, _within(location, key)) for key, part in value.items()}
         case list() | tuple():
-            return [_seal(part, keys, _within(place, number)) for number, part in enumerate(value)]
+            return [_seal(part, keys, _within(location, number)) for number, part in enumerate(value)]
         case _ if dataclasses.is_dataclass(value):
-            return _seal(vars(value), keys, place)
+            return _seal(vars(value), keys, location)
         case _:
             return value
 
 
-def _within(place: Place, key: object) -> Place:
-    return place._replace(field=f"{place.field}/{key}")
+def _within(location: ValueLocation, key: object) -> ValueLocation:
+    return location._replace(field=f"{location.field}/{key}")
 
 
 def _fields(value: Any, field: str) -> Iterable[tuple[str, "_Sealed"]]:
-    """The sealed values in what was decoded, each with its path."""
+    """Yield the sealed values in a decoded state, each with its path."""
     if isinstance(value, _Sealed):
         yield field, value
     for key, part in _parts(value):
         yield from _fields(part, f"{field}/{key}" if field else str(key))
 
 
-def _name_fields(value: Any, field: str = "") -> None:
-    """Note the path at each sealed value in what was decoded from JSON."""
+def _note_fields(value: Any, field: str = "") -> None:
+    """Add its path to each sealed value in a state decoded from JSON."""
     if isinstance(value, dict) and value.keys() >= {"subject", "sealed"}:
         value[_FIELD] = field
         return
     for key, part in _parts(value):
-        _name_fields(part, f"{field}/{key}" if field else str(key))
+        _note_fields(part, f"{field}/{key}" if field else str(key))
 
 
 def _parts(value: Any) -> Iterable[tuple[object, Any]]:
@@ -311,7 +314,7 @@ def _parts(value: Any) -> Iterable[tuple[object, Any]]:
 
 @cache
 def _carries_personal(kind: type) -> bool:
-    """Whether events of this class, or the dataclasses in them, can hold a personal value at all."""
+    """Return whether events of this class, or the dataclasses in them, have a field for a personal value."""
     return any(
         "Personal" in str(hint) or (dataclasses.is_dataclass(hint) and _carries_personal(hint))  # type: ignore[arg-type]
         for hint in get_type_hints(kind).values()
@@ -319,7 +322,7 @@ def _carries_personal(kind: type) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _circumstances(by: AuditContext) -> msgspec.Raw:
-    """The same for all events of a command, so encoded once."""
+def _encoded_context(by: AuditContext) -> msgspec.Raw:
+    """Return the encoded audit context; cached, because all events of a command have the same."""
     parts = {field.name: getattr(by, field.name) for field in dataclasses.fields(by)}
     return msgspec.Raw(msgspec.json.encode({name: part for name, part in parts.items() if part is not None}))

@@ -27,7 +27,7 @@ from adapters.log.codec import EventCodec, snapshot_topic
 from adapters.log.inline_fence import OutdatedProcess, described
 from adapters.log.stream_reader import Row, StreamReader, Wanted
 from adapters.metrics import APPENDS, SNAPSHOT_FAILURES
-from adapters.postgres.outages import patiently
+from adapters.postgres.outages import retry_in_outage
 from adapters.security.keyring import Keyring
 from domain.core.audited import Audited
 from domain.core.decisions import current_decision
@@ -117,7 +117,7 @@ class EventStore:
             assert row is not None
             return int(row[0])
 
-        return await patiently(self._pool, read)
+        return await retry_in_outage(self._pool, read)
 
     async def take_head(self, max_wait: float) -> None:
         """Take the lock that every append takes, and release it; `max_wait` is in seconds.

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.postgres.outages import patiently
+from adapters.postgres.outages import retry_in_outage
 from adapters.postgres.query_batcher import QueryBatcher
 
 FEW = 100
@@ -57,7 +57,7 @@ class StreamReader:
             await cursor.execute(self._select, parameters, prepare=True)
             return await cursor.fetchall()
 
-        for place, *row in await patiently(self._pool, read):
+        for place, *row in await retry_in_outage(self._pool, read):
             places[place - 1].append(Row._make(row))
         return [[found[each] for each in wanted] for wanted in asked]
 

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException, send
 
-from adapters.outbound.mailboxes import written
+from adapters.outbound.mailboxes import format_mailbox
 from adapters.setting_values import SmtpServer
 from domain.core.messages import DeliveryFailed, Mailbox, Message, MessageRefused
 
@@ -14,10 +14,10 @@ SECONDS = 10.0
 
 
 class Mailer:
-    """Implements `domain.core.messages.MessageSender`: each message in a connection of its own."""
+    """Sends each message over its own connection. Implements `domain.core.messages.MessageSender`."""
 
     def __init__(self, server: SmtpServer, sender: Mailbox) -> None:
-        """`sender` is who a message is from that names nobody."""
+        """`sender` is the default sender of messages."""
         self._server = server
         self._sender = sender
 
@@ -39,7 +39,7 @@ class Mailer:
                 timeout=SECONDS,
             )
         except SMTPRecipientsRefused as refused:
-            raise _failure(max(each.code for each in refused.recipients)) from None
+            raise _failure(max(refusal.code for refusal in refused.recipients)) from None
         except SMTPResponseException as refused:
             raise _failure(refused.code) from None
         except (SMTPException, OSError) as error:
@@ -47,10 +47,10 @@ class Mailer:
 
     def _composed(self, message: Message, sender: Mailbox) -> EmailMessage:
         composed = EmailMessage(policy=SMTP)
-        composed["From"] = written(sender)
+        composed["From"] = format_mailbox(sender)
         composed["To"] = message.to
         if message.reply_to is not None:
-            composed["Reply-To"] = written(message.reply_to)
+            composed["Reply-To"] = format_mailbox(message.reply_to)
         composed["Subject"] = message.subject
         composed["Date"] = format_datetime(message.created_at)
         composed["Message-ID"] = f"<{message.id}@{self._sender.address.rpartition('@')[2]}>"
@@ -66,6 +66,6 @@ class Mailer:
 
 
 def _failure(code: int) -> DeliveryFailed:
-    """What the server's answer means: 5yz is for good (RFC 5321, 4.2.1)."""
+    """Return the error for the server's reply code; 5yz is permanent (RFC 5321, 4.2.1)."""
     reason = f"smtp-{code}"
     return MessageRefused(reason) if 500 <= code < 600 else DeliveryFailed(reason)

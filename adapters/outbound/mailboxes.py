@@ -1,4 +1,4 @@
-"""How mailboxes are written and read: `Name <address>`."""
+"""Parses and formats mailboxes: `Name <address>`."""
 
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -6,17 +6,17 @@ from email.utils import parseaddr
 from domain.core.messages import Mailbox
 
 
-def written(mailbox: Mailbox) -> str:
-    """Return it as people read it; the name in quotation marks where it needs them."""
+def format_mailbox(mailbox: Mailbox) -> str:
+    """Return `Name <address>`, with the name in quotation marks if it needs them, or the bare address."""
     return mailbox.address if not mailbox.name else f"{_name(mailbox.name)} <{mailbox.address}>"
 
 
-def mailbox_in(text: object) -> object:
-    """Return the mailbox in `Name <address>` or a bare address. Raises ValueError for others."""
+def parse_mailbox(text: object) -> object:
+    """Return the mailbox in `Name <address>` or a bare address. Raises ValueError for any other text."""
     if not isinstance(text, str):
         return text
     name, address = parseaddr(text)
-    if address.count("@") != 1 or not all(address.split("@")) or any(each.isspace() for each in address):
+    if address.count("@") != 1 or not all(address.split("@")) or any(character.isspace() for character in address):
         raise ValueError("must be an address or Name <address>")
     return Mailbox(address, name or None)
 

@@ -1,4 +1,4 @@
-"""Messages as files: each of a channel without a server becomes one in a folder (rulings K35 to K37, L66)."""
+"""The outbox: writes each message of a channel without a server to a file (rulings K35 to K37, L66)."""
 
 import asyncio
 from datetime import UTC
@@ -7,16 +7,16 @@ from typing import Any
 
 import orjson
 
-from adapters.outbound.mailboxes import written
+from adapters.outbound.mailboxes import format_mailbox
 from adapters.security import private_files
-from domain.core.messages import Mailbox, Message, MessageRefused
+from domain.core.messages import Message, MessageRefused
 
 
 class Outbox:
-    """Implements `domain.core.messages.MessageSender`. A message that is sent twice is the same file."""
+    """Writes messages to files; one that is sent twice replaces its file. Implements `MessageSender`."""
 
     def __init__(self, folder: Path | None, sender: str | None) -> None:
-        """`sender` is who a message is from that names nobody. Without a folder every message is refused."""
+        """`sender` is the default sender. Without a folder every message is refused."""
         self._folder = folder
         self._sender = sender
 
@@ -31,8 +31,8 @@ class Outbox:
             "id": message.id,
             "kind": message.channel,
             "to": message.to,
-            "from": self._sender if message.sender is None else written(message.sender),
-            "reply-to": _written(message.reply_to),
+            "from": self._sender if message.sender is None else format_mailbox(message.sender),
+            "reply-to": None if message.reply_to is None else format_mailbox(message.reply_to),
             "template": message.template,
             "locale": message.locale,
             "subject": message.subject,
@@ -47,14 +47,10 @@ class Outbox:
 
 
 def file_name(message: Message) -> str:
-    """Return when it was created, its kind and its id: names sort by time."""
+    """Return the name of the message's file, from its creation time, kind and id. Names sort by time."""
     return f"{message.created_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{message.channel}-{message.id}.json"
 
 
 def _write(path: Path, content: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     private_files.replace(path, content)
-
-
-def _written(mailbox: Mailbox | None) -> str | None:
-    return None if mailbox is None else written(mailbox)

@@ -1,4 +1,4 @@
-"""Text messages by a provider's HTTP interface, signed as Standard Webhooks are (rulings K40 and K43)."""
+"""Text messages through a provider's HTTP API, signed according to Standard Webhooks (rulings K40 and K43)."""
 
 import base64
 import hashlib
@@ -13,14 +13,14 @@ from adapters.setting_values import signing_secret
 from domain.core.messages import DeliveryFailed, Message, MessageRefused
 
 SECONDS = 10.0
-TRANSIENT = frozenset({408, 429})
+TRANSIENT = frozenset({408, 429})  # statuses below 500 after which a retry may succeed
 
 
 class TextSender:
-    """Implements `domain.core.messages.MessageSender`."""
+    """Posts each message to the provider. Implements `domain.core.messages.MessageSender`."""
 
     def __init__(self, url: str, secret: SecretStr | None, sender: str | None) -> None:
-        """Without a secret nothing is signed. `sender` is the number or name that messages are from."""
+        """`secret` signs the posts, if given. `sender` is the number or name that messages are from."""
         self._url = url
         self._secret = None if secret is None else signing_secret(secret)
         self._sender = sender

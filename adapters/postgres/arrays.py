@@ -1,4 +1,4 @@
-"""Arrays of values on their way to Postgres: in binary, which takes a sixth of the time (timestamps: a twentieth)."""
+"""Sends arrays to Postgres in binary, which takes a sixth of the time (arrays of timestamps: a twentieth)."""
 
 from typing import TypeVar
 
@@ -8,7 +8,10 @@ from psycopg.types.array import ListBinaryDumper
 TConnection = TypeVar("TConnection", bound=AsyncConnection)
 
 
-def sending_arrays_in_binary(connection: TConnection) -> TConnection:
-    """The same connection. A list of uuids that are text needs a cast, as in `%s::uuid[]`; mixed types are refused."""
+def send_arrays_in_binary(connection: TConnection) -> TConnection:
+    """Make the connection send lists in binary, and return it.
+
+    A list of uuids given as text then needs a cast (`%s::uuid[]`), and lists of mixed types are refused.
+    """
     connection.adapters.register_dumper(list, ListBinaryDumper)
     return connection

@@ -1,4 +1,4 @@
-"""How this product connects to Postgres: pools, and connections outside of pools (rulings O26, O29)."""
+"""Connections to Postgres: pools, and single connections outside of pools (rulings O26, O29)."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.waiting import READY_R, WAIT_R, WAIT_RW
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from adapters.postgres.outages import again_if_lost
+from adapters.postgres.outages import retry_if_lost
 
 WAIT_FOR_CONNECTION = 20.0
 RETRY_PAUSE = 0.5
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-# Seconds (the last one milliseconds) after which the client gives up on a network that says nothing.
+# Seconds, for tcp_user_timeout milliseconds, after which the client gives up on a silent network.
 CLIENT_SETTINGS: Mapping[str, Any] = {
     "connect_timeout": 3,
     "keepalives_idle": 5,
@@ -31,36 +31,36 @@ CLIENT_SETTINGS: Mapping[str, Any] = {
 
 
 class PipelineConnection(Connection):
-    """A connection whose pipelines may send more than a socket holds."""
+    """A connection whose pipelines may send more than fits into the socket's buffer."""
 
     async def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-        """Run what psycopg asks for, and send everything before waiting for an answer."""
-        return await super().wait(self._sent_before_reading(gen), *args, **kwargs)
+        """Run psycopg's generator `gen`, but send everything before waiting for an answer."""
+        return await super().wait(self._send_before_reading(gen), *args, **kwargs)
 
-    def _sent_before_reading(self, gen: Any) -> Generator[Any, Any, Any]:
-        """Flush while `gen` wants to read.
+    def _send_before_reading(self, gen: Any) -> Generator[Any, Any, Any]:
+        """Flush while `gen` waits to read.
 
-        A pipeline of psycopg stops sending when the socket is full and no statement is left. What is larger than the
-        socket's buffer would then wait for an answer that Postgres has no reason to give.
+        psycopg's pipeline stops sending when the socket's buffer is full and no statement is left. It would then wait
+        for an answer to data that it has not sent.
         """
         ready: Any = None
         while True:
             try:
-                wanted = gen.send(ready)
+                event = gen.send(ready)
             except StopIteration as end:
                 return end.value
-            if wanted == WAIT_R and self.pgconn.flush():
+            if event == WAIT_R and self.pgconn.flush():
                 ready = (yield WAIT_RW) & READY_R
             else:
-                ready = yield wanted
+                ready = yield event
 
 
 class Pool(AsyncConnectionPool[Connection]):
-    """Connections that commit each statement by themselves, checked when they are taken.
+    """A pool of autocommit connections, which are checked when they are taken.
 
-    A connection that Postgres has closed is replaced before it reaches the caller. While the database is away, the pool
-    tries to connect several times a second: the back-off of psycopg_pool doubles without a limit. A connection that
-    comes back changed is restored.
+    A connection that Postgres has closed is replaced before the caller gets it. While the database does not answer, the
+    pool retries twice per second, because the back-off of psycopg_pool doubles without a limit. Autocommit is enabled
+    again on each connection that is returned.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Pool(AsyncConnectionPool[Connection]):
             timeout=timeout,
             open=False,
             kwargs={"application_name": application_name, **CLIENT_SETTINGS},
-            configure=_let_statements_commit,  # procrastinate connects with `kwargs` and an autocommit of its own
+            configure=_enable_autocommit,  # not in `kwargs`, to which procrastinate adds an autocommit of its own
             reconnect_timeout=0,
             reconnect_failed=_retry_soon,
         )
@@ -98,41 +98,41 @@ class Pool(AsyncConnectionPool[Connection]):
             await connection.close()
             await self.putconn(connection)
 
-    async def ask(self, question: Callable[[AsyncCursor[tuple[Any, ...]]], Awaitable[R]]) -> R:
-        """Return the result of `question`, and repeat it once if its connection is lost (ruling O26).
+    async def ask(self, query: Callable[[AsyncCursor[tuple[Any, ...]]], Awaitable[R]]) -> R:
+        """Return the result of `query`, and repeat it once if its connection is lost (ruling O26).
 
-        A write in `question` may happen twice.
+        A write in `query` may happen twice.
         """
 
         async def ask() -> R:
             async with self.connection() as connection:
-                return await question(connection.cursor())
+                return await query(connection.cursor())
 
-        return await again_if_lost(ask)
+        return await retry_if_lost(ask)
 
     async def putconn(self, conn: Connection) -> None:
-        """Take a connection back, with the settings that it was given out with."""
+        """Return a connection to the pool, with autocommit enabled again."""
         if not conn.closed and not conn.autocommit:
             await conn.set_autocommit(True)
         await super().putconn(conn)
 
     async def close(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - as in its base
-        """Close all connections; nothing can be taken any more."""
+        """Close the pool and all its connections."""
         if self.retrying is not None:
             self.retrying.cancel()
             await asyncio.gather(self.retrying, return_exceptions=True)
         await super().close(timeout)
 
 
-async def _let_statements_commit(connection: AsyncConnection[Any]) -> None:
-    """Enable autocommit: one statement is then one round trip, not three."""
+async def _enable_autocommit(connection: AsyncConnection[Any]) -> None:
+    """Enable autocommit, so that a statement takes one round trip and not three."""
     await connection.set_autocommit(True)
 
 
 def _was_closed_by_server(connection: AsyncConnection[Any]) -> bool:
-    """Whether Postgres ended the session while the connection was idle. One system call, no round trip.
+    """Return whether Postgres ended the session while the connection was idle, by one system call without a round trip.
 
-    An idle session sends nothing, unless to say that it ends or that a setting of the server has changed.
+    An idle session sends data only when it ends or when a setting of the server changes.
     """
     if connection.closed:
         return True
@@ -142,14 +142,14 @@ def _was_closed_by_server(connection: AsyncConnection[Any]) -> bool:
 
 
 async def _retry_soon(pool: AsyncConnectionPool[Any]) -> None:
-    """Called when an attempt to connect has failed."""
+    """Start retrying after a failed attempt to connect, unless a retry is running."""
     assert isinstance(pool, Pool)
     if pool.retrying is None or pool.retrying.done():
         pool.retrying = asyncio.create_task(_retry(pool), name=f"{pool.name}-retry")
 
 
 async def _retry(pool: Pool) -> None:
-    """Ask for a connection until there is one, because a pool connects only when it is asked."""
+    """Take a connection repeatedly until it succeeds, because a pool connects only when a caller needs a connection."""
     while not pool.closed:
         await asyncio.sleep(RETRY_PAUSE)
         with contextlib.suppress(PoolTimeout, PoolClosed):

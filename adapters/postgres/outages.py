@@ -1,4 +1,4 @@
-"""When the database does not answer: commands wait a bounded time and are then refused as unavailable."""
+"""Retries while the database does not answer: commands wait a bounded time and then fail as unavailable."""
 
 from collections.abc import Awaitable, Callable
 from time import monotonic
@@ -12,30 +12,30 @@ from domain.core.errors import Unavailable
 
 R = TypeVar("R")
 
-# psycopg counts these among its operational errors, but the database is well.
+# Operational errors of psycopg that do not mean that the database is unavailable.
 NO_OUTAGES = (errors.DeadlockDetected, errors.SerializationFailure)
 
-# psycopg counts these among its internal errors, but Postgres has only ended the session.
+# Internal errors of psycopg that mean only that Postgres has ended the session.
 ENDED_SESSIONS = (errors.IdleInTransactionSessionTimeout, errors.TransactionTimeout)
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether trying again may help, on a new connection."""
+    """Return whether a retry on a new connection may succeed."""
     return isinstance(error, (OperationalError, *ENDED_SESSIONS)) and not isinstance(error, NO_OUTAGES)
 
 
 def is_lost_connection(error: BaseException) -> bool:
-    """Whether the connection went away while it was used."""
+    """Return whether the connection was lost while it was used."""
     if isinstance(error, PoolTimeout) or not is_outage(error):
         return False
     state = error.sqlstate if isinstance(error, Error) else None
     return state is None or state[:3] in {"57P", "080", "25P"}
 
 
-async def again_if_lost(ask: Callable[[], Awaitable[R]], repeatable: Callable[[], bool] = lambda: True) -> R:
+async def retry_if_lost(ask: Callable[[], Awaitable[R]], repeatable: Callable[[], bool] = lambda: True) -> R:
     """Return the result of `ask`, and repeat it once if its connection is lost; for reads only (ruling O26).
 
-    `repeatable` tells, after the loss, whether only reads would be repeated.
+    After the loss, `repeatable` returns whether `ask` may be repeated.
     """
     try:
         return await ask()
@@ -45,8 +45,8 @@ async def again_if_lost(ask: Callable[[], Awaitable[R]], repeatable: Callable[[]
     return await ask()
 
 
-def until_it_answers(since: float, max_wait: float) -> AsyncRetrying:
-    """Tries, until `max_wait` seconds after `since` (as `monotonic` tells)."""
+def retry_until(since: float, max_wait: float) -> AsyncRetrying:
+    """Return attempts, with back-off, until `max_wait` seconds after `since`, a time of `monotonic`."""
     return AsyncRetrying(
         retry=retry_if_exception(is_outage),
         stop=stop_after_delay(time_left(since, max_wait)),
@@ -55,8 +55,8 @@ def until_it_answers(since: float, max_wait: float) -> AsyncRetrying:
     )
 
 
-async def patiently(pool: AsyncConnectionPool[Any], work: Callable[[AsyncConnection], Awaitable[R]]) -> R:
-    """Return the result of `work` on a connection of the pool. It may run more than once.
+async def retry_in_outage(pool: AsyncConnectionPool[Any], work: Callable[[AsyncConnection], Awaitable[R]]) -> R:
+    """Return the result of `work` on a connection of the pool, and repeat `work` while the database is unavailable.
 
     Raises Unavailable when the database does not answer within the time-out of the pool.
     """
@@ -68,7 +68,7 @@ async def patiently(pool: AsyncConnectionPool[Any], work: Callable[[AsyncConnect
         if not is_outage(error):
             raise
     try:
-        async for attempt in until_it_answers(since, pool.timeout):
+        async for attempt in retry_until(since, pool.timeout):
             with attempt:
                 async with pool.connection(timeout=time_left(since, pool.timeout)) as connection:
                     return await work(connection)
@@ -79,5 +79,5 @@ async def patiently(pool: AsyncConnectionPool[Any], work: Callable[[AsyncConnect
 
 
 def time_left(since: float, max_wait: float) -> float:
-    """Seconds until `max_wait` seconds after `since`, at least 0."""
+    """Return the seconds that are left of `max_wait` seconds after `since`, at least 0."""
     return max(0, since + max_wait - monotonic())

@@ -1,7 +1,7 @@
-"""Concurrent questions share one query, because a round trip costs more than the question.
+"""Batches the questions of concurrent requests into one query, because a round trip costs more than a question.
 
-A query costs 0.15 ms of this process, and each further question in it a tenth of that. So a question costs less the
-busier the process is. A query starts after its questions arrived, so no answer is older than its question.
+A query takes 0.15 ms of this process, and each further question in it a tenth of that. So the cost of a question falls
+with the load. A query starts after its questions arrived, so no answer is older than its question.
 """
 
 import asyncio
@@ -13,50 +13,53 @@ from typing import Generic, NamedTuple, TypeVar
 TQuestion = TypeVar("TQuestion")
 TAnswer = TypeVar("TAnswer")
 
-MOST_IN_A_ROUND = 256
+MAX_BATCH = 256
 
 
-class _Asked(NamedTuple, Generic[TQuestion, TAnswer]):
+class _Pending(NamedTuple, Generic[TQuestion, TAnswer]):
     question: TQuestion
     answer: asyncio.Future[TAnswer]
 
 
 class QueryBatcher(Generic[TQuestion, TAnswer]):
-    """`ask_all` answers questions in their order; at most `rounds` of it run at one time, others wait and gather."""
+    """Answers each question by a batch of all waiting questions.
+
+    `ask_all` returns the answers to a batch in the order of its questions. At most `rounds` batches run at a time.
+    """
 
     def __init__(self, ask_all: Callable[[Sequence[TQuestion]], Awaitable[Sequence[TAnswer]]], rounds: int = 2) -> None:
         self._ask_all = ask_all
         self._free = rounds
-        self._waiting: deque[_Asked[TQuestion, TAnswer]] = deque()
+        self._waiting: deque[_Pending[TQuestion, TAnswer]] = deque()
         self._running: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: TQuestion) -> TAnswer:
         """Return the answer. Raises what `ask_all` raises."""
-        asked: _Asked[TQuestion, TAnswer] = _Asked(question, asyncio.get_running_loop().create_future())
-        self._waiting.append(asked)
+        pending: _Pending[TQuestion, TAnswer] = _Pending(question, asyncio.get_running_loop().create_future())
+        self._waiting.append(pending)
         if self._free:
             self._free -= 1
-            # a context of its own: a round belongs to nobody's request
+            # in an empty context, because a batch belongs to no single request
             task = asyncio.create_task(self._run_rounds(), context=Context())
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        return await asked.answer
+        return await pending.answer
 
     async def _run_rounds(self) -> None:
         try:
             while self._waiting:
-                await self._run([self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_IN_A_ROUND))])
+                await self._run([self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))])
         finally:
             self._free += 1
 
-    async def _run(self, asked: Sequence[_Asked[TQuestion, TAnswer]]) -> None:
+    async def _run(self, batch: Sequence[_Pending[TQuestion, TAnswer]]) -> None:
         try:
-            answers = await self._ask_all([each.question for each in asked])
-        except Exception as error:  # noqa: BLE001 - whatever it is, those who asked are told
-            for each in asked:
-                if not each.answer.done():
-                    each.answer.set_exception(error)
+            answers = await self._ask_all([pending.question for pending in batch])
+        except Exception as error:  # noqa: BLE001 - the callers of `ask` get the error
+            for pending in batch:
+                if not pending.answer.done():
+                    pending.answer.set_exception(error)
             return
-        for each, answer in zip(asked, answers, strict=True):
-            if not each.answer.done():  # unless whoever asked has gone
-                each.answer.set_result(answer)
+        for pending, answer in zip(batch, answers, strict=True):
+            if not pending.answer.done():  # it is done if the caller was cancelled
+                pending.answer.set_result(answer)

@@ -1,6 +1,6 @@
-"""The settings of each session, independent of those of server, database and role (ruling O20).
+"""The settings of each database session, whatever those of server, database and role are (ruling O20).
 
-Start options override `ALTER DATABASE … SET` and `ALTER ROLE … SET`, and apply before the first statement.
+They are start options, which override `ALTER DATABASE … SET` and `ALTER ROLE … SET` and apply to the first statement.
 """
 
 from collections.abc import Mapping
@@ -18,23 +18,23 @@ PINNED: Mapping[str, str] = {
     "search_path": "public",
     "default_transaction_isolation": "read committed",
 }
-"""What results rest on. Nothing overrides it."""
+"""Settings that results depend on. Nothing overrides them."""
 
 PLANNING: Mapping[str, str] = {"jit": "off", "random_page_cost": "1.1"}
-"""Our queries are short, their indexes cached or on solid disks: by its defaults Postgres would rather scan tables.
+"""Settings of the planner. `options` in the connection string override them.
 
-`options` in the connection string override it.
+Our queries are short, and their indexes are cached or on solid-state disks. By its defaults Postgres would scan tables.
 """
 
 LIMITS: Mapping[Purpose, Mapping[str, str]] = {
-    # `options` in the connection string override these alone
+    # `options` in the connection string override these limits, and no others
     "read": {
         "statement_timeout": "15s",
         "lock_timeout": "5s",
         "idle_in_transaction_session_timeout": "10s",
         "idle_session_timeout": "0",
     },
-    # holds the head of a log: nobody may hold it for longer than 10 s (ruling O29)
+    # locks the head row of a log, for 10 s at most (ruling O29)
     "write": {
         "statement_timeout": "10s",
         "lock_timeout": "5s",
@@ -42,7 +42,7 @@ LIMITS: Mapping[Purpose, Mapping[str, str]] = {
         "idle_session_timeout": "0",
         "tcp_user_timeout": "10s",
     },
-    # holds leases, and looks twice a second: a session that is silent belongs to a process that is frozen
+    # holds leases and polls twice per second, so an idle session belongs to a frozen process
     "project": {
         "statement_timeout": "5min",
         "lock_timeout": "1min",
@@ -56,7 +56,7 @@ LIMITS: Mapping[Purpose, Mapping[str, str]] = {
         "idle_in_transaction_session_timeout": "1min",
         "idle_session_timeout": "0",
     },
-    # tries its connection out more often than that; what is not fetched fills the server's queue
+    # tests its connection more often than that; the notifications of a frozen process would fill the server's queue
     "listen": {
         "statement_timeout": "10s",
         "lock_timeout": "5s",
@@ -64,7 +64,7 @@ LIMITS: Mapping[Purpose, Mapping[str, str]] = {
         "idle_session_timeout": "15s",
         "tcp_user_timeout": "10s",
     },
-    # session locks of requests that may last
+    # holds session locks during requests of any length
     "lock": {
         "statement_timeout": "10s",
         "lock_timeout": "5s",
@@ -72,7 +72,7 @@ LIMITS: Mapping[Purpose, Mapping[str, str]] = {
         "idle_session_timeout": "0",
         "tcp_user_timeout": "10s",
     },
-    # its swap holds the head of a log; its statements take as long as the log is long
+    # its swap locks the head row of a log; the time of its statements grows with the log
     "rebuild": {
         "statement_timeout": "0",
         "lock_timeout": "0",
@@ -87,7 +87,7 @@ LIMITS: Mapping[Purpose, Mapping[str, str]] = {
         "idle_session_timeout": "0",
     },
 }
-"""How long a session of each purpose may take, wait and be silent."""
+"""Limits of statements, waits for locks, and idle time for sessions of each purpose."""
 
 
 KEEPALIVES: Mapping[str, str] = {
@@ -95,18 +95,18 @@ KEEPALIVES: Mapping[str, str] = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
-"""Seconds, and a number of probes. Otherwise Postgres would keep the locks of a client that is gone for two hours."""
+"""Seconds, and a number of probes. With the defaults Postgres keeps the locks of a vanished client for two hours."""
 
 
 def session_options(purpose: Purpose) -> dict[str, str]:
-    """All settings of a session for that purpose, by name."""
+    """Return all settings of a session for that purpose, by name."""
     return {**PLANNING, **PINNED, **LIMITS[purpose]}
 
 
 def session_dsn(dsn: str, purpose: Purpose, **more: str) -> str:
-    """The same database for sessions of that purpose; `more` are further settings of Postgres, which come last.
+    """Return the connection string for sessions of that purpose; `more` are further settings, which override others.
 
-    May be applied to its own result, to turn the sessions to another purpose.
+    A result may be passed in again to change its purpose.
     """
     limits = _words(LIMITS[purpose])
     early, late = (limits, list[str]()) if purpose == "read" else (list[str](), limits)
@@ -119,10 +119,10 @@ def _given(dsn: str) -> list[str]:
     return [str(given)] if given else []
 
 
-def _words(wanted: Mapping[str, str]) -> list[str]:
-    return [f"-c {name}={_escaped(value)}" for name, value in wanted.items()]
+def _words(settings: Mapping[str, str]) -> list[str]:
+    return [f"-c {name}={_escaped(value)}" for name, value in settings.items()]
 
 
 def _escaped(value: str) -> str:
-    """Postgres splits its start options at blanks."""
+    """Escape blanks, at which Postgres splits its start options."""
     return value.replace("\\", "\\\\").replace(" ", "\\ ")

@@ -1,4 +1,4 @@
-"""Where the present request comes from, as throttles count it."""
+"""The client address of the current request, in the form that throttles count."""
 
 import ipaddress
 from contextvars import ContextVar
@@ -6,7 +6,7 @@ from contextvars import ContextVar
 CLIENT_ADDRESS: ContextVar[str] = ContextVar("client_address", default="")
 """Set for each request by `api.edge.middleware`, in the form of `counted_address`; empty outside of requests."""
 IPV6_PREFIX = 64
-"""Bits: who has one address of a /64 usually has all of it (ruling O13)."""
+"""Bits. A client that has one address of a /64 network usually has all of them (ruling O13)."""
 
 
 def counted_address(address: str) -> str:

@@ -1,6 +1,6 @@
-"""The two keys that every process needs alike: from the environment, else from files that the first start makes.
+"""The master key and the signing key, the same in all processes: from the settings, or from files of the first start.
 
-A master key that is to replace the one in its file waits in `master.key.next` until the database knows it.
+During a rotation the new master key is in `master.key.next` until the database uses it.
 """
 
 import base64
@@ -14,32 +14,32 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
-from adapters.security.private_files import settle, write_once
+from adapters.security.private_files import sync_folder, write_once
 from adapters.setting_values import MASTER_KEY_BYTES
 from adapters.settings import PREFIX, InvalidSettingsError, Settings
 
 
 def with_keys(settings: Settings, *, make: bool) -> Settings:
-    """The settings with both keys. `make` lets absent key files be made; without it their absence is refused."""
+    """Return the settings with both keys. With `make`, create missing key files; else raise InvalidSettingsError."""
     master = master_key(settings, make=make)
     signing = settings.signing_key or _key(settings.data / "signing.pem", "SIGNING_KEY", _new_signer if make else None)
     return Settings.model_validate({**dict(settings), "master_key": master, "signing_key": signing})
 
 
 def with_master_key(settings: Settings) -> Settings:
-    """The settings with the key that values are read by, which is all that workers need; its absence is refused."""
+    """Return the settings with the master key, the only key that workers need. Raises InvalidSettingsError."""
     return Settings.model_validate({**dict(settings), "master_key": master_key(settings, make=False)})
 
 
 def master_key(settings: Settings, *, make: bool) -> SecretStr:
-    """The one in use: as it was set, else that of the file."""
+    """Return the master key in use: the one in the settings, or the one in the file."""
     return settings.master_key or _key(_master(settings), "MASTER_KEY", _new_master_key if make else None)
 
 
 def next_master_key(settings: Settings) -> SecretStr:
-    """The master key to come: as it was set, else a new one, the same each time until it is `put_in_place`.
+    """Return the next master key: the one in the settings, or a generated one, the same until `replace_master_key`.
 
-    Raises InvalidSettingsError when the one in use was set and the next one was not.
+    Raises InvalidSettingsError when the settings contain the key in use but not the next one.
     """
     if settings.master_key is None:
         return _key(_waiting(settings), "NEW_MASTER_KEY", _new_master_key)
@@ -48,15 +48,15 @@ def next_master_key(settings: Settings) -> SecretStr:
     return settings.new_master_key
 
 
-def put_in_place(settings: Settings) -> Path | None:
-    """The waiting master key is now the one in the file. Where the former one is kept; None when there is no file."""
+def replace_master_key(settings: Settings) -> Path | None:
+    """Make the next master key the one in the file; return the path of the former key, or None if there is no file."""
     if settings.master_key is not None:
         return None
     path = _master(settings)
-    former = next(place for n in count(1) if not (place := path.with_name(f"{path.name}.{n}")).exists())
+    former = next(kept for number in count(1) if not (kept := path.with_name(f"{path.name}.{number}")).exists())
     os.link(path, former)
     _waiting(settings).replace(path)
-    settle(path.parent)
+    sync_folder(path.parent)
     return former
 
 
@@ -72,7 +72,7 @@ def _key(path: Path, variable: str, new: Callable[[], str] | None) -> SecretStr:
     if not path.exists():
         if new is None:
             raise InvalidSettingsError(
-                f"{PREFIX}{variable}: must be set, the same for every process (or {path} must exist)"
+                f"{PREFIX}{variable}: must be set to the same value for every process (or {path} must exist)"
             )
         write_once(path, new())
     return SecretStr(path.read_text().strip())

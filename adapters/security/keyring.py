@@ -1,4 +1,4 @@
-"""One data key per person, wrapped by the master key: destroying it erases the person from log and backups alike."""
+"""One data key per person, wrapped by the master key. Destroying it makes the person's values in the log unreadable."""
 
 import hashlib
 import hmac
@@ -12,15 +12,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.postgres.outages import patiently
+from adapters.postgres.outages import retry_in_outage
 from adapters.postgres.query_batcher import QueryBatcher
 from domain.core.ports import Lookup
 
 LOOKUP_SUBJECT = UUID(int=0)
-"""The key of keyed hashes is kept like a person's, so that rotating the master key leaves the hashes as they are."""
+"""The subject of the key of keyed hashes. Rotating the master key wraps this key too, so hashes do not change."""
 
-FEW = 100
-"""Whoever wants more keys than this does not hold up others with them."""
+MAX_BATCHED = 100
+"""A caller who needs more keys than this reads them by a query of their own, so as not to delay other callers."""
 
 _NONCE = 12
 
@@ -42,10 +42,10 @@ class WrongMasterKey(Exception):
         )
 
 
-class Place(NamedTuple):
-    """Where in a log a sealed value stands; it opens nowhere else (ruling O18).
+class ValueLocation(NamedTuple):
+    """The location of an encrypted value in a log, the only one at which it can be decrypted (ruling O18).
 
-    `topic` is the event's or the snapshot's; `field` the path to the value in it.
+    `topic` is that of the event or the snapshot, `field` the path to the value in it.
     """
 
     stream: UUID
@@ -54,7 +54,7 @@ class Place(NamedTuple):
     field: str
 
     def __bytes__(self) -> bytes:
-        """Return an unambiguous encoding: parts without a fixed length are separated by zeros."""
+        """Return an unambiguous encoding: zeros separate parts without a fixed length."""
         return b"".join(
             [
                 self.stream.bytes,
@@ -67,7 +67,7 @@ class Place(NamedTuple):
 
 
 class DataKey:
-    """The key of one person's values: AES-256-GCM, random nonce; subject, key id and place as associated data."""
+    """Encrypts one person's values by AES-256-GCM with a random nonce; authenticates subject, key id and location."""
 
     __slots__ = ("_cipher", "_name")
 
@@ -75,55 +75,55 @@ class DataKey:
         self._name = subject.bytes + key_id.bytes
         self._cipher = AESGCM(key)
 
-    def seal(self, value: bytes, place: Place) -> bytes:
-        """The value as it may stand at the place."""
+    def seal(self, value: bytes, location: ValueLocation) -> bytes:
+        """Return the value, encrypted for its location."""
         nonce = os.urandom(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, value, self._name + bytes(place))
+        return nonce + self._cipher.encrypt(nonce, value, self._name + bytes(location))
 
-    def open(self, sealed: bytes, place: Place) -> bytes:
-        """The value. Raises InvalidTag or ValueError when it is damaged, or was sealed for another place."""
-        return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], self._name + bytes(place))
+    def open(self, sealed: bytes, location: ValueLocation) -> bytes:
+        """Return the decrypted value. Raises InvalidTag or ValueError if it is damaged or from another location."""
+        return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], self._name + bytes(location))
 
 
 class Keyring:
-    """Keys by subject. Nothing is cached: a destroyed key is gone for the next reader."""
+    """The data keys by subject. They are not cached, so a destroyed key takes effect at the next read."""
 
     def __init__(self, pool: AsyncConnectionPool, master_key: bytes) -> None:
         self._pool = pool
         self._master = AESGCM(master_key)
-        self._together = QueryBatcher(self._keys_of_all)
+        self._batcher = QueryBatcher(self._keys_of_all)
 
     async def keys(self, subjects: Iterable[UUID]) -> dict[UUID, DataKey]:
-        """The keys there are, in one query. Erased and unknown subjects are missing."""
-        wanted = list(set(subjects))
-        if not wanted:
+        """Return the keys by one query, without those of erased and unknown subjects."""
+        distinct = list(set(subjects))
+        if not distinct:
             return {}
-        if len(wanted) <= FEW:
-            return await self._together.ask(wanted)
-        return await patiently(self._pool, lambda connection: self._read(connection, wanted))
+        if len(distinct) <= MAX_BATCHED:
+            return await self._batcher.ask(distinct)
+        return await retry_in_outage(self._pool, lambda connection: self._read(connection, distinct))
 
     async def keys_for_writing(self, subjects: Iterable[UUID]) -> dict[UUID, DataKey]:
-        """As `keys`, with new ones for new subjects. An erased subject stays without one."""
-        wanted = list(set(subjects))
-        if not wanted:
+        """Return the keys, and create those of new subjects. Erased subjects have none."""
+        distinct = list(set(subjects))
+        if not distinct:
             return {}
 
-        async def read_or_make(connection: AsyncConnection) -> dict[UUID, DataKey]:
-            found = await self._read(connection, wanted)
-            missing = [subject for subject in wanted if subject not in found]
+        async def read_or_create(connection: AsyncConnection) -> dict[UUID, DataKey]:
+            keys = await self._read(connection, distinct)
+            missing = [subject for subject in distinct if subject not in keys]
             if not missing:
-                return found
+                return keys
             async with connection.transaction():
-                await self._hold_master(connection)
+                await self._lock_master_key(connection)
                 await connection.execute(_ADD, (missing, [self._new(subject) for subject in missing]))
-            return found | await self._read(connection, missing)
+            return keys | await self._read(connection, missing)
 
-        return await patiently(self._pool, read_or_make)
+        return await retry_in_outage(self._pool, read_or_create)
 
-    async def _keys_of_all(self, wanted: Sequence[list[UUID]]) -> Sequence[dict[UUID, DataKey]]:
-        subjects = list({subject for each in wanted for subject in each})
-        found = await patiently(self._pool, lambda connection: self._read(connection, subjects))
-        return [{subject: found[subject] for subject in each if subject in found} for each in wanted]
+    async def _keys_of_all(self, batch: Sequence[list[UUID]]) -> Sequence[dict[UUID, DataKey]]:
+        distinct = list({subject for subjects in batch for subject in subjects})
+        keys = await retry_in_outage(self._pool, lambda connection: self._read(connection, distinct))
+        return [{subject: keys[subject] for subject in subjects if subject in keys} for subjects in batch]
 
     async def destroyed(self, subjects: Iterable[UUID]) -> set[UUID]:
         """Return the subjects whose keys were destroyed. A key that is missing is not destroyed but damaged."""
@@ -132,10 +132,10 @@ class Keyring:
             cursor = await connection.execute(_DESTROYED, (list(subjects),))
             return {subject for (subject,) in await cursor.fetchall()}
 
-        return await patiently(self._pool, read)
+        return await retry_in_outage(self._pool, read)
 
     async def destroy(self, subject: UUID) -> None:
-        """From now on no value of this person can be read, and none can be written."""
+        """Destroy the key, so that no value of this person can be read or written any more."""
         async with self._pool.connection() as connection:
             await connection.execute(
                 "INSERT INTO data_keys (subject, wrapped, destroyed_at) VALUES (%s, NULL, now())"
@@ -144,7 +144,7 @@ class Keyring:
             )
 
     async def rotate(self, new_master_key: bytes) -> int:
-        """Wrap every key anew under another master key; returns how many. Values and hashes stay as they are."""
+        """Wrap every key under another master key; return their number. Encrypted values and hashes do not change."""
         new_master = AESGCM(new_master_key)
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(_ADD, ([LOOKUP_SUBJECT], [self._new(LOOKUP_SUBJECT)]))
@@ -153,17 +153,17 @@ class Keyring:
                 "SELECT subject, wrapped FROM data_keys WHERE wrapped IS NOT NULL FOR UPDATE"
             )
             rows = await cursor.fetchall()
-            fresh = [_wrap(new_master, subject, self._unwrap(subject, wrapped)) for subject, wrapped in rows]
+            rewrapped = [_wrap(new_master, subject, self._unwrap(subject, wrapped)) for subject, wrapped in rows]
             await connection.execute(
                 "UPDATE data_keys k SET wrapped = n.wrapped FROM unnest(%s::uuid[], %s::bytea[]) n(subject, wrapped)"
                 " WHERE k.subject = n.subject",
-                ([subject for subject, _ in rows], fresh),
+                ([subject for subject, _ in rows], rewrapped),
             )
         self._master = new_master
         return len(rows)
 
     async def lookup(self) -> Lookup:
-        """The keyed hash under which addresses and names are found again (HMAC-SHA-256)."""
+        """Return the keyed hash (HMAC-SHA-256) by which addresses and names are looked up."""
         await self.keys_for_writing([LOOKUP_SUBJECT])
         async with self._pool.connection() as connection:
             cursor = await connection.execute("SELECT wrapped FROM data_keys WHERE subject = %s", (LOOKUP_SUBJECT,))
@@ -176,8 +176,8 @@ class Keyring:
 
         return lookup
 
-    async def _hold_master(self, connection: AsyncConnection) -> None:
-        """Prevent a rotation of the master key until the transaction ends, and check that ours is in use.
+    async def _lock_master_key(self, connection: AsyncConnection) -> None:
+        """Prevent a rotation of the master key until the transaction ends, and check that our key is the current one.
 
         Otherwise a process that missed a rotation would create keys that cannot be opened later.
         """

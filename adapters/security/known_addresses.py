@@ -1,4 +1,4 @@
-"""Known addresses that callers were told of (ruling O3)."""
+"""A throttle for learning that addresses are known (ruling O3)."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ DAY = 24 * 3600
 
 
 class CountedAddresses:
-    """Implements `domain.onboarding.commands.KnownAddresses`: so many a day for each caller, all logged."""
+    """Limits and logs how many known addresses each caller learns per day. Implements `KnownAddresses`."""
 
     def __init__(self, throttle: Throttle, per_day: int) -> None:
         self._throttle = throttle

@@ -1,9 +1,9 @@
-"""Throttles of logins and of guessing passwords (rulings O12, O13 and O14)."""
+"""Throttles of logins and of failed logins (rulings O12, O13 and O14)."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from adapters.security.throttle import Counter, Limit, Taken, Throttle
+from adapters.security.throttle import CountedUses, Counter, Limit, Throttle
 from adapters.security_log import report
 from adapters.settings import Settings
 from domain.core.errors import TooMany
@@ -19,9 +19,9 @@ KNOWN = "login-addresses"
 class LoginThrottle:
     """Implements `domain.sessions.commands.Attempts`.
 
-    Failures are counted by the name as it was typed, never by the account, so that no answer tells that two names are
-    of one account. Each name has two counters: one for the addresses from which it has logged in lately, one for all
-    others. An attacker exhausts the second and does not lock out the owner.
+    Failures are counted by the name as typed, never by the account, so that no answer reveals that two names belong to
+    one account. Each name has two counters: one for addresses from which it has logged in lately, one for all others.
+    An attacker exhausts only the second one and does not lock out the owner.
     """
 
     def __init__(self, throttle: Throttle, lookup: Lookup, settings: Settings) -> None:
@@ -33,23 +33,23 @@ class LoginThrottle:
         self._logins = Limit("logins-address", settings.logins_address, LOGIN_SECONDS)
 
     async def begin(self, name: str, address: str) -> "LoginAttempt":
-        """Count the attempt as a failure and as a login, before anything is looked at. Raises TooMany."""
+        """Count the attempt as a failure and as a login, before the account is looked up. Raises TooMany."""
         known = await self._throttle.marked(KNOWN, _pair(name, address))
         counters = LoginCounters(
             Counter(self._known if known else self._others, name),
             Counter(self._address, address),
             Counter(self._logins, address),
         )
-        told = {"name": self._lookup("security-log", name).hex(), "address": address}
+        facts = {"name": self._lookup("security-log", name).hex(), "address": address}
         try:
-            taken = await self._throttle.take(*counters)
+            counted = await self._throttle.take(*counters)
         except TooMany:
-            report("login-locked", **told)
+            report("login-locked", **facts)
             raise
-        return LoginAttempt(self._throttle, taken, counters, _pair(name, address), told)
+        return LoginAttempt(self._throttle, counted, counters, _pair(name, address), facts)
 
     async def unlock(self, name: str) -> None:
-        """Forget the failures of a name, from wherever they came."""
+        """Clear the failures of a name from all addresses."""
         await self._throttle.clear(Counter(self._known, name), Counter(self._others, name))
 
 
@@ -65,28 +65,29 @@ class LoginAttempt:
     """Implements `domain.sessions.commands.Attempt`."""
 
     def __init__(
-        self, throttle: Throttle, taken: Taken, counters: LoginCounters, pair: str, told: Mapping[str, str]
+        self, throttle: Throttle, counted: CountedUses, counters: LoginCounters, pair: str, facts: Mapping[str, str]
     ) -> None:
+        """`facts` are the fields of lines in the security log."""
         self._throttle = throttle
-        self._taken = taken
+        self._counted = counted
         self._counters = counters
         self._pair = pair
-        self._told = told
+        self._facts = facts
 
     async def succeed(self) -> None:
-        """Forgive the name its failures from this kind of address (ruling H1), and know the address from now on."""
+        """Clear the counter of failures of the name that was used (ruling H1), and mark the address as known."""
         await self._throttle.clear(self._counters.of_name)
-        await self._taken.give_back(self._counters.of_address)
+        await self._counted.refund(self._counters.of_address)
         await self._throttle.mark(KNOWN, self._pair, KNOWN_SECONDS)
 
     async def fail(self) -> None:
-        """Leave it counted as a failure, and no longer as a login."""
-        report("login-failed", **self._told)
-        await self._taken.give_back(self._counters.logins)
+        """Count the attempt as a failure only, not as a login."""
+        report("login-failed", **self._facts)
+        await self._counted.refund(self._counters.logins)
 
     async def withdraw(self) -> None:
-        """Count it as nothing: no password was judged."""
-        await self._taken.give_back(*self._counters)
+        """Do not count the attempt, because no password was checked."""
+        await self._counted.refund(*self._counters)
 
 
 def _pair(name: str, address: str) -> str:

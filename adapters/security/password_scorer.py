@@ -1,7 +1,7 @@
-"""Tells how easily passwords are guessed, in a process of its own that can be stopped (ruling O8).
+"""Scores how easily passwords are guessed, in a process of its own that can be killed (ruling O8).
 
-Scoring is Python that takes from 20 ms to many seconds. In a thread it would hold up everything else, and nothing could
-stop it.
+Scoring is Python code that takes from 20 ms to many seconds. A thread would hold up the event loop and could not be
+stopped.
 """
 
 import json
@@ -15,18 +15,18 @@ from domain.core.errors import TooMany
 
 PROGRAM = Path(__file__).with_name("password_scoring.py")
 PATIENCE = 10.0
-"""Seconds, the start of the process among them, after which it is killed. It bounds its own work to far less."""
+"""Seconds, including the start of the process, after which it is killed. It limits its own work to far less."""
 
 
 class PasswordScorer:
-    """Scores one password at a time; to be used by one thread. The process starts with the first one."""
+    """Scores one password at a time, for one thread. The process starts with the first password."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
 
     def score(self, password: str, about: Sequence[str]) -> int:
-        """Return 0 to 4; 0 also for what cannot be judged in the time. Raise TooMany when the process is silent."""
+        """Return a score from 0 to 4; 0 if scoring takes too long. Raises TooMany if the process does not answer."""
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -35,7 +35,7 @@ class PasswordScorer:
             process.stdin.write(json.dumps([password, *about]).encode() + b"\n")
             if select.select([process.stdout], [], [], PATIENCE)[0]:
                 answer = process.stdout.readline()
-        except OSError:  # it has just ended
+        except OSError:  # the process has just ended
             pass
         if not answer:
             self.stop()
@@ -43,12 +43,12 @@ class PasswordScorer:
         return int(answer)
 
     def close(self) -> None:
-        """Stop the process, and start none any more."""
+        """Stop the process for good."""
         self._closed = True
         self.stop()
 
     def stop(self) -> None:
-        """End the process, whatever it is doing."""
+        """Kill the process; the next password starts another one."""
         process, self._process = self._process, None
         if process is not None:
             with process:  # closes the pipes and waits
@@ -60,7 +60,7 @@ class PasswordScorer:
         if self._process is not None and self._process.poll() is not None:
             self.stop()
         if self._process is None:
-            # isolated and without our environment, which holds secrets; it reads nothing of ours but this program
+            # isolated and without our environment, which contains secrets
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-I", str(PROGRAM)],
                 stdin=subprocess.PIPE,

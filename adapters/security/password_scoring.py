@@ -1,7 +1,7 @@
-"""The program of the process that scores passwords; run by its path, alone, by `adapters.security.password_scorer`.
+"""The program of the process that scores passwords. `adapters.security.password_scorer` runs it by its path.
 
-A line of input is a JSON array: the password, then words that an attacker knows of the user. A line of output is the
-score. Input that ends, because the parent has, ends the program.
+A line of input is a JSON array: the password, then words that an attacker knows about the user. A line of output is the
+score. The program ends when its input ends, because its parent has ended.
 """
 
 import json
@@ -12,15 +12,15 @@ from types import FrameType
 from zxcvbn import zxcvbn
 
 MAX_SECONDS = 0.2
-"""Of processor time for one password (ruling O8): a busy machine must not make good passwords weak."""
+"""Processor time for one password (ruling O8). Elapsed time would make good passwords weak on a busy machine."""
 
 
 class TooLongError(Exception):
-    """The password cannot be judged in the time."""
+    """Scoring the password takes more than MAX_SECONDS."""
 
 
 def score(password: str, about: list[str]) -> int:
-    """Return 0 (guessed at once) to 4; 0 when it takes too long to tell."""
+    """Return a score from 0 (guessed at once) to 4, and 0 if scoring takes too long."""
     words = [part for word in about for part in (word, *word.split("@"))]
     signal.setitimer(signal.ITIMER_VIRTUAL, MAX_SECONDS)
     try:
@@ -36,7 +36,7 @@ def _give_up(_: int, __: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Answer until there is nothing more to read."""
+    """Score each line of input until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     signal.signal(signal.SIGVTALRM, _give_up)
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""Password hashes (Argon2id) and scores, off the event loop, bounded in number: beyond that 429."""
+"""Hashes passwords by Argon2id and scores them, in threads with bounded queues; a full queue answers 429."""
 
 import asyncio
 import secrets
@@ -20,25 +20,25 @@ from domain.people.passwords import normal_password
 T = TypeVar("T")
 
 WAITING_PER_THREAD = 50
-"""A hash takes some 25 ms with the default parameters: the last one in the queue waits about a second."""
+"""With the default parameters a hash takes some 25 ms, so the last one in the queue waits about a second."""
 MAX_WAITING_SCORES = 20
 """A score takes 0.2 s of processor time at most."""
 MAX_SCORED = 72
-"""Characters of a password: scoring takes time that grows with their cube, and an attacker must guess these anyway."""
+"""Characters of a password that are scored. The time grows with their cube, and an attacker must guess these anyway."""
 
 
 class BoundedPool:
-    """Threads with a queue of bounded length, of which no client address may hold more than half (ruling O14)."""
+    """Threads with a bounded queue, of which no client address may fill more than half (ruling O14)."""
 
     def __init__(self, name: str, threads: int, waiting: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._most = threads + waiting
-        self._busy: Counter[str] = Counter()  # by the address that the request comes from
+        self._max_busy = threads + waiting
+        self._busy: Counter[str] = Counter()  # by client address
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Return what the work returns. Raise TooMany when the queue is full, or half full of this address's work."""
+        """Return the result of `work`. Raises TooMany when the queue is full, or half full of this address's work."""
         address = CLIENT_ADDRESS.get()
-        if self._busy.total() >= self._most or (address and self._busy[address] >= self._most // 2):
+        if self._busy.total() >= self._max_busy or (address and self._busy[address] >= self._max_busy // 2):
             raise TooMany
         self._busy[address] += 1
         try:
@@ -49,20 +49,20 @@ class BoundedPool:
                 del self._busy[address]
 
     def close(self, *, wait: bool) -> None:
-        """Drop what is waiting; return once nothing runs any more, if told to wait."""
+        """Drop waiting work; with `wait`, return when running work has ended."""
         self._executor.shutdown(wait=wait, cancel_futures=True)
 
 
 class PasswordPool:
-    """Implements `domain.people.passwords.Passwords`. A context manager: its threads and its process end with it."""
+    """Implements `domain.people.passwords.Passwords`. Its threads and its process end with the `with` block."""
 
     def __init__(self, parameters: Argon2Parameters, threads: int) -> None:
         self._hasher = PasswordHasher(parameters.time, parameters.memory, parameters.lanes, type=Type.ID)
         self._scorer = PasswordScorer()
         self._hashing = BoundedPool("password", threads, threads * WAITING_PER_THREAD)
-        self._scoring = BoundedPool("password-score", 1, MAX_WAITING_SCORES)  # one: the scorer is for one thread
-        # verified for users that do not exist, so that they are not told by the time it takes
-        self._nobodys = self._hasher.hash(secrets.token_urlsafe())
+        self._scoring = BoundedPool("password-score", 1, MAX_WAITING_SCORES)  # the scorer is for one thread
+        # verified for unknown users, so that the response time does not reveal whether a user exists
+        self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
 
     def __enter__(self) -> Self:
         return self
@@ -71,15 +71,16 @@ class PasswordPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._hashing.close(wait=False)
-        self._scorer.close()  # what is being scored ends with its process
+        self._scorer.close()  # so that the running score ends
         self._scoring.close(wait=True)
-        self._scorer.close()  # one that was starting at that moment
+        self._scorer.close()  # a process that was starting at that moment
 
     async def hash(self, password: str) -> str:
         return await self._hashing.run(lambda: self._hasher.hash(normal_password(password)))
 
     async def verify(self, password: str, hashed: str | None) -> bool:
-        return await self._hashing.run(lambda: self._matches(hashed or self._nobodys, password) and hashed is not None)
+        matches = await self._hashing.run(lambda: self._matches(hashed or self._dummy_hash, password))
+        return matches and hashed is not None
 
     def outdated(self, hashed: str) -> bool:
         return self._hasher.check_needs_rehash(hashed)

@@ -1,4 +1,4 @@
-"""Files that only their owner may read, complete or not there at all, on the disk when they are said to be."""
+"""Writes files that only their owner may read, atomically and durably."""
 
 import contextlib
 import os
@@ -8,21 +8,21 @@ from pathlib import Path
 
 
 def write_once(path: Path, content: str) -> None:
-    """Write the file unless it exists: what an earlier one opens would be closed for ever."""
+    """Write the file unless it exists: an existing secret must not be replaced."""
     with _unfinished(path, content) as unfinished, contextlib.suppress(FileExistsError):
         os.link(unfinished, path)
-    settle(path.parent)
+    sync_folder(path.parent)
 
 
 def replace(path: Path, content: str) -> None:
-    """Write the file, in place of one that exists."""
+    """Write the file, replacing an existing one."""
     with _unfinished(path, content) as unfinished:
         unfinished.replace(path)
-    settle(path.parent)
+    sync_folder(path.parent)
 
 
-def settle(folder: Path) -> None:
-    """The names in the folder outlive a power failure too."""
+def sync_folder(folder: Path) -> None:
+    """Make the names in the folder survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

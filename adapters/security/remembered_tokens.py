@@ -1,7 +1,7 @@
-"""Tokens whose signature was found good, so that it is looked at once: that takes longer than the rest of a request.
+"""A cache of verified tokens, because verifying a signature takes longer than the rest of a request.
 
-Only that the token is genuine is remembered, which nothing can change; whether its session still counts is asked anew
-for every request.
+Only the validity of the signature is cached, which never changes. Whether the session is valid is checked in every
+request.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ MAX_TOKENS = 20_000
 
 
 class RememberedTokens:
-    """Implements `domain.core.ports.TokenVerifier` over another. Keeps digests, not tokens."""
+    """Caches the claims of tokens by their digest. Implements `domain.core.ports.TokenVerifier` over another one."""
 
     def __init__(self, verifier: TokenVerifier, max_tokens: int = MAX_TOKENS) -> None:
         self._max_tokens = max_tokens
@@ -22,7 +22,7 @@ class RememberedTokens:
         self._known: dict[bytes, Claims] = {}
 
     def verify(self, token: str) -> Claims:
-        """As the verifier below, which alone refuses."""
+        """Return the claims of the token, from the cache or the verifier. Raises what the verifier raises."""
         digest = hashlib.sha256(token.encode()).digest()
         known = self._known.get(digest)
         if known is not None and time.time() < known.expires_at + LEEWAY:
@@ -30,6 +30,6 @@ class RememberedTokens:
         self._known.pop(digest, None)
         claims = self._verifier.verify(token)
         if len(self._known) >= self._max_tokens:
-            del self._known[next(iter(self._known))]  # the one that was met first
+            del self._known[next(iter(self._known))]  # the oldest one
         self._known[digest] = claims
         return claims

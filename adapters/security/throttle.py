@@ -1,7 +1,7 @@
-"""Throttles: counters that are taken before the work they protect, and given back where it does not count (ruling O12).
+"""Throttles: uses are counted before the work that they protect, and refunded if it does not count (ruling O12).
 
-They stand in Redis, so that all processes count together. While Redis is away each process counts for itself, with half
-of each limit. Decision 0033 says why no library does this.
+The counters are in Redis, so that all processes share them. While Redis is unavailable, each process counts for itself
+and applies half of each limit. Decision 0033 says why no library is used.
 """
 
 import math
@@ -19,12 +19,12 @@ from domain.core.errors import TooMany
 from domain.core.ports import Lookup
 
 MAX_LOCAL = 100_000
-"""Counters, and marks, in the memory of a process: made-up names must not fill it."""
+"""Counters and marks in the memory of a process, so that invented names cannot fill it."""
 
 MAX_CONNECTIONS = 16
-"""To Redis, of a process."""
+"""Connections of a process to Redis."""
 
-# All counters or none. Nothing newer than Redis 2.6 is used.
+# Counts all uses or none. Redis 2.6 is enough.
 TAKE = """
 local wait = 0
 for i, key in ipairs(KEYS) do
@@ -38,7 +38,7 @@ for i, key in ipairs(KEYS) do
 end
 return 0
 """
-GIVE_BACK = """
+REFUND = """
 for _, key in ipairs(KEYS) do
   if tonumber(redis.call('GET', key) or '0') > 0 then redis.call('DECR', key) end
 end
@@ -48,7 +48,7 @@ log = structlog.get_logger()
 
 
 class Limit(NamedTuple):
-    """At most `most` uses in `seconds`, counted from the first of them; 0 switches the limit off."""
+    """At most `most` uses in `seconds`, from the first use on; 0 disables the limit."""
 
     name: str
     most: int
@@ -63,14 +63,14 @@ class Counter(NamedTuple):
 
 
 class LocalCounters:
-    """Counters and marks of this process; the oldest of too many are forgotten."""
+    """Counters and marks of this process. The oldest ones are dropped beyond `max_counters`."""
 
     def __init__(self, max_counters: int = MAX_LOCAL) -> None:
         self._max_counters = max_counters
         self._uses: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def take(self, keys: Sequence[str], limits: Sequence[Limit]) -> int:
-        """Count one use under each key; when one is exhausted count none, and return the seconds to wait."""
+        """Count one use under each key and return 0; if one is exhausted, count none and return the seconds to wait."""
         now = time.monotonic()
         uses = [self._read(key, now) for key in keys]
         waits = [
@@ -84,7 +84,7 @@ class LocalCounters:
             self._write(key, count + 1, end if count else now + limit.seconds)
         return 0
 
-    def give_back(self, keys: Iterable[str]) -> None:
+    def refund(self, keys: Iterable[str]) -> None:
         for key in keys:
             count, end = self._read(key, time.monotonic())
             if count:
@@ -111,25 +111,25 @@ class LocalCounters:
             self._uses.popitem(last=False)
 
 
-class Taken:
-    """Uses that a `Throttle` has counted and that the caller may return."""
+class CountedUses:
+    """Uses that a `Throttle` has counted and that the caller may refund."""
 
     def __init__(self, throttle: "Throttle", keys: Mapping[Counter, str], *, shared: bool) -> None:
         self._throttle = throttle
         self._keys = keys
         self._shared = shared
 
-    async def give_back(self, *counters: Counter) -> None:
-        """Count the uses of these counters no longer, where they were counted."""
+    async def refund(self, *counters: Counter) -> None:
+        """Refund the uses of these counters where they were counted, in Redis or in this process."""
         keys = [self._keys[counter] for counter in counters if counter in self._keys]
-        await self._throttle.give_back(keys, shared=self._shared)
+        await self._throttle.refund(keys, shared=self._shared)
 
 
 class Throttle:
-    """Counts uses, and remembers marks for a while.
+    """Counts uses, and stores marks for some time.
 
-    Its keys in Redis are keyed hashes, which tell a reader of Redis nothing personal: without a key all IPv4 addresses
-    could be tried.
+    Its keys in Redis are keyed hashes, which reveal nothing personal to a reader of Redis. Without a key, the hashes of
+    all IPv4 addresses could be computed and compared.
     """
 
     def __init__(self, redis: Redis | None, lookup: Lookup) -> None:
@@ -137,65 +137,65 @@ class Throttle:
         self._lookup = lookup
         self._local = LocalCounters()
         self._take = None if redis is None else redis.register_script(TAKE)
-        self._give_back = None if redis is None else redis.register_script(GIVE_BACK)
+        self._give_back = None if redis is None else redis.register_script(REFUND)
 
-    async def take(self, *counters: Counter) -> Taken:
-        """Count one use of each counter, or of none. Raises TooMany when one of them is exhausted."""
-        keys = {each: self._key(each.limit.name, each.subject) for each in counters if each.limit.most}
-        limits = [each.limit for each in keys]
+    async def take(self, *counters: Counter) -> CountedUses:
+        """Count one use of all counters. Raises TooMany, and counts none, when one of them is exhausted."""
+        keys = {counter: self._key(counter.limit.name, counter.subject) for counter in counters if counter.limit.most}
+        limits = [counter.limit for counter in keys]
         wait, shared = 0, False
         if self._take is not None and keys:
             try:
                 arguments = [number for limit in limits for number in (limit.most, limit.seconds)]
                 wait, shared = int(await self._take(keys=[*keys.values()], args=arguments)), True
             except RedisError as error:
-                _count_here(error)
+                _log_fallback(error)
         if not shared:
             wait = self._local.take([*keys.values()], limits)
         if wait:
             raise TooMany(wait)
-        return Taken(self, keys, shared=shared)
+        return CountedUses(self, keys, shared=shared)
 
-    async def give_back(self, keys: Sequence[str], *, shared: bool) -> None:
-        """As `Taken.give_back`, which knows where the uses were counted."""
+    async def refund(self, keys: Sequence[str], *, shared: bool) -> None:
+        """Refund one use under each key, in Redis if `shared`, otherwise in this process."""
         if not shared:
-            self._local.give_back(keys)
+            self._local.refund(keys)
         elif self._give_back is not None and keys:
             try:
                 await self._give_back(keys=keys)
             except RedisError as error:
-                _count_here(error)
+                _log_fallback(error)
 
     async def clear(self, *counters: Counter) -> None:
-        """Forget all uses of these counters."""
-        keys = [self._key(each.limit.name, each.subject) for each in counters]
+        """Clear all uses of these counters."""
+        keys = [self._key(counter.limit.name, counter.subject) for counter in counters]
         self._local.forget(keys)
         if self._redis is not None:
             try:
                 await self._redis.delete(*keys)
             except RedisError as error:
-                _count_here(error)
+                _log_fallback(error)
 
     async def mark(self, kind: str, subject: str, seconds: int) -> None:
-        """Remember the subject for so many seconds, unless Redis or this process loses it."""
+        """Mark the subject for `seconds`; the mark is lost if Redis or this process loses its data."""
         key = self._key(kind, subject)
         if self._redis is not None:
             try:
                 await self._redis.set(key, 1, ex=seconds)
             except RedisError as error:
-                _count_here(error)
+                _log_fallback(error)
             else:
                 return
         self._local.mark(key, seconds)
 
     async def marked(self, kind: str, subject: str) -> bool:
-        """Whether the subject is remembered."""
+        """Return whether the subject is marked."""
         key = self._key(kind, subject)
         if self._redis is not None:
             try:
                 return bool(await self._redis.exists(key))
             except RedisError as error:
-                _count_here(error)
+                _log_fallback(error)
         return self._local.marked(key)
 
     def _key(self, kind: str, subject: str) -> str:
@@ -204,9 +204,10 @@ class Throttle:
 
 @asynccontextmanager
 async def opened_redis(url: str | None) -> AsyncIterator[Redis | None]:
-    """Return a client whose commands time out after half a second; None without a URL.
+    """Yield a client whose commands time out after half a second, or None without a URL.
 
-    Callers wait for a connection. The library's own pool refuses the 101st caller, who would be counted elsewhere.
+    Callers wait for a connection. The library's default pool refuses the 101st caller, whose use would then be counted
+    in this process instead of in Redis.
     """
     if url is None:
         yield None
@@ -218,5 +219,5 @@ async def opened_redis(url: str | None) -> AsyncIterator[Redis | None]:
         yield redis
 
 
-def _count_here(error: RedisError) -> None:
+def _log_fallback(error: RedisError) -> None:
     log.warning("throttled-by-process", reason=type(error).__name__)

@@ -1,4 +1,4 @@
-"""Who a service account's token belongs to: by the setting, or as a Kubernetes cluster says."""
+"""Finds the service account of a token, by the setting or by a Kubernetes cluster."""
 
 import hashlib
 import hmac
@@ -19,36 +19,41 @@ log = structlog.get_logger()
 KUBERNETES_PREFIX = "system:serviceaccount:"
 SECONDS = 5.0
 HEX = re.compile("[0-9a-fA-F]{128}")
-"""`bytes.fromhex` alone would pass over blanks (ruling H5)."""
+"""`bytes.fromhex` alone would accept blanks (ruling H5)."""
 
 
 class SettingReviewer:
-    """Over ROLLBOOK_SERVICE_ACCOUNTS (ruling H6). Implements `domain.sessions.service_accounts.TokenReviewer`.
+    """Looks tokens up in ROLLBOOK_SERVICE_ACCOUNTS (ruling H6). Implements `TokenReviewer`.
 
-    Every known token is compared, each in constant time, so that the time tells nothing of which were close.
+    Every known token is compared in constant time, so that the response time reveals nothing about them.
     """
 
     def __init__(self, accounts: Iterable[ServiceAccount]) -> None:
         self._hashes = [
-            (ServiceName(each.namespace, each.name), hashlib.sha512(each.token.get_secret_value().encode()).digest())
-            for each in accounts
+            (
+                ServiceName(account.namespace, account.name),
+                hashlib.sha512(account.token.get_secret_value().encode()).digest(),
+            )
+            for account in accounts
         ]
 
     async def by_hash(self, account: ServiceName, sha512: str) -> ServiceName | None:
         given = bytes.fromhex(sha512) if HEX.fullmatch(sha512) else b""
-        found = [known for known, expected in self._hashes if hmac.compare_digest(expected, given) and known == account]
-        return account if found else None
+        matches = [
+            known for known, expected in self._hashes if hmac.compare_digest(expected, given) and known == account
+        ]
+        return account if matches else None
 
     async def by_token(self, token: str) -> ServiceName | None:
         given = hashlib.sha512(token.encode()).digest()
-        found = [known for known, expected in self._hashes if hmac.compare_digest(expected, given)]
-        return found[0] if found else None
+        matches = [known for known, expected in self._hashes if hmac.compare_digest(expected, given)]
+        return matches[0] if matches else None
 
 
 class KubernetesReviewer:
-    """Asks the cluster's TokenReview; hashes of tokens it cannot know, those are looked up in the setting.
+    """Sends tokens to the cluster's TokenReview API. Hashes of tokens are looked up in the setting.
 
-    `credential` is the file with our own token, which the cluster renews, hence read each time.
+    `credential` is the file with our own token. It is read for each review, because the cluster renews it.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Access and id tokens: JWTs signed with Ed25519, so that whoever has the published key can read them."""
+"""Access and id tokens: JWTs signed with Ed25519, which any holder of the published key can verify."""
 
 import base64
 import hashlib
@@ -15,10 +15,10 @@ from domain.core.ports import Claims
 
 ALGORITHM = "EdDSA"
 ACCESS = "at+jwt"
-"""`typ` of access tokens (RFC 9068): an id token is none, although the same key signs it."""
+"""`typ` of access tokens (RFC 9068). It tells them from id tokens, which the same key signs."""
 ID = "JWT"
 LEEWAY = 30
-"""Seconds by which the clocks of our own machines may differ (ruling O24)."""
+"""Seconds by which the clocks of machines that run Rollbook may differ (ruling O24)."""
 
 
 class Tokens:
@@ -26,7 +26,7 @@ class Tokens:
 
     def __init__(self, signing_key_pem: bytes, issuer: str, audience: str) -> None:
         key = load_pem_private_key(signing_key_pem, password=None)
-        assert isinstance(key, Ed25519PrivateKey), "the settings take no other key"
+        assert isinstance(key, Ed25519PrivateKey), "the settings accept no other key"
         self._private = key
         self._public = key.public_key()
         self._issuer = issuer
@@ -45,14 +45,14 @@ class Tokens:
         *,
         impersonator: UUID | None = None,
     ) -> str:
-        """What lets the bearer call as the user until then, if the session still counts."""
+        """Return a token with which its bearer may call as the user until `expires_at` while the session is valid."""
         claims: dict[str, Any] = {"org": None if organization_id is None else str(organization_id)}
         if impersonator is not None:
             claims["impersonated-by"] = str(impersonator)
         return self._sign(ACCESS, user_id, session_id, expires_at, claims)
 
     def id_token(self, user_id: UUID, session_id: UUID, expires_at: datetime, about: dict[str, Any]) -> str:
-        """What tells the bearer's own programs who has signed in; `about` are further claims. It opens nothing."""
+        """Return a token that tells a client which user has logged in, with the claims `about`. It grants no access."""
         return self._sign(ID, user_id, session_id, expires_at, about)
 
     def verify(self, token: str) -> Claims:
@@ -75,7 +75,7 @@ class Tokens:
             raise Unauthenticated from None
 
     def jwks(self) -> dict[str, Any]:
-        """The document of /.well-known/jwks.json (RFC 7517)."""
+        """Return the document of /.well-known/jwks.json (RFC 7517)."""
         key = {"kty": "OKP", "crv": "Ed25519", "x": self._x, "kid": self._kid, "use": "sig", "alg": ALGORITHM}
         return {"keys": [key]}
 

@@ -38,7 +38,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from adapters.postgres.outages import again_if_lost
+from adapters.postgres.outages import retry_if_lost
 from api.documents.common import Errors
 from api.edge.bodies import LARGEST_BODY, Body, read_body
 from api.edge.caller import authenticate, permission_refusals_told
@@ -246,7 +246,7 @@ class ContractRoute(APIRoute):
     async def _asked(self, arguments: dict[str, Any]) -> Response:
         """A read is asked once more when its connection was lost; of a command what makes its answer (ruling O26)."""
         ask = partial(self.signature.endpoint, **arguments)
-        return await (again_if_lost(ask) if self.reads else again_if_lost(ask, is_carried_out))
+        return await (retry_if_lost(ask) if self.reads else retry_if_lost(ask, is_carried_out))
 
 
 def resource_type(document: Any) -> str | None:

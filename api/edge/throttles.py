@@ -71,9 +71,9 @@ class FailureThrottle:
             report(self.event, address=address)
             raise
         except BaseException:
-            await taken.give_back(failures)
+            await taken.refund(failures)
             raise
-        await taken.give_back(failures)
+        await taken.refund(failures)
 
 
 @dataclass(frozen=True)

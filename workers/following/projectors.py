@@ -13,7 +13,7 @@ from adapters.log.codec import EventCodec
 from adapters.log.notifications import LOG, Notifications
 from adapters.log.reader import Batch, LogGapError, LogReader
 from adapters.postgres import connections
-from adapters.postgres.arrays import sending_arrays_in_binary
+from adapters.postgres.arrays import send_arrays_in_binary
 from adapters.postgres.connections import Pool
 from adapters.postgres.session_settings import session_dsn
 from adapters.security.keyring import Keyring
@@ -283,7 +283,7 @@ async def connect(dsn: str) -> AsyncConnection:
     """
     projector_dsn = session_dsn(dsn, "project", synchronous_commit="off", client_connection_check_interval="500ms")
     connection = await connections.connect(projector_dsn, application_name="rollbook-projector")
-    return sending_arrays_in_binary(connection)
+    return send_arrays_in_binary(connection)
 
 
 async def follow(projector: Projector, woken: asyncio.Event, stop: asyncio.Event, poll: float = POLL) -> None:

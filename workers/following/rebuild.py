@@ -16,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 from adapters.log.codec import EventCodec
 from adapters.log.execute_only import ExecuteOnlyCursor
 from adapters.log.reader import Batch, LogReader
-from adapters.postgres.arrays import sending_arrays_in_binary
+from adapters.postgres.arrays import send_arrays_in_binary
 from adapters.postgres.connections import Pool, connect
 from adapters.postgres.session_settings import session_dsn
 from adapters.security.keyring import Keyring
@@ -284,7 +284,7 @@ async def _connect(dsn: str, search_path: str) -> AsyncConnection:
         client_connection_check_interval="500ms",
     )
     connection = await connect(rebuild_dsn, application_name="rollbook-rebuild")
-    return sending_arrays_in_binary(connection)
+    return send_arrays_in_binary(connection)
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from adapters.embedded.account import home_of
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.postgres.connections import Pool
 from adapters.postgres.session_settings import session_dsn
-from adapters.security.key_files import master_key, next_master_key, put_in_place
+from adapters.security.key_files import master_key, next_master_key, replace_master_key
 from adapters.security.keyring import Keyring, WrongMasterKey
 from adapters.settings import Settings
 
@@ -32,7 +32,7 @@ async def rotate_master_key(settings: Settings, say: Callable[[str], None]) -> N
             new = next_master_key(settings)  # written to the disk before the database uses it
             rotated = await _rotate(pool, _bytes(old), _bytes(new))
     say(f"{rotated:,} data keys are wrapped under the new master key.")
-    former = put_in_place(settings)
+    former = replace_master_key(settings)
     if former is None:
         say("Start all parts with the new key as ROLLBOOK_MASTER_KEY. Older backups still need the former key.")
     else:

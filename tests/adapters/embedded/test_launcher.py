@@ -25,7 +25,7 @@ from adapters.embedded.account import (
     socket_folder,
 )
 from adapters.embedded.launcher import EmbeddedServer, ServerFailedError
-from adapters.embedded.postgres import THE_CALLER_ALONE, EmbeddedPostgres
+from adapters.embedded.postgres import ONLY_THE_CALLER, EmbeddedPostgres
 from adapters.embedded.valkey import EmbeddedValkey
 from tests.support.ordinary import as_, only_root
 from tests.support.processes import processes, wait_until
@@ -203,7 +203,7 @@ def test_a_cluster_that_asked_nobody_for_a_password_asks_from_the_next_start_on(
 def test_a_start_that_is_killed_before_the_password_is_kept_is_made_good(folder: Path) -> None:
     with a_postgres(folder) as server:
         (server.home / "password").unlink()
-        (server.home / "pg_hba.conf").write_text(THE_CALLER_ALONE)
+        (server.home / "pg_hba.conf").write_text(ONLY_THE_CALLER)
         os.kill(postmaster(server), signal.SIGKILL)
         wait_until(lambda: not server.running())
     with a_postgres(folder) as server, psycopg.connect(server.dsn()) as connection:

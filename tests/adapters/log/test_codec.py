@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 
 from adapters.log.codec import EventCodec, MsgspecTranscoder, SealedValueDamaged, snapshot_topic
 from adapters.metrics import DAMAGED_VALUES
-from adapters.security.keyring import DataKey, Keyring, Place
+from adapters.security.keyring import DataKey, Keyring, ValueLocation
 from domain.access.roles import Role
 from domain.core.audited import AuditContext, Audited
 from domain.core.personal import Personal, PersonErased
@@ -173,7 +173,7 @@ async def test_a_field_that_an_upcast_renames_still_opens() -> None:
     codec, subject = EventCodec(KeysInMemory()), uuid4()
     stream, keys = uuid4(), await KeysInMemory().keys_for_writing([subject])
     await codec._keyring.keys_for_writing([subject])
-    sealed = keys[subject].seal(b"Ada", Place(stream, 1, "test-letter.created", "writer"))
+    sealed = keys[subject].seal(b"Ada", ValueLocation(stream, 1, "test-letter.created", "writer"))
     state: dict[str, Any] = {
         "by": {}, "timestamp": "2026-01-01T00:00:00Z", "originator_topic": "test-letter",
         "writer": {"subject": str(subject), "sealed": b64encode(sealed).decode()},

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from adapters.outbound.mail import Mailer
-from adapters.setting_values import SmtpServer, smtp_server_in
+from adapters.setting_values import SmtpServer, parse_smtp_server
 from domain.core.messages import DeliveryFailed, Mailbox, MessageRefused
 from tests.adapters.outbound.messages import EMAIL, an_email
 from tests.support.message_servers import a_mail_server
@@ -14,7 +14,7 @@ MAIL_FROM = Mailbox("no-reply@rollbook.test", "Rollbook")
 
 
 def a_mailer(url: str) -> Mailer:
-    server = smtp_server_in(url)
+    server = parse_smtp_server(url)
     assert isinstance(server, SmtpServer)
     return Mailer(server, MAIL_FROM)
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from adapters.environment import load_settings
 from adapters.outbound.senders import message_senders
-from adapters.setting_values import smtp_server_in
+from adapters.setting_values import parse_smtp_server
 from adapters.settings import InvalidSettingsError, Settings
 
 OWN = SecretStr("postgresql://x/y")
@@ -44,7 +44,7 @@ def test_a_database_of_the_operators_own_has_an_outbox_only_if_it_is_set(tmp_pat
     ],
 )
 def test_encryption_is_required_unless_the_server_is_here_or_the_url_says_so(url: str, server: object) -> None:
-    assert smtp_server_in(url) == server
+    assert parse_smtp_server(url) == server
 
 
 @pytest.mark.parametrize(

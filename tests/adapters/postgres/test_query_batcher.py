@@ -4,7 +4,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from adapters.postgres.query_batcher import MOST_IN_A_ROUND, QueryBatcher
+from adapters.postgres.query_batcher import MAX_BATCH, QueryBatcher
 
 
 class Rounds:
@@ -52,13 +52,13 @@ async def test_what_comes_while_rounds_run_waits_for_the_next_one() -> None:
 async def test_only_so_many_rounds_run_at_once_and_none_is_too_large() -> None:
     rounds = Rounds()
     gathering = QueryBatcher(rounds.double, rounds=2)
-    asked = [asyncio.create_task(gathering.ask(number * 100)) for number in range(MOST_IN_A_ROUND * 3)]
+    asked = [asyncio.create_task(gathering.ask(number * 100)) for number in range(MAX_BATCH * 3)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     rounds.go.set()
-    assert await asyncio.gather(*asked) == [number * 200 for number in range(MOST_IN_A_ROUND * 3)]
+    assert await asyncio.gather(*asked) == [number * 200 for number in range(MAX_BATCH * 3)]
     assert rounds.most_running <= 2
-    assert max(map(len, rounds.asked)) == MOST_IN_A_ROUND
+    assert max(map(len, rounds.asked)) == MAX_BATCH
 
 
 async def test_a_failure_reaches_those_of_its_round_only() -> None:

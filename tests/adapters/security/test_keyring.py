@@ -9,13 +9,13 @@ import psycopg
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from adapters.security.keyring import DataKey, Keyring, Place, WrongMasterKey
+from adapters.security.keyring import DataKey, Keyring, ValueLocation, WrongMasterKey
 from tests.support.stores import MASTER_KEY, a_pool, waits_for_a_lock
 
 OTHER_MASTER_KEY = bytes(reversed(range(32)))
 
 
-PLACE = Place(uuid4(), 1, "user.created", "email")
+PLACE = ValueLocation(uuid4(), 1, "user.created", "email")
 
 
 def a_key() -> DataKey:
@@ -114,7 +114,7 @@ async def test_a_rotation_waits_for_keys_that_are_being_made(database_url: str) 
     async with a_pool(database_url) as pool, pool.connection() as making:
         async with making.transaction():
             keyring = Keyring(pool, MASTER_KEY)
-            await keyring._hold_master(making)
+            await keyring._lock_master_key(making)
             rotating = asyncio.create_task(Keyring(pool, MASTER_KEY).rotate(OTHER_MASTER_KEY))
             await waits_for_a_lock(database_url)
             await making.execute(

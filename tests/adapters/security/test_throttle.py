@@ -74,10 +74,10 @@ async def test_what_is_given_back_does_not_count(redis_url: str, shared: bool) -
         counter, other = uses(2), uses(2)
         for _ in range(9):
             use = await throttle.take(counter, other)
-            await use.give_back(counter)
+            await use.refund(counter)
             await throttle.clear(other)
         assert await taken(throttle, counter) == 0
-        await (await throttle.take(uses(1))).give_back(counter)
+        await (await throttle.take(uses(1))).refund(counter)
         assert await taken(throttle, uses(0)) == 0
 
 
@@ -87,7 +87,7 @@ async def test_what_was_counted_here_is_not_given_back_in_redis(redis_url: str) 
         await throttle.take(counter)
         use = await away.take(counter)
         away._redis, away._give_back = redis, throttle._give_back
-        await use.give_back(counter)
+        await use.refund(counter)
         assert await taken(throttle, counter) == 0
         assert await taken(throttle, counter) > 0
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from psycopg import AsyncConnection
 
 from adapters.log.append_batches import Append, take_batch
-from adapters.postgres.arrays import sending_arrays_in_binary
+from adapters.postgres.arrays import send_arrays_in_binary
 from domain.core.decisions import Decision
 from domain.core.ports import AccessQuery, Operation
 from domain.core.principal import Principal
@@ -182,7 +182,7 @@ def living(database_url: str) -> Iterator[Callable[[Sequence[Sequence[Command]]]
     with asyncio.Runner() as runner:
         connecting = AsyncConnection.connect(application_dsn(database_url), autocommit=True)
         connection = runner.run(connecting)
-        sending_arrays_in_binary(connection)
+        send_arrays_in_binary(connection)
         yield lambda appends: runner.run(live(connection, appends))
         runner.run(connection.close())
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import AsyncConnection
 
-from adapters.postgres.arrays import sending_arrays_in_binary
+from adapters.postgres.arrays import send_arrays_in_binary
 from domain.core.recorded import Event, Recorded
 from projections import registry
 from projections.core.projection import Projection
@@ -65,7 +65,7 @@ async def compare(database_url: str, projection: Projection, randomness: Random,
     await History(identity, sessions, randomness=randomness, rounds=0).take([*BEGINNING * 2, *steps])
     appends = shares_of(projection, (sessions if projection in OF_SESSIONS else identity).made)
     async with await AsyncConnection.connect(application_dsn(database_url), autocommit=True) as connection:
-        sending_arrays_in_binary(connection)
+        send_arrays_in_binary(connection)
         one_by_one = await tables_after(connection, projection, appends, 1)
         for size in range(2, len(appends) + 1):
             assert await tables_after(connection, projection, appends, size) == one_by_one, f"{size} appends at once"

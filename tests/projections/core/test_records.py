@@ -8,7 +8,7 @@ import pytest
 from psycopg import errors
 
 from adapters.log.codec import EventCodec
-from adapters.postgres.arrays import sending_arrays_in_binary
+from adapters.postgres.arrays import send_arrays_in_binary
 from adapters.security.keyring import Keyring
 from domain.core.personal import Personal, revealed
 from domain.core.recorded import Recorded
@@ -32,7 +32,7 @@ def recorded(*records: Record[GeneralMessageFields]) -> list[Recorded]:
 async def locales(database_url: str, events: Sequence[Recorded], size: int) -> list[str]:
     """What the table holds after the events, applied in batches of this size."""
     async with a_pool(database_url) as pool, pool.connection() as connection:
-        cursor = sending_arrays_in_binary(connection).cursor()
+        cursor = send_arrays_in_binary(connection).cursor()
         for start in range(0, len(events), size):
             await GENERAL_MESSAGES.apply(cursor, events[start : start + size])
         await cursor.execute("SELECT locale FROM general_messages ORDER BY locale")
