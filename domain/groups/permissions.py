@@ -1,5 +1,6 @@
 """May the principal change this group, and may it be changed at all: refusals in their order (rulings A3, A7, A10)."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,12 +19,12 @@ class GroupRights(NamedTuple):
     governs: bool
 
 
+@dataclass(frozen=True, eq=False)
 class GroupPermissions:
     """The questions that every command on a group asks first."""
 
-    def __init__(self, store: Store, permissions: Permissions) -> None:
-        self._store = store
-        self._permissions = permissions
+    store: Store
+    permissions: Permissions
 
     async def require_changeable(self, principal: Principal, group_id: UUID, *, argument: str | None = None) -> Group:
         """Return the group, which the principal may change. `argument` is what names it.
@@ -57,10 +58,10 @@ class GroupPermissions:
     async def _rights(
         self, principal: Principal, group_id: UUID, *, argument: str | None = None
     ) -> tuple[Group, GroupRights]:
-        group = await self._store.find(Group, group_id)
+        group = await self.store.find(Group, group_id)
         if group is None:
             raise GroupNotFound(argument=argument)
-        rights = await self._permissions.allows(
+        rights = await self.permissions.allows(
             principal,
             AccessQuery("group", group_id, "read"),
             AccessQuery("group", group_id, "write"),

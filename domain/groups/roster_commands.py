@@ -1,6 +1,7 @@
 """Commands on rosters: who may be added by which principal, and the adding."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
@@ -49,12 +50,12 @@ class Change(NamedTuple):
     rests_on: list[User]
 
 
+@dataclass(frozen=True, eq=False)
 class RosterEditor:
     """Who may take an entry, and the entries: what adding, creating and replacing have in common."""
 
-    def __init__(self, store: Store, permissions: Permissions) -> None:
-        self._store = store
-        self._permissions = permissions
+    store: Store
+    permissions: Permissions
 
     async def add_individual_entries(
         self, roster: Roster, individual_ids: Sequence[UUID], argument: str
@@ -67,7 +68,7 @@ class RosterEditor:
             raise GroupProviderOnly(argument=argument)
         entries = await self.entries(roster, individual_ids)
         missing = await filter_in_turns(lambda each: not _seated(entries.get(each)), individual_ids)
-        individuals = await self._store.get_many(Individual, missing)
+        individuals = await self.store.get_many(Individual, missing)
         strangers = await filter_in_turns(
             lambda each: not _belongs(individuals.get(each), roster.organization_id), missing
         )
@@ -97,14 +98,14 @@ class RosterEditor:
     async def readable(self, principal: Principal, user_ids: Iterable[UUID]) -> dict[UUID, User]:
         """Return those of the users that exist and that the principal may read (ruling A8), in the order given."""
         wanted = list(user_ids)
-        readable = await self._permissions.readable_users(principal, wanted) if wanted else set()
+        readable = await self.permissions.readable_users(principal, wanted) if wanted else set()
         # those found are in the order in which they were asked for
-        return await self._store.get_many(User, await filter_in_turns(readable.__contains__, wanted))
+        return await self.store.get_many(User, await filter_in_turns(readable.__contains__, wanted))
 
     async def entries(self, roster: Roster, subject_ids: Collection[UUID]) -> dict[UUID, RosterEntry]:
         """RosterEntries that they have or once had, by subject."""
         ids = await in_turns(lambda each: roster_entry_id(roster.group_id, roster.kind, each), subject_ids)
-        found = await self._store.get_many(RosterEntry, ids)
+        found = await self.store.get_many(RosterEntry, ids)
         return dict(await in_turns(lambda entry: (entry.subject_id, entry), found.values()))
 
     async def remove(self, roster: Roster, subject_ids: Collection[UUID]) -> list[RosterEntry]:
@@ -121,7 +122,7 @@ class RosterEditor:
             return
         reads = await in_turns(lambda each: AccessQuery("individual", each, "read"), individual_ids)
         writes = await in_turns(lambda each: AccessQuery("individual", each, "write"), individual_ids)
-        answers = await self._permissions.allows(principal, *reads, *writes)
+        answers = await self.permissions.allows(principal, *reads, *writes)
         unread = _refused(individual_ids, answers[: len(reads)])
         if unread:
             raise IndividualNotFound(argument=argument, meta={"individual-ids": _texts(unread)})

@@ -1,5 +1,6 @@
 """Sends the invitations of onboarding requests, for jobs (rulings K34, K38, K39, L56 to L58)."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 from uuid import UUID
@@ -30,32 +31,32 @@ class _Context(NamedTuple):
     theme: Theme | None
 
 
+@dataclass(frozen=True, eq=False)
 class InvitationMessages:
-    """Invitations, from the event that issues them to the one that says how they left."""
+    """Sends invitations and records whether they left.
 
-    def __init__(
-        self, store: Store, texts: MessageTexts, senders: MessageSenders, codes: ReferralCodes, link_base: str
-    ) -> None:
-        """`link_base` is where links lead unless a theme's domain does, without a slash at its end."""
-        self._store = store
-        self._texts = texts
-        self._senders = senders
-        self._codes = codes
-        self._link_base = link_base
+    `link_base` is where links lead unless the theme has a domain of its own, without a slash at the end.
+    """
+
+    store: Store
+    texts: MessageTexts
+    senders: MessageSenders
+    codes: ReferralCodes
+    link_base: str
 
     async def send(self, request_id: UUID, message_id: UUID) -> int | None:
         """Send the invitation; return the position, None when it was sent before or is needed no more.
 
         One that cannot be delivered is recorded as failed. Raises DeliveryFailed, MessageRefused.
         """
-        request = await self._store.get(OnboardingRequest, request_id)
+        request = await self.store.get(OnboardingRequest, request_id)
         invite = request.invites.get(message_id)
         if invite is None or invite.status == "sent":
             return None
         if request.done:
             return await self._fail(request_id, message_id, "claimed")
         try:
-            await self._senders[invite.channel].send(await self._message(await self._context(request, invite)))
+            await self.senders[invite.channel].send(await self._message(await self._context(request, invite)))
         except MessageRefused as refused:
             await self._fail(request_id, message_id, refused.reason)
             raise
@@ -67,23 +68,23 @@ class InvitationMessages:
 
     @retry_on_conflict
     async def _record_sent(self, request_id: UUID, message_id: UUID) -> int:
-        request = await self._store.get(OnboardingRequest, request_id)
+        request = await self.store.get(OnboardingRequest, request_id)
         request.record_sent(message_id)
-        return await self._store.save(request)
+        return await self.store.save(request)
 
     @retry_on_conflict
     async def _fail(self, request_id: UUID, message_id: UUID, error: str) -> int | None:
-        request = await self._store.get(OnboardingRequest, request_id)
+        request = await self.store.get(OnboardingRequest, request_id)
         request.record_failed(message_id, error)
-        return await self._store.save(request) if request.pending_events else None
+        return await self.store.save(request) if request.pending_events else None
 
     async def _context(self, request: OnboardingRequest, invite: Invite) -> _Context:
-        organization, user = await self._store.find_each(
+        organization, user = await self.store.find_each(
             (Organization, request.organization_id), (User, request.user_id)
         )
         if organization is None:
             raise NotFound
-        theme = None if organization.theme_id is None else await self._store.find(Theme, organization.theme_id)
+        theme = None if organization.theme_id is None else await self.store.find(Theme, organization.theme_id)
         return _Context(request, invite, user, organization, theme)
 
     async def _message(self, context: _Context) -> Message:
@@ -95,8 +96,8 @@ class InvitationMessages:
         locale = (user.locale if user is not None else None) or FALLBACK_LOCALE
         support = None if theme is None else Mailbox(theme.fields.support_email, theme.fields.support_email_name)
         origin = Origin(organization.id, organization.theme_id, support)
-        base = self._link_base if theme is None else f"https://{theme.fields.domain}"
-        code = self._codes.code(invite.id)
+        base = self.link_base if theme is None else f"https://{theme.fields.domain}"
+        code = self.codes.code(invite.id)
         link = f"{base}/sign-up?referral-code={quote(code)}"
         values = {
             "first_name": _revealed(user, "first_name"),
@@ -111,9 +112,9 @@ class InvitationMessages:
         subject, html, reply_to = None, None, None
         text: str | None
         if invite.channel == "email":
-            subject, text, html, reply_to = await self._texts.email(template, locale, origin, values)
+            subject, text, html, reply_to = await self.texts.email(template, locale, origin, values)
         else:
-            text = await self._texts.text_message(template, locale, origin, values)
+            text = await self.texts.text_message(template, locale, origin, values)
         return Message(
             invite.id, invite.channel, address, template, locale, subject, text, html, code, link, request.user_id,
             organization.id, invite.created_at, support if invite.channel == "email" else None, reply_to,

@@ -1,6 +1,7 @@
 """Organizations: care providers, their settings and who may hand out what in them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -153,12 +154,12 @@ class ThemeNotFound(NotFound):
     """There is no such theme."""
 
 
+@dataclass(frozen=True, eq=False)
 class Organizations:
     """Commands on organizations. Each answers the organization as it is then, and the position that shows it."""
 
-    def __init__(self, store: Store, permissions: Permissions) -> None:
-        self._store = store
-        self._permissions = permissions
+    store: Store
+    permissions: Permissions
 
     async def create(
         self,
@@ -185,7 +186,7 @@ class Organizations:
         )
         role = Role.create(organization.id, ORGANIZATION_ADMIN, "Organization administrator")
         groups = system_groups(organization.id)
-        return organization, await self._store.save(organization, role, *groups, result=organization.id)
+        return organization, await self.store.save(organization, role, *groups, result=organization.id)
 
     @retry_on_conflict
     async def change(
@@ -196,19 +197,19 @@ class Organizations:
         Raises NotFound, Forbidden, SystemAdminsOnly (one for each attribute), ThemeNotFound, InvalidState (the theme is
         inactive), OrganizationNameTaken.
         """
-        await self._permissions.require_administrator(principal, organization_id)
-        organization = await self._store.get(Organization, organization_id)
+        await self.permissions.require_administrator(principal, organization_id)
+        organization = await self.store.get(Organization, organization_id)
         if not principal.system:
             require_local(changes)
         themes = await self._assign_theme(organization, changes.get("theme_id", organization.theme_id))
         organization.change(changes)
-        return organization, await self._store.save(organization, *themes)
+        return organization, await self.store.save(organization, *themes)
 
     async def _assign_theme(self, organization: Organization, theme_id: UUID | None) -> list[Theme]:
         """Return the themes that the organization uses from now on and no longer (ruling L60)."""
         if theme_id == organization.theme_id:
             return []
-        themes = await self._store.get_many(Theme, [each for each in (theme_id, organization.theme_id) if each])
+        themes = await self.store.get_many(Theme, [each for each in (theme_id, organization.theme_id) if each])
         if theme_id is not None:
             if theme_id not in themes:
                 raise ThemeNotFound(argument="theme_id")

@@ -1,6 +1,7 @@
 """Records of an organization, or of a theme: who may write them (rulings L16, L17, L30, L54)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
@@ -22,6 +23,7 @@ class Owned(Protocol):
     def theme_id(self) -> UUID | None: ...
 
 
+@dataclass(frozen=True, eq=False)
 class OrganizationOwner:
     """An organization's administrators and system administrators write its records, staff and services read them.
 
@@ -29,14 +31,13 @@ class OrganizationOwner:
     administrator finds them, and may do nothing but delete them.
     """
 
-    def __init__(self, store: Store, permissions: Permissions) -> None:
-        self._store = store
-        self._permissions = permissions
+    store: Store
+    permissions: Permissions
 
     async def require_creation(self, principal: Principal, fields: Owned) -> Sequence[Audited]:
         """As in `domain.core.records.Owner`."""
         if fields.organization_id is not None:
-            await self._permissions.require_administrator(principal, fields.organization_id, argument="organization_id")
+            await self.permissions.require_administrator(principal, fields.organization_id, argument="organization_id")
         elif not principal.system:
             raise Forbidden(argument="theme_id") if principal.staff else NotFound(argument="theme_id")
         return await self._active(fields)
@@ -53,8 +54,8 @@ class OrganizationOwner:
         readable = principal.reads_all
         if fields.organization_id is not None:
             reads = AccessQuery("organization", fields.organization_id, "read")
-            (readable,) = await self._permissions.allows(principal, reads)
-            (writable,) = await self._permissions.allows(principal, reads._replace(operation="write"))
+            (readable,) = await self.permissions.allows(principal, reads)
+            (writable,) = await self.permissions.allows(principal, reads._replace(operation="write"))
             if writable and not principal.service:
                 return
         raise Forbidden if readable and principal.reads_all else NotFound
@@ -62,14 +63,14 @@ class OrganizationOwner:
     async def _active(self, fields: Owned) -> list[Audited]:
         """Return the organization or the theme. Raises NotFound, and InvalidState when it is not active."""
         if fields.organization_id is not None:
-            organization = await self._store.find(Organization, fields.organization_id)
+            organization = await self.store.find(Organization, fields.organization_id)
             if organization is None:
                 raise NotFound(argument="organization_id")
             if not organization.active:
                 raise InvalidState(argument="organization_id")
             return [organization]
         assert fields.theme_id is not None
-        theme = await self._store.find(Theme, fields.theme_id)
+        theme = await self.store.find(Theme, fields.theme_id)
         if theme is None:
             raise NotFound(argument="theme_id")
         theme.require_active(argument="theme_id")

@@ -1,5 +1,6 @@
 """Commands on individuals: registering them, handing them to another owner, sharing them."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from domain.core.audited import Audited
@@ -26,13 +27,13 @@ OTHER_PARTY = "with_/id"
 """The argument that refusals about the other party of a share name."""
 
 
+@dataclass(frozen=True, eq=False)
 class Individuals:
     """Commands on individuals. Each answers the individual as it is then, and the position that shows it."""
 
-    def __init__(self, store: Store, directory: Directory, permissions: Permissions) -> None:
-        self._store = store
-        self._directory = directory
-        self._permissions = permissions
+    store: Store
+    directory: Directory
+    permissions: Permissions
 
     @retry_on_conflict
     async def create(self, principal: Principal, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
@@ -42,7 +43,7 @@ class Individuals:
         the owner is archived.
         """
         principal.require_service()
-        user, organization, individual = await self._store.find_each(
+        user, organization, individual = await self.store.find_each(
             (User, owner_id), (Organization, owner_id), (Individual, individual_id)
         )
         owner = _party(user, organization)
@@ -51,7 +52,7 @@ class Individuals:
         if individual is not None:
             if individual.owner_id != owner_id:
                 raise IndividualTaken(argument="individual_id")
-            return individual, await self._store.save(individual)
+            return individual, await self.store.save(individual)
         require_further_owner(owner)
         individual = Individual.create(individual_id, party_type(owner), owner_id)
         return individual, await self._save_owned(individual, owner)
@@ -74,10 +75,10 @@ class Individuals:
                 raise InvalidState(argument=OTHER_PARTY)
             if other.provisional and other.provisional_in not in individual.parts:
                 raise ProvisionalUser(argument=OTHER_PARTY)
-        elif (owner := await self._store.find(User, individual.owner_id)) is not None:
+        elif (owner := await self.store.find(User, individual.owner_id)) is not None:
             owner.require_counting_in(party_id, argument=OTHER_PARTY)
         individual.share(party, party_id, operation)
-        return individual, await self._store.save(individual, unchanged=[other])
+        return individual, await self.store.save(individual, unchanged=[other])
 
     @retry_on_conflict
     async def unshare(
@@ -91,7 +92,7 @@ class Individuals:
         await self._other(party, party_id)
         individual.unshare(party, party_id)
         left = await self._left_behind(individual, party_id) if party == "organization" else []
-        return individual, await self._store.save(*left, individual)
+        return individual, await self.store.save(*left, individual)
 
     @retry_on_conflict
     async def change_owner(self, principal: Principal, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
@@ -100,12 +101,12 @@ class Individuals:
         Raises Forbidden to all but service accounts, NotFound, OwnerNotFound, ProviderOwner, InvalidState.
         """
         principal.require_service()
-        individual = await self._store.get(Individual, individual_id)
+        individual = await self.store.get(Individual, individual_id)
         owner = await self._find_party(owner_id)
         if owner is None:
             raise OwnerNotFound
         if individual.owner_id == owner_id:
-            return individual, await self._store.save()
+            return individual, await self.store.save()
         require_further_owner(owner)
         if isinstance(owner, User) and owner.provisional and individual.parts != {owner.provisional_in}:
             raise ProvisionalUser
@@ -118,16 +119,16 @@ class Individuals:
         """A user knows what they own, so that they do not become a provider while they get a further individual."""
         if isinstance(owner, User):
             owner.acquire_individual(individual.id)
-        return await save_resting_on(self._store, *left, owner, individual)
+        return await save_resting_on(self.store, *left, owner, individual)
 
     async def _require_owned_by(self, principal: Principal, individual_id: UUID) -> Individual:
         """Return the individual, if the principal decides with whom it is shared."""
-        individual = await self._store.find(Individual, individual_id)
+        individual = await self.store.find(Individual, individual_id)
         if individual is None:
             raise IndividualNotFound
         if principal.unlimited or principal.user_id == individual.owner_id:
             return individual
-        reads, owns = await self._permissions.allows(
+        reads, owns = await self.permissions.allows(
             principal,
             AccessQuery("individual", individual_id, "read"),
             AccessQuery("organization", individual.owner_id, "write"),
@@ -137,7 +138,7 @@ class Individuals:
         raise NotTheOwner if reads else IndividualNotFound
 
     async def _find_party(self, party_id: UUID) -> Parties | None:
-        return _party(*await self._store.find_each((User, party_id), (Organization, party_id)))
+        return _party(*await self.store.find_each((User, party_id), (Organization, party_id)))
 
     async def _other(self, party: Party, party_id: UUID) -> Parties:
         found = await self._find_party(party_id)
@@ -146,7 +147,7 @@ class Individuals:
         return found
 
     async def _given_up(self, individual: Individual, owner_id: UUID) -> list[User]:
-        owner = await self._store.find(User, owner_id)
+        owner = await self.store.find(User, owner_id)
         if owner is None:
             return []
         owner.release_individual(individual.id)
@@ -159,11 +160,11 @@ class Individuals:
         """
         if individual.belongs_to(organization_id):
             return []
-        for user in (await self._store.get_many(User, individual.users)).values():
+        for user in (await self.store.get_many(User, individual.users)).values():
             if user.provisional and user.provisional_in == organization_id:
                 individual.unshare("user", user.id)
-        groups = await self._directory.placements(individual.id, organization_id)
-        entries = await self._store.get_many(
+        groups = await self.directory.placements(individual.id, organization_id)
+        entries = await self.store.get_many(
             RosterEntry, [roster_entry_id(group, "individual", individual.id) for group in groups]
         )
         for entry in entries.values():

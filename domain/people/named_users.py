@@ -1,5 +1,6 @@
 """Users as requests name them: by id or by e-mail address."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,13 +23,13 @@ class UserName(NamedTuple):
         return "email" if self.user_id is None else "user_id"
 
 
+@dataclass(frozen=True, eq=False)
 class NamedUsers:
     """Finds the user that a request names, if the principal may know them."""
 
-    def __init__(self, store: Store, directory: Directory, permissions: Permissions) -> None:
-        self._store = store
-        self._directory = directory
-        self._permissions = permissions
+    store: Store
+    directory: Directory
+    permissions: Permissions
 
     async def find(self, principal: Principal, name: UserName, organization_id: UUID) -> User:
         """Return the user.
@@ -38,7 +39,7 @@ class NamedUsers:
         """
         user_id = name.user_id or await self._id_of(name)
         # the time it takes must not tell who has no account: in their place the principal is looked up
-        user = await self._store.find(User, user_id or principal.user_id)
+        user = await self.store.find(User, user_id or principal.user_id)
         if user is None or not await self._known(principal, user, organization_id) or user_id is None:
             raise UserNotFound(argument=name.argument)
         if user.archived:
@@ -47,8 +48,8 @@ class NamedUsers:
 
     async def _id_of(self, name: UserName) -> UUID | None:
         assert name.email is not None, "a user is named by id or e-mail address"
-        return (await self._directory.users_by_email([name.email])).get(name.email)
+        return (await self.directory.users_by_email([name.email])).get(name.email)
 
     async def _known(self, principal: Principal, user: User, organization_id: UUID) -> bool:
-        readable = await self._permissions.readable_users(principal, [user.id])
+        readable = await self.permissions.readable_users(principal, [user.id])
         return user.id in readable or organization_id in {**user.organizations, **user.former_organizations}

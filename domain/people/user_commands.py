@@ -1,6 +1,7 @@
 """Commands on users: disabling and enabling."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from domain.access.roles import KEPT, Role, role_id
@@ -11,12 +12,12 @@ from domain.core.principal import Principal
 from domain.people.users import NotYourProvider, NotYourself, User, UserNotFound
 
 
+@dataclass(frozen=True, eq=False)
 class Users:
     """Commands on users. Each answers the user as it is then, and the position that shows it."""
 
-    def __init__(self, store: Store, permissions: Permissions) -> None:
-        self._store = store
-        self._permissions = permissions
+    store: Store
+    permissions: Permissions
 
     @retry_on_conflict
     async def disable(self, principal: Principal, user_id: UUID) -> tuple[User, int]:
@@ -42,21 +43,21 @@ class Users:
 
     async def _require_manageable(self, principal: Principal, user_id: UUID) -> User:
         """Return the user, all of whose organizations the principal administers; services manage none."""
-        await self._permissions.require_readable_user(principal, user_id)
+        await self.permissions.require_readable_user(principal, user_id)
         if principal.service:
             raise Forbidden
-        user = await self._store.find(User, user_id)
+        user = await self.store.find(User, user_id)
         if user is None or user.kind == "service":
             raise UserNotFound
         if not principal.system:
             queries = [AccessQuery("organization", organization_id, "write") for organization_id in user.organizations]
-            if not queries or not all(await self._permissions.allows(principal, *queries)):
+            if not queries or not all(await self.permissions.allows(principal, *queries)):
                 raise NotYourProvider
         return user
 
     async def _save(self, user: User) -> int:
         # a role that is granted to the user at this moment is granted to them as they are afterwards
-        return await save_resting_on(self._store, user, *await told_roles(self._store, user))
+        return await save_resting_on(self.store, user, *await told_roles(self.store, user))
 
 
 async def told_roles(store: Store, user: User) -> Sequence[Role]:

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -87,25 +87,17 @@ class SignedIn(NamedTuple):
     refresh_token: str | None
 
 
+@dataclass(eq=False)
 class Sessions:
     """Commands on sessions. `identity` and `sessions` are the two logs."""
 
-    def __init__(
-        self,
-        identity: Store,
-        sessions: Store,
-        directory: Directory,
-        passwords: Passwords,
-        attempts: Attempts,
-        standing: Standing,
-    ) -> None:
-        self._identity = identity
-        self._sessions = sessions
-        self._directory = directory
-        self._passwords = passwords
-        self._attempts = attempts
-        self._standing = standing
-        self._found_before: UUID | None = None
+    identity: Store
+    sessions: Store
+    directory: Directory
+    passwords: Passwords
+    attempts: Attempts
+    standing: Standing
+    _found_before: UUID | None = field(default=None, init=False)
 
     async def log_in(self, login: Login, address: str) -> SignedIn:
         """Return a session for a user whose password is right. `address` is where the request comes from.
@@ -114,11 +106,11 @@ class Sessions:
         PasswordResetRequired, UnknownServiceDocuments.
         """
         name = normal_login(login.username)
-        attempt = await self._attempts.begin(name, address)
+        attempt = await self.attempts.begin(name, address)
         try:
             # before the user is read: what happens to them later ends the session
-            position = await self._identity.save()
-            user = await self._find(await self._directory.user_by_login(name))
+            position = await self.identity.save()
+            user = await self._find(await self.directory.user_by_login(name))
             right = await self._matches(user, login.password)
         except Exception:
             await attempt.withdraw()
@@ -136,29 +128,29 @@ class Sessions:
 
     async def open_for_service(self, user_id: UUID) -> SignedIn:
         """A session, an hour at most, of a service account that has proven who it is. Raises Unauthenticated."""
-        position = await self._identity.save()
-        user = await self._identity.find(User, user_id)
+        position = await self.identity.save()
+        user = await self.identity.find(User, user_id)
         if user is None or user.kind != "service" or not user.live:
             raise Unauthenticated
         session_id = new_id()
         with _as(user, session_id):
             session = Session.open(session_id, user, position=position, kind="service", seconds=LONGEST_ACCESS)
-            await self._sessions.save(session)
+            await self.sessions.save(session)
         return SignedIn(session, user, session.access_until(), None)
 
     @retry_on_conflict
     async def refresh(self, refresh_token: str) -> SignedIn:
         """Another access token for the session. Raises InvalidRefreshToken, whatever the reason (ruling H7)."""
         session_id = session_of_token(refresh_token)
-        session = None if session_id is None else await self._sessions.find(Session, session_id)
+        session = None if session_id is None else await self.sessions.find(Session, session_id)
         if session is None:
             raise InvalidRefreshToken
-        user = await self._identity.get(User, session.user_id)
+        user = await self.identity.get(User, session.user_id)
         with _as(user, session.id):
             session.refresh(refresh_token)
-            if not await self._standing.stands(session.id):
+            if not await self.standing.stands(session.id):
                 raise InvalidRefreshToken
-            await self._sessions.save(session)
+            await self.sessions.save(session)
         return SignedIn(session, user, session.access_until(refreshed=True), None)
 
     async def find(self, principal: Principal, session_id: UUID) -> Session:
@@ -167,7 +159,7 @@ class Sessions:
         Raises SessionNotFound, also when it has ended.
         """
         session = await self._require_own(principal, session_id)
-        if not await self._standing.stands(session_id):
+        if not await self.standing.stands(session_id):
             raise SessionNotFound
         return session
 
@@ -180,13 +172,13 @@ class Sessions:
         session = await self._require_own(principal, session_id)
         if session_id != principal.session_id:
             require_own_session(principal, "end another session")
-        revocation = await self._identity.find(SessionRevocation, revocation_id(session_id))
+        revocation = await self.identity.find(SessionRevocation, revocation_id(session_id))
         if revocation is None:
-            return await self._identity.save(SessionRevocation.of(session_id, session.user_id))
-        return await self._identity.save()
+            return await self.identity.save(SessionRevocation.of(session_id, session.user_id))
+        return await self.identity.save()
 
     async def _require_own(self, principal: Principal, session_id: UUID) -> Session:
-        session = await self._sessions.find(Session, session_id)
+        session = await self.sessions.find(Session, session_id)
         if session is None or not (principal.unlimited or session.user_id == principal.user_id):
             raise SessionNotFound
         return session
@@ -194,7 +186,7 @@ class Sessions:
     async def _find(self, user_id: UUID | None) -> User | None:
         """Return the user, in the same time if there is none: then the user found before is read instead."""
         self._found_before = user_id or self._found_before
-        found = None if self._found_before is None else await self._identity.find(User, self._found_before)
+        found = None if self._found_before is None else await self.identity.find(User, self._found_before)
         return None if user_id is None else found
 
     async def _matches(self, user: User | None, password: str) -> bool:
@@ -202,22 +194,22 @@ class Sessions:
         hashed = None
         if user is not None and not user.archived and user.password_hash is not None:
             hashed = user.password_hash.value
-        return await self._passwords.verify(password, hashed)
+        return await self.passwords.verify(password, hashed)
 
     async def _hash_anew(self, user: User, password: str) -> None:
         """Hash a password that was right with the present parameters, if its hash has others."""
         hashed = None if user.password_hash is None else user.password_hash.value
-        if hashed is not None and self._passwords.outdated(hashed):
+        if hashed is not None and self.passwords.outdated(hashed):
             with suppress(TooMany):  # another login will do
-                await self._rehash(user.id, hashed, await self._passwords.hash(password))
+                await self._rehash(user.id, hashed, await self.passwords.hash(password))
 
     @retry_on_conflict
     async def _rehash(self, user_id: UUID, old: str, new: str) -> None:
-        user = await self._identity.get(User, user_id)
+        user = await self.identity.get(User, user_id)
         if user.password_hash is not None and user.password_hash.value == old:
             with _as(user):
                 user.rehash_password(new)
-                await self._identity.save(user)
+                await self.identity.save(user)
 
     async def _open(self, user: User, login: Login, position: int) -> SignedIn:
         session_id = new_id()
@@ -235,7 +227,7 @@ class Sessions:
                 locale=login.locale,
                 queue_delay=login.queue_delay,
             )
-            await self._sessions.save(session)
+            await self.sessions.save(session)
         return SignedIn(session, user, session.access_until(), refresh_token)
 
 
