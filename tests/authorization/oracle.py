@@ -13,15 +13,15 @@ from domain.core.ports import AccessQuery
 @dataclass
 class OracleUser:
     email: str | None = None
+    email_verified: bool = False
     phone: str | None = None
-    staff: bool = False
-    system: bool = False
-    service: str | None = None
     enabled: bool = True
     confirmed: bool = True
     registered: bool = False
-    email_verified: bool = False
+    service: str | None = None
     provider: bool = False
+    staff: bool = False
+    system: bool = False
 
     @property
     def live(self) -> bool:

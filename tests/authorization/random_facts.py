@@ -100,7 +100,7 @@ class RandomFacts:
             phone=f"+4915112345{self._made:03}" if self._made % 2 and not service else None,
             username=f"apps/{service}" if service else None,
         )
-        self.oracle.users[user.id] = OracleUser(email, user.names.revealed[1], service=service)
+        self.oracle.users[user.id] = OracleUser(email, phone=user.names.revealed[1], service=service)
         self.oracle.users[user.id].confirmed = confirmed
         if confirmed:
             user.confirm()

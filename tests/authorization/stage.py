@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from domain.access.roles import ORGANIZATION_ADMIN, role_id
 from domain.core.principal import Principal
 from domain.groups.groups import SYSTEM_TYPES, Group, system_group_id
+from domain.groups.rosters import RosterKind
 from domain.organizations.organizations import OPERATOR_ID
 from domain.people.named_users import UserName
 from tests.support.world.principals import SERVICE
@@ -20,6 +21,7 @@ INDIVIDUALS = "/v1/authz-individuals/"
 ACCESSORS = "/v1/authz-resource-accessors/"
 
 OPERATIONS = {"individual": ("read", "write"), "organization": ("read", "write"), "group": ("read", "write", "contain")}
+ROSTERS: dict[str, RosterKind] = {"leaders_": "leader", "members_": "member"}
 Step = dict[str, Any]
 
 
@@ -168,34 +170,21 @@ class Stage:
         group = await self.world.identity.store.get(Group, self.ids[move_])
         await moves.carry_out(group.organization_id, task_id)
 
-    async def do_add(
-        self,
-        group_: str,
-        leaders_: Sequence[str] = (),
-        members_: Sequence[str] = (),
-        individuals_: Sequence[str] = (),
-        add_: Any = None,
-    ) -> None:
-        rosters, group_id = self.world.identity.rosters, self.ids[group_]
-        if leaders_:
-            await rosters.add_users(self._by, group_id, "leader", user_ids=self._ids(leaders_))
-        if members_:
-            await rosters.add_users(self._by, group_id, "member", user_ids=self._ids(members_))
-        if individuals_:
-            await rosters.add_individuals(self._by, group_id, self._ids(individuals_))
+    async def do_add(self, group_: str, add_: Any = None, **rosters: Sequence[str]) -> None:
+        commands, group_id = self.world.identity.rosters, self.ids[group_]
+        for roster, names in rosters.items():
+            if roster == "individuals_":
+                await commands.add_individuals(self._by, group_id, self._ids(names))
+            else:
+                await commands.add_users(self._by, group_id, ROSTERS[roster], user_ids=self._ids(names))
 
-    async def do_remove(
-        self,
-        group_: str,
-        leaders_: Sequence[str] = (),
-        members_: Sequence[str] = (),
-        individuals_: Sequence[str] = (),
-        remove_: Any = None,
-    ) -> None:
-        rosters, group_id = self.world.identity.rosters, self.ids[group_]
-        await rosters.remove_users(self._by, group_id, "leader", user_ids=self._ids(leaders_))
-        await rosters.remove_users(self._by, group_id, "member", user_ids=self._ids(members_))
-        await rosters.remove_individuals(self._by, group_id, self._ids(individuals_))
+    async def do_remove(self, group_: str, remove_: Any = None, **rosters: Sequence[str]) -> None:
+        commands, group_id = self.world.identity.rosters, self.ids[group_]
+        for roster, names in rosters.items():
+            if roster == "individuals_":
+                await commands.remove_individuals(self._by, group_id, self._ids(names))
+            else:
+                await commands.remove_users(self._by, group_id, ROSTERS[roster], user_ids=self._ids(names))
 
     async def do_deactivate(self, deactivate_: str) -> None:
         await self.world.identity.groups.deactivate(self._by, self.ids[deactivate_])

@@ -68,8 +68,7 @@ def cases(good: Request) -> Iterator[Case]:
 @pytest.mark.parametrize("resource", RESOURCES)
 async def test_of_two_faults_the_first_is_told(database_url: str, resource: str) -> None:
     async with asked(database_url) as person:
-        for operation in of(resource):
-            good = await person.good(operation)
+        async for good in person.good_requests(of(resource)):
             for case in cases(good):
                 await person.refuses(case)
 

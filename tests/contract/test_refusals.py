@@ -76,6 +76,10 @@ class Asked:
         assert answer.status_code in {200, 201, 204, 401, 403, 404, 409}, answer.text
         return request
 
+    async def good_requests(self, operations: Iterable[Operation]) -> AsyncIterator[Request]:
+        for operation in operations:
+            yield await self.good(operation)
+
     async def refuses(self, case: Case, **other: Any) -> None:
         """Notes what is not as the case says."""
         answer = await self.send(case.request, **other)
@@ -133,12 +137,11 @@ def of(resource: str) -> list[Operation]:
 @pytest.mark.parametrize("resource", RESOURCES)
 async def test_bad_parameters_and_bodies_are_refused(database_url: str, resource: str) -> None:
     async with asked(database_url) as person:
-        for operation in of(resource):
-            good = await person.good(operation)
+        async for good in person.good_requests(of(resource)):
             for case in of_parameters(good):
                 await person.refuses(case)
             await person.refuses(everything_wrong_in_the_query(good))
-            if operation.takes_body:
+            if good.operation.takes_body:
                 for case in (*of_members(good), *of_whole_bodies(good)):
                     await person.refuses(refused_as_too_large(case))
                 await person.refuses(everything_wrong_in_the_body(good))

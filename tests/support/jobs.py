@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 from uuid import UUID
@@ -11,9 +13,10 @@ from procrastinate import App
 from psycopg import AsyncConnection
 
 from domain.core.audited import AuditContext
+from tests.support.world.product import World
 from workers.jobs.kinds import Commands, JobKind
 from workers.jobs.queue import Job, enqueue
-from workers.jobs.worker import job_app, work
+from workers.jobs.worker import job_app, run, work
 
 NO_COMMANDS = cast("Commands", None)
 NOTHING = "SELECT NULL::jsonb WHERE false"
@@ -35,6 +38,18 @@ def a_queue(dsn: str, *, fail: bool = False, last: float = 0) -> App:
 async def enqueue_notes(connection: AsyncConnection, *numbers: int) -> None:
     by = AuditContext(actor=UUID(int=1))
     await enqueue(connection, [Job("note", {"number": UUID(int=number)}, by) for number in numbers])
+
+
+@asynccontextmanager
+async def a_worker(world: World) -> AsyncIterator[None]:
+    """Carry out the jobs of the world, as a worker does."""
+    stop = asyncio.Event()
+    working = asyncio.create_task(run(world.settings, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await working
 
 
 async def a_worker_process(dsn: str, *, last: float) -> asyncio.subprocess.Process:

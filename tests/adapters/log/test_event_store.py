@@ -6,7 +6,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from adapters.log.event_store import EventStore
 from domain.access.roles import Role
 from domain.core.audited import AuditContext, audited_as
 from domain.core.errors import LostRace
@@ -31,28 +30,6 @@ async def test_the_circumstances_stand_on_the_event_and_in_its_row(database_url:
     with psycopg.connect(database_url) as connection:
         row = connection.execute("SELECT actor, organization_id, correlation_id, topic FROM events").fetchone()
     assert row == (actor, role.organization_id, "request-1", "role.created")
-
-
-async def a_decision_on_what_has_changed(store: EventStore) -> tuple[Role, User]:
-    """A role given to a user, and the user as he was before he was disabled."""
-    user, role = a_user(), a_role()
-    await store.save(user, role)
-    seen = await store.get(User, user.id)
-    user._disabled()
-    await store.save(user)
-    role.grant(user.id, live=True)
-    return role, seen
-
-
-async def test_a_decision_loses_in_whatever_company_it_is_written(database_url: str) -> None:
-    async with a_store(database_url) as store:
-        role, seen = await a_decision_on_what_has_changed(store)
-        outcomes = await asyncio.gather(
-            *(store.save(a_role()) for _ in range(5)), store.save(role, unchanged=[seen]), return_exceptions=True
-        )
-        assert isinstance(outcomes[-1], LostRace)
-        assert (await store.get(Role, role.id)).holders == {}
-    assert positions(database_url) == list(range(1, 9))
 
 
 async def test_nobody_pays_for_a_neighbours_conflict(database_url: str) -> None:

@@ -126,17 +126,32 @@ async def test_a_stream_is_created_once(open_store: OpenStore) -> None:
             await store.save(User.create(user.id, classification="customer", individual_id=uuid4()))
 
 
+async def a_decision_on_an_outdated_user(store: AnyStore) -> tuple[Role, User]:
+    """Return a role that was given to a user, and the user as they were before they were confirmed."""
+    user, role = a_user(), a_role()
+    await store.save(user, role)
+    seen = await store.get(User, user.id)
+    user.confirm()
+    await store.save(user)
+    role.grant(user.id, live=True)
+    return role, seen
+
+
 async def test_a_change_of_an_unchanged_aggregate_refuses_the_save(open_store: OpenStore) -> None:
     async with open_store() as store:
-        user, role = a_user(), a_role()
-        await store.save(user, role)
-        seen = await store.get(User, user.id)
-        user.confirm()
-        await store.save(user)
-        role.grant(user.id, live=True)
+        role, seen = await a_decision_on_an_outdated_user(store)
         with pytest.raises(LostRace):
             await store.save(role, unchanged=[seen])
         assert (await store.get(Role, role.id)).holders == {}
+
+
+async def test_an_outdated_decision_is_refused_among_other_saves(open_store: OpenStore) -> None:
+    async with open_store() as store:
+        role, seen = await a_decision_on_an_outdated_user(store)
+        saves = [*(store.save(a_role()) for _ in range(5)), store.save(role, unchanged=[seen])]
+        *others, refused = await asyncio.gather(*saves, return_exceptions=True)
+        assert isinstance(refused, LostRace)
+        assert sorted(map(str, others)) == [str(position) for position in range(4, 9)]
 
 
 async def test_a_refused_save_leaves_no_event(open_store: OpenStore) -> None:

@@ -67,10 +67,13 @@ async def session_ended(world: World) -> Story:
 
 async def role_taken(world: World) -> Story:
     async def ending(world: World, clinic: UUID, admin: Person) -> None:
-        path = f"/v1/roles/{role_id(clinic, 'org.admin')}/remove-user/"
-        await world.post(path, named("roles", admin), world.system)
+        await remove(world, "roles", role_id(clinic, "org.admin"), admin)
 
     return await of_an_administrator(world, ending, 404)
+
+
+async def remove(world: World, kind: str, owner_id: UUID, person: Person) -> None:
+    await world.post(f"/v1/{kind}/{owner_id}/remove-user/", named(kind, person), world.system)
 
 
 async def disabled(world: World) -> Story:
@@ -82,8 +85,7 @@ async def disabled(world: World) -> Story:
 
 async def left_the_organization(world: World) -> Story:
     async def ending(world: World, clinic: UUID, admin: Person) -> None:
-        path = f"/v1/organizations/{clinic}/remove-user/"
-        await world.post(path, named("organizations", admin), world.system)
+        await remove(world, "organizations", clinic, admin)
 
     return await of_an_administrator(world, ending, 401)
 

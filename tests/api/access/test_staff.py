@@ -25,6 +25,12 @@ async def change_membership(world: World, operation: str, organization: UUID, pe
     await world.post(f"/v1/organizations/{organization}/{operation}-user/", body, world.system)
 
 
+async def leave(world: World, organization: UUID, person: Person) -> Person:
+    """Return the person in a new session, after they left the organization."""
+    await change_membership(world, "remove", organization, person)
+    return await world.as_(person.user_id)
+
+
 async def reclassify(world: World, organization: UUID, classification: str) -> None:
     change = {"type": "organizations", "id": str(organization), "attributes": {"classification": classification}}
     await world.patch(f"/v1/organizations/{organization}/", {"data": change}, world.system)
@@ -39,11 +45,9 @@ async def test_staff_rights_end_with_the_last_staffed_organization(database_url:
             await change_membership(world, "add", organization, employee)
         employee = await world.as_(employee.user_id)
         assert await standing(world, employee, elsewhere) == STAFF
-        await change_membership(world, "remove", OPERATOR_ID, employee)
-        employee = await world.as_(employee.user_id)
+        employee = await leave(world, OPERATOR_ID, employee)
         assert await standing(world, employee, elsewhere) == STAFF
-        await change_membership(world, "remove", second, employee)
-        employee = await world.as_(employee.user_id)
+        employee = await leave(world, second, employee)
         assert await standing(world, employee, elsewhere) == NOBODY
         await change_membership(world, "add", second, employee)
         assert await standing(world, employee, elsewhere) == STAFF
@@ -69,12 +73,9 @@ async def test_a_system_administrator_who_leaves_the_operator_is_none(database_u
         await change_membership(world, "add", second, colleague)
         await change_membership(world, "add", OPERATOR_ID, colleague, **role)
         assert await standing(world, colleague, elsewhere) == SYSTEM
-        await change_membership(world, "remove", OPERATOR_ID, colleague)
-        colleague = await world.as_(colleague.user_id)
-        assert await standing(world, colleague, elsewhere) == STAFF
-        await change_membership(world, "remove", second, colleague)
-        colleague = await world.as_(colleague.user_id)
-        assert await standing(world, colleague, elsewhere) == NOBODY
+        for organization, left in ((OPERATOR_ID, STAFF), (second, NOBODY)):
+            colleague = await leave(world, organization, colleague)
+            assert await standing(world, colleague, elsewhere) == left
 
 
 async def test_the_membership_alone_makes_no_staff(database_url: str) -> None:

@@ -24,21 +24,27 @@ async def listed(world: World, by: Person, path: str = USERS, **query: Any) -> t
     return found, answer["meta"]["page[total]"]
 
 
+async def a_patient_with_a_phone(world: World, organization: UUID) -> tuple[Person, str]:
+    """Return a new patient, and the id of their individual."""
+    body = {
+        "type": "onboarding-requests",
+        "attributes": {
+            "organization": str(organization), "onboard-type": "patient", "patient-email": "pat@people.test",
+            "phone-number": "+16505550100", "password": PASSWORD, "auto-sign-up": True, "auto-confirm": True,
+        },
+    }  # fmt: skip
+    made = (await world.post("/v1/onboarding-requests/", {"data": body}, world.system))["data"]["attributes"]
+    return await world.as_(UUID(made["claimed-by"])), made["patient"]
+
+
 async def test_a_colleague_finds_people_by_what_is_shown_to_colleagues_only(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization("north")
         admin, colleague = await world.admin(north), await world.provider(north)
         await world.catch_up()
-        body = {
-            "type": "onboarding-requests",
-            "attributes": {
-                "organization": str(north), "onboard-type": "patient", "patient-email": "pat@people.test",
-                "phone-number": "+16505550100", "password": PASSWORD, "auto-sign-up": True, "auto-confirm": True,
-            },
-        }  # fmt: skip
-        asked = (await world.post("/v1/onboarding-requests/", {"data": body}, world.system))["data"]["attributes"]
-        patient, individual = asked["claimed-by"], asked["patient"]
-        await share(world, UUID(individual), await world.as_(UUID(patient)), "user", colleague.user_id)
+        account, individual = await a_patient_with_a_phone(world, north)
+        patient = str(account.user_id)
+        await share(world, UUID(individual), account, "user", colleague.user_id)
         here = {"organization-id": str(north), "filter[include-participants]": "true"}
         here |= {"filter[include-unverified]": "true"}
         hidden: list[dict[str, Any]] = [
@@ -134,15 +140,7 @@ async def test_individuals_are_not_found_by_what_is_hidden_of_their_owners(datab
     async with a_world(database_url) as world:
         north, south = await world.organization("north"), await world.organization("south")
         lead, admin, friend = await world.provider(north), await world.admin(north), await world.provider(south)
-        body = {
-            "type": "onboarding-requests",
-            "attributes": {
-                "organization": str(north), "onboard-type": "patient", "patient-email": "pat@people.test",
-                "phone-number": "+16505550100", "password": PASSWORD, "auto-sign-up": True, "auto-confirm": True,
-            },
-        }  # fmt: skip
-        asked = (await world.post("/v1/onboarding-requests/", {"data": body}, world.system))["data"]["attributes"]
-        patient, individual = await world.as_(UUID(asked["claimed-by"])), asked["patient"]
+        patient, individual = await a_patient_with_a_phone(world, north)
         rosters: dict[str, Any] = {"leader-ids": [str(lead.user_id)], "individual-ids": [individual]}
         group = await world.group(north, **rosters)
         await share(world, UUID(individual), patient, "user", friend.user_id)

@@ -23,24 +23,23 @@ async def endpoint() -> Response:
 
 
 @pytest.mark.parametrize(
-    ("tag", "method", "path", "operation_id"),
+    "described",
     [
-        ("user-groups", "GET", "/v1/user-groups/", "user_groups_list"),
-        ("user-groups", "POST", "/v1/user-groups/", "user_groups_create"),
-        ("user-groups", "GET", "/v1/user-groups/{id}/", "user_groups_get"),
-        ("user-groups", "PATCH", "/v1/user-groups/{id}/", "user_groups_update"),
-        ("user-groups", "DELETE", "/v1/user-groups/{id}/", "user_groups_delete"),
-        ("user-groups", "POST", "/v1/user-groups/{id}/add-user/", "user_groups_add_user"),
-        ("user-groups", "GET", "/v2/user-groups/{id}/", "user_groups_get_v2"),
-        ("user-groups", "GET", "/v1/user-leaders/", "user_groups_leaders"),
-        ("sessions", "POST", "/v1/login/", "sessions_login"),
-        ("sessions", "GET", "/.well-known/jwks.json", "sessions_jwks_json"),
-        ("access", "GET", "/v1/status/{id}/", "access_status"),
+        "user-groups GET /v1/user-groups/ user_groups_list",
+        "user-groups POST /v1/user-groups/ user_groups_create",
+        "user-groups GET /v1/user-groups/{id}/ user_groups_get",
+        "user-groups PATCH /v1/user-groups/{id}/ user_groups_update",
+        "user-groups DELETE /v1/user-groups/{id}/ user_groups_delete",
+        "user-groups POST /v1/user-groups/{id}/add-user/ user_groups_add_user",
+        "user-groups GET /v2/user-groups/{id}/ user_groups_get_v2",
+        "user-groups GET /v1/user-leaders/ user_groups_leaders",
+        "sessions POST /v1/login/ sessions_login",
+        "sessions GET /.well-known/jwks.json sessions_jwks_json",
+        "access GET /v1/status/{id}/ access_status",
     ],
 )
-def test_an_operation_is_called_after_its_resource_and_action(
-    tag: str, method: str, path: str, operation_id: str
-) -> None:
+def test_an_operation_is_called_after_its_resource_and_action(described: str) -> None:
+    tag, method, path, operation_id = described.split()
     router = ResourceRouter(tag, "Things.")
     router.add_api_route(path, endpoint, methods=[method], response_model=None)
     (route,) = router.routes

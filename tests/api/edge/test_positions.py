@@ -184,15 +184,18 @@ async def test_a_question_by_post_waits_too(database_url: str) -> None:
         assert (await get(edge, "/v1/questions/", 2, "POST")).status_code == 201
 
 
+END_LISTENERS = (
+    b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    b" WHERE application_name = 'rollbook-listener' AND datname = current_database()"
+)
+
+
 async def test_a_lost_listener_costs_time_only(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         await project(database_url, things=1, others=9)
         await heard(edge)
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-            await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'rollbook-listener' AND datname = current_database()"
-            )
+            await connection.execute(END_LISTENERS)
         reading = asyncio.create_task(get(edge, "/v1/things/", 4))
         await waited_for(edge)
         await project(database_url, notify=False, things=4)
@@ -209,10 +212,7 @@ async def test_a_listener_that_comes_back_looks_for_what_it_has_missed(database_
         await asyncio.sleep(3 * MOMENT)  # the look that began with the wait is over
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
             await stand(connection, things=4)
-            await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'rollbook-listener' AND datname = current_database()"
-            )
+            await connection.execute(END_LISTENERS)
         assert (await reading).status_code == 200
 
 

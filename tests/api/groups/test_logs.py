@@ -92,12 +92,7 @@ async def test_the_logs_of_leaders_and_members_are_found_by_their_own_individual
 async def test_who_may_ask_for_what(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization, other = await world.organization(), await world.organization()
-        admin, leader, provider, patient = (
-            await world.admin(organization),
-            await world.provider(organization),
-            await world.provider(organization),
-            await world.patient(organization),
-        )
+        admin, leader, provider, patient = await world.people(organization, "admin", "provider", "provider", "patient")
         individual = str(patient.individual_id)
         people = {"leader-ids": [str(leader.user_id)], "individual-ids": [individual]}
         group, beside = await world.group(organization, "G", **people), await world.group(organization, "B")

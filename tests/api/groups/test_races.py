@@ -163,12 +163,17 @@ async def test_of_moves_in_a_ring_one_is_not_carried_out(database_url: str) -> N
                 assert await parent_of(world, one, admin) == (str(other) if end["state"] == "done" else None)
 
 
+async def pairs_of_groups(world: World) -> tuple[UUID, Person, list[tuple[UUID, UUID]]]:
+    """Return an organization, its administrator, and two groups for each round."""
+    organization = await world.organization()
+    pairs = [(await world.group(organization), await world.group(organization)) for _ in range(ROUNDS)]
+    return organization, await world.admin(organization), pairs
+
+
 async def test_two_moves_that_exclude_each_other_are_not_both_carried_out(database_url: str) -> None:
     async with a_world(database_url) as world:
-        organization = await world.organization()
-        admin = await world.admin(organization)
-        for _ in range(ROUNDS):
-            one, other = await world.group(organization), await world.group(organization)
+        organization, admin, pairs = await pairs_of_groups(world)
+        for one, other in pairs:
             tasks = await asyncio.gather(requested(world, one, other, admin), requested(world, other, one, admin))
             await carried_out(world, organization, *tasks)
             parents = [await parent_of(world, one, admin), await parent_of(world, other, admin)]
@@ -177,10 +182,8 @@ async def test_two_moves_that_exclude_each_other_are_not_both_carried_out(databa
 
 async def test_nothing_comes_under_a_group_that_was_deactivated_at_that_moment(database_url: str) -> None:
     async with a_world(database_url) as world:
-        organization = await world.organization()
-        admin = await world.admin(organization)
-        for _ in range(ROUNDS):
-            parent, child = await world.group(organization), await world.group(organization)
+        organization, admin, pairs = await pairs_of_groups(world)
+        for parent, child in pairs:
             task = await requested(world, child, parent, admin)
             _, deleted = await asyncio.gather(
                 carried_out(world, organization, task), status(world, f"{V1}{parent}/", None, admin, "DELETE")

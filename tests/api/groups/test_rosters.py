@@ -8,6 +8,11 @@ from domain.people.users import User
 from tests.api.groups.test_groups import V1, code
 from tests.support.world.product import Person, World, a_world
 
+PERSON = {
+    "communication-preferences", "email", "email-verified", "first-name", "id", "individual-id", "last-name",
+    "phone-verified", "verified",
+}  # fmt: skip
+"""The attributes of a person wherever groups show people."""
 EMPTY: dict[str, Any] = {"with-individuals": True, "with-members": True}
 
 
@@ -29,11 +34,7 @@ async def disable(world: World, person: Person) -> None:
 async def test_an_answer_shows_the_people_asked_for(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
-        admin, nurse, patient = (
-            await world.admin(organization),
-            await world.provider(organization),
-            await world.patient(organization),
-        )
+        admin, nurse, patient = await world.people(organization, "admin", "provider", "patient")
         group = await world.group(organization)
         individual = str(patient.individual_id)
         body = {"individual-ids": [individual, individual]}
@@ -44,19 +45,7 @@ async def test_an_answer_shows_the_people_asked_for(database_url: str) -> None:
         full = (await world.post(f"{V1}{group}/add-members/", body, admin))["data"]["attributes"]
         assert full["individual-ids"] == [individual]
         assert full["leaders"] == []
-        assert set(full["members"][0]) == {
-            "communication-preferences",
-            "created-by-id",
-            "email",
-            "email-verified",
-            "first-name",
-            "id",
-            "individual-id",
-            "last-name",
-            "phone-verified",
-            "registration-invite",
-            "verified",
-        }
+        assert set(full["members"][0]) == PERSON | {"created-by-id", "registration-invite"}
         assert set(full["individuals"][0]) == {
             "birth-date",
             "communication-preferences",

@@ -5,8 +5,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,27 +17,17 @@ from domain.onboarding.referral_codes import hash_of_code
 from domain.onboarding.requests import OnboardingRequest
 from tests.api.onboarding.test_requests import AT_ONCE, ask
 from tests.support.followers import eventually
+from tests.support.jobs import a_worker
 from tests.support.message_servers import a_mail_server, a_text_provider
 from tests.support.world.product import World, a_world
 from workers.jobs import kinds
-from workers.jobs import worker as jobs
 from workers.jobs.kinds import BackOff
 
 pytestmark = pytest.mark.slow
 
 CODE = re.compile("[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}")
+SENT = "SELECT count(*) FROM invitations WHERE NOT pending"
 ANN = {"patient-email": "ann@people.test", "notifications": ["email"]}
-
-
-@asynccontextmanager
-async def a_worker(world: World) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    working = asyncio.create_task(jobs.run(world.settings, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await working
 
 
 async def a_worker_process(world: World, smtp_url: str) -> asyncio.subprocess.Process:
@@ -55,6 +43,13 @@ async def a_worker_process(world: World, smtp_url: str) -> asyncio.subprocess.Pr
     return await asyncio.create_subprocess_exec(
         sys.executable, rollbook, "worker", "jobs", env={**os.environ, **own}, stdout=asyncio.subprocess.DEVNULL
     )
+
+
+async def an_email_to_ann(world: World) -> dict[str, Any]:
+    """Return the last invitation by email of a new request."""
+    request = await ask(world, world.system, await world.organization(), **ANN)
+    invite: dict[str, Any] = request["last-invite"]["email"]
+    return invite
 
 
 def sent(outbox: Path) -> list[dict[str, Any]]:
@@ -190,7 +185,7 @@ async def test_a_server_that_refuses_for_now_gets_the_same_message_again(databas
         north = await world.organization()
         request = await ask(world, world.system, north, **ANN)
         async with a_worker(world):
-            await eventually(owner, "SELECT count(*) FROM invitations WHERE NOT pending", 1, seconds=30)
+            await eventually(owner, SENT, 1, seconds=30)
         (mail,) = server.mails
         assert mail["X-Rollbook-Message"] == request["last-invite"]["email"]["id"]
         await eventually(owner, "SELECT count(*) FROM procrastinate_jobs", 0)
@@ -202,8 +197,7 @@ async def test_a_message_that_is_refused_for_good_shows_as_failed_and_its_job_as
         a_world(database_url, smtp_url=server.url) as world,
         await AsyncConnection.connect(database_url, autocommit=True) as owner,
     ):
-        north = await world.organization()
-        invite = (await ask(world, world.system, north, **ANN))["last-invite"]["email"]
+        invite = await an_email_to_ann(world)
         async with a_worker(world):
             await eventually(owner, "SELECT status::text FROM procrastinate_jobs", "failed", seconds=30)
         await world.catch_up()
@@ -224,10 +218,9 @@ async def test_a_message_whose_job_dies_or_is_gone_shows_as_failed(
         a_world(database_url, smtp_url=server.url) as world,
         await AsyncConnection.connect(database_url, autocommit=True) as owner,
     ):
-        north = await world.organization()
-        invite = (await ask(world, world.system, north, **ANN))["last-invite"]["email"]
+        invite = await an_email_to_ann(world)
         async with a_worker(world):
-            await eventually(owner, "SELECT count(*) FROM invitations WHERE NOT pending", 1, seconds=30)
+            await eventually(owner, SENT, 1, seconds=30)
         (stored,) = (await shown(world, invite["id"])).invites.values()
         assert (stored.status, stored.error) == ("failed", "job-dead")
 
@@ -252,7 +245,7 @@ async def test_a_crash_between_sending_and_recording_sends_the_same_message_agai
         north = await world.organization()
         await ask(world, world.system, north, **ANN)
         async with a_worker(world):
-            await eventually(owner, "SELECT count(*) FROM invitations WHERE NOT pending", 1, seconds=30)
+            await eventually(owner, SENT, 1, seconds=30)
     first, second = server.mails
     assert first["Message-ID"] == second["Message-ID"]
     texts = [mail.get_body(("plain",)) for mail in (first, second)]
@@ -276,7 +269,7 @@ async def test_a_worker_that_is_killed_while_it_sends_loses_no_message(database_
         await killed.wait()
         server.answering.set()
         async with a_worker(world):
-            await eventually(owner, "SELECT count(*) FROM invitations WHERE NOT pending", 1, seconds=60)
+            await eventually(owner, SENT, 1, seconds=60)
     first, second = server.mails
     assert first["Message-ID"] == second["Message-ID"]
 

@@ -17,6 +17,11 @@ def changed(kind: str, resource_id: str, **attributes: Any) -> dict[str, Any]:
     return {"data": body["data"] | {"id": resource_id}}
 
 
+def each_of(values: dict[str, list[Any]]) -> list[tuple[str, Any]]:
+    """Return the pairs of a name and one of its values."""
+    return [(name, value) for name, own in values.items() for value in own]
+
+
 async def a_theme(world: World, domain: str = "care.example.org", **more: Any) -> str:
     attributes = {"domain": domain, "support_email": "help@example.org"} | more
     answer = await world.post(THEMES, created("organization-themes", **attributes), world.system)

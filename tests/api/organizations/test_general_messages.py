@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.organizations.templates import an_employee, changed, created, deactivated
+from tests.api.organizations.templates import an_employee, changed, created, deactivated, each_of
 from tests.support.world.product import a_world
 
 PATH = "/v1/organization-general-messages/"
@@ -42,11 +42,8 @@ async def test_a_message_is_unique_by_name_and_locale(database_url: str) -> None
 async def test_the_list_of_an_organization(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
-        admin, provider, stranger = (
-            await world.admin(clinic),
-            await world.provider(clinic),
-            await world.admin(await world.organization()),
-        )
+        admin, provider = await world.people(clinic, "admin", "provider")
+        stranger = await world.admin(await world.organization())
         employee = await an_employee(world)
         asked = {"organization-id": str(clinic)}
         for locale in ("es_US", "en_US"):
@@ -66,21 +63,21 @@ async def test_the_list_of_an_organization(database_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attributes", "name"),
-    [
-        ({"name": "other"}, "name"),
-        ({"message": ""}, "message"),
-        ({"message": "x" * 1001}, "message"),
-        ({"message": " "}, "message"),
-        ({"locale": "de_DE"}, "locale"),
-        ({"organization_id": None}, "organization-id"),
-    ],
+    ("name", "value"),
+    each_of(
+        {
+            "name": ["other"],
+            "message": ["", "x" * 1001, " "],
+            "locale": ["de_DE"],
+            "organization_id": [None],
+        }
+    ),
 )
-async def test_bad_attributes_are_refused(database_url: str, attributes: dict[str, Any], name: str) -> None:
+async def test_bad_attributes_are_refused(database_url: str, name: str, value: Any) -> None:
     async with a_world(database_url) as world:
-        given = {"organization_id": str(await world.organization())} | attributes
+        given = {"organization_id": str(await world.organization())} | {name: value}
         refusal = await world.post(PATH, message(**given), world.system, 400)
-        assert refusal["errors"][0]["source"] == {"pointer": f"/data/attributes/{name}"}
+        assert refusal["errors"][0]["source"] == {"pointer": f"/data/attributes/{name.replace('_', '-')}"}
 
 
 async def test_only_the_text_can_be_changed(database_url: str) -> None:

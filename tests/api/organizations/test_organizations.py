@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.organizations.organizations import OPERATOR_ID
+from tests.api.organizations.templates import each_of
 from tests.support.world.product import Person, World, a_world, role_id
 
 PATH = "/v1/organizations/"
@@ -62,23 +63,22 @@ async def test_a_system_administrator_creates_an_organization(database_url: str)
 
 
 @pytest.mark.parametrize(
-    ("attributes", "pointer"),
-    [
-        ({"name": "North"}, "name"),
-        ({"name": "-north"}, "name"),
-        ({"name": "n" * 64}, "name"),
-        ({"name": ""}, "name"),
-        ({"timezone": "Mars/Olympus"}, "timezone"),
-        ({"classification": "other"}, "classification"),
-        ({"provider-type": "x" * 65}, "provider-type"),
-        ({"is-active": False}, "is-active"),
-        ({"authorization-type": "open"}, "authorization-type"),
-    ],
+    ("name", "value"),
+    each_of(
+        {
+            "name": ["North", "-north", "n" * 64, ""],
+            "timezone": ["Mars/Olympus"],
+            "classification": ["other"],
+            "provider-type": ["x" * 65],
+            "is-active": [False],
+            "authorization-type": ["open"],
+        }
+    ),
 )
-async def test_what_is_no_organization_is_refused(database_url: str, attributes: dict[str, Any], pointer: str) -> None:
+async def test_what_is_no_organization_is_refused(database_url: str, name: str, value: Any) -> None:
     async with a_world(database_url, projecting=False) as world:
-        (error,) = await refused(world, PATH, create(**attributes), world.system, "400 invalid-attribute")
-        assert error["source"]["pointer"] == f"/data/attributes/{pointer}"
+        (error,) = await refused(world, PATH, create(**{name: value}), world.system, "400 invalid-attribute")
+        assert error["source"]["pointer"] == f"/data/attributes/{name}"
 
 
 async def test_a_name_is_taken_once(database_url: str) -> None:

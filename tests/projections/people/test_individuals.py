@@ -3,7 +3,7 @@ from uuid import uuid4
 import pytest
 
 from domain.core.errors import LostRace
-from domain.groups.rosters import RosterEntry
+from domain.groups.rosters import RosterEntry, RosterKind
 from domain.people.individuals import Individual
 from domain.people.users import User
 from projections.core.visibility import Viewer
@@ -39,25 +39,19 @@ async def test_an_unknown_individual_has_no_owner(database_url: str) -> None:
         assert await individuals.shares_of(world.cursor, uuid4(), EVERYTHING) == []
 
 
-async def test_an_organization_that_has_no_more_part_in_it_keeps_no_place_for_it(database_url: str) -> None:
-    """The race of unsharing against placing: whoever comes second decides again (ruling A4)."""
+@pytest.mark.parametrize("kind", ["individual", "leader"])
+async def test_a_person_with_a_roster_entry_cannot_leave_the_organization(database_url: str, kind: RosterKind) -> None:
+    """A command that adds the entry at the same time makes the other command decide again (ruling A4)."""
     async with read_models(database_url) as world:
         clinic = await world.organization("clinic")
-        individual_id = await world.patient(clinic)
-        await world.store.save(RosterEntry.add(uuid4(), clinic, "individual", individual_id))
-        individual = await world.store.get(Individual, individual_id)
-        individual.unshare("organization", clinic)
+        person_id = await (world.patient(clinic) if kind == "individual" else world.provider(clinic))
+        await world.store.save(RosterEntry.add(uuid4(), clinic, kind, person_id))
+        person: Individual | User
+        if kind == "individual":
+            person = await world.store.get(Individual, person_id)
+            person.unshare("organization", clinic)
+        else:
+            person = await world.store.get(User, person_id)
+            person.leave(clinic)
         with pytest.raises(LostRace):
-            await world.store.save(individual)
-
-
-async def test_an_organization_that_somebody_left_keeps_no_seat_for_him(database_url: str) -> None:
-    """The same of leaving an organization against being seated in its groups."""
-    async with read_models(database_url) as world:
-        clinic = await world.organization("clinic")
-        ann = await world.provider(clinic)
-        await world.store.save(RosterEntry.add(uuid4(), clinic, "leader", ann))
-        user = await world.store.get(User, ann)
-        user.leave(clinic)
-        with pytest.raises(LostRace):
-            await world.store.save(user)
+            await world.store.save(person)

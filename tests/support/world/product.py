@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import httpx2
@@ -56,6 +56,7 @@ UNLIMITED: dict[str, Any] = {
 }  # fmt: skip
 """Settings for tests that ask wrongly very often, and from one address."""
 JSON_API = "application/vnd.api+json"
+PersonKind = Literal["admin", "provider", "patient"]
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,11 @@ class World:
     async def patient(self, organization_id: UUID, email: str | None = None) -> Person:
         """A new participant whose individual is shared with the organization."""
         return await self._onboard(organization_id, "patient", email)
+
+    async def people(self, organization_id: UUID, *kinds: PersonKind) -> list[Person]:
+        """Return a new person of the organization for each kind."""
+        make = {"admin": self.admin, "provider": self.provider, "patient": self.patient}
+        return [await make[kind](organization_id) for kind in kinds]
 
     async def individual(self, owner_id: UUID) -> UUID:
         """A new individual without an account, of an organization (or a further one of a user)."""

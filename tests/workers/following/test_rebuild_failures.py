@@ -1,9 +1,10 @@
 """Rebuilding when something fails: what is said, what is left, and who goes on where."""
 
 import asyncio
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -59,9 +60,7 @@ async def shown(connection: AsyncConnection) -> replicators.Replicator:
 
 @pytest.mark.parametrize("other", ["version", "shape", "missing"])
 async def test_the_copy_of_another_make_is_thrown_away(database_url: str, other: str) -> None:
-    make_tables(database_url)
-    async with a_store(database_url) as store, await looking(database_url) as connection:
-        await save_roles(store, *"abc")
+    async with three_roles(database_url) as connection:
         async with a_projector(database_url, EventCount()) as projector:
             await projector.catch_up()
         if other != "missing":
@@ -119,10 +118,17 @@ async def test_whoever_waits_for_what_stood_still_is_told_where_the_rebuild_has_
         assert [each.payload async for each in connection.notifies(timeout=0.5)] == told
 
 
-async def test_a_rebuild_takes_away_what_one_that_was_killed_after_its_swap_had_retired(database_url: str) -> None:
+@contextlib.asynccontextmanager
+async def three_roles(database_url: str) -> AsyncIterator[AsyncConnection]:
+    """Three roles in the log, and the tables of the tests' own projections. Yields the owner's connection."""
     make_tables(database_url)
     async with a_store(database_url) as store, await looking(database_url) as connection:
         await save_roles(store, *"abc")
+        yield connection
+
+
+async def test_a_rebuild_takes_away_what_one_that_was_killed_after_its_swap_had_retired(database_url: str) -> None:
+    async with three_roles(database_url) as connection:
         await connection.execute("CREATE TABLE retired.event_count (id integer)")
         await rebuilt(database_url, EventCount())
         assert await leftovers(connection) == []
@@ -172,18 +178,14 @@ async def test_the_rebuild_of_an_inline_projection_that_fetches_fails(database_u
 
 
 async def test_a_rebuild_says_where_the_log_cannot_be_read(database_url: str) -> None:
-    make_tables(database_url)
-    async with a_store(database_url) as store, await looking(database_url) as connection:
-        await save_roles(store, *"abc")
+    async with three_roles(database_url) as connection:
         await connection.execute("DELETE FROM events WHERE notification_id = 2")
         with pytest.raises(rebuild.RebuildRefusedError, match="event_count cannot apply positions 1 to 3: LogGapError"):
             await rebuilt(database_url, EventCount())
 
 
 async def test_a_rebuild_says_that_it_is_alive_while_one_of_its_statements_takes_long(database_url: str) -> None:
-    make_tables(database_url)
-    async with a_store(database_url) as store, await looking(database_url) as connection:
-        await save_roles(store, *"abc")
+    async with three_roles(database_url) as connection:
         rebuilding = asyncio.create_task(rebuilt(database_url, RoleNames(pause=2), heartbeat=0.05))
         await eventually(connection, BEATS_MEANWHILE, True)
         await rebuilding

@@ -1,8 +1,5 @@
 """A job that dies leaves nothing waiting: its task has failed, and the group can be moved again."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +8,7 @@ from psycopg import AsyncConnection
 
 from domain.groups.moves import GroupMoves
 from tests.support.followers import eventually
+from tests.support.jobs import a_worker
 from tests.support.world.product import World, a_world
 from workers.jobs import worker as jobs
 from workers.jobs.kinds import BackOff
@@ -18,17 +16,6 @@ from workers.jobs.queue import dead_jobs
 from workers.jobs.worker import record_deaths
 
 ENDED = "SELECT state || ' ' || coalesce(error, '') FROM tasks"
-
-
-@asynccontextmanager
-async def a_worker(world: World) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    working = asyncio.create_task(jobs.run(world.settings, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await working
 
 
 async def request_move(world: World) -> tuple[UUID, dict[str, str]]:
