@@ -1,10 +1,10 @@
--- The two logs, their heads, snapshots and the keys of the persons in them.
+-- The two logs, their head rows and snapshots, and the data keys of persons.
 
 CREATE TABLE log_head (
     log text NOT NULL CONSTRAINT log_head_pkey PRIMARY KEY,
     position bigint NOT NULL
 );
-COMMENT ON TABLE log_head IS 'One row a log: the lock and the counter that make positions gap-free and commit-ordered.';
+COMMENT ON TABLE log_head IS 'One row per log, both lock and counter: it makes positions gap-free and commit-ordered.';
 INSERT INTO log_head (log, position) VALUES ('identity', 0), ('sessions', 0);
 
 -- The first five columns are those of the eventsourcing library, so that its tools can read the log.
@@ -44,7 +44,7 @@ CREATE TABLE data_keys (
     created_at timestamptz NOT NULL DEFAULT now(),
     destroyed_at timestamptz
 );
-COMMENT ON COLUMN data_keys.wrapped IS 'The key under the master key; null once destroyed, so that nobody makes another one.';
+COMMENT ON COLUMN data_keys.wrapped IS 'The data key, wrapped by the master key; null after its destruction: the row prevents a new key.';
 
 GRANT SELECT, UPDATE ON log_head TO rollbook_app;
 GRANT SELECT, INSERT ON events, snapshots, session_events, session_snapshots TO rollbook_app;

@@ -1,9 +1,9 @@
--- What decides access, kept in the append's own transaction by projections/access/authorization.py.
--- "touched_at" and its kin are times of events, for authz-user-status: see projections/access/status.py.
+-- The tables that decide access. projections/access/authorization.py writes them in the transaction of each append.
+-- touched_at, authorization_at and moved_at are times of events, for authz-user-status: see projections/access/status.py.
 
 CREATE TABLE access_users (
     user_id uuid PRIMARY KEY,
-    service_name text,                       -- of service accounts only: what app.<name> is compared with
+    service_name text,                       -- of service accounts only; app.<name> is compared with it
     staff boolean NOT NULL,
     system_role boolean NOT NULL DEFAULT false,
     confirmed boolean NOT NULL DEFAULT false,
@@ -22,8 +22,8 @@ CREATE TABLE access_organizations (
     open boolean NOT NULL,
     active boolean NOT NULL DEFAULT true,
     individuals bigint NOT NULL DEFAULT 0,   -- rows of individual_organizations
-    touched_at timestamptz NOT NULL,         -- its individuals, their places, its groups came or went
-    authorization_at timestamptz NOT NULL    -- what its providers may do changed
+    touched_at timestamptz NOT NULL,         -- of the last change of its individuals, their roster entries or its groups
+    authorization_at timestamptz NOT NULL    -- of the last change of what its providers may do
 ) WITH (fillfactor = 50);
 
 CREATE TABLE access_roles (
@@ -44,7 +44,7 @@ CREATE UNIQUE INDEX organization_users_by_organization
 
 CREATE TABLE access_individuals (
     individual_id uuid PRIMARY KEY,
-    owner_id uuid NOT NULL,                  -- a user's or an organization's
+    owner_id uuid NOT NULL,                  -- a user or an organization
     touched_at timestamptz NOT NULL
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX access_individuals_by_owner ON access_individuals (owner_id, individual_id);
@@ -54,7 +54,7 @@ CREATE TABLE individual_organizations (
     organization_id uuid NOT NULL,
     owned boolean NOT NULL,
     shared boolean NOT NULL,
-    several boolean NOT NULL DEFAULT false,  -- the individual is also another organization's
+    several boolean NOT NULL DEFAULT false,  -- the individual belongs to another organization too
     PRIMARY KEY (individual_id, organization_id)
 );
 CREATE UNIQUE INDEX individual_organizations_by_organization
@@ -76,12 +76,12 @@ CREATE TABLE access_groups (
     active boolean NOT NULL DEFAULT true,
     parent_id uuid,
     system boolean NOT NULL GENERATED ALWAYS AS (type IN ('all_participants', 'unassigned')) STORED,
-    touched_at timestamptz NOT NULL,         -- seen by those who sit in it or above it
-    moved_at timestamptz NOT NULL            -- seen by those who sit in it, above it or below it
+    touched_at timestamptz NOT NULL,         -- concerns users in its rosters and in those of its ancestors
+    moved_at timestamptz NOT NULL            -- concerns users in its rosters and in those of ancestors and descendants
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX access_groups_by_organization ON access_groups (organization_id, group_id);
 
--- Active groups that are not computed: each with itself and with everything above it.
+-- Each active group that is not computed, with itself and with each of its ancestors.
 CREATE TABLE group_closure (
     descendant_id uuid NOT NULL,
     ancestor_id uuid NOT NULL,
@@ -100,8 +100,8 @@ CREATE TABLE group_users (
 );
 CREATE UNIQUE INDEX group_users_by_group ON group_users (group_id, kind, user_id);
 
--- The foreign keys make a place of somebody who is no longer the organization's impossible; deferred, because one
--- append may end both the belonging and the place.
+-- Because of the foreign keys a person who does not belong to the organization cannot be in a roster. They are deferred,
+-- because one append may end both the membership or share and the roster entry.
 CREATE TABLE group_individuals (
     individual_id uuid NOT NULL,
     group_id uuid NOT NULL,
@@ -112,7 +112,7 @@ CREATE TABLE group_individuals (
 );
 CREATE UNIQUE INDEX group_individuals_by_group ON group_individuals (group_id, individual_id) INCLUDE (organization_id);
 
--- How many there are altogether, so that those who may see everything need not count.
+-- Total numbers, so that lists of users who may see everything need not count.
 CREATE TABLE access_totals (
     kind text PRIMARY KEY,
     total bigint NOT NULL

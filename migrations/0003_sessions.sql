@@ -1,5 +1,5 @@
--- Sessions and what ends them: see projections/sessions/sessions.py. The first table follows the log of the sessions, the others
--- that of the identities.
+-- Sessions and the events that end them: see projections/sessions/sessions.py. The first table follows the sessions log,
+-- the others follow the identity log.
 
 CREATE TABLE sessions (
     session_id uuid NOT NULL CONSTRAINT sessions_pkey PRIMARY KEY,
@@ -11,9 +11,9 @@ CREATE TABLE sessions (
     expires_at timestamptz NOT NULL,
     queue_delay integer NOT NULL
 );
-COMMENT ON COLUMN sessions.kind IS 'How it was opened: password, service or synthetic.';
-COMMENT ON COLUMN sessions.opened_at_position IS 'How far the identity log was then; what ends sessions later ends this one.';
-COMMENT ON COLUMN sessions.queue_delay IS 'Milliseconds by which background jobs of the session are delayed on purpose.';
+COMMENT ON COLUMN sessions.kind IS 'How the session was opened: password, service or synthetic.';
+COMMENT ON COLUMN sessions.opened_at_position IS 'The head of the identity log at that time; a later event that ends sessions ends this one.';
+COMMENT ON COLUMN sessions.queue_delay IS 'Milliseconds by which jobs that the session requests are delayed.';
 CREATE INDEX sessions_of_user ON sessions (user_id, opened_at);
 
 CREATE TABLE revoked_sessions (
@@ -26,6 +26,6 @@ CREATE TABLE left_organizations (
     left_at_position bigint NOT NULL,
     CONSTRAINT left_organizations_pkey PRIMARY KEY (user_id, organization_id)
 );
-COMMENT ON TABLE left_organizations IS 'When somebody last left: sessions there that were opened before have ended, also if he is back.';
+COMMENT ON TABLE left_organizations IS 'The last time that a user left an organization: their earlier sessions there have ended, even if they joined again.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, revoked_sessions, left_organizations TO rollbook_app;

@@ -1,5 +1,5 @@
--- What lists and details show of groups, their logs, and background tasks. All background: projections/groups/groups.py,
--- group_logs.py and tasks.py. Who stands in a roster is in the tables that decide access (0002).
+-- Groups, their logs and tasks, as lists and details show them. The background projections in projections/groups/ write
+-- these tables: groups.py, group_logs.py and tasks.py. Rosters are in the tables that decide access (0002).
 
 CREATE TABLE groups (
     group_id uuid NOT NULL CONSTRAINT groups_pkey PRIMARY KEY,
@@ -15,10 +15,10 @@ CREATE TABLE groups (
     child_count bigint NOT NULL DEFAULT 0,
     modified_at timestamptz NOT NULL
 ) WITH (fillfactor = 80);
-COMMENT ON COLUMN groups.name_key IS 'The name in lower case, by which lists are sorted and searched.';
-COMMENT ON COLUMN groups.individuals_count IS 'Stored individuals; those of the computed groups are counted when asked for.';
+COMMENT ON COLUMN groups.name_key IS 'The folded name, by which lists are sorted and searched.';
+COMMENT ON COLUMN groups.individuals_count IS 'Individuals in the roster; those of the computed groups are counted in each request.';
 COMMENT ON COLUMN groups.modified_at IS
-    'Grows with the position: who asks for what is later than the latest he has seen misses nothing.';
+    'Grows with the position, so a client that requests all rows after the latest time it knows misses none.';
 CREATE INDEX groups_by_name ON groups (name_key, group_id) INCLUDE (type, active, organization_id);
 CREATE INDEX groups_of_organization ON groups (organization_id, name_key, group_id) INCLUDE (type, active);
 CREATE INDEX groups_by_modified ON groups (modified_at, group_id);
@@ -27,7 +27,7 @@ CREATE INDEX groups_by_parent ON groups (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX groups_computed ON groups (organization_id, type) WHERE type IN ('all_participants', 'unassigned');
 CREATE INDEX groups_by_tags ON groups USING gin (tags);
 
--- How many groups there are, so that a list without other filters need not count them.
+-- Numbers of groups, so that a list without other filters need not count them.
 CREATE TABLE group_totals (
     organization_id uuid NOT NULL,
     type text NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE group_logs (
     created_by uuid,
     created_at timestamptz NOT NULL
 );
-COMMENT ON COLUMN group_logs.subject_id IS 'An individual''s id, or a user''s for leaders and members.';
+COMMENT ON COLUMN group_logs.subject_id IS 'The id of an individual, or of a user for leaders and members.';
 CREATE INDEX group_logs_of_group ON group_logs (group_id, position DESC);
 CREATE INDEX group_logs_of_subject ON group_logs (subject_id, position DESC);
 CREATE INDEX group_logs_of_organization ON group_logs (organization_id, position DESC) INCLUDE (group_id, subject);

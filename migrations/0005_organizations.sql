@@ -1,5 +1,5 @@
--- Organizations, their roles and who holds them, and marks of replication.
--- organization_names and role_users are kept in the append's own transaction, the others behind it.
+-- Organizations, their roles and role users, and replications of users.
+-- organization_names and role_users are inline, the others are background.
 
 CREATE TABLE organization_names (
     organization_id uuid NOT NULL CONSTRAINT organization_names_pkey PRIMARY KEY,
@@ -19,7 +19,7 @@ CREATE TABLE organizations (
     active boolean NOT NULL,
     modified_at timestamptz NOT NULL
 );
--- "active" stands in both, so that rows before the page and rows that are only counted are never fetched
+-- both include "active", so that rows before the page and rows that are only counted are not fetched
 CREATE INDEX organizations_by_name ON organizations (name, organization_id) INCLUDE (active);
 CREATE INDEX organizations_by_modified ON organizations (modified_at, organization_id) INCLUDE (active);
 
@@ -27,7 +27,7 @@ CREATE TABLE organization_totals (
     active boolean NOT NULL CONSTRAINT organization_totals_pkey PRIMARY KEY,
     total bigint NOT NULL
 );
-COMMENT ON TABLE organization_totals IS 'How many there are altogether, so that those who may see all need not count.';
+COMMENT ON TABLE organization_totals IS 'Total numbers, so that lists of users who may see all organizations need not count.';
 
 CREATE TABLE roles (
     role_id uuid NOT NULL CONSTRAINT roles_pkey PRIMARY KEY,
@@ -44,7 +44,7 @@ CREATE TABLE role_users (
     number bigint NOT NULL CONSTRAINT role_users_number_key UNIQUE,
     CONSTRAINT role_users_pkey PRIMARY KEY (role_id, user_id)
 );
-COMMENT ON COLUMN role_users.number IS 'The position of the grant: what the contract calls the id.';
+COMMENT ON COLUMN role_users.number IS 'The position of the event that granted the role; the contract calls it the id.';
 
 CREATE TABLE user_replications (
     replication_id uuid NOT NULL CONSTRAINT user_replications_pkey PRIMARY KEY,

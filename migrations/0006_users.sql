@@ -1,4 +1,4 @@
--- Users: what makes them unique (inline), open onboarding requests (inline), and what lists show of them (background).
+-- Users: their unique names (inline), open onboarding requests (inline), and what lists show of them (background).
 
 CREATE TABLE user_identifiers (
     hash bytea NOT NULL CONSTRAINT user_identifiers_pkey PRIMARY KEY,
@@ -8,7 +8,7 @@ CREATE TABLE user_identifiers (
     username boolean NOT NULL
 );
 COMMENT ON TABLE user_identifiers IS
-    'Keyed hashes of everything somebody may sign in with; one namespace, so that none''s user name is another''s address.';
+    'Keyed hashes of all names that a user may log in with, in one namespace.';
 
 CREATE TABLE open_onboarding_requests (
     organization_id uuid NOT NULL,
@@ -16,7 +16,7 @@ CREATE TABLE open_onboarding_requests (
     request_id uuid NOT NULL,
     CONSTRAINT open_onboarding_requests_pkey PRIMARY KEY (organization_id, contact)
 );
-COMMENT ON COLUMN open_onboarding_requests.contact IS 'Keyed hash of the address, number or name: one open request for each.';
+COMMENT ON COLUMN open_onboarding_requests.contact IS 'Keyed hash of the address, number or name; each has at most one open request.';
 CREATE INDEX open_onboarding_requests_by_request ON open_onboarding_requests (request_id);
 
 CREATE TABLE users (
@@ -49,7 +49,7 @@ CREATE TABLE users (
     created_by uuid,
     created_at timestamptz NOT NULL,
     modified_at timestamptz NOT NULL,
-    -- what is compared, searched and sorted: without case, byte by byte
+    -- folded forms, which are compared, searched and sorted byte by byte
     username_key text COLLATE "C",
     email_key text COLLATE "C",
     first_name_key text COLLATE "C",
@@ -65,9 +65,9 @@ CREATE TABLE users (
              ELSE 'init' END
     ) STORED
 ) WITH (fillfactor = 80);
-COMMENT ON COLUMN users.username IS 'The one chosen, else the e-mail address, else the phone number.';
+COMMENT ON COLUMN users.username IS 'The chosen user name, or else the e-mail address, or else the phone number.';
 COMMENT ON COLUMN users.account_type IS 'provider or patient.';
-COMMENT ON COLUMN users.organization_ids IS 'Of a provider, in the order in which he joined.';
+COMMENT ON COLUMN users.organization_ids IS 'The organizations of a provider, in the order in which the provider joined them.';
 CREATE INDEX users_by_individual ON users (individual_id);
 CREATE INDEX users_by_username ON users (username_key);
 CREATE INDEX users_by_phone ON users (phone);
@@ -75,7 +75,7 @@ CREATE INDEX users_by_email ON users (email_key, user_id);
 CREATE INDEX users_by_first_name ON users (first_name_key, user_id);
 CREATE INDEX users_by_last_name ON users (last_name_key, user_id);
 CREATE INDEX users_by_modified ON users (modified_at, user_id);
--- what lists show unless they are asked for more; a small index, so that counting touches no rows
+-- the users that lists show by default; a small index, so that counting reads no rows
 CREATE INDEX users_listed ON users (user_id) INCLUDE (account_type) WHERE verified AND NOT archived;
 CREATE INDEX users_providers ON users (user_id) WHERE account_type = 'provider';
 
@@ -98,7 +98,7 @@ CREATE TABLE user_shares (
     organization_id uuid NOT NULL,
     CONSTRAINT user_shares_pkey PRIMARY KEY (individual_id, organization_id)
 );
-COMMENT ON TABLE user_shares IS 'Organizations that individuals are shared with, whoever owns them.';
+COMMENT ON TABLE user_shares IS 'Organizations that individuals are shared with, for owners of any kind.';
 
 CREATE TABLE user_places (
     organization_id uuid NOT NULL,
@@ -109,8 +109,8 @@ CREATE TABLE user_places (
     CONSTRAINT user_places_pkey PRIMARY KEY (organization_id, user_id) INCLUDE (provider, participant, listed)
 );
 COMMENT ON TABLE user_places IS
-    'Who is inside an organization: as its provider, as owner of an individual shared with it, or both.';
-COMMENT ON COLUMN user_places.listed IS 'Verified and not archived: shown by lists that are not asked for more.';
+    'The users inside an organization: its providers, and owners of individuals that are shared with it.';
+COMMENT ON COLUMN user_places.listed IS 'Verified and not archived: lists show these users by default.';
 CREATE INDEX user_places_of_user ON user_places (user_id, organization_id) INCLUDE (provider, participant);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON

@@ -1,4 +1,4 @@
--- How far each follower of the log is, and rebuilds that are under way.
+-- The position of each follower of a log, and running rebuilds.
 
 CREATE TABLE projections (
     name text NOT NULL CONSTRAINT projections_pkey PRIMARY KEY,
@@ -14,9 +14,9 @@ CREATE TABLE projections (
     created_at timestamptz NOT NULL DEFAULT now(),
     last_poll_at timestamptz
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE projections IS 'A row for every projection and reaction. Inline ones are at the head by construction; their position is not kept.';
-COMMENT ON COLUMN projections.version IS 'Of the code that built the tables; other code leaves them alone until they are rebuilt.';
-COMMENT ON COLUMN projections.error IS 'Why it stands still: the kind of error and where, never a value. Null while it goes on.';
+COMMENT ON TABLE projections IS 'A row for every projection and reaction. Inline projections are always at the head; their position is not stored.';
+COMMENT ON COLUMN projections.version IS 'The version of the code that built the tables; a worker of another version does not update them.';
+COMMENT ON COLUMN projections.error IS 'Why the projection has stopped: class and place of the error, never a value. Null while it works.';
 COMMENT ON COLUMN projections.failed_event IS 'originator id/version of the event at failed_position.';
 
 CREATE TABLE rebuilds (
@@ -29,11 +29,11 @@ CREATE TABLE rebuilds (
     started_at timestamptz NOT NULL DEFAULT now(),
     alive_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE rebuilds IS 'Copies in schema rebuild and how far they are; an interrupted rebuild goes on from here.';
-COMMENT ON COLUMN rebuilds.shape IS 'Fingerprint of the definitions that the copies were made from.';
+COMMENT ON TABLE rebuilds IS 'Positions of the copies in the schema rebuild; an interrupted rebuild continues from them.';
+COMMENT ON COLUMN rebuilds.shape IS 'Hash of the table definitions from which the copies were created.';
 
 CREATE SCHEMA rebuild;
-COMMENT ON SCHEMA rebuild IS 'Second copies of projections'' tables, until they take the place of the live ones.';
+COMMENT ON SCHEMA rebuild IS 'Copies of projections'' tables, until they are swapped with the live tables.';
 CREATE SCHEMA retired;
 COMMENT ON SCHEMA retired IS 'Tables that a rebuilt copy has replaced, until they are dropped.';
 

@@ -1,4 +1,4 @@
--- The job queue: the schema of procrastinate 3.10, word for word (a test compares them), and who may use it.
+-- The job queue: the schema of procrastinate 3.10, verbatim (a test compares them), and the rights of the application.
 
 -- Procrastinate Schema
 
@@ -600,7 +600,7 @@ CREATE TRIGGER procrastinate_trigger_delete_jobs_v1
     BEFORE DELETE ON procrastinate_jobs
     FOR EACH ROW EXECUTE PROCEDURE procrastinate_unlink_periodic_defers_v1();
 
--- Ours
+-- Rights of the application
 
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON procrastinate_jobs, procrastinate_events, procrastinate_workers, procrastinate_periodic_defers TO rollbook_app;

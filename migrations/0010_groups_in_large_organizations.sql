@@ -1,6 +1,6 @@
--- Lists of groups, rosters and logs in large organizations: a page costs what it shows, a total no more than an index.
+-- Lists of groups, rosters and logs in large organizations: a page reads the rows that it shows, a total only an index.
 
--- What is filtered and counted stands in the index, so that rows which are only passed by or counted are never fetched.
+-- The indexes include the columns of filters, so that rows that are only counted or filtered out are not fetched.
 DROP INDEX groups_of_organization;
 CREATE INDEX groups_of_organization
     ON groups (organization_id, name_key, group_id) INCLUDE (type, active, child_count);
@@ -10,7 +10,7 @@ DROP INDEX groups_of_organization_by_modified;
 CREATE INDEX groups_of_organization_by_modified
     ON groups (organization_id, modified_at, group_id) INCLUDE (type, active);
 
--- Kinds of groups that may be rare among many others.
+-- Partial indexes for kinds of groups that may be rare.
 CREATE INDEX groups_for_providers
     ON groups (organization_id, name_key, group_id) INCLUDE (active) WHERE type = 'provider_only';
 CREATE INDEX groups_divisions
@@ -21,8 +21,8 @@ CREATE INDEX groups_at_the_top
     ON groups (organization_id, name_key, group_id) INCLUDE (type, active) WHERE parent_id IS NULL;
 CREATE INDEX access_groups_inactive ON access_groups (organization_id, group_id) WHERE NOT active;
 
--- Logs only grow, so how long they are is kept. Nothing is written to them between the count and the new version, which
--- the code before this one does not go on with.
+-- Logs only grow, so their lengths are stored. The lock prevents writes between counting and setting the new version;
+-- after that, workers of the previous version do not write the logs any more.
 CREATE INDEX group_logs_of_providers ON group_logs (group_id, position DESC) WHERE subject <> 'individual';
 LOCK TABLE group_logs IN SHARE ROW EXCLUSIVE MODE;
 CREATE TABLE group_log_totals (
@@ -32,7 +32,7 @@ CREATE TABLE group_log_totals (
     total bigint NOT NULL,
     CONSTRAINT group_log_totals_pkey PRIMARY KEY (group_id, subject)
 ) WITH (fillfactor = 50);
-COMMENT ON COLUMN group_log_totals.group_id IS 'The organization itself for the logs of all its groups together.';
+COMMENT ON COLUMN group_log_totals.group_id IS 'The group, or the organization for the logs of all its groups together.';
 INSERT INTO group_log_totals (group_id, organization_id, subject, total)
 SELECT coalesce(group_id, organization_id), organization_id, subject, count(*) FROM group_logs
 GROUP BY GROUPING SETS ((group_id, organization_id, subject), (organization_id, subject));
@@ -40,8 +40,8 @@ UPDATE projections SET version = 2 WHERE name = 'group_logs' AND version = 1;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON group_log_totals TO rollbook_app;
 
--- Of each organization the individuals that stand in none of its rosters, kept with the other tables that decide access:
--- what the computed group "Unassigned" holds, but for those who stand in inactive groups only.
+-- The individuals of each organization that are in none of its rosters, written inline. The computed group "Unassigned"
+-- contains them, and those that are only in inactive groups.
 CREATE TABLE unplaced_individuals (
     organization_id uuid NOT NULL,
     individual_id uuid NOT NULL,

@@ -1,5 +1,5 @@
--- Lists of an organization's people filter, count and page, by id or by when they changed, in one index each, without
--- looking at the people.
+-- Lists of an organization's people, sorted by id or by modification time, filter, count and page in one index each
+-- without reading the table of users.
 
 ALTER TABLE user_places
     ADD COLUMN verified boolean,
@@ -33,4 +33,4 @@ ALTER TABLE user_places
 CREATE INDEX user_places_by_modified ON user_places (organization_id, modified_at, user_id)
     INCLUDE (provider, participant, verified, archived);
 COMMENT ON TABLE user_places IS
-    'Who is inside an organization: as its provider, as owner of an individual shared with it, or both; what lists filter by stands beside it.';
+    'The users inside an organization: its providers, and owners of individuals that are shared with it; with the columns that lists filter by.';

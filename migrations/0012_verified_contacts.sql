@@ -1,6 +1,6 @@
--- Names of users by their kind, and lists that hide only those who neither may sign in nor have a verified contact.
+-- Names of users by their kind, and lists that hide only users who may not log in and have no verified contact.
 
--- The hashes need the key of the installation: `rollbook rebuild identifiers open_onboarding_requests` makes them anew.
+-- The hashes depend on the key of the installation: `rollbook rebuild identifiers open_onboarding_requests` computes them.
 DELETE FROM user_identifiers;
 ALTER TABLE user_identifiers
     DROP COLUMN email,
@@ -9,11 +9,11 @@ ALTER TABLE user_identifiers
     ADD COLUMN kind text NOT NULL;
 CREATE INDEX user_identifiers_by_user ON user_identifiers (user_id, kind);
 COMMENT ON TABLE user_identifiers IS
-    'Keyed hashes of everything a user may sign in with. Each kind of name (email, phone, username) has hashes of its own.';
+    'Keyed hashes of all names that a user may log in with. Each kind of name (email, phone, username) is a namespace.';
 
 ALTER TABLE users
     ADD COLUMN listed boolean NOT NULL GENERATED ALWAYS AS (confirmed OR email_verified OR phone_verified) STORED;
-COMMENT ON COLUMN users.listed IS 'Shown by lists that are not asked for more: may sign in or has a verified contact.';
+COMMENT ON COLUMN users.listed IS 'Lists show these users by default: they may log in or have a verified contact.';
 DROP INDEX users_listed;
 CREATE INDEX users_listed ON users (user_id) INCLUDE (account_type) WHERE listed AND NOT archived;
 

@@ -1,4 +1,4 @@
--- What the parts could do only as the owner, who they no longer log in as.
+-- The parts no longer log in as the owner, so this function of the owner deletes old logins for them.
 
 CREATE FUNCTION forget_old_sessions(days integer, most integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
@@ -10,7 +10,7 @@ BEGIN
     IF days < 31 OR most < 1 THEN
         RAISE EXCEPTION 'logins are kept for at least 31 days' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    -- Whole from the beginning on, so that what is left has no gaps: the times of several processes are not in order.
+    -- Deletes a complete beginning of the log, so that the rest has no gaps: times of several processes are not in order.
     SELECT coalesce((
         SELECT notification_id - 1 FROM session_events
         WHERE recorded_at >= now() - make_interval(days => days) ORDER BY notification_id LIMIT 1
@@ -28,16 +28,16 @@ BEGIN
         DELETE FROM sessions WHERE session_id IN (SELECT originator_id FROM opened)
     )
     SELECT count(*) INTO forgotten FROM gone;
-    IF forgotten > 0 THEN -- what an interrupted rebuild has copied would come back with it, so it begins anew
+    IF forgotten > 0 THEN -- the copy of an interrupted rebuild contains deleted sessions, so the rebuild starts again
         DELETE FROM rebuilds WHERE name = 'sessions';
         DROP TABLE IF EXISTS rebuild.sessions;
     END IF;
     RETURN forgotten;
 END $$;
-COMMENT ON FUNCTION forget_old_sessions IS 'Deletes up to `most` events of logins older than `days`, and what was projected from them; how many.';
+COMMENT ON FUNCTION forget_old_sessions IS 'Deletes up to `most` events of logins older than `days` and their rows; returns the number of events.';
 REVOKE ALL ON FUNCTION forget_old_sessions(integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION forget_old_sessions(integer, integer) TO rollbook_app;
 
--- Moves that no job will finish any more are looked for now and then. Filled for earlier tasks by a rebuild.
+-- The worker regularly looks for moves that have no job any more. A rebuild fills these columns for earlier tasks.
 ALTER TABLE tasks ADD COLUMN organization_id uuid, ADD COLUMN requested_position bigint;
 CREATE INDEX tasks_pending ON tasks (task_id) WHERE state = 'pending';

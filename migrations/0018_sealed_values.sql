@@ -1,8 +1,8 @@
--- What binds a sealed value to its key, and who removes snapshots that a later one has replaced.
+-- The id that binds an encrypted value to its key, and the right to delete outdated snapshots.
 
 ALTER TABLE data_keys ADD COLUMN key_id uuid NOT NULL DEFAULT gen_random_uuid();
 COMMENT ON COLUMN data_keys.key_id IS
-    'Associated data of all that is sealed under the key; stays when the key is wrapped anew.';
+    'Part of the associated data of all values that are encrypted with the key; a rotation of the master key keeps it.';
 
--- The events stay append-only; a snapshot only stands for events that are there.
+-- Events stay append-only; a snapshot can be computed from them again.
 GRANT DELETE ON snapshots, session_snapshots TO rollbook_app;

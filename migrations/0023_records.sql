@@ -1,4 +1,5 @@
--- Plain records of organizations: what is unique, and the lists. "C": ordered and compared by code point.
+-- Plain records of organizations. Each table enforces unique values and serves the list. Collation "C" compares and sorts
+-- by code point.
 
 CREATE TABLE themes (
     id uuid PRIMARY KEY,

@@ -1,4 +1,4 @@
--- Why the last attempt of a job failed, for `rollbook jobs list`: the class of the error and where it arose, no text.
+-- The error of the last attempt of a job, for `rollbook jobs list`: its class and place in the code, not its text.
 
 CREATE TABLE job_failures (
     job_id bigint PRIMARY KEY REFERENCES procrastinate_jobs ON DELETE CASCADE,
@@ -6,7 +6,7 @@ CREATE TABLE job_failures (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON job_failures TO rollbook_app;
 
--- Messages that invite people. What is pending without a job is looked for now and then.
+-- Messages that invite people. The worker regularly looks for pending ones that have no job any more.
 CREATE TABLE invitations (
     message_id uuid NOT NULL CONSTRAINT invitations_pkey PRIMARY KEY,
     request_id uuid NOT NULL,
@@ -17,7 +17,7 @@ CREATE TABLE invitations (
 CREATE INDEX invitations_pending ON invitations (message_id) WHERE pending;
 GRANT SELECT, INSERT, UPDATE, DELETE ON invitations TO rollbook_app;
 
--- A further log is a row in log_head and two tables named after it; nothing else names logs one by one.
+-- A further log is a row in log_head and two tables with its name.
 ALTER TABLE session_events RENAME TO sessions_events;
 ALTER TABLE session_snapshots RENAME TO sessions_snapshots;
 GRANT SELECT, INSERT ON sessions_events TO rollbook_app;
@@ -37,7 +37,7 @@ BEGIN
     INTO found USING at_position;
     RETURN found;
 END $$;
-COMMENT ON FUNCTION recorded_at IS 'When the event at a position of a log was recorded; null when none stands there.';
+COMMENT ON FUNCTION recorded_at IS 'The time of the event at a position of a log; null if there is no such event.';
 GRANT EXECUTE ON FUNCTION recorded_at(text, bigint) TO rollbook_app;
 
 DROP FUNCTION forget_old_sessions(integer, integer);
@@ -54,7 +54,7 @@ BEGIN
         RAISE EXCEPTION 'the identity log is kept for ever, others for at least 31 days'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    -- Whole from the beginning on, so that what is left has no gaps: the times of several processes are not in order.
+    -- Deletes a complete beginning of the log, so that the rest has no gaps: times of several processes are not in order.
     EXECUTE format($query$
         SELECT coalesce((
             SELECT notification_id - 1 FROM %I
@@ -71,7 +71,7 @@ BEGIN
         )
         SELECT count(*), coalesce(array_agg(originator_id) FILTER (WHERE originator_version = 1), '{}') FROM gone
     $query$, events, of_log || '_snapshots') INTO forgotten, streams USING "end", most;
-    IF forgotten > 0 THEN -- what an interrupted rebuild has copied would come back with it, so it begins anew
+    IF forgotten > 0 THEN -- the copy of an interrupted rebuild contains deleted events, so the rebuild starts again
         DELETE FROM rebuilds WHERE name IN (SELECT name FROM projections WHERE log = of_log);
         FOREACH copy IN ARRAY copies LOOP
             EXECUTE format('DROP TABLE IF EXISTS rebuild.%I', copy);
@@ -80,6 +80,6 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION forget_old_events IS
-    'Deletes up to `most` events older than `days` from the beginning of a log, and half-built `copies`; how many, and which streams began with them.';
+    'Deletes up to `most` events older than `days` from the beginning of a log, and the `copies` of interrupted rebuilds; returns the number of events and the streams that began with them.';
 REVOKE ALL ON FUNCTION forget_old_events(text, integer, integer, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION forget_old_events(text, integer, integer, text[]) TO rollbook_app;

@@ -1,17 +1,17 @@
--- Lists whose cost followed the table, not the page (decision 0042).
+-- Indexes for lists whose cost depended on the size of the table and not on that of the page (decision 0042).
 
--- who has no rights by what they are, and may use those that they have: what lists of accessors ask of each user
+-- live users without a status that grants rights, for lists of accessors
 CREATE INDEX access_users_ordinary ON access_users (user_id) WHERE live AND NOT staff AND service_name IS NULL;
--- few of an organization's people administer it
+-- an organization has few administrators
 CREATE INDEX organization_users_admins ON organization_users (organization_id, user_id) WHERE admin;
 CREATE INDEX users_by_birth_date ON users (birth_date) WHERE birth_date IS NOT NULL;
--- all that lists of everybody filter by unless they are asked for more, so that these look at no rows
+-- includes the columns by which lists of all users filter, so that they read no rows
 DROP INDEX users_listed;
 CREATE INDEX users_listed ON users (user_id)
     INCLUDE (account_type, classification, enabled, email_verified, registration_invite) WHERE listed AND NOT archived;
 
--- what an organization's people are sorted by stands beside their places; a rebuild of "users" fills in what processes
--- of before write meanwhile
+-- the columns by which an organization's people are sorted; a rebuild of "users" fills them in rows that processes of the
+-- previous version write meanwhile
 ALTER TABLE user_places
     ADD COLUMN email_key text COLLATE "C",
     ADD COLUMN first_name_key text COLLATE "C",

@@ -1,6 +1,6 @@
-"""What the application's role may do: all of it granted to that role by name, again at each run (ruling O19).
+"""Grants the application's role its rights, by name and at each run of `rollbook migrate` (ruling O19).
 
-A dump restored without roles and grants has none of it, and a careful operator takes everything from PUBLIC.
+A database that was restored from a dump without grants lacks them, and an operator may revoke all rights of PUBLIC.
 """
 
 import re
@@ -19,38 +19,38 @@ _STATEMENT = re.compile(
 
 
 async def grant_all(connection: psycopg.AsyncConnection, migrations: Iterable[str]) -> None:
-    """Grant once more what these files of SQL grant, in their order, and what lies below: database, schema, queue."""
-    await connection.execute(sql.SQL(_BELOW).format(sql.Identifier(connection.info.dbname)))
-    cursor = await connection.execute(_OF_THE_QUEUE)
+    """Grant the rights on the database, the schema and the queue, then repeat the grants of the migrations in order."""
+    await connection.execute(sql.SQL(_GRANT_DATABASE).format(sql.Identifier(connection.info.dbname)))
+    cursor = await connection.execute(_GRANTS_OF_THE_QUEUE)
     for (statement,) in await cursor.fetchall():
         await connection.execute(statement.encode())
     for text in migrations:
-        for statement, exists, name in _granted_in(text):
+        for statement, exists, name in _grants_in(text):
             cursor = await connection.execute(exists.encode(), [name])
-            if await cursor.fetchone() == (True,):  # else a later migration has dropped it
+            if await cursor.fetchone() == (True,):  # otherwise a later migration has dropped the object
                 await connection.execute(statement.encode())
 
 
-def _granted_in(text: str) -> Iterator[tuple[str, str, str]]:
-    """A statement for each object, how to ask whether that exists, and its name."""
-    for found in _STATEMENT.finditer(text):
-        kind, exists, names = found["kind"] or "TABLE", _TABLE_EXISTS, re.split(r"\s*,\s*", found["objects"])
+def _grants_in(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield a statement for each object, a query that tells whether the object exists, and the object's name."""
+    for grant in _STATEMENT.finditer(text):
+        kind, exists, names = grant["kind"] or "TABLE", _TABLE_EXISTS, re.split(r"\s*,\s*", grant["objects"])
         if kind == "FUNCTION":
-            exists, names = _FUNCTION_EXISTS, [found["objects"]]
+            exists, names = _FUNCTION_EXISTS, [grant["objects"]]
         for name in names:
-            yield f"{found['verb']} {found['rights']} ON {kind} {name} {found['to']} {APPLICATION_ROLE}", exists, name
+            yield f"{grant['verb']} {grant['rights']} ON {kind} {name} {grant['to']} {APPLICATION_ROLE}", exists, name
 
 
 _TABLE_EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
 _FUNCTION_EXISTS = "SELECT to_regprocedure(%s) IS NOT NULL"
 
-_BELOW = f"""
+_GRANT_DATABASE = f"""
 GRANT CONNECT ON DATABASE {{}} TO {APPLICATION_ROLE};
 GRANT USAGE ON SCHEMA public TO {APPLICATION_ROLE};
 """
 
-# The schema of procrastinate leaves its functions and types to PUBLIC.
-_OF_THE_QUEUE = f"""
+# The schema of procrastinate grants nothing: its functions and types can be used by PUBLIC.
+_GRANTS_OF_THE_QUEUE = f"""
 SELECT 'GRANT EXECUTE ON FUNCTION ' || oid::regprocedure || ' TO {APPLICATION_ROLE}' FROM pg_proc
 WHERE pronamespace = 'public'::regnamespace AND starts_with(proname, 'procrastinate_')
 UNION ALL

@@ -1,4 +1,4 @@
-"""Applies migrations/NNNN_what.sql: forward only, each once, all that are pending in one transaction."""
+"""Applies the files migrations/NNNN_what.sql: forward only, each once, all pending ones in one transaction."""
 
 import asyncio
 import hashlib
@@ -15,7 +15,7 @@ from adapters.settings import APPLICATION_ROLE
 from migrations.grants import grant_all
 
 FOLDER = Path(__file__).parent
-LOCK = 7_246_013_399_182_411  # any number that nobody else uses
+LOCK = 7_246_013_399_182_411  # an arbitrary number; no other advisory lock may have it
 FOREIGN = (
     psycopg.errors.DuplicateTable,
     psycopg.errors.DuplicateObject,
@@ -23,11 +23,11 @@ FOREIGN = (
     psycopg.errors.DuplicateSchema,
 )
 WAIT_FOR_ANOTHER_RUNNER = "120s"
-WAIT_FOR_A_TABLE = "5s"  # a migration that queues behind a long query would make every other query queue behind it
+WAIT_FOR_A_TABLE = "5s"  # while a migration waits for the lock of a table, all later queries wait behind it
 
 
 class MigrationRefusedError(Exception):
-    """The database and the migration files do not belong together; the text says which file and why."""
+    """The migrations cannot be applied to this database; the text gives the reason."""
 
 
 class Migration(NamedTuple):
@@ -39,59 +39,61 @@ class Migration(NamedTuple):
 
     @property
     def checksum(self) -> str:
-        """Changes with every byte of the file."""
+        """Return a hash of the file's content."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 def migrations_in(folder: Path = FOLDER) -> list[Migration]:
-    """The migrations of a folder in order; refused when a name is not NNNN_what.sql or a number stands twice."""
-    found = []
+    """Return the migrations of a folder in order. Raises MigrationRefusedError for a wrong name or a double number."""
+    migrations = []
     for path in sorted(folder.glob("*.sql")):
         name = re.fullmatch(r"(\d{4})_[a-z0-9_]+\.sql", path.name)
         if name is None:
             raise MigrationRefusedError(f"{path.name} is not named NNNN_what.sql")
-        found.append(Migration(int(name[1]), path.stem, path.read_text()))
-    versions = [migration.version for migration in found]
+        migrations.append(Migration(int(name[1]), path.stem, path.read_text()))
+    versions = [migration.version for migration in migrations]
     if len(set(versions)) != len(versions):
-        raise MigrationRefusedError(f"a number stands twice among {', '.join(m.name for m in found)}")
-    return found
+        names = ", ".join(migration.name for migration in migrations)
+        raise MigrationRefusedError(f"two of these migrations have the same number: {names}")
+    return migrations
 
 
 async def migrate(
     dsn: str, migrations: Sequence[Migration] | None = None, *, table_wait: str = WAIT_FOR_A_TABLE
 ) -> list[str]:
-    """Bring the database up to date as its owner; the names of what was applied now, none when it already was.
+    """Apply all pending migrations as the database's owner, or none, and return their names.
 
-    All or nothing. What the application's role may do is granted anew each time. `table_wait` is how long a migration
-    waits for a table that is in use. Raises MigrationRefusedError.
+    The rights of the application's role are granted again each time. `table_wait` is how long a migration waits for a
+    table that is in use. Raises MigrationRefusedError.
     """
-    wanted = migrations_in() if migrations is None else migrations
+    all_migrations = migrations_in() if migrations is None else migrations
     async with await psycopg.AsyncConnection.connect(session_dsn(dsn, "maintain"), autocommit=True) as connection:
-        with _told_in_one_line():
+        with _in_one_line():
             async with connection.transaction():
                 await _require_suitable(connection)
                 await _lock(connection, table_wait)
                 await make_application_role(connection)
-                pending = await _pending(connection, wanted)
+                pending = await _pending(connection, all_migrations)
                 for migration in pending:
                     await _apply(connection, migration)
-                await grant_all(connection, [migration.sql for migration in wanted])
+                await grant_all(connection, [migration.sql for migration in all_migrations])
     return [migration.name for migration in pending]
 
 
 @contextmanager
-def _told_in_one_line() -> Iterator[None]:
+def _in_one_line() -> Iterator[None]:
+    """Turn errors that an operator can correct into a MigrationRefusedError of one line."""
     try:
         yield
     except FOREIGN as error:
         raise MigrationRefusedError(
-            f"the database has something of another program under a name that Rollbook uses: {_said(error)}"
+            f"the database has an object of another program with a name that Rollbook uses: {_message(error)}"
         ) from error
     except psycopg.errors.InsufficientPrivilege as error:
-        raise MigrationRefusedError(f"this database user lacks rights: {_said(error)}") from error
+        raise MigrationRefusedError(f"this database user lacks rights: {_message(error)}") from error
 
 
-def _said(error: psycopg.Error) -> str:
+def _message(error: psycopg.Error) -> str:
     return "; ".join([error.diag.message_primary or type(error).__name__, *getattr(error, "__notes__", ())])
 
 
@@ -103,13 +105,13 @@ async def _require_suitable(connection: psycopg.AsyncConnection) -> None:
     assert row is not None
     encoding, read_only = row
     if read_only == "on":
-        raise MigrationRefusedError("the database is read-only: a standby, or made so by its administrator")
+        raise MigrationRefusedError("the database is read-only: it is a standby, or its administrator has set it so")
     if encoding != "UTF8":
         raise MigrationRefusedError(f"the database's encoding is {encoding}: create it with ENCODING 'UTF8'")
 
 
 async def lacking(connection: psycopg.AsyncConnection) -> list[str]:
-    """Names of the migrations that this version has and the database lacks; any user of it may ask."""
+    """Return the names of the migrations that the database lacks. Any user of the database may read them."""
     try:
         cursor = await connection.execute("SELECT version FROM schema_migrations")
     except psycopg.errors.UndefinedTable:
@@ -119,21 +121,21 @@ async def lacking(connection: psycopg.AsyncConnection) -> list[str]:
 
 
 async def require_migrated(dsn: str) -> None:
-    """Raises MigrationRefusedError when something is lacking, which only the database's owner may mend."""
+    """Raise MigrationRefusedError if the database lacks a migration."""
     async with await psycopg.AsyncConnection.connect(session_dsn(dsn, "maintain"), autocommit=True) as connection:
         if names := await lacking(connection):
             raise MigrationRefusedError(f"the database lacks {names[0]}: run `rollbook migrate` first")
 
 
 def migrate_sync(dsn: str) -> list[str]:
-    """`migrate` for callers without an event loop."""
+    """Run `migrate` for callers without an event loop."""
     return asyncio.run(migrate(dsn))
 
 
 async def make_application_role(connection: psycopg.AsyncConnection) -> None:
-    """Roles belong to the whole server: other databases' runners may make it at this very moment.
+    """Create the application's role unless it exists. Another database's runner may create it at the same moment.
 
-    Raises MigrationRefusedError when it may not be made, or when the role has rights beside those that it is granted.
+    Raises MigrationRefusedError when this user may not create it, or when it has more rights than those granted here.
     """
     try:
         await connection.execute(f"""
@@ -145,7 +147,7 @@ async def make_application_role(connection: psycopg.AsyncConnection) -> None:
             END $$""")
     except psycopg.errors.InsufficientPrivilege as error:
         raise MigrationRefusedError(
-            f"this database user may not make the role {APPLICATION_ROLE}; let an administrator run: "
+            f"this database user may not create the role {APPLICATION_ROLE}; let an administrator run: "
             f"CREATE ROLE {APPLICATION_ROLE} LOGIN PASSWORD '…'"
         ) from error
     cursor = await connection.execute(_MORE_RIGHTS, [APPLICATION_ROLE])
@@ -153,14 +155,14 @@ async def make_application_role(connection: psycopg.AsyncConnection) -> None:
         raise MigrationRefusedError(f"the role {APPLICATION_ROLE} must have no rights of its own: {', '.join(more)}")
 
 
-# Of memberships those that are in force: whoever makes a role becomes its administrator, which is the other way round.
+# Only memberships of the role itself count, not those of its administrators: a user who creates a role becomes one.
 _MORE_RIGHTS = """
 WITH application AS (SELECT * FROM pg_roles WHERE rolname = %s)
 SELECT 'it is a superuser' FROM application WHERE rolsuper
-UNION ALL SELECT 'it may make roles' FROM application WHERE rolcreaterole
-UNION ALL SELECT 'it may make databases' FROM application WHERE rolcreatedb
+UNION ALL SELECT 'it may create roles' FROM application WHERE rolcreaterole
+UNION ALL SELECT 'it may create databases' FROM application WHERE rolcreatedb
 UNION ALL SELECT 'it may replicate' FROM application WHERE rolreplication
-UNION ALL SELECT 'it passes row security' FROM application WHERE rolbypassrls
+UNION ALL SELECT 'it bypasses row security' FROM application WHERE rolbypassrls
 UNION ALL SELECT 'it is a member of ' || roleid::regrole FROM pg_auth_members
     JOIN application ON member = application.oid
 UNION ALL SELECT 'it owns ' || pg_describe_object(classid, objid, objsubid) FROM pg_shdepend
@@ -184,11 +186,11 @@ async def _lock(connection: psycopg.AsyncConnection, table_wait: str) -> None:
 
 
 async def _require_own_migrations(connection: psycopg.AsyncConnection) -> None:
-    """Other programs keep their migrations under this name too."""
+    """Raise MigrationRefusedError if schema_migrations belongs to another program; several use this name."""
     cursor = await connection.execute(_FOREIGN_COLUMNS)
     if await cursor.fetchone() == (True,):
         raise MigrationRefusedError(
-            "the database has something of another program under a name that Rollbook uses: schema_migrations"
+            "the database has an object of another program with a name that Rollbook uses: schema_migrations"
         )
 
 
@@ -200,10 +202,10 @@ HAVING to_regclass('schema_migrations') IS NOT NULL
 """
 
 
-async def _pending(connection: psycopg.AsyncConnection, wanted: Sequence[Migration]) -> list[Migration]:
+async def _pending(connection: psycopg.AsyncConnection, migrations: Sequence[Migration]) -> list[Migration]:
     cursor = await connection.execute("SELECT version, name, checksum FROM schema_migrations ORDER BY version")
     applied = {version: (name, checksum) for version, name, checksum in await cursor.fetchall()}
-    known = {migration.version: migration for migration in wanted}
+    known = {migration.version: migration for migration in migrations}
     for version, (name, checksum) in applied.items():
         if version not in known:
             raise MigrationRefusedError(f"the database has migration {name}, which this version of Rollbook lacks")
@@ -211,9 +213,9 @@ async def _pending(connection: psycopg.AsyncConnection, wanted: Sequence[Migrati
             raise MigrationRefusedError(
                 f"{known[version].name}.sql was changed after it was applied (as {name}): restore it and add a new file"
             )
-    pending = [migration for migration in wanted if migration.version not in applied]
+    pending = [migration for migration in migrations if migration.version not in applied]
     if pending and applied and pending[0].version < max(applied):
-        raise MigrationRefusedError(f"{pending[0].name}.sql comes before what is already applied: give it a new number")
+        raise MigrationRefusedError(f"{pending[0].name}.sql precedes a migration that is applied: give it a new number")
     return pending
 
 

@@ -55,14 +55,14 @@ def test_something_of_another_program_under_a_name_of_ours(empty_url: str, forei
     with psycopg.connect(empty_url) as connection:
         connection.execute(foreign.encode())
     said = refusal(empty_url)
-    assert said.startswith("the database has something of another program under a name that Rollbook uses: ")
+    assert said.startswith("the database has an object of another program with a name that Rollbook uses: ")
     assert said.endswith("nothing was changed")
 
 
 def test_the_migrations_of_another_program(empty_url: str) -> None:
     with psycopg.connect(empty_url) as connection:
         connection.execute("CREATE TABLE schema_migrations (version character varying PRIMARY KEY)")
-    assert refusal(empty_url).endswith("under a name that Rollbook uses: schema_migrations")
+    assert refusal(empty_url).endswith("with a name that Rollbook uses: schema_migrations")
 
 
 def test_a_database_that_is_read_only(empty_url: str, administration: psycopg.Connection) -> None:
