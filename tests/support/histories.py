@@ -200,8 +200,9 @@ class History:
         await self._store.save(user)
 
     async def _prefer(self) -> None:
+        preferences = f'{{"email": {{"chosen": {self._random.randrange(3)}}}}}'
         user = self._one(self._users)
-        user.prefer_communication(f'{{"email": {{"chosen": {self._random.randrange(3)}}}}}')
+        user.prefer_communication(preferences)
         await self._store.save(user)
 
     async def _settle_in(self) -> None:

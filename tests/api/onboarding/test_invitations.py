@@ -5,6 +5,8 @@ import json
 import os
 import re
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +20,7 @@ from domain.onboarding.requests import OnboardingRequest
 from tests.api.onboarding.test_requests import AT_ONCE, ask
 from tests.support.followers import eventually
 from tests.support.jobs import a_worker
-from tests.support.message_servers import a_mail_server, a_text_provider
+from tests.support.message_servers import MailServer, a_mail_server, a_text_provider
 from tests.support.world.product import World, a_world
 from workers.jobs import kinds
 from workers.jobs.kinds import BackOff
@@ -43,6 +45,19 @@ async def a_worker_process(world: World, smtp_url: str) -> asyncio.subprocess.Pr
     return await asyncio.create_subprocess_exec(
         sys.executable, rollbook, "worker", "jobs", env={**os.environ, **own}, stdout=asyncio.subprocess.DEVNULL
     )
+
+
+@asynccontextmanager
+async def a_mailing_world(
+    database_url: str, *answers: str, **settings: Any
+) -> AsyncIterator[tuple[MailServer, World, AsyncConnection]]:
+    """A world that sends email to a server, and a connection of the owner. The server gives these answers first."""
+    async with (
+        a_mail_server(*answers) as server,
+        a_world(database_url, smtp_url=server.url, **settings) as world,
+        await AsyncConnection.connect(database_url, autocommit=True) as owner,
+    ):
+        yield server, world, owner
 
 
 async def an_email_to_ann(world: World) -> dict[str, Any]:
@@ -177,11 +192,7 @@ async def test_over_smtp_and_http_no_file_is_written(database_url: str, tmp_path
 
 
 async def test_a_server_that_refuses_for_now_gets_the_same_message_again(database_url: str) -> None:
-    async with (
-        a_mail_server("451 later") as server,
-        a_world(database_url, smtp_url=server.url) as world,
-        await AsyncConnection.connect(database_url, autocommit=True) as owner,
-    ):
+    async with a_mailing_world(database_url, "451 later") as (server, world, owner):
         north = await world.organization()
         request = await ask(world, world.system, north, **ANN)
         async with a_worker(world):
@@ -192,11 +203,7 @@ async def test_a_server_that_refuses_for_now_gets_the_same_message_again(databas
 
 
 async def test_a_message_that_is_refused_for_good_shows_as_failed_and_its_job_as_dead(database_url: str) -> None:
-    async with (
-        a_mail_server("554 never") as server,
-        a_world(database_url, smtp_url=server.url) as world,
-        await AsyncConnection.connect(database_url, autocommit=True) as owner,
-    ):
+    async with a_mailing_world(database_url, "554 never") as (server, world, owner):
         invite = await an_email_to_ann(world)
         async with a_worker(world):
             await eventually(owner, "SELECT status::text FROM procrastinate_jobs", "failed", seconds=30)
@@ -213,11 +220,7 @@ async def test_a_message_whose_job_dies_or_is_gone_shows_as_failed(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(BackOff, "get_retry_decision", lambda *_, **__: None)
-    async with (
-        a_mail_server("451 later") as server,
-        a_world(database_url, smtp_url=server.url) as world,
-        await AsyncConnection.connect(database_url, autocommit=True) as owner,
-    ):
+    async with a_mailing_world(database_url, "451 later") as (_, world, owner):
         invite = await an_email_to_ann(world)
         async with a_worker(world):
             await eventually(owner, SENT, 1, seconds=30)
@@ -237,11 +240,7 @@ async def test_a_crash_between_sending_and_recording_sends_the_same_message_agai
         return await recording(self, request_id, message_id)
 
     monkeypatch.setattr(InvitationMessages, "_record_sent", crash_once)
-    async with (
-        a_mail_server() as server,
-        a_world(database_url, smtp_url=server.url) as world,
-        await AsyncConnection.connect(database_url, autocommit=True) as owner,
-    ):
+    async with a_mailing_world(database_url) as (server, world, owner):
         north = await world.organization()
         await ask(world, world.system, north, **ANN)
         async with a_worker(world):
@@ -255,11 +254,7 @@ async def test_a_crash_between_sending_and_recording_sends_the_same_message_agai
 
 
 async def test_a_worker_that_is_killed_while_it_sends_loses_no_message(database_url: str) -> None:
-    async with (
-        a_mail_server() as server,
-        a_world(database_url, smtp_url=server.url, job_stalled=3.0) as world,
-        await AsyncConnection.connect(database_url, autocommit=True) as owner,
-    ):
+    async with a_mailing_world(database_url, job_stalled=3.0) as (server, world, owner):
         server.answering.clear()
         north = await world.organization()
         await ask(world, world.system, north, **ANN)

@@ -59,12 +59,8 @@ async def test_who_is_not_in_the_organization_gets_no_role_of_it() -> None:
 async def test_who_leaves_at_the_same_time_gets_no_role() -> None:
     world = World()
     clinic = await an_organization(world.store)
-    ann = await world.provider(clinic)
-
-    async def leave() -> None:
-        await world.memberships.remove(world.administrator(clinic), clinic, UserName(ann.id))
-
-    world.store.meanwhile = leave
+    ann, admin = await world.provider(clinic), world.administrator(clinic)
+    world.store.meanwhile = lambda: world.memberships.remove(admin, clinic, UserName(ann.id))
     with pytest.raises(NotInOrganization):
         await world.grant(role_id(clinic, "org.admin"), ann)
 

@@ -190,24 +190,17 @@ async def test_unknown_parties_are_not_found() -> None:
             await world.individuals.unshare(a_principal(ann.id), individual.id, party, unknown)  # type: ignore[arg-type]
 
 
-async def test_a_providers_individual_is_not_shared() -> None:
+@pytest.mark.parametrize("at_the_same_time", [False, True])
+async def test_the_individual_of_a_provider_is_not_shared(*, at_the_same_time: bool) -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await a_person(world.store)
-    await world.become_provider(ann, clinic)
+    individual_id = (await world.individual_of(ann)).id
+    if at_the_same_time:
+        world.store.meanwhile = lambda: world.become_provider(ann, clinic)
+    else:
+        await world.become_provider(ann, clinic)
     with pytest.raises(ProvidersIndividual):
-        await world.individuals.share(
-            a_principal(ann.id), (await world.individual_of(ann)).id, "organization", clinic, None
-        )
-
-
-async def test_a_share_while_its_owner_becomes_a_provider_is_refused() -> None:
-    world = World()
-    clinic, ann = await an_organization(world.store), await a_person(world.store)
-    world.store.meanwhile = lambda: world.become_provider(ann, clinic)
-    with pytest.raises(ProvidersIndividual):
-        await world.individuals.share(
-            a_principal(ann.id), (await world.individual_of(ann)).id, "organization", clinic, None
-        )
+        await world.individuals.share(a_principal(ann.id), individual_id, "organization", clinic, None)
 
 
 async def test_nothing_is_shared_with_or_owned_by_an_archived_user() -> None:

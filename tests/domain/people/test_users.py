@@ -131,19 +131,16 @@ def test_what_is_personal_is_wrapped_and_never_shown() -> None:
     assert "hashed" not in repr(user.pending_events)
 
 
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
-        ("Ann@People.Test", "ann@people.test"),
-        (" ann ", "ann"),
-        ("+1 650-555-0100", "+16505550100"),
-        ("+plus", "+plus"),
-        ("STRASSE", "strasse"),
-        ("Straße", "straße"),
-    ],
-)
-def test_names_are_compared_without_case_and_blanks(typed: str, meant: str) -> None:
-    assert normal_login(typed) == meant
+def test_names_are_compared_without_case_and_blanks() -> None:
+    meant = {
+        "Ann@People.Test": "ann@people.test",
+        " ann ": "ann",
+        "+1 650-555-0100": "+16505550100",
+        "+plus": "+plus",
+        "STRASSE": "strasse",
+        "Straße": "straße",
+    }
+    assert {typed: normal_login(typed) for typed in meant} == meant
 
 
 async def test_an_administrator_disables_and_enables_his_providers() -> None:

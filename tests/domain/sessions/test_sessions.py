@@ -111,6 +111,13 @@ class Door:
         return await self.sessions.log_in(Login(username, password, **options), "10.0.0.1")  # type: ignore[arg-type]
 
 
+async def a_door() -> Door:
+    """Return a door at which one user can log in."""
+    door = Door()
+    await door.user()
+    return door
+
+
 async def test_the_right_password_opens_a_session() -> None:
     door = Door()
     user = await door.user()
@@ -144,8 +151,7 @@ async def test_a_session_notes_how_far_the_log_was_before_its_user_was_read() ->
 
 @pytest.mark.parametrize("username", ["nobody@people.test", ANN])
 async def test_failures_are_counted_and_look_alike(username: str) -> None:
-    door = Door()
-    await door.user()
+    door = await a_door()
     with pytest.raises(InvalidCredentials):
         await door.log_in("wrong", username)
     assert door.attempts.outcomes == [(username, "10.0.0.1", "failure")]
@@ -153,8 +159,7 @@ async def test_failures_are_counted_and_look_alike(username: str) -> None:
 
 
 async def test_as_much_is_read_for_nobody_as_for_somebody() -> None:
-    door = Door()
-    await door.user()
+    door = await a_door()
     await door.log_in()
     read = []
     for username in (ANN, "nobody@people.test", ANN):
@@ -165,18 +170,16 @@ async def test_as_much_is_read_for_nobody_as_for_somebody() -> None:
     assert read == [1, 1, 1]
 
 
-async def test_after_too_many_failures_not_even_the_right_password_is_looked_at() -> None:
-    door = Door()
-    await door.user()
+async def test_a_throttled_login_verifies_no_password() -> None:
+    door = await a_door()
     door.attempts.excess = True
     with pytest.raises(TooMany):
         await door.log_in()
     assert door.passwords.verified == []
 
 
-async def test_a_password_that_could_not_be_judged_is_no_failure() -> None:
-    door = Door()
-    await door.user()
+async def test_a_login_whose_password_cannot_be_verified_is_no_failure() -> None:
+    door = await a_door()
     door.passwords.crowded = True
     with pytest.raises(TooMany):
         await door.log_in()
@@ -222,8 +225,7 @@ async def test_the_state_is_told_after_the_right_password_only(
 
 
 async def test_there_are_no_documents_to_agree_to() -> None:
-    door = Door()
-    await door.user()
+    door = await a_door()
     with pytest.raises(UnknownServiceDocuments):
         await door.log_in(service_documents=[uuid4()])
 
@@ -248,8 +250,7 @@ async def test_when_there_is_no_time_for_another_hash_the_login_succeeds_all_the
 
 
 async def test_lifetimes_are_as_asked_or_the_longest() -> None:
-    door = Door()
-    await door.user()
+    door = await a_door()
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False):
         longest = await door.log_in()
         assert longest.session.expires_at - longest.session.created_on == timedelta(seconds=LONGEST_REFRESH)

@@ -147,9 +147,7 @@ async def test_a_rebuild_gives_up_when_somebody_else_has_moved_it(database_url: 
 
 
 async def test_a_database_that_is_away_is_not_blamed_on_what_is_rebuilt(database_url: str) -> None:
-    make_tables(database_url)
-    async with a_store(database_url) as store:
-        await save_roles(store, *"abc")
+    async with three_roles(database_url):
         with pytest.raises(psycopg.OperationalError):
             await rebuilt(database_url, CutOff())
 
@@ -161,20 +159,17 @@ class CutOff(EventCount):
         await cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
-class Curious(InlineCount):
-    """Reads what it has just written, as only background projections may."""
+class Fetching(InlineCount):
+    """Fetches rows, which only background projections may."""
 
     async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        await cursor.execute("SELECT 1")
         await cursor.fetchone()  # type: ignore[attr-defined]
 
 
 async def test_the_rebuild_of_an_inline_projection_that_fetches_fails(database_url: str) -> None:
-    make_tables(database_url)
-    async with a_store(database_url) as store:
-        await save_roles(store, *"abc")
+    async with three_roles(database_url):
         with pytest.raises(rebuild.RebuildRefusedError, match="cannot apply positions 1 to 3: AttributeError"):
-            await rebuilt(database_url, Curious())
+            await rebuilt(database_url, Fetching())
 
 
 async def test_a_rebuild_says_where_the_log_cannot_be_read(database_url: str) -> None:
@@ -192,9 +187,7 @@ async def test_a_rebuild_says_that_it_is_alive_while_one_of_its_statements_takes
 
 
 async def test_one_rebuild_of_a_projection_at_a_time(database_url: str) -> None:
-    make_tables(database_url)
-    async with a_store(database_url) as store:
-        await save_roles(store, *"abc")
+    async with three_roles(database_url):
         slow = RoleNames(pause=1)
         first = asyncio.create_task(rebuilt(database_url, slow))
         async with await looking(database_url) as connection:
