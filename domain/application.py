@@ -1,4 +1,4 @@
-"""All commands in one hand, and all event classes imported: a topic resolves only when its module is loaded."""
+"""All commands of the service. Importing this module loads all event classes, which resolves their topics."""
 
 from domain.access.role_users import RoleUsers
 from domain.core.permissions import Permissions
@@ -26,7 +26,7 @@ from domain.sessions.service_accounts import ServiceAccounts
 
 
 class Identity:
-    """Commands by resource: `await identity.rosters.add_members(...)`."""
+    """The commands of each resource: `await identity.rosters.add_users(...)`."""
 
     def __init__(
         self,
@@ -43,15 +43,15 @@ class Identity:
     ) -> None:
         self.store = store
         self.permissions = permissions = Permissions(access)
-        of_organization = OrganizationOwner(store, permissions)
+        organization_owner = OrganizationOwner(store, permissions)
         self.groups = Groups(store, directory, permissions)
         self.group_moves = GroupMoves(store, permissions)
         self.rosters = Rosters(store, directory, permissions)
         self.organizations = Organizations(store, permissions)
         self.themes = Themes(Theme, store, ThemeOwner())
-        self.sms_templates = SmsTemplates(SmsTemplate, store, of_organization)
-        self.email_templates = EmailTemplates(EmailTemplate, store, of_organization)
-        self.general_messages = Records(GeneralMessage, store, of_organization)
+        self.sms_templates = SmsTemplates(SmsTemplate, store, organization_owner)
+        self.email_templates = EmailTemplates(EmailTemplate, store, organization_owner)
+        self.general_messages = Records(GeneralMessage, store, organization_owner)
         self.memberships = Memberships(store, directory, permissions)
         self.role_users = RoleUsers(store, directory, permissions)
         self.individuals = Individuals(store, directory, permissions)

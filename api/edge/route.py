@@ -183,7 +183,7 @@ class ContractRoute(APIRoute):
         if request.method in METHODS_WITH_BODY and self.flags.body is not BodyKind.STREAM:
             arguments |= await self._read_body(request, sent.content)
         request_id = request.scope.get(REQUEST_ID)
-        context = AuditContext(correlation=request_id) if principal is None else principal.circumstances(request_id)
+        context = AuditContext(correlation=request_id) if principal is None else principal.audit_context(request_id)
         throttle = self.flags.throttle
         with audited_as(context), permission_refusals_told(request, principal):
             async with nullcontext() if throttle is None else throttle.bound(services_of(request), arguments):

@@ -1,4 +1,4 @@
-"""Access queries as callers write them: `type:id:operation` (semantics, 6.1)."""
+"""The text form of access queries: `type:id:operation` (semantics, 6.1)."""
 
 import re
 from typing import cast
@@ -7,7 +7,7 @@ from uuid import UUID
 from domain.core.errors import Invalid
 from domain.core.ports import LISTABLE, AccessQuery, Operation
 
-LONGEST = 256
+MAX_LENGTH = 256
 OPERATIONS = {
     "group": ("read", "write", "contain"),
     "individual": ("read", "write"),
@@ -17,17 +17,17 @@ OPERATIONS = {
 
 _APP = re.compile(r"app\.[a-z0-9_.-]{1,64}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class InvalidAccessQuery(Invalid, code="invalid-access-query"):
-    detail = "An access query is type:id:operation, for example group::read."
+    detail = "An access query has the form type:id:operation, for example group::read."
 
 
 def parse(text: str) -> AccessQuery:
-    """What the text asks. Raises InvalidAccessQuery."""
+    """Return the query that the text stands for. Raises InvalidAccessQuery."""
     parts = text.split(":")
-    if len(parts) != 3 or len(text) > LONGEST or _UNSPEAKABLE.search(text):
+    if len(parts) != 3 or len(text) > MAX_LENGTH or _NOT_STORABLE.search(text):
         raise InvalidAccessQuery
     resource_type, resource_id, operation = parts
     if operation not in _operations(resource_type):

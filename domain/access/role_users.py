@@ -1,4 +1,4 @@
-"""Who holds which role."""
+"""Commands that grant and revoke roles."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ class NotInOrganization(Conflict, code="not-in-organization"):
 
 
 class RoleUsers:
-    """Commands on the holders of roles."""
+    """Commands on role-users: users who hold a role."""
 
     def __init__(self, store: Store, directory: Directory, permissions: Permissions) -> None:
         self._store = store
@@ -25,7 +25,7 @@ class RoleUsers:
 
     @retry_on_conflict
     async def grant(self, principal: Principal, role_id: UUID, name: UserName) -> tuple[UUID, int]:
-        """Give one of the organization's providers the role. Return their id and the position that shows it.
+        """Grant the role to a provider of the organization. Return their id and the position of the event.
 
         Raises RoleNotFound, NotFound, Forbidden, SystemRole, NotInOrganization.
         """
@@ -38,7 +38,7 @@ class RoleUsers:
 
     @retry_on_conflict
     async def revoke(self, principal: Principal, role_id: UUID, name: UserName) -> int:
-        """Take the role back. Return the position that shows it.
+        """Revoke the role. Return the position of the event.
 
         Raises RoleNotFound, NotFound, Forbidden, SystemRole, LastAdmin.
         """
@@ -48,7 +48,7 @@ class RoleUsers:
         return await self._store.save(role)
 
     async def _administered(self, principal: Principal, role_id: UUID) -> Role:
-        """Return the role, of an organization that the principal administers."""
+        """Return the role. Raises RoleNotFound, NotFound, Forbidden unless the principal administers it, SystemRole."""
         role = await self._store.find(Role, role_id)
         if role is None:
             raise RoleNotFound(argument="role_id")

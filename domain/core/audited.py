@@ -1,4 +1,4 @@
-"""Who, on whose behalf, in which session and because of what: on every event."""
+"""The audit context on every event: who caused it, on whose behalf, in which session and because of what."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +12,11 @@ from eventsourcing.domain import Aggregate, CanMutateAggregate
 
 @dataclass(frozen=True)
 class AuditContext:
-    """The circumstances of a command.
+    """Who causes the events of a command, and why.
 
-    `actor` is the user's id, None for the system itself; `impersonator` the staff member behind it, if any;
-    `session` and `organization` those of the session; `correlation` the request id; `causation` the position
-    of the event that a reaction answers.
+    `actor` is the id of the user, None for the service itself. `impersonator` is the staff member who acts as the user,
+    if any. `session` and `organization` are the ids of the session and of its current organization. `correlation` is
+    the request id. `causation` is the position of the event that a reaction responds to.
     """
 
     actor: UUID | None = None
@@ -31,9 +31,9 @@ AUDIT_CONTEXT: ContextVar[AuditContext] = ContextVar("acting", default=AuditCont
 
 
 @contextmanager
-def audited_as(circumstances: AuditContext) -> Iterator[None]:
-    """Everything decided inside happens under these circumstances."""
-    token = AUDIT_CONTEXT.set(circumstances)
+def audited_as(context: AuditContext) -> Iterator[None]:
+    """Give the events that are triggered inside this audit context."""
+    token = AUDIT_CONTEXT.set(context)
     try:
         yield
     finally:
@@ -41,17 +41,17 @@ def audited_as(circumstances: AuditContext) -> Iterator[None]:
 
 
 class Audited(Aggregate):
-    """Base of all aggregates: each event carries `by`. Attributes are annotated in the class, for snapshots."""
+    """Base of all aggregates. Each event has the audit context in `by`. Snapshots store the annotated attributes."""
 
     SNAPSHOT_EVERY: ClassVar[int | None] = 100
 
     @staticmethod
     def stream_of(aggregate_id: UUID) -> UUID:
-        """The stream of the aggregate's events: its id, unless clients choose the ids and may choose a taken one."""
+        """Return the id of the aggregate's stream: its own id, unless clients choose ids, which might then collide."""
         return aggregate_id
 
     class Event(Aggregate.Event):
-        """`NAMED_BY` is the field with the aggregate's id, where `stream_of` makes another one of it."""
+        """Base of all events. `NAMED_BY` is the field with the aggregate's id, if `stream_of` returns another id."""
 
         NAMED_BY: ClassVar[str | None] = None
         by: AuditContext

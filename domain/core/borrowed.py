@@ -1,7 +1,8 @@
-"""What borrowed sessions may not do: those in which staff or a service acts as another user (semantics 4, ruling K131).
+"""What borrowed sessions may not do: sessions in which staff or a service acts as another user (semantics 4, K131).
 
-One table says it. A command asks it once the resource that the request names is found and permitted, before it looks
-up anything else. Everything that does not stand in the table, such sessions may do as the user may.
+The table FORBIDDEN lists it. A command checks the table after it has found the resource that the request names and has
+checked the permission, and before it looks up anything else. A borrowed session may do everything else that the user
+may do.
 """
 
 from collections.abc import Mapping
@@ -21,10 +22,10 @@ FORBIDDEN: Mapping[Act, frozenset[SessionKind]] = MappingProxyType({
 
 
 class ImpersonationNotAllowed(Forbidden, code="impersonation-not-allowed"):
-    detail = "Only the user may do this, in a session of their own."
+    detail = "Only the user may do this, in a session that they opened themselves."
 
 
 def require_own_session(principal: Principal, act: Act) -> None:
-    """Raise ImpersonationNotAllowed when the principal's session is of a kind that may not do this."""
+    """Raise ImpersonationNotAllowed when sessions of the principal's kind may not do this."""
     if principal.kind in FORBIDDEN[act]:
         raise ImpersonationNotAllowed

@@ -1,16 +1,16 @@
-"""The closed set of refusal kinds. Every refusal is a class of its own, beside the rule that raises it.
+"""The kinds of refusals, a closed set. Each refusal has a class of its own, beside the rule that raises it.
 
 DomainError
-├── Invalid           400  the words of the request are wrong
-├── Unauthenticated   401  nobody is known to be calling
-├── Forbidden         403  the caller may see it, not do this
-├── NotFound          404  there is none, or the caller may not know
-├── Conflict          409  not in this state
-│   └── LostRace           somebody else was faster; decide again
-├── Expired           410  its time has passed
-├── TooMany           429  later
-└── Unavailable       503  not now
-    └── DecisionOutdated   a right of the caller ended meanwhile; look at the caller again
+├── Invalid           400  a value of the request is not acceptable
+├── Unauthenticated   401  the request does not prove who its caller is
+├── Forbidden         403  the caller may see the resource, but may not do this
+├── NotFound          404  the resource does not exist, or the caller may not see it
+├── Conflict          409  the present state does not allow the request
+│   └── LostRace           another command changed the same streams first; retry
+├── Expired           410  the resource has expired
+├── TooMany           429  the caller has to wait before the next request
+└── Unavailable       503  the service cannot answer now
+    └── DecisionOutdated   a right of the caller may have ended meanwhile; authenticate the caller again
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,14 +19,14 @@ from uuid import UUID
 
 
 class DomainError(Exception):
-    """A refusal. The text never holds a secret or a personal value.
+    """A refusal. Its text never contains a secret or a personal value.
 
-    `code` is the contract's error code; a class without one of its own has that of its kind.
+    `code` is the contract's error code; a class without a code of its own inherits the code of its kind.
 
-    `argument` names the argument of the command that it is about, by its Python name ("organization_id", or
-    "endpoints/3/path" for a part of it); the edge makes `parameter` or `pointer` of it, which say where in the request
-    the reason stands. `meta` is the error's `meta`; `others` are further refusals of the same request, one for each
-    violation.
+    `argument` is the Python name of the command's argument that the refusal is about ("organization_id", or
+    "endpoints/3/path" for a part of an argument). The edge derives `parameter` or `pointer` from it, which locate the
+    cause in the request. `meta` is the `meta` of the error document. `others` are further refusals of the same request,
+    one for each violation.
     """
 
     code: ClassVar[str]
@@ -78,58 +78,61 @@ class Forbidden(DomainError, code="forbidden"):
 
 
 class NotFound(DomainError, code="not-found"):
-    """Subclasses say neither code nor detail: nothing in the answer tells unknown from unreadable (ruling O10)."""
+    """The resource does not exist, or the caller may not read it.
 
-    detail = "There is no such thing, or you may not see it."
+    Subclasses set neither code nor detail, so that the answer does not tell which of the two it is (ruling O10).
+    """
+
+    detail = "The resource does not exist, or you may not see it."
 
 
 class Conflict(DomainError, code="conflict"):
-    detail = "That does not fit the present state."
+    detail = "The present state does not allow this request."
 
 
 class Expired(DomainError, code="expired"):
-    detail = "Its time has passed."
+    detail = "It has expired."
 
 
 class TooMany(DomainError, code="too-many-requests"):
-    """`retry_after` is the number of whole seconds to wait."""
+    """The caller sent too many requests. `retry_after` is the number of whole seconds to wait."""
 
-    detail = "Too many requests; try again later."
+    detail = "You have sent too many requests; try again later."
 
-    def __init__(self, retry_after: int = 1, **where: Any) -> None:
-        super().__init__(**where)
+    def __init__(self, retry_after: int = 1, **options: Any) -> None:
+        super().__init__(**options)
         self.retry_after = retry_after
 
 
 class Unavailable(DomainError, code="unavailable"):
-    """`retry_after` is the number of whole seconds to wait."""
+    """The service cannot answer now. `retry_after` is the number of whole seconds to wait."""
 
     detail = "The service cannot answer now; try again."
 
-    def __init__(self, retry_after: int = 1, **where: Any) -> None:
-        super().__init__(**where)
+    def __init__(self, retry_after: int = 1, **options: Any) -> None:
+        super().__init__(**options)
         self.retry_after = retry_after
 
 
 class InvalidParameter(Invalid, code="invalid-parameter"):
-    detail = "The parameter's value is not acceptable."
+    detail = "The value of the parameter is not acceptable."
 
 
 class InvalidState(Conflict, code="invalid-state"):
-    detail = "Its state does not allow this."
+    detail = "The state of the resource does not allow this."
 
 
 class AlreadyExists(Conflict, code="already-exists"):
-    detail = "There is one already."
+    detail = "The resource exists already."
 
 
 class LostRace(Conflict):
-    """Another command changed what the decision rests on; the command decides again, a bounded number of times.
+    """Another command changed what this command's decision rests on; `retry_on_conflict` runs the command again.
 
-    `streams` are those that the other command was faster on, as far as they are known.
+    `streams` are the streams that the other command changed, as far as they are known.
     """
 
-    detail = "Another request changed this at the same time; try again."
+    detail = "Another request changed the resource at the same time; try again."
 
     def __init__(self, *, streams: Iterable[UUID] = ()) -> None:
         super().__init__()
@@ -137,4 +140,4 @@ class LostRace(Conflict):
 
 
 class DecisionOutdated(Unavailable):
-    """A right that the command rests on may have ended since it was looked at; the edge looks at the caller again."""
+    """A right that the command rests on may have ended since its check; the edge authenticates the caller again."""

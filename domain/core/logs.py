@@ -1,14 +1,14 @@
-"""Names of logs, and by one convention the names of the tables that a log is kept in."""
+"""The names of logs and of their tables, which follow one convention."""
 
 IDENTITY = "identity"
-"""The log of the service's own facts, kept for ever; the others may forget their beginnings."""
+"""The log of users, organizations and rights, which is kept for ever; other logs may drop their oldest events."""
 
 
 def events_table(log: str) -> str:
-    """Return the table of the log's events."""
+    """Return the name of the table that holds the log's events."""
     return "events" if log == IDENTITY else f"{log}_events"
 
 
 def snapshots_table(log: str) -> str:
-    """Return the table of snapshots of the log's aggregates."""
+    """Return the name of the table that holds snapshots of the log's aggregates."""
     return "snapshots" if log == IDENTITY else f"{log}_snapshots"

@@ -1,4 +1,4 @@
-"""Messages to people, and the port through which they leave (rulings K34 to K43)."""
+"""Messages to people, and the port through which they are sent (rulings K34 to K43)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Channel = Literal["email", "sms"]
 
 
 class Mailbox(NamedTuple):
-    """An e-mail address, and the name that is shown before it."""
+    """An e-mail address and the display name that goes with it."""
 
     address: str
     name: str | None = None
@@ -18,11 +18,11 @@ class Mailbox(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Message:
-    """A message as it is sent, whichever way it goes. What is None does not apply to its channel or type.
+    """A message to one person. Fields that do not apply to its channel or type are None.
 
-    `to` is an address or a number in E.164. `sender` is None where the service writes in its own name. `code` and
-    `link` stand in the text as well; `template` is the message's type (ruling K38). Its `id` is the same in every
-    attempt.
+    `to` is an e-mail address or a phone number in E.164. `sender` is None when the service writes in its own name. The
+    text contains `code` and `link` too. `template` is the type of the message (ruling K38). Every attempt to send the
+    message has the same `id`.
     """
 
     id: UUID
@@ -43,7 +43,7 @@ class Message:
 
 
 class DeliveryFailed(Exception):
-    """The attempt failed, another may succeed. `reason` holds nothing personal."""
+    """The attempt to send failed; a later attempt may succeed. `reason` contains nothing personal."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -51,14 +51,14 @@ class DeliveryFailed(Exception):
 
 
 class MessageRefused(DeliveryFailed):
-    """No attempt will succeed."""
+    """The message cannot be delivered; no later attempt will succeed."""
 
 
 class MessageSender(Protocol):
-    """Hands messages of one channel over to whoever delivers them."""
+    """Hands messages of one channel over to a delivery service."""
 
     async def send(self, message: Message) -> None:
-        """Return when it has been handed over; twice is the same as once. Raises DeliveryFailed, MessageRefused."""
+        """Hand the message over. Sending a message twice is the same as once. Raises DeliveryFailed, MessageRefused."""
         ...
 
 

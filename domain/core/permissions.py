@@ -1,4 +1,4 @@
-"""What a principal may do: the one place at which commands and reads ask."""
+"""Checks of what a principal may do. Commands and reads check permissions here only."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -9,17 +9,17 @@ from domain.core.principal import Principal
 
 
 class Permissions:
-    """Asks the authorization engine. `argument` names the argument that a refusal is about."""
+    """Asks the authorization engine. `argument` is the argument that a refusal is about."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
 
     async def allows(self, principal: Principal, *queries: AccessQuery) -> list[bool]:
-        """Return one answer per query, all from one snapshot."""
+        """Return one answer for each query, all from one snapshot."""
         return await self._access.decide(principal.user_id, queries)
 
     async def require(self, principal: Principal, query: AccessQuery, *, argument: str | None = None) -> None:
-        """Raise NotFound when the principal may not even read the resource, Forbidden otherwise (ruling D12)."""
+        """Raise NotFound when the principal may not read the resource, Forbidden when the query is denied (D12)."""
         if query.operation == "read":
             (readable,) = await self.allows(principal, query)
             allowed = readable
@@ -33,9 +33,9 @@ class Permissions:
     async def require_administrator(
         self, principal: Principal, organization_id: UUID, *, argument: str | None = None
     ) -> None:
-        """Require an administrator of the organization, or a system administrator; services are neither (semantics 4).
+        """Raise NotFound or Forbidden unless the principal administers the organization or the system (semantics 4).
 
-        Raises NotFound, Forbidden. A system administrator passes for an inactive organization too.
+        Service accounts are refused. A system administrator administers inactive organizations too.
         """
         query = AccessQuery("organization", organization_id, "read" if principal.system else "write")
         await self.require(principal, query, argument=argument)
@@ -43,7 +43,7 @@ class Permissions:
             raise Forbidden(argument=argument)
 
     async def readable_users(self, principal: Principal, user_ids: Iterable[UUID]) -> set[UUID]:
-        """Return those of the users that the principal may read (semantics 4, ruling E3)."""
+        """Return the given users that the principal may read (semantics 4, ruling E3)."""
         return await self._access.readable_users(principal.user_id, user_ids)
 
     async def require_readable_user(self, principal: Principal, user_id: UUID, *, argument: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Personal values as events carry them: never in clear in the log (NIST SP 800-88: cryptographic erase)."""
+"""Personal values in events. The log stores them encrypted, so that they can be erased (NIST SP 800-88)."""
 
 from uuid import UUID
 
@@ -6,13 +6,13 @@ from domain.core.errors import InvalidState
 
 
 class PersonErased(InvalidState):
-    detail = "This person has been erased; nothing personal can be recorded any more."
+    detail = "This person has been erased; the service no longer records anything personal about them."
 
 
 class Personal:
-    """A value about the person `subject`. `value` is None once that person is erased.
+    """A value about the person `subject`. `value` is None when that person has been erased.
 
-    Not a dataclass on purpose: a serialiser that knows nothing of encryption has to fail on it.
+    It is not a dataclass, so that a serialiser that does not encrypt fails on it.
     """
 
     __slots__ = ("_value", "subject")
@@ -23,6 +23,7 @@ class Personal:
 
     @property
     def value(self) -> str | None:
+        """Return the value in clear; None when the person has been erased."""
         return self._value
 
     def __eq__(self, other: object) -> bool:
@@ -32,15 +33,15 @@ class Personal:
         return hash((self.subject, self._value))
 
     def __repr__(self) -> str:
-        """Never the value: representations end up in logs and error reports."""
+        """Return the subject without the value: representations end up in logs and error reports."""
         return f"Personal(subject={self.subject})"
 
 
 def sealed(subject: UUID, value: str | None) -> Personal | None:
-    """Return the value about the person, None for none."""
+    """Return the value as a personal value of the person; None for None."""
     return None if value is None else Personal(subject, value)
 
 
 def revealed(personal: Personal | None) -> str | None:
-    """The value in clear; None when it was never given or the person is erased."""
+    """Return the value in clear; None when it was never given or the person has been erased."""
     return None if personal is None else personal.value

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from domain.core.audited import Audited
 from domain.core.errors import LostRace
-from domain.core.stream_locks import taking_turns
+from domain.core.stream_locks import lock_streams
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
 TOne = TypeVar("TOne", bound=Audited)
@@ -85,7 +85,7 @@ def retry_on_conflict(command: Callable[P, Awaitable[R]]) -> Callable[P, Corouti
         contended: frozenset[UUID] = frozenset()
         attempts = iter(range(1, ATTEMPTS + 1))
         while True:
-            async with taking_turns(contended):
+            async with lock_streams(contended):
                 for attempt in attempts:
                     try:
                         return await command(*args, **kwargs)

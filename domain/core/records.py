@@ -1,4 +1,4 @@
-"""Plain records: aggregates whose state is one frozen dataclass of fields, and the commands on them (decision 0043).
+"""Plain records: aggregates whose state is one frozen dataclass of fields, and their commands (decision 0043).
 
     @dataclass(frozen=True)
     class GeneralMessageFields:
@@ -17,7 +17,7 @@
 
     general_messages = Records(GeneralMessage, store, OrganizationOwner(store, permissions))
 
-A kind with one rule of its own subclasses `Records`; one that needs a second is an ordinary aggregate.
+A kind that needs one rule of its own subclasses `Records`; a kind that needs more is an ordinary aggregate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,36 +35,36 @@ TFields = TypeVar("TFields", bound=Any)
 
 
 class RecordCreated(Audited.Created):
-    """Base of the creations of all kinds; each annotates `fields` with its own class."""
+    """Base of the events that create a record; each kind annotates `fields` with its own class."""
 
     fields: Any
 
 
 class RecordChanged(Audited.Event):
-    """Base of all changes: `fields` are all fields as they are from then on."""
+    """Base of the events that change a record; `fields` are all fields after the change."""
 
     fields: Any
 
     def apply(self, aggregate: Any) -> None:
-        """Let the record have them."""
+        """Replace the fields of the record."""
         aggregate.fields = self.fields
 
 
 class RecordDeleted(Audited.Event):
-    """Base of all deletions."""
+    """Base of the events that delete a record."""
 
     def apply(self, aggregate: Any) -> None:
-        """Let the record be deleted."""
+        """Mark the record as deleted."""
         aggregate.deleted = True
 
 
 class Record(Audited, Generic[TFields]):
-    """Base of all kinds. `fields` are as they are now; a deleted record keeps its last ones.
+    """Base of all kinds of records. `fields` are the present fields, or the last ones of a deleted record.
 
-    Kinds name their events `Created`, `Changed` and `Deleted`; those that never change leave the others out.
+    A kind defines the events `Created`, `Changed` and `Deleted`; a kind that never changes defines `Created` only.
     """
 
-    SNAPSHOT_EVERY: ClassVar[int | None] = None  # records change a few times in their lives
+    SNAPSHOT_EVERY: ClassVar[int | None] = None  # a record changes only a few times
     Changed: ClassVar[type[RecordChanged]]
     Deleted: ClassVar[type[RecordDeleted]]
 
@@ -73,17 +73,17 @@ class Record(Audited, Generic[TFields]):
 
     @classmethod
     def create(cls, fields: TFields) -> Self:
-        """Return a new record with an id of its own."""
+        """Return a new record with a new id."""
         return cls._create(cls.Created, id=new_id(), fields=fields)
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Replace these fields; nothing is recorded when none of them differs."""
+        """Replace these fields. Record no event when they are equal already."""
         fields = replace(self.fields, **changes)
         if fields != self.fields:
             self.trigger_event(self.Changed, fields=fields)
 
     def delete(self) -> None:
-        """End it."""
+        """Delete the record."""
         self.trigger_event(self.Deleted)
 
 
@@ -91,17 +91,20 @@ TRecord = TypeVar("TRecord", bound=Record[Any])
 
 
 class Owner(Protocol):
-    """Who may write the records of a kind. Refusals name the fields of the record."""
+    """Decides who may write the records of a kind. The `argument` of its refusals is a field of the record."""
 
     async def require_creation(self, principal: Principal, fields: Any) -> Sequence[Audited]:
-        """Return what a creation with these fields rests on, which may not change meanwhile.
+        """Return the aggregates that may not change while a record with these fields is created.
 
         Raises NotFound, Forbidden (ruling D12), InvalidState.
         """
         ...
 
     async def require_change(self, principal: Principal, fields: Any) -> Sequence[Audited]:
-        """Return what a change of a record with these fields rests on. Raises NotFound, Forbidden, InvalidState."""
+        """Return the aggregates that may not change while a record with these fields is changed.
+
+        Raises NotFound, Forbidden, InvalidState.
+        """
         ...
 
     async def require_deletion(self, principal: Principal, fields: Any) -> None:
@@ -119,37 +122,37 @@ class Records(Generic[TRecord]):
 
     @retry_on_conflict
     async def create(self, principal: Principal, fields: Any) -> tuple[TRecord, int]:
-        """Return the new record and the position that shows it.
+        """Create a record. Return it and the position of the event.
 
-        Raises what the owner raises, Invalid, and the AlreadyExists of the record's table.
+        Raises the refusals of the owner, Invalid, and the AlreadyExists of the record's table.
         """
-        resting_on = await self._owner.require_creation(principal, fields)
+        unchanged = await self._owner.require_creation(principal, fields)
         record = self._kind.create(fields)
         self.require_valid(record)
-        return record, await self._store.save(record, unchanged=resting_on, result=record.id)
+        return record, await self._store.save(record, unchanged=unchanged, result=record.id)
 
     @retry_on_conflict
     async def change(self, principal: Principal, record_id: UUID, changes: Mapping[str, Any]) -> tuple[TRecord, int]:
-        """Replace fields, by name; return the record as it is then and the position that shows it.
+        """Replace fields by name. Return the changed record and the position of the event.
 
-        Raises NotFound, what the owner raises, Invalid, and the AlreadyExists of the record's table.
+        Raises NotFound, the refusals of the owner, Invalid, and the AlreadyExists of the record's table.
         """
         record = await self._existing(record_id)
-        resting_on = await self._owner.require_change(principal, record.fields)
+        unchanged = await self._owner.require_change(principal, record.fields)
         record.change(changes)
         self.require_valid(record)
-        return record, await save_resting_on(self._store, record, unchanged=resting_on)
+        return record, await save_resting_on(self._store, record, unchanged=unchanged)
 
     @retry_on_conflict
     async def delete(self, principal: Principal, record_id: UUID) -> int:
-        """Delete the record, whose unique values are free again. Raises NotFound, Forbidden."""
+        """Delete the record and free its unique values; return the event's position. Raises NotFound, Forbidden."""
         record = await self._existing(record_id)
         await self._owner.require_deletion(principal, record.fields)
         record.delete()
         return await self._store.save(record)
 
     def require_valid(self, record: TRecord) -> None:
-        """Raise a refusal for a new or changed record that may not be so; kinds without a rule refuse nothing."""
+        """Raise a refusal when a new or changed record breaks a rule of its kind. By default no record does."""
 
     async def _existing(self, record_id: UUID) -> TRecord:
         record = await self._store.find(self._kind, record_id)

@@ -1,4 +1,4 @@
-"""Taking turns: what is done for thousands of things at once must not hold up everything else (ruling O8)."""
+"""Work in turns: large work is done in batches, and other tasks run between two batches (ruling O8)."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
@@ -9,11 +9,11 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 BATCH = 250
-"""Things that take some 10 to 100 µs each."""
+"""Items of a batch. An item takes 10 to 100 µs."""
 
 
 class InTurns(Generic[T]):
-    """Batches of the items; between two of them other tasks get their turn.
+    """An asynchronous iterator over batches of the items; other tasks run between two batches.
 
     async for batch in InTurns(events): …
     """
@@ -21,7 +21,7 @@ class InTurns(Generic[T]):
     def __init__(self, items: Iterable[T], size: int = BATCH) -> None:
         self._items = iter(items)
         self._size = size
-        self._begun = False
+        self._started = False
 
     def __aiter__(self) -> Self:
         return self
@@ -30,16 +30,16 @@ class InTurns(Generic[T]):
         batch = list(islice(self._items, self._size))
         if not batch:
             raise StopAsyncIteration
-        if self._begun:
+        if self._started:
             await asyncio.sleep(0)
-        self._begun = True
+        self._started = True
         return batch
 
 
 async def in_turns(function: Callable[[T], R], items: Collection[T]) -> list[R]:
-    """Return what the function makes of each item; other tasks get their turn after every BATCH of them.
+    """Return the result of the function for each item; other tasks run after every BATCH items.
 
-    A command on a few streams does this several times, so a few items take no detour through a coroutine each.
+    A command on a few streams calls this several times, so a small number of items skips the asynchronous iterator.
     """
     if len(items) <= BATCH:
         return [function(item) for item in items]
@@ -50,6 +50,6 @@ async def in_turns(function: Callable[[T], R], items: Collection[T]) -> list[R]:
 
 
 async def filter_in_turns(condition: Callable[[T], object], items: Collection[T]) -> list[T]:
-    """Return the items for which it holds, as `in_turns` does."""
+    """Return the items for which the condition is true, evaluated in turns."""
     kept = await in_turns(lambda item: bool(condition(item)), items)
     return list(compress(items, kept))

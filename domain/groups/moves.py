@@ -8,7 +8,7 @@ from domain.core.ids import new_id
 from domain.core.permissions import Permissions
 from domain.core.ports import AccessQuery, Store, retry_on_conflict
 from domain.core.principal import Principal
-from domain.core.stream_locks import taking_turns
+from domain.core.stream_locks import lock_streams
 from domain.groups.groups import Group, GroupInactive
 from domain.groups.permissions import GroupPermissions
 from domain.groups.trees import GroupCycle, GroupTree, TooDeep, tree_id
@@ -49,7 +49,7 @@ class GroupMoves:
         task_id = new_id()
         # no move is requested of or under a group that is deactivated at this moment
         grounds = [group] if parent is None else [group, parent]
-        async with taking_turns([tree_id(group.organization_id)]):  # an import moves thousands at once
+        async with lock_streams([tree_id(group.organization_id)]):  # an import moves thousands at once
             tree = await self._store.find(GroupTree, tree_id(group.organization_id))
             tree = tree or GroupTree.create(group.organization_id)
             tree.request_move(task_id, group_id, to_parent_group_id, principal.queue_delay)
@@ -61,7 +61,7 @@ class GroupMoves:
 
         Only what concerns the tree is looked at again: permission was judged when the move was requested.
         """
-        async with taking_turns([tree_id(organization_id)]):
+        async with lock_streams([tree_id(organization_id)]):
             tree = await self._store.find(GroupTree, tree_id(organization_id))
             group_id = None if tree is None else tree.moved_by(task_id)
             if tree is None or group_id is None:

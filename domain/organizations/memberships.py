@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.access.roles import KEPT, Role, RoleNotFound, role_id
+from domain.access.roles import ADMIN_ROLES, Role, RoleNotFound, role_id
 from domain.core.errors import Conflict, Forbidden, InvalidState
 from domain.core.permissions import Permissions
 from domain.core.ports import AccessQuery, Store, retry_on_conflict, save_resting_on
@@ -108,7 +108,8 @@ class Memberships:
         return list((await self._store.get_many(Individual, user.individuals)).values())
 
     async def _roles(self, organization_id: UUID) -> list[Role]:
-        return list((await self._store.get_many(Role, [role_id(organization_id, name) for name in KEPT])).values())
+        ids = [role_id(organization_id, name) for name in ADMIN_ROLES]
+        return list((await self._store.get_many(Role, ids)).values())
 
     async def _entries_of(self, user_id: UUID, organization_id: UUID) -> list[RosterEntry]:
         places = await self._directory.entries(user_id, organization_id)

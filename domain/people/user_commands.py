@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain.access.roles import KEPT, Role, role_id
+from domain.access.roles import ADMIN_ROLES, Role, role_id
 from domain.core.errors import Forbidden
 from domain.core.permissions import Permissions
 from domain.core.ports import AccessQuery, Store, retry_on_conflict, save_resting_on
@@ -65,8 +65,8 @@ async def told_roles(store: Store, user: User) -> Sequence[Role]:
 
     Raises LastAdmin.
     """
-    ids = [role_id(organization_id, name) for organization_id in user.organizations for name in KEPT]
+    ids = [role_id(organization_id, name) for organization_id in user.organizations for name in ADMIN_ROLES]
     roles = list((await store.get_many(Role, ids)).values())
     for role in roles:
-        role.holder_became(user.id, live=role.counts(user))
+        role.change_holder_status(user.id, live=role.counts(user))
     return roles

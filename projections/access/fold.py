@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain.access.roles import KEPT, Role, role_id
+from domain.access.roles import ADMIN_ROLES, Role, role_id
 from domain.core.personal import revealed
 from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry
@@ -114,7 +114,7 @@ class AccessFold(Fold):
         self.providers[event.originator_id, event.organization_id] = False
         self.leavers.add(event.originator_id)
         self.losers[event.originator_id] = self.position
-        for name in KEPT:  # revoked by the same command; no right rests on that
+        for name in ADMIN_ROLES:  # revoked by the same command; no right rests on that
             self.role_holders[role_id(event.organization_id, name), event.originator_id] = False
         _stamp(self.touched_users, event.originator_id, event)
 

@@ -4,14 +4,14 @@ import asyncio
 from uuid import UUID, uuid4
 
 from domain.core import stream_locks
-from domain.core.stream_locks import taking_turns
+from domain.core.stream_locks import lock_streams
 
 
 async def test_who_wants_a_stream_waits_for_who_has_it_and_others_do_not() -> None:
     one, other, inside = uuid4(), uuid4(), list[str]()
 
     async def enter(name: str, *streams: UUID) -> None:
-        async with taking_turns(streams):
+        async with lock_streams(streams):
             inside.append(name)
             await asyncio.sleep(0)
             inside.append(name)
@@ -26,11 +26,11 @@ async def test_a_turn_that_does_not_end_holds_up_others_for_a_while_only() -> No
     stuck, free = uuid4(), uuid4()
 
     async def enter(*streams: UUID) -> None:
-        async with taking_turns(streams, 0.05):
+        async with lock_streams(streams, 0.05):
             if free in streams and stuck in streams:  # the one that gave up waiting holds nothing
                 await asyncio.create_task(enter(free))
 
-    async with asyncio.timeout(5), taking_turns([stuck]):
+    async with asyncio.timeout(5), lock_streams([stuck]):
         await asyncio.create_task(enter(free, stuck))
 
 
@@ -38,11 +38,11 @@ async def test_a_command_does_not_wait_for_the_turn_that_it_has() -> None:
     one, other = uuid4(), uuid4()
 
     async def enter() -> None:
-        async with taking_turns([one]):
+        async with lock_streams([one]):
             pass
 
-    async with taking_turns([one]):
-        async with asyncio.timeout(1), taking_turns([one, other]):
+    async with lock_streams([one]):
+        async with asyncio.timeout(1), lock_streams([one, other]):
             pass
         waiting = asyncio.create_task(enter())
         await asyncio.sleep(0)
@@ -54,10 +54,10 @@ async def test_a_command_that_is_cancelled_in_line_leaves_the_line() -> None:
     stream = uuid4()
 
     async def enter() -> None:
-        async with taking_turns([stream]):
+        async with lock_streams([stream]):
             pass
 
-    async with taking_turns([stream]):
+    async with lock_streams([stream]):
         waiting = asyncio.create_task(enter())
         await asyncio.sleep(0)
         waiting.cancel()
