@@ -143,6 +143,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Logins from one address in a minute before 429; 0 disables this limit.",
     )
+    service_documents_address: int = Field(
+        default=600,
+        ge=0,
+        description="Reads of service documents from one address in a minute before 429; 0 disables this limit.",
+    )
     refreshes_session: int = Field(
         default=30, ge=0, description="Refreshes of one session in a minute before 429; 0 disables this limit."
     )
@@ -224,9 +229,15 @@ class Settings(BaseSettings):
         return {name: value for name, value in bare.items() if value != ""}
 
     @property
+    def public_base(self) -> str:
+        """Our own address, without a slash at the end (rulings K11, L12)."""
+        host = "localhost" if self.host == "0.0.0.0" else self.host  # noqa: S104 - compared
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
     def link_base(self) -> str:
         """Return the base URL of links in messages without a theme, without a slash at its end (ruling K12)."""
-        return (self.link_url or self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        return self.public_base if self.link_url is None else self.link_url.rstrip("/")
 
     def owner_dsn(self, purpose: Purpose = "maintain") -> str:
         """Return the owner's connection string, for migrations, rebuilds and the first start only."""

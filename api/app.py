@@ -23,6 +23,7 @@ from api.edge.operations import ResourceRouter
 from api.groups import groups, rosters, tasks
 from api.groups import logs as group_logs
 from api.onboarding import requests as onboarding_requests
+from api.onboarding import service_documents
 from api.organizations import (
     email_templates,
     general_messages,
@@ -51,6 +52,7 @@ RESOURCES = (
     role_users,
     roles,
     rosters,
+    service_documents,
     sessions,
     sms_templates,
     tasks,

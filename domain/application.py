@@ -9,6 +9,7 @@ from domain.groups.moves import GroupMoves
 from domain.groups.roster_commands import Rosters
 from domain.onboarding.commands import KnownAddresses, OnboardingRequests
 from domain.onboarding.referral_codes import ReferralCodes
+from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentOwner, ServiceDocuments
 from domain.organizations.email_templates import EmailTemplate, EmailTemplates
 from domain.organizations.general_messages import GeneralMessage
 from domain.organizations.memberships import Memberships
@@ -60,5 +61,6 @@ class Identity:
         self.onboarding_requests = OnboardingRequests(
             store, directory, permissions, passwords, known_addresses, referral_codes
         )
+        self.service_documents = ServiceDocuments(ServiceDocument, store, ServiceDocumentOwner(store))
         self.service_accounts = ServiceAccounts(store)
         self.sessions = Sessions(store, session_store, directory, passwords, attempts, standing)

@@ -15,6 +15,7 @@ from projections.groups.logs import GroupLogsProjection
 from projections.groups.tasks import TasksProjection
 from projections.onboarding.invitations import InvitationsProjection
 from projections.onboarding.requests import OpenOnboardingRequestsProjection
+from projections.onboarding.service_documents import SERVICE_DOCUMENTS
 from projections.organizations.email_templates import EMAIL_TEMPLATES
 from projections.organizations.general_messages import GENERAL_MESSAGES
 from projections.organizations.names import OrganizationNamesProjection
@@ -39,6 +40,7 @@ def _inline_of_identity(lookup: Lookup) -> list[InlineProjection]:
         SMS_TEMPLATES,
         EMAIL_TEMPLATES,
         GENERAL_MESSAGES,
+        SERVICE_DOCUMENTS,
     ]
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.running import service_documents
+
 if TYPE_CHECKING:
     from adapters.settings import Settings
     from workers.running.parts import PartCommand
@@ -28,6 +30,7 @@ app = typer.Typer(
 
 jobs_app = typer.Typer(no_args_is_help=True, help="Show jobs that are waiting or dead, and retry dead jobs.")
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(service_documents.app, name="service-documents")
 
 
 class WorkerKind(StrEnum):

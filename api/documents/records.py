@@ -4,18 +4,22 @@ from typing import Any, ClassVar
 
 from api.documents.common import Attributes
 from api.documents.fields import ContractDatetime
-from api.documents.parameters import Page
+from api.documents.parameters import Page, Parameters
 
 
-class RecordListQuery(Page):
-    """A page of records. `FILTERS` is the SQL of each parameter, over `r`, with `{}` for its value."""
+class RecordFilters(Parameters):
+    """Which records are listed. `FILTERS` is the SQL of each parameter, over `r`, with `{}` for its value."""
 
     FILTERS: ClassVar[dict[str, str]] = {}
 
     def conditions(self) -> list[tuple[str, Any]]:
         """Return the filters that were given, as `projections.core.records` takes them."""
         given = ((sql, getattr(self, name)) for name, sql in self.FILTERS.items())
-        return [(sql, value) for sql, value in given if value is not None]
+        return [(sql, [*value] if isinstance(value, tuple) else value) for sql, value in given if value is not None]
+
+
+class RecordListQuery(RecordFilters, Page):
+    """A page of records."""
 
 
 class Times(Attributes):

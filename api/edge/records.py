@@ -19,7 +19,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from api.documents.common import Listing, Single
-from api.documents.records import RecordListQuery
+from api.documents.records import RecordFilters, RecordListQuery
 from api.edge.envelope import no_content
 from api.edge.execution import Outcome
 from api.edge.reading import Read, Reading
@@ -35,6 +35,12 @@ TResource = TypeVar("TResource")
 def administrators_and_staff(principal: Principal, sees: Viewer) -> bool:
     """Return whether the principal lists records of organizations: theirs, or those that staff and services read."""
     return principal.reads_all or bool(sees.administers)
+
+
+ANYBODY = Viewer(UUID(int=0))
+"""Whoever calls without a token."""
+MAX_ROWS = 10_000
+"""Of a list without paging."""
 
 
 class RecordView(Generic[TFields, TResource]):
@@ -73,6 +79,15 @@ class RecordView(Generic[TFields, TResource]):
 
         return await reading.read(self._models, respond)
 
+    async def all(self, reading: Reading, query: RecordFilters) -> Response:
+        """Answer what anybody may read, without paging (ruling D4)."""
+
+        async def respond(read: Read) -> Response:
+            rows, _ = await self._table.page(read.cursor, ANYBODY, query.conditions(), limit=MAX_ROWS, offset=0)
+            return read.listing(self._listing, await self.resources(read, rows))
+
+        return await reading.read(self._models, respond)
+
     async def one(self, reading: Reading, principal: Principal, record_id: UUID) -> Response:
         """Answer one record. Raises NotFound, also for a record that the principal may not read."""
 
@@ -98,10 +113,14 @@ class RecordView(Generic[TFields, TResource]):
         """Answer a deletion."""
         return no_content(position=outcome.position)
 
-    async def _shown(self, read: Read, principal: Principal, record_id: UUID, status: int) -> Response:
-        sees = await viewer(read.cursor, principal.user_id)
+    async def row(self, read: Read, sees: Viewer, record_id: UUID) -> RecordRow[TFields]:
+        """Return one record. Raises NotFound, also for a record that the viewer is not shown."""
         row = await self._table.one(read.cursor, sees, record_id)
         if row is None:
             raise NotFound
+        return row
+
+    async def _shown(self, read: Read, principal: Principal, record_id: UUID, status: int) -> Response:
+        row = await self.row(read, await viewer(read.cursor, principal.user_id), record_id)
         (resource,) = await self.resources(read, [row])
         return read.single(self._document, resource, status)

@@ -103,7 +103,9 @@ def answers(
     responses: dict[int | str, dict[str, Any]] = {"4XX": {"description": "Refused", **refused}}
     if waits:
         responses[503] = {"description": "Not readable yet", **refused}
-    if document is None and status != NO_CONTENT:
+    if kind is AnswerKind.PAGE:
+        responses[status] = {"content": {"text/html": {"schema": {"type": "string"}}}}
+    elif document is None and status != NO_CONTENT:
         responses[status] = {"content": {MEDIA_TYPE: {"schema": {"type": "null"}}}}
     return {
         "status_code": status,

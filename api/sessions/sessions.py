@@ -8,7 +8,6 @@ from starlette.responses import Response
 from adapters.security.client_address import CLIENT_ADDRESS
 from adapters.security_log import report
 from api.documents.common import Attributes
-from api.documents.people.people import Locale
 from api.documents.sessions.sessions import (
     Authenticate,
     AuthenticateAnswer,
@@ -33,6 +32,7 @@ from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from api.edge.throttles import CallThrottle, CommandThrottle
 from domain.core.errors import Forbidden
+from domain.core.locales import Locale
 from domain.core.personal import revealed
 from domain.people.users import User
 from domain.sessions.commands import Login as LoginWish

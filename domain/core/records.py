@@ -22,11 +22,11 @@ A kind that needs one rule of its own subclasses `Records`; a kind that needs mo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 from uuid import UUID
 
 from domain.core.audited import Audited
-from domain.core.errors import NotFound
+from domain.core.errors import Forbidden, NotFound
 from domain.core.ids import new_id
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
@@ -90,26 +90,29 @@ class Record(Audited, Generic[TFields]):
 TRecord = TypeVar("TRecord", bound=Record[Any])
 
 
-class Owner(Protocol):
-    """Decides who may write the records of a kind. The `argument` of its refusals is a field of the record."""
+class Owner:
+    """Decides who may write the records of a kind: nobody, unless a subclass says so.
 
-    async def require_creation(self, principal: Principal, fields: Any) -> Sequence[Audited]:
+    The `argument` of its refusals is a field of the record.
+    """
+
+    async def require_creation(self, principal: Principal, fields: Any) -> Sequence[Audited]:  # noqa: ARG002
         """Return the aggregates that may not change while a record with these fields is created.
 
         Raises NotFound, Forbidden (ruling D12), InvalidState.
         """
-        ...
+        raise Forbidden
 
-    async def require_change(self, principal: Principal, fields: Any) -> Sequence[Audited]:
+    async def require_change(self, principal: Principal, fields: Any) -> Sequence[Audited]:  # noqa: ARG002
         """Return the aggregates that may not change while a record with these fields is changed.
 
         Raises NotFound, Forbidden, InvalidState.
         """
-        ...
+        raise Forbidden
 
-    async def require_deletion(self, principal: Principal, fields: Any) -> None:
+    async def require_deletion(self, principal: Principal, fields: Any) -> None:  # noqa: ARG002
         """Raise NotFound or Forbidden when the principal may not delete a record with these fields."""
-        ...
+        raise Forbidden
 
 
 class Records(Generic[TRecord]):

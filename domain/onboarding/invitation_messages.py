@@ -6,12 +6,13 @@ from urllib.parse import quote
 from uuid import UUID
 
 from domain.core.errors import NotFound
+from domain.core.locales import FALLBACK_LOCALE
 from domain.core.messages import Mailbox, Message, MessageRefused, MessageSenders
 from domain.core.personal import Personal, revealed
 from domain.core.ports import Store, retry_on_conflict
 from domain.onboarding.referral_codes import ReferralCodes
 from domain.onboarding.requests import Invite, OnboardingRequest
-from domain.organizations.message_texts import FALLBACK_LOCALE, MessageTexts, Origin
+from domain.organizations.message_texts import MessageTexts, Origin
 from domain.organizations.organizations import Organization
 from domain.organizations.themes import Theme
 from domain.people.users import User

@@ -7,13 +7,12 @@ from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from domain.core.errors import Invalid
+from domain.core.locales import FALLBACK_LOCALE
 from domain.core.messages import Mailbox
 from domain.organizations.default_texts import DEFAULT_EMAILS, DEFAULT_TEXT_MESSAGES
 from domain.organizations.email_templates import EmailTemplateFields, require_valid_email
 from domain.organizations.placeholders import substitute
 from domain.organizations.sms_templates import SmsTemplateFields, require_valid_sms
-
-FALLBACK_LOCALE = "en_US"
 
 Values = Mapping[str, str | None]
 TFields = TypeVar("TFields", EmailTemplateFields, SmsTemplateFields)

@@ -10,6 +10,7 @@ from domain.core.errors import Forbidden, InvalidState, NotFound
 from domain.core.permissions import Permissions
 from domain.core.ports import AccessQuery, Store
 from domain.core.principal import Principal
+from domain.core.records import Owner
 from domain.organizations.organizations import Organization
 from domain.organizations.themes import Theme
 
@@ -24,7 +25,7 @@ class Owned(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class OrganizationOwner:
+class OrganizationOwner(Owner):
     """An organization's administrators and system administrators write its records, staff and services read them.
 
     Records of a theme are written by system administrators only. In an inactive organization only a system
@@ -63,15 +64,20 @@ class OrganizationOwner:
     async def _active(self, fields: Owned) -> list[Audited]:
         """Return the organization or the theme. Raises NotFound, and InvalidState when it is not active."""
         if fields.organization_id is not None:
-            organization = await self.store.find(Organization, fields.organization_id)
-            if organization is None:
-                raise NotFound(argument="organization_id")
-            if not organization.active:
-                raise InvalidState(argument="organization_id")
-            return [organization]
+            return [await require_active_organization(self.store, fields.organization_id)]
         assert fields.theme_id is not None
         theme = await self.store.find(Theme, fields.theme_id)
         if theme is None:
             raise NotFound(argument="theme_id")
         theme.require_active(argument="theme_id")
         return [theme]
+
+
+async def require_active_organization(store: Store, organization_id: UUID) -> Organization:
+    """Return the organization. Raise NotFound, and InvalidState when it is not active (ruling L17)."""
+    organization = await store.find(Organization, organization_id)
+    if organization is None:
+        raise NotFound(argument="organization_id")
+    if not organization.active:
+        raise InvalidState(argument="organization_id")
+    return organization

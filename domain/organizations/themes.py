@@ -10,7 +10,7 @@ from eventsourcing.domain import event
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists, Forbidden, InvalidState, NotFound
 from domain.core.principal import Principal
-from domain.core.records import Record, RecordChanged, RecordCreated, Records
+from domain.core.records import Owner, Record, RecordChanged, RecordCreated, Records
 
 
 class DomainTaken(AlreadyExists):
@@ -83,8 +83,8 @@ class Theme(Record[ThemeFields]):
         self.organizations.discard(organization_id)
 
 
-class ThemeOwner:
-    """System administrators write themes, staff read them; for all others there are none by id."""
+class ThemeOwner(Owner):
+    """System administrators write themes, staff read them; for others there are none by id. None is deleted (L18)."""
 
     async def require_creation(self, principal: Principal, fields: Any) -> Sequence[Audited]:  # noqa: ARG002
         """As in `domain.core.records.Owner`."""
@@ -96,10 +96,6 @@ class ThemeOwner:
         if not principal.system:
             raise Forbidden if principal.staff else NotFound
         return ()
-
-    async def require_deletion(self, principal: Principal, fields: Any) -> None:  # noqa: ARG002
-        """Themes are not deleted (ruling L18)."""
-        raise Forbidden
 
 
 class Themes(Records[Theme]):

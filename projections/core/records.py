@@ -30,6 +30,7 @@ from projections.core.visibility import Viewer
 
 TFields = TypeVar("TFields", bound=Any)
 RECORD_EVENTS = (RecordCreated, RecordChanged, RecordDeleted)
+ROW = ("id", "created_at", "created_by", "modified_at", "modified_by")
 Derived = Callable[[Any], dict[str, Any]]
 Condition = tuple[str, Any]
 """SQL over `r` with `{}` for its one value, and the value: `("r.locale = {}", "en_US")`."""
@@ -51,6 +52,7 @@ class RecordTable(InlineProjection, Generic[TFields]):
 
     `unique_violations` maps the table's constraints to refusals. `order` and `visible` are SQL over `r`; the latter,
     over the parameters of a `Viewer`, says which rows it is shown. `derived` are further columns, made of the fields.
+    Fields that stand `apart` are long, and read by queries of their own; in rows they have their defaults.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class RecordTable(InlineProjection, Generic[TFields]):
         order: str,
         visible: str,
         derived: Derived = lambda _: {},
+        apart: Sequence[str] = (),
     ) -> None:
         self._name = name
         self._events = tuple(
@@ -70,6 +73,8 @@ class RecordTable(InlineProjection, Generic[TFields]):
         self._unique_violations = unique_violations
         self._fields: type[TFields] = get_type_hints(kind.Created)["fields"]
         self._names = [field.name for field in dataclasses.fields(self._fields)]
+        self._shown = [name for name in self._names if name not in apart]
+        self._select = f"SELECT {', '.join(f'r.{name}' for name in (*self._shown, *ROW))} FROM {name} r"
         self._order = order
         self._visible = visible
         self._derived = derived
@@ -120,7 +125,7 @@ class RecordTable(InlineProjection, Generic[TFields]):
         total = await cursor.fetchone()
         assert total is not None
         rows = cursor.connection.cursor(row_factory=dict_row)
-        page = f"SELECT r.* FROM {self.name} r WHERE {where} ORDER BY {order or self._order}"
+        page = f"{self._select} WHERE {where} ORDER BY {order or self._order}"
         await rows.execute(f"{page} LIMIT %(limit)s OFFSET %(offset)s", parameters)
         return [self._row(row) async for row in rows], int(total[0])
 
@@ -128,21 +133,19 @@ class RecordTable(InlineProjection, Generic[TFields]):
         """Return the row, None when there is none or the viewer is not shown it."""
         rows = cursor.connection.cursor(row_factory=dict_row)
         where = f"r.id = %(id)s AND ({self._visible})"
-        await rows.execute(f"SELECT r.* FROM {self.name} r WHERE {where}", viewer.parameters() | {"id": record_id})
+        await rows.execute(f"{self._select} WHERE {where}", viewer.parameters() | {"id": record_id})
         found = await rows.fetchone()
         return None if found is None else self._row(found)
 
     async def where(self, cursor: AsyncCursor, conditions: str, parameters: Mapping[str, Any]) -> list[TFields]:
         """Return the fields of all rows that meet conditions over `r`, whoever asks."""
         rows = cursor.connection.cursor(row_factory=dict_row)
-        await rows.execute(f"SELECT r.* FROM {self.name} r WHERE {conditions}", parameters)
+        await rows.execute(f"{self._select} WHERE {conditions}", parameters)
         return [self._row(row).fields async for row in rows]
 
     def _row(self, row: dict[str, Any]) -> RecordRow[TFields]:
-        fields = msgspec.convert({name: row[name] for name in self._names}, self._fields)
-        return RecordRow(
-            row["id"], fields, row["created_at"], row["created_by"], row["modified_at"], row["modified_by"]
-        )
+        fields = msgspec.convert({name: row[name] for name in self._shown}, self._fields)
+        return RecordRow(fields=fields, **{name: row[name] for name in ROW})
 
     def _values(self, event: Any) -> dict[str, Any]:
         fields = {name: getattr(event.fields, name) for name in self._names}

@@ -236,3 +236,6 @@ READS_GROUP = f"""({{group}}.organization_id = ANY(%(whole)s::uuid[]) OR {{group
 READS_RECORDS_OF_ORGANIZATION = f"""(%(unlimited)s OR r.organization_id = ANY(%(administers)s::uuid[])
     OR %(staff)s AND (r.organization_id IS NULL OR {_IN_ACTIVE.format("r.organization_id")}))"""
 """A condition on a record of an organization or a theme: administrators, staff and services read it (L30)."""
+
+IN_NO_INACTIVE_ORGANIZATION = f"(r.organization_id IS NULL OR {_IN_ACTIVE.format('r.organization_id')})"
+"""A condition on a record that everybody reads, of an organization or of none (rulings K110, L17)."""

@@ -1,8 +1,11 @@
 """Names of organizations, each taken once (inline)."""
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
-from domain.core.errors import DomainError
+from psycopg import AsyncCursor
+
+from domain.core.errors import DomainError, NotFound
 from domain.organizations.organizations import Organization, OrganizationNameTaken
 from projections.core.fold import handler
 from projections.core.projection import InlineProjection, Recorded, WriteCursor
@@ -42,3 +45,12 @@ class OrganizationNamesProjection(InlineProjection):
     async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         fold = await OrganizationNamesFold().add_all(events)
         await fold.write(cursor)
+
+
+async def organization_named(cursor: AsyncCursor, name: str) -> UUID:
+    """Return the organization of that name. Raises NotFound."""
+    await cursor.execute("SELECT organization_id FROM organization_names WHERE name = %s", [name])
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound(f"No organization has the name {name}.")
+    return UUID(str(row[0]))

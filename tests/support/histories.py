@@ -18,6 +18,7 @@ from domain.groups.rosters import RosterEntry, RosterKind
 from domain.groups.trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
 from domain.onboarding.invitations import Invitation
 from domain.onboarding.requests import OnboardingRequest
+from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentFields
 from domain.organizations.email_templates import EmailTemplate, EmailTemplateFields
 from domain.organizations.general_messages import GeneralMessage, GeneralMessageFields
 from domain.organizations.organizations import Organization, system_groups
@@ -37,12 +38,13 @@ STEPS = (
     "found", "describe", "settle", "onboard", "register", "take_over", "release", "claim", "disable", "enable",
     "prefer", "settle_in", "mark", "leave", "join", "grant", "revoke", "record", "share", "unshare", "unshare_user",
     "change_owner", "make_group", "rename", "tag", "entry", "unseat", "move", "deactivate", "sign_in", "sign_out",
-    "replicate", "theme", "message", "sms_template", "email_template", "invite",
+    "replicate", "theme", "message", "sms_template", "email_template", "document", "invite",
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (
     "leave", "found", "onboard", "record", "share", "make_group", "entry", "entry", "entry", "grant", "move",
     "register", "invite", "replicate", "sign_in", "sign_out", "theme", "message", "sms_template", "email_template",
+    "document",
 ) * 4  # fmt: skip
 """Of everything that adds something: afterwards no table is empty."""
 FEW = range(3)
@@ -384,6 +386,13 @@ class History:
             EmailTemplate, "format", formats,
             lambda kind: EmailTemplateFields(organization_id, None, "verify-email", "en_US", kind, "s", "{{code}}"),
         )  # fmt: skip
+
+    async def _document(self) -> None:
+        organization_id = self._one([None, *(each.id for each in self._organizations)])
+        texts = {"en_US": "text"}
+        await self._store.save(
+            ServiceDocument.create(ServiceDocumentFields("terms", uuid4().hex, "en_US", organization_id, texts, texts))
+        )
 
     async def _write(self, kind: type[Record[Any]], unique: str, values: list[str], make: Callable[[str], Any]) -> None:
         """Create, change or delete a record, one of the values of its unique field being free."""

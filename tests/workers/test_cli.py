@@ -39,6 +39,7 @@ COMMANDS = (
     "migrate",
     "status",
     "jobs",
+    "service-documents",
     "rebuild",
     "rotate-master-key",
     "unlock",

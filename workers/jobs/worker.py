@@ -16,10 +16,8 @@ from procrastinate.jobs import Status
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
-from adapters.log.event_store import EventStore
 from adapters.outbound.senders import message_senders
 from adapters.postgres.connections import Pool
-from adapters.security.keyring import Keyring
 from adapters.settings import Settings
 from domain.core.audited import AuditContext, audited_as
 from domain.core.errors import Unavailable
@@ -29,11 +27,10 @@ from domain.groups.moves import GroupMoves
 from domain.onboarding.invitation_messages import InvitationMessages
 from domain.onboarding.referral_codes import ReferralCodes
 from domain.organizations.message_texts import MessageTexts
-from projections import registry
 from projections.core.projection import Reader
 from projections.organizations.message_texts import StoredTemplates
 from workers.following.failures import describe
-from workers.following.inline_sets import declare_inline
+from workers.following.identity_store import identity_store
 from workers.jobs.kinds import KINDS, BackOff, Commands, JobKind
 from workers.jobs.queue import QUEUE
 
@@ -113,16 +110,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Run jobs until `stop`; connect again after the connection to Postgres is lost."""
     while not stop.is_set():
         try:
-            async with Pool(settings.dsn(), application_name=NAME, max_size=4, timeout=settings.database_wait) as pool:
-                keyring = Keyring(pool, settings.master_key_bytes())
-                lookup = await keyring.lookup()
-                async with pool.connection() as connection:
-                    await declare_inline(connection, lookup)
-                async with EventStore(pool, "identity", registry.inline(lookup), keyring) as store:
-                    commands = job_commands(store, pool, lookup, settings)
-                    await work(
-                        job_app(commands, settings.listen_dsn("lock")), stop, commands, stalled=settings.job_stalled
-                    )
+            async with identity_store(settings, NAME, connections=4) as (store, pool, lookup):
+                commands = job_commands(store, pool, lookup, settings)
+                app = job_app(commands, settings.listen_dsn("lock"))
+                await work(app, stop, commands, stalled=settings.job_stalled)
         except (OperationalError, PoolTimeout, ConnectorException, Unavailable) as error:
             _log.warning("jobs-interrupted", reason=type(error).__name__)
             with contextlib.suppress(TimeoutError):

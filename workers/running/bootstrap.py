@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 import structlog
 
-from adapters.log.event_store import EventStore
-from adapters.postgres.connections import Pool, connect
-from adapters.security.keyring import Keyring
+from adapters.postgres.connections import connect
 from adapters.security.passwords import PasswordPool
 from adapters.security.private_files import replace
 from adapters.settings import InvalidSettingsError, Settings
@@ -24,10 +22,9 @@ from domain.people.individuals import Individual
 from domain.people.passwords import LEAST_LENGTH, is_strong
 from domain.people.users import STAFF, User
 from domain.sessions.service_accounts import ServiceAccounts, ServiceName
-from projections import registry
 from projections.people.directory import InlineDirectory
 from workers.following.followers import register_all
-from workers.following.inline_sets import declare_inline
+from workers.following.identity_store import identity_store
 
 LOCK = 7_246_013_399_182_413  # an arbitrary number; no other advisory lock may have it
 NAME = "rollbook-start"
@@ -66,14 +63,10 @@ async def _one_at_a_time(settings: Settings) -> AsyncIterator[tuple[Store, Direc
     connecting = connect(settings.dsn("maintain"), application_name=NAME)
     async with await connecting as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        async with Pool(settings.dsn(), application_name=NAME, max_size=2) as pool:
-            keyring = Keyring(pool, settings.master_key_bytes())
-            lookup = await keyring.lookup()
+        async with identity_store(settings, NAME, connections=2) as (store, pool, lookup):
             async with pool.connection() as registering:
                 await register_all(registering, lookup)
-                await declare_inline(registering, lookup)
-            async with EventStore(pool, "identity", registry.inline(lookup), keyring) as store:
-                yield store, InlineDirectory(pool, lookup)
+            yield store, InlineDirectory(pool, lookup)
 
 
 async def _first_administrator(settings: Settings, store: Store, passwords: PasswordPool) -> FirstAdministrator:

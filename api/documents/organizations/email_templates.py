@@ -9,8 +9,8 @@ from api.documents.common import Attributes, Listing, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import EmailText, MailSubject, Omittable, TemplateText, Text255, UuidText
 from api.documents.organizations.templates import OrganizationOrTheme
-from api.documents.people.people import Locale
 from api.documents.records import RecordListQuery, Times
+from domain.core.locales import Locale
 
 EmailType = Literal[
     "forgot-password", "messaging-patient", "messaging-provider", "onboarding", "onboarding-provider", "reverify-email",

@@ -6,8 +6,8 @@ from uuid import UUID
 from api.documents.common import Attributes, Listing, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import MessageText, Omittable, UuidText
-from api.documents.people.people import Locale
 from api.documents.records import RecordListQuery, Times
+from domain.core.locales import Locale
 
 MessageName = Literal["contact"]
 

@@ -9,8 +9,8 @@ from api.documents.common import Attributes, Listing, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import Omittable, SmsText, UuidText
 from api.documents.organizations.templates import OrganizationOrTheme
-from api.documents.people.people import Locale
 from api.documents.records import RecordListQuery, Times
+from domain.core.locales import Locale
 
 SmsType = Literal["onboarding", "onboarding-provider", "reset-password", "verify"]
 

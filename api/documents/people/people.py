@@ -9,7 +9,6 @@ from api.documents.fields import JsonObject, Omittable
 
 RegistrationInvite = Literal["accepted", "failed", "none", "sent"]
 Classification = Literal["carium", "customer", "customer_test"]
-Locale = Literal["en_US", "es_US"]
 
 
 class CommunicationPreferences(Attributes):

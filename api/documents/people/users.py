@@ -9,7 +9,8 @@ from pydantic import Field
 from api.documents.common import Attributes, Listing, Single
 from api.documents.fields import ContractDatetime, Ids, Items, Omittable, PhoneText, Text255, UuidText
 from api.documents.parameters import Flag, OnlyTrue, Page, Parameters, StrictBounds
-from api.documents.people.people import Classification, CommunicationPreferences, Locale, RegistrationInvite
+from api.documents.people.people import Classification, CommunicationPreferences, RegistrationInvite
+from domain.core.locales import Locale
 
 UserState = Literal[
     "archived", "confirmed", "disabled", "force_reset_password", "init", "registered", "registered_disabled"

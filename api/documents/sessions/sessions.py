@@ -17,7 +17,7 @@ from api.documents.fields import (
     Text255,
 )
 from api.documents.parameters import Flag, Parameters
-from api.documents.people.people import Locale
+from domain.core.locales import Locale
 
 THIRTY_DAYS = 30 * 24 * 3600
 

@@ -54,6 +54,7 @@ class Ward:
             "new record of PAT": lambda: world.individual(self.people["PAT"].user_id),
             "new record of PAT, shared": self._shared_record,
             "new theme": self._theme,
+            "new service document": self._service_document,
             "new organization of OADM": self._organization_of_oadm,
             "new organization with records": self._organization_with_records,
             **{f"new {kind}": partial(self._record, kind) for kind in RECORDS},
@@ -163,6 +164,11 @@ class Ward:
 
     async def _theme(self) -> str:
         return await a_theme(self.world, f"{await self._name()}.example.org")
+
+    async def _service_document(self) -> str:
+        attributes = {"type": "terms", "version": await self._name(), "title": "Terms", "html": "<p>Terms</p>"}
+        body = created("service-documents", **attributes)
+        return str((await self.world.post("/v1/service-documents/", body, self.world.system))["data"]["id"])
 
     async def _organization_of_oadm(self) -> UUID:
         """A new organization that OADM administers too, beside somebody else."""

@@ -244,6 +244,7 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
         "service_accounts": f"{namespace}/{name}:{token}",
         "argon2": "1,8,1",
         "logins_address": 0,
+        "service_documents_address": 0,
         "hashing_threads": 1,
         "master_key": b64encode(MASTER_KEY).decode(),
         "signing_key": SIGNING_KEY.decode(),

@@ -1,0 +1,153 @@
+"""Service documents: /v1/service-documents/ (rulings K109 to K111)."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.envelope import CreateRequest
+from api.documents.fields import (
+    EXTENSION,
+    ContractDatetime,
+    Items,
+    Name,
+    Omittable,
+    Text16,
+    Text20,
+    UuidText,
+    violation,
+    without_nul,
+)
+from api.documents.parameters import Flag, Parameters
+from api.documents.records import RecordFilters
+from domain.core.locales import Locale
+from domain.onboarding.service_documents import MAX_HTML, MAX_VERSION, TYPE, ServiceDocumentFields
+from projections.onboarding.service_documents import IS_LATEST
+
+
+def _short_enough(html: str) -> str:
+    if len(html.encode()) > MAX_HTML:
+        raise PydanticCustomError("html", f"Input should have at most {MAX_HTML} bytes")
+    return html
+
+
+DocumentType = Annotated[str, StringConstraints(strict=True, pattern=f"^{TYPE}$")]
+Version = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=MAX_VERSION), AfterValidator(without_nul)
+]
+Html = Annotated[
+    str,
+    StringConstraints(strict=True, min_length=1, max_length=MAX_HTML),
+    AfterValidator(without_nul),
+    AfterValidator(_short_enough),
+]
+"""A text of at most 1 MiB."""
+
+
+class ServiceDocumentListQuery(RecordFilters):
+    """GET /v1/service-documents/. Codes that lead to no organization add nothing (ruling K110)."""
+
+    FILTERS: ClassVar = {
+        "latest": f"(NOT {{}} OR {IS_LATEST})",
+        "organizations": "(r.organization_id IS NULL OR r.organization_id = ANY({}::uuid[]))",
+    }
+
+    latest: Flag
+    organization_code: Omittable[Text20] = None
+    organizations: Annotated[tuple[UuidText, ...], Items(most=10, made=tuple)] = ()
+    referral_code: Omittable[Text20] = None
+
+
+class PageQuery(Parameters):
+    """GET /service-documents/{id}/."""
+
+    locale: Omittable[Text16] = None
+
+
+class ServiceDocumentQuery(PageQuery):
+    """GET /v1/service-documents/{id}/."""
+
+    html: Omittable[Flag] = None
+    reflow: Omittable[Flag] = None
+
+
+class TranslationToCreate(Strict):
+    locale: Locale
+    title: Name
+    html: Html
+
+
+class ServiceDocumentToCreate(Strict):
+    type: DocumentType
+    version: Version
+    title: Name
+    html: Html
+    locale: Locale = "en_US"
+    organization_id: UuidText | None = None
+    translations: Annotated[tuple[TranslationToCreate, ...], Items(most=10, made=tuple)] = ()
+
+    @model_validator(mode="after")
+    def _one_text_per_locale(self) -> Self:
+        locales = {self.locale}
+        for each in self.translations:
+            if each.locale in locales:
+                raise violation("translations", "twice", f"There are two texts in {each.locale}")
+            locales.add(each.locale)
+        return self
+
+    def fields(self) -> ServiceDocumentFields:
+        """Return the fields of the new document."""
+        texts: tuple[Any, ...] = (self, *self.translations)
+        return ServiceDocumentFields(
+            type=self.type,
+            version=self.version,
+            locale=self.locale,
+            organization_id=self.organization_id,
+            titles={each.locale: each.title for each in texts},
+            html={each.locale: each.html for each in texts},
+        )
+
+
+class CreateServiceDocument(CreateRequest[Literal["service-documents"], ServiceDocumentToCreate]):
+    """POST /v1/service-documents/."""
+
+    resource_type: ClassVar[str] = "service-documents"
+
+
+class OrganizationReference(Attributes):
+    id: UUID
+
+
+class Translation(Attributes):
+    html_link: str
+    locale: Locale
+    title: str
+
+
+class ServiceDocumentAttributes(Attributes):
+    """`html` is for single documents, where it was asked for."""
+
+    created_time: ContractDatetime
+    html: Annotated[str | None, Field(json_schema_extra=EXTENSION)]
+    html_link: str
+    organization: OrganizationReference | None
+    title: str
+    translations: list[Translation]
+    type: str
+    version: str
+
+
+class ServiceDocumentResource(Attributes):
+    attributes: ServiceDocumentAttributes
+    id: UUID
+    type: Literal["service-documents"] = "service-documents"
+
+
+class ServiceDocumentDocument(Single[ServiceDocumentResource]):
+    """Answers creation and detail."""
+
+
+class ServiceDocumentList(Listing[ServiceDocumentResource]):
+    """Answers GET /v1/service-documents/."""

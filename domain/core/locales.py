@@ -1,0 +1,7 @@
+"""The languages that texts are shown in."""
+
+from typing import Literal, get_args
+
+Locale = Literal["en_US", "es_US"]
+LOCALES: tuple[Locale, ...] = get_args(Locale)
+FALLBACK_LOCALE: Locale = "en_US"

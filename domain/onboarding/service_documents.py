@@ -1,0 +1,87 @@
+"""Terms, policies and the like, which people agree to (rulings K63, K109 to K111)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from domain.core.audited import Audited
+from domain.core.errors import AlreadyExists, Invalid
+from domain.core.locales import FALLBACK_LOCALE, LOCALES
+from domain.core.ports import Store
+from domain.core.principal import Principal
+from domain.core.records import Owner, Record, RecordCreated, Records
+from domain.organizations.ownership import require_active_organization
+
+TYPE = r"[a-z0-9-]{1,64}"
+MAX_VERSION = 32
+MAX_TITLE = 255
+MAX_HTML = 1024 * 1024
+"""Bytes."""
+
+
+class ServiceDocumentExists(AlreadyExists):
+    """The organization, or none, has that version of that type."""
+
+    argument = "version"
+
+
+@dataclass(frozen=True)
+class ServiceDocumentFields:
+    """`titles` and `html` are by locale, `locale` is the one it was written in. One without organization is for all."""
+
+    type: str
+    version: str
+    locale: str
+    organization_id: UUID | None
+    titles: dict[str, str]
+    html: dict[str, str] = field(default_factory=dict)
+
+    def best_locale(self, locale: str | None) -> str:
+        """Return the locale to show: this one, one of its language, English, or that of the document."""
+        language = (locale or "").replace("-", "_").partition("_")[0]
+        alike = sorted(each for each in self.titles if each.partition("_")[0] == language)
+        choices = (locale, *alike, FALLBACK_LOCALE, self.locale)
+        return next(each for each in choices if each is not None and each in self.titles)
+
+
+class ServiceDocument(Record[ServiceDocumentFields]):
+    """It is never changed or deleted: people have agreed to what it says."""
+
+    TOPIC = "service-document"
+
+    class Created(RecordCreated):
+        TOPIC = "service-document.created"
+        fields: ServiceDocumentFields
+
+
+@dataclass(frozen=True, eq=False)
+class ServiceDocumentOwner(Owner):
+    """System administrators add documents; everybody may read them."""
+
+    store: Store
+
+    async def require_creation(self, principal: Principal, fields: ServiceDocumentFields) -> Sequence[Audited]:
+        """As in `domain.core.records.Owner`."""
+        principal.require_system_administrator()
+        if fields.organization_id is None:
+            return ()
+        return [await require_active_organization(self.store, fields.organization_id)]
+
+
+class ServiceDocuments(Records[ServiceDocument]):
+    """Commands on service documents."""
+
+    def require_valid(self, record: ServiceDocument) -> None:
+        """Raise Invalid for what is empty, too long or of no known locale."""
+        fields = record.fields
+        valid = {
+            "type": re.fullmatch(TYPE, fields.type),
+            "locale": set(LOCALES) >= fields.titles.keys() == fields.html.keys(),
+            "version": 0 < len(fields.version) <= MAX_VERSION,
+            "title": all(0 < len(title) <= MAX_TITLE for title in fields.titles.values()),
+            "html": all(0 < len(html.encode()) <= MAX_HTML for html in fields.html.values()),
+        }
+        for argument, is_valid in valid.items():
+            if not is_valid:
+                raise Invalid(f"This {argument} is not acceptable.", argument=argument)
