@@ -1,6 +1,7 @@
 """Sends the invitations of onboarding requests, for jobs (rulings K34, K38, K39, L56 to L58)."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote
 from uuid import UUID
@@ -48,7 +49,8 @@ class InvitationMessages:
     async def send(self, request_id: UUID, message_id: UUID) -> int | None:
         """Send the invitation; return the position, None when it was sent before or is needed no more.
 
-        One that cannot be delivered is recorded as failed. Raises DeliveryFailed, MessageRefused.
+        One that cannot be delivered, or whose code has expired (ruling K43), is recorded as failed. Raises
+        DeliveryFailed, MessageRefused.
         """
         request = await self.store.get(OnboardingRequest, request_id)
         invite = request.invites.get(message_id)
@@ -56,6 +58,8 @@ class InvitationMessages:
             return None
         if request.done:
             return await self._fail(request_id, message_id, "claimed")
+        if datetime.now(UTC) >= invite.expires_at:
+            return await self._fail(request_id, message_id, "expired")
         try:
             await self.senders[invite.channel].send(await self._message(await self._context(request, invite)))
         except MessageRefused as refused:

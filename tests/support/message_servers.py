@@ -3,15 +3,23 @@
 import asyncio
 import contextlib
 import json
+import ssl
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 
 @dataclass
@@ -23,13 +31,14 @@ class MailServer:
     mails: list[EmailMessage] = field(default_factory=list)
     envelopes: list[Envelope] = field(default_factory=list)
     logins: list[bytes] = field(default_factory=list)
+    encrypted: list[bool] = field(default_factory=list)
     answering: asyncio.Event = field(default_factory=asyncio.Event)
     taking: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.answering.set()
 
-    async def handle_DATA(self, _: Any, __: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, _: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         answer = self.answers.pop(0) if self.answers else "250 OK"
         if answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
@@ -37,6 +46,7 @@ class MailServer:
             assert isinstance(mail, EmailMessage)
             self.mails.append(mail)
             self.envelopes.append(envelope)
+            self.encrypted.append(session.ssl is not None)
         self.taking.set()
         await self.answering.wait()
         return answer
@@ -49,11 +59,20 @@ class MailServer:
 
 
 @contextlib.asynccontextmanager
-async def a_mail_server(*answers: str) -> AsyncIterator[MailServer]:
+async def a_mail_server(*answers: str, encrypted: bool = False) -> AsyncIterator[MailServer]:
+    """`encrypted` offers STARTTLS and refuses mail and logins without it."""
     taken = MailServer(answers=list(answers))
+    context = a_tls_context() if encrypted else None
 
     def connected() -> SMTP:
-        return SMTP(taken, authenticator=taken.authenticate, auth_require_tls=False, hostname="mail.test")
+        return SMTP(
+            taken,
+            authenticator=taken.authenticate,
+            auth_require_tls=encrypted,
+            hostname="mail.test",
+            tls_context=context,
+            require_starttls=encrypted,
+        )
 
     server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0)
     try:
@@ -61,6 +80,26 @@ async def a_mail_server(*answers: str) -> AsyncIterator[MailServer]:
         yield taken
     finally:
         server.close()
+
+
+def a_tls_context() -> ssl.SSLContext:
+    """Return a server's context with a certificate that it has signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .sign(key, hashes.SHA256())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(certificate.public_bytes(Encoding.PEM))
+        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
 
 
 @dataclass

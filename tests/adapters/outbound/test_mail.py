@@ -1,6 +1,7 @@
 """E-mail over SMTP, to a real server on loopback."""
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,10 @@ from tests.support.message_servers import a_mail_server
 MAIL_FROM = Mailbox("no-reply@rollbook.test", "Rollbook")
 
 
-def a_mailer(url: str) -> Mailer:
+def a_mailer(url: str, **changes: Any) -> Mailer:
     server = parse_smtp_server(url)
     assert isinstance(server, SmtpServer)
-    return Mailer(server, MAIL_FROM)
+    return Mailer(server._replace(**changes), MAIL_FROM)
 
 
 async def test_an_email_arrives_with_both_forms_and_its_headers() -> None:
@@ -58,6 +59,19 @@ async def test_the_credentials_of_the_url_are_used() -> None:
     async with a_mail_server() as server:
         await a_mailer(server.url.replace("//", "//me:p%40ss@")).send(EMAIL)
     assert server.logins == [b"p@ss"]
+
+
+async def test_a_server_that_offers_encryption_gets_nothing_in_clear() -> None:
+    async with a_mail_server(encrypted=True) as server:
+        await a_mailer(server.url.replace("//", "//me:p%40ss@")).send(EMAIL)
+    assert (server.logins, len(server.mails), server.encrypted) == ([b"p@ss"], 1, [True])
+
+
+async def test_nothing_is_sent_in_clear_where_encryption_is_required() -> None:
+    async with a_mail_server() as server:
+        with pytest.raises(DeliveryFailed):
+            await a_mailer(server.url, start_tls=True).send(EMAIL)
+    assert (server.mails, server.logins) == ([], [])
 
 
 @pytest.mark.parametrize(

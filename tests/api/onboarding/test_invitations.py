@@ -7,11 +7,13 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+import time_machine
 from psycopg import AsyncConnection
 
 from domain.onboarding.invitation_messages import InvitationMessages
@@ -200,6 +202,22 @@ async def test_a_server_that_refuses_for_now_gets_the_same_message_again(databas
         (mail,) = server.mails
         assert mail["X-Rollbook-Message"] == request["last-invite"]["email"]["id"]
         await eventually(owner, "SELECT count(*) FROM procrastinate_jobs", 0)
+
+
+async def test_an_invitation_is_not_sent_after_its_code_has_expired(database_url: str) -> None:
+    """Ruling K43."""
+    async with (
+        a_mail_server() as server,
+        a_world(database_url, smtp_url=server.url, referral_code_seconds=60) as world,
+        await AsyncConnection.connect(database_url, autocommit=True) as owner,
+    ):
+        north = await world.organization()
+        invite = (await ask(world, world.system, north, **ANN))["last-invite"]["email"]
+        with time_machine.travel(datetime.now(UTC) + timedelta(seconds=61)):
+            async with a_worker(world):
+                await eventually(owner, "SELECT count(*) FROM invitations WHERE NOT pending", 1, seconds=30)
+        (stored,) = (await shown(world, invite["id"])).invites.values()
+        assert (stored.status, stored.error, server.mails) == ("failed", "expired", [])
 
 
 async def test_a_message_that_is_refused_for_good_shows_as_failed_and_its_job_as_dead(database_url: str) -> None:
