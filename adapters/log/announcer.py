@@ -1,4 +1,4 @@
-"""NOTIFY with the position of an append: after the commit, because within it appends would queue for NOTIFY."""
+"""Notifies followers of appends, after the commit: within the transaction appends would queue for NOTIFY's lock."""
 
 import asyncio
 import contextlib
@@ -11,12 +11,12 @@ from adapters.background import BackgroundTask
 SECONDS_BETWEEN_NOTICES = 0.004
 SECONDS_FOR_A_NOTICE = 2.0
 
-# Nobody waits for a notice to be durable: readers also look for themselves.
+# A notice need not be durable, because readers also poll.
 NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify('rollbook_log', %s)"
 
 
 class Announcer:
-    """One notice for all appends of the last four milliseconds; a lost one is not sent again."""
+    """Sends one notice for all appends of the last four milliseconds. A lost notice is not sent again."""
 
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
@@ -30,7 +30,7 @@ class Announcer:
         self._task.start()
 
     async def stop(self) -> None:
-        """Announce what is pending, then stop. The task is not cancelled: psycopg may raise another error for that."""
+        """Send a pending notice, then stop. The task is not cancelled, because psycopg may turn that into an error."""
         self._stopping = True
         self._wake.set()
         await self._task.stop()
@@ -54,6 +54,6 @@ class Announcer:
                 await self._wake.wait()
 
     async def _notify(self, position: int) -> None:
-        """One round trip: BEGIN and COMMIT would be two more, several hundred times a second."""
+        """Send the notice in one round trip; a transaction would take three, several hundred times per second."""
         async with self._pool.connection(timeout=SECONDS_FOR_A_NOTICE) as connection:
             await connection.execute(NOTIFY, (str(position),), prepare=True)

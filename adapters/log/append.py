@@ -17,7 +17,7 @@ from adapters.postgres.outages import is_outage, retry_until, time_left
 from domain.core.errors import Conflict, DomainError, LostRace, Unavailable
 from domain.core.logs import IDENTITY
 
-SWEEP_EVERY = 0.2
+SWEEP_INTERVAL = 0.2
 """Seconds between checks for overdue appends. A timer for each append took a tenth of its cost."""
 
 LOST_RACES = (errors.DeadlockDetected, errors.SerializationFailure)
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 class AppendWriter:
-    """One per process and log. `append` returns once the transaction is durable."""
+    """The writer of a log; each process has one per log. `append` returns when the transaction is durable."""
 
     def __init__(
         self,
@@ -67,8 +67,8 @@ class AppendWriter:
     async def append(self, append: Append) -> int:
         """Return the position of the last event.
 
-        Raises LostRace, DecisionOutdated, a projection's refusal, or Unavailable after the time-out of the pool
-        at the latest (ruling O29). An append refused so is not written later, unless its COMMIT had already begun.
+        Raises LostRace, DecisionOutdated, a projection's refusal, or Unavailable when the time-out of the pool has
+        passed (ruling O29). After Unavailable the append is not written later, unless its COMMIT had already begun.
         """
         if self._stopping:
             raise Unavailable
@@ -83,7 +83,7 @@ class AppendWriter:
             self._pending.discard(append)
 
     def _sweep_later(self) -> None:
-        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_EVERY, self._fail_overdue)
+        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_INTERVAL, self._fail_overdue)
 
     def _fail_overdue(self) -> None:
         for append in self._pending:
@@ -102,21 +102,21 @@ class AppendWriter:
             await self._write_batch(take_batch(self._waiting, self._rights))
 
     async def _write_batch(self, batch: Sequence[Append]) -> None:
-        batch = _waited_for(batch)
+        batch = _with_callers(batch)
         try:
             await self._write(batch)
-        except Exception as error:  # noqa: BLE001 - whatever it is, its command is told and the writer goes on
+        except Exception as error:  # noqa: BLE001 - the command gets the error, and the writer goes on
             if is_outage(error):
                 await self._recover(batch)
             else:
                 await self._divide(batch, error)
 
     async def _recover(self, batch: Sequence[Append]) -> None:
-        """Find out whether it was written before writing it again, until the database answers or patience ends."""
+        """Write again what was not written, until the database answers or the appends are overdue."""
         try:
             async for attempt in retry_until(batch[-1].since, self._max_wait):
                 with attempt:
-                    batch = _waited_for(batch)
+                    batch = _with_callers(batch)
                     await self._write(await self._unwritten(batch))
         except Exception as error:  # noqa: BLE001 - as above
             if is_outage(error):
@@ -126,9 +126,9 @@ class AppendWriter:
                 await self._divide(batch, error)
 
     async def _divide(self, batch: Sequence[Append], error: Exception) -> None:
-        """Only the commands that it is about are to suffer from the error.
+        """Write the appends that did not cause the error.
 
-        When it names them the others are written together, else each is written alone.
+        If the error names the appends that caused it, the others are written together; otherwise each is written alone.
         """
         if isinstance(error, AppendsRefusedError):
             for append, refusal in error.refusals.items():
@@ -162,19 +162,19 @@ class AppendWriter:
             self._announcer.announce(position)
 
     def _refusal(self, error: Exception) -> Exception:
-        """Return the refusal that the projections declare for this error, else the error itself."""
+        """Return the refusal that a projection declares for this error, or the error itself."""
         if isinstance(error, LOST_RACES):
             return LostRace()
         if isinstance(error, errors.NotNullViolation) and error.diag.table_name == "idempotency_keys":
-            return Conflict("Another request with this Idempotency-Key was faster.")
+            return Conflict("Another request with this Idempotency-Key was recorded first.")
         if isinstance(error, errors.IntegrityError):
             constraint = error.diag.constraint_name
             if constraint in self._refusals:
                 return self._refusals[constraint]()
-            _log.error("append-violates", constraint=constraint, table=error.diag.table_name)
+            _log.error("undeclared-violation", constraint=constraint, table=error.diag.table_name)
         return error
 
 
-def _waited_for(batch: Sequence[Append]) -> Sequence[Append]:
-    """Return the appends whose callers still wait for them."""
+def _with_callers(batch: Sequence[Append]) -> Sequence[Append]:
+    """Return the appends whose callers still wait."""
     return [append for append in batch if not append.outcome.done()]

@@ -1,4 +1,4 @@
-"""Pending appends, and the choice of those that one batch can hold."""
+"""Pending appends, and the choice of appends for a batch."""
 
 import asyncio
 from collections import deque
@@ -21,35 +21,35 @@ from domain.core.turns import InTurns
 
 MAX_BATCH = 500
 MAX_BATCH_EVENTS = 1_000
-"""An append with more is written alone: so it holds up nobody who could have been written before it, and what it takes
-away need not be compared with what its neighbours rest on."""
+"""An append with more events is written alone. So small appends do not wait for it, and the rights that it removes need
+not be compared with the decisions of others in its batch."""
 
 TICK = timedelta(microseconds=1)
-"""Between two events of a batch, as in `append_sql.APPEND`."""
+"""The time between two events of a batch, as in `append_sql.APPEND`."""
 
 
 class Rights(Protocol):
-    """Whether the rights that decisions rest on are still there: see `projections.access.rights`."""
+    """Checks whether decisions still have the rights that they rely on: see `projections.access.rights`."""
 
     def losses(self, events: Sequence[Event]) -> Losses:
         """Return the losses caused by events that are not in the tables yet."""
         ...
 
     async def ask(self, cursor: AsyncCursor, decisions: Sequence[Decision]) -> None:
-        """Ask which decisions something was taken from since, without waiting for the answer."""
+        """Send the query for decisions whose users have lost a right since, without waiting for the answer."""
         ...
 
     async def ended(self, cursor: AsyncCursor, decisions: Sequence[Decision]) -> list[Decision]:
-        """Those that have lost a right; `cursor` is the one that asked."""
+        """Return the decisions that have lost a right that they rely on; `cursor` is the one of `ask`."""
         ...
 
 
 @dataclass(eq=False)
 class Append:
-    """One command's events on their way into the log: as they are, as rows, and as these are `encoded`.
+    """One command's events to append, also as rows, and as `encoded` rows.
 
-    `outcome` is the position of the last of them; `id` tells their rows from a rival's; `unchanged` are the streams
-    that the decision rests on, and where it saw them end. `resource_id` is remembered with the `request`.
+    `outcome` is the position of the last event. `id` tells its rows from those of another append. `unchanged` are the
+    streams that the decision relies on, with the versions that it saw. `resource_id` is stored with the `request`.
     """
 
     id: UUID
@@ -64,9 +64,9 @@ class Append:
     outcome: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     written: frozenset[UUID] = field(init=False)
-    """The streams that it adds events to."""
+    """The streams to which it adds events."""
     streams: frozenset[UUID] = field(init=False)
-    """Those, and the ones that its decision rests on."""
+    """The streams to which it adds events, and those that its decision relies on."""
 
     def __post_init__(self) -> None:
         self.written = frozenset([cast("UUID", row.originator_id) for row in self.rows])
@@ -74,30 +74,30 @@ class Append:
 
     @property
     def places(self) -> list[tuple[UUID, int]]:
-        """Streams and versions that its events are to have; a stream's id may be another one than the aggregate's."""
+        """The streams and versions of its events. The id of a stream may differ from that of its aggregate."""
         return [(cast("UUID", row.originator_id), row.originator_version) for row in self.rows]
 
     def succeed(self, position: int) -> None:
-        """Unless the caller has gone."""
+        """Set the outcome, unless the caller was cancelled."""
         if not self.outcome.done():
             self.outcome.set_result(position)
 
     def fail(self, error: BaseException) -> None:
-        """Unless the caller has gone."""
+        """Set an error as the outcome, unless the caller was cancelled."""
         if not self.outcome.done():
             self.outcome.set_exception(error)
 
 
 async def stamp_in_turns(events: Iterable[Event], at: datetime) -> None:
-    """Give the events the times of their rows, which are from `at` on."""
-    async for some in InTurns(events):
-        for event in some:
+    """Give the events the times of their rows; `at` is that of the first one."""
+    async for batch in InTurns(events):
+        for event in batch:
             stamp(event, at)
             at += TICK
 
 
 class AppendsRefusedError(Exception):
-    """Nothing of a batch was written, because of these; the others can be written at once."""
+    """A batch was not written because of the appends in `refusals`; the other appends can be written at once."""
 
     def __init__(self, refusals: dict[Append, DomainError]) -> None:
         super().__init__()
@@ -105,12 +105,12 @@ class AppendsRefusedError(Exception):
 
 
 def take_batch(waiting: deque[Append], rights: Rights | None) -> list[Append]:
-    """Take the waiting appends that can be written together.
+    """Remove the waiting appends that can be written together from the queue, and return them.
 
-    The database judges a batch by the state before it. So an append waits for the next batch, in front, while one
-    before it writes to a stream that it writes to or rests on, or may end a right of its caller.
+    The database judges a batch by the state before it. So an append waits for the next batch if an append before it
+    writes to a stream that it writes to or relies on, or may remove a right of its caller.
     """
-    batch, left = list[Append](), list[Append]()
+    batch, deferred = list[Append](), list[Append]()
     written, lost, events = set[UUID](), _LostRights(rights), 0
     while waiting and len(batch) < MAX_BATCH:
         events += len(waiting[0].events)
@@ -118,10 +118,10 @@ def take_batch(waiting: deque[Append], rights: Rights | None) -> list[Append]:
             break
         append = waiting.popleft()
         fits = written.isdisjoint(append.streams) and not lost.concern(append)
-        (batch if fits else left).append(append)
+        (batch if fits else deferred).append(append)
         written.update(append.written)
         lost.add(append)
-    waiting.extendleft(reversed(left))
+    waiting.extendleft(reversed(deferred))
     return batch
 
 
@@ -146,7 +146,7 @@ class _LostRights:
             return self._added
         unread, self._unread = self._unread, []
         if unread:
-            losses = self._rights.losses([event for each in unread for event in each.events])
+            losses = self._rights.losses([event for earlier in unread for event in earlier.events])
             self._subjects |= losses.subjects
             self._any_right |= losses.any_right
         if self._any_right or not self._subjects:

@@ -1,6 +1,6 @@
-"""Rows of the log as Postgres takes them, encoded before the append that they are in is taken up.
+"""Encodes rows of the log for Postgres, before the writer takes their append.
 
-psycopg encodes an array when its statement is executed: that of 10,000 events would hold the event loop for 0.1 s.
+psycopg encodes an array when its statement is executed; for 10,000 events that would hold the event loop for 0.1 s.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,16 +42,16 @@ def _text(value: str | None) -> bytes:
 
 
 def _organization(event: Event) -> UUID | None:
-    """The organization that the event is about, for auditors who look without decoding."""
+    """Return the organization that the event concerns, for a column that auditors read without decoding events."""
     fields = vars(event)
     if type(event).__qualname__.startswith("Organization."):
         return event.originator_id
-    found: UUID | None = fields.get("organization_id", fields["by"].organization)
-    return found
+    organization: UUID | None = fields.get("organization_id", fields["by"].organization)
+    return organization
 
 
 class EncodedRow(NamedTuple):
-    """The elements that a row adds to the arrays; the names are those of the statement's parameters."""
+    """The elements that a row adds to the arrays, named after the parameters of the statement."""
 
     ids: bytes
     versions: bytes
@@ -74,7 +74,7 @@ class EncodedArray:
 
 
 class EncodedArrayDumper(Dumper):
-    """Passes it on as it is. The statement says of which type the array is."""
+    """Returns the encoded array. The statement states its type."""
 
     format = Format.BINARY
 
@@ -83,7 +83,7 @@ class EncodedArrayDumper(Dumper):
 
 
 async def encode_rows(append_id: UUID, rows: Iterable[StoredEvent], events: Iterable[Event]) -> list[EncodedRow]:
-    """The rows of an append and what their events add to them; many are encoded in turns with other tasks."""
+    """Return the encoded rows of an append with the columns from their events. Many rows are encoded in turns."""
     appends = _uuid(append_id)
 
     def encoded(row: StoredEvent, event: Event) -> EncodedRow:
@@ -98,14 +98,14 @@ async def encode_rows(append_id: UUID, rows: Iterable[StoredEvent], events: Iter
 
 
 async def encode_places(places: Sequence[tuple[UUID, int]]) -> dict[str, EncodedArray]:
-    """Places in streams as the arrays `ids` and `versions`; many are encoded in turns with other tasks."""
+    """Return pairs of stream and version as the arrays `ids` and `versions`. Many are encoded in turns."""
     encoded = await in_turns(lambda place: (_uuid(place[0]), _bigint(place[1])), places)
     ids, versions = zip(*encoded, strict=True)
     return {"ids": _array("uuid", len(ids), ids), "versions": _array("int8", len(ids), versions)}
 
 
 def arrays_of(rows: Sequence[EncodedRow]) -> dict[str, EncodedArray]:
-    """The arrays by name, of as many appends as the rows are from."""
+    """Return the arrays of these rows, which may be from several appends, by name."""
     columns = zip(EncodedRow._fields, _TYPES, zip(*rows, strict=True), strict=True)
     return {name: _array(kind, len(rows), elements) for name, kind, elements in columns}
 

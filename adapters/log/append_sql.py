@@ -1,12 +1,14 @@
 """The statements of one append transaction.
 
-Arrays travel in binary (%b): dumping 64 payloads takes 20 µs so, 490 µs as text. Plans do not look at how long they
-are: here because the arrays stand in SELECTs, in what follows in the transaction because the first statement says so.
-A plan for the arrays at hand often looks cheaper than one for any, so that each would be made anew.
+Arrays are sent in binary (%b): 64 payloads are encoded in 20 µs, instead of 490 µs as text. Plans do not depend on the
+lengths of arrays: in these statements because the arrays are in SELECTs, in the later ones of the transaction because
+APPEND sets plan_cache_mode. Otherwise Postgres would often expect a plan for the actual arrays to be cheaper than a
+generic one, and would plan each statement again.
 """
 
-# The head row is the lock and the counter, taken first: appends of all processes are serial and positions gap-free. It
-# is the clock as well: each event is recorded at least a microsecond after the one before, whatever the clocks say.
+# The head row is both lock and counter, and is updated first, so appends of all processes are serial and positions have
+# no gaps. It is the clock as well: each event is at least a microsecond later than the one before, whatever clocks
+# show.
 APPEND = """
 WITH head AS (
     UPDATE log_head
@@ -34,8 +36,8 @@ SELECT position - %(count)s AS base, recorded_at - (%(count)s - 1) * interval '1
        set_config('plan_cache_mode', 'force_generic_plan', true) FROM head
 """
 
-# Which of these places in streams were taken before this append: of those that it writes, and of those behind the ends
-# of streams that a decision rests on.
+# The streams that already had an event of one of these versions before this append: versions that the append writes, or
+# the next versions of streams that a decision relies on.
 TAKEN = """
 SELECT DISTINCT e.originator_id
 FROM unnest(%(ids)b::uuid[], %(versions)b::bigint[]) AS place(originator_id, originator_version)
@@ -43,7 +45,8 @@ JOIN {events} e USING (originator_id, originator_version)
 WHERE e.notification_id <= (SELECT position FROM log_head WHERE log = %(log)s) - %(count)s
 """
 
-# A key that another request took meanwhile becomes a null, which is refused: never two commands under one key.
+# If another request has recorded the key meanwhile, the fingerprint becomes null, which violates NOT NULL. So no key
+# ever belongs to two commands.
 REMEMBER = """
 INSERT INTO idempotency_keys (user_id, key, fingerprint, status, resource_id, position)
 SELECT * FROM unnest(%(users)s::uuid[], %(keys)s::text[], %(fingerprints)s::bytea[], %(statuses)s::smallint[],
@@ -52,13 +55,13 @@ ON CONFLICT (user_id, key) DO UPDATE SET position = EXCLUDED.position, resource_
     CASE WHEN idempotency_keys.fingerprint = EXCLUDED.fingerprint THEN EXCLUDED.fingerprint END
 """
 
-# As an append does, and with the same condition.
-TAKE_HEAD = """
+# Locks the head row like an append, with the same condition.
+LOCK_HEAD = """
 SELECT position FROM log_head
 WHERE log = %(log)s AND (inline_projections IS NULL OR inline_projections = %(inline)s) FOR UPDATE
 """
 
-# Waits for whoever holds the head, so for the lost connection's transaction too: after it the outcome is settled.
+# Waits for the lock of the head row, so also for the transaction of a lost connection. After that its outcome is known.
 SETTLE = "SELECT position FROM log_head WHERE log = %(log)s FOR UPDATE"
 
 READ_BACK = """

@@ -1,7 +1,7 @@
-"""The log: one batching writer per process, gap-free commit-ordered positions, inline projections with the append.
+"""The event store: one batching writer per process, gap-free commit-ordered positions, inline projections.
 
-Everything that is waiting is appended in one transaction (group commit), because the row lock on the head makes appends
-serial anyway: 64 callers share one fsync instead of queueing for 64.
+All waiting appends are written in one transaction (group commit), because the lock of the head row makes appends serial
+anyway: 64 callers share one fsync instead of waiting for 64.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from psycopg_pool import AsyncConnectionPool
 from adapters.log.append import AppendWriter
 from adapters.log.append_batches import Append, Rights
 from adapters.log.append_columns import encode_rows
-from adapters.log.append_sql import TAKE_HEAD
+from adapters.log.append_sql import LOCK_HEAD
 from adapters.log.append_transaction import InlineProjection
 from adapters.log.codec import EventCodec, snapshot_topic
 from adapters.log.inline_fence import OutdatedProcess, described
-from adapters.log.stream_reader import Row, StreamReader, Wanted
+from adapters.log.stream_reader import Row, Stream, StreamReader
 from adapters.metrics import APPENDS, SNAPSHOT_FAILURES
 from adapters.postgres.outages import retry_in_outage
 from adapters.security.keyring import Keyring
@@ -43,11 +43,11 @@ _log = structlog.get_logger()
 TAggregate = TypeVar("TAggregate", bound=Audited)
 
 MAX_STREAMS = 500
-"""Read by one query: to send it and to fetch its rows is one piece of work, in which nobody else takes a turn."""
+"""Streams read by one query. No other task runs while a query is sent or its rows are fetched."""
 
 
 class EventStore:
-    """Implements `domain.core.ports.Store` over one log. While it is entered, the writer runs."""
+    """Implements `domain.core.ports.Store` for one log. The writer runs inside its `with` block."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class EventStore:
         keyring: Keyring,
         rights: Rights | None = None,
     ) -> None:
-        """Without `rights` an append does not check again the rights that its decision relies on."""
+        """`rights` check the rights of each decision again in its append; without them nothing is checked."""
         self._pool = pool
         self._log = log
         self._inline = described(projections)
@@ -80,36 +80,39 @@ class EventStore:
         return (await self.get_many(kind, [aggregate_id])).get(aggregate_id)
 
     async def get(self, kind: type[TAggregate], aggregate_id: UUID) -> TAggregate:
-        found = await self.find(kind, aggregate_id)
-        if found is None:
+        aggregate = await self.find(kind, aggregate_id)
+        if aggregate is None:
             raise NotFound
-        return found
+        return aggregate
 
     async def get_many(self, kind: type[TAggregate], aggregate_ids: Iterable[UUID]) -> dict[UUID, TAggregate]:
-        found: dict[UUID, TAggregate] = {}
-        async for some in InTurns(dict.fromkeys(aggregate_ids), MAX_STREAMS):
-            loaded = await self._load([(kind, each) for each in some])
-            # a request may name anything: what is of another kind is not there
-            found |= {each.id: each for each in loaded if isinstance(each, kind)}
-        return found
+        aggregates: dict[UUID, TAggregate] = {}
+        async for ids in InTurns(dict.fromkeys(aggregate_ids), MAX_STREAMS):
+            loaded = await self._load([(kind, aggregate_id) for aggregate_id in ids])
+            # a request may contain any id: aggregates of another kind are left out
+            aggregates |= {aggregate.id: aggregate for aggregate in loaded if isinstance(aggregate, kind)}
+        return aggregates
 
-    async def find_each(self, *wanted: tuple[type[Audited], UUID]) -> Any:
-        found = await self._load(wanted)
-        return tuple(each if isinstance(each, kind) else None for each, (kind, _) in zip(found, wanted, strict=True))
+    async def find_each(self, *references: tuple[type[Audited], UUID]) -> Any:
+        aggregates = await self._load(references)
+        return tuple(
+            aggregate if isinstance(aggregate, kind) else None
+            for aggregate, (kind, _) in zip(aggregates, references, strict=True)
+        )
 
-    async def _load(self, wanted: Sequence[tuple[type[Audited], UUID]]) -> list[Audited | None]:
-        streams = [Wanted(kind.stream_of(aggregate_id), snapshot_topic(kind)) for kind, aggregate_id in wanted]
-        found = await self._streams.rows(streams)
+    async def _load(self, references: Sequence[tuple[type[Audited], UUID]]) -> list[Audited | None]:
+        streams = [Stream(kind.stream_of(aggregate_id), snapshot_topic(kind)) for kind, aggregate_id in references]
+        rows_of_streams = await self._streams.rows(streams)
         stored = [
             StoredEvent(aggregate_id if "#" in row.topic else row.stream, row.version, row.topic, row.state)
-            for (_, aggregate_id), rows in zip(wanted, found, strict=True)
+            for (_, aggregate_id), rows in zip(references, rows_of_streams, strict=True)
             for row in rows
         ]
         events = iter(await self._codec.decode_many(stored))
-        return await in_turns(lambda rows: _replayed(islice(events, len(rows)), rows), found)
+        return await in_turns(lambda rows: _replayed(islice(events, len(rows)), rows), rows_of_streams)
 
     async def head(self) -> int:
-        """The position of the last committed event, 0 in an empty log."""
+        """Return the position of the last committed event, 0 in an empty log."""
 
         async def read(connection: AsyncConnection) -> int:
             cursor = await connection.execute("SELECT position FROM log_head WHERE log = %s", (self._log,))
@@ -119,20 +122,20 @@ class EventStore:
 
         return await retry_in_outage(self._pool, read)
 
-    async def take_head(self, max_wait: float) -> None:
-        """Take the lock that every append takes, and release it; `max_wait` is in seconds.
+    async def lock_head(self, max_wait: float) -> None:
+        """Take and release the lock that every append takes; `max_wait` is in seconds.
 
         Raises OutdatedProcess when appends of this process are refused, TimeoutError, and the errors of Postgres.
         """
         milliseconds = int(max_wait * 1000)
         async with asyncio.timeout(2 * max_wait), self._pool.connection() as connection, connection.transaction():
             await connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
-            cursor = await connection.execute(TAKE_HEAD, {"log": self._log, "inline": self._inline})
+            cursor = await connection.execute(LOCK_HEAD, {"log": self._log, "inline": self._inline})
             if await cursor.fetchone() is None:
                 raise OutdatedProcess
 
     async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
-        """As in `domain.core.ports.Store`. What is committed is noted in the command's recording."""
+        """As in `domain.core.ports.Store`. Notes the position in the command's recording after the commit."""
         recording = current_recording() if self._log == IDENTITY else None
         if recording is not None and result is not None:
             recording.resource_id = str(result)
@@ -162,7 +165,7 @@ class EventStore:
         async for saved in InTurns(zip(aggregates, fresh, strict=True)):
             for aggregate, own in saved:
                 if own:
-                    aggregate.modified_on = own[-1].timestamp  # that of the append, as read models will show it
+                    aggregate.modified_on = own[-1].timestamp  # the time of the append, as read models show it
                 self._snapshot_when_due(aggregate, len(own))
         return position
 
@@ -174,14 +177,14 @@ class EventStore:
             task.add_done_callback(self._snapshotting.discard)
 
     async def _snapshot(self, aggregate: Audited) -> None:
-        """Save a snapshot. A failure fails no command, but is logged and counted, because it may persist."""
+        """Save a snapshot. An error fails no command, but is logged and counted, because it may persist."""
         try:
             row = await self._codec.encode_snapshot(aggregate)
             async with self._pool.connection() as connection, connection.transaction():
                 await _replace_snapshot(connection, snapshots_table(self._log), row)
-        except PersonErased:  # meanwhile: there is nothing to be kept
+        except PersonErased:  # erased meanwhile, so there is nothing to save
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the command has succeeded
+        except Exception as error:  # noqa: BLE001 - the command has succeeded, whatever the error is
             SNAPSHOT_FAILURES.inc()
             _log.warning("snapshot-failed", aggregate=type(aggregate).__name__, reason=type(error).__name__)
 
@@ -192,7 +195,7 @@ def _end_of(aggregate: Audited) -> tuple[UUID, int]:
 
 
 def _replayed(events: Iterable[Any], rows: Sequence[Row]) -> Audited | None:
-    """Return the aggregate; its `modified_on` is the time of the append, as in read models and snapshots."""
+    """Return the aggregate, or None without events. Its `modified_on` is the time of the append, as in read models."""
     aggregate: Audited | None = None
     for event in events:
         aggregate = event.mutate(aggregate)
@@ -202,7 +205,7 @@ def _replayed(events: Iterable[Any], rows: Sequence[Row]) -> Audited | None:
 
 
 async def _replace_snapshot(connection: AsyncConnection, table: str, row: StoredEvent) -> None:
-    """Write the snapshot and remove earlier ones, unless there is a later one."""
+    """Write the snapshot unless there is a later one, and remove earlier ones."""
     values = {"stream": row.originator_id, "version": row.originator_version, "topic": row.topic, "state": row.state}
     await connection.execute(_INSERT_SNAPSHOT.format(table=table), values)
     await connection.execute(_REMOVE_SNAPSHOTS.format(table=table), values)

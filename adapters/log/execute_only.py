@@ -1,4 +1,4 @@
-"""The cursor that inline projections write with, in appends and in rebuilds."""
+"""The cursor with which inline projections write, in appends and in rebuilds."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +7,9 @@ from psycopg import AsyncCursor
 
 
 class ExecuteOnlyCursor:
-    """A cursor without results: an inline projection that reads one fails at once, wherever it is applied.
+    """A cursor that cannot fetch results, so that an inline projection that reads fails at once.
 
-    Reading would wait for the pipeline while the append holds the lock of the log's head.
+    Reading would wait for the pipeline while the append holds the lock of the head row.
     """
 
     __slots__ = ("_cursor",)
@@ -20,5 +20,5 @@ class ExecuteOnlyCursor:
     async def execute(
         self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None, *, prepare: bool | None = None
     ) -> None:
-        """Send the statement; an error of it is raised by this call or by a later one."""
+        """Send the statement. Its error is raised by this call or by a later one."""
         await self._cursor.execute(query, params, prepare=prepare)

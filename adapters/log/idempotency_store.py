@@ -1,7 +1,7 @@
-"""Requests with an Idempotency-Key and what they came to, for a day (ruling A6).
+"""The idempotency store: the results of requests with an Idempotency-Key, kept for a day (ruling A6).
 
-The event store writes a row beside the events; of a command without events it is written here. A lock on a connection
-of the process's own says that a request is still running: Postgres gives it back when the process dies.
+The event store writes a row with the events of a command; this class writes the row of a command without events. While
+a request runs, a session lock marks its key. Postgres releases the lock when the process dies.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from adapters.background import BackgroundTask
 from adapters.postgres.connections import Pool, connect
 from domain.core.idempotency import IdempotentRequest
 
-CLEAN_EVERY = 600.0
+CLEAN_INTERVAL = 600.0  # seconds
 
 log = structlog.get_logger()
 
 
 class Entry(NamedTuple):
-    """What a request came to: the status of its answer, where it was recorded, and the id of what it is about."""
+    """The result of a request: the status of its answer, the id of its resource, and its position in the log."""
 
     fingerprint: bytes
     status: int
@@ -37,7 +37,7 @@ class Entry(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A client's key as it is kept: a keyed hash, and its lock."""
+    """A client's key as it is stored, a keyed hash, and the number of its lock."""
 
     user_id: UUID
     key: str
@@ -45,7 +45,7 @@ class Slot(NamedTuple):
 
 
 class IdempotencyStore:
-    """An async context manager; inside, it forgets what is older than a day. `secret` is the same for all processes."""
+    """Stores results, and deletes old ones while its `with` block runs. `secret` is the same in all processes."""
 
     def __init__(self, pool: Pool, lock_url: str, secret: bytes) -> None:
         self._pool = pool
@@ -55,7 +55,7 @@ class IdempotencyStore:
         self._connecting = asyncio.Lock()
         self._running: set[int] = set()
         self._stopping = asyncio.Event()
-        self._cleaner = BackgroundTask("answer-book", self._clean_now_and_then)
+        self._cleaner = BackgroundTask("idempotency-store", self._clean_repeatedly)
 
     async def __aenter__(self) -> Self:
         self._cleaner.start()
@@ -64,24 +64,24 @@ class IdempotencyStore:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopping.set()  # a cancellation can get lost in a query that is being cancelled
+        self._stopping.set()  # instead of a cancellation, which psycopg may turn into an error
         await self._cleaner.stop()
         if self._connection is not None:
             await self._connection.close()
 
     def slot(self, user_id: UUID, key: str) -> Slot:
-        """Where the outcome of this user's request with this key is kept."""
+        """Return the slot of this user's requests with this key."""
         scope = user_id.bytes + key.encode()
         lock = int.from_bytes(self._digest(b"lock", scope)[:8], "big", signed=True)
         return Slot(user_id, self._digest(b"key", scope).hex(), lock)
 
     def fingerprint(self, *parts: bytes) -> bytes:
-        """Tells requests apart."""
+        """Return a keyed hash of the parts of a request, by which requests with one key are compared."""
         return self._digest(b"fingerprint", *(hashlib.sha256(part).digest() for part in parts))
 
     @asynccontextmanager
     async def running(self, slot: Slot) -> AsyncIterator[bool]:
-        """False when another request with this key is running, here or in another process."""
+        """Mark the key as running, and yield True; yield False if another request with this key is running anywhere."""
         if slot.lock in self._running:
             yield False
             return
@@ -97,7 +97,7 @@ class IdempotencyStore:
             self._running.discard(slot.lock)
 
     async def find(self, slot: Slot) -> Entry | None:
-        """What is known of a request, unless it is older than a day. To be asked while it is `running`."""
+        """Return the stored result of a request, unless it is older than a day. Call it inside `running`."""
 
         async def find(cursor: AsyncCursor) -> Entry | None:
             await cursor.execute(_FIND, [slot.user_id, slot.key], prepare=True)
@@ -113,12 +113,12 @@ class IdempotencyStore:
         return await self._pool.ask(find)
 
     async def remember(self, request: IdempotentRequest, position: int, resource_id: str | None) -> None:
-        """Keep what a command without events came to, of which the event store writes nothing."""
+        """Store the result of a command without events, for which the event store writes nothing."""
         values = [request.user_id, request.key, request.fingerprint, request.status, resource_id, position]
         await self._pool.ask(lambda cursor: cursor.execute(_REMEMBER, values, prepare=True))
 
     async def clean(self) -> int:
-        """Forget what is older than a day; how many."""
+        """Delete results that are older than a day; return their number."""
         async with self._pool.connection() as connection:
             return (await connection.execute(_CLEAN)).rowcount
 
@@ -126,11 +126,11 @@ class IdempotencyStore:
         return hmac.digest(self._secret, b"\0".join([purpose, *parts]), hashlib.sha256)
 
     async def _lock(self, lock: int) -> AsyncConnection | None:
-        """The connection that holds the lock from now on; None when another process has it."""
+        """Take the lock and return its connection; return None if another process holds it."""
         connection = await self._lock_connection()
         try:
             cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [lock])
-        except psycopg.OperationalError:  # it was lost while nobody looked
+        except psycopg.OperationalError:  # the connection was lost while it was idle
             await connection.close()
             connection = await self._lock_connection()
             cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [lock])
@@ -142,18 +142,18 @@ class IdempotencyStore:
                 self._connection = await connect(self._lock_url, application_name="rollbook-idempotency")
             return self._connection
 
-    async def _clean_now_and_then(self) -> None:
+    async def _clean_repeatedly(self) -> None:
         while not self._stopping.is_set():
             try:
                 await self.clean()
             except psycopg.Error as error:
-                log.warning("answers-not-cleaned", reason=type(error).__name__)
+                log.warning("idempotency-store-not-cleaned", reason=type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), CLEAN_EVERY)
+                await asyncio.wait_for(self._stopping.wait(), CLEAN_INTERVAL)
 
 
 async def _unlock(connection: AsyncConnection, lock: int) -> None:
-    """A connection that is gone took its locks along."""
+    """Release the lock. If the connection is lost, Postgres has released it."""
     with contextlib.suppress(psycopg.OperationalError):
         await connection.execute("SELECT pg_advisory_unlock(%s)", [lock])
 

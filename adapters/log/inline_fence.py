@@ -12,13 +12,13 @@ from domain.core.errors import Unavailable
 
 
 class OutdatedProcess(Unavailable):
-    """The process applies other inline projections than those that were declared last."""
+    """The inline projections of this process differ from those that were declared last."""
 
     detail = "This process and the read models have different versions; another process can answer."
 
 
 class Versioned(Protocol):
-    """A projection as the fence needs it."""
+    """The part of a projection that is declared."""
 
     @property
     def name(self) -> str: ...
@@ -27,19 +27,19 @@ class Versioned(Protocol):
 
 
 def described(projections: Iterable[Versioned]) -> str:
-    """Names and versions, in an order that does not depend on that of the projections."""
-    return ", ".join(sorted(f"{each.name} {each.version}" for each in projections))
+    """Return the sorted names and versions of the projections as text."""
+    return ", ".join(sorted(f"{projection.name} {projection.version}" for projection in projections))
 
 
 async def declare(connection: AsyncConnection, log: str, projections: Iterable[Versioned], schema: int) -> None:
-    """From now on appends to the log apply these inline projections and no others.
+    """Declare the inline projections of the log. After that, processes with other ones may not append.
 
     `schema` is the number of the last migration that this process knows. Raises OutdatedProcess, and changes nothing,
-    when a newer process has declared others.
+    when a newer version has declared others.
     """
     projections = list(projections)
     ours = described(projections)
-    order = [schema, sum(each.version for each in projections)]
+    order = [schema, sum(projection.version for projection in projections)]
     await connection.execute(_DECLARE, {"log": log, "ours": ours, "order": order})
     if await declared(connection, log) != ours:
         raise OutdatedProcess

@@ -59,7 +59,7 @@ async def test_it_is_ready_without_projectors_and_tells_that_they_are_away(datab
 @pytest.mark.parametrize("log", ["identity", "sessions"])
 async def test_it_is_not_ready_while_somebody_holds_the_head_of_a_log(database_url: str, log: str) -> None:
     async with a_world(database_url) as world, await psycopg.AsyncConnection.connect(database_url) as holder:
-        world.services.probe.look_every = 0
+        world.services.probe.min_interval = 0
         assert (await world.client.get("/readyz")).status_code == 200
         await holder.execute("SELECT FROM log_head WHERE log = %s FOR UPDATE", [log])
         began = time.monotonic()
@@ -85,7 +85,7 @@ async def test_it_is_not_ready_on_a_database_that_is_read_only(
 
 async def test_it_is_not_ready_and_appends_nothing_once_a_newer_version_has_taken_over(database_url: str) -> None:
     async with a_world(database_url) as world:
-        world.services.probe.look_every = 0
+        world.services.probe.min_interval = 0
         with psycopg.connect(database_url) as newer:
             newer.execute("UPDATE log_head SET inline_projections = 'newer 1', inline_order = '{9999,1}'")
         assert (await world.client.get("/readyz")).json()["writable"] is False
@@ -101,7 +101,7 @@ async def test_the_head_is_taken_every_two_seconds_at_most(database_url: str) ->
     class Counted:
         times = 0
 
-        async def take_head(self, max_wait: float) -> None:
+        async def lock_head(self, max_wait: float) -> None:
             assert max_wait <= 1
             self.times += 1
 
