@@ -140,7 +140,7 @@ async def _move_over_http(serving: Serving, wings: Wings, to: int) -> Move:
 async def _make_wings(bench: Bench, store: EventStore) -> Wings:
     """Create two wings with a leader each, and move the subtree into the first one."""
     large = bench.world.large
-    wings = [Group.make(new_id(), large.id, name, node_type="division") for name in ("First wing", "Second wing")]
+    wings = [Group.create(new_id(), large.id, name, node_type="division") for name in ("First wing", "Second wing")]
     leaders = [large.provider(place) for place in (FIRST_WING_LEADER, SECOND_WING_LEADER)]
     entries = [RosterEntry.add(wing.id, large.id, "leader", user) for wing, user in zip(wings, leaders, strict=True)]
     tree = await store.get(GroupTree, tree_id(large.id))

@@ -105,8 +105,8 @@ def _individuals(world: World) -> Iterator[list[Audited]]:
 def _groups(ward: Ward) -> Iterator[list[Audited]]:
     for place in range(ward.groups):
         kind: NodeType = "group" if ward.is_leaf(place) else "division"
-        yield [Group.make(ward.group(place), ward.id, f"Group {place}", node_type=kind, tags=[f"tag-{place % 20}"])]
-    yield [Group.make(ward.full_roster, ward.id, "Roster")]
+        yield [Group.create(ward.group(place), ward.id, f"Group {place}", node_type=kind, tags=[f"tag-{place % 20}"])]
+    yield [Group.create(ward.full_roster, ward.id, "Roster")]
 
 
 def _entries(ward: Ward) -> Iterator[list[Audited]]:

@@ -59,7 +59,7 @@ async def _added(connection: Connection, token: str, group_id: UUID, individual_
 
 
 async def _empty_groups(bench: Bench, number: int) -> list[UUID]:
-    groups = [Group.make(new_id(), bench.world.large.id, f"Empty {place}") for place in range(number)]
+    groups = [Group.create(new_id(), bench.world.large.id, f"Empty {place}") for place in range(number)]
     async with a_pool(bench.settings) as pool, a_store(bench.settings, pool) as store:
         await store.save(*groups)
     return [group.id for group in groups]

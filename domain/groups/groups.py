@@ -1,4 +1,4 @@
-"""Groups and divisions: the nodes of an organization's care-team tree, without their rosters and places."""
+"""Groups and divisions: the nodes of an organization's care-team tree, without their rosters and parents."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -15,32 +15,32 @@ SYSTEM_TYPES: tuple[GroupType, ...] = ("all_participants", "unassigned")
 
 
 class GroupNotFound(NotFound):
-    """There is no such group, or the caller may not see it."""
+    """The group does not exist, or the caller may not see it."""
 
 
 class GroupSystemManaged(Conflict, code="group-system-managed"):
-    detail = "The service keeps this group itself."
+    detail = "The service manages this group; it cannot be changed."
 
 
 class GroupInactive(InvalidState):
-    detail = "The group is not active any more."
+    detail = "The group is no longer active."
 
 
 class GroupNotEmpty(Conflict, code="group-not-empty"):
-    detail = "Other groups stand under it."
+    detail = "The group contains other groups."
 
 
 class GroupProviderOnly(Conflict, code="group-provider-only"):
-    detail = "The group is for providers only and takes no individuals."
+    detail = "The group is for providers only and cannot contain individuals."
 
 
 def system_group_id(organization_id: UUID, group_type: GroupType) -> UUID:
-    """The id of an organization's computed group."""
+    """Return the id of the organization's computed group of this type."""
     return uuid5(organization_id, f"group:{group_type}")
 
 
 class Group(Audited):
-    """A node: its name, tags and kind. An inactive one never becomes active again."""
+    """A node of the tree: its name, tags and types. An inactive group never becomes active again."""
 
     TOPIC = "group"
 
@@ -52,6 +52,8 @@ class Group(Audited):
     active: bool = True
 
     class Created(Audited.Created):
+        """A group was created at the top of its organization's tree."""
+
         TOPIC = "group.created"
         organization_id: UUID
         name: str
@@ -60,26 +62,33 @@ class Group(Audited):
         tags: list[str]
 
     class Renamed(Audited.Event):
+        """The group got another name."""
+
         TOPIC = "group.renamed"
         name: str
 
     class TagsChanged(Audited.Event):
-        """All tags, as they are from now on."""
+        """The tags of the group were replaced by these."""
 
         TOPIC = "group.tags-changed"
         tags: list[str]
 
     class LeadersReplaced(Audited.Event):
-        """The leaders were set as a whole; their entries tell who. Of two callers who do that at once one is later."""
+        """All leaders of the group were replaced.
+
+        The events of the roster entries tell who leads. This event makes two concurrent replacements conflict.
+        """
 
         TOPIC = "group.leaders-replaced"
 
     class Deactivated(Audited.Event):
+        """The group was deactivated for ever."""
+
         TOPIC = "group.deactivated"
         organization_id: UUID
 
     @classmethod
-    def make(
+    def create(
         cls,
         group_id: UUID,
         organization_id: UUID,
@@ -89,7 +98,7 @@ class Group(Audited):
         type: GroupType = "regular",  # noqa: A002
         tags: Iterable[str] = (),
     ) -> "Group":
-        """A new node at the top of the organization's tree."""
+        """Return a new group at the top of the organization's tree."""
         return cls._create(
             cls.Created,
             id=group_id,
@@ -101,28 +110,31 @@ class Group(Audited):
         )
 
     @classmethod
-    def computed(cls, organization_id: UUID, group_type: GroupType, name: str) -> "Group":
-        """One of the organization's two groups whose individuals are computed."""
-        return cls.make(system_group_id(organization_id, group_type), organization_id, name, type=group_type)
+    def create_computed(cls, organization_id: UUID, group_type: GroupType, name: str) -> "Group":
+        """Return a new computed group; an organization has one of each of the two types."""
+        return cls.create(system_group_id(organization_id, group_type), organization_id, name, type=group_type)
 
     @property
     def system_managed(self) -> bool:
-        """Whether its individuals are computed and nobody changes it."""
+        """Return whether the service computes the individuals of the group, which no caller may change."""
         return self.type in SYSTEM_TYPES
 
     def rename(self, name: str) -> None:
+        """Give the group this name. Record no event when it has the name already."""
         if name != self.name:
             self._renamed(name)
 
-    def tag(self, tags: Iterable[str]) -> None:
-        """From now on these tags and no others."""
+    def change_tags(self, tags: Iterable[str]) -> None:
+        """Replace the tags. Record no event when they are equal already."""
         if list(tags) != self.tags:
             self._tags_changed(list(tags))
 
-    def leaders_replaced(self) -> None:
+    def record_leaders_replaced(self) -> None:
+        """Record that all leaders are replaced."""
         self._leaders_replaced()
 
     def deactivate(self) -> None:
+        """Deactivate the group for ever. Record no event when it is inactive already."""
         if self.active:
             self._deactivated(self.organization_id)
 

@@ -1,4 +1,4 @@
-"""May the principal change this group, and may it be changed at all: refusals in their order (rulings A3, A7, A10)."""
+"""Whether a principal may change a group, and whether its state allows that (rulings A3, A7, A10)."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,30 +12,34 @@ from domain.groups.groups import Group, GroupInactive, GroupNotFound, GroupSyste
 
 
 class GroupRights(NamedTuple):
-    """What the principal may do. Administrators of the organization and of the system, and services, govern."""
+    """What a principal may do with a group.
+
+    `administers` is true for administrators of the group's organization, system administrators and services.
+    """
 
     reads: bool
     writes: bool
-    governs: bool
+    administers: bool
 
 
 @dataclass(frozen=True, eq=False)
 class GroupPermissions:
-    """The questions that every command on a group asks first."""
+    """The checks with which every command on a group begins. They raise refusals in the order of ruling A10."""
 
     store: Store
     permissions: Permissions
 
     async def require_changeable(self, principal: Principal, group_id: UUID, *, argument: str | None = None) -> Group:
-        """Return the group, which the principal may change. `argument` is what names it.
+        """Return the group if the principal may change it. `argument` is the argument with its id.
 
         Raises GroupNotFound (also when the principal may not read it), Forbidden, GroupSystemManaged, GroupInactive.
         """
         group, rights = await self._rights(principal, group_id, argument=argument)
-        if rights.governs and group.system_managed:
+        if rights.administers and group.system_managed:
             raise GroupSystemManaged(argument=argument)
-        # an administrator may change every active group: if not this one, it was deactivated after it was loaded
-        if rights.governs and not (group.active and rights.writes):
+        # An administrator may change every active group. If this group is not writable, it was deactivated after it
+        # was loaded.
+        if rights.administers and not (group.active and rights.writes):
             raise GroupInactive(argument=argument)
         if not group.active or not rights.reads:
             raise GroupNotFound(argument=argument)
@@ -43,13 +47,13 @@ class GroupPermissions:
             raise Forbidden(argument=argument)
         return group
 
-    async def require_closable(self, principal: Principal, group_id: UUID) -> Group:
-        """Return the group, active or not, which the principal may deactivate: not by leading it (ruling A3).
+    async def require_deactivatable(self, principal: Principal, group_id: UUID) -> Group:
+        """Return the group, active or not, if the principal may deactivate it; its leaders may not (ruling A3).
 
         Raises GroupNotFound, Forbidden, GroupSystemManaged.
         """
         group, rights = await self._rights(principal, group_id)
-        if not rights.governs:
+        if not rights.administers:
             raise Forbidden if rights.reads else GroupNotFound
         if group.system_managed:
             raise GroupSystemManaged

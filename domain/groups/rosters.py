@@ -1,7 +1,7 @@
-"""Rosters: who leads, belongs to or is cared for by a group.
+"""Roster entries: the leaders, members and individuals of groups.
 
-Each (group, kind, subject) is a small stream of its own, so that adding one person to a roster of 100,000 costs
-what it costs on an empty one.
+Each entry (group, kind, subject) is a stream of its own, so that adding one person to a roster of 100,000 people costs
+the same as adding one to an empty roster.
 """
 
 from typing import Literal
@@ -15,12 +15,12 @@ RosterKind = Literal["individual", "leader", "member"]
 
 
 def roster_entry_id(group_id: UUID, kind: RosterKind, subject_id: UUID) -> UUID:
-    """The stream of one person's place in one roster."""
+    """Return the id of the entry of one person in one roster of a group."""
     return uuid5(group_id, f"{kind}:{subject_id}")
 
 
 class RosterEntry(Audited):
-    """One person's place in one roster of one group. `subject_id` is an individual's or a user's id."""
+    """The entry of one person in one roster of a group. `subject_id` is the id of an individual or of a user."""
 
     TOPIC = "entry"
     SNAPSHOT_EVERY = None
@@ -32,6 +32,8 @@ class RosterEntry(Audited):
     present: bool = True
 
     class Created(Audited.Created):
+        """A person was added to a roster for the first time."""
+
         TOPIC = "roster-entry.added"
         group_id: UUID
         organization_id: UUID
@@ -39,6 +41,8 @@ class RosterEntry(Audited):
         subject_id: UUID
 
     class Removed(Audited.Event):
+        """The person was removed from the roster."""
+
         TOPIC = "roster-entry.removed"
         group_id: UUID
         organization_id: UUID
@@ -46,6 +50,8 @@ class RosterEntry(Audited):
         subject_id: UUID
 
     class AddedAgain(Audited.Event):
+        """The person was added to the roster again."""
+
         TOPIC = "roster-entry.added-again"
         group_id: UUID
         organization_id: UUID
@@ -54,7 +60,7 @@ class RosterEntry(Audited):
 
     @classmethod
     def add(cls, group_id: UUID, organization_id: UUID, kind: RosterKind, subject_id: UUID) -> "RosterEntry":
-        """Return a new entry."""
+        """Return a new entry, by which the person is in the roster."""
         return cls._create(
             cls.Created,
             id=roster_entry_id(group_id, kind, subject_id),
@@ -65,10 +71,12 @@ class RosterEntry(Audited):
         )
 
     def add_again(self) -> None:
+        """Add the person again. Record no event when they are in the roster already."""
         if not self.present:
             self._added_again(self.group_id, self.organization_id, self.kind, self.subject_id)
 
     def remove(self) -> None:
+        """Remove the person. Record no event when they are not in the roster."""
         if self.present:
             self._removed(self.group_id, self.organization_id, self.kind, self.subject_id)
 

@@ -1,4 +1,4 @@
-"""The tree of an organization's groups: who stands under whom. It alone decides cycles, depth and nesting."""
+"""The tree of an organization's groups: the parent of each group. It alone prevents cycles and limits the depth."""
 
 from collections.abc import Iterator
 from dataclasses import field
@@ -10,35 +10,36 @@ from eventsourcing.domain import event
 from domain.core.audited import Audited
 from domain.core.errors import Conflict
 
-DEEPEST = 32
-"""Levels from a top-level node, which stands on the first, to the lowest one."""
+MAX_LEVELS = 32
+"""Levels of the tree. Top-level groups are on the first level."""
 
 
 class GroupCycle(Conflict, code="group-cycle"):
-    detail = "A group cannot stand under itself or under one that stands under it."
+    detail = "The parent is the group itself or is below it."
 
 
 class TooDeep(Conflict):
-    detail = f"The tree has no more than {DEEPEST} levels."
+    detail = f"The tree would have more than {MAX_LEVELS} levels."
 
 
 class MoveInProgress(Conflict, code="move-in-progress"):
-    detail = "The group is being moved already."
+    detail = "Another task is moving the group already."
 
 
 def tree_id(organization_id: UUID) -> UUID:
-    """The stream of an organization's tree."""
+    """Return the id of the organization's tree."""
     return uuid5(organization_id, "group-tree")
 
 
 class GroupTree(Audited):
-    """`parents` by group id: top-level groups are absent, inactive ones too.
+    """The tree of an organization's groups and the pending moves in it.
 
-    `moves` are pending: group id to task id; `targets` are the parents wanted, None for the top.
+    `parents` maps group ids to the ids of their parents; it lacks top-level and inactive groups. `moves` maps the
+    groups of pending moves to the ids of their tasks, and `targets` to their new parents, None for the top.
     """
 
     TOPIC = "group-tree"
-    SNAPSHOT_EVERY: ClassVar[int | None] = 100  # one of 1,000 groups loads in 1 ms, as 100 events do
+    SNAPSHOT_EVERY: ClassVar[int | None] = 100  # the snapshot of 1,000 groups loads in 1 ms, as 100 events do
 
     organization_id: UUID
     parents: dict[UUID, UUID] = field(default_factory=dict)
@@ -46,13 +47,13 @@ class GroupTree(Audited):
     targets: dict[UUID, UUID | None] = field(default_factory=dict)
 
     class Created(Audited.Created):
-        """Made with the first move in an organization."""
+        """The tree of an organization was created, with the first move or deactivation in it."""
 
         TOPIC = "group-tree.created"
         organization_id: UUID
 
     class MoveRequested(Audited.Event):
-        """`delay` is the session's simulated queue delay in milliseconds."""
+        """A caller requested a move; `delay` is the session's simulated queue delay in milliseconds."""
 
         TOPIC = "group-tree.move-requested"
         organization_id: UUID
@@ -62,7 +63,7 @@ class GroupTree(Audited):
         delay: int
 
     class Moved(Audited.Event):
-        """One group now stands under another (None: at the top); with it everything below it."""
+        """A group and all groups below it were moved under another parent, None for the top."""
 
         TOPIC = "group-tree.moved"
         organization_id: UUID
@@ -72,7 +73,7 @@ class GroupTree(Audited):
         parent_id: UUID | None
 
     class MoveFinishedUnchanged(Audited.Event):
-        """The group stood there already."""
+        """A move ended without a change, because the group had that parent already."""
 
         TOPIC = "group-tree.move-finished-unchanged"
         organization_id: UUID
@@ -80,6 +81,8 @@ class GroupTree(Audited):
         group_id: UUID
 
     class MoveFailed(Audited.Event):
+        """A move failed; `error` is the code of the refusal."""
+
         TOPIC = "group-tree.move-failed"
         organization_id: UUID
         task_id: UUID
@@ -87,7 +90,7 @@ class GroupTree(Audited):
         error: str
 
     class NodeRemoved(Audited.Event):
-        """A group without others under it was deactivated and left the tree."""
+        """A group without groups below it was deactivated and removed from the tree."""
 
         TOPIC = "group-tree.node-removed"
         organization_id: UUID
@@ -95,19 +98,19 @@ class GroupTree(Audited):
 
     @classmethod
     def create(cls, organization_id: UUID) -> "GroupTree":
-        """The tree of an organization in which every group still stands at the top."""
+        """Return the tree of an organization in which every group is at the top."""
         return cls._create(cls.Created, id=tree_id(organization_id), organization_id=organization_id)
 
     def children(self, group_id: UUID) -> list[UUID]:
-        """The groups directly under it."""
+        """Return the groups directly below the group."""
         return [child for child, parent in self.parents.items() if parent == group_id]
 
-    def moved_by(self, task_id: UUID) -> UUID | None:
-        """The group whose move this task still has to carry out."""
+    def group_of_move(self, task_id: UUID) -> UUID | None:
+        """Return the group that the task has to move; None when no move of the task is pending."""
         return next((group for group, task in self.moves.items() if task == task_id), None)
 
     def request_move(self, task_id: UUID, group_id: UUID, parent_id: UUID | None, delay: int) -> None:
-        """Let a task move it; one that stands there already is done at once.
+        """Request a move, which a task will carry out. The move ends at once when the group has that parent already.
 
         Raises GroupCycle, TooDeep, MoveInProgress.
         """
@@ -119,7 +122,7 @@ class GroupTree(Audited):
             self._move_finished_unchanged(self.organization_id, task_id, group_id)
 
     def finish_move(self, group_id: UUID) -> None:
-        """Move it where its task wants it. Raises GroupCycle, TooDeep: the tree has changed since the request."""
+        """Carry out the pending move of the group. Raises GroupCycle, TooDeep if the tree changed after the request."""
         task_id, old, new = self.moves[group_id], self.parents.get(group_id), self.targets[group_id]
         self._require_possible(group_id, new)
         if old == new:
@@ -128,32 +131,33 @@ class GroupTree(Audited):
             self._moved(self.organization_id, task_id, group_id, old, new)
 
     def fail_move(self, group_id: UUID, error: str) -> None:
-        """End its task; `error` is the code of the refusal."""
+        """Record that the pending move of the group failed; `error` is the code of the refusal."""
         self._move_failed(self.organization_id, self.moves[group_id], group_id, error)
 
     def remove_node(self, group_id: UUID) -> None:
-        """Take out a group that nothing stands under; a pending move of it fails later."""
+        """Remove a group that has no groups below it. A pending move of the group fails later."""
         assert not self.children(group_id)
         if group_id in self.parents:
             self._node_removed(self.organization_id, group_id)
 
     def _require_possible(self, group_id: UUID, parent_id: UUID | None) -> None:
         if parent_id is None:
-            return  # a subtree only gains levels under something
-        above = list(self._upwards(parent_id))
-        if group_id in above:
+            return  # a move to the top makes no cycle and no level deeper
+        ancestors = list(self._path_to_top(parent_id))
+        if group_id in ancestors:
             raise GroupCycle
-        if len(above) + self._levels(group_id) > DEEPEST:
+        if len(ancestors) + self._levels(group_id) > MAX_LEVELS:
             raise TooDeep
 
-    def _upwards(self, group_id: UUID) -> Iterator[UUID]:
-        standing: UUID | None = group_id
-        while standing is not None:
-            yield standing
-            standing = self.parents.get(standing)
+    def _path_to_top(self, group_id: UUID) -> Iterator[UUID]:
+        """Yield the group and its ancestors, the nearest first."""
+        current: UUID | None = group_id
+        while current is not None:
+            yield current
+            current = self.parents.get(current)
 
     def _levels(self, group_id: UUID) -> int:
-        """Levels of the subtree, its root included."""
+        """Return the number of levels of the group's subtree, the group's own level included."""
         children: dict[UUID, list[UUID]] = {}
         for child, parent in self.parents.items():
             children.setdefault(parent, []).append(child)

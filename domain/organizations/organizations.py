@@ -226,7 +226,7 @@ def is_staffed(organization_id: UUID, classification: str) -> bool:
 
 def system_groups(organization_id: UUID) -> list[Group]:
     """The two groups whose individuals are computed."""
-    return [Group.computed(organization_id, kind, SYSTEM_GROUP_NAMES[kind]) for kind in SYSTEM_TYPES]
+    return [Group.create_computed(organization_id, kind, SYSTEM_GROUP_NAMES[kind]) for kind in SYSTEM_TYPES]
 
 
 def require_local(changes: Iterable[str]) -> None:

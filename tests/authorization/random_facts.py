@@ -84,7 +84,7 @@ class RandomFacts:
         self._save(organization, Role.create(organization.id, "org.admin", "Administrator"))
         self.oracle.organizations[organization.id] = OracleOrganization()
         for kind in SYSTEM_TYPES:
-            self._save(Group.computed(organization.id, kind, kind))
+            self._save(Group.create_computed(organization.id, kind, kind))
             self.oracle.groups[system_group_id(organization.id, kind)] = OracleGroup(organization.id, kind)
         return organization.id
 

@@ -26,7 +26,7 @@ class RandomWorld(RandomFacts):
     def do_group(self, a: int, b: int, _: int) -> None:
         if len(self._groups()) < MOST_GROUPS:
             organization = self.organizations[a % 2]
-            group = Group.make(self._id(), organization, "g", type="provider_only" if b % 5 == 0 else "regular")
+            group = Group.create(self._id(), organization, "g", type="provider_only" if b % 5 == 0 else "regular")
             self._save(group)
             self.oracle.groups[group.id] = OracleGroup(organization, group.type)
 

@@ -285,7 +285,7 @@ class History:
         await self._store.save(individual, *gone)
 
     async def _make_group(self) -> None:
-        group = Group.make(uuid4(), self._one(self._organizations).id, f"Group {len(self._groups)}", tags=["new"])
+        group = Group.create(uuid4(), self._one(self._organizations).id, f"Group {len(self._groups)}", tags=["new"])
         await self._store.save(group)
         self._groups.append(group)
 
@@ -296,7 +296,7 @@ class History:
 
     async def _tag(self) -> None:
         group = self._one(self._groups)
-        group.tag([f"tag-{self._random.randrange(9)}"])
+        group.change_tags([f"tag-{self._random.randrange(9)}"])
         await self._store.save(group)
 
     async def _entry(self) -> None:

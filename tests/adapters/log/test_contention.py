@@ -60,7 +60,7 @@ async def test_moves_in_one_organization_are_each_decided_once(
 ) -> None:
     async with a_store(database_url) as store:
         organization, mover = uuid4(), uuid4()
-        parent, *groups = [Group.make(uuid4(), organization, "Group") for _ in range(MANY + 1)]
+        parent, *groups = [Group.create(uuid4(), organization, "Group") for _ in range(MANY + 1)]
         await store.save(parent, *groups)
         access = Grants()
         for each in (parent, *groups):

@@ -72,7 +72,7 @@ async def make_below(principal: Principal, thing_id: UUID, name: str) -> tuple[U
 @retry_on_conflict
 async def make(name: str) -> tuple[UUID, int]:
     World.calls += 1
-    group = Group.make(new_id(), ORGANIZATION, name, node_type="group", type="regular", tags=[])
+    group = Group.create(new_id(), ORGANIZATION, name, node_type="group", type="regular", tags=[])
     if World.races:
         World.races -= 1
         raise LostRace

@@ -27,7 +27,7 @@ async def found(team: Team, group_id: UUID) -> Group:
 
 
 async def a_computed_group(team: Team) -> UUID:
-    group = Group.computed(team.organization, "unassigned", "Unassigned")
+    group = Group.create_computed(team.organization, "unassigned", "Unassigned")
     await team.store.save(group)
     return group.id
 

@@ -224,7 +224,7 @@ async def test_only_a_system_administrator_hands_out_the_system_role() -> None:
 
 
 async def a_seated(world: World, clinic: UUID, user: User) -> Group:
-    group = Group.make(uuid4(), clinic, "team")
+    group = Group.create(uuid4(), clinic, "team")
     leader = RosterEntry.add(group.id, clinic, "leader", user.id)
     member = RosterEntry.add(group.id, clinic, "member", user.id)
     await world.store.save(group, leader, member)

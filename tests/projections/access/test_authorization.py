@@ -90,7 +90,7 @@ def an_organization() -> Organization:
 
 
 def a_group(organization: Organization) -> Group:
-    return Group.make(uuid4(), organization.id, "Heart")
+    return Group.create(uuid4(), organization.id, "Heart")
 
 
 def entry(group: Group, kind: Any, subject: User | Individual) -> RosterEntry:
@@ -377,7 +377,7 @@ async def test_whoever_is_reached_in_several_ways_stands_in_a_list_once(database
 
 async def test_whose_last_group_ends_is_unassigned_again(database_url: str) -> None:
     clinic, owner = an_organization(), a_user()
-    group, unassigned = a_group(clinic), Group.computed(clinic.id, "unassigned", "Unassigned")
+    group, unassigned = a_group(clinic), Group.create_computed(clinic.id, "unassigned", "Unassigned")
     mine = Individual.create(uuid4(), "user", owner.id)
     mine.share("organization", clinic.id)
     contains = [AccessQuery("group", unassigned.id, "contain")]

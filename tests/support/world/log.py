@@ -101,7 +101,7 @@ class LogWorld:
     async def group(
         self, organization_id: UUID, name: str = "Heart", *, under: UUID | None = None, **known: Any
     ) -> UUID:
-        group = Group.make(uuid4(), organization_id, name, **known)
+        group = Group.create(uuid4(), organization_id, name, **known)
         await self.store.save(group)
         if under is not None:
             await self.move(organization_id, group.id, under)
@@ -122,7 +122,7 @@ class LogWorld:
         tree = await self.store.find(GroupTree, tree_id(organization_id)) or GroupTree.create(organization_id)
         task_id = new_id()
         tree.request_move(task_id, group_id, parent_id, 0)
-        if tree.moved_by(task_id):
+        if tree.group_of_move(task_id):
             tree.finish_move(group_id)
         await self.store.save(tree)
         return task_id

@@ -67,7 +67,7 @@ class Team(MemoryWorld):
 
     async def group(self, **what: Any) -> UUID:
         """A group that the administrator may change."""
-        group = Group.make(uuid4(), what.pop("organization", self.organization), what.pop("name", "Heart"), **what)
+        group = Group.create(uuid4(), what.pop("organization", self.organization), what.pop("name", "Heart"), **what)
         await self.store.save(group)
         self.grants.allow(self.admin, group.id, "read", "write")
         return group.id

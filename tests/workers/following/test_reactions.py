@@ -46,7 +46,7 @@ async def a_requested_move(
     with audited_as(by or AuditContext()):
         tree = GroupTree.create(organization)
         tree.request_move(uuid4(), group, parent, delay)
-        await store.save(*(Group.make(each, organization, "Group") for each in (group, parent)), tree)
+        await store.save(*(Group.create(each, organization, "Group") for each in (group, parent)), tree)
     return organization, group, parent
 
 
