@@ -13,9 +13,7 @@ EMAIL, PHONE, USERNAME = "ada.lovelace@people.test", "+12025550142", "countess-o
 PASSWORD = "analytical-engine-1843"
 
 
-async def test_what_a_person_gives_and_gets_is_noted_and_stands_in_read_models_only(
-    database_url: str, noted_values: set[str]
-) -> None:
+async def test_personal_values_are_found_in_read_models_only(database_url: str, noted_values: set[str]) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         given = {"patient-email": EMAIL, "phone-number": PHONE, "username": USERNAME, "password": PASSWORD}
@@ -56,7 +54,7 @@ def test_a_planted_value_is_found(database_url: str, table: str) -> None:
 
 
 @pytest.mark.parametrize("address", [EMAIL, PHONE])
-def test_an_address_that_nobody_noted_is_found(database_url: str, address: str) -> None:
+def test_an_unrecorded_address_is_found(database_url: str, address: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute(f"INSERT INTO events {PLANTS['events']}".encode(), [f'{{"name":"{address}"}}'])
     assert in_raw_tables(database_url, set()) == [("events", address)]

@@ -98,7 +98,7 @@ def test_the_product_inherits_public_names_only() -> None:
     assert {kind: found for kind in our_classes() if (found := inherited_private_names(kind))} == {}
 
 
-def test_what_is_overridden_of_psycopg_is_as_it_was() -> None:
+def test_overridden_methods_of_psycopg_are_unchanged() -> None:
     """`wait` is public but not documented: read its changes, and those of `AsyncPipeline`, before this test is changed.
 
     `PipelineConnection` and `AppendConnection` rest on how it runs the generators of psycopg.

@@ -36,7 +36,7 @@ def failing_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list
     return calls
 
 
-async def test_a_failure_is_logged_and_the_work_goes_on() -> None:
+async def test_a_failure_is_logged_and_the_work_continues() -> None:
     tries: list[int] = []
     told = asyncio.Event()
 
@@ -79,7 +79,7 @@ async def listening(dsn: str, heard: Callable[[str | None], None]) -> AsyncItera
         yield
 
 
-async def test_the_announcer_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_announcer_continues_after_a_failure(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str | None] = []
     async with a_pool(database_url) as pool, listening(application_dsn(database_url), heard.append):
         announcer = Announcer(pool)
@@ -92,14 +92,16 @@ async def test_the_announcer_goes_on(database_url: str, monkeypatch: pytest.Monk
         await announcer.stop()
 
 
-async def test_the_listener_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_listener_continues_after_a_failure(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     notifications = Notifications(application_dsn(database_url))
     failing_once(monkeypatch, notifications, "_listen_until_lost")
     async with notifications:
         await asyncio.wait_for(notifications.connected.wait(), 5)
 
 
-async def test_waiting_for_positions_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_for_positions_continues_after_a_failure(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with a_pool(database_url) as pool:
         positions = Positions(pool, Notifications(application_dsn(database_url)))
         calls = failing_once(monkeypatch, positions, "_seen")
@@ -108,7 +110,9 @@ async def test_waiting_for_positions_goes_on(database_url: str, monkeypatch: pyt
             assert await positions.reached([], 0, 5)
 
 
-async def test_the_cleaning_of_answers_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cleaning_of_keys_continues_after_a_failure(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with a_pool(database_url) as pool:
         answers = IdempotencyStore(pool, application_dsn(database_url), MASTER_KEY)
         calls = failing_once(monkeypatch, answers, "clean")
@@ -116,7 +120,7 @@ async def test_the_cleaning_of_answers_goes_on(database_url: str, monkeypatch: p
             await eventually(lambda: len(calls) > 1)
 
 
-async def test_the_indexing_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_indexing_continues_after_a_failure(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     indexing = Indexing(application_dsn(database_url))
     calls = failing_once(monkeypatch, indexing, "_improve")
     async with indexing:
@@ -125,7 +129,7 @@ async def test_the_indexing_goes_on(database_url: str, monkeypatch: pytest.Monke
         await eventually(lambda: len(calls) > 1)
 
 
-async def test_forgetting_logins_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_deleting_logins_continues_after_a_failure(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = failing_once(monkeypatch, retention, "forget_old_events")
     stop = asyncio.Event()
     working = asyncio.create_task(retention.run(settings_for(database_url), stop))

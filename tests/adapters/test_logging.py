@@ -52,7 +52,7 @@ def logged(call: str) -> dict[str, object]:
         'logging.getLogger("library").error(traceback.format_exc())',  # uvicorn's way
     ],
 )
-def test_of_an_exception_kind_and_place_are_told(call: str) -> None:
+def test_an_exception_is_logged_with_class_and_place(call: str) -> None:
     line = logged(call)
     assert line["event"] == "failed"
     assert str(line["error"]).endswith("ValueError")
@@ -60,7 +60,7 @@ def test_of_an_exception_kind_and_place_are_told(call: str) -> None:
     assert {"level", "timestamp"} <= line.keys()
 
 
-def test_a_line_is_one_json_object_with_the_time_and_what_was_said() -> None:
+def test_a_log_line_is_a_json_object_with_its_time() -> None:
     line = logged('structlog.get_logger().warning("heard\\nof", about="it")')
     assert (line["event"], line["about"], line["level"]) == ("heard\nof", "it", "warning")
     assert str(line["timestamp"]).endswith("Z")

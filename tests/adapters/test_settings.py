@@ -74,7 +74,7 @@ def test_argon2_is_read_as_time_memory_lanes(monkeypatch: pytest.MonkeyPatch) ->
         ("REDIS_URL", "http://me:secret@there"),
     ],
 )
-def test_a_bad_value_is_refused_by_its_name_and_never_repeated(
+def test_an_invalid_value_is_refused_by_name_and_never_quoted(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
@@ -87,7 +87,7 @@ def test_a_bad_value_is_refused_by_its_name_and_never_repeated(
 
 
 @pytest.mark.parametrize("around", ["{}\n", " {}", "\t{}\r\n"])
-def test_blanks_and_line_ends_around_a_value_are_not_part_of_it(monkeypatch: pytest.MonkeyPatch, around: str) -> None:
+def test_blanks_and_line_ends_around_a_value_are_stripped(monkeypatch: pytest.MonkeyPatch, around: str) -> None:
     """As a secret that was mounted from a file with a line end has them."""
     key = base64.b64encode(bytes(32)).decode()
     given = {
@@ -174,7 +174,7 @@ def test_the_application_connects_in_its_restricted_role(database_url: str) -> N
             connection.execute("CREATE TABLE mine ()")
 
 
-def test_queries_are_planned_alike_whatever_postgres_it_is(database_url: str) -> None:
+def test_queries_are_planned_alike_on_every_postgres(database_url: str) -> None:
     """By its defaults it would scan a table of 20,000 rows for a page of 20."""
     name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
     with psycopg.connect(database_url, autocommit=True) as owner:

@@ -57,7 +57,7 @@ async def test_it_is_ready_without_projectors_and_tells_that_they_are_away(datab
 
 
 @pytest.mark.parametrize("log", ["identity", "sessions"])
-async def test_it_is_not_ready_while_somebody_holds_the_head_of_a_log(database_url: str, log: str) -> None:
+async def test_it_is_not_ready_while_a_log_is_locked(database_url: str, log: str) -> None:
     async with a_world(database_url) as world, await psycopg.AsyncConnection.connect(database_url) as holder:
         world.services.probe.min_interval = 0
         assert (await world.client.get("/readyz")).status_code == 200
@@ -83,7 +83,7 @@ async def test_it_is_not_ready_on_a_database_that_is_read_only(
         assert (answer.status_code, answer.json()["postgres"], answer.json()["writable"]) == (503, True, False)
 
 
-async def test_it_is_not_ready_and_appends_nothing_once_a_newer_version_has_taken_over(database_url: str) -> None:
+async def test_an_outdated_process_is_not_ready_and_appends_nothing(database_url: str) -> None:
     async with a_world(database_url) as world:
         world.services.probe.min_interval = 0
         with psycopg.connect(database_url) as newer:
@@ -172,7 +172,7 @@ async def test_figures_are_not_there_otherwise(database_url: str) -> None:
         assert (await edge.client.get("/metrics")).status_code == 404
 
 
-async def test_the_document_is_served_to_anybody(database_url: str) -> None:
+async def test_the_document_needs_no_session(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         first, second = await asyncio.gather(edge.client.get("/openapi.json"), edge.client.get("/openapi.json"))
         assert first.json() == second.json() == edge.app.openapi()

@@ -71,7 +71,7 @@ async def test_one_of_them(database_url: str) -> None:
         await world.get(f"{PATH}users/", world.system, 400)
 
 
-async def test_staff_and_services_see_them_and_nobody_else(database_url: str) -> None:
+async def test_only_staff_and_services_see_replicators(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         staff = await world.provider(OPERATOR_ID)
@@ -143,7 +143,7 @@ async def test_a_second_worker_and_lost_connections_change_nothing(database_url:
         await standby
 
 
-async def test_lag_grows_while_the_worker_is_stopped_and_falls_when_it_runs(database_url: str) -> None:
+async def test_lag_grows_without_a_worker_and_falls_with_one(database_url: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         await world.catch_up()
         assert all(row["lag-events"] == 0 for row in await background(world))

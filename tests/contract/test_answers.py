@@ -127,7 +127,7 @@ async def judged(ward: Ward, row: Row) -> tuple[httpx2.Response, list[str]]:
     return answer, [*found, *problems(answer_schema(row.operation), answer.json())]
 
 
-def test_what_an_answer_lacks_or_says_in_another_form_is_noticed() -> None:
+def test_differences_of_an_answer_from_the_contract_are_found() -> None:
     (detail,) = (each for each in operations() if each.title == "GET /v1/user-replications/")
     schema = answer_schema(detail)
     good = {"created-time": "2024-02-29 12:00:00", "service": "caredb", "user-id": str(uuid4())}

@@ -23,7 +23,7 @@ def nothing_waits(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_app_keeps_the_contract_except_for_what_is_not_built() -> None:
+def test_the_application_keeps_the_contract_except_unbuilt_operations() -> None:
     from api.app import openapi_document
 
     assert shortfalls(openapi_document()) == []

@@ -66,14 +66,14 @@ def cases(good: Request) -> Iterator[Case]:
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-async def test_of_two_faults_the_first_is_told(database_url: str, resource: str) -> None:
+async def test_the_first_of_two_faults_is_reported(database_url: str, resource: str) -> None:
     async with asked(database_url) as person:
         async for good in person.good_requests(of(resource)):
             for case in cases(good):
                 await person.refuses(case)
 
 
-async def test_what_is_not_there_is_told_before_anything_else(database_url: str) -> None:
+async def test_a_missing_route_is_reported_first(database_url: str) -> None:
     async with asked(database_url) as person:
         for operation in operations():
             request = Request(operation, operation.path.replace("{id}", "x"), (), headers={"Accept": "text/html"})

@@ -171,7 +171,7 @@ async def media_types_are_judged(person: Asked, good: Request) -> None:
         await person.refuses(Case(f"Content-Type {name}", request, 415, [("unsupported-media-type", {})]))
 
 
-async def test_too_large_a_body_is_refused_whether_its_length_is_announced_or_not(database_url: str) -> None:
+async def test_a_too_large_body_is_refused_with_and_without_length(database_url: str) -> None:
     async def parts(largest: int) -> AsyncIterator[bytes]:
         for _ in range(4):
             yield b" " * (largest // 4)
@@ -218,7 +218,7 @@ async def test_other_methods_and_paths_without_their_slash_are_refused(database_
                     person.wrong.append(f"{wrong}: {problem}")
 
 
-async def test_an_id_in_the_path_that_nobody_has_is_told_by_its_parameter(database_url: str) -> None:
+async def test_an_unknown_id_in_the_path_is_named_by_its_parameter(database_url: str) -> None:
     """Ruling D12."""
     async with asked(database_url) as person:
         told = {}

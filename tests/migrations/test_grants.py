@@ -50,7 +50,7 @@ async def test_migrate_grants_all_that_the_product_needs(bare_url: str) -> None:
         assert await retention.forget_old_events(world.settings.dsn("maintain"), "sessions", 400) == 0
 
 
-async def test_what_a_later_migration_dropped_is_not_granted(database_url: str) -> None:
+async def test_dropped_tables_are_not_granted(database_url: str) -> None:
     made = Migration(9001, "9001_made", "CREATE TABLE made ();\nGRANT SELECT ON made TO rollbook_app;")
     dropped = Migration(9002, "9002_dropped", "DROP TABLE made")
     assert await migrate(database_url, [*migrations_in(), made, dropped]) == ["9001_made", "9002_dropped"]

@@ -21,7 +21,7 @@ def an_empty_database(database_url: str) -> Iterator[str]:
         owner.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-async def test_logs_are_counted_and_whoever_stands_nowhere_is_found(database_url: str) -> None:
+async def test_logs_are_counted_and_unplaced_individuals_are_found(database_url: str) -> None:
     with an_empty_database(database_url) as dsn:
         await migrate(dsn, [each for each in migrations_in() if each.version < 10])
         with psycopg.connect(dsn, autocommit=True) as owner:

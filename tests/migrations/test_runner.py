@@ -56,13 +56,13 @@ async def test_a_database_of_a_newer_version_is_refused(database_url: str) -> No
         await migrate(database_url)
 
 
-async def test_a_file_before_what_is_applied_is_refused(database_url: str) -> None:
+async def test_a_migration_before_an_applied_one_is_refused(database_url: str) -> None:
     await migrate(database_url, shipped(SECOND))
     with pytest.raises(MigrationRefusedError, match="give it a new number"):
         await migrate(database_url, shipped(FIRST, SECOND))
 
 
-async def test_a_table_in_use_fails_the_migration_instead_of_blocking_everybody(database_url: str) -> None:
+async def test_a_table_in_use_fails_the_migration_soon(database_url: str) -> None:
     await migrate(database_url, shipped(FIRST))
     async with await psycopg.AsyncConnection.connect(database_url) as busy:
         await busy.execute("SELECT * FROM first")

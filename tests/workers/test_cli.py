@@ -117,7 +117,7 @@ def test_a_wrong_master_key_is_refused_in_one_line(command: str, database_url: s
     assert done.stderr == f"rollbook: {refusal}\n"
 
 
-def test_a_data_folder_that_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_file_as_data_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = rollbook("up", ROLLBOOK_DATA=str(tmp_path / "file"))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
@@ -158,7 +158,7 @@ def running() -> Iterator[tuple[Path, Path]]:
         yield data, output
 
 
-def test_up_runs_the_parts_under_their_names_and_shows_the_administrator_once(
+def test_up_runs_named_parts_and_shows_the_administrator_once(
     running: tuple[Path, Path],
 ) -> None:
     data, output = running
@@ -181,7 +181,7 @@ def test_commands_find_the_servers_of_a_running_up(running: tuple[Path, Path]) -
     assert "running" in done.stdout, done.stderr
 
 
-def test_the_demo_tells_its_story_to_a_running_server_as_often_as_one_likes(running: tuple[Path, Path]) -> None:
+def test_the_demo_can_run_repeatedly(running: tuple[Path, Path]) -> None:
     _, output = running
     known = administrator_of(output)
     who = {"ROLLBOOK_ADMIN_EMAIL": known["username"], "ROLLBOOK_ADMIN_PASSWORD": known["password"]}
@@ -210,7 +210,7 @@ def test_a_killed_api_comes_back_ready(running: tuple[Path, Path]) -> None:
 
 
 @only_root
-def test_an_ordinary_user_runs_everything_as_himself() -> None:
+def test_an_ordinary_user_runs_everything_under_their_own_id() -> None:
     with a_folder() as data:
         account = nobody()
         assert account
@@ -224,7 +224,7 @@ def test_an_ordinary_user_runs_everything_as_himself() -> None:
             running.stop()
 
 
-def test_make_run_that_is_told_to_end_ends_everything() -> None:
+def test_make_run_stops_everything_on_a_signal() -> None:
     with a_folder() as data:
         running = Running(data, command=["make", "run"])
         running.until_ready()
@@ -242,7 +242,7 @@ def test_the_second_start_is_ready_and_shows_no_password() -> None:
             assert "First administrator" not in output.read_text()
 
 
-def test_a_stopped_up_gets_a_new_master_key_and_starts_with_it() -> None:
+def test_a_stopped_service_starts_with_a_new_master_key() -> None:
     with a_folder() as data:
         with up(data, "first"):
             refused = rollbook("rotate-master-key", ROLLBOOK_DATA=str(data))
@@ -259,7 +259,7 @@ def test_a_stopped_up_gets_a_new_master_key_and_starts_with_it() -> None:
         assert done.stderr.startswith("rollbook: ROLLBOOK_MASTER_KEY does not open the keys in this database")
 
 
-def test_variables_of_libpq_do_not_override_what_sessions_set(database_url: str) -> None:
+def test_variables_of_libpq_do_not_override_session_settings(database_url: str) -> None:
     program = """
 import os, sys, psycopg
 from adapters.postgres.session_settings import session_dsn

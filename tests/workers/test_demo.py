@@ -16,7 +16,7 @@ def left() -> set[Path]:
     return set(SYSTEM_FOLDER.glob("rollbook-demo-*"))
 
 
-def test_the_demo_tells_who_gains_and_who_loses_by_a_move() -> None:
+def test_the_demo_names_gains_and_losses_of_a_move() -> None:
     before_it = left()
     told = subprocess.run([*ROLLBOOK, "demo"], check=True, capture_output=True, text=True, timeout=120).stdout
     before, _, after = told.partition("after the move")
@@ -30,7 +30,7 @@ def test_the_demo_tells_who_gains_and_who_loses_by_a_move() -> None:
     assert left() == before_it
 
 
-def test_the_demo_says_in_one_line_that_nobody_answers() -> None:
+def test_the_demo_reports_a_missing_server_in_one_line() -> None:
     for url in ("http://127.0.0.1:1", "nonsense"):
         done = rollbook("demo", "--url", url, ROLLBOOK_ADMIN_EMAIL="ann@rollbook.test", ROLLBOOK_ADMIN_PASSWORD="x")
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)

@@ -74,7 +74,7 @@ def test_the_product_is_durable_and_its_log_has_no_values(folder: Path) -> None:
         assert "ann@x" not in (server.home / "postgres.log").read_text()
 
 
-def test_a_second_user_shares_the_server_and_the_last_one_ends_it(folder: Path) -> None:
+def test_a_second_user_shares_the_server_and_the_last_stops_it(folder: Path) -> None:
     first, second = a_postgres(folder), a_postgres(folder)
     first.start()
     pid = postmaster(first)
@@ -144,7 +144,7 @@ def test_an_interrupted_initdb_does_not_pass_for_a_cluster(folder: Path) -> None
     assert not leftover.exists()
 
 
-def test_a_process_id_that_now_belongs_to_another_program_does_not_stop_the_start(folder: Path) -> None:
+def test_a_reused_process_id_does_not_stop_the_start(folder: Path) -> None:
     with a_postgres(folder) as server:
         pid_file = server.home / "cluster" / "postmaster.pid"
         lines = pid_file.read_text().splitlines()
@@ -179,7 +179,7 @@ def test_a_stop_ends_a_start_that_is_under_way(folder: Path) -> None:
     assert processes(str(folder)) == {}
 
 
-def test_postgres_asks_everybody_for_a_password(folder: Path) -> None:
+def test_postgres_requires_a_password(folder: Path) -> None:
     with a_postgres(folder) as server:
         assert stat.S_IMODE((server.home / "password").stat().st_mode) == 0o600
         with psycopg.connect(server.dsn()) as connection:
@@ -189,7 +189,7 @@ def test_postgres_asks_everybody_for_a_password(folder: Path) -> None:
                 psycopg.connect(make_conninfo(server.dsn(), password=password))
 
 
-def test_a_cluster_that_asked_nobody_for_a_password_asks_from_the_next_start_on(folder: Path) -> None:
+def test_an_old_cluster_requires_a_password_after_the_next_start(folder: Path) -> None:
     """As those of earlier versions: under the user `nobody`, and without a password of the owner."""
     with a_postgres(folder) as server:
         write(server, "CREATE TABLE kept AS SELECT 1 AS one; ALTER ROLE postgres PASSWORD NULL")
@@ -200,7 +200,7 @@ def test_a_cluster_that_asked_nobody_for_a_password_asks_from_the_next_start_on(
         assert connection.execute("SELECT system_user, one FROM kept").fetchone() == ("scram-sha-256:postgres", 1)
 
 
-def test_a_start_that_is_killed_before_the_password_is_kept_is_made_good(folder: Path) -> None:
+def test_a_start_killed_before_it_kept_the_password_is_repaired(folder: Path) -> None:
     with a_postgres(folder) as server:
         (server.home / "password").unlink()
         (server.home / "pg_hba.conf").write_text(ONLY_THE_CALLER)
@@ -210,7 +210,7 @@ def test_a_start_that_is_killed_before_the_password_is_kept_is_made_good(folder:
         assert connection.execute("SELECT system_user").fetchone() == ("scram-sha-256:postgres",)
 
 
-def test_valkey_asks_everybody_for_a_password(folder: Path) -> None:
+def test_valkey_requires_a_password(folder: Path) -> None:
     with EmbeddedValkey(folder / "valkey") as server:
         password = (server.home / "password").read_text()
         assert stat.S_IMODE((server.home / "password").stat().st_mode) == 0o600
@@ -288,7 +288,7 @@ def test_root_never_runs_the_server_itself(folder: Path) -> None:
 
 
 @only_root
-def test_a_data_folder_out_of_reach_is_replaced_by_one_named_after_it(tmp_path: Path, folder: Path) -> None:
+def test_an_unreachable_data_folder_is_replaced_by_a_reachable_one(tmp_path: Path, folder: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     home = home_of(closed, "postgres", folder)
@@ -314,7 +314,7 @@ def test_binaries_out_of_reach_are_copied_out(tmp_path: Path, folder: Path, monk
 
 
 @only_root
-def test_an_ordinary_user_runs_the_server_as_himself(folder: Path) -> None:
+def test_an_ordinary_user_runs_the_server_under_their_own_id(folder: Path) -> None:
     account = nobody()
     assert account
     os.chown(folder, account.uid, account.gid)

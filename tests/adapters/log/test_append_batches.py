@@ -13,7 +13,7 @@ def an_append(events: int) -> Append:
     return Append(id=uuid4(), events=fresh, rows=[], encoded=[], unchanged=[], request=None)
 
 
-async def test_what_is_larger_than_a_batch_is_written_alone() -> None:
+async def test_an_append_larger_than_a_batch_is_written_alone() -> None:
     small, large, later = an_append(1), an_append(MAX_BATCH_EVENTS + 1), an_append(1)
     waiting = deque([small, large, later])
     assert [take_batch(waiting, None) for _ in range(3)] == [[small], [large], [later]]

@@ -143,7 +143,7 @@ async def test_only_a_destroyed_key_reads_as_null() -> None:
         await refused(codec, row, said)
 
 
-async def test_a_value_does_not_open_as_somebody_elses() -> None:
+async def test_a_value_does_not_open_with_the_key_of_another_person() -> None:
     codec = EventCodec(KeysInMemory())  # who all have the same bytes for a key
     ada, eve = await encoded(codec, a_user(), a_user("eve@example.org"))
     with capture_logs() as said:
@@ -206,12 +206,12 @@ class Letter(Audited):
         self.sender = sender
 
 
-async def test_what_is_personal_never_gets_past_the_transcoder_in_clear() -> None:
+async def test_the_transcoder_never_writes_personal_values_in_clear() -> None:
     with pytest.raises(NotImplementedError, match="Personal"):
         MsgspecTranscoder().encode({"email": Personal(uuid4(), EMAIL)})
 
 
-async def test_an_erased_person_can_still_be_told_of_but_nothing_personal_recorded(database_url: str) -> None:
+async def test_an_erased_person_is_still_named_but_gets_no_personal_values(database_url: str) -> None:
     async with a_store(database_url) as store, a_pool(database_url) as pool:
         user = a_user()
         await store.save(user)

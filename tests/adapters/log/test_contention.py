@@ -91,7 +91,7 @@ async def test_many_commands_on_one_stream_from_two_processes_all_succeed(databa
         assert len((await store.get(Role, role.id)).holders) == 2 * MANY
 
 
-async def test_a_conflict_names_its_streams_and_costs_the_batch_one_more_try(
+async def test_a_conflict_names_its_streams_and_its_batch_is_tried_again(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with a_store(database_url) as store:
@@ -123,9 +123,7 @@ def lookup(kind: str, value: str) -> bytes:
 
 
 @pytest.mark.parametrize("disabled_first", [True, False])
-async def test_of_two_appends_in_one_batch_the_first_counts_for_the_second(
-    database_url: str, disabled_first: bool
-) -> None:
+async def test_the_second_append_of_a_batch_sees_the_first(database_url: str, disabled_first: bool) -> None:
     async with a_store(database_url, projections=registry.inline(lookup), rights=CurrentRights()) as store:
         user = a_user()
         await store.save(user)

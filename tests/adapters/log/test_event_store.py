@@ -15,7 +15,7 @@ from tests.adapters.log.aggregates import a_role, a_user, positions
 from tests.support.stores import a_pool, a_store, waits_for_a_lock
 
 
-async def test_an_append_may_be_larger_than_what_a_socket_holds(database_url: str) -> None:
+async def test_an_append_may_exceed_the_buffer_of_a_socket(database_url: str) -> None:
     async with a_store(database_url) as store:
         assert await asyncio.wait_for(store.save(*(a_role() for _ in range(10_000))), 15) == 10_000
 
@@ -32,7 +32,7 @@ async def test_the_circumstances_stand_on_the_event_and_in_its_row(database_url:
     assert row == (actor, role.organization_id, "request-1", "role.created")
 
 
-async def test_nobody_pays_for_a_neighbours_conflict(database_url: str) -> None:
+async def test_a_conflict_fails_no_other_append_of_its_batch(database_url: str) -> None:
     async with a_store(database_url) as store:
         role = a_role()
         await store.save(role)
@@ -49,7 +49,7 @@ async def test_nobody_pays_for_a_neighbours_conflict(database_url: str) -> None:
     assert positions(database_url) == list(range(1, 23))
 
 
-async def test_a_log_whose_head_is_wrong_refuses_nothing_as_taken(database_url: str) -> None:
+async def test_a_wrong_head_is_an_error_and_not_a_conflict(database_url: str) -> None:
     """As after a restore of some tables alone: it is an error of ours, and nothing that a caller could mend."""
     async with a_store(database_url) as store:
         await store.save(a_role())
@@ -59,7 +59,7 @@ async def test_a_log_whose_head_is_wrong_refuses_nothing_as_taken(database_url: 
             await store.save(a_role())
 
 
-async def test_personal_values_come_back_and_do_not_stand_in_the_log(database_url: str) -> None:
+async def test_personal_values_are_restored_and_not_readable_in_the_log(database_url: str) -> None:
     async with a_store(database_url) as store:
         user = a_user("ada@example.org")
         await store.save(user)
@@ -71,7 +71,7 @@ async def test_personal_values_come_back_and_do_not_stand_in_the_log(database_ur
     assert b"ada" not in row[0]
 
 
-async def test_an_erased_person_stays_readable_as_nobody(database_url: str) -> None:
+async def test_an_erased_person_is_read_without_personal_values(database_url: str) -> None:
     async with a_pool(database_url) as pool, a_store(database_url) as store:
         user = a_user("ada@example.org")
         await store.save(user)
@@ -83,7 +83,7 @@ async def test_an_erased_person_stays_readable_as_nobody(database_url: str) -> N
         assert pool
 
 
-async def test_events_stand_in_the_order_in_which_they_happened(database_url: str) -> None:
+async def test_events_are_stored_in_the_order_in_which_they_happened(database_url: str) -> None:
     """Those of one command and those of commands that share a batch."""
     roles = [a_role() for _ in range(8)]
     for role in roles:
@@ -116,7 +116,7 @@ async def test_positions_follow_the_order_of_commits(database_url: str) -> None:
     assert positions(database_url) == [1, 2]
 
 
-async def test_a_connection_killed_under_a_command_neither_loses_nor_doubles_it(database_url: str) -> None:
+async def test_a_command_whose_connection_is_killed_is_recorded_once(database_url: str) -> None:
     async with a_store(database_url) as store:
         roles = [a_role() for _ in range(60)]
 

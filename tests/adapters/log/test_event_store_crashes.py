@@ -59,7 +59,7 @@ async def test_a_command_cut_at_its_commit_is_recorded_once(database_url: str, c
 
 
 @pytest.mark.parametrize("cut", Cut)
-async def test_all_commands_of_a_batch_cut_at_its_commit_learn_their_own_positions(database_url: str, cut: Cut) -> None:
+async def test_commands_of_a_batch_cut_at_its_commit_get_their_positions(database_url: str, cut: Cut) -> None:
     async with a_store_behind_a_proxy(database_url) as at:
         at.proxy.cut = cut
         roles = [a_role() for _ in range(40)]
@@ -71,7 +71,7 @@ async def test_all_commands_of_a_batch_cut_at_its_commit_learn_their_own_positio
 
 
 @pytest.mark.parametrize("cut", Cut)
-async def test_a_command_of_several_events_learns_where_its_last_one_stands(database_url: str, cut: Cut) -> None:
+async def test_a_command_gets_the_position_of_its_last_event(database_url: str, cut: Cut) -> None:
     async with a_store_behind_a_proxy(database_url) as at:
         at.proxy.cut = cut
         role, other = a_role(), a_role()
@@ -111,7 +111,7 @@ async def test_a_real_rival_still_wins_when_the_connection_is_cut(database_url: 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["LostRace", "int"]
 
 
-async def test_nobody_pays_for_a_neighbour_who_lost_while_the_connection_was_cut(database_url: str) -> None:
+async def test_a_conflict_during_an_outage_fails_no_other_command(database_url: str) -> None:
     async with a_store_behind_a_proxy(database_url) as at, a_store(database_url) as rival_store:
         role, rival = await decided_twice(at.store, rival_store)
         neighbours = [a_role() for _ in range(6)]
@@ -166,7 +166,7 @@ async def test_after_the_bound_commands_are_refused_and_later_ones_work(database
         assert await at.store.save(a_role()) == 2
 
 
-async def test_whoever_waits_in_vain_waits_no_longer_than_the_bound() -> None:
+async def test_a_read_waits_no_longer_than_the_pool_allows() -> None:
     async with AsyncConnectionPool("host=/nowhere", open=False, timeout=1.0) as pool, asyncio.timeout(1.8):
         with pytest.raises(Unavailable):
             await Keyring(pool, MASTER_KEY).keys([uuid4()])

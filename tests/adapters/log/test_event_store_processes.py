@@ -129,7 +129,7 @@ class Gate(InlineProjection):
         await cursor.execute("SELECT pg_advisory_xact_lock(1)")
 
 
-async def test_a_writer_that_begins_first_and_commits_last_is_missed_by_nobody(database_url: str) -> None:
+async def test_readers_see_the_events_of_the_writer_that_commits_last(database_url: str) -> None:
     async with (
         a_store(database_url, projections=[Gate()]) as slow,
         a_store(database_url) as quick,

@@ -45,7 +45,7 @@ async def a_writer_stopped_with_the_head(
         await process.wait()
 
 
-async def test_a_stopped_writer_delays_the_others_by_seconds_and_loses_nothing(database_url: str) -> None:
+async def test_a_stopped_writer_delays_others_by_seconds_and_loses_nothing(database_url: str) -> None:
     organization_id = uuid4()
     async with (
         a_store(database_url) as store,
@@ -63,7 +63,7 @@ async def test_a_stopped_writer_delays_the_others_by_seconds_and_loses_nothing(d
     assert rows[1] == (2, organization_id)
 
 
-async def test_a_session_that_keeps_the_head_makes_appends_fail_in_time_and_its_end_heals_them(
+async def test_appends_fail_while_a_session_holds_the_head_and_then_succeed(
     database_url: str,
 ) -> None:
     async with a_store(database_url, wait=1.5) as store, await psycopg.AsyncConnection.connect(database_url) as holder:
@@ -79,7 +79,7 @@ async def test_a_session_that_keeps_the_head_makes_appends_fail_in_time_and_its_
         assert await asyncio.wait_for(waiting, 1) == 1  # what was refused before is not in the log
 
 
-async def test_an_append_that_nobody_waits_for_any_more_is_left_out_of_its_batch(database_url: str) -> None:
+async def test_a_cancelled_append_is_left_out_of_its_batch(database_url: str) -> None:
     async with a_store(database_url) as store, await psycopg.AsyncConnection.connect(database_url) as holder:
         await holder.execute(HOLD)
         first = asyncio.create_task(store.save(a_role()))

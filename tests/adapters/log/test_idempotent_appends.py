@@ -27,7 +27,7 @@ async def test_a_key_is_remembered_with_positions_of_the_identity_log_only(datab
         assert connection.execute("SELECT position FROM idempotency_keys").fetchall() == [(position,)]
 
 
-async def test_what_is_committed_is_noted_and_its_result_remembered_with_it(database_url: str) -> None:
+async def test_the_result_of_a_command_is_stored_with_its_key(database_url: str) -> None:
     made = uuid4()
     async with a_store(database_url) as store:
         with under(IdempotentRequest(uuid4(), "key", b"fingerprint", 201)) as recorded:
@@ -41,7 +41,7 @@ async def test_what_is_committed_is_noted_and_its_result_remembered_with_it(data
     assert kept == [(201, str(made), 2)]
 
 
-async def test_of_two_commands_under_one_key_at_once_one_is_carried_out(database_url: str) -> None:
+async def test_one_of_two_concurrent_commands_with_one_key_is_executed(database_url: str) -> None:
     """Also when both wait for the same batch."""
     user_id = uuid4()
 

@@ -46,7 +46,7 @@ def make_names_table(database_url: str) -> None:
         connection.execute("GRANT SELECT, INSERT ON names TO rollbook_app")
 
 
-async def test_inline_rows_stand_in_the_appends_own_transaction(database_url: str) -> None:
+async def test_inline_rows_are_written_in_the_transaction_of_the_append(database_url: str) -> None:
     make_names_table(database_url)
     async with a_store(database_url, projections=[Names()]) as store:
         await asyncio.gather(*(store.save(an_organization(f"org-{number}")) for number in range(30)))
@@ -83,7 +83,7 @@ async def test_an_inline_projection_that_fetches_fails_its_append(database_url: 
     assert positions(database_url) == []
 
 
-async def test_what_is_unique_is_taken_once(database_url: str) -> None:
+async def test_a_unique_name_is_taken_once(database_url: str) -> None:
     make_names_table(database_url)
     async with a_store(database_url, projections=[Names()]) as store:
         outcomes = await asyncio.gather(

@@ -28,7 +28,7 @@ FOREVER = {
 
 
 @pytest.mark.parametrize("statement", [each for statements in FOREVER.values() for each in statements])
-async def test_the_applications_role_cannot_change_what_is_recorded(database_url: str, statement: str) -> None:
+async def test_the_application_role_cannot_change_recorded_events(database_url: str, statement: str) -> None:
     async with a_store(database_url) as store, a_pool(database_url) as pool:
         await store.save(
             Role.create(uuid4(), "org.admin", "org.admin"),
@@ -73,7 +73,7 @@ WRITTEN = (
 )
 
 
-async def test_whatever_the_product_writes_it_writes_in_that_role(database_url: str) -> None:
+async def test_the_product_writes_with_the_application_role(database_url: str) -> None:
     """No connection of a part is the owner's."""
     with psycopg.connect(database_url) as connection:
         connection.execute(WATCH)

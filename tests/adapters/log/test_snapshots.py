@@ -54,7 +54,7 @@ async def test_streams_that_are_read_together_each_come_back_whole(database_url:
         }
 
 
-async def test_a_snapshot_is_of_what_was_saved_and_not_of_what_was_decided_since(database_url: str) -> None:
+async def test_a_snapshot_holds_only_saved_events(database_url: str) -> None:
     async with a_store(database_url) as store:
         role, holders = a_role_held_by_many()
         await store.save(role)
@@ -80,7 +80,7 @@ async def test_a_later_snapshot_takes_the_place_of_those_before(database_url: st
         assert len((await store.get(Role, role.id)).holders) == 250
 
 
-async def test_a_snapshot_that_fails_is_told_and_costs_no_command(database_url: str) -> None:
+async def test_a_failed_snapshot_is_logged_and_fails_no_command(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("REVOKE INSERT ON snapshots FROM rollbook_app")
     failures = SNAPSHOT_FAILURES._value.get()

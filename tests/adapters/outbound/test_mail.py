@@ -78,7 +78,7 @@ async def test_nothing_is_sent_in_clear_where_encryption_is_required() -> None:
     ("answer", "error", "reason"),
     [("451 later", DeliveryFailed, "smtp-451"), ("554 never", MessageRefused, "smtp-554")],
 )
-async def test_answers_of_the_server_tell_whether_to_try_again(
+async def test_the_answer_of_the_server_decides_about_a_retry(
     answer: str, error: type[DeliveryFailed], reason: str
 ) -> None:
     async with a_mail_server(answer) as server:

@@ -28,7 +28,7 @@ def test_a_channel_with_a_server_uses_it_and_others_the_outbox(given: dict[str, 
     assert (type(senders["email"]).__name__, type(senders["sms"]).__name__) == kinds
 
 
-def test_a_database_of_the_operators_own_has_an_outbox_only_if_it_is_set(tmp_path: Path) -> None:
+def test_an_external_database_has_an_outbox_only_if_configured(tmp_path: Path) -> None:
     assert Settings(data=tmp_path).outbox == tmp_path / "outbox"
     assert Settings(database_url=OWN).outbox is None
     assert Settings(database_url=OWN, outbox=tmp_path).outbox == tmp_path
@@ -43,7 +43,7 @@ def test_a_database_of_the_operators_own_has_an_outbox_only_if_it_is_set(tmp_pat
         ("smtps://mail.test", ("mail.test", 465, None, None, True, False)),
     ],
 )
-def test_encryption_is_required_unless_the_server_is_here_or_the_url_says_so(url: str, server: object) -> None:
+def test_encryption_is_required_unless_the_server_is_local_or_exempt(url: str, server: object) -> None:
     assert parse_smtp_server(url) == server
 
 
@@ -69,7 +69,7 @@ def test_a_bad_setting_is_refused_without_its_value(variable: str, value: str, m
     assert value not in str(raised.value)
 
 
-def test_links_lead_to_the_link_url_else_to_the_public_one_else_here() -> None:
+def test_links_use_link_url_else_public_url_else_this_host() -> None:
     assert Settings().link_base == "http://127.0.0.1:8000"
     assert Settings(public_url="https://api.test/").link_base == "https://api.test"
     assert (

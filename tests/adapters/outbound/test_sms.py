@@ -40,7 +40,7 @@ async def test_without_a_secret_nothing_is_signed() -> None:
     ("status", "error"),
     [(408, DeliveryFailed), (429, DeliveryFailed), (503, DeliveryFailed), (302, MessageRefused), (400, MessageRefused)],
 )
-async def test_the_status_tells_whether_to_try_again(status: int, error: type[DeliveryFailed]) -> None:
+async def test_the_status_decides_about_a_retry(status: int, error: type[DeliveryFailed]) -> None:
     with a_text_provider(status) as provider, pytest.raises(DeliveryFailed) as raised:
         await TextSender(provider.url, None, None).send(SMS)
     assert (type(raised.value), raised.value.reason) == (error, f"http-{status}")

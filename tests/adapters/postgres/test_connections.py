@@ -44,7 +44,7 @@ async def use(pool: Pool, statement: bytes = b"SELECT pg_sleep(0.05)") -> None:
         await connection.execute(statement)
 
 
-async def test_no_caller_gets_a_connection_that_ended_while_it_was_idle(database_url: str) -> None:
+async def test_no_caller_gets_a_connection_that_ended_while_idle(database_url: str) -> None:
     async with a_pool(database_url, size=CONNECTIONS) as pool:
         for _ in range(2):
             await asyncio.gather(*(use(pool) for _ in range(CONNECTIONS)))
@@ -75,7 +75,7 @@ async def test_a_pool_recovers_before_it_is_asked(database_url: str) -> None:
         await eventually(lambda: pool.get_stats().get("pool_available"))
 
 
-async def test_what_a_caller_changes_of_a_connection_ends_with_its_use(database_url: str) -> None:
+async def test_changes_of_a_connection_are_undone_when_it_is_returned(database_url: str) -> None:
     async with a_pool(database_url, size=1) as pool:
         async with pool.connection() as connection:
             await connection.set_autocommit(False)
@@ -94,7 +94,7 @@ async def test_the_announcer_leaves_its_connection_as_it_was(database_url: str) 
             assert connection.autocommit
 
 
-def test_every_pool_is_one_of_ours() -> None:
+def test_every_pool_is_an_instance_of_our_class() -> None:
     root = Path(__file__).parents[3]
     sources = [path for layer in ("adapters", "api", "projections", "workers") for path in (root / layer).rglob("*.py")]
     others = [path.name for path in sources if "AsyncConnectionPool(" in path.read_text()]

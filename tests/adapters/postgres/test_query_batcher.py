@@ -26,7 +26,7 @@ class Rounds:
         return [2 * number for number in numbers]
 
 
-async def test_questions_of_one_moment_share_a_round_and_each_gets_its_own_answer() -> None:
+async def test_concurrent_questions_share_a_query_and_get_their_own_answers() -> None:
     rounds = Rounds()
     rounds.go.set()
     gathering = QueryBatcher(rounds.double)
@@ -34,7 +34,7 @@ async def test_questions_of_one_moment_share_a_round_and_each_gets_its_own_answe
     assert rounds.asked == [[1, 2, 3]]
 
 
-async def test_what_comes_while_rounds_run_waits_for_the_next_one() -> None:
+async def test_questions_during_a_query_wait_for_the_next_one() -> None:
     """A round that has begun may have seen the world before the question was put."""
     rounds = Rounds()
     gathering = QueryBatcher(rounds.double, rounds=1)
@@ -49,7 +49,7 @@ async def test_what_comes_while_rounds_run_waits_for_the_next_one() -> None:
     assert rounds.asked == [[1], [2, 3]]
 
 
-async def test_only_so_many_rounds_run_at_once_and_none_is_too_large() -> None:
+async def test_the_number_and_size_of_queries_are_limited() -> None:
     rounds = Rounds()
     gathering = QueryBatcher(rounds.double, rounds=2)
     asked = [asyncio.create_task(gathering.ask(number * 100)) for number in range(MAX_BATCH * 3)]
@@ -70,7 +70,7 @@ async def test_a_failure_reaches_those_of_its_round_only() -> None:
     assert await gathering.ask(2) == 4
 
 
-async def test_a_round_runs_in_nobodys_circumstances() -> None:
+async def test_a_shared_query_runs_without_an_audit_context() -> None:
     caller: ContextVar[str] = ContextVar("caller", default="nobody")
 
     async def seen(questions: Sequence[int]) -> list[str]:
@@ -80,7 +80,7 @@ async def test_a_round_runs_in_nobodys_circumstances() -> None:
     assert await QueryBatcher(seen).ask(1) == "nobody"
 
 
-async def test_nobody_misses_an_answer_because_a_neighbour_went_away() -> None:
+async def test_a_cancelled_question_cancels_no_other_question() -> None:
     rounds = Rounds()
     gathering = QueryBatcher(rounds.double)
     before, going, staying = (asyncio.create_task(gathering.ask(number)) for number in (1, 2, 3))

@@ -69,7 +69,7 @@ async def test_the_product_works_on_a_database_with_other_defaults(hostile_url: 
         await rebuild.rebuild(world.settings, ["groups"], lambda _: None)
 
 
-def test_the_connection_string_may_plan_otherwise_but_not_undo_what_results_rest_on(database_url: str) -> None:
+def test_the_connection_string_cannot_override_settings_that_change_results(database_url: str) -> None:
     given = make_conninfo(
         database_url, options="-c random_page_cost=2 -c statement_timeout=4321 -c TimeZone=Asia/Kolkata"
     )

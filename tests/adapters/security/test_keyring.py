@@ -22,7 +22,7 @@ def a_key() -> DataKey:
     return DataKey(uuid4(), uuid4(), os.urandom(32))
 
 
-def test_a_sealed_value_opens_again_and_never_looks_the_same_twice() -> None:
+def test_a_sealed_value_opens_again_and_is_never_sealed_alike() -> None:
     key = a_key()
     first, second = key.seal(b"Ada Lovelace", PLACE), key.seal(b"Ada Lovelace", PLACE)
     assert key.open(first, PLACE) == key.open(second, PLACE) == b"Ada Lovelace"
@@ -39,7 +39,7 @@ def test_a_changed_byte_is_noticed_wherever_it_stands(place: int) -> None:
         key.open(bytes(sealed), PLACE)
 
 
-def test_a_value_moved_to_another_person_does_not_open_under_the_same_bytes() -> None:
+def test_a_value_moved_to_another_person_does_not_open() -> None:
     key, key_id, subject = os.urandom(32), uuid4(), uuid4()
     sealed = DataKey(subject, key_id, key).seal(b"Ada Lovelace", PLACE)
     for other_subject, other_id in ((uuid4(), key_id), (subject, uuid4())):
@@ -66,7 +66,7 @@ async def test_each_person_gets_one_key_however_many_ask_at_once(database_url: s
         assert (await there.keys([subject, uuid4()])).keys() == {subject}
 
 
-async def test_keys_stand_wrapped_in_the_database(database_url: str) -> None:
+async def test_keys_are_wrapped_in_the_database(database_url: str) -> None:
     subject = uuid4()
     async with a_pool(database_url) as pool:
         keyring = Keyring(pool, MASTER_KEY)
@@ -95,7 +95,7 @@ async def test_a_destroyed_key_is_gone_for_readers_and_writers(database_url: str
     assert rows == [(None, True), (None, True)]
 
 
-async def test_a_new_master_key_opens_what_the_old_one_closed(database_url: str) -> None:
+async def test_a_new_master_key_opens_values_sealed_before(database_url: str) -> None:
     subject, erased = uuid4(), uuid4()
     async with a_pool(database_url) as pool:
         keyring = Keyring(pool, MASTER_KEY)

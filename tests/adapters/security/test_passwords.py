@@ -30,7 +30,7 @@ async def test_a_password_matches_its_own_hash_only() -> None:
         assert not await passwords.verify("walrus", "no hash at all")
 
 
-async def test_nobody_has_a_password() -> None:
+async def test_a_missing_hash_matches_no_password() -> None:
     with PasswordPool(CHEAP, 1) as passwords:
         assert not await passwords.verify("walrus", None)
 
@@ -43,7 +43,7 @@ async def test_a_hash_of_other_parameters_still_matches_and_is_outdated() -> Non
         assert await now.verify("walrus", hashed)
 
 
-async def test_beyond_its_bound_it_says_later() -> None:
+async def test_too_many_waiting_hashes_are_refused() -> None:
     with PasswordPool(CHEAP, 1) as passwords:
         calls = [asyncio.create_task(passwords.hash("walrus")) for _ in range(WAITING_PER_THREAD + 20)]
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
@@ -88,12 +88,14 @@ async def test_hashing_does_not_hold_up_the_event_loop() -> None:
         (HARD_TO_JUDGE, (), False),
     ],
 )
-async def test_a_password_is_worth_what_it_takes_to_guess_it(password: str, about: tuple[str, ...], good: bool) -> None:
+async def test_the_score_of_a_password_follows_the_effort_to_guess_it(
+    password: str, about: tuple[str, ...], good: bool
+) -> None:
     with PasswordPool(CHEAP, 2) as passwords:
         assert (await passwords.score(password, about) >= 2) is good
 
 
-async def test_what_is_known_of_one_user_does_not_count_for_another() -> None:
+async def test_known_words_of_one_user_do_not_affect_another() -> None:
     with PasswordPool(CHEAP, 2) as passwords:
         name = "jonathan.smithers"
         scores = await asyncio.gather(*(passwords.score(name, (name,) if odd % 2 else ()) for odd in range(20)))

@@ -46,7 +46,7 @@ async def taken(throttle: Throttle, *counters: Counter) -> int:
 
 
 @EVERYWHERE
-async def test_of_many_at_once_no_more_than_the_limit_come_through(redis_url: str, shared: bool) -> None:
+async def test_concurrent_uses_do_not_exceed_the_limit(redis_url: str, shared: bool) -> None:
     async with a_throttle(redis_url, shared=shared) as throttle:
         counter = uses(10)
         waits = await asyncio.gather(*(taken(throttle, counter) for _ in range(200)))
@@ -69,7 +69,7 @@ async def test_where_one_counter_is_exhausted_none_is_taken(redis_url: str, shar
 
 
 @EVERYWHERE
-async def test_what_is_given_back_does_not_count(redis_url: str, shared: bool) -> None:
+async def test_returned_uses_do_not_count(redis_url: str, shared: bool) -> None:
     async with a_throttle(redis_url, shared=shared) as throttle:
         counter, other = uses(2), uses(2)
         for _ in range(9):
@@ -81,7 +81,7 @@ async def test_what_is_given_back_does_not_count(redis_url: str, shared: bool) -
         assert await taken(throttle, uses(0)) == 0
 
 
-async def test_what_was_counted_here_is_not_given_back_in_redis(redis_url: str) -> None:
+async def test_uses_counted_locally_are_not_returned_in_redis(redis_url: str) -> None:
     async with Redis.from_url(redis_url) as redis, Redis.from_url(NOWHERE, socket_connect_timeout=0.2) as nowhere:
         throttle, away, counter = Throttle(redis, a_lookup()), Throttle(nowhere, a_lookup()), uses(2)
         await throttle.take(counter)
@@ -145,5 +145,5 @@ def test_made_up_names_do_not_fill_the_memory() -> None:
         ("testclient", "testclient"),
     ],
 )
-def test_an_address_is_counted_by_what_one_caller_has(address: str, counted: str) -> None:
+def test_an_ipv6_address_is_counted_by_its_network(address: str, counted: str) -> None:
     assert counted_address(address) == counted

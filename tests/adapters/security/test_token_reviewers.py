@@ -77,11 +77,11 @@ async def test_the_setting_knows_tokens_and_their_hashes() -> None:
 
 
 @pytest.mark.parametrize("hashed", [sha512("three"), sha512("four"), "", "zz", sha512("one")[:-2], "é"])
-async def test_other_hashes_are_nobodys(hashed: str) -> None:
+async def test_other_hashes_authenticate_no_service(hashed: str) -> None:
     assert await SETTING.by_hash(DROW, hashed) is None
 
 
-async def test_other_tokens_are_nobodys() -> None:
+async def test_other_tokens_authenticate_no_service() -> None:
     for token in ("", "four", sha512("one"), "ONE"):
         assert await SETTING.by_token(token) is None
 
@@ -110,12 +110,12 @@ async def test_a_cluster_is_asked_with_our_credential_and_audience(tmp_path: Pat
     ],
     ids=str,
 )
-async def test_what_a_cluster_does_not_vouch_for_is_nobodys(tmp_path: Path, status: Any) -> None:
+async def test_a_token_that_the_cluster_does_not_confirm_is_refused(tmp_path: Path, status: Any) -> None:
     async with a_cluster(status) as cluster:
         assert await reviewer(cluster, tmp_path).by_token("theirs") is None
 
 
-async def test_a_cluster_that_fails_lets_nobody_in(tmp_path: Path) -> None:
+async def test_a_failing_cluster_authenticates_no_token(tmp_path: Path) -> None:
     async with a_cluster(a_status()) as cluster:
         cluster.code = "500 Internal Server Error"
         assert await reviewer(cluster, tmp_path).by_token("theirs") is None

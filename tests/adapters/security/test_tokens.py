@@ -24,7 +24,7 @@ def later(seconds: float = 60) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-def test_an_access_token_says_who_in_which_session_and_organization() -> None:
+def test_an_access_token_names_user_session_and_organization() -> None:
     user, session, organization, impersonator = (uuid4() for _ in range(4))
     claims = TOKENS.verify(TOKENS.access_token(user, session, organization, later(), impersonator=impersonator))
     assert claims[:3] == (user, session, organization)
@@ -69,7 +69,7 @@ def test_tokens_of_others_are_refused(other: Tokens) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "a", "a.b.c", "é.é.é", "eyJhbGciOiJub25lIn0.e30."])
-def test_what_is_no_token_is_refused(token: str) -> None:
+def test_text_that_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(Unauthenticated):
         TOKENS.verify(token)
 
@@ -89,7 +89,7 @@ def test_the_published_key_verifies_and_holds_no_secret() -> None:
     assert Tokens(KEY, "us", "them").jwks() == TOKENS.jwks()
 
 
-def test_about_cannot_speak_for_somebody_else() -> None:
+def test_a_token_about_one_user_does_not_authenticate_another() -> None:
     user = uuid4()
     token = TOKENS.id_token(user, uuid4(), later(), {"sub": "somebody"})
     assert jwt.decode(token, options={"verify_signature": False})["sub"] == str(user)

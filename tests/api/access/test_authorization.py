@@ -33,7 +33,7 @@ async def refused(world: World, path: str, body: Any, by: Person, status: int) -
     return error["code"], error["source"]
 
 
-async def test_everybody_asks_about_himself_and_the_unlimited_about_anybody(database_url: str) -> None:
+async def test_users_ask_about_themselves_and_unlimited_callers_about_all(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         ann, patient, admin = await world.provider(clinic), await world.patient(clinic), await world.admin(clinic)
@@ -61,7 +61,7 @@ async def test_everybody_asks_about_himself_and_the_unlimited_about_anybody(data
         await world.get(f"{STATUS}ann/", world.service, 400)
 
 
-async def test_accessors_are_for_administrators_of_the_organization_named_and_the_unlimited(database_url: str) -> None:
+async def test_accessors_are_shown_to_administrators_and_unlimited_callers(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic, other = await world.organization(), await world.organization()
         admin, ann, patient = await world.admin(clinic), await world.provider(clinic), await world.patient(clinic)
@@ -140,7 +140,7 @@ async def test_pages_of_a_list(database_url: str) -> None:
         assert answer["errors"][0]["source"] == {"pointer": "/page[limit]"}
 
 
-async def test_what_several_queries_name_is_listed_once(database_url: str) -> None:
+async def test_a_resource_named_by_several_queries_is_listed_once(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         admin, group = await world.admin(clinic), await world.group(clinic)
@@ -184,7 +184,7 @@ async def test_filters_look_at_the_owning_user(database_url: str) -> None:
         assert await found(group_id=str(uuid4())) == set()
 
 
-async def test_a_check_that_starts_after_a_command_has_answered_sees_it(database_url: str) -> None:
+async def test_a_check_after_the_answer_of_a_command_sees_it(database_url: str) -> None:
     """With nothing projected in the background at all."""
     async with a_world(database_url, projecting=False) as world:
         organization, _ = await world.identity.organizations.create(world.administrator, "clinic")

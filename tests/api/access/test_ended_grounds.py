@@ -69,7 +69,7 @@ def while_hashing(_: World, monkeypatch: pytest.MonkeyPatch, ending: Callable[[]
         (disable, False, 401),
     ],
 )
-async def test_onboarding_makes_nobody_when_its_grounds_end(
+async def test_onboarding_creates_no_user_when_its_grounds_end(
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
     moment: Callable[..., None],
@@ -89,7 +89,7 @@ async def test_onboarding_makes_nobody_when_its_grounds_end(
         assert await world.services.directory.user_by_login(EMAIL) is None
 
 
-async def test_no_person_is_added_to_an_organization_deactivated_at_that_moment(
+async def test_no_user_joins_an_organization_deactivated_at_that_moment(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with a_world(database_url) as world:

@@ -153,7 +153,7 @@ def fits(moment: Moment, command: Command) -> bool:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("ending", [role_taken, left_the_operator])
-async def test_who_ceases_to_be_a_system_administrator_has_nothing_carried_out(
+async def test_a_former_system_administrator_executes_no_command(
     database_url: str, monkeypatch: pytest.MonkeyPatch, ending: Callable[..., Awaitable[None]], moment: Moment
 ) -> None:
     async with a_world(database_url) as world:
@@ -166,7 +166,7 @@ async def test_who_ceases_to_be_a_system_administrator_has_nothing_carried_out(
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_a_service_that_ceases_to_be_one_has_nothing_carried_out(
+async def test_a_former_service_executes_no_command(
     database_url: str, monkeypatch: pytest.MonkeyPatch, moment: Moment
 ) -> None:
     async with a_world(database_url) as world:
@@ -222,7 +222,7 @@ async def describe(world: World, organization: UUID, **attributes: Any) -> None:
     await world.patch(f"/v1/organizations/{organization}/", body, world.system)
 
 
-async def test_who_ceases_to_be_staff_with_the_classification_of_an_organization_has_nothing_carried_out(
+async def test_former_staff_of_a_reclassified_organization_execute_no_command(
     database_url: str,
 ) -> None:
     async with a_world(database_url) as world:

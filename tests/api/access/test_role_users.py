@@ -30,7 +30,7 @@ async def test_a_grant_has_a_number_of_its_own(database_url: str) -> None:
         assert again["id"] > first["id"]
 
 
-async def test_holders_are_listed_by_user_id_for_those_who_may_read_the_organization(database_url: str) -> None:
+async def test_role_users_are_listed_by_id_to_readers_of_the_organization(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic, other = await world.organization(), await world.organization()
         admins = [await world.admin(clinic) for _ in range(3)]

@@ -86,7 +86,7 @@ async def test_the_last_system_administrator_keeps_the_role(database_url: str) -
         assert answer["errors"][0]["code"] == "last-admin"
 
 
-async def test_who_holds_the_system_role_and_is_no_staff_is_no_other_system_administrator(
+async def test_a_holder_of_the_system_role_without_staff_does_not_count(
     database_url: str,
 ) -> None:
     async with a_world(database_url) as world:

@@ -53,7 +53,7 @@ async def test_staff_rights_end_with_the_last_staffed_organization(database_url:
         assert await standing(world, employee, elsewhere) == STAFF
 
 
-async def test_a_session_that_goes_on_loses_them_too(database_url: str) -> None:
+async def test_an_open_session_loses_staff_rights_too(database_url: str) -> None:
     async with a_world(database_url) as world:
         elsewhere, clinic = await world.organization(), await world.organization(classification="carium")
         employee = await world.provider(clinic)
@@ -64,7 +64,7 @@ async def test_a_session_that_goes_on_loses_them_too(database_url: str) -> None:
         assert await standing(world, employee, elsewhere) == NOBODY
 
 
-async def test_a_system_administrator_who_leaves_the_operator_is_none(database_url: str) -> None:
+async def test_a_system_administrator_loses_the_rights_with_the_operator(database_url: str) -> None:
     async with a_world(database_url) as world:
         elsewhere = await world.organization()
         second = await world.organization(classification="carium")

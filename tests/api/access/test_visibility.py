@@ -37,7 +37,7 @@ async def a_patient_with_a_phone(world: World, organization: UUID) -> tuple[Pers
     return await world.as_(UUID(made["claimed-by"])), made["patient"]
 
 
-async def test_a_colleague_finds_people_by_what_is_shown_to_colleagues_only(database_url: str) -> None:
+async def test_colleagues_search_only_by_attributes_shown_to_them(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization("north")
         admin, colleague = await world.admin(north), await world.provider(north)
@@ -67,7 +67,7 @@ async def test_a_colleague_finds_people_by_what_is_shown_to_colleagues_only(data
             assert await listed(world, colleague, **here, **query) == ([patient], 1), query
 
 
-async def test_testers_are_told_apart_by_those_only_who_see_classifications(database_url: str) -> None:
+async def test_only_readers_of_classifications_can_filter_testers(database_url: str) -> None:
     async with a_world(database_url) as world:
         trial = await world.organization("trial", classification="customer_test")
         admin, colleague = await world.admin(trial), await world.provider(trial)
@@ -100,7 +100,7 @@ def shares(resource: dict[str, Any]) -> list[tuple[str, str]]:
     return [(each["type"], each["id"]) for each in resource["attributes"]["shared-with"]]
 
 
-async def test_nobody_is_found_by_a_share_that_is_not_shown(database_url: str) -> None:
+async def test_no_user_is_found_by_a_hidden_share(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization("north"), await world.organization("south")
         admin, friend = await world.admin(north), await world.patient(south)
@@ -135,7 +135,7 @@ async def test_participants_are_not_shown_when_organizations_changed(database_ur
         assert await listed(world, colleague, path, **long_ago) == ([str(north)], 1)
 
 
-async def test_individuals_are_not_found_by_what_is_hidden_of_their_owners(database_url: str) -> None:
+async def test_individuals_are_not_found_by_hidden_attributes_of_owners(database_url: str) -> None:
     """A leader reads rosters and colleagues' lists; a friend, whom a record is shared with, nothing of the owner."""
     async with a_world(database_url) as world:
         north, south = await world.organization("north"), await world.organization("south")
@@ -173,7 +173,7 @@ async def test_individuals_are_not_found_by_what_is_hidden_of_their_owners(datab
                     assert (individual in for_service) is bool(seen_by), (query, name, indexed)
 
 
-async def test_named_individuals_are_not_told_to_be_of_a_foreign_organization(database_url: str) -> None:
+async def test_the_organization_of_a_named_individual_is_not_revealed(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization("north"), await world.organization("south")
         patient, friend = await world.patient(north), await world.provider(south)

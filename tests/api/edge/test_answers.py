@@ -99,7 +99,7 @@ async def test_public_keys_may_be_kept_and_tokens_may_not(database_url: str) -> 
             assert refused.headers.get_list("Cache-Control") == ["no-store"], path
 
 
-async def test_clients_are_told_to_use_https_where_the_public_address_is_https(database_url: str) -> None:
+async def test_hsts_is_sent_when_the_public_address_is_https(database_url: str) -> None:
     for url, told in [
         ("https://id.example", True),
         ("HTTPS://id.example/identity", True),

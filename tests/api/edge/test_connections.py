@@ -31,7 +31,7 @@ async def test_many_callers_share_two_connections(database_url: str) -> None:
             await asyncio.gather(*(world.get("/v1/role-users/", admin, **role) for _ in range(CALLERS)))
 
 
-async def test_what_is_prepared_stays_prepared_from_read_to_read(database_url: str) -> None:
+async def test_statements_stay_prepared_between_reads(database_url: str) -> None:
     """psycopg forgets it at the first ROLLBACK after something was prepared, and then at each.
 
     Planning takes ten times as long as most of our statements do.
@@ -67,7 +67,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND {}
 """
 
 
-async def test_no_request_fails_after_the_database_was_restarted_while_all_was_idle(database_url: str) -> None:
+async def test_no_request_fails_after_the_database_restarted_while_idle(database_url: str) -> None:
     async with (
         a_world(database_url) as world,
         await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner,
@@ -96,7 +96,7 @@ async def test_no_request_fails_after_the_database_was_restarted_while_all_was_i
             await owner.execute(END_SESSIONS.format("true").encode())
 
 
-async def test_a_read_whose_connection_is_lost_meanwhile_is_answered_from_another(database_url: str) -> None:
+async def test_a_read_that_loses_its_connection_uses_another(database_url: str) -> None:
     async with a_world(database_url) as world, await psycopg.AsyncConnection.connect(database_url) as owner:
         individual = await world.individual(await world.organization())
         await world.catch_up()

@@ -86,7 +86,7 @@ def test_each_array_of_a_body_is_bounded() -> None:
     assert unbounded == []
 
 
-async def test_passwords_of_those_who_may_not_do_it_are_not_judged(
+async def test_passwords_of_callers_without_permission_are_not_scored(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with a_world(database_url) as world:
@@ -100,7 +100,7 @@ async def test_passwords_of_those_who_may_not_do_it_are_not_judged(
         assert (judged, lag < MAX_LAG) == ([], True)
 
 
-async def test_passwords_of_those_who_may_do_it_hold_up_nobody(database_url: str) -> None:
+async def test_scoring_passwords_delays_no_other_request(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         answers, lag = await onboarded_during_a_login(world, north, await world.admin(north))

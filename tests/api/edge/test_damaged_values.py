@@ -16,7 +16,7 @@ WHERE originator_id = %s AND topic = 'user.created'
 """
 
 
-async def test_a_damaged_value_fails_the_request_and_the_projection_and_stays_what_it_is(database_url: str) -> None:
+async def test_a_damaged_value_fails_requests_and_projections_and_is_kept(database_url: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         await world.catch_up()
         clinic = await world.organization()

@@ -48,9 +48,7 @@ async def fine() -> Response:
     return answer("fine")
 
 
-async def test_what_nobody_foresaw_says_nothing_but_an_id(
-    database_url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_an_unexpected_error_answers_only_an_id(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     async with an_edge(database_url, router) as edge:
         response = await edge.client.get("/v1/failures/", headers={"X-Request-ID": "mine"})
         assert response.status_code == 500
@@ -117,7 +115,7 @@ def test_every_kind_of_refusal_has_a_status() -> None:
     assert {kind.__name__ for kind in below(DomainError) if not any(each in STATUS for each in kind.__mro__)} == set()
 
 
-def test_it_says_when_to_come_back() -> None:
+def test_a_throttled_answer_has_retry_after() -> None:
     assert refusal(TooMany(30)).headers["Retry-After"] == "30"
     assert refusal(Unavailable(0)).headers["Retry-After"] == "1"
     assert json.loads(bytes(refusal(TooMany(30)).body))["errors"][0]["status"] == 429

@@ -222,7 +222,7 @@ async def test_odd_keys_are_refused(database_url: str, key: Any) -> None:
         assert response.json()["errors"][0]["source"] == {"parameter": "Idempotency-Key"}
 
 
-async def test_while_the_first_call_runs_the_second_is_told_to_wait(database_url: str) -> None:
+async def test_a_second_call_during_the_first_is_asked_to_wait(database_url: str) -> None:
     async with an_edge(database_url, router) as World.edge:
         edge, ann = World.edge, World.edge.person()
         World.going, World.entered = asyncio.Event(), asyncio.Event()
@@ -239,7 +239,7 @@ async def test_while_the_first_call_runs_the_second_is_told_to_wait(database_url
         assert World.calls == 1
 
 
-async def test_nobody_waits_for_another_users_call_with_the_same_key(database_url: str) -> None:
+async def test_calls_of_different_users_with_one_key_do_not_wait(database_url: str) -> None:
     async with an_edge(database_url) as edge:
         book = edge.services.answers
         mine, theirs = book.slot(uuid4(), "key"), book.slot(uuid4(), "key")
@@ -281,7 +281,7 @@ async def test_refusals_are_decided_anew(database_url: str) -> None:
             assert World.calls == calls
 
 
-async def test_what_changed_nothing_is_remembered_too_and_so_is_the_permission(database_url: str) -> None:
+async def test_a_command_without_change_is_remembered_with_its_permission(database_url: str) -> None:
     async with an_edge(database_url, router) as World.edge:
         edge, ann, thing_id = World.edge, World.edge.person(), uuid4()
         edge.grants.allow(ann.user_id, thing_id, "read", "write")
@@ -303,9 +303,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda each: type(each).__name__)
-async def test_a_recorded_command_that_cannot_be_shown_says_where_and_its_retry_shows_it(
-    database_url: str, failure: Exception
-) -> None:
+async def test_a_recorded_command_without_an_answer_is_answered_on_retry(database_url: str, failure: Exception) -> None:
     async with an_edge(database_url, router) as World.edge:
         edge, ann = World.edge, World.edge.person()
         World.races, World.broken = 1, failure
@@ -332,7 +330,7 @@ def assert_recorded(response: Any, position: int) -> None:
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda each: type(each).__name__)
-async def test_without_a_key_it_says_so_too(database_url: str, failure: Exception) -> None:
+async def test_without_a_key_the_recorded_position_is_reported_too(database_url: str, failure: Exception) -> None:
     async with an_edge(database_url, router) as World.edge:
         edge, ann, thing_id = World.edge, World.edge.person(), uuid4()
         edge.grants.allow(ann.user_id, thing_id, "read", "write")
@@ -341,7 +339,7 @@ async def test_without_a_key_it_says_so_too(database_url: str, failure: Exceptio
         assert_recorded(await edge.client.patch(f"/v1/things/{thing_id}/", headers=ann.bearer), 2)
 
 
-async def test_what_nobody_foresaw_after_a_commit_is_logged(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unexpected_error_after_a_commit_is_logged(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[Exception] = []
     monkeypatch.setattr("api.edge.execution.log_unhandled", logged.append)
     async with an_edge(database_url, router) as World.edge:
@@ -350,14 +348,14 @@ async def test_what_nobody_foresaw_after_a_commit_is_logged(database_url: str, m
     assert logged == [World.broken]
 
 
-async def test_a_refusal_before_the_commit_is_none_of_a_recorded_command(database_url: str) -> None:
+async def test_a_refusal_before_the_commit_reports_no_position(database_url: str) -> None:
     async with an_edge(database_url, router) as World.edge:
         response = await post(World.edge, "/v1/refusals/", World.edge.person(), None)
         assert response.status_code == 409
         assert "X-Position" not in response.headers
 
 
-async def test_a_retry_that_may_not_read_it_any_more_is_told_type_and_id_alone(database_url: str) -> None:
+async def test_a_retry_without_read_permission_gets_type_and_id(database_url: str) -> None:
     async with an_edge(database_url, router) as World.edge:
         edge, ann, thing_id = World.edge, World.edge.person(), uuid4()
         edge.grants.allow(ann.user_id, thing_id, "read", "write")
@@ -375,7 +373,7 @@ async def test_a_retry_that_may_not_read_it_any_more_is_told_type_and_id_alone(d
         assert World.calls == 2
 
 
-async def test_who_lost_the_permission_after_it_was_recorded_is_still_answered(database_url: str) -> None:
+async def test_a_caller_who_lost_the_permission_still_gets_the_answer(database_url: str) -> None:
     async with an_edge(database_url, router) as World.edge:
         edge, ann, thing_id = World.edge, World.edge.person(), uuid4()
         edge.grants.allow(ann.user_id, thing_id, "read", "write")
@@ -389,7 +387,7 @@ async def test_who_lost_the_permission_after_it_was_recorded_is_still_answered(d
         assert await edge.store.head() == 1
 
 
-async def test_what_changed_nothing_and_was_not_shown_is_not_decided_again(database_url: str) -> None:
+async def test_an_unanswered_command_without_change_is_not_decided_again(database_url: str) -> None:
     async with an_edge(database_url, router) as World.edge:
         edge, ann, thing_id = World.edge, World.edge.person(), uuid4()
         edge.grants.allow(ann.user_id, thing_id, "read", "write")
@@ -400,7 +398,7 @@ async def test_what_changed_nothing_and_was_not_shown_is_not_decided_again(datab
         assert (answered.status_code, answered.json()["data"]["id"], World.calls) == (201, str(thing_id), 1)
 
 
-async def test_a_key_is_known_for_a_day_and_then_forgotten_without_being_asked_for(database_url: str) -> None:
+async def test_a_key_is_deleted_after_a_day(database_url: str) -> None:
     async with (
         an_edge(database_url, router) as World.edge,
         await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection,
@@ -452,7 +450,7 @@ async def test_neither_the_key_nor_the_answer_is_kept(database_url: str) -> None
         assert b"Client-Key" not in kept
 
 
-async def test_a_retry_after_a_new_master_key_is_answered_like_the_first_call(database_url: str) -> None:
+async def test_a_retry_after_a_master_key_rotation_gets_the_same_answer(database_url: str) -> None:
     key = {"Idempotency-Key": "once"}
     body = {"data": {"type": "organizations", "attributes": {"name": "clinic"}}}
     async with a_world(database_url) as world:

@@ -69,7 +69,7 @@ async def upload(caller: Authenticated, upload: UploadDep) -> Response:
     return answer({"size": upload.size, "type": upload.media_type}, 201)
 
 
-async def test_a_form_is_read_by_its_model_and_unknown_fields_are_ignored(database_url: str) -> None:
+async def test_a_form_ignores_unknown_fields(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         fields = b"grant_type=a%20b&session_state=1&scope="
         response = await edge.client.post("/v1/tokens/", content=fields, headers=SENDS_FORM)
@@ -139,7 +139,7 @@ async def test_an_upload_is_there_whole_and_of_any_type(database_url: str, size:
         assert (response.status_code, response.json()) == (201, {"size": size, "type": "image/png"})
 
 
-async def test_an_upload_that_is_too_large_or_comes_without_a_session_is_refused(database_url: str) -> None:
+async def test_an_upload_too_large_or_without_a_session_is_refused(database_url: str) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(3):
             yield b"x" * MAX_IN_MEMORY

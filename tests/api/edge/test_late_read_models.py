@@ -54,9 +54,7 @@ async def commands(ward: Ward, family: str) -> list[Command]:
 
 
 @pytest.mark.parametrize("family", families())
-async def test_a_command_is_answered_from_what_it_knows_and_its_retry_from_the_lists(
-    database_url: str, family: str
-) -> None:
+async def test_a_command_answers_from_aggregates_and_its_retry_from_lists(database_url: str, family: str) -> None:
     async with a_ward(database_url) as ward:
         asked = await commands(ward, family)
         await ward.world.catch_up()
@@ -74,7 +72,7 @@ async def test_a_command_is_answered_from_what_it_knows_and_its_retry_from_the_l
 
 
 @pytest.mark.parametrize("name", sorted(registry.background_names()))
-async def test_a_failed_read_model_costs_commands_neither_time_nor_their_answer(database_url: str, name: str) -> None:
+async def test_a_failed_read_model_delays_no_command(database_url: str, name: str) -> None:
     async with a_ward(database_url, position_wait=60.0) as ward:
         asked = [command for family in families() for command in await commands(ward, family)]
         await ward.world.catch_up()
@@ -104,7 +102,7 @@ async def project_all_but(world: World, name: str) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_was_just_made_is_not_denied(database_url: str) -> None:
+async def test_a_resource_just_created_is_not_reported_as_missing(database_url: str) -> None:
     """A read model that is behind says so, never that something is not there."""
     async with a_world(database_url, projecting=False, position_wait=0.1) as world:
         organization_id = await world.organization()
@@ -132,7 +130,7 @@ async def test_what_was_just_made_is_not_denied(database_url: str) -> None:
             await world.get(path, world.system, 404)
 
 
-async def test_what_is_not_there_yet_is_waited_for(database_url: str) -> None:
+async def test_a_read_waits_for_a_resource_not_yet_projected(database_url: str) -> None:
     async with a_world(database_url, projecting=False, position_wait=5.0) as world:
         with audited_as(AuditContext(actor=world.system.user_id)):
             made, _ = await world.identity.organizations.create(world.administrator, name="late")

@@ -15,9 +15,7 @@ MAX_STATEMENTS = 60
 
 
 @pytest.mark.parametrize("family", families())
-async def test_no_operation_fails_when_one_of_its_statements_loses_the_connection(
-    database_url: str, family: str
-) -> None:
+async def test_no_operation_fails_when_a_statement_loses_its_connection(database_url: str, family: str) -> None:
     wrong: list[str] = []
     async with a_proxy(database_url) as proxy, a_ward(proxy.dsn, **UNLIMITED) as ward:
         for row in first_rows(family):

@@ -72,7 +72,7 @@ async def test_groups_and_their_logs_show_an_unshare_with_its_answer(database_ur
             assert await newest(world, group) == ("remove", "individual")
 
 
-async def test_the_logs_of_a_group_show_who_was_added_with_the_answer(database_url: str) -> None:
+async def test_the_answer_waits_until_group_logs_show_the_addition(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         patient, group = await world.patient(clinic), await world.group(clinic)
@@ -84,7 +84,7 @@ async def test_the_logs_of_a_group_show_who_was_added_with_the_answer(database_u
             assert await newest(world, group) == ("add", "individual")
 
 
-async def test_users_of_an_organization_hold_whoever_is_shared_with_it_with_the_answer(database_url: str) -> None:
+async def test_the_answer_waits_until_users_show_a_share(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic, other = await world.organization(), await world.organization()
         patient = await world.patient(other)
@@ -108,7 +108,7 @@ async def test_lists_lose_a_deactivated_group_with_the_answer(database_url: str)
             assert [each["id"] for each in groups["data"]] == [str(kept)]
 
 
-async def test_users_and_group_logs_show_who_comes_and_goes_with_the_answer(database_url: str) -> None:
+async def test_the_answer_waits_until_users_and_group_logs_follow(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic, other = await world.organization(), await world.organization()
         provider = await world.provider(other)
@@ -132,9 +132,7 @@ async def test_users_and_group_logs_show_who_comes_and_goes_with_the_answer(data
 
 
 @pytest.mark.parametrize("last", ["roles", "groups"])
-async def test_a_new_organization_shows_its_role_and_its_computed_groups_with_the_answer(
-    database_url: str, last: str
-) -> None:
+async def test_the_answer_waits_until_roles_and_computed_groups_follow(database_url: str, last: str) -> None:
     async with a_world(database_url) as world:
         body = {"data": {"type": "organizations", "attributes": {"name": "clinic"}}}
         async with nothing_projected(world):
@@ -160,9 +158,7 @@ async def test_a_user_shows_a_further_individual_with_the_answer(database_url: s
 
 
 @pytest.mark.parametrize("last", ["users", "groups", "group_logs"])
-async def test_groups_and_their_logs_show_whom_an_onboarding_seats_with_the_answer(
-    database_url: str, last: str
-) -> None:
+async def test_the_answer_waits_until_group_logs_show_an_onboarding(database_url: str, last: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         group = await world.group(clinic)

@@ -23,7 +23,7 @@ def test_every_operation_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("family", families())
-async def test_everybody_may_do_what_the_matrix_says_and_nothing_else(database_url: str, family: str) -> None:
+async def test_each_principal_may_do_exactly_what_the_matrix_says(database_url: str, family: str) -> None:
     wrong: list[str] = []
     async with a_ward(database_url, **UNLIMITED) as ward:
         for row in families()[family]:
@@ -39,16 +39,14 @@ FORBIDDEN_TO_BORROWED: dict[Act, str] = {"end another session": "DELETE /v1/sess
 """The row of the matrix that each entry of the table is about."""
 
 
-def test_every_act_that_borrowed_sessions_may_not_do_has_a_row() -> None:
+def test_every_command_forbidden_to_borrowed_sessions_has_a_row() -> None:
     titles = {row.title for rows in families().values() for row in rows}
     assert FORBIDDEN_TO_BORROWED.keys() == FORBIDDEN.keys()
     assert set(FORBIDDEN_TO_BORROWED.values()) <= titles
 
 
 @pytest.mark.parametrize("kind", ["impersonated", "synthetic"])
-async def test_borrowed_sessions_may_do_what_the_user_may_but_for_what_the_table_says(
-    database_url: str, kind: SessionKind
-) -> None:
+async def test_borrowed_sessions_do_all_but_the_forbidden_commands(database_url: str, kind: SessionKind) -> None:
     wrong: list[str] = []
     async with a_ward(database_url, **UNLIMITED) as ward:
         for name in ("PAT", "LEAD", "OADM"):

@@ -147,7 +147,7 @@ async def get(edge: Edge, path: str, at_least: object = None, method: str = "GET
     return await edge.client.request(method, path, headers=headers)
 
 
-async def test_a_read_carries_the_lowest_position_of_what_it_reads(database_url: str) -> None:
+async def test_a_read_answers_the_lowest_position_of_its_read_models(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         await project(database_url, things=7, others=6)
         response = await get(edge, "/v1/things/")
@@ -198,7 +198,7 @@ async def is_read_without_notification(edge: Edge, database_url: str) -> None:
     assert (await reading).status_code == 200
 
 
-async def test_a_lost_listener_costs_time_only(database_url: str) -> None:
+async def test_a_lost_listener_only_delays_reads(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         await project(database_url, things=1, others=9)
         await heard(edge)
@@ -207,7 +207,7 @@ async def test_a_lost_listener_costs_time_only(database_url: str) -> None:
         await is_read_without_notification(edge, database_url)
 
 
-async def test_a_listener_that_comes_back_looks_for_what_it_has_missed(database_url: str) -> None:
+async def test_a_reconnected_listener_looks_for_missed_notifications(database_url: str) -> None:
     async with an_edge(database_url, router, position_wait=10.0) as edge:
         edge.services.positions.poll = 60
         await project(database_url, things=1, others=9)
@@ -221,7 +221,7 @@ async def test_a_listener_that_comes_back_looks_for_what_it_has_missed(database_
         assert (await reading).status_code == 200
 
 
-async def test_a_look_that_fails_is_not_the_last(database_url: str) -> None:
+async def test_a_failed_look_is_repeated(database_url: str) -> None:
     async with an_edge(database_url, router, position_wait=5.0) as edge:
         await project(database_url, others=9)
         await heard(edge)
@@ -232,7 +232,7 @@ async def test_a_look_that_fails_is_not_the_last(database_url: str) -> None:
         await is_read_without_notification(edge, database_url)
 
 
-async def test_a_lost_notification_costs_a_second_at_most(database_url: str) -> None:
+async def test_a_lost_notification_delays_a_read_by_a_second(database_url: str) -> None:
     async with an_edge(database_url, router, position_wait=5.0) as edge:
         await project(database_url, things=1, others=9)
         await heard(edge)
@@ -255,7 +255,7 @@ async def test_a_read_gives_up(database_url: str) -> None:
             assert (error["code"], error["status"], error["meta"]) == ("read-model-behind", 503, {})
 
 
-async def test_what_was_known_may_turn_out_wrong(database_url: str) -> None:
+async def test_a_known_position_may_turn_out_wrong(database_url: str) -> None:
     async with an_edge(database_url, router, position_wait=0.3) as edge:
         edge.services.positions.learn("things", 100)
         edge.services.positions.learn("others", 100)
@@ -268,7 +268,7 @@ async def test_what_was_known_may_turn_out_wrong(database_url: str) -> None:
         assert "things" not in edge.services.positions.known
 
 
-async def test_a_log_that_was_thought_to_be_further_is_looked_at_anew(database_url: str) -> None:
+async def test_a_log_behind_the_known_position_is_read_again(database_url: str) -> None:
     """It was restored meanwhile; nobody asks again and again for what is not there."""
     async with an_edge(database_url, router, position_wait=0.5) as edge:
         ASKED.clear()
@@ -279,13 +279,13 @@ async def test_a_log_that_was_thought_to_be_further_is_looked_at_anew(database_u
         assert len(ASKED) == 2
 
 
-async def test_what_is_asked_at_once_is_asked_again_when_the_log_is_there(database_url: str) -> None:
+async def test_a_question_ahead_of_the_log_is_repeated_later(database_url: str) -> None:
     async with an_edge(database_url, router, position_wait=0.05) as edge:
         for wanted, status in ((None, 200), (COMMAND, 200), (COMMAND + 1, 503)):
             assert (await get(edge, "/v1/checks/", wanted)).status_code == status
 
 
-async def test_reached_means_that_all_are_there_and_not_a_little_less(database_url: str) -> None:
+async def test_a_position_is_reached_when_all_read_models_reached_it(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         positions = edge.services.positions
         positions.learn("things", 7)
@@ -306,7 +306,7 @@ async def test_news_that_arrives_late_takes_nothing_back(database_url: str) -> N
         assert edge.services.positions.known["things"] == 100
 
 
-async def test_a_read_model_that_is_behind_does_not_say_what_is_not_there(database_url: str) -> None:
+async def test_a_lagging_read_model_does_not_answer_not_found(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         READ.clear()
         await grow(database_url, head=6)
@@ -322,7 +322,7 @@ async def test_a_read_model_that_is_behind_does_not_say_what_is_not_there(databa
         assert (response.status_code, response.headers["X-Position"], READ) == (200, "6", [1, 6])
 
 
-async def test_a_read_model_that_is_where_the_log_was_says_what_is_not_there(database_url: str) -> None:
+async def test_a_current_read_model_answers_not_found(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         READ.clear()
         await grow(database_url, head=3)
@@ -339,7 +339,7 @@ async def test_a_read_model_that_is_where_the_log_was_says_what_is_not_there(dat
         assert READ == [3, 1, 3]
 
 
-async def test_whoever_names_a_position_is_told_what_is_not_there_at_it(database_url: str) -> None:
+async def test_a_read_with_a_position_answers_not_found_at_it(database_url: str) -> None:
     async with an_edge(database_url, router, position_wait=0.05) as edge:
         await grow(database_url, head=6)
         await project(database_url, things=2)
@@ -347,7 +347,7 @@ async def test_whoever_names_a_position_is_told_what_is_not_there_at_it(database
         assert (await get(edge, SOMETHING)).status_code == 503
 
 
-async def test_a_command_is_not_carried_out_again_for_what_it_did_not_find(database_url: str) -> None:
+async def test_a_command_is_not_repeated_for_a_missing_resource(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         READ.clear()
         await grow(database_url, head=6)
@@ -404,7 +404,7 @@ async def test_a_command_is_answered_while_the_lists_are_behind(database_url: st
         "position = -20001",
     ],
 )
-async def test_a_command_does_not_wait_for_a_read_model_that_is_stalled(database_url: str, stalled: str) -> None:
+async def test_a_command_does_not_wait_for_a_stalled_read_model(database_url: str, stalled: str) -> None:
     async with (
         an_edge(database_url, router) as edge,
         await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner,
@@ -438,7 +438,7 @@ async def test_a_read_model_that_moves_again_is_waited_for(database_url: str) ->
         assert await waiting
 
 
-async def test_what_no_event_concerns_is_not_waited_for(database_url: str) -> None:
+async def test_a_read_model_without_new_events_is_not_waited_for(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         assert await asyncio.wait_for(edge.services.positions.shown([], 1000, 20), MOMENT)
 

@@ -111,7 +111,7 @@ async def test_other_preferences_are_ignored(database_url: str, preference: str,
         assert ("Preference-Applied" in answer.headers, answer.json() is None) == (applied, applied)
 
 
-async def test_reads_and_what_hands_out_secrets_ignore_it(database_url: str) -> None:
+async def test_reads_and_commands_that_return_secrets_ignore_it(database_url: str) -> None:
     async with a_world(database_url) as world:
         provider = await world.provider(await world.organization())
         login = {"username": provider.email, "password": PASSWORD}

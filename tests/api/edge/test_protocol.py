@@ -87,7 +87,7 @@ def test_the_limits_are_those_of_the_ruling() -> None:
 # ------------------------------------------------------------------------------------ the head
 
 
-def test_a_head_of_64_kib_is_taken_and_a_larger_one_is_not(hurried: Served) -> None:
+def test_a_request_head_may_have_64_kib(hurried: Served) -> None:
     assert hurried.client(padded(64 * 1024)).answer().status == 200
     assert_refused(hurried.client(padded(64 * 1024 + 1)), 431, "request-head-too-large")
 
@@ -133,7 +133,7 @@ def test_a_first_head_has_no_more_time_because_its_beginning_came(hurried: Serve
     assert time.monotonic() - started < 1.6
 
 
-def test_what_is_no_http_is_refused_with_an_errors_document(hurried: Served) -> None:
+def test_text_that_is_no_http_gets_an_errors_document(hurried: Served) -> None:
     for sent in (b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9\r\n\r\n", b"GET http://[ HTTP/1.1\r\n\r\n", b"\0" * 100):
         assert_refused(hurried.client(sent), 400, "malformed-request")
 
@@ -158,7 +158,7 @@ def test_a_chunked_body_that_does_not_end_is_not_waited_for(hurried: Served) -> 
     assert_refused(hurried.client(sent), 408, "request-timeout")
 
 
-def test_a_body_may_be_slow_but_not_slower_than_the_least_rate(hurried: Served) -> None:
+def test_a_body_slower_than_the_minimum_rate_is_refused(hurried: Served) -> None:
     steady = hurried.client(post(8000))
     send_steadily(steady, b"x" * 400, 20, 0.1)
     assert steady.answer().body.startswith(b'{"bytes":8000,')
@@ -175,7 +175,7 @@ def test_a_body_has_its_time_however_fast_it_comes(hurried: Served) -> None:
     assert 3.9 < time.monotonic() - started < 9
 
 
-def test_an_early_answer_does_not_let_the_body_come_for_ever(hurried: Served) -> None:
+def test_an_early_answer_does_not_extend_the_time_of_a_body(hurried: Served) -> None:
     client = hurried.client(post(10**9, "/early"))
     assert client.answer().status == 200
     assert client.ended()
@@ -216,7 +216,7 @@ def test_no_more_requests_are_sent_ahead_than_are_queued(hurried: Served) -> Non
     assert client.ended()
 
 
-def test_what_is_sent_behind_nonsense_is_not_served(hurried: Served) -> None:
+def test_requests_after_malformed_bytes_are_not_served(hurried: Served) -> None:
     client = hurried.client(post(0, "/slow") + b"NONSENSE\r\n\r\n" + GET)
     assert client.answer().status == 200
     assert client.ended()
@@ -261,9 +261,7 @@ def test_connections_beyond_the_limit_are_told_so_and_reported_once() -> None:
 
 
 @pytest.mark.parametrize("gateway", [False, True])
-def test_one_address_has_no_more_than_its_share_unless_it_is_a_gateway(
-    monkeypatch: pytest.MonkeyPatch, gateway: bool
-) -> None:
+def test_only_gateways_exceed_the_share_of_one_address(monkeypatch: pytest.MonkeyPatch, gateway: bool) -> None:
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.0/8" if gateway else "192.0.2.1")
     with served(app, per_address=3) as running, capture_logs() as logs:
         within = [running.client(GET) for _ in range(3)]
@@ -275,14 +273,14 @@ def test_one_address_has_no_more_than_its_share_unless_it_is_a_gateway(
         assert [entry["reason"] for entry in logs if entry["event"] == "connections-refused"] == ["address"][gateway:]
 
 
-def test_a_client_that_takes_nothing_of_its_answer_is_cut_off() -> None:
+def test_a_client_that_reads_nothing_is_disconnected() -> None:
     with served(app, connections=1, stall_seconds=0.5, linger_seconds=0.1) as running:
         stalled = running.client(b"GET /large HTTP/1.1\r\n\r\n")
         wait_until(lambda: running.client(GET).answer().status == 200)
         stalled.close()
 
 
-def test_a_client_that_takes_its_answer_slowly_gets_all_of_it() -> None:
+def test_a_client_that_reads_slowly_gets_the_whole_answer() -> None:
     with served(app, stall_seconds=0.4) as running:
         client = running.client(b"GET /large HTTP/1.1\r\nConnection: close\r\n\r\n")
         received = 0

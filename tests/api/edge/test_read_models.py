@@ -62,7 +62,7 @@ OF_JOBS = {"invitations"}
 """Read models that jobs look at, and no answer."""
 
 
-async def test_the_position_of_an_answer_is_the_lowest_of_all_that_it_looks_at(database_url: str) -> None:
+async def test_an_answer_has_the_lowest_position_of_its_read_models(database_url: str) -> None:
     async with (
         a_ward(database_url) as ward,
         await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner,

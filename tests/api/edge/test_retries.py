@@ -47,9 +47,7 @@ FAMILIES = [family for family in families() if commands(family)]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-async def test_a_retry_is_told_what_the_first_try_was_although_it_was_never_answered(
-    database_url: str, family: str
-) -> None:
+async def test_a_retry_gets_the_answer_that_was_never_sent(database_url: str, family: str) -> None:
     async with (
         a_ward(database_url) as ward,
         await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner,
@@ -61,9 +59,7 @@ async def test_a_retry_is_told_what_the_first_try_was_although_it_was_never_answ
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-async def test_a_retry_whose_rights_are_gone_is_told_status_position_type_and_id(
-    database_url: str, family: str
-) -> None:
+async def test_a_retry_without_rights_gets_status_position_and_id(database_url: str, family: str) -> None:
     async with a_ward(database_url) as ward:
         world, ended = ward.world, 0
         for row in commands(family):
@@ -103,7 +99,7 @@ def what_is_left(document: Any) -> Any:
     return {"data": {"type": data["type"], "id": data["id"]}, "meta": document["meta"]}
 
 
-async def test_a_retry_shows_individuals_only_to_those_who_may_still_see_them(database_url: str) -> None:
+async def test_a_retry_hides_individuals_that_became_invisible(database_url: str) -> None:
     """Staff reads every group, but nobody in it (ruling A2)."""
     async with a_ward(database_url) as ward:
         world, key = ward.world, {"Idempotency-Key": "once"}
@@ -133,9 +129,7 @@ async def test_a_retry_shows_individuals_only_to_those_who_may_still_see_them(da
         assert (shown["individuals"], shown["individual-ids"]) == (None, None)
 
 
-async def test_a_retried_move_is_told_its_task_while_the_move_is_pending(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_retried_move_answers_the_pending_task(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with a_ward(database_url) as ward:
         request: dict[str, Any] = {
             "url": f"/v1/individual-groups/{ward.things['elsewhere']}/move-group/",

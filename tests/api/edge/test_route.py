@@ -181,7 +181,7 @@ async def test_a_client_chooses_no_ids(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["poke", "nudge"])
-async def test_a_body_that_asks_for_nothing_is_judged_all_the_same(database_url: str, path: str) -> None:
+async def test_a_body_without_attributes_is_validated_too(database_url: str, path: str) -> None:
     async with an_edge(database_url, router) as edge:
 
         async def status(**sent: Any) -> int:
@@ -375,7 +375,7 @@ async def test_answers_carry_the_position_of_a_command(database_url: str) -> Non
         assert (response.status_code, response.content, response.headers["X-Position"]) == (204, b"", "7")
 
 
-async def test_the_document_says_what_an_operation_asks_for(database_url: str) -> None:
+async def test_the_document_describes_the_parameters_of_an_operation(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
         document = edge.app.openapi()
         poke, change = (

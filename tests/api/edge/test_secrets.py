@@ -48,7 +48,7 @@ async def failures(world: World, database_url: str) -> str:
     return answer.text
 
 
-async def test_no_secret_is_told_or_logged(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_no_secret_is_answered_or_logged(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     async with a_world(database_url, projecting=False, **UNLIMITED) as world:
         tokens = (await world.client.post(LOGIN, json={"username": ADMIN_EMAIL, "password": PASSWORD})).json()
         handed_out = [tokens[name] for name in ("access-token", "id-token", "refresh-token")]

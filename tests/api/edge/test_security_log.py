@@ -35,7 +35,7 @@ async def counted(world: World, event: SecurityEvent) -> float:
     return float(figures.get(event, 0))
 
 
-async def test_failed_and_refused_logins_are_told_by_a_keyed_hash_and_the_address(database_url: str) -> None:
+async def test_failed_logins_are_logged_with_keyed_hash_and_address(database_url: str) -> None:
     async with a_world(database_url, projecting=False, metrics=True, login_failures=4) as world:
         failed, locked = await counted(world, "login-failed"), await counted(world, "login-locked")
         async with coming_from(world, ADDRESS) as client:
@@ -57,7 +57,7 @@ async def test_a_right_login_is_not_in_it(database_url: str) -> None:
         assert lines == []
 
 
-async def test_refused_tokens_are_told_with_the_reason(database_url: str) -> None:
+async def test_refused_tokens_are_logged_with_the_reason(database_url: str) -> None:
     async with a_world(database_url, projecting=False, metrics=True) as world:
         before = await counted(world, "token-refused")
         person = world.system
@@ -77,7 +77,7 @@ async def test_refused_tokens_are_told_with_the_reason(database_url: str) -> Non
         assert await counted(world, "token-refused") == before + 4
 
 
-async def test_refused_permissions_are_told_with_user_and_operation(database_url: str) -> None:
+async def test_refused_permissions_are_logged_with_user_and_operation(database_url: str) -> None:
     async with a_world(database_url, metrics=True) as world:
         before = await counted(world, "permission-refused")
         north = await world.organization()
@@ -95,7 +95,7 @@ async def test_refused_permissions_are_told_with_user_and_operation(database_url
         assert await counted(world, "permission-refused") == before + 2
 
 
-async def test_each_request_of_an_impersonator_is_told(database_url: str) -> None:
+async def test_each_request_of_an_impersonator_is_logged(database_url: str) -> None:
     async with a_world(database_url, projecting=False, metrics=True) as world:
         before = await counted(world, "impersonation-used")
         person, impersonator = world.system, uuid4()
@@ -115,7 +115,7 @@ async def test_each_request_of_an_impersonator_is_told(database_url: str) -> Non
 
 
 @pytest.mark.parametrize("path", ["/v1/internal-auth/", "/v2/internal-auth/"])
-async def test_refused_service_accounts_are_told(database_url: str, path: str) -> None:
+async def test_refused_service_accounts_are_logged(database_url: str, path: str) -> None:
     async with a_world(database_url, projecting=False, metrics=True) as world:
         before = await counted(world, "service-account-refused")
         async with coming_from(world, ADDRESS) as client:
@@ -125,7 +125,7 @@ async def test_refused_service_accounts_are_told(database_url: str, path: str) -
         assert await counted(world, "service-account-refused") == before + 1
 
 
-async def test_an_administrator_is_told_of_so_many_known_addresses_in_a_day(database_url: str) -> None:
+async def test_known_addresses_are_revealed_a_limited_number_of_times(database_url: str) -> None:
     async with a_world(database_url, metrics=True, known_addresses=4) as world:
         before = await counted(world, "known-address-named")
         north, south = await world.organization(), await world.organization()

@@ -61,7 +61,7 @@ def test_every_other_command_by_post_knows_idempotency_keys() -> None:
     assert {named(route) for route in posts if route.reads} == WITHOUT_KEYS - ANYBODY
 
 
-def test_what_anybody_may_send_is_small() -> None:
+def test_anonymous_callers_may_send_small_bodies_only() -> None:
     """Ruling O15: passwords, tokens and codes; a large body would be read, parsed and judged for nobody."""
     posts = [route for route in routes() if isinstance(route, ContractRoute) and route.methods == {"POST"}]
     assert {route.flags.max_body for route in posts if route.anonymous} == {16 * 1024}

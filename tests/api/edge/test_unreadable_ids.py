@@ -203,7 +203,7 @@ def ids_in(schema: dict[str, Any], schemas: dict[str, Any], at: str) -> Iterator
         yield from ids_in(each, schemas, f"{at}/{name}")
 
 
-def test_nothing_that_is_not_found_says_more_than_that() -> None:
+def test_a_not_found_answer_reveals_nothing_else() -> None:
     kinds, told = [NotFound], set()
     while kinds:
         kind = kinds.pop()

@@ -16,7 +16,7 @@ async def eligible(world: World, group: UUID, by: Person, **asked: Any) -> set[s
     return {row["id"] for row in answer["data"]}
 
 
-async def test_who_could_be_added(database_url: str) -> None:
+async def test_eligible_members_are_those_that_could_be_added(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin, leader, nurse, disabled = (
@@ -64,7 +64,7 @@ async def test_who_could_be_added(database_url: str) -> None:
         assert set(found[0]) == PERSON | {"member-type"}
 
 
-async def test_eligible_members_are_for_those_who_may_change_the_group(database_url: str) -> None:
+async def test_eligible_members_are_shown_to_writers_of_the_group(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         member, provider = await world.provider(organization), await world.provider(organization)
@@ -76,7 +76,7 @@ async def test_eligible_members_are_for_those_who_may_change_the_group(database_
         assert await eligible(world, computed, world.system, **{"member-type": "individual"}) == set()
 
 
-async def test_where_an_individual_is_eligible_agrees_with_who_is_eligible_there(database_url: str) -> None:
+async def test_eligible_groups_agree_with_eligible_members(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin, patient = await world.admin(organization), await world.patient(organization)
@@ -113,7 +113,7 @@ async def named(world: World, person: Person, first: str, last: str) -> None:
         )
 
 
-async def test_candidates_come_by_last_name_first_name_and_id_and_those_without_a_name_last(database_url: str) -> None:
+async def test_candidates_are_sorted_by_name_and_id(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         group = await world.group(organization)
@@ -176,7 +176,7 @@ async def test_people_below_the_parent_in_any_role_are_candidates(database_url: 
         assert await eligible(world, lower, world.system, **below, **{"member-type": "individual"}) == {patient}
 
 
-async def test_a_disabled_owner_is_no_obstacle_and_a_disabled_provider_no_candidate(database_url: str) -> None:
+async def test_disabled_providers_are_no_candidates_but_disabled_owners_are_allowed(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         provider, patient = await world.provider(organization), await world.patient(organization)
@@ -193,7 +193,7 @@ async def test_a_disabled_owner_is_no_obstacle_and_a_disabled_provider_no_candid
         assert shown["data"]["attributes"]["individual-ids"] == [str(patient.individual_id)]
 
 
-async def test_a_provider_who_has_not_confirmed_yet_is_a_candidate_and_gets_nothing_before(database_url: str) -> None:
+async def test_an_unconfirmed_provider_is_a_candidate_without_rights(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         group = await world.group(organization)

@@ -43,7 +43,7 @@ async def staff(world: World) -> Person:
     return await world.provider(OPERATOR_ID)
 
 
-async def test_a_group_is_made_with_its_people_and_every_attribute_is_there(database_url: str) -> None:
+async def test_a_new_group_has_its_people_and_all_attributes(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin, leader, patient = await world.people(organization, "admin", "provider", "patient")
@@ -81,7 +81,7 @@ async def test_a_group_is_made_with_its_people_and_every_attribute_is_there(data
         assert set(second) == ATTRIBUTES
 
 
-async def test_what_a_creation_is_refused_for(database_url: str) -> None:
+async def test_invalid_creations_are_refused(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization, other = await world.organization(), await world.organization()
         admin, provider = await world.admin(organization), await world.provider(organization)
@@ -134,7 +134,7 @@ async def test_name_tags_and_leaders_change_and_repeating_it_records_nothing(dat
         assert code(await world.patch(f"{V1}{group}/", change(group, name=None), admin, 400)) == "invalid-attribute"
 
 
-async def test_lists_show_what_the_caller_may_read_and_participants_nothing(database_url: str) -> None:
+async def test_lists_show_readable_groups_and_none_to_participants(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization, other = await world.organization(), await world.organization()
         leader, provider, patient = await world.people(organization, "provider", "provider", "patient")
@@ -189,7 +189,7 @@ async def test_staff_as_such_sees_no_individuals(database_url: str) -> None:
         assert code(await world.get(f"{V1}{computed}/", employee, 404)) == "not-found"
 
 
-async def test_an_inactive_group_is_gone_but_for_those_who_ask_for_it(database_url: str) -> None:
+async def test_an_inactive_group_is_shown_only_on_request(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin, leader = await world.admin(organization), await world.provider(organization)
@@ -237,7 +237,7 @@ async def test_a_group_with_groups_under_it_is_not_deactivated(database_url: str
             assert (await world.client.delete(f"{V1}{group}/", headers=admin.bearer)).status_code == 204
 
 
-async def test_computed_groups_hold_the_organizations_individuals_and_nobody_changes_them(database_url: str) -> None:
+async def test_computed_groups_hold_individuals_and_cannot_be_changed(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin, provider = await world.admin(organization), await world.provider(organization)
@@ -276,7 +276,7 @@ async def test_computed_groups_hold_the_organizations_individuals_and_nobody_cha
             assert (answer.status_code, code(answer.json())) == (status, expected)
 
 
-async def test_unassigned_is_whoever_stands_in_no_active_group_of_the_organization(database_url: str) -> None:
+async def test_unassigned_individuals_are_in_no_active_group(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization, other = await world.organization(), await world.organization()
         admin, patient = await world.admin(organization), await world.patient(organization)
@@ -317,7 +317,7 @@ async def test_unassigned_is_whoever_stands_in_no_active_group_of_the_organizati
         ]
 
 
-async def test_providers_of_an_open_organization_read_all_its_groups_and_change_none(database_url: str) -> None:
+async def test_providers_of_an_open_organization_read_all_groups(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization(open_=True)
         provider, group = await world.provider(organization), await world.group(organization)

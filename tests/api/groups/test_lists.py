@@ -8,7 +8,7 @@ from tests.api.groups.test_groups import V1, V2, code, names
 from tests.support.world.product import a_world
 
 
-async def test_every_filter_of_both_versions_narrows_the_list_and_its_total(database_url: str) -> None:
+async def test_every_filter_narrows_the_list_and_its_total(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization, other = await world.organization(), await world.organization()
         admin, leader = await world.admin(organization), await world.provider(organization)
@@ -88,7 +88,7 @@ async def test_a_filter_names_nothing_that_the_caller_may_not_read(database_url:
             assert (names(answer), answer["meta"]["page[total]"]) == (expected, len(expected)), asked
 
 
-async def test_what_a_list_is_refused_for(database_url: str) -> None:
+async def test_invalid_lists_are_refused(database_url: str) -> None:
     async with a_world(database_url) as world:
         refusals: list[tuple[str, Any]] = [
             ("page[limit]", 0),
@@ -134,7 +134,7 @@ async def test_pages_join_without_gaps_and_each_tells_the_whole_total(database_u
             assert len(paged) == count
 
 
-async def test_the_first_version_lists_leaders_always_individuals_when_asked_and_members_never(
+async def test_version_1_lists_leaders_and_individuals_but_no_members(
     database_url: str,
 ) -> None:
     async with a_world(database_url) as world:

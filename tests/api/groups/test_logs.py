@@ -74,7 +74,7 @@ async def test_the_two_individual_parameters_mean_the_same_and_both_must_hold(da
         assert await told(world, by, **{"filter[individual-id]": one, "individual-id": two}) == []
 
 
-async def test_the_logs_of_leaders_and_members_are_found_by_their_own_individual(database_url: str) -> None:
+async def test_logs_of_leaders_and_members_are_found_by_their_individual(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         nurse = await world.provider(organization)
@@ -89,7 +89,7 @@ async def test_the_logs_of_leaders_and_members_are_found_by_their_own_individual
         assert await told(world, world.system, **asked) == [("remove", "leader", own), ("add", "leader", own)]
 
 
-async def test_who_may_ask_for_what(database_url: str) -> None:
+async def test_each_caller_reads_their_part_of_the_logs(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization, other = await world.organization(), await world.organization()
         admin, leader, provider, patient = await world.people(organization, "admin", "provider", "provider", "patient")
@@ -128,7 +128,7 @@ async def test_who_may_ask_for_what(database_url: str) -> None:
         assert code(await world.get(LOGS, admin, 400, **{"individual-id": "x"})) == "invalid-parameter"
 
 
-async def test_the_rows_of_an_inactive_group_are_the_systems_and_totals_follow(database_url: str) -> None:
+async def test_logs_of_inactive_groups_are_shown_to_system_administrators(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization, other = await world.organization(), await world.organization()
         admin, record = await world.admin(organization), str(await world.individual(organization))

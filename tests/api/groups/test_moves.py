@@ -59,7 +59,7 @@ async def slowed(world: World, person: Person, milliseconds: int) -> Person:
     return Person(person.user_id, person.individual_id, person.email, {"Authorization": f"Bearer {token}"})
 
 
-async def test_a_finished_task_waits_for_the_lists_and_then_says_that_they_are_behind(database_url: str) -> None:
+async def test_a_finished_task_waits_for_the_lists_or_reports_lag(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         group, parent = await world.group(organization), await world.group(organization)
@@ -112,7 +112,7 @@ async def test_a_move_that_changes_nothing_is_done_at_once(database_url: str) ->
         assert shown["position"] is not None
 
 
-async def test_a_task_is_for_whoever_started_it(database_url: str) -> None:
+async def test_a_task_is_shown_to_the_user_who_started_it(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin, colleague = await world.admin(organization), await world.admin(organization)
@@ -124,7 +124,7 @@ async def test_a_task_is_for_whoever_started_it(database_url: str) -> None:
         assert code(await world.get("/v1/tasks/x/", admin, 400)) == "invalid-parameter"
 
 
-async def test_what_a_move_is_refused_for(database_url: str) -> None:
+async def test_invalid_moves_are_refused(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization, other = await world.organization(), await world.organization()
         admin, leader = await world.admin(organization), await world.provider(organization)
@@ -160,7 +160,7 @@ async def test_what_a_move_is_refused_for(database_url: str) -> None:
         assert code(await world.post(f"{V1}{group}/move-group/", {}, admin, 400)) == "missing-attribute"
 
 
-async def test_a_tree_has_thirty_two_levels_with_what_stands_below_the_moved_group(database_url: str) -> None:
+async def test_a_tree_has_at_most_32_levels(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin = await world.admin(organization)
@@ -179,7 +179,7 @@ async def test_a_tree_has_thirty_two_levels_with_what_stands_below_the_moved_gro
         assert code(refused) == "conflict"
 
 
-async def test_while_a_move_is_pending_the_old_tree_and_the_old_rights_hold(database_url: str) -> None:
+async def test_a_pending_move_changes_neither_tree_nor_rights(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         old_leader, new_leader = await world.provider(organization), await world.provider(organization)
@@ -240,7 +240,7 @@ async def test_a_move_that_became_impossible_fails_and_says_why(database_url: st
         assert tree.moves == {}
 
 
-async def test_the_events_of_a_move_are_by_whoever_requested_it(database_url: str) -> None:
+async def test_the_events_of_a_move_name_the_user_who_requested_it(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin = await world.admin(organization)

@@ -23,7 +23,7 @@ async def status(world: World, path: str, body: Any, by: Person, method: str = "
     return answer.status_code
 
 
-async def test_many_who_add_the_same_people_add_them_once(database_url: str) -> None:
+async def test_concurrent_additions_of_the_same_people_add_them_once(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin, group = await world.admin(organization), await world.group(organization)
@@ -50,7 +50,7 @@ async def test_of_leaders_replaced_by_several_at_once_one_set_stays(database_url
         assert sorted(await roster(world, group, "leader")) in [sorted(leaders) for leaders in sets]
 
 
-async def test_nobody_leads_who_left_the_organization_at_that_moment(database_url: str) -> None:
+async def test_a_user_who_leaves_at_that_moment_leads_no_group(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin, group = await world.admin(organization), await world.group(organization)
@@ -66,7 +66,7 @@ async def test_nobody_leads_who_left_the_organization_at_that_moment(database_ur
         assert await roster(world, group, "leader") == []
 
 
-async def test_nobody_is_placed_who_was_unshared_at_that_moment(database_url: str) -> None:
+async def test_an_individual_unshared_at_that_moment_is_not_added(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         group = await world.group(organization)
@@ -87,7 +87,7 @@ async def test_nobody_is_placed_who_was_unshared_at_that_moment(database_url: st
         assert await roster(world, group, "individual") == []
 
 
-async def test_nobody_is_placed_in_or_taken_out_of_a_group_that_was_deactivated_at_that_moment(
+async def test_a_group_deactivated_at_that_moment_keeps_its_rosters(
     database_url: str,
 ) -> None:
     async with a_world(database_url) as world:
@@ -108,7 +108,7 @@ async def test_nobody_is_placed_in_or_taken_out_of_a_group_that_was_deactivated_
             assert listed == ({old: [], new: [record]} if moved == 201 else {old: [record], new: []})
 
 
-async def test_of_many_who_deactivate_a_group_all_succeed_and_one_does_it(database_url: str) -> None:
+async def test_concurrent_deactivations_all_succeed_and_one_is_recorded(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin, group = await world.admin(organization), await world.group(organization)
@@ -121,7 +121,7 @@ async def test_of_many_who_deactivate_a_group_all_succeed_and_one_does_it(databa
             assert await cursor.fetchone() == (1,)
 
 
-async def test_of_many_who_move_a_group_one_may(database_url: str) -> None:
+async def test_one_of_many_concurrent_moves_is_accepted(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin = await slowed(world, await world.admin(organization), 60_000)

@@ -73,7 +73,7 @@ class Measured:
 
 
 @pytest.mark.timeout(300)
-async def test_the_largest_changes_of_rosters_hold_nobody_up(database_url: str) -> None:
+async def test_the_largest_changes_of_rosters_delay_no_other_request(database_url: str) -> None:
     async with a_crowd(database_url) as crowd:
         measured = Measured(crowd.world)
         for _ in range(ROUNDS):

@@ -89,7 +89,7 @@ async def test_repeating_an_addition_or_a_removal_records_nothing(database_url: 
         assert [await roster(world, group, kind) for kind in ("individual", "leader", "member")] == [[], [], []]
 
 
-async def test_what_a_body_is_refused_for(database_url: str) -> None:
+async def test_invalid_bodies_are_refused(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin = await world.admin(organization)
@@ -109,7 +109,7 @@ async def test_what_a_body_is_refused_for(database_url: str) -> None:
             assert code(await world.post(f"{V1}{group}/{action}/", body, admin, 400)) == expected, (action, body)
 
 
-async def test_whom_a_leader_may_bring_in(database_url: str) -> None:
+async def test_a_leader_adds_people_they_may_change(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization, other = await world.organization(), await world.organization()
         leader, nurse, disabled, foreign = (
@@ -144,7 +144,7 @@ async def test_whom_a_leader_may_bring_in(database_url: str) -> None:
         assert await roster(world, group, "member") == []
 
 
-async def test_an_individual_the_caller_may_only_read_or_that_is_not_the_organizations(database_url: str) -> None:
+async def test_unchangeable_and_foreign_individuals_are_refused(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization, other = await world.organization(), await world.organization()
         person, patient = await world.provider(organization), await world.patient(organization)
@@ -223,7 +223,7 @@ async def test_a_disabled_leader_stays_and_is_shown_as_such(database_url: str) -
         assert code(await world.post(f"{V1}{group}/add-members/", body, admin, 409)) == "not-eligible"
 
 
-async def test_rosters_are_listed_by_id_to_who_reads_the_group(database_url: str) -> None:
+async def test_rosters_are_listed_by_id_to_readers_of_the_group(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         member, provider = await world.provider(organization), await world.provider(organization)

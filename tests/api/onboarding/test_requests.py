@@ -73,7 +73,7 @@ async def test_a_provider_is_brought_in_at_once_with_roles_and_groups(database_u
         assert not await allowed(world, admin.user_id, f"individual:{claimed['patient']}:read")
 
 
-async def test_without_haste_nobody_can_sign_in_and_the_record_is_the_organizations(database_url: str) -> None:
+async def test_without_auto_sign_up_the_organization_owns_the_individual(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         admin, group = await world.admin(north), await world.group(north)
@@ -116,7 +116,7 @@ async def test_signing_up_without_confirming_registers(database_url: str) -> Non
 
 
 @pytest.mark.parametrize("onboard_type", ["patient", "provider"])
-async def test_an_administrator_cannot_take_in_somebody_who_is_known(database_url: str, onboard_type: str) -> None:
+async def test_an_administrator_cannot_onboard_a_known_user(database_url: str, onboard_type: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization(), await world.organization()
         admin, known = await world.admin(south), await world.patient(north, "ann@people.test")
@@ -131,7 +131,7 @@ async def test_an_administrator_cannot_take_in_somebody_who_is_known(database_ur
         assert [each["id"] for each in shown["shared-with"]] == [str(north)]
 
 
-async def test_a_service_may_take_in_a_known_patient_whose_password_stays(database_url: str) -> None:
+async def test_a_service_onboards_a_known_patient_and_keeps_the_password(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization(), await world.organization()
         known = await world.patient(north, "ann@people.test")
@@ -181,7 +181,7 @@ async def test_two_calls_at_once_make_one_user(database_url: str, onboard_type: 
             assert len({answer["data"]["attributes"]["claimed-by"] for answer in answers} | {None}) == 2
 
 
-async def test_of_several_who_are_given_one_record_at_once_one_gets_it(database_url: str) -> None:
+async def test_one_of_several_concurrent_requests_gets_the_individual(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         record = str(await world.individual(north))
@@ -196,7 +196,7 @@ async def test_of_several_who_are_given_one_record_at_once_one_gets_it(database_
         assert sorted(await asyncio.gather(*map(give, ("ann", "bob", "eve")))) == [201, 409, 409]
 
 
-async def test_a_retry_answers_what_the_first_call_answered(database_url: str) -> None:
+async def test_a_retry_gets_the_answer_of_the_first_call(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         given = {**AT_ONCE, "organization": str(north), "onboard-type": "patient", "patient-email": "ann@people.test"}
@@ -226,7 +226,7 @@ async def test_an_existing_individual_becomes_its_persons(database_url: str) -> 
         assert await count(world, "SELECT count(*) FROM group_individuals") == 1
 
 
-async def test_an_individual_of_somebody_else_is_refused(database_url: str) -> None:
+async def test_an_individual_of_another_owner_is_refused(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         admin, known = await world.admin(north), await world.patient(north)
@@ -272,7 +272,7 @@ async def test_groups_must_be_writable_and_of_the_organization(database_url: str
             assert (refusal["code"], refusal["source"]["pointer"]) == (code, "/data/attributes/individual-group-ids")
 
 
-async def test_only_system_administrators_let_anybody_into_the_operators_organization(database_url: str) -> None:
+async def test_only_system_administrators_onboard_into_the_operator_organization(database_url: str) -> None:
     async with a_world(database_url) as world:
         operator = UUID((await world.post("/v1/authenticate/", {}, world.system))["data"]["organization-id"])
         staff = {"onboard-type": "provider", **AT_ONCE}
@@ -288,7 +288,7 @@ async def test_only_system_administrators_let_anybody_into_the_operators_organiz
         assert refusal["code"] == "forbidden"  # staff see every organization and work in none of them
 
 
-async def test_nobody_may_read_what_belongs_to_a_provider_who_has_not_come_in_yet(database_url: str) -> None:
+async def test_an_unclaimed_provider_owns_nothing_readable(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         admin = await world.admin(north)
@@ -332,7 +332,7 @@ async def test_a_disabled_person_does_not_come_in_at_once(database_url: str) -> 
 @pytest.mark.parametrize(
     ("inviting", "onboard_type"), [("admin", "patient"), ("admin", "provider"), ("provider", "patient")]
 )
-async def test_an_invitation_does_not_tell_who_is_known(database_url: str, inviting: str, onboard_type: str) -> None:
+async def test_an_invitation_does_not_reveal_known_users(database_url: str, inviting: str, onboard_type: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization(), await world.organization()
         by = await (world.admin(north) if inviting == "admin" else world.provider(north))
@@ -368,7 +368,7 @@ async def test_an_invitation_does_not_tell_who_is_known(database_url: str, invit
     ],
     ids=lambda value: str(value)[:20] if not isinstance(value, dict) else "-".join(value),
 )
-async def test_what_makes_no_sense_is_refused(
+async def test_contradictory_attributes_are_refused(
     database_url: str, attributes: dict[str, Any], pointer: str, code: str
 ) -> None:
     async with a_world(database_url, projecting=False) as world:
@@ -386,7 +386,7 @@ async def test_a_role_that_is_not_there_is_refused(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("onboard_type", ["patient", "provider"])
-async def test_nobody_comes_into_an_inactive_organization(database_url: str, onboard_type: str) -> None:
+async def test_an_inactive_organization_onboards_no_user(database_url: str, onboard_type: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         admin = await world.admin(north)
@@ -402,7 +402,7 @@ async def test_nobody_comes_into_an_inactive_organization(database_url: str, onb
             assert (refusal["code"], refusal["source"]) == (code, {"pointer": "/data/attributes/organization"})
 
 
-async def test_somebody_needs_a_contact(database_url: str) -> None:
+async def test_a_request_needs_a_contact(database_url: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         refusal = await ask(world, world.system, uuid4(), 400)
         assert refusal["code"] == "missing-attribute"

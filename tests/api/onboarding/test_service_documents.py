@@ -159,7 +159,7 @@ async def test_documents_of_organizations_are_listed_when_they_are_named(databas
         assert too_many.status_code == 400
 
 
-async def test_nobody_reads_documents_of_an_inactive_organization(database_url: str) -> None:
+async def test_documents_of_an_inactive_organization_are_hidden(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         made = await add(world, organization_id=str(clinic))

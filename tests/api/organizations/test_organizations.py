@@ -75,7 +75,7 @@ async def test_a_system_administrator_creates_an_organization(database_url: str)
         }
     ),
 )
-async def test_what_is_no_organization_is_refused(database_url: str, name: str, value: Any) -> None:
+async def test_invalid_organizations_are_refused(database_url: str, name: str, value: Any) -> None:
     async with a_world(database_url, projecting=False) as world:
         (error,) = await refused(world, PATH, create(**{name: value}), world.system, "400 invalid-attribute")
         assert error["source"]["pointer"] == f"/data/attributes/{name}"
@@ -91,7 +91,7 @@ async def test_a_name_is_taken_once(database_url: str) -> None:
         assert answer["errors"][0]["source"]["pointer"] == "/data/attributes/name"
 
 
-async def test_of_two_who_take_a_name_at_once_one_gets_it(database_url: str) -> None:
+async def test_one_of_two_concurrent_creations_gets_the_name(database_url: str) -> None:
     async with a_world(database_url) as world:
         body = create(name="clinic")
         answers = await asyncio.gather(
@@ -101,7 +101,7 @@ async def test_of_two_who_take_a_name_at_once_one_gets_it(database_url: str) -> 
         assert await names(world, world.system) == ["clinic", "operator"]
 
 
-async def test_nobody_else_creates_organizations(database_url: str) -> None:
+async def test_only_system_administrators_create_organizations(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         staff = await world.provider(OPERATOR_ID)
@@ -109,7 +109,7 @@ async def test_nobody_else_creates_organizations(database_url: str) -> None:
             await refused(world, PATH, create(), by, "403 forbidden")
 
 
-async def test_everybody_sees_what_he_may(database_url: str) -> None:
+async def test_callers_see_the_organizations_they_may_read(database_url: str) -> None:
     async with a_world(database_url) as world:
         a, b, _ = [await world.organization(name) for name in ("a", "b", "c")]
         provider, patient = await world.provider(a), await world.patient(b)
@@ -157,7 +157,7 @@ async def test_pages_and_filters(database_url: str) -> None:
             await world.get(PATH, world.system, 400, **bad)
 
 
-async def test_own_administrators_change_few_attributes_and_are_told_each_that_they_may_not(database_url: str) -> None:
+async def test_administrators_are_told_each_attribute_they_may_not_change(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization("clinic")
         admin = await world.admin(clinic)
@@ -172,7 +172,7 @@ async def test_own_administrators_change_few_attributes_and_are_told_each_that_t
         assert (await world.get(path, admin))["data"]["attributes"]["display-name"] == "New"
 
 
-async def test_who_only_reads_an_organization_does_not_change_it(database_url: str) -> None:
+async def test_readers_of_an_organization_cannot_change_it(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic, other = await world.organization(), await world.organization()
         body = change(clinic, display_name="New")
@@ -195,7 +195,7 @@ async def test_a_repeated_change_records_nothing(database_url: str) -> None:
         assert await world.patch(f"{PATH}{clinic}/", body, world.system) == first
 
 
-async def test_an_inactive_organization_ends_what_it_grants_and_comes_back(database_url: str) -> None:
+async def test_deactivation_ends_grants_and_activation_restores_them(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization("clinic")
         admin, patient = await world.admin(clinic), await world.patient(clinic)
@@ -213,7 +213,7 @@ async def test_an_inactive_organization_ends_what_it_grants_and_comes_back(datab
         await world.get(f"/v1/individuals/{patient.individual_id}/", admin)
 
 
-async def test_an_administrator_adds_a_provider_whom_he_may_read_by_id_or_address(database_url: str) -> None:
+async def test_an_administrator_adds_a_readable_provider_by_id_or_address(database_url: str) -> None:
     async with a_world(database_url) as world:
         a, b = await world.organization("a"), await world.organization("b")
         ann, bob = await world.provider(a), await world.provider(a, "Bob@people.test")
@@ -227,7 +227,7 @@ async def test_an_administrator_adds_a_provider_whom_he_may_read_by_id_or_addres
         assert await names(world, bob) == ["a", "b"]
 
 
-async def test_whom_the_caller_may_not_read_is_answered_like_nobody(database_url: str) -> None:
+async def test_an_unreadable_user_is_answered_like_an_unknown_one(database_url: str) -> None:
     async with a_world(database_url) as world:
         a, b = await world.organization("a"), await world.organization("b")
         admin, stranger = await world.admin(a), await world.provider(b, "stranger@people.test")
@@ -277,7 +277,7 @@ async def test_exactly_one_of_address_and_id_names_the_user(database_url: str) -
         await refused(world, path, other, world.system, "409 id-conflict")
 
 
-async def test_services_staff_and_strangers_add_nobody(database_url: str) -> None:
+async def test_services_staff_and_strangers_add_no_user(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic, other = await world.organization(), await world.organization()
         ann, staff = await world.provider(clinic), await world.provider(OPERATOR_ID)
@@ -287,7 +287,7 @@ async def test_services_staff_and_strangers_add_nobody(database_url: str) -> Non
             await world.post(f"{PATH}{uuid4()}/{operation}/", action(user_id=ann.user_id), world.system, 404)
 
 
-async def test_only_a_system_administrator_lets_somebody_into_the_operators_organization(database_url: str) -> None:
+async def test_only_system_administrators_add_users_to_the_operator_organization(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         ann, colleague = await world.provider(clinic), await world.provider(clinic)
@@ -323,7 +323,7 @@ async def test_leaving_ends_rights_roles_places_and_sessions_at_once(database_ur
         assert (newest["event"], newest["subject"]) == ("remove", "leader")
 
 
-async def test_who_is_seated_while_he_leaves_has_no_seat_and_no_right_afterwards(database_url: str) -> None:
+async def test_a_user_added_while_leaving_has_no_entry_and_no_rights(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         admin, patient = await world.admin(clinic), await world.patient(clinic)
@@ -365,7 +365,7 @@ async def test_removing_again_records_nothing_and_succeeds(database_url: str) ->
         assert len(await names(world, await world.as_(ann.user_id))) == 1
 
 
-async def test_the_last_administrator_is_not_removed_whoever_asks(database_url: str) -> None:
+async def test_no_caller_removes_the_last_administrator(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         admin = await world.admin(clinic)

@@ -86,7 +86,7 @@ async def test_a_change_that_changes_nothing_is_not_recorded(database_url: str) 
         assert after["data"] == made["data"]
 
 
-async def test_who_reads_and_writes_templates_of_an_organization(database_url: str) -> None:
+async def test_templates_of_an_organization_have_readers_and_writers(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic, other = await world.organization(), await world.organization()
         admin, stranger = await world.admin(clinic), await world.admin(other)

@@ -40,7 +40,7 @@ async def test_a_system_administrator_creates_and_changes_a_theme(database_url: 
         assert after["data"]["attributes"]["support-email"] == "help@Example.org"
 
 
-async def test_who_reads_and_writes_themes(database_url: str) -> None:
+async def test_themes_have_readers_and_writers(database_url: str) -> None:
     async with a_world(database_url) as world:
         theme, clinic = await a_theme(world), await world.organization()
         employee, admin, patient = await an_employee(world), await world.admin(clinic), await world.patient(clinic)

@@ -37,7 +37,7 @@ async def test_a_membership_is_made_once(database_url: str) -> None:
         assert (await world.post(PATH, body(ann.user_id, b), world.system))["data"] == made
 
 
-async def test_own_memberships_always_and_others_of_organizations_that_the_caller_may_read(database_url: str) -> None:
+async def test_memberships_are_shown_to_their_user_and_to_colleagues(database_url: str) -> None:
     async with a_world(database_url) as world:
         a, b = await world.organization(), await world.organization()
         ann, bob, patient = await world.provider(a), await world.provider(a), await world.patient(a)

@@ -47,7 +47,7 @@ async def test_a_service_registers_an_individual_once(database_url: str) -> None
         assert answer["errors"][0]["source"] == {"pointer": "/data/attributes/individual-id"}
 
 
-async def test_whoever_may_read_it_sees_the_owner_and_whoever_may_write_it_the_shares(database_url: str) -> None:
+async def test_readers_see_the_owner_and_writers_the_shares(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         patient, reader = await world.patient(clinic), await world.patient(clinic)
@@ -142,7 +142,7 @@ async def test_a_providers_own_individual_is_not_shared(database_url: str) -> No
         assert answer["errors"][0]["code"] == "invalid-state"
 
 
-async def test_nobody_is_a_provider_with_two_individuals_whoever_was_faster(database_url: str) -> None:
+async def test_no_provider_has_two_individuals_after_a_race(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         for _ in range(8):

@@ -202,7 +202,7 @@ async def test_a_provisional_patient_takes_part_in_no_other_organization(databas
         assert not await allowed(world, planted.user_id, f"individual:{relative}:read")
 
 
-async def test_an_individual_of_two_organizations_is_not_claimed_for_a_provisional_user(database_url: str) -> None:
+async def test_a_provisional_user_claims_no_individual_of_two_organizations(database_url: str) -> None:
     async with a_world(database_url) as world:
         _, first, second, admin = await clinics(world)
         individual = await world.individual(first)
@@ -271,7 +271,7 @@ async def test_the_first_organization_asking_again_changes_no_password(database_
         assert [(await log_in(world, EMAIL, password)).status_code for password in (PLANTED, REAL)] == [201, 401]
 
 
-async def test_lists_show_whoever_may_sign_in_or_has_a_verified_contact(database_url: str) -> None:
+async def test_lists_show_users_with_a_login_or_verified_contact(database_url: str) -> None:
     async with a_world(database_url) as world:
         _, first, _, admin = await clinics(world)
         confirmed = await onboard(world, admin, first, PLANTED, **EMAIL)
@@ -342,7 +342,7 @@ async def test_an_open_request_is_claimed_by_an_onboarding_at_once(
         assert again["claimed-by"] == claimed["claimed-by"]
 
 
-async def test_an_open_request_of_the_other_kind_is_claimed_beside_the_new_one(database_url: str) -> None:
+async def test_an_open_request_of_the_other_kind_is_claimed_too(database_url: str) -> None:
     async with a_world(database_url) as world:
         _, first, second, admin = await clinics(world)
         await onboard(world, world.service, second, REAL, **EMAIL)
@@ -353,7 +353,7 @@ async def test_an_open_request_of_the_other_kind_is_claimed_beside_the_new_one(d
         assert (again["status"], again["claimed-by"]) == ("claimed", claimed["claimed-by"])
 
 
-async def test_of_two_who_take_over_at_once_the_later_one_meets_a_verified_person(database_url: str) -> None:
+async def test_the_later_of_two_concurrent_takeovers_is_refused(database_url: str) -> None:
     async with a_world(database_url) as world:
         _, first, second, admin = await clinics(world)
         third = await world.organization()

@@ -49,7 +49,7 @@ async def test_only_services_mark_and_only_they_and_system_administrators_look(d
 
 
 @pytest.mark.parametrize("service", ["", "Sked", "a" * 65, "a b"])
-async def test_what_is_no_services_name_is_refused(database_url: str, service: str) -> None:
+async def test_an_invalid_service_name_is_refused(database_url: str, service: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         answer = await world.post(PATH, body(uuid4(), service), world.service, 400)
         assert answer["errors"][0]["source"] == {"pointer": "/data/attributes/service"}

@@ -164,7 +164,7 @@ async def test_pages_are_in_the_order_asked_for(database_url: str) -> None:
         assert (past["data"], past["meta"]["page[total]"]) == ([], 3)
 
 
-async def test_who_follows_the_times_gets_people_in_the_order_in_which_they_changed(database_url: str) -> None:
+async def test_modification_times_order_users_by_their_last_change(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         people = [(await world.provider(north, f"{letter}@north.test")).user_id for letter in "cab"]
@@ -195,7 +195,7 @@ async def test_parameters_out_of_bounds_are_refused(database_url: str, query: di
         assert (await refused(world, "GET", "/v1/users/", world.system, **query))[0] == 400
 
 
-async def test_who_may_see_whom(database_url: str) -> None:
+async def test_callers_see_the_users_they_may_read(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization(), await world.organization()
         people = {
@@ -227,7 +227,7 @@ async def test_who_may_see_whom(database_url: str) -> None:
         assert await refused(world, "GET", f"/v1/users/{world.service.user_id}/", world.system) == (404, "not-found")
 
 
-async def test_a_service_account_sees_itself_and_nobody_else_does(database_url: str) -> None:
+async def test_a_service_account_is_visible_to_itself_only(database_url: str) -> None:
     async with a_world(database_url) as world:
         service = world.service
         attributes = await shown(world, service, service.user_id, **{"with-roles": "true", "with-signups": "true"})
@@ -243,7 +243,7 @@ async def test_a_service_account_sees_itself_and_nobody_else_does(database_url: 
             assert await refused(world, "GET", f"/v1/users/{service.user_id}/", by) == unseen
 
 
-async def test_what_somebody_administers_elsewhere_is_not_told(database_url: str) -> None:
+async def test_administered_organizations_elsewhere_are_hidden(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization(), await world.organization()
         admin, boss = await world.admin(north), await world.admin(south)
@@ -256,7 +256,7 @@ async def test_what_somebody_administers_elsewhere_is_not_told(database_url: str
             assert (await shown(world, world.system, boss.user_id, **asked))["organization-admin"] is not elsewhere
 
 
-async def test_a_detail_page_tells_all_to_those_who_may(database_url: str) -> None:
+async def test_a_user_is_shown_with_all_attributes_to_administrators(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization("north"), await world.organization("south")
         admin, doc = await world.admin(north), await world.provider(north, "doc@north.test", roles=["org.admin"])
@@ -307,7 +307,7 @@ async def test_disabling_takes_every_right_at_once_and_enabling_gives_it_back(da
         await world.post(f"/v1/users/{doc.user_id}/enable/", {}, admin)
 
 
-async def test_who_may_disable_whom(database_url: str) -> None:
+async def test_administrators_disable_users_of_their_organizations(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization(), await world.organization()
         admin, doc, patient = await world.admin(north), await world.provider(north), await world.patient(north)
@@ -347,7 +347,7 @@ async def test_the_last_administrator_stays(database_url: str) -> None:
         assert await refused(world, "POST", f"/v1/users/{second.user_id}/disable/", world.system) == (409, "last-admin")
 
 
-async def test_who_gets_the_role_while_he_is_disabled_is_no_other_administrator(database_url: str) -> None:
+async def test_a_disabled_administrator_does_not_count_as_another_one(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         admin, role = await world.admin(north), str(role_id(north, "org.admin"))
@@ -363,7 +363,7 @@ async def test_who_gets_the_role_while_he_is_disabled_is_no_other_administrator(
             assert answer["errors"][0]["code"] == "last-admin"
 
 
-async def test_somebody_disabled_before_he_was_confirmed_stays_unconfirmed(database_url: str) -> None:
+async def test_a_user_disabled_before_confirmation_stays_unconfirmed(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         user_id = await onboarded(world, north, {"patient-email": "reg@people.test"}, at_once=False)

@@ -96,7 +96,7 @@ async def test_an_account_that_left_the_setting_is_out_at_once(database_url: str
         await enter(world, proof(), 401)  # this process still knows the token, but the account is not live
 
 
-async def test_a_cluster_may_say_whose_a_token_is(database_url: str, tmp_path: Path) -> None:
+async def test_a_cluster_reviews_tokens(database_url: str, tmp_path: Path) -> None:
     credential = tmp_path / "token"
     credential.write_text("our-own")
     async with a_cluster(vouched_for(NAMESPACE, NAME)) as cluster:

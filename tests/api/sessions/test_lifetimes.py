@@ -55,7 +55,7 @@ async def test_a_token_is_worth_nothing_after_its_session(database_url: str) -> 
             assert code(await whoami(world, token, 401)) == "token-expired"
 
 
-async def test_events_name_the_organization_of_the_session_and_who_stands_behind_the_caller(database_url: str) -> None:
+async def test_events_name_the_organization_and_impersonator_of_the_session(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization("north")
         admin, ann = await world.admin(north), await world.provider(north)
@@ -73,7 +73,7 @@ async def test_events_name_the_organization_of_the_session_and_who_stands_behind
         assert all(str(each) in state for each in (session_id, world.system.user_id))
 
 
-async def test_tokens_name_the_organization_of_the_session_whatever_comes_later(database_url: str) -> None:
+async def test_tokens_keep_the_organization_of_their_session(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization("north"), await world.organization("south")
         ann = await world.provider(north)
@@ -86,7 +86,7 @@ async def test_tokens_name_the_organization_of_the_session_whatever_comes_later(
         assert read_token((await log_in(world, patient.email))["access-token"])["org"] is None
 
 
-async def test_whoever_left_the_organization_of_a_session_cannot_refresh_it(database_url: str) -> None:
+async def test_a_session_of_a_left_organization_cannot_be_refreshed(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization("north"), await world.organization("south")
         ann = await world.provider(north)
@@ -102,7 +102,7 @@ async def test_whoever_left_the_organization_of_a_session_cannot_refresh_it(data
         assert (in_south["organizations"], read_token(in_south["access-token"])["org"]) == ([str(south)], str(south))
 
 
-async def test_whoever_is_in_no_organization_any_more_signs_in_to_none(database_url: str) -> None:
+async def test_a_user_without_organizations_signs_in_to_none(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization("north")
         ann = await world.provider(north)
@@ -111,7 +111,7 @@ async def test_whoever_is_in_no_organization_any_more_signs_in_to_none(database_
         assert (known["organization-id"], known["roles"]) == (None, [])
 
 
-async def test_disabled_before_he_was_confirmed_is_told_like_disabled(database_url: str) -> None:
+async def test_a_user_disabled_before_confirmation_is_refused_as_disabled(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization("north")
         await onboard(world, north, "reg@people.test", **{"auto-sign-up": True, "password": PASSWORD})

@@ -37,9 +37,7 @@ async def log_in(client: httpx2.AsyncClient, username: str, password: str = PASS
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["redis", "process"])
-async def test_of_many_guesses_at_once_no_more_than_the_limit_are_judged(
-    database_url: str, redis_url: str, shared: bool
-) -> None:
+async def test_concurrent_guesses_do_not_exceed_the_limit(database_url: str, redis_url: str, shared: bool) -> None:
     redis = redis_url if shared else "redis://127.0.0.1:1/0"
     limits: dict[str, Any] = {"login_failures_address": 10_000, "redis_url": redis}
     async with a_world(database_url, projecting=False, **limits) as world:
@@ -63,7 +61,7 @@ async def test_no_answer_tells_that_two_names_are_of_one_account(database_url: s
         assert await log_in(world.client, "ann@people.test") == 429
 
 
-async def test_who_guesses_locks_out_themselves_and_not_the_owner(database_url: str, redis_url: str) -> None:
+async def test_a_guesser_locks_out_their_address_and_not_the_owner(database_url: str, redis_url: str) -> None:
     async with a_world(database_url, projecting=False, login_failures=3, redis_url=redis_url) as world:
         name = ADMIN_EMAIL
         async with coming_from(world, OWNER) as owner, coming_from(world, STRANGER) as stranger:
@@ -74,7 +72,7 @@ async def test_who_guesses_locks_out_themselves_and_not_the_owner(database_url: 
             assert [await log_in(owner, name, WRONG) for _ in range(4)] == [401, 401, 401, 429]
 
 
-async def test_one_holder_of_many_ipv6_addresses_is_one_address(database_url: str) -> None:
+async def test_ipv6_addresses_of_one_network_share_a_limit(database_url: str) -> None:
     async with a_world(database_url, projecting=False, login_failures_address=4) as world:
         statuses = []
         for number in range(3):
@@ -100,7 +98,7 @@ async def test_a_limit_of_zero_is_off(database_url: str) -> None:
         assert {await log_in(world.client, ADMIN_EMAIL, WRONG) for _ in range(60)} == {401}
 
 
-async def test_a_session_is_refreshed_so_often_in_a_minute_by_its_bearer_alone(database_url: str) -> None:
+async def test_refreshes_of_a_session_are_limited_per_minute(database_url: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         sessions = [
             (await world.client.post("/v1/login/", json={"username": ADMIN_EMAIL, "password": PASSWORD})).json()

@@ -38,7 +38,7 @@ async def whoami(world: World, token: str, status: int = 201, /, **body: Any) ->
     return answer.json()
 
 
-async def test_login_answers_tokens_and_who_it_is(database_url: str) -> None:
+async def test_login_answers_tokens_and_the_user(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization("north"), await world.organization("south")
         ann = await world.provider(north, "Ann@People.test")
@@ -67,7 +67,7 @@ async def test_login_says_nothing_of_a_position_and_is_not_cached(database_url: 
         assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_the_log_tells_which_request_signed_somebody_in(database_url: str) -> None:
+async def test_the_log_names_the_request_of_a_login(database_url: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         body, headers = {"username": ADMIN_EMAIL, "password": PASSWORD}, {"X-Request-ID": "the-first"}
         assert (await world.client.post("/v1/login/", json=body, headers=headers)).status_code == 201
@@ -76,7 +76,7 @@ async def test_the_log_tells_which_request_signed_somebody_in(database_url: str)
             assert await cursor.fetchall() == [(world.system.user_id,)]
 
 
-async def test_who_is_unknown_is_not_told_from_who_mistypes(database_url: str) -> None:
+async def test_an_unknown_name_is_refused_like_a_wrong_password(database_url: str) -> None:
     async with a_world(database_url) as world:
         wrong = await log_in(world, ADMIN_EMAIL, WRONG, 401)
         unknown = await log_in(world, "nobody@people.test", PASSWORD, 401)
@@ -85,7 +85,7 @@ async def test_who_is_unknown_is_not_told_from_who_mistypes(database_url: str) -
         assert code(await log_in(world, "apps/records", SERVICE[2], 401)) == "invalid-credentials"
 
 
-async def test_somebody_without_a_password_is_not_told_from_an_unknown_one(database_url: str) -> None:
+async def test_a_user_without_a_password_is_refused_like_an_unknown_one(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         await onboard(world, north, "init@people.test")
@@ -150,7 +150,7 @@ async def test_failures_are_counted_together_in_redis(database_url: str, redis_u
         await log_in(world, email, WRONG, 429)
 
 
-async def test_a_redis_that_is_away_is_no_reason_to_let_everybody_try(database_url: str) -> None:
+async def test_logins_are_limited_while_redis_is_away(database_url: str) -> None:
     async with a_world(database_url, login_failures=4, redis_url="redis://127.0.0.1:1/0") as world:
         await log_in(world, ADMIN_EMAIL, WRONG, 401)
         await log_in(world, ADMIN_EMAIL, WRONG, 401)
@@ -168,7 +168,7 @@ async def test_a_redis_that_is_away_is_no_reason_to_let_everybody_try(database_u
         ("unknown", 1),
     ],
 )
-async def test_what_is_out_of_bounds_is_refused(database_url: str, option: str, value: Any) -> None:
+async def test_values_out_of_bounds_are_refused(database_url: str, option: str, value: Any) -> None:
     async with a_world(database_url, projecting=False) as world:
         refusal = await log_in(world, ADMIN_EMAIL, PASSWORD, 400, **{option: value})
         assert refusal["errors"][0]["source"] == {"pointer": f"/{option}"}
@@ -283,7 +283,7 @@ async def test_logging_out_ends_the_session_at_once(database_url: str) -> None:
         await whoami(world, other["access-token"])
 
 
-async def test_sessions_are_shown_to_whom_they_belong(database_url: str) -> None:
+async def test_sessions_are_shown_to_their_user(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         ann, bob = await world.provider(north), await world.admin(north)
@@ -344,7 +344,7 @@ async def test_roles_are_those_of_the_current_organization_by_name(database_url:
             assert ((await known(person))["organization-id"], (await known(person))["roles"]) == (None, [])
 
 
-async def test_roles_in_an_inactive_organization_are_not_told_because_they_count_for_nothing(database_url: str) -> None:
+async def test_roles_in_an_inactive_organization_are_hidden(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
         admin = await world.admin(north)

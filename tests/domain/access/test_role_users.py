@@ -47,7 +47,7 @@ async def test_the_role_knows_whether_its_holder_is_live() -> None:
     assert await world.holders(admin) == {ann.id: False}
 
 
-async def test_who_is_not_in_the_organization_gets_no_role_of_it() -> None:
+async def test_a_user_outside_the_organization_gets_no_role() -> None:
     world = World()
     clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
     ann = await world.provider(other)
@@ -56,7 +56,7 @@ async def test_who_is_not_in_the_organization_gets_no_role_of_it() -> None:
         await world.grant(role_id(clinic, "org.admin"), ann)
 
 
-async def test_who_leaves_at_the_same_time_gets_no_role() -> None:
+async def test_a_user_who_leaves_at_that_moment_gets_no_role() -> None:
     world = World()
     clinic = await an_organization(world.store)
     ann, admin = await world.provider(clinic), world.administrator(clinic)
@@ -65,7 +65,7 @@ async def test_who_leaves_at_the_same_time_gets_no_role() -> None:
         await world.grant(role_id(clinic, "org.admin"), ann)
 
 
-async def test_taking_back_what_is_not_held_records_nothing() -> None:
+async def test_revoking_a_role_that_is_not_held_records_nothing() -> None:
     world = World()
     clinic = await an_organization(world.store)
     ann = await world.provider(clinic)
@@ -84,7 +84,7 @@ async def test_the_last_live_holder_keeps_it() -> None:
     assert await world.holders(admin) == {bob.id: True}
 
 
-async def test_of_two_administrators_who_remove_each_other_one_stays() -> None:
+async def test_one_of_two_administrators_who_remove_each_other_stays() -> None:
     world = World()
     clinic = await an_organization(world.store)
     admin, ann, bob = role_id(clinic, "org.admin"), await world.provider(clinic), await world.provider(clinic)
@@ -119,7 +119,7 @@ async def test_the_system_role_is_the_system_administrators_to_give() -> None:
         await world.revoke(system.id, bob, system=True)
 
 
-async def test_who_is_no_staff_is_no_system_administrator_whatever_role_he_holds() -> None:
+async def test_the_system_role_counts_for_staff_only() -> None:
     world = World()
     clinic = await an_organization(world.store)
     system = Role.create(clinic, "carium.admin", "System")

@@ -7,7 +7,7 @@ from tests.support.event_catalogue import PAGE, broken, frozen, golden, missing_
 WRITE = "run `python -m tests.support.event_catalogue --write`"
 
 
-def test_what_is_frozen_is_as_it_was() -> None:
+def test_frozen_events_are_unchanged() -> None:
     assert broken(golden(), frozen()) == []
 
 

@@ -11,7 +11,7 @@ class Second(First):
     """Another version of it."""
 
 
-def test_who_wants_a_kind_of_events_gets_those_derived_from_it() -> None:
+def test_a_base_class_of_events_selects_derived_classes() -> None:
     assert topics_of([First]) == [get_topic(First), get_topic(Second)]  # type: ignore[list-item]
     assert topics_of([Second]) == [get_topic(Second)]  # type: ignore[list-item]
     assert topics_of(None) is None

@@ -7,7 +7,7 @@ from domain.core import stream_locks
 from domain.core.stream_locks import lock_streams
 
 
-async def test_who_wants_a_stream_waits_for_who_has_it_and_others_do_not() -> None:
+async def test_commands_wait_only_for_commands_on_the_same_stream() -> None:
     one, other, inside = uuid4(), uuid4(), list[str]()
 
     async def enter(name: str, *streams: UUID) -> None:
@@ -22,7 +22,7 @@ async def test_who_wants_a_stream_waits_for_who_has_it_and_others_do_not() -> No
     assert not stream_locks._locks, "what no command holds or waits for is gone"
 
 
-async def test_a_turn_that_does_not_end_holds_up_others_for_a_while_only() -> None:
+async def test_a_turn_delays_others_for_a_limited_time() -> None:
     stuck, free = uuid4(), uuid4()
 
     async def enter(*streams: UUID) -> None:

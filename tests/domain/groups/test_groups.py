@@ -51,7 +51,7 @@ async def test_a_new_group_has_its_people_from_the_start() -> None:
     assert position == before + 3 == len(team.store.events)
 
 
-async def test_a_group_is_made_by_those_who_govern_the_organization() -> None:
+async def test_a_group_is_created_by_an_administrator() -> None:
     team, provider = Team(), uuid4()
     with pytest.raises(NotFound) as unseen:
         await team.groups.create(a_principal(provider), team.organization, "Heart")
@@ -61,7 +61,7 @@ async def test_a_group_is_made_by_those_who_govern_the_organization() -> None:
         await team.groups.create(a_principal(provider), team.organization, "Heart")
 
 
-async def test_a_group_with_somebody_unacceptable_is_not_made_at_all() -> None:
+async def test_a_group_with_an_unacceptable_person_is_not_created() -> None:
     team = Team()
     leader, stranger = await team.provider(), await team.provider(organization=uuid4())
     individuals = [await team.individual()]
@@ -76,7 +76,7 @@ async def test_a_group_with_somebody_unacceptable_is_not_made_at_all() -> None:
     assert len(team.store.events) == before
 
 
-async def test_whom_the_caller_may_not_see_comes_before_who_is_not_eligible() -> None:
+async def test_unreadable_users_are_reported_before_ineligible_ones() -> None:
     team = Team()
     disabled, hidden = await team.provider(), uuid4()
     await team.disable(disabled)
@@ -129,7 +129,7 @@ async def test_an_unknown_leader_is_not_found() -> None:
     assert refusal.value.meta == {"user-ids": [str(unknown)]}
 
 
-async def test_of_two_who_replace_the_leaders_at_once_one_wins_wholly() -> None:
+async def test_one_of_two_concurrent_replacements_of_leaders_wins() -> None:
     team = Team()
     group_id = await team.group()
     one, other = await team.provider(), await team.provider()
@@ -143,7 +143,7 @@ async def test_of_two_who_replace_the_leaders_at_once_one_wins_wholly() -> None:
 
 
 @pytest.mark.parametrize("new", [True, False])
-async def test_nobody_is_made_a_leader_while_he_leaves_the_organization(new: bool) -> None:
+async def test_a_user_who_leaves_at_that_moment_becomes_no_leader(new: bool) -> None:
     team = Team()
     group_id, user_id = await team.group(), await team.provider()
 
@@ -158,7 +158,7 @@ async def test_nobody_is_made_a_leader_while_he_leaves_the_organization(new: boo
     assert await team.subjects(group_id, "leader") == set()
 
 
-async def test_who_may_not_read_a_group_learns_nothing_and_who_may_only_read_changes_nothing() -> None:
+async def test_a_group_is_hidden_from_strangers_and_unchangeable_for_readers() -> None:
     team, stranger, member = Team(), uuid4(), uuid4()
     group_id = await team.group()
     team.grants.allow(member, group_id, "read")
@@ -170,7 +170,7 @@ async def test_who_may_not_read_a_group_learns_nothing_and_who_may_only_read_cha
         await team.groups.change(a_principal(member), group_id, name="Lung")
 
 
-async def test_a_computed_group_is_told_apart_only_to_those_who_govern() -> None:
+async def test_only_administrators_learn_that_a_group_is_computed() -> None:
     team, provider, stranger = Team(), uuid4(), uuid4()
     group_id = await a_computed_group(team)
     assert group_id == system_group_id(team.organization, "unassigned")
@@ -185,7 +185,7 @@ async def test_a_computed_group_is_told_apart_only_to_those_who_govern() -> None
         await team.groups.change(a_principal(stranger), group_id, name="Lung")
 
 
-async def test_deactivation_is_for_those_who_govern_not_for_leaders() -> None:
+async def test_administrators_and_not_leaders_deactivate_groups() -> None:
     team, leader, stranger = Team(), uuid4(), uuid4()
     group_id = await team.group()
     team.grants.allow(leader, group_id, "read", "write")
@@ -248,7 +248,7 @@ async def test_an_inactive_group_leaves_the_tree() -> None:
 
 
 @pytest.mark.parametrize("still", [[], ["read"]])
-async def test_a_group_that_ends_between_loading_and_asking_is_inactive_to_those_who_govern(still: list[str]) -> None:
+async def test_administrators_are_told_that_a_group_became_inactive(still: list[str]) -> None:
     team, governor = Team(), uuid4()
     group_id = await team.group()
     team.grants.allow(governor, team.organization, "read", "write")

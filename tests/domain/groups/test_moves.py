@@ -28,7 +28,7 @@ def last_event(team: Team) -> Any:
     return team.store.events[-1]
 
 
-async def test_a_move_is_requested_first_and_carried_out_later_and_only_once() -> None:
+async def test_a_move_is_requested_and_executed_once() -> None:
     team = Team()
     parent, child = await team.group(), await team.group()
     task_id, position = await team.moves.request(replace(a_principal(team.admin), queue_delay=250), child, parent)
@@ -52,7 +52,7 @@ async def test_a_group_that_stands_there_already_is_done_at_once() -> None:
         assert isinstance(last_event(team), GroupTree.MoveFinishedUnchanged)
 
 
-async def test_a_group_is_lifted_to_the_top_by_those_who_govern_the_organization() -> None:
+async def test_an_administrator_moves_a_group_to_the_top() -> None:
     team, leader = Team(), uuid4()
     _, child = await a_chain(team, 2)
     team.grants.allow(leader, child, "read", "write")
@@ -76,7 +76,7 @@ async def test_both_ends_must_be_the_callers_to_change() -> None:
         await team.moves.request(a_principal(uuid4()), child, parent)
 
 
-async def test_a_group_comes_under_an_active_ordinary_group_of_its_organization_only() -> None:
+async def test_a_parent_is_an_active_regular_group_of_the_organization() -> None:
     team = Team()
     child, division, closed = await team.group(), await team.group(node_type="division"), await team.group()
     await team.groups.deactivate(a_principal(team.admin), closed)
@@ -119,7 +119,7 @@ async def test_one_move_of_a_group_at_a_time() -> None:
     await team.moves.request(a_principal(team.admin), child, other)
 
 
-async def test_of_two_moves_that_together_make_a_cycle_the_second_fails() -> None:
+async def test_the_second_of_two_moves_that_make_a_cycle_fails() -> None:
     team = Team()
     one, other = await team.group(), await team.group()
     first, _ = await team.moves.request(a_principal(team.admin), one, other)
@@ -141,7 +141,7 @@ async def test_a_move_of_or_under_a_group_that_was_deactivated_fails(which: int)
     assert last_event(team).error == "invalid-state"
 
 
-async def test_a_parent_that_is_deactivated_while_the_move_is_carried_out_gets_no_child() -> None:
+async def test_a_parent_deactivated_during_the_move_gets_no_child() -> None:
     team = Team()
     child, parent = await team.group(), await team.group()
     task_id, _ = await team.moves.request(a_principal(team.admin), child, parent)
@@ -156,7 +156,7 @@ async def test_a_parent_that_is_deactivated_while_the_move_is_carried_out_gets_n
 
 
 @pytest.mark.parametrize("which", [0, 1])
-async def test_no_move_is_requested_of_or_under_a_group_that_ends_meanwhile(which: int) -> None:
+async def test_no_move_of_a_group_deactivated_at_that_moment_is_requested(which: int) -> None:
     team = Team()
     await a_chain(team, 2)  # so that the organization has a tree, which a group at the top ends without changing
     pair = [await team.group(), await team.group()]

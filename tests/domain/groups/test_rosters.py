@@ -24,7 +24,7 @@ async def test_individuals_are_added_once() -> None:
     assert (await team.entry_of(group, "individual", one)).version == 1
 
 
-async def test_individuals_that_the_caller_may_not_change_are_named_and_nobody_is_added() -> None:
+async def test_unchangeable_individuals_are_named_and_no_one_is_added() -> None:
     team, leader = Team(), uuid4()
     group, good, readable, hidden = await team.group(), *[await team.individual() for _ in range(3)]
     team.grants.allow(leader, group, "read", "write")
@@ -88,7 +88,7 @@ async def test_users_are_found_by_their_addresses_in_any_case() -> None:
     assert await team.subjects(group, "member") == {bob}
 
 
-async def test_a_user_whom_the_caller_may_not_read_is_like_an_unknown_one() -> None:
+async def test_an_unreadable_user_is_treated_like_an_unknown_one() -> None:
     team, leader = Team(), uuid4()
     group, known = await team.group(), await team.provider()
     team.grants.allow(leader, group, "read", "write")
@@ -120,7 +120,7 @@ async def test_only_enabled_providers_of_the_organization_are_eligible() -> None
     assert await team.subjects(group, "leader") == {good, disabled}
 
 
-async def test_somebody_who_leaves_the_organization_meanwhile_is_not_seated() -> None:
+async def test_a_user_who_leaves_at_that_moment_is_not_added() -> None:
     team = Team()
     group, user = await team.group(), await team.provider()
     team.let_leave_meanwhile(user)
@@ -129,7 +129,7 @@ async def test_somebody_who_leaves_the_organization_meanwhile_is_not_seated() ->
     assert await team.subjects(group, "leader") == set()
 
 
-async def test_nobody_is_seated_in_a_group_that_is_deactivated_meanwhile() -> None:
+async def test_no_user_is_added_to_a_group_deactivated_at_that_moment() -> None:
     team = Team()
     group, user = await team.group(), await team.provider()
 
@@ -141,7 +141,7 @@ async def test_nobody_is_seated_in_a_group_that_is_deactivated_meanwhile() -> No
         await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[user])
 
 
-async def test_nobody_is_taken_out_of_a_group_that_is_deactivated_meanwhile() -> None:
+async def test_no_user_is_removed_from_a_group_deactivated_at_that_moment() -> None:
     team = Team()
     old, new, individual = await team.group(), await team.group(), await team.individual()
     await team.entry(old, "individual", [individual])
@@ -155,7 +155,7 @@ async def test_nobody_is_taken_out_of_a_group_that_is_deactivated_meanwhile() ->
     assert await team.subjects(old, "individual") == {individual}
 
 
-async def test_naming_the_same_group_twice_is_refused_before_anything_is_looked_up() -> None:
+async def test_naming_the_same_group_twice_is_refused_without_a_look_up() -> None:
     team, unknown = Team(), uuid4()
     with pytest.raises(SameGroup):
         await team.rosters.add_individuals(a_principal(team.admin), unknown, [uuid4()], remove_from_group=unknown)
@@ -165,7 +165,7 @@ async def test_naming_the_same_group_twice_is_refused_before_anything_is_looked_
         )
 
 
-async def test_removing_ignores_whoever_is_not_in() -> None:
+async def test_removing_ignores_people_who_are_not_in_the_roster() -> None:
     team = Team()
     group, individual, user = await team.group(), await team.individual(), await team.provider()
     await team.entry(group, "individual", [individual])
@@ -176,7 +176,7 @@ async def test_removing_ignores_whoever_is_not_in() -> None:
     assert await team.rosters.remove_individuals(a_principal(team.admin), group, [individual]) == position
 
 
-async def test_who_left_may_come_again() -> None:
+async def test_a_removed_person_can_be_added_again() -> None:
     team = Team()
     group, individual = await team.group(), await team.individual()
     await team.rosters.add_individuals(a_principal(team.admin), group, [individual])
@@ -201,7 +201,7 @@ async def test_people_change_groups_in_one_step() -> None:
     assert await team.subjects(old, "member") == set()
 
 
-async def test_people_are_taken_only_from_another_group_of_the_organization_that_the_caller_may_change() -> None:
+async def test_people_are_moved_only_from_a_group_the_caller_may_change() -> None:
     team, leader = Team(), uuid4()
     group, individual = await team.group(), await team.individual()
     foreign, closed, unseen = await team.group(organization=uuid4()), await team.group(), await team.group()

@@ -35,7 +35,7 @@ class World(MemoryWorld):
         await self.store.save(individual)
 
 
-async def test_who_joins_becomes_a_provider_and_his_individual_a_providers() -> None:
+async def test_a_user_who_joins_becomes_a_provider() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
     await world.add(clinic, ann)
@@ -70,7 +70,7 @@ async def test_a_user_made_ahead_joins() -> None:
     assert (await world.store.get(Role, role_id(clinic, "org.admin"))).holders == {ann.id: False}
 
 
-async def test_a_disabled_user_does_not_join_but_gets_a_role_where_he_is() -> None:
+async def test_a_disabled_user_gets_roles_but_joins_no_organization() -> None:
     world = World()
     clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
     ann = await world.person()
@@ -90,7 +90,7 @@ async def test_a_service_account_does_not_join() -> None:
         await world.add(clinic, robot)
 
 
-async def test_nobody_joins_an_inactive_organization() -> None:
+async def test_no_user_joins_an_inactive_organization() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
     await Organizations(world.store, EVERYTHING).change(SYSTEM, clinic, {"is_active": False})
@@ -112,7 +112,7 @@ async def test_a_participant_does_not_join() -> None:
             await world.add(clinic, participant)
 
 
-async def test_as_much_is_read_for_an_unknown_address_as_for_one_that_the_caller_may_not_know() -> None:
+async def test_unknown_and_unreadable_addresses_cost_the_same_reads() -> None:
     world = World()
     clinic, stranger = await an_organization(world.store), await a_person(world.store)
     await world.store.save(User.create(world.admin, classification="customer", individual_id=uuid4()))
@@ -127,7 +127,7 @@ async def test_as_much_is_read_for_an_unknown_address_as_for_one_that_the_caller
     assert read[0] == read[1]
 
 
-async def test_a_patient_who_has_yet_to_claim_his_record_does_not_join() -> None:
+async def test_a_patient_with_an_unclaimed_individual_does_not_join() -> None:
     world = World()
     clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
     expected = [(False, UserIsParticipant), (True, None)]
@@ -152,7 +152,7 @@ async def test_a_share_at_the_same_time_is_seen() -> None:
         await world.add(clinic, ann)
 
 
-async def test_whom_the_caller_may_not_read_is_not_found() -> None:
+async def test_an_unreadable_user_is_not_found() -> None:
     world = World()
     clinic = await an_organization(world.store)
     stranger = await a_person(world.store)
@@ -169,7 +169,7 @@ async def test_whom_the_caller_may_not_read_is_not_found() -> None:
             assert refused.value.argument == argument
 
 
-async def test_an_address_names_a_user_whatever_its_case() -> None:
+async def test_an_address_names_a_user_in_any_case() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
     world.directory.emails["ann@example.test"] = ann.id
@@ -188,7 +188,7 @@ async def test_an_archived_user_is_refused() -> None:
         await world.add(clinic, ann)
 
 
-async def test_only_a_system_administrator_lets_somebody_into_the_operators_organizations() -> None:
+async def test_only_system_administrators_add_users_to_staff_organizations() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
     await Organizations(world.store, EVERYTHING).change(SYSTEM, clinic, {"classification": "carium"})
@@ -231,7 +231,7 @@ async def a_seated(world: World, clinic: UUID, user: User) -> Group:
     return group
 
 
-async def test_leaving_ends_roles_and_places_and_the_default_organization_in_one_append() -> None:
+async def test_leaving_ends_roles_and_roster_entries_in_one_append() -> None:
     world = World()
     clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
     ann, bob = await world.person(), await world.person()
@@ -256,7 +256,7 @@ async def test_leaving_ends_roles_and_places_and_the_default_organization_in_one
     assert (await world.individual_of(ann)).provider
 
 
-async def test_who_leaves_his_last_organization_is_a_provider_no_more() -> None:
+async def test_a_user_who_leaves_the_last_organization_is_no_provider() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
     await world.add(clinic, ann)
@@ -264,7 +264,7 @@ async def test_who_leaves_his_last_organization_is_a_provider_no_more() -> None:
     assert not (await world.individual_of(ann)).provider
 
 
-async def test_removing_again_records_nothing_though_the_caller_may_not_read_the_user_any_more() -> None:
+async def test_removing_an_unreadable_former_member_records_nothing() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
     await world.add(clinic, ann)
@@ -275,7 +275,7 @@ async def test_removing_again_records_nothing_though_the_caller_may_not_read_the
     assert list((await world.user(ann)).organizations) == [clinic]
 
 
-async def test_who_is_known_and_not_in_is_removed_without_a_trace() -> None:
+async def test_removing_a_user_who_is_no_member_records_nothing() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
     assert await world.remove(clinic, ann) == len(world.store.events)
@@ -291,7 +291,7 @@ async def test_the_last_live_administrator_stays() -> None:
     assert clinic in (await world.user(ann)).organizations
 
 
-async def test_an_administrator_who_never_counted_may_be_removed() -> None:
+async def test_an_administrator_who_is_not_live_can_be_removed() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person(live=False)
     admin = role_id(clinic, "org.admin")
@@ -316,7 +316,7 @@ async def test_a_role_given_at_the_same_time_is_taken_back_too() -> None:
     assert (await world.store.get(Role, admin)).holders == {bob.id: True}
 
 
-async def test_who_leaves_at_the_same_time_has_no_role_without_a_membership() -> None:
+async def test_a_user_who_leaves_at_that_moment_keeps_no_role() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
     admin = role_id(clinic, "org.admin")
@@ -339,7 +339,7 @@ async def test_an_organization_that_is_none_is_not_found() -> None:
     assert await world.store.find(Organization, ann.id) is None
 
 
-async def test_nobody_joins_an_organization_that_is_deactivated_meanwhile() -> None:
+async def test_no_user_joins_an_organization_deactivated_at_that_moment() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
 

@@ -54,7 +54,7 @@ def test_every_type_has_a_default_in_every_locale_and_format() -> None:
 
 
 @pytest.mark.parametrize("fields", DEFAULT_EMAILS, ids=lambda each: f"{each.type} {each.locale} {each.format}")
-def test_every_default_email_holds_what_its_type_has(fields: EmailTemplateFields) -> None:
+def test_every_default_email_uses_the_values_of_its_type(fields: EmailTemplateFields) -> None:
     require_valid_email(fields)
     for name in {"organization_name", *email_templates.PLACEHOLDERS[fields.type]} - {"sender_name"}:
         assert f"{{{{{name}}}}}" in fields.template
@@ -65,13 +65,13 @@ def test_every_default_email_holds_what_its_type_has(fields: EmailTemplateFields
 
 
 @pytest.mark.parametrize("fields", DEFAULT_TEXT_MESSAGES, ids=lambda each: f"{each.type} {each.locale}")
-def test_every_default_text_message_holds_what_its_type_has(fields: SmsTemplateFields) -> None:
+def test_every_default_text_message_uses_the_values_of_its_type(fields: SmsTemplateFields) -> None:
     require_valid_sms(fields)
     for name in {"organization_name", *sms_templates.PLACEHOLDERS[fields.type]}:
         assert f"{{{{{name}}}}}" in fields.template
 
 
-async def test_the_organization_comes_before_the_theme_and_the_theme_before_the_default() -> None:
+async def test_templates_of_organizations_precede_themes_and_defaults() -> None:
     assert await subject(OF_THEME, OF_NORTH) == "From north"
     assert await subject(OF_THEME) == "From the theme"
     assert await subject() == "A <b> & 'c' \"d\" invites you"
@@ -87,12 +87,12 @@ async def test_templates_of_no_organization_are_none_of_an_organization() -> Non
     assert await subject(OF_NORTH, OF_THEME, origin=Origin()) == "A <b> & 'c' \"d\" invites you"
 
 
-async def test_a_level_is_used_whole_and_lacks_what_it_lacks() -> None:
+async def test_levels_of_templates_are_not_mixed() -> None:
     email = await MessageTexts(Stored(OF_NORTH)).email("onboarding", "en_US", ORIGIN, VALUES)
     assert (email.text, email.html) == ("north C0DE", None)
 
 
-async def test_values_are_escaped_in_html_and_kept_in_one_line_in_subjects() -> None:
+async def test_values_are_escaped_in_html_and_subjects_have_one_line() -> None:
     html = replace(
         OF_NORTH, format="html", subject="{{ organization_name }}", template="<b>{{organization_name}}{{link}}"
     )
@@ -104,7 +104,7 @@ async def test_values_are_escaped_in_html_and_kept_in_one_line_in_subjects() -> 
     assert email.subject == "a b<c>'\""
 
 
-async def test_a_template_names_who_gets_the_answers_and_the_theme_who_helps() -> None:
+async def test_a_template_sets_the_reply_address_and_a_theme_the_support() -> None:
     template = replace(OF_NORTH, template="{{code}} {{support_email}} {{support_email_title}}")
     email = await MessageTexts(Stored(template)).email("onboarding", "en_US", ORIGIN, VALUES)
     assert (email.text, email.reply_to) == ("C0DE help@theme.test Theme", None)

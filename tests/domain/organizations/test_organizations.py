@@ -20,7 +20,7 @@ def refused_arguments(error: DomainError) -> list[str | None]:
     return [each.argument for each in (error, *error.others)]
 
 
-async def test_a_new_organization_is_restricted_and_has_its_role_and_its_computed_groups() -> None:
+async def test_a_new_organization_has_a_role_and_computed_groups() -> None:
     store = MemoryStore()
     organization, position = await Organizations(store, EVERYTHING).create(SYSTEM, "clinic")
     assert (organization.name, organization.display_name) == ("clinic", "clinic")
@@ -38,7 +38,7 @@ async def test_a_new_organization_is_restricted_and_has_its_role_and_its_compute
     assert position == len(store.events) == 4
 
 
-async def test_what_was_changed_to_what_it_is_records_nothing() -> None:
+async def test_a_change_to_the_same_values_records_nothing() -> None:
     store = MemoryStore()
     organization = await a_founded(store)
     changes = {"name": "clinic", "theme_id": None, "is_active": True, "authorization_type": "restricted"}
@@ -100,7 +100,7 @@ async def test_an_unknown_organization_is_not_found() -> None:
     ("organization_id", "classification", "staffed"),
     [(uuid4(), "customer", False), (uuid4(), "carium", True), (OPERATOR_ID, "customer", True)],
 )
-def test_the_operators_people_work_in_its_own_organization_and_in_those_classified_so(
+def test_staff_work_in_organizations_with_the_operators_classification(
     organization_id: UUID, classification: str, *, staffed: bool
 ) -> None:
     organization = Organization.found(

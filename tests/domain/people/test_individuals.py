@@ -82,7 +82,7 @@ async def test_a_provider_owns_no_further_individual() -> None:
         await world.individuals.change_owner(SERVICE, other.id, ann.id)
 
 
-async def test_who_gets_a_further_individual_while_he_is_to_become_a_provider_stays_a_participant() -> None:
+async def test_a_user_with_a_further_individual_becomes_no_provider() -> None:
     world = World()
     clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
     theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
@@ -96,7 +96,7 @@ async def test_who_gets_a_further_individual_while_he_is_to_become_a_provider_st
         assert not (await world.individual_of(user)).provider
 
 
-async def test_who_becomes_a_provider_while_he_is_to_get_a_further_individual_gets_none() -> None:
+async def test_a_new_provider_gets_no_further_individual() -> None:
     world = World()
     clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
     theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
@@ -108,7 +108,7 @@ async def test_who_becomes_a_provider_while_he_is_to_get_a_further_individual_ge
         await world.individuals.change_owner(SERVICE, theirs.id, bob.id)
 
 
-async def test_who_gave_his_further_individual_away_may_become_a_provider() -> None:
+async def test_a_user_without_further_individuals_may_become_a_provider() -> None:
     world = World()
     clinic, ann, bob = await an_organization(world.store), await a_person(world.store), await a_person(world.store)
     further, _ = await world.individuals.create(SERVICE, uuid4(), ann.id)
@@ -214,7 +214,7 @@ async def test_nothing_is_shared_with_or_owned_by_an_archived_user() -> None:
         await world.individuals.create(SERVICE, uuid4(), bob.id)
 
 
-async def test_unsharing_takes_it_out_of_the_organizations_groups_in_the_same_append() -> None:
+async def test_unsharing_removes_an_individual_from_groups_in_one_append() -> None:
     world = World()
     clinic, other, ann = (
         await an_organization(world.store),
@@ -234,7 +234,7 @@ async def test_unsharing_takes_it_out_of_the_organizations_groups_in_the_same_ap
     assert again == position
 
 
-async def test_unsharing_from_the_owner_leaves_his_groups_alone() -> None:
+async def test_unsharing_from_the_owner_changes_no_groups() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await a_person(world.store)
     theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)
@@ -255,7 +255,7 @@ async def test_another_owner_takes_it_out_of_the_former_owners_groups() -> None:
     assert await world.individuals.change_owner(SERVICE, theirs.id, ann.id) == (moved, position)
 
 
-async def test_another_owner_leaves_it_in_groups_of_an_organization_it_is_shared_with() -> None:
+async def test_a_new_owner_keeps_entries_in_organizations_with_a_share() -> None:
     world = World()
     clinic, other = await an_organization(world.store), await an_organization(world.store, "other")
     theirs, _ = await world.individuals.create(SERVICE, uuid4(), clinic)

@@ -107,5 +107,5 @@ def test_a_domain_that_is_none(domain: str) -> None:
     [("", True), (" \t", True), ("\u200b\u2800", True), ("\u3164", True), ("\u0378", True), ("a", False), ("é", False)],
     ids=ascii,
 )
-def test_what_shows_nothing_is_blank(text: str, blank: bool) -> None:
+def test_invisible_characters_are_blank(text: str, blank: bool) -> None:
     assert is_blank(text) is blank

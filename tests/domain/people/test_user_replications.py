@@ -19,7 +19,7 @@ async def test_a_user_is_marked_once_per_service() -> None:
     assert other.id != mark.id
 
 
-async def test_two_who_mark_at_once_make_one_mark() -> None:
+async def test_two_concurrent_marks_record_one() -> None:
     store = MemoryStore()
     ann = await a_person(store)
 

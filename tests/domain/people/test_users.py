@@ -97,7 +97,7 @@ def test_repeating_records_nothing() -> None:
     assert len(user.pending_events) == before
 
 
-def test_an_archived_user_stays_as_he_is() -> None:
+def test_an_archived_user_cannot_be_changed() -> None:
     for change in (User.disable, User.enable, lambda user: user.set_password("x"), lambda user: user.join(uuid4())):
         with pytest.raises(UserArchived):
             change(archived(a_user()))
@@ -123,7 +123,7 @@ def test_the_current_organization_is_the_default_else_the_oldest() -> None:
     assert (user.current_organization, user.default_organization_id) == (None, None)
 
 
-def test_what_is_personal_is_wrapped_and_never_shown() -> None:
+def test_personal_values_are_wrapped_and_never_printed() -> None:
     user = a_user(email="ann@people.test")
     assert isinstance(user.names.email, Personal)
     assert revealed(user.names.email) == "ann@people.test"
@@ -143,7 +143,7 @@ def test_names_are_compared_without_case_and_blanks() -> None:
     assert {typed: normal_login(typed) for typed in meant} == meant
 
 
-async def test_an_administrator_disables_and_enables_his_providers() -> None:
+async def test_an_administrator_disables_and_enables_providers() -> None:
     clinic = Clinic()
     doc = await clinic.provider()
     assert (await clinic.disable(doc)).state == "disabled"
@@ -153,7 +153,7 @@ async def test_an_administrator_disables_and_enables_his_providers() -> None:
     assert (await clinic.enable(doc)).state == "confirmed"
 
 
-async def test_only_who_administers_every_organization_of_a_provider_may() -> None:
+async def test_only_administrators_of_all_organizations_disable_a_provider() -> None:
     clinic = Clinic()
     elsewhere, participant = await clinic.provider(uuid4()), a_user()
     await clinic.store.save(participant)
@@ -165,7 +165,7 @@ async def test_only_who_administers_every_organization_of_a_provider_may() -> No
             await clinic.enable(user)
 
 
-async def test_nobody_disables_himself_even_as_the_last_administrator() -> None:
+async def test_no_user_disables_their_own_account() -> None:
     clinic = Clinic()
     admin = await clinic.provider(roles=(ORGANIZATION_ADMIN,))
     clinic.grants.allow(admin.id, clinic.organization, "write")
@@ -185,7 +185,7 @@ async def test_the_last_live_administrator_stays() -> None:
     assert role.holders == {first.id: False, second.id: True}
 
 
-async def test_of_two_administrators_disabled_at_once_one_stays() -> None:
+async def test_one_of_two_administrators_disabled_concurrently_stays() -> None:
     clinic = Clinic()
     first, second = [await clinic.provider(roles=(ORGANIZATION_ADMIN,)) for _ in range(2)]
 
@@ -198,7 +198,7 @@ async def test_of_two_administrators_disabled_at_once_one_stays() -> None:
 
 
 @pytest.mark.parametrize("enabled", [False, True])
-async def test_who_gets_a_role_while_he_is_disabled_or_enabled_counts_as_he_is_afterwards(*, enabled: bool) -> None:
+async def test_a_role_granted_while_disabling_counts_the_final_state(*, enabled: bool) -> None:
     clinic = Clinic()
     await clinic.provider(roles=(ORGANIZATION_ADMIN,))
     doc = await clinic.provider()
@@ -278,7 +278,7 @@ def test_without_a_password_given_the_old_one_is_gone() -> None:
     assert user.provisional is False
 
 
-def test_nobody_takes_over_a_verified_account() -> None:
+def test_a_verified_account_cannot_be_taken_over() -> None:
     user = a_user(email="ann@people.test")
     with pytest.raises(VerifiedUser):
         user.take_over(email="ann@people.test", phone=None, username=None, password_hash="chosen")

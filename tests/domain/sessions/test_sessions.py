@@ -131,7 +131,7 @@ async def test_the_right_password_opens_a_session() -> None:
     assert signed_in.refresh_token not in repr(opened)
 
 
-async def test_who_signs_in_is_who_did_it() -> None:
+async def test_a_login_is_recorded_with_its_user_as_actor() -> None:
     door = Door()
     user = await door.user(password="old:walrus")
     session = (await door.log_in()).session
@@ -140,7 +140,7 @@ async def test_who_signs_in_is_who_did_it() -> None:
     assert vars(door.identity.events[-1])["by"].actor == user.id
 
 
-async def test_a_session_notes_how_far_the_log_was_before_its_user_was_read() -> None:
+async def test_a_session_records_the_position_before_its_user_was_read() -> None:
     door = Door()
     await door.user()
     head = await door.identity.save()
@@ -158,7 +158,7 @@ async def test_failures_are_counted_and_look_alike(username: str) -> None:
     assert len(door.passwords.verified) == 1  # one hash is computed for whoever is unknown, too
 
 
-async def test_as_much_is_read_for_nobody_as_for_somebody() -> None:
+async def test_unknown_and_known_names_cost_the_same_reads() -> None:
     door = await a_door()
     await door.log_in()
     read = []
@@ -186,7 +186,7 @@ async def test_a_login_whose_password_cannot_be_verified_is_no_failure() -> None
     assert door.attempts.outcomes == [(ANN, "10.0.0.1", "nothing")]
 
 
-async def test_nobody_without_a_password_gets_in() -> None:
+async def test_a_user_without_a_password_cannot_log_in() -> None:
     door = Door()
     await door.user(a_user(live=False), password=None)
     with pytest.raises(InvalidCredentials):
@@ -242,7 +242,7 @@ async def test_an_outdated_hash_is_replaced_after_a_login() -> None:
     assert len(door.identity.events) == recorded
 
 
-async def test_when_there_is_no_time_for_another_hash_the_login_succeeds_all_the_same() -> None:
+async def test_a_login_succeeds_without_capacity_for_a_new_hash() -> None:
     door = Door()
     await door.user(password="old:walrus")
     door.passwords.full = True
@@ -290,7 +290,7 @@ async def test_services_get_an_hour_and_nothing_to_refresh_it() -> None:
         await door.sessions.refresh(f"{signed_in.session.id.hex}.")
 
 
-async def test_who_is_no_live_service_gets_nothing() -> None:
+async def test_a_user_who_is_no_live_service_gets_no_session() -> None:
     door, person, gone = Door(), a_user(), a_user(kind="service")
     gone.disable()
     await door.identity.save(person, gone)
@@ -299,7 +299,7 @@ async def test_who_is_no_live_service_gets_nothing() -> None:
             await door.sessions.open_for_service(user_id)
 
 
-async def test_a_session_is_revoked_by_whom_it_belongs_to_once() -> None:
+async def test_a_session_is_revoked_once_by_its_user() -> None:
     door = Door()
     user = await door.user()
     session = (await door.log_in()).session

@@ -180,7 +180,7 @@ async def test_a_place_of_a_stranger_is_impossible(database_url: str) -> None:
             await log.save(entry(group, "individual", stranger))
 
 
-async def test_a_share_and_its_places_end_in_one_append_in_either_order(database_url: str) -> None:
+async def test_a_share_and_its_entries_end_in_one_append(database_url: str) -> None:
     clinic = an_organization()
     group = a_group(clinic)
     async with a_log(database_url) as log:
@@ -198,9 +198,7 @@ async def test_a_share_and_its_places_end_in_one_append_in_either_order(database
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-async def test_what_an_organization_owns_and_is_shared_with_it_stays_until_both_end(
-    database_url: str, at_once: bool
-) -> None:
+async def test_access_by_ownership_and_share_ends_with_both(database_url: str, at_once: bool) -> None:
     clinic, individual = an_organization(), Individual.create(uuid4(), "user", uuid4())
     standing = "SELECT owned, shared FROM individual_organizations"
     async with a_log(database_url) as log:
@@ -234,7 +232,7 @@ async def test_a_place_in_one_organization_is_none_in_another(database_url: str)
         assert await log.rows("SELECT organization_id FROM unplaced_individuals") == [(north.id,)]
 
 
-async def test_who_leads_a_group_and_belongs_to_it_may_give_up_one_of_both(database_url: str) -> None:
+async def test_a_leader_and_member_may_give_up_either_entry(database_url: str) -> None:
     clinic = an_organization()
     group, user = a_group(clinic), a_user(clinic)
     async with a_log(database_url) as log:
@@ -245,7 +243,7 @@ async def test_who_leads_a_group_and_belongs_to_it_may_give_up_one_of_both(datab
         assert await log.rows("SELECT kind FROM group_users") == [("member",)]
 
 
-async def test_a_move_writes_closure_rows_and_two_stamps_however_many_people_stand_below(database_url: str) -> None:
+async def test_a_move_writes_no_rows_of_people(database_url: str) -> None:
     clinic = an_organization()
     old, new, root, leaf = (a_group(clinic) for _ in range(4))
     tree = GroupTree.create(clinic.id)
@@ -278,7 +276,7 @@ async def test_sessions_end_where_the_last_disabling_stands(database_url: str) -
         assert await log.rows("SELECT live, sessions_from FROM access_users") == [(True, ended)]
 
 
-async def test_somebody_made_ahead_has_nothing_until_he_is_confirmed(database_url: str) -> None:
+async def test_an_unconfirmed_user_has_no_access(database_url: str) -> None:
     user = User.create(uuid4(), classification="customer", individual_id=None)
     mine = Individual.create(uuid4(), "user", user.id)
     query = AccessQuery("individual", mine.id, "write")
@@ -312,7 +310,7 @@ async def test_the_system_role_counts_for_staff_only(database_url: str) -> None:
         assert await decide(cursor, staff.id, queries) == [False, True]
 
 
-async def test_nobody_asked_and_nothing_asked(database_url: str) -> None:
+async def test_no_users_and_no_queries_are_answered(database_url: str) -> None:
     async with a_log(database_url) as log, log.connection.cursor() as cursor:
         assert (await decide_many(cursor, [], [AccessQuery("system", "", "read")])).allowed == []
         assert (await decide_many(cursor, [uuid4(), uuid4()], [])).allowed == [[], []]
@@ -346,7 +344,7 @@ async def test_a_long_list_is_whole_however_its_ids_are_spread(database_url: str
             assert page == (4_000, sorted(ids)[offset : offset + limit])
 
 
-async def test_whoever_is_reached_in_several_ways_stands_in_a_list_once(database_url: str) -> None:
+async def test_a_list_names_each_individual_once(database_url: str) -> None:
     """By two whole organizations, by one and a group of a third, by a group and a share."""
     north, south, west = (an_organization() for _ in range(3))
     user, group = a_user(north, south, west), a_group(west)
@@ -375,7 +373,7 @@ async def test_whoever_is_reached_in_several_ways_stands_in_a_list_once(database
                 assert {page.total for page in pages} == {len(expected)}
 
 
-async def test_whose_last_group_ends_is_unassigned_again(database_url: str) -> None:
+async def test_an_individual_without_active_groups_is_unassigned(database_url: str) -> None:
     clinic, owner = an_organization(), a_user()
     group, unassigned = a_group(clinic), Group.create_computed(clinic.id, "unassigned", "Unassigned")
     mine = Individual.create(uuid4(), "user", owner.id)
@@ -433,7 +431,7 @@ class Told:
         return {name for name in after if after[name] > start}
 
 
-async def test_a_move_touches_the_old_and_new_ancestors_and_everybody_below(database_url: str) -> None:
+async def test_a_move_touches_people_of_ancestors_and_descendants(database_url: str) -> None:
     told = Told()
     async with a_log(database_url) as log:
         await told.begin(log)
@@ -453,7 +451,7 @@ async def test_a_place_touches_those_up_the_tree_and_the_owner(database_url: str
         assert await told.touched_by(log, told.place) == {"lefty", "leafy", "owner", "admin"}
 
 
-async def test_a_seat_touches_who_sits(database_url: str) -> None:
+async def test_a_roster_entry_touches_its_subject(database_url: str) -> None:
     told = Told()
     async with a_log(database_url) as log:
         await told.begin(log)
@@ -487,7 +485,7 @@ async def test_a_former_owner_is_touched_also_when_it_is_an_organization(databas
         assert await told.touched_by(log, theirs) == {"admin", "stranger"}
 
 
-async def test_what_concerns_an_organization_touches_its_providers(database_url: str) -> None:
+async def test_changes_of_an_organization_touch_its_providers(database_url: str) -> None:
     told = Told()
     async with a_log(database_url) as log:
         await told.begin(log)

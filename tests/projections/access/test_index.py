@@ -102,7 +102,7 @@ async def a_ward(database_url: str) -> AsyncIterator[Ward]:
         yield ward
 
 
-async def test_each_snapshot_gets_its_own_answer_however_old_or_young_the_sets_are(database_url: str) -> None:
+async def test_each_snapshot_gets_its_own_answer_from_any_sets(database_url: str) -> None:
     async with a_ward(database_url) as ward:
         index = await access_index.load(ward.connection)
         everybody = ward.placed
@@ -120,7 +120,7 @@ async def test_each_snapshot_gets_its_own_answer_however_old_or_young_the_sets_a
                 assert await ward.listed(newer, second) == one_less
 
 
-async def test_sets_serve_no_snapshot_in_which_the_log_or_the_users_are_further_back(database_url: str) -> None:
+async def test_sets_serve_no_older_snapshot(database_url: str) -> None:
     async with a_ward(database_url) as ward, ward.snapshot() as first:
         ward.entries[0].remove()
         await ward.store.save(ward.entries[0])
@@ -133,7 +133,7 @@ async def test_sets_serve_no_snapshot_in_which_the_log_or_the_users_are_further_
             assert await after_the_users.view(second.cursor()) is None
 
 
-async def test_somebody_who_changes_again_is_not_lost_between_old_and_young_sets(database_url: str) -> None:
+async def test_an_individual_that_changes_twice_is_not_lost(database_url: str) -> None:
     async with a_ward(database_url) as ward:
         index = await access_index.load(ward.connection)
         for _ in range(3):
@@ -165,7 +165,7 @@ async def test_with_too_many_changes_the_tables_answer(database_url: str) -> Non
         assert await ward.listed(index) == ward.placed
 
 
-async def test_an_individual_with_the_id_of_an_organization_stands_for_itself_only(database_url: str) -> None:
+async def test_an_individual_with_the_id_of_an_organization_is_separate(database_url: str) -> None:
     async with a_ward(database_url) as ward:
         index = await access_index.load(ward.connection)
         twin = Individual.create(ward.clinic.id, "organization", ward.clinic.id)
@@ -178,7 +178,7 @@ async def test_an_individual_with_the_id_of_an_organization_stands_for_itself_on
         assert twin.id not in await ward.listed(index)
 
 
-async def test_sets_of_tables_that_a_rebuild_has_replaced_serve_nobody(database_url: str) -> None:
+async def test_sets_of_tables_replaced_by_a_rebuild_are_not_used(database_url: str) -> None:
     async with a_world(database_url) as world:
         indexing = world.services.indexing
         indexing.least = 0
@@ -238,7 +238,7 @@ async def test_filters_leave_the_same_in_every_way(database_url: str, way: str) 
                 assert answer["meta"]["page[total]"] == len(expected)
 
 
-async def test_young_sets_made_before_the_users_read_model_was_up_to_date_do_not_outlast_it(database_url: str) -> None:
+async def test_young_sets_from_lagging_users_are_replaced(database_url: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         indexing = world.services.indexing
         indexing.least = 0
@@ -288,7 +288,7 @@ def test_runs_are_cut_like_lists() -> None:
                 assert run.before(each) == len([other for other in expected if other < each])
 
 
-async def test_whoever_an_event_changes_in_the_sets_is_named_by_it(database_url: str) -> None:
+async def test_every_event_names_the_individuals_it_changes(database_url: str) -> None:
     """For every class of events that the projections look at whose tables the sets are made from."""
     looked_at = {kind for source in access_index.SOURCES for kind in source.events or ()}
     seen: set[type[Any]] = set()

@@ -190,7 +190,7 @@ def living(database_url: str) -> Iterator[Callable[[Sequence[Sequence[Command]]]
 @pytest.mark.timeout(300)
 @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(appends=st.lists(st.lists(ANY_COMMAND, min_size=1, max_size=3), min_size=10, max_size=30))
-def test_a_decision_is_outdated_by_every_event_that_ends_what_it_rests_on(
+def test_every_event_that_ends_a_right_outdates_the_decision(
     living: Callable[[Sequence[Sequence[Command]]], None], appends: list[list[Command]]
 ) -> None:
     living(appends)

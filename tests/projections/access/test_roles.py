@@ -39,7 +39,7 @@ async def test_a_role_knows_its_organization_by_its_present_name(database_url: s
         assert await roles.organization_of(world.cursor, uuid4()) is None
 
 
-async def test_an_inactive_organization_shows_its_roles_to_those_only_who_see_everything(database_url: str) -> None:
+async def test_roles_of_inactive_organizations_are_shown_to_unlimited_callers(database_url: str) -> None:
     async with read_models(database_url) as world:
         clinic = await world.organization("clinic")
         provider = await world.provider(clinic)

@@ -28,7 +28,7 @@ ALL = [*registry.inline(lambda kind, value: f"{kind}:{value}".encode()), *regist
 @pytest.mark.parametrize("projection", ALL, ids=lambda projection: projection.name)
 @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), seed=st.integers(0, 999))
-def test_tables_are_the_same_whatever_the_size_of_batches(
+def test_tables_do_not_depend_on_the_size_of_batches(
     database_url: str, projection: Projection, data: st.DataObject, seed: int
 ) -> None:
     steps = data.draw(st.lists(st.sampled_from(steps_for(projection)), min_size=5, max_size=15))

@@ -46,7 +46,7 @@ async def test_events_go_to_the_methods_annotated_with_their_classes() -> None:
     assert fold.seen == [(7, "created nurse"), (8, "Granted"), (9, "Revoked")]
 
 
-async def test_a_class_of_events_with_an_upcast_or_a_variant_goes_where_its_base_goes() -> None:
+async def test_handlers_of_a_base_class_get_variants_and_upcasts() -> None:
     class Variant(Role.Created):
         TOPIC = "test.role-variant"
 

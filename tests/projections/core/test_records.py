@@ -42,7 +42,7 @@ async def locales(database_url: str, events: Sequence[Recorded], size: int) -> l
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10])
-async def test_a_value_that_was_given_up_can_be_taken_in_the_same_batch(database_url: str, size: int) -> None:
+async def test_a_released_value_can_be_taken_in_the_same_batch(database_url: str, size: int) -> None:
     first, second, third = a_message("en_US"), a_message("es_US"), a_message("en_US")
     events = recorded(first, second)
     first.change({"locale": "de_DE"})

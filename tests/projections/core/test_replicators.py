@@ -19,7 +19,7 @@ async def test_a_follower_keeps_its_row_and_its_place(database_url: str) -> None
         }
 
 
-async def test_lag_is_counted_in_events_and_in_seconds_since_the_first_of_them(database_url: str) -> None:
+async def test_lag_is_counted_in_events_and_seconds(database_url: str) -> None:
     make_tables(database_url)
     async with (
         a_store(database_url) as store,
@@ -46,7 +46,7 @@ async def test_the_log_of_the_sessions_has_a_head_of_its_own(database_url: str) 
         assert (row.head, row.lag_events, row.state) == (0, 0, "stopped")
 
 
-async def test_what_failed_says_where(database_url: str) -> None:
+async def test_a_failure_names_its_position(database_url: str) -> None:
     async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
         await replicators.register(connection, [EventCount()])
         await replicators.record_failure(connection, "event_count", "ValueError in x.py:1", 5, "stream/2")

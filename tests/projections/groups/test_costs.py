@@ -95,7 +95,7 @@ class Large:
         return dear
 
 
-async def test_in_a_large_organization_a_page_costs_what_it_shows_and_a_total_no_more_than_an_index(
+async def test_pages_and_totals_of_large_organizations_read_few_blocks(
     database_url: str,
 ) -> None:
     async with read_models(database_url) as world:

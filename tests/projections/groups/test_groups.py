@@ -89,7 +89,7 @@ async def test_staff_that_also_leads_and_administers_sees_each_group_once(databa
         assert await groups_with_people(world.cursor, staff, [group, mine]) == {group}
 
 
-async def test_inactive_groups_are_shown_when_asked_for_to_those_who_govern_and_to_staff(database_url: str) -> None:
+async def test_inactive_groups_are_shown_to_administrators_and_staff(database_url: str) -> None:
     async with read_models(database_url) as world:
         organization = await world.organization()
         group = await world.group(organization)
@@ -119,7 +119,7 @@ async def test_an_organization_open_to_its_providers_hides_inactive_groups_from_
         )
 
 
-async def test_a_group_that_was_just_deactivated_is_nobodys_to_read_though_its_row_is_behind(database_url: str) -> None:
+async def test_a_group_just_deactivated_is_hidden_before_its_row_follows(database_url: str) -> None:
     async with read_models(database_url) as world:
         organization = await world.organization(opened=True)
         group = await world.group(organization)
@@ -181,7 +181,7 @@ async def test_every_filter_narrows_the_list(database_url: str) -> None:
             assert await reading.total(world, admin, **wanted) == len(groups), wanted
 
 
-async def test_an_individual_is_eligible_where_eligible_members_would_list_him(database_url: str) -> None:
+async def test_eligibility_of_an_individual_agrees_with_eligible_members(database_url: str) -> None:
     async with read_models(database_url) as world:
         organization = await world.organization()
         admin, leader = await world.admin(organization), await world.provider(organization)
@@ -260,7 +260,7 @@ async def test_one_batch_gives_the_same_as_many(database_url: str) -> None:
         assert [(await reading.row(world, each)).child_count for each in (parent, other)] == [0, 0]
 
 
-async def test_computed_groups_count_whom_they_hold(database_url: str) -> None:
+async def test_computed_groups_count_their_individuals(database_url: str) -> None:
     async with read_models(database_url) as world:
         organization = await world.organization()
         regular, closing = await world.group(organization, "regular"), await world.group(organization, "closing")
@@ -274,7 +274,7 @@ async def test_computed_groups_count_whom_they_hold(database_url: str) -> None:
         assert [(await reading.row(world, each)).individuals_count for each in (everyone, unassigned)] == [2, 1]
 
 
-async def test_what_bumps_the_time_of_modification_and_what_does_not(database_url: str) -> None:
+async def test_some_events_change_the_time_of_modification(database_url: str) -> None:
     async with read_models(database_url) as world:
         organization = await world.organization()
         parent, child = await world.group(organization, "parent"), await world.group(organization, "child")

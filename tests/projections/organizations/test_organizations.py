@@ -94,7 +94,7 @@ async def test_filters_all_hold(database_url: str) -> None:
         assert await names(world, both) == ["north-clinic", "old-clinic", "south-clinic"]
 
 
-async def test_bounds_compare_with_the_time_of_the_change_and_order_by_it(database_url: str) -> None:
+async def test_bounds_compare_and_order_by_the_time_of_change(database_url: str) -> None:
     async with read_models(database_url) as world:
         first, second = await world.organization("b"), await world.organization("a")
         await world.change(first, display_name="Changed")
@@ -108,7 +108,7 @@ async def test_bounds_compare_with_the_time_of_the_change_and_order_by_it(databa
         assert (await world.store.get(Organization, second)).modified_on == changed["a"]
 
 
-async def test_a_provider_sees_his_organizations_and_a_participant_those_that_he_is_shared_with(
+async def test_providers_and_participants_see_their_organizations(
     database_url: str,
 ) -> None:
     async with read_models(database_url) as world:
@@ -126,7 +126,7 @@ async def test_a_provider_sees_his_organizations_and_a_participant_those_that_he
             assert (row is not None) is visible
 
 
-async def test_an_inactive_organization_is_listed_for_its_providers_who_ask_for_it(database_url: str) -> None:
+async def test_providers_list_their_inactive_organization_on_request(database_url: str) -> None:
     async with read_models(database_url) as world:
         clinic = await world.organization("clinic")
         provider, participant = await world.provider(clinic), await world.participant(clinic)
@@ -138,7 +138,7 @@ async def test_an_inactive_organization_is_listed_for_its_providers_who_ask_for_
         assert await names(world, inactive_too, participant) == []
 
 
-async def test_a_page_costs_what_it_shows_among_a_hundred_thousand(database_url: str) -> None:
+async def test_a_page_among_100_000_reads_few_blocks(database_url: str) -> None:
     """Blocks touched, not milliseconds: a sequential scan of the table would touch some 1,500."""
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute("""

@@ -44,7 +44,7 @@ async def test_memberships_are_sorted_counted_and_named(database_url: str) -> No
         assert (rows[0].name, rows[0].display_name, rows[0].organizations) == ("a", "A", 2)
 
 
-async def test_a_provider_reads_his_own_and_those_of_his_organizations(database_url: str) -> None:
+async def test_a_provider_reads_memberships_of_their_organizations(database_url: str) -> None:
     async with read_models(database_url) as world:
         a, b = await world.organization("a"), await world.organization("b")
         ann, bob, participant = await world.provider(a, b), await world.provider(a), await world.participant(a)
@@ -56,7 +56,7 @@ async def test_a_provider_reads_his_own_and_those_of_his_organizations(database_
         assert await pairs(world, bob, user=bob) == ([(bob, a)], 1)
 
 
-async def test_who_left_is_not_listed(database_url: str) -> None:
+async def test_a_former_member_is_not_listed(database_url: str) -> None:
     async with read_models(database_url) as world:
         a = await world.organization("a")
         ann = await world.provider(a)

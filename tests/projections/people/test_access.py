@@ -46,7 +46,7 @@ async def test_colleagues_and_those_who_share_with_the_organization(database_url
         assert await readable(database_url, doc.id, everybody) == {doc.id}
 
 
-async def test_nobody_reads_anybody_when_he_is_disabled_or_unknown(database_url: str) -> None:
+async def test_disabled_and_unknown_callers_read_no_user(database_url: str) -> None:
     async with a_book(database_url) as book:
         north, _ = await Organizations(book.store, EVERYTHING).create(SYSTEM, "north")
         doc, colleague = await a_provider(book, north.id), await a_provider(book, north.id)
@@ -72,7 +72,7 @@ async def test_staff_and_services_read_all_people_and_no_service(database_url: s
         assert await readable(database_url, service.id, [staff, doc, service, other]) == {staff.id, doc.id, service.id}
 
 
-async def test_an_inactive_organization_shows_nobody(database_url: str) -> None:
+async def test_an_inactive_organization_shows_no_user(database_url: str) -> None:
     async with a_book(database_url) as book:
         organizations = Organizations(book.store, EVERYTHING)
         north, _ = await organizations.create(SYSTEM, "north")

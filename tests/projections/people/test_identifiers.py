@@ -35,7 +35,7 @@ def a_user(**identifiers: str) -> User:
     return User.create(uuid4(), classification="customer", individual_id=uuid4(), **identifiers)  # type: ignore[arg-type]
 
 
-async def test_a_user_is_found_by_whatever_he_signs_in_with(database_url: str) -> None:
+async def test_a_user_is_found_by_each_login_name(database_url: str) -> None:
     async with a_book(database_url) as book:
         user = a_user(email="Ann@People.test", phone="+16505550100", username="Ann")
         await book.store.save(user)
@@ -62,14 +62,16 @@ async def test_addresses_are_found_as_given(database_url: str) -> None:
     ],
     ids=str,
 )
-async def test_nobody_takes_what_is_somebodys(database_url: str, first: dict[str, str], second: dict[str, str]) -> None:
+async def test_a_login_name_of_another_user_cannot_be_taken(
+    database_url: str, first: dict[str, str], second: dict[str, str]
+) -> None:
     async with a_book(database_url) as book:
         await book.store.save(a_user(**first))
         with pytest.raises(IdentifierTaken):
             await book.store.save(a_user(**second))
 
 
-async def test_a_user_name_that_looks_like_an_address_finds_nobody(database_url: str) -> None:
+async def test_a_user_name_like_an_address_finds_no_user(database_url: str) -> None:
     async with a_book(database_url) as book:
         planted = a_user(username="ann@people.test"), a_user(username="+16505550100")
         ann, bob = a_user(email="ann@people.test"), a_user(phone="+16505550100")
@@ -79,7 +81,7 @@ async def test_a_user_name_that_looks_like_an_address_finds_nobody(database_url:
         assert await book.directory.user_by_login("+1 650 555 0100") == bob.id
 
 
-async def test_released_names_are_free_and_taken_over_ones_are_the_new_ones(database_url: str) -> None:
+async def test_released_names_are_free_and_a_takeover_sets_new_ones(database_url: str) -> None:
     async with a_book(database_url) as book:
         planted = a_user(email="ann@people.test", username="ann@people.test", phone="+16505550100")
         other = a_user(email="other@people.test", username="bob")
@@ -92,14 +94,14 @@ async def test_released_names_are_free_and_taken_over_ones_are_the_new_ones(data
         assert [await book.directory.user_by_login(each) for each in ("other@people.test", "bob")] == [None, None]
 
 
-async def test_a_user_name_may_be_his_own_address(database_url: str) -> None:
+async def test_a_user_name_may_be_the_own_address(database_url: str) -> None:
     async with a_book(database_url) as book:
         user = a_user(email="ann@people.test", username="Ann@people.test")
         await book.store.save(user)
         assert await book.directory.users_by_email(["ann@people.test"]) == {"ann@people.test": user.id}
 
 
-async def test_of_many_at_once_one_wins_and_the_others_leave_no_trace(database_url: str) -> None:
+async def test_one_of_many_concurrent_users_gets_the_name(database_url: str) -> None:
     async with a_book(database_url) as book:
         users = [a_user(email="ann@people.test") for _ in range(8)]
         outcomes = await asyncio.gather(*(book.store.save(user) for user in users), return_exceptions=True)

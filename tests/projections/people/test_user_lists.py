@@ -76,7 +76,7 @@ async def a_large_clinic(database_url: str) -> AsyncIterator[AsyncCursor]:
         yield connection.cursor()
 
 
-async def test_pages_and_totals_touch_what_they_show(database_url: str) -> None:
+async def test_pages_and_totals_read_few_blocks(database_url: str) -> None:
     async with a_large_clinic(database_url) as cursor:
         for changes in (
             {},
@@ -97,7 +97,7 @@ async def test_pages_and_totals_touch_what_they_show(database_url: str) -> None:
             assert await touched(cursor, count, values) < MOST, changes
 
 
-async def test_other_questions_touch_what_they_are_about(database_url: str) -> None:
+async def test_other_questions_read_few_blocks(database_url: str) -> None:
     async with a_large_clinic(database_url) as cursor:
         members = "m.provider AND m.organization_id = %(organization)s"
         for statement, parameters in (
@@ -109,7 +109,7 @@ async def test_other_questions_touch_what_they_are_about(database_url: str) -> N
             assert await touched(cursor, statement, parameters) < MOST, statement
 
 
-async def test_whom_a_colleague_reads_of_a_hundred_is_looked_up(database_url: str) -> None:
+async def test_readable_users_of_a_hundred_are_looked_up(database_url: str) -> None:
     """Before version 17 Postgres walks an index from its root for each of them."""
     async with a_large_clinic(database_url) as cursor:
         a_hundred = {"viewer": DOC, "users": [a_uuid(f"user{n}") for n in range(9950, 10050)]}
@@ -117,14 +117,14 @@ async def test_whom_a_colleague_reads_of_a_hundred_is_looked_up(database_url: st
 
 
 @pytest.mark.parametrize("sort", ["email", "-first-name", "last-name"])
-async def test_people_in_the_order_of_their_names_touch_what_they_show(database_url: str, sort: str) -> None:
+async def test_pages_in_the_order_of_names_read_few_blocks(database_url: str, sort: str) -> None:
     async with a_large_clinic(database_url) as cursor:
         for wanted in (UserFilter(organization=CLINIC), UserFilter(organization=CLINIC, participants=True)):
             page, _, values = statements(wanted, sort=sort, limit=100, offset=50)
             assert await touched(cursor, page, values) < MOST
 
 
-async def test_filters_on_everybody_touch_an_index_only(database_url: str) -> None:
+async def test_filters_on_all_users_read_an_index_only(database_url: str) -> None:
     async with a_large_clinic(database_url) as cursor:
         for changes in (
             {"enabled": False},

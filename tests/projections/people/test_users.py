@@ -83,7 +83,7 @@ async def test_the_outcome_does_not_depend_on_the_batches(database_url: str, siz
         }
 
 
-async def test_a_request_about_somebody_known_changes_nothing_of_him(database_url: str) -> None:
+async def test_a_request_about_a_known_user_changes_no_attribute(database_url: str) -> None:
     events, _, ann = history()
     async with a_table(database_url) as connection:
         await UsersProjection().apply(connection.cursor(), events)
@@ -104,7 +104,7 @@ async def test_services_are_in_no_list(database_url: str) -> None:
         assert await rows(connection, "SELECT * FROM users") == []
 
 
-async def test_individuals_of_nobody_make_no_place(database_url: str) -> None:
+async def test_individuals_of_unknown_users_add_no_row(database_url: str) -> None:
     record = Individual.create(uuid4(), "organization", NORTH)
     record.share("organization", SOUTH)
     events = [Recorded(position, event) for position, event in enumerate(record.collect_events(), 1)]

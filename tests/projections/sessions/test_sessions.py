@@ -52,7 +52,7 @@ async def logs(database_url: str) -> AsyncIterator[Logs]:
             yield Logs(identity, sessions, SessionStanding(pool), pool)
 
 
-async def test_a_row_tells_what_a_request_needs(database_url: str) -> None:
+async def test_a_row_has_the_attributes_that_requests_need(database_url: str) -> None:
     async with logs(database_url) as both:
         user, organization = a_user(), uuid4()
         user.join(organization)
@@ -94,7 +94,7 @@ async def test_a_session_ends_by_itself(database_url: str) -> None:
             assert not (await both.row(session)).revoked
 
 
-async def test_disabling_ends_what_was_open_for_good(database_url: str) -> None:
+async def test_disabling_ends_open_sessions_for_good(database_url: str) -> None:
     async with logs(database_url) as both:
         user = a_user()
         await both.identity.save(user)
@@ -108,7 +108,7 @@ async def test_disabling_ends_what_was_open_for_good(database_url: str) -> None:
         assert not (await both.row(await both.open(user))).revoked
 
 
-async def test_a_login_that_was_under_way_while_the_user_was_disabled_does_not_survive(database_url: str) -> None:
+async def test_a_login_during_disabling_does_not_survive(database_url: str) -> None:
     async with logs(database_url) as both:
         user = a_user()
         position = await both.identity.save(user)
@@ -120,7 +120,7 @@ async def test_a_login_that_was_under_way_while_the_user_was_disabled_does_not_s
         assert not await both.standing.stands(session.id)
 
 
-async def test_leaving_an_organization_ends_the_sessions_in_it_also_after_coming_back(database_url: str) -> None:
+async def test_leaving_an_organization_ends_its_sessions_for_good(database_url: str) -> None:
     async with logs(database_url) as both:
         user, north, south = a_user(), uuid4(), uuid4()
         user.join(north)

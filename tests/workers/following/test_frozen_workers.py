@@ -55,7 +55,7 @@ async def a_standby(database_url: str) -> AsyncIterator[None]:
         await standing_by
 
 
-async def test_a_standby_takes_over_what_a_frozen_worker_leads(database_url: str) -> None:
+async def test_a_standby_takes_over_from_a_frozen_worker(database_url: str) -> None:
     async with await AsyncConnection.connect(database_url, autocommit=True) as owner:
         with a_worker(database_url) as worker:
             await eventually(owner, "SELECT count(last_poll_at) > 0 FROM projections", True, seconds=40)
@@ -74,7 +74,7 @@ async def test_a_standby_takes_over_what_a_frozen_worker_leads(database_url: str
             assert worker.poll() is None
 
 
-async def test_a_lease_is_freed_whose_holder_does_not_read_what_it_asked_for(database_url: str) -> None:
+async def test_a_lease_of_a_holder_that_does_not_read_is_freed(database_url: str) -> None:
     """Postgres waits for it as long as the network lives, and no time-out of the session ends that."""
     dsn = application_dsn(database_url)
     frozen, standby = await projectors.connect(dsn), await projectors.connect(dsn)
@@ -97,7 +97,7 @@ async def test_a_lease_is_freed_whose_holder_does_not_read_what_it_asked_for(dat
         await frozen.close()
 
 
-async def test_a_lease_whose_holder_works_is_left_alone(database_url: str) -> None:
+async def test_a_lease_of_a_working_holder_is_kept(database_url: str) -> None:
     dsn = application_dsn(database_url)
     async with await projectors.connect(dsn) as leader, await projectors.connect(dsn) as standby:
         assert await leases.take(leader, ["groups"])

@@ -45,7 +45,7 @@ async def test_an_older_version_swaps_no_inline_projection_in(database_url: str)
         assert declared(database_url) == ["newer 1"] * 2
 
 
-async def test_an_inline_projection_that_is_new_to_a_log_says_that_it_lacks_something(database_url: str) -> None:
+async def test_a_new_inline_projection_reports_missing_events(database_url: str) -> None:
     async with a_world(database_url), await AsyncConnection.connect(database_url, autocommit=True) as connection:
         await replicators.register(connection, [InlineCount()])
         (shown,) = [each for each in await replicators.replicators(connection) if each.name == "event_count"]

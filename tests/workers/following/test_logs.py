@@ -85,7 +85,7 @@ async def test_a_third_log_is_applied_followed_and_shown(third_log: str) -> None
         assert counting.lag_seconds == 0
 
 
-async def test_what_follows_a_third_log_lags_by_its_own_times(third_log: str) -> None:
+async def test_followers_of_a_third_log_have_their_own_lag(third_log: str) -> None:
     async with (
         a_world(third_log, projecting=False) as world,
         a_log(world) as store,

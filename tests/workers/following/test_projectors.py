@@ -115,7 +115,7 @@ async def test_a_failing_event_stops_its_projection_alone_and_in_plain_sight(wat
         assert "secret" not in row.error
 
 
-async def test_the_failing_event_of_an_append_is_found_and_no_part_of_the_append_is_applied(watched: str) -> None:
+async def test_a_failing_event_is_found_and_its_append_not_applied(watched: str) -> None:
     together = [f"role-{number}" for number in range(20)]
     together[13] = "poison"
     async with (
@@ -163,7 +163,7 @@ async def test_a_failing_event_is_tried_again_and_heals(watched: str) -> None:
         await eventually(connection, "SELECT count(*) FROM role_names", 3)
 
 
-async def test_an_event_that_cannot_be_read_stops_only_those_who_want_it(watched: str) -> None:
+async def test_an_unreadable_event_stops_only_projections_that_read_it(watched: str) -> None:
     async with a_store(watched) as store, await looking(watched) as connection:
         await save_roles(store, "a")
         await append_strangers(connection, 1, topic="nobody.knows-this")
@@ -200,7 +200,7 @@ async def test_other_code_than_built_the_tables_leaves_them_alone(watched: str) 
         await eventually(connection, "SELECT count(*) FROM role_names", 0)
 
 
-async def test_of_two_workers_one_leads_and_the_other_takes_over(watched: str) -> None:
+async def test_the_second_of_two_workers_takes_over(watched: str) -> None:
     async with a_store(watched) as store, await looking(watched) as connection, a_worker_process(watched) as first:
         await save_roles(store, "a")
         await eventually(connection, "SELECT count(*) FROM role_names", 1)
@@ -227,7 +227,7 @@ async def lease_holders(connection: AsyncConnection) -> set[int]:
     return {pid for (pid,) in await cursor.fetchall()}
 
 
-async def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(watched: str) -> None:
+async def test_a_worker_killed_during_a_batch_applies_it_once(watched: str) -> None:
     async with a_store(watched) as store, await looking(watched) as connection:
         sleeping = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
         for _ in range(3):
@@ -269,7 +269,7 @@ async def test_without_any_listener_a_worker_looks_for_itself(watched: str) -> N
             await eventually(connection, "SELECT count(*) FROM role_names", number)
 
 
-async def test_a_new_listener_looks_for_what_went_unheard(watched: str) -> None:
+async def test_a_new_listener_looks_for_missed_notifications(watched: str) -> None:
     async with (
         a_store(watched) as store,
         await looking(watched) as connection,
@@ -283,7 +283,7 @@ async def test_a_new_listener_looks_for_what_went_unheard(watched: str) -> None:
         await eventually(connection, "SELECT count(*) FROM role_names", 2)
 
 
-async def test_what_is_projected_is_announced_with_its_position(watched: str) -> None:
+async def test_projected_positions_are_announced(watched: str) -> None:
     async with a_store(watched) as store, await looking(watched) as connection:
         await connection.execute("LISTEN rollbook_projected")
         async with a_projector(watched, RoleNames(), EventCount()) as projector:

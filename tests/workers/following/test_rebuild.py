@@ -158,7 +158,7 @@ def a_request(organization_id: UUID, email: str) -> OnboardingRequest:
     return OnboardingRequest.open(uuid4(), invitation, uuid4(), new_user=True, created_by=None)
 
 
-async def test_a_name_taken_before_it_is_given_up_is_refused_in_whatever_batch(database_url: str) -> None:
+async def test_a_name_taken_before_its_release_is_refused_in_any_batch(database_url: str) -> None:
     """What one batch accepted, two would refuse for ever."""
     (names,) = (each for each in registry.inline(lambda *_: b"") if each.name == "organization_names")
     first, second = an_organization("hands"), an_organization("other")
@@ -263,7 +263,7 @@ async def write_on(store: EventStore, finished: asyncio.Event) -> int:
     return count
 
 
-async def test_a_rebuild_ends_though_somebody_writes_while_each_of_its_batches_is_applied(database_url: str) -> None:
+async def test_a_rebuild_ends_under_constant_writes(database_url: str) -> None:
     make_tables(database_url)
     slow = RoleNames(pause=0.1)
     async with a_store(database_url) as store, await looking(database_url) as connection:
@@ -276,7 +276,7 @@ async def test_a_rebuild_ends_though_somebody_writes_while_each_of_its_batches_i
             await eventually(connection, "SELECT count(*) FROM role_names", 1 + await writing)
 
 
-async def test_a_transaction_that_began_before_keeps_seeing_what_it_saw(database_url: str) -> None:
+async def test_an_open_transaction_keeps_its_rows_after_the_swap(database_url: str) -> None:
     make_tables(database_url)
     async with a_store(database_url, projections=[InlineCount()]) as store, a_pool(database_url) as pool:
         await save_roles(store, *"abc")

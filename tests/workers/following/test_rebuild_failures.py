@@ -73,7 +73,7 @@ async def test_the_copy_of_another_make_is_thrown_away(database_url: str, other:
         assert await rows_of(connection, ["event_count"]) == {"event_count": ["(1,3)"]}
 
 
-async def test_a_rebuild_mends_what_stands_still(database_url: str) -> None:
+async def test_a_rebuild_repairs_a_failed_projection(database_url: str) -> None:
     make_tables(database_url)
     poisoned = RoleNames()
     async with a_store(database_url) as store, await looking(database_url) as connection:
@@ -106,7 +106,7 @@ async def test_a_rebuild_leaves_nothing_of_the_failure_that_it_has_mended(databa
 @pytest.mark.parametrize(
     ("projection", "told"), [(EventCount(), ["event_count:3"]), (InlineCount(), [])], ids=["background", "inline"]
 )
-async def test_whoever_waits_for_what_stood_still_is_told_where_the_rebuild_has_brought_it(
+async def test_waiting_readers_are_notified_of_the_rebuilt_position(
     database_url: str, projection: EventCount, told: list[str]
 ) -> None:
     make_tables(database_url)
@@ -127,14 +127,14 @@ async def three_roles(database_url: str) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
-async def test_a_rebuild_takes_away_what_one_that_was_killed_after_its_swap_had_retired(database_url: str) -> None:
+async def test_a_rebuild_drops_tables_retired_by_a_killed_one(database_url: str) -> None:
     async with three_roles(database_url) as connection:
         await connection.execute("CREATE TABLE retired.event_count (id integer)")
         await rebuilt(database_url, EventCount())
         assert await leftovers(connection) == []
 
 
-async def test_a_rebuild_gives_up_when_somebody_else_has_moved_it(database_url: str) -> None:
+async def test_a_rebuild_stops_when_another_process_changed_its_position(database_url: str) -> None:
     make_tables(database_url)
     async with a_store(database_url) as store, await looking(database_url) as connection:
         await save_roles(store, *"abcd")
@@ -146,7 +146,7 @@ async def test_a_rebuild_gives_up_when_somebody_else_has_moved_it(database_url: 
         assert await rows_of(connection, ["role_names"]) == {"role_names": []}
 
 
-async def test_a_database_that_is_away_is_not_blamed_on_what_is_rebuilt(database_url: str) -> None:
+async def test_an_outage_is_not_reported_as_a_failing_projection(database_url: str) -> None:
     async with three_roles(database_url):
         with pytest.raises(psycopg.OperationalError):
             await rebuilt(database_url, CutOff())
@@ -172,14 +172,14 @@ async def test_the_rebuild_of_an_inline_projection_that_fetches_fails(database_u
             await rebuilt(database_url, Fetching())
 
 
-async def test_a_rebuild_says_where_the_log_cannot_be_read(database_url: str) -> None:
+async def test_a_rebuild_names_the_positions_it_cannot_read(database_url: str) -> None:
     async with three_roles(database_url) as connection:
         await connection.execute("DELETE FROM events WHERE notification_id = 2")
         with pytest.raises(rebuild.RebuildRefusedError, match="event_count cannot apply positions 1 to 3: LogGapError"):
             await rebuilt(database_url, EventCount())
 
 
-async def test_a_rebuild_says_that_it_is_alive_while_one_of_its_statements_takes_long(database_url: str) -> None:
+async def test_a_rebuild_has_a_heartbeat_during_long_statements(database_url: str) -> None:
     async with three_roles(database_url) as connection:
         rebuilding = asyncio.create_task(rebuilt(database_url, RoleNames(pause=2), heartbeat=0.05))
         await eventually(connection, BEATS_MEANWHILE, True)
@@ -197,7 +197,7 @@ async def test_one_rebuild_of_a_projection_at_a_time(database_url: str) -> None:
         await first
 
 
-async def test_what_a_copy_could_not_take_over_is_refused(database_url: str) -> None:
+async def test_tables_that_cannot_be_copied_are_refused(database_url: str) -> None:
     make_tables(database_url)
     async with await looking(database_url) as connection:
         await connection.execute("CREATE VIEW seen AS SELECT total FROM event_count")

@@ -48,7 +48,7 @@ def check(world: World, by: Person, group: UUID) -> Callable[[], Awaitable[int]]
     return ask
 
 
-async def test_no_request_fails_and_no_list_goes_back_while_everything_is_rebuilt(database_url: str) -> None:
+async def test_no_request_fails_during_rebuilds_of_all_projections(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         ann = await world.provider(clinic, "ann@people.test")

@@ -31,7 +31,7 @@ async def jobs_command(database_url: str, *arguments: str) -> tuple[int, str, st
     return done.returncode, done.stdout, done.stderr
 
 
-async def test_the_list_tells_what_is_dead_why_and_what_waits(database_url: str) -> None:
+async def test_the_list_shows_dead_and_waiting_jobs(database_url: str) -> None:
     async with a_bench(database_url) as connection:
         assert await jobs_command(database_url, "list") == (0, "No job waits, none is dead.\n", "")
         await die(database_url, connection, 1)

@@ -65,7 +65,7 @@ async def test_a_job_exists_exactly_when_its_transaction_commits(database_url: s
         await eventually(connection, "SELECT count(*) FROM procrastinate_jobs", 2)
 
 
-async def test_a_worker_carries_out_what_is_enqueued(database_url: str) -> None:
+async def test_a_worker_executes_enqueued_jobs(database_url: str) -> None:
     async with a_bench(database_url) as connection, working(a_queue(application_dsn(database_url))):
         await enqueue_notes(connection, 1, 2, 3)
         await eventually(connection, "SELECT array_agg(number ORDER BY number) FROM notes", [1, 2, 3])

@@ -57,7 +57,7 @@ async def test_the_login_is_not_taken_from_another_installation(own_server: str)
     assert who((await with_application_login(owners_settings(own_server, master_key=OTHER_KEY))).dsn())
 
 
-async def test_an_owner_who_may_not_open_the_login_is_told_what_to_ask_for(own_server: str) -> None:
+async def test_an_owner_without_rights_is_told_the_missing_right(own_server: str) -> None:
     with psycopg.connect(own_server, autocommit=True) as administrator:
         administrator.execute("ALTER ROLE rollbook_app NOLOGIN; CREATE ROLE plain LOGIN PASSWORD 'plain'")
     with pytest.raises(InvalidSettingsError, match="let an administrator run: ALTER ROLE rollbook_app LOGIN"):

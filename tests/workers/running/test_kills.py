@@ -41,7 +41,7 @@ async def some_more(callers: Callers) -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_what_was_acknowledged_survives_the_death_of_every_part() -> None:
+async def test_acknowledged_commands_survive_the_death_of_every_part() -> None:
     with a_folder() as data:
         running = Running(data, ROLLBOOK_SERVICE_ACCOUNTS=ACCOUNTS)
         try:

@@ -125,7 +125,7 @@ def test_nothing_personal_and_no_secret_stands_in_any_log(talked: tuple[Running,
     assert [(log.name, secret) for log in logs for secret in sorted(talk.secrets) if secret in log.read_text()] == []
 
 
-def test_every_line_of_a_part_is_a_json_object_that_says_when_what_and_how_grave(talked: tuple[Running, Talk]) -> None:
+def test_every_line_is_json_with_time_event_and_level(talked: tuple[Running, Talk]) -> None:
     lines = [line for line in talked[0].output.read_text().splitlines() if line.startswith("{")]
     events = [json.loads(line) for line in lines]
     assert all({"event", "level", "timestamp"} <= event.keys() for event in events)

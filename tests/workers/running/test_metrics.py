@@ -35,7 +35,7 @@ def figures(url: str) -> dict[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
-def test_every_scrape_tells_what_all_processes_counted(running: tuple[Path, str]) -> None:
+def test_every_scrape_has_the_counts_of_all_processes(running: tuple[Path, str]) -> None:
     data, url = running
     assert len(pids_of(data, "rollbook api")) == 3
     for _ in range(30):
@@ -43,7 +43,7 @@ def test_every_scrape_tells_what_all_processes_counted(running: tuple[Path, str]
     assert {figures(url)[ASKED] for _ in range(15)} == {30.0}
 
 
-def test_what_a_killed_process_counted_is_not_lost(running: tuple[Path, str]) -> None:
+def test_counts_of_a_killed_process_are_kept(running: tuple[Path, str]) -> None:
     data, url = running
     before = figures(url)[ASKED]
     killed = pids_of(data, "rollbook api")

@@ -38,7 +38,7 @@ def signed_in(client: httpx2.Client, token: str, account: str = "oracle") -> int
     return client.post("/v1/internal-auth/", json=body).status_code
 
 
-def test_the_first_api_process_makes_those_who_may_call_it(database_url: str, tmp_path: Path) -> None:
+def test_the_first_api_process_creates_the_first_accounts(database_url: str, tmp_path: Path) -> None:
     with parts(database_url, tmp_path, ROLLBOOK_SERVICE_ACCOUNTS=ACCOUNTS) as (client, said):
         assert client.post("/v1/login/", json=administrator_of(said)).status_code == 201
         assert signed_in(client, FIRST) == 201
@@ -60,7 +60,7 @@ def test_a_weak_first_password_stops_an_api_process_too(database_url: str) -> No
     assert password not in done.stderr
 
 
-def test_an_api_process_whose_port_is_taken_says_so_and_makes_nobody(database_url: str) -> None:
+def test_an_api_process_without_a_free_port_creates_no_account(database_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = rollbook("api", DATABASE_URL=database_url, ROLLBOOK_PORT=str(port), **KEYS)
@@ -80,7 +80,7 @@ async def test_a_worker_outlives_a_database_that_stays_away(worker: Worker, data
     await asyncio.wait_for(working, 5)
 
 
-def test_a_worker_that_fails_is_told_without_the_text_of_its_error_and_ends_the_part() -> None:
+def test_a_failed_worker_ends_its_part_without_the_error_text() -> None:
     program = """
 import asyncio
 from adapters.logging import configure_logging

@@ -74,7 +74,7 @@ def rows(database_url: str, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
-async def test_what_is_past_its_time_goes_from_the_log_and_from_what_is_projected_from_it(database_url: str) -> None:
+async def test_old_events_are_deleted_with_their_rows(database_url: str) -> None:
     async with a_world(database_url) as world:
         with psycopg.connect(database_url) as connection:  # the world's own logins come after these
             connection.execute("TRUNCATE sessions_events, sessions")
@@ -89,7 +89,7 @@ async def test_what_is_past_its_time_goes_from_the_log_and_from_what_is_projecte
         assert rows(database_url, EVENTS) == [(4,), (5,), (6,)]
 
 
-async def test_what_is_kept_has_no_gaps_though_times_are_not_in_order(database_url: str) -> None:
+async def test_kept_events_have_no_gaps(database_url: str) -> None:
     async with a_world(database_url) as world:
         kept = len(rows(database_url, EVENTS))
         await a_session(world, world.system, opened=500)
@@ -97,7 +97,7 @@ async def test_what_is_kept_has_no_gaps_though_times_are_not_in_order(database_u
         assert len(rows(database_url, EVENTS)) == kept + 1
 
 
-async def test_a_log_that_is_all_old_is_emptied_and_goes_on_where_it_was(database_url: str) -> None:
+async def test_an_emptied_log_continues_at_its_position(database_url: str) -> None:
     async with a_world(database_url) as world:
         await a_session(world, world.system, opened=500)
     with psycopg.connect(database_url) as connection:
@@ -111,7 +111,7 @@ async def test_a_log_that_is_all_old_is_emptied_and_goes_on_where_it_was(databas
         assert rows(database_url, EVENTS)[0] == (head[0] + 1,)
 
 
-async def test_sessions_are_rebuilt_from_what_is_left(database_url: str) -> None:
+async def test_sessions_are_rebuilt_from_kept_events(database_url: str) -> None:
     everything = "SELECT s::text FROM sessions s ORDER BY 1"
     async with a_world(database_url) as world:
         with psycopg.connect(database_url) as connection:
@@ -126,9 +126,7 @@ async def test_sessions_are_rebuilt_from_what_is_left(database_url: str) -> None
 
 
 @pytest.mark.parametrize("days", [475, DAYS], ids=["of what was copied", "of what was not copied yet"])
-async def test_an_interrupted_rebuild_brings_nothing_back_that_was_forgotten_meanwhile(
-    database_url: str, days: int
-) -> None:
+async def test_an_interrupted_rebuild_restores_no_deleted_event(database_url: str, days: int) -> None:
     async with a_world(database_url) as world:
         with psycopg.connect(database_url) as connection:
             connection.execute("TRUNCATE sessions_events, sessions")
@@ -145,7 +143,7 @@ async def test_an_interrupted_rebuild_brings_nothing_back_that_was_forgotten_mea
     assert rows(database_url, "SELECT s::text FROM sessions s ORDER BY 1") == left
 
 
-async def test_what_forgets_nothing_leaves_an_interrupted_rebuild_where_it_was(database_url: str) -> None:
+async def test_deleting_no_event_keeps_an_interrupted_rebuild(database_url: str) -> None:
     async with a_world(database_url) as world:
         for opened in (30, 20, 10):
             await a_session(world, world.system, opened=opened)
@@ -156,7 +154,7 @@ async def test_what_forgets_nothing_leaves_an_interrupted_rebuild_where_it_was(d
     assert said[0] == "sessions: resumed at position 2"
 
 
-async def test_of_a_session_whose_opening_is_forgotten_nobody_hears_again(database_url: str) -> None:
+async def test_a_session_without_its_first_event_stays_deleted(database_url: str) -> None:
     async with a_world(database_url) as world:
         with psycopg.connect(database_url) as connection:
             connection.execute("TRUNCATE sessions_events, sessions")

@@ -51,9 +51,7 @@ async def test_people_sign_in_after_it_as_before(database_url: str) -> None:
         await bootstrap(settings_for(database_url))
 
 
-async def test_the_key_in_the_file_gives_way_to_a_new_one_and_is_kept_for_older_backups(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_the_key_file_is_replaced_and_the_old_key_kept(database_url: str, tmp_path: Path) -> None:
     settings = with_a_file(database_url, tmp_path)
     await bootstrap(settings_for(database_url))
     for number in (1, 2):
@@ -92,7 +90,7 @@ async def test_it_is_refused_while_something_works_on_the_database(database_url:
     assert files_in(tmp_path).keys() == {"master.key"}
 
 
-async def test_a_key_that_was_set_is_not_replaced_by_one_that_nobody_knows(database_url: str) -> None:
+async def test_a_configured_key_is_not_replaced_by_a_generated_one(database_url: str) -> None:
     with pytest.raises(InvalidSettingsError, match="ROLLBOOK_NEW_MASTER_KEY: must be set"):
         await rotated(settings_for(database_url))
 

@@ -40,7 +40,7 @@ async def read(world: World, document_id: str, **query: str) -> dict[str, Any]:
     return attributes
 
 
-async def test_the_command_prints_the_id_of_what_it_adds(database_url: str, english: str, spanish: str) -> None:
+async def test_the_command_prints_the_id_of_the_document(database_url: str, english: str, spanish: str) -> None:
     async with a_world(database_url) as world:
         status, told, error = await command(world, english, *REQUIRED)
         assert (status, error) == (0, "")

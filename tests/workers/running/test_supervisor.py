@@ -125,7 +125,7 @@ def test_every_part_and_server_that_is_killed_is_started_again(data: Path) -> No
         assert processes(str(data)) == {}
 
 
-def test_a_connection_made_while_the_api_is_down_is_answered_by_the_next(data: Path) -> None:
+def test_a_connection_during_a_restart_is_answered_afterwards(data: Path) -> None:
     with Started(data).until_ready() as supervisor:
         killed = answer(supervisor.url())
         os.kill(killed, signal.SIGKILL)
@@ -138,7 +138,7 @@ def test_orphans_of_a_killed_supervisor_end_by_themselves(data: Path) -> None:
         wait_until(lambda: not processes(str(data)), 5)
 
 
-def test_a_start_right_after_kill_9_waits_for_the_orphans_and_is_ready_in_5_seconds(data: Path) -> None:
+def test_a_start_after_kill_9_is_ready_in_5_seconds(data: Path) -> None:
     with Started(data).until_ready() as killed:
         keys = {name: (data / name).read_bytes() for name in ("master.key", "signing.pem")}
         killed.process.kill()
