@@ -1,4 +1,4 @@
-"""The `rollbook` command, which wires the parts. Slow imports stand inside the commands, so that `--help` is quick."""
+"""The `rollbook` command, which wires the parts. Slow imports are inside the commands, so that `--help` is quick."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The log of identities as processes beside the API write it."""
+"""Opens the identity log for processes beside the API that append to it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from workers.following.inline_sets import declare_inline
 
 
 class IdentityStore(NamedTuple):
-    """The store, and what its commands ask beside it."""
+    """The event store, the pool and the lookup that commands need."""
 
     store: EventStore
     pool: Pool
@@ -24,7 +24,7 @@ class IdentityStore(NamedTuple):
 
 @asynccontextmanager
 async def identity_store(settings: Settings, name: str, *, connections: int) -> AsyncIterator[IdentityStore]:
-    """Open the log for writing, over a pool of so many connections. Raises OutdatedProcess in an older version."""
+    """Open the log for appends, with a pool of `connections`. Raises OutdatedProcess if a newer version has started."""
     wait = settings.database_wait
     async with Pool(settings.dsn(), application_name=name, max_size=connections, timeout=wait) as pool:
         keyring = Keyring(pool, settings.master_key_bytes())

@@ -1,6 +1,6 @@
-"""`rollbook service-documents`: an operator adds terms and policies (ruling K109).
+"""`rollbook service-documents`: adds terms and policies (ruling K109).
 
-As in `workers.cli`, every import of weight is inside its command.
+Slow imports are inside the commands, as in `workers.cli`.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from adapters.settings import Settings
     from domain.onboarding.service_documents import ServiceDocumentFields
 
-app = typer.Typer(no_args_is_help=True, help="Terms and policies that people agree to.")
+app = typer.Typer(no_args_is_help=True, help="Add terms and policies that users agree to.")
 
 
 class Text(NamedTuple):
-    """What a document says in a locale."""
+    """The text of a document in one locale."""
 
     locale: str
     file: Path
@@ -26,7 +26,7 @@ class Text(NamedTuple):
 
 
 def translation(argument: str) -> Text:
-    """Return the text that LOCALE:FILE:TITLE names."""
+    """Parse LOCALE:FILE:TITLE."""
     locale, *rest = argument.split(":", 2)
     if len(rest) != 2:
         raise typer.BadParameter("give LOCALE:FILE:TITLE")
@@ -37,33 +37,33 @@ def translation(argument: str) -> Text:
 def add(
     file: Annotated[Path, typer.Argument(help="File with the text in HTML.")],
     *,
-    document_type: Annotated[str, typer.Option("--type", help="What it is, as `terms`.")],
-    version: Annotated[str, typer.Option(help="A label; the latest is the one added last.")],
+    document_type: Annotated[str, typer.Option("--type", help="Kind of document, for example `terms`.")],
+    version: Annotated[str, typer.Option(help="A label; the version that is added last is the latest.")],
     title: Annotated[str, typer.Option(help="Title of the text.")],
     locale: Annotated[str, typer.Option(help="Locale of the text.")] = "en_US",
     organization: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Organization that it is for; all when absent.")
+        str | None, typer.Option(metavar="NAME", help="Organization of the document; all if absent.")
     ] = None,
     translations: Annotated[
         list[Text] | None,
-        typer.Option("--translation", metavar="LOCALE:FILE:TITLE", parser=translation, help="A further text."),
+        typer.Option("--translation", metavar="LOCALE:FILE:TITLE", parser=translation, help="Another text."),
     ] = None,
 ) -> None:
-    """Add a document, or a further version of one, and print its id."""
+    """Add a document, or a new version of one, and print its id."""
     from domain.onboarding.service_documents import ServiceDocumentFields
     from workers.running.part_settings import settings_of_a_part
 
     texts = [Text(locale, file, title), *(translations or ())]
-    if len({each.locale for each in texts}) < len(texts):
+    if len({text.locale for text in texts}) < len(texts):
         raise typer.BadParameter("there are two texts in one locale", param_hint="--translation")
-    titles = {each.locale: each.title for each in texts}
-    html = {each.locale: _content(each.file) for each in texts}
+    titles = {text.locale: text.title for text in texts}
+    html = {text.locale: _content(text.file) for text in texts}
     fields = ServiceDocumentFields(document_type, version, locale, None, titles, html)
     typer.echo(asyncio.run(add_document(settings_of_a_part(), fields, organization)))
 
 
 async def add_document(settings: "Settings", fields: "ServiceDocumentFields", organization: str | None) -> UUID:
-    """Add the document, of the organization with this name; return its id.
+    """Add the document, for the organization with this name or for all, and return its id.
 
     Raises NotFound, InvalidState, Invalid and ServiceDocumentExists.
     """
@@ -74,7 +74,7 @@ async def add_document(settings: "Settings", fields: "ServiceDocumentFields", or
     from projections.organizations.names import organization_named
     from workers.following.identity_store import identity_store
 
-    operator = Principal(UUID(int=0), UUID(int=0), None, system=True)  # whoever has the keys of the database
+    operator = Principal(UUID(int=0), UUID(int=0), None, system=True)  # the operator has the database's login
     async with identity_store(settings, "rollbook-service-documents", connections=2) as (store, pool, _):
         if organization is not None:
             organization_id = await pool.ask(lambda cursor: organization_named(cursor, organization))

@@ -1,4 +1,4 @@
-"""Bodies that would cost more than they are worth (docs/decisions/0024-what-bounds-a-request.md)."""
+"""Bodies that would cost more than they are worth (docs/decisions/0024-limits-of-requests.md)."""
 
 import pytest
 from starlette.responses import Response
