@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## make .venv from requirements.lock
+install: $(INSTALLED) ## create .venv from requirements.lock
 
 run: $(INSTALLED) ## start everything; Ctrl-C stops everything
 	@.venv/bin/rollbook up
@@ -14,16 +14,16 @@ run: $(INSTALLED) ## start everything; Ctrl-C stops everything
 test: $(INSTALLED) ## run the tests on a real Postgres, in parallel
 	@.venv/bin/pytest -n 3
 
-test-fast: $(INSTALLED) ## run the tests that start no processes and take no seconds
+test-fast: $(INSTALLED) ## run the tests that take less than a second and start no processes
 	@.venv/bin/pytest -n 3 -m "not slow"
 
-check: $(INSTALLED) ## judge format, lint, types, imports and contract
+check: $(INSTALLED) ## check format, lint, types, imports and contract
 	@.ci/check
 
-fmt: $(INSTALLED) ## repair format and lint
+fmt: $(INSTALLED) ## fix format and lint
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
-bench: $(INSTALLED) ## measure against limits of this machine
+bench: $(INSTALLED) ## run the benchmarks
 	@.venv/bin/python -m bench
 
 $(INSTALLED): requirements.lock pyproject.toml
