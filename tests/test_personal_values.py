@@ -1,13 +1,19 @@
 """What is looked for after every test (tests/support/personal_values.py) is noted, and would be found."""
 
-from uuid import uuid4
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
+from domain.core.ids import new_id
 from domain.core.personal import Personal
+from domain.onboarding.requests import OnboardingRequest
+from domain.people.users import User
+from projections import registry
 from tests.support.personal_values import in_raw_tables
-from tests.support.world.product import a_world
+from tests.support.world.product import World, a_world
 
 EMAIL, PHONE, USERNAME = "ada.lovelace@people.test", "+12025550142", "countess-of-lovelace"
 PASSWORD = "analytical-engine-1843"
@@ -33,6 +39,85 @@ async def test_personal_values_are_found_in_read_models_only(database_url: str, 
     assert any(value.startswith("$argon2id$") for value in noted_values)
     assert in_raw_tables(database_url, noted_values) == []
     assert ("users", EMAIL) in in_raw_tables(database_url, {EMAIL}, tables=["users"])
+
+
+UNTOLD = ("users", "birth_date")
+"""Declared already, because lists show it; no event tells it yet."""
+
+
+async def test_personal_values_stand_in_no_column_that_is_not_declared(database_url: str, tmp_path: Path) -> None:
+    async with a_world(database_url, outbox=tmp_path, public_url="https://care.test/") as world:
+        north = await world.organization()
+        marks = await a_guest(world, north) | await a_colleague(world, north)
+        await world.catch_up()
+    projections = [each for log in registry.LOGS for each in registry.projected_from(log)]
+    declared = [personal for each in projections for personal in each.personal]
+    columns = {(personal.table, name): personal.subject for personal in declared for name in personal.columns}
+    found = columns_with(database_url, marks)
+    assert found.keys() == columns.keys() - {UNTOLD}
+    for (table, column), values in found.items():
+        for value in values:
+            assert subjects_of(database_url, table, column, columns[table, column], value) == {marks[value]}
+
+
+async def a_guest(world: World, organization_id: UUID) -> dict[str, UUID]:
+    """Somebody who is invited by e-mail and text message, and tries to sign in; by what stands in their values."""
+    mail, phone, user_name, preferred = "quillfeather", "12025550143", "inkwellington", "foxglovely"
+    attributes = {
+        "organization": str(organization_id),
+        "onboard-type": "patient",
+        "patient-email": f"{mail}@people.test",
+        "phone-number": f"+{phone}",
+        "username": user_name,
+        "notifications": ["email", "sms"],
+        "email-user-now": True,
+        "communication-preferences": {"email": {"note": preferred}},
+    }
+    body = {"data": {"type": "onboarding-requests", "attributes": attributes}}
+    keyed = world.system.bearer | {"Idempotency-Key": "once"}
+    answer = await world.client.post("/v1/onboarding-requests/", json=body, headers=keyed)
+    assert answer.status_code == 201, answer.text
+    await world.client.post("/v1/login/", json={"username": f"{mail}@people.test", "password": PASSWORD})
+    request = await world.identity.store.get(OnboardingRequest, UUID(answer.json()["data"]["id"]))
+    return dict.fromkeys((mail, phone, user_name, preferred), request.user_id)
+
+
+async def a_colleague(world: World, organization_id: UUID) -> dict[str, UUID]:
+    """A provider with a first and a last name, which no command gives yet; by what stands in these."""
+    user_id, first, last, mail = new_id(), "zarathustrina", "oxenfurther", "loganberry"
+    names = {"first_name": Personal(user_id, first.title()), "last_name": Personal(user_id, last.title())}
+    contacts = {"email": Personal(user_id, f"{mail}@people.test"), "phone": None, "username": None}
+    given = {"kind": "person", "classification": "customer", "individual_id": new_id(), "provisional_in": None}
+    user = User._create(User.Created, id=user_id, **given, **contacts, **names)
+    user.confirm(email_verified=True)
+    user.join(organization_id)
+    await world.identity.store.save(user)
+    return dict.fromkeys((first, last, mail), user_id)
+
+
+def columns_with(database_url: str, values: Iterable[str]) -> dict[tuple[str, str], set[str]]:
+    """Return which of the values stand in which columns of any table, whatever the case of their letters."""
+    found: dict[tuple[str, str], set[str]] = {}
+    with psycopg.connect(database_url) as connection:
+        for table, column, type_ in connection.execute(COLUMNS).fetchall():
+            text = f"encode({column}, 'escape')" if type_ == "bytea" else f'"{column}"::text'
+            for value in values:
+                query = f'SELECT FROM "{table}" WHERE strpos(lower({text}), %s) > 0 LIMIT 1'
+                if connection.execute(query.encode(), [value]).fetchall():
+                    found.setdefault((table, column), set()).add(value)
+    return found
+
+
+COLUMNS = """
+SELECT table_name, column_name, data_type FROM information_schema.columns JOIN information_schema.tables
+    USING (table_schema, table_name) WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"""
+
+
+def subjects_of(database_url: str, table: str, column: str, subject: str, value: str) -> set[UUID]:
+    """Return whose values they are, as the column `subject` of their rows tells."""
+    query = f"SELECT {subject} FROM {table} WHERE strpos(lower({column}::text), %s) > 0"
+    with psycopg.connect(database_url) as connection:
+        return {row[0] for row in connection.execute(query.encode(), [value]).fetchall()}
 
 
 PLANTS = {

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from psycopg import AsyncCursor
@@ -11,7 +11,17 @@ from psycopg import AsyncCursor
 from domain.core.errors import DomainError
 from domain.core.recorded import Event, Recorded
 
-__all__ = ["Event", "InlineProjection", "Mode", "Projection", "Reader", "Recorded", "WriteCursor", "replicator_id"]
+__all__ = [
+    "Event",
+    "InlineProjection",
+    "Mode",
+    "PersonalColumns",
+    "Projection",
+    "Reader",
+    "Recorded",
+    "WriteCursor",
+    "replicator_id",
+]
 
 R = TypeVar("R")
 
@@ -31,6 +41,14 @@ class WriteCursor(Protocol):
     ) -> object:
         """Send the statement; an error of it is raised by this call or, in a pipeline, by a later one."""
         ...
+
+
+class PersonalColumns(NamedTuple):
+    """Columns of a table that hold personal values in clear; the column `subject` has the id of whose they are."""
+
+    table: str
+    subject: str
+    columns: tuple[str, ...]
 
 
 class Projection(ABC):
@@ -71,6 +89,11 @@ class Projection(ABC):
     def unique_violations(self) -> Mapping[str, type[DomainError]]:
         """The refusals that violated constraints mean, by constraint; violations of others are our errors."""
         return {}
+
+    @property
+    def personal(self) -> tuple[PersonalColumns, ...]:
+        """All columns that hold personal values; hashes and ids are none."""
+        return ()
 
     @abstractmethod
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:

@@ -12,6 +12,7 @@ from psycopg import AsyncCursor
 
 from domain.people.individuals import Individual
 from projections.core.fold import Fold, handler
+from projections.core.projection import PersonalColumns
 from projections.core.rows import Row, replace
 
 TABLES = ("user_individuals", "user_shares", "user_places")
@@ -20,6 +21,10 @@ COPIED = (
     "email_key", "first_name_key", "last_name_key",
 )  # fmt: skip
 """Columns of `users` that stand in `user_places` as well."""
+
+PERSONAL = PersonalColumns(
+    table="user_places", subject="user_id", columns=("email_key", "first_name_key", "last_name_key")
+)
 
 REPLACE = f"""
 INSERT INTO user_places (organization_id, user_id, provider, participant, {", ".join(COPIED)})

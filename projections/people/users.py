@@ -15,7 +15,7 @@ from domain.people.individuals import Individual
 from domain.people.login_names import email_key, folded, login_name, normal_phone
 from domain.people.users import User
 from projections.core.fold import Fold, handler
-from projections.core.projection import Projection, Recorded
+from projections.core.projection import PersonalColumns, Projection, Recorded
 from projections.core.rows import Row, insert, upsert
 from projections.people import user_places
 from projections.people.user_places import PlacesFold
@@ -30,6 +30,15 @@ COLUMNS = (
 )  # fmt: skip
 
 NAMES = ("email", "phone", "username")
+
+PERSONAL = PersonalColumns(
+    table="users",
+    subject="user_id",
+    columns=(
+        *NAMES, "first_name", "last_name", "birth_date", "communication_preferences", "username_key", "email_key",
+        "email_text", "phone_key", "first_name_key", "last_name_key",
+    ),
+)  # fmt: skip
 
 NOTHING_YET: dict[str, Any] = {
     "account_type": "patient", "birth_date": None, "communication_preferences": None, "locale": None, "tz": None,
@@ -149,6 +158,7 @@ class UsersProjection(Projection):
     version = 4
     tables = ("users", "user_onboarding_requests", *user_places.TABLES)
     events = (*UsersFold.events, *PlacesFold.events)
+    personal = (PERSONAL, user_places.PERSONAL)
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         about_users = [recorded for recorded in events if isinstance(recorded.event, UsersFold.events)]
