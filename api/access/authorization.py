@@ -29,18 +29,16 @@ from api.edge.reading import PageAsked, Read
 from api.edge.route import answers, contract_router
 from domain.access.queries import InvalidAccessQuery
 from domain.core.errors import Forbidden
-from domain.core.ports import AccessQuery
 from domain.core.principal import Principal
 from domain.core.turns import InTurns
 from domain.people.users import UserNotFound
 from projections.access.accessors import accessors
-from projections.access.checks import decide
 from projections.access.filters import READ_MODEL, IndividualFilter
 from projections.access.lists import accessible
 from projections.access.pages import Ids, Slice
 from projections.access.readable_individuals import accessible_individuals
 from projections.access.status import access_status
-from projections.core.visibility import viewer
+from projections.core.visibility import permitted, viewer
 
 router = contract_router("authorization", "What users may do with resources, and which users may do it.")
 
@@ -188,10 +186,7 @@ async def require_asking_for_accessors(read: Read, principal: Principal, organiz
         return
     if organization_id is None:
         raise Forbidden
-    (administers,) = await decide(
-        read.cursor, principal.user_id, [AccessQuery("organization", organization_id, "write")]
-    )
-    if not administers:
+    if not await permitted(read.cursor, principal.user_id, "organization", "write", [organization_id]):
         raise Forbidden
 
 

@@ -22,12 +22,11 @@ from api.edge.execution import identified
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.access.roles import RoleNotFound
-from domain.core.ports import AccessQuery
 from domain.core.principal import Principal
 from domain.people.named_users import UserName
 from projections.access import role_users, roles
-from projections.access.checks import decide
 from projections.access.role_users import RoleUserRow
+from projections.core.visibility import viewer
 from projections.people.users import UsersProjection
 
 router = contract_router("role-users", "Roles of users, everywhere or in one organization.")
@@ -71,10 +70,7 @@ async def create_role_user(
 
 
 async def _readable(read: Read, principal: Principal, role_id: UUID) -> bool:
-    """Whether the caller may read the organization whose role it is, and so who holds it."""
-    organization_id = await roles.organization_of(read.cursor, role_id)
-    query = AccessQuery("organization", organization_id, "read")
-    return organization_id is not None and all(await decide(read.cursor, principal.user_id, [query]))
+    return await roles.is_shown(read.cursor, await viewer(read.cursor, principal.user_id), role_id)
 
 
 def resource(row: RoleUserRow) -> RoleUserResource:

@@ -17,9 +17,8 @@ from api.edge.deps import ReadingDep
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden, NotFound
-from domain.core.ports import AccessQuery
-from projections.access.checks import decide
-from projections.core.visibility import viewer
+from domain.core.principal import Principal
+from projections.core.visibility import permitted, viewer
 from projections.groups import logs as group_logs
 from projections.groups.logs import GroupLogRow
 
@@ -36,11 +35,7 @@ async def list_group_logs(
         seen_by = await viewer(read.cursor, principal.user_id)
         if seen_by.participant:
             raise Forbidden
-        named = _named(query)
-        allowed = await decide(read.cursor, principal.user_id, list(named.values()))
-        unseen = [name for name, yes in zip(named, allowed, strict=True) if not yes]
-        if unseen:
-            raise NotFound(argument=unseen[0])
+        await _require_named(read, principal, query)
         rows, total = await group_logs.page(
             read.cursor,
             seen_by,
@@ -55,18 +50,21 @@ async def list_group_logs(
     return await reading.read(("group_logs", "users"), respond)
 
 
-def _named(query: GroupLogQuery) -> dict[str, AccessQuery]:
-    """What the caller must be allowed, by the argument that names it."""
-    named = {}
-    if query.individual_group_id:
-        named["individual_group_id"] = AccessQuery("group", query.individual_group_id, "read")
-    if query.individual_id:
-        named["individual_id"] = AccessQuery("individual", query.individual_id, "read")
-    if query.also_individual_id:
-        named["also_individual_id"] = AccessQuery("individual", query.also_individual_id, "read")
-    if query.organization_id:
-        named["organization_id"] = AccessQuery("organization", query.organization_id, "write")
-    return named
+NAMED = {
+    "individual_group_id": ("group", "read"),
+    "individual_id": ("individual", "read"),
+    "also_individual_id": ("individual", "read"),
+    "organization_id": ("organization", "write"),
+}
+"""What the caller must be allowed on what an argument names."""
+
+
+async def _require_named(read: Read, principal: Principal, query: GroupLogQuery) -> None:
+    """Raise NotFound for the first argument that names what the caller is not shown."""
+    for argument, (resource_type, operation) in NAMED.items():
+        named = getattr(query, argument)
+        if named and not await permitted(read.cursor, principal.user_id, resource_type, operation, [named]):
+            raise NotFound(argument=argument)
 
 
 def _resource(row: GroupLogRow) -> GroupLogResource:

@@ -28,12 +28,10 @@ from api.edge.execution import Outcome, require_still_readable
 from api.edge.reading import Read, Reading, reading
 from api.services import Services, services_of
 from domain.core.errors import Forbidden
-from domain.core.ports import AccessQuery
 from domain.core.principal import Principal
 from domain.core.turns import in_turns
 from domain.groups.groups import Group, GroupNotFound
-from projections.access.checks import decide
-from projections.core.visibility import groups_with_people
+from projections.core.visibility import groups_with_people, permitted
 from projections.groups import lists as group_lists
 from projections.groups import rosters
 from projections.groups.lists import GroupRow
@@ -116,9 +114,9 @@ async def resources(
 ) -> list[GroupResource]:
     """Groups with their leaders, and with their other people as far as asked for (ruling F13)."""
     ids = [row.group_id for row in rows]
-    writable = await decide(cursor, principal.user_id, [AccessQuery("group", each, "write") for each in ids])
+    writable = await permitted(cursor, principal.user_id, "group", "write", ids)
     leaders = await rosters.providers(cursor, ids, "leader")
-    seated = await rosters.providers(cursor, ids, "member") if members else None
+    members_of = await rosters.providers(cursor, ids, "member") if members else None
     rows_of_individuals = None
     if individuals:
         asked = [rosters.Roster(row.group_id, row.organization_id, row.type) for row in rows]
@@ -126,12 +124,12 @@ async def resources(
     return [
         await _resource(
             row,
-            can_write,
+            row.group_id in writable,
             leaders[row.group_id],
-            None if seated is None else seated[row.group_id],
+            None if members_of is None else members_of[row.group_id],
             None if rows_of_individuals is None else rows_of_individuals[row.group_id],
         )
-        for row, can_write in zip(rows, writable, strict=True)
+        for row in rows
     ]
 
 

@@ -18,11 +18,9 @@ from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.execution import Outcome
 from api.edge.reading import Read, single
 from api.edge.route import answers, contract_router
-from domain.core.ports import AccessQuery
 from domain.core.principal import Principal
 from domain.people.individuals import IndividualNotFound
-from projections.access.checks import decide
-from projections.core.visibility import viewer
+from projections.core.visibility import permitted, viewer
 from projections.people import individuals
 
 router = contract_router("individuals", "People who are cared for, and with whom they are shared.")
@@ -91,20 +89,19 @@ async def _recorded(reading: ReadingDep, principal: Principal, outcome: Outcome)
 
 async def _shown(read: Read, principal: Principal, individual_id: UUID, status: int) -> Response:
     """The document. Raises IndividualNotFound when the caller may not read it."""
-    reads, writes = await decide(
-        read.cursor,
-        principal.user_id,
-        [AccessQuery("individual", individual_id, "read"), AccessQuery("individual", individual_id, "write")],
-    )
     owner_id = await individuals.owner_of(read.cursor, individual_id)
-    if owner_id is None or not reads:
+    if owner_id is None or not await _permitted(read, principal, "read", individual_id):
         raise IndividualNotFound
     shares = None
-    if writes:
+    if await _permitted(read, principal, "write", individual_id):
         sees = await viewer(read.cursor, principal.user_id)
         rows = await individuals.shares_of(read.cursor, individual_id, sees)
         shares = [IndividualShare(type=row.type, id=row.id, operation=row.operation) for row in rows]
     return read.single(IndividualDocument, _resource(individual_id, owner_id, shares), status)
+
+
+async def _permitted(read: Read, principal: Principal, operation: str, individual_id: UUID) -> bool:
+    return bool(await permitted(read.cursor, principal.user_id, "individual", operation, [individual_id]))
 
 
 def _resource(individual_id: UUID, owner_id: UUID, shares: list[IndividualShare] | None) -> IndividualResource:

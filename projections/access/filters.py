@@ -13,7 +13,6 @@ from projections.core.visibility import (
     OWN_OR_IN_ORGANIZATION,
     OWN_OR_IN_ROSTER,
     OWNS,
-    READS_GROUP,
     Viewer,
     groups_with_people,
 )
@@ -112,7 +111,7 @@ class IndividualFilter:
             parameters["group_type"], parameters["group_organization"] = await _group(cursor, self.group_id, sees)
             conditions += _IN_GROUP.get(parameters["group_type"], ["false"])
         if self.leader_id is not None:
-            conditions.append(_LED.format(seen=leads_seen(sees)))
+            conditions.append(_LED.format(seen=sees.sees_leaders("s")))
         if self.exclude_owner_ids:
             conditions.append(_NOT_OWNED)
         return parameters, " AND ".join(conditions or ["true"]).format(fence=_FENCE if one_by_one else "")
@@ -156,11 +155,6 @@ def _compared(name: str, value: str | date | bool) -> str | date | bool:
 
 
 NO_FILTER = IndividualFilter()
-
-
-def leads_seen(sees: Viewer) -> str:
-    """The condition that the caller sees who leads the group that `s` is an entry in."""
-    return "true" if sees.unlimited else READS_GROUP.format(group="s")
 
 
 async def _group(cursor: AsyncCursor, group_id: UUID, sees: Viewer) -> tuple[str, UUID | None]:

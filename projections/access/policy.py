@@ -14,7 +14,7 @@ MEMBERS_READ_INDIVIDUALS = True
 """Members of a group read the individuals of that group and below; leaders read and write (semantics, 0.3)."""
 
 LEADERS = "('leader')"
-SEATED = "('leader', 'member')"
+ROSTERED = "('leader', 'member')"
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ _ORGANIZATIONS = "access_organizations r"
 _GROUPS = "access_groups r JOIN access_organizations o USING (organization_id)"
 
 POLICIES: dict[tuple[str, str], Policy] = {
-    ("individual", "read"): _individuals("true", SEATED if MEMBERS_READ_INDIVIDUALS else LEADERS),
+    ("individual", "read"): _individuals("true", ROSTERED if MEMBERS_READ_INDIVIDUALS else LEADERS),
     ("individual", "write"): _individuals("writes", LEADERS),
     ("organization", "read"): Policy(
         _ORGANIZATIONS,
@@ -153,7 +153,7 @@ POLICIES: dict[tuple[str, str], Policy] = {
     ("group", "read"): Policy(
         _GROUPS,
         "group_id",
-        _groups(WHOLE, SEATED, "true"),
+        _groups(WHOLE, ROSTERED, "true"),
         everyone="u.unlimited OR u.staff AND r.active AND o.active AND NOT r.system",
     ),
     ("group", "write"): Policy(

@@ -64,8 +64,8 @@ WHERE {where} ORDER BY r.name, r.role_id
 """
 
 
-async def organization_of(cursor: AsyncCursor, role_id: UUID) -> UUID | None:
-    """The organization whose role it is, from what every append keeps current."""
-    await cursor.execute("SELECT organization_id FROM access_roles WHERE role_id = %s", [role_id])
-    row = await cursor.fetchone()
-    return row[0] if row else None
+async def is_shown(cursor: AsyncCursor, viewer: Viewer, role_id: UUID) -> bool:
+    """Return whether the viewer may read the organization whose role it is, and so who holds it."""
+    where = f"r.role_id = %(role)s AND {viewer.reads_organization('r.organization_id')}"
+    await cursor.execute(f"SELECT FROM access_roles r WHERE {where}", viewer.parameters() | {"role": role_id})
+    return await cursor.fetchone() is not None

@@ -8,7 +8,7 @@ from psycopg import AsyncCursor
 from pyroaring import BitMap
 
 from domain.core.ports import Operation
-from projections.access.filters import FLAGS, IndividualFilter, leads_seen
+from projections.access.filters import FLAGS, IndividualFilter
 from projections.access.pages import Reach
 from projections.access.policy import POLICIES
 from projections.access.sets import NOBODY, Sets
@@ -45,7 +45,7 @@ async def wanted(
         if not sees.knows_members_of(organization_id):
             kept.append(_owned_by(*sees.administers))
     if filters.leader_id is not None:
-        kept.append(await _placed(cursor, _LED.format(seen=leads_seen(sees)), parameters))
+        kept.append(await _placed(cursor, _LED.format(seen=sees.sees_leaders("s")), parameters))
     if filters.group_id is not None:
         await _add_group(cursor, parameters, kept, dropped)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from projections.access.policy import POLICIES, SEATED
+from projections.access.policy import POLICIES, ROSTERED
 from projections.core.rows import fetched
 
 NO_ORGANIZATIONS: frozenset[UUID] = frozenset()
@@ -93,8 +93,12 @@ class Viewer:
             active = _ACTIVE if few else _NOT_INACTIVE
             paths.append(f"{alias}.organization_id = ANY(%(whole)s) AND {active.format(alias=alias)}")
         if self.entries:
-            paths.append(seated_above(alias) if few else seated(alias))
+            paths.append(entry_above(alias) if few else below_entries(alias))
         return f"({' OR '.join(paths)})" if paths else "false"
+
+    def sees_leaders(self, alias: str) -> str:
+        """Return the condition that they are shown who leads the group of a row."""
+        return "true" if self.unlimited else READS_GROUP.format(group=alias)
 
     def reads_as_staff(self, alias: str) -> str:
         """Return the condition that they read the group, if not its people, by being staff."""
@@ -117,23 +121,38 @@ async def readable_users(cursor: AsyncCursor, viewer_id: UUID, user_ids: Iterabl
     return {row[0] for row in await fetched(cursor)}
 
 
+async def permitted(
+    cursor: AsyncCursor, viewer_id: UUID, resource_type: str, operation: str, ids: Iterable[UUID]
+) -> set[UUID]:
+    """Return those of the resources on which the viewer has the operation: what a check says of each, in one snapshot.
+
+    None of them when the viewer is not live.
+    """
+    statement = _PERMITTED[resource_type, operation]
+    await cursor.execute(statement, {"viewer": viewer_id, "ids": list(ids)}, prepare=True)
+    return {row[0] for row in await fetched(cursor)}
+
+
 async def groups_with_people(cursor: AsyncCursor, viewer_id: UUID, group_ids: Iterable[UUID]) -> set[UUID]:
     """Return those of the groups that the viewer reads, and not only as staff: they see its individuals (ruling A2)."""
-    await cursor.execute(_WITH_PEOPLE, {"viewer": viewer_id, "groups": list(group_ids)}, prepare=True)
+    await cursor.execute(_WITH_PEOPLE, {"viewer": viewer_id, "ids": list(group_ids)}, prepare=True)
     return {row[0] for row in await cursor.fetchall()}
 
 
-def seated(alias: str, kinds: str = SEATED) -> str:
-    """Return the condition that the viewer sits in the active group or above it, for many groups: looked up once."""
-    return f"{alias}.group_id IN ({_BELOW_SEATS.format(kinds=kinds)})"
+def below_entries(alias: str, kinds: str = ROSTERED) -> str:
+    """Return the condition that the viewer has an entry in the active group or above it, for many groups.
+
+    All groups below the viewer's entries are looked up once.
+    """
+    return f"{alias}.group_id IN ({_BELOW_ENTRIES.format(kinds=kinds)})"
 
 
-def seated_above(alias: str, kinds: str = SEATED) -> str:
-    """Return the same for few groups, looked up for each.
+def entry_above(alias: str, kinds: str = ROSTERED) -> str:
+    """Return the same condition for few groups, looked up for each.
 
     OFFSET keeps Postgres from joining all that the viewer sees.
     """
-    return f"EXISTS ({_BELOW_SEATS.format(kinds=kinds)} AND c.descendant_id = {alias}.group_id OFFSET 0)"
+    return f"EXISTS ({_BELOW_ENTRIES.format(kinds=kinds)} AND c.descendant_id = {alias}.group_id OFFSET 0)"
 
 
 _VIEWER = """
@@ -158,18 +177,20 @@ _NOT_INACTIVE = """NOT EXISTS (
 _AS_STAFF = """EXISTS (
     SELECT FROM access_groups a
     WHERE a.group_id = {alias}.group_id AND a.active AND NOT a.system AND a.organization_id <> ALL(%(closed)s))"""
-_BELOW_SEATS = """
+_BELOW_ENTRIES = """
     SELECT c.descendant_id FROM group_users s
     JOIN group_closure c ON c.ancestor_id = s.group_id
     JOIN access_organizations o USING (organization_id)
     WHERE s.user_id = %(viewer)s AND s.kind IN {kinds} AND o.active"""
-_WITH_PEOPLE = f"""
-SELECT r.group_id FROM access_users u, access_groups r
-WHERE u.user_id = %(viewer)s AND u.live AND r.group_id = ANY(%(groups)s)
-  AND (u.unlimited OR EXISTS (
-    SELECT FROM ({POLICIES["group", "read"].grants}) granted
-    WHERE granted.user_id = u.user_id AND granted.resource_id = r.group_id))
+# the array stands in a SELECT so that its length does not enter the plan: see projections/access/checks.py
+_OF_RESOURCES = """
+SELECT r.{key} FROM access_users u, {source}
+WHERE u.user_id = %(viewer)s AND u.live AND r.{key} = ANY((SELECT %(ids)s::uuid[])::uuid[])
+  AND ({everyone} OR EXISTS (
+    SELECT FROM ({grants}) granted WHERE granted.user_id = u.user_id AND granted.resource_id = r.{key}))
 """
+_PERMITTED = {kind: _OF_RESOURCES.format(**vars(policy)) for kind, policy in POLICIES.items()}
+_WITH_PEOPLE = _OF_RESOURCES.format(**{**vars(POLICIES["group", "read"]), "everyone": "u.unlimited"})
 
 # Staff, system administrators and services read all users; a provider those inside one of their organizations, that is
 # its providers and the owners of individuals shared with it. Asked from the users in question: from the organization it
@@ -232,6 +253,11 @@ OWN_OR_IN_ROSTER = f"""({OWNS.format(owner="r.owner_id")} OR EXISTS (
 READS_GROUP = f"""({{group}}.organization_id = ANY(%(whole)s::uuid[]) OR {{group}}.group_id IN (
     SELECT b.group_id FROM ({POLICIES["individual", "read"].below}) b WHERE b.user_id = %(viewer)s))"""
 """The viewer reads the people of the group: of a whole organization, or by an entry in it or above it."""
+
+WRITES_INDIVIDUAL = f"""{{individual}} IN (
+    SELECT granted.resource_id FROM ({POLICIES["individual", "write"].grants}) granted
+    WHERE granted.user_id = %(viewer)s)"""
+"""The viewer may change the individual, by a grant."""
 
 READS_RECORDS_OF_ORGANIZATION = f"""(%(unlimited)s OR r.organization_id = ANY(%(administers)s::uuid[])
     OR %(staff)s AND (r.organization_id IS NULL OR {_IN_ACTIVE.format("r.organization_id")}))"""

@@ -5,9 +5,7 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from domain.core.ports import AccessQuery
-from projections.access.checks import decide
-from projections.core.visibility import Viewer
+from projections.core.visibility import Viewer, permitted
 
 
 class Candidacy(NamedTuple):
@@ -28,8 +26,7 @@ class Candidacy(NamedTuple):
 
 async def candidacy_of(cursor: AsyncCursor, viewer: Viewer, individual_id: UUID) -> Candidacy | None:
     """Return where they could be placed, None when the viewer may not write them."""
-    (writable,) = await decide(cursor, viewer.user_id, [AccessQuery("individual", individual_id, "write")])
-    if not writable:
+    if not await permitted(cursor, viewer.user_id, "individual", "write", [individual_id]):
         return None
     await cursor.execute(_CANDIDACY, {"individual": individual_id})
     row = await cursor.fetchone()

@@ -8,9 +8,8 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.people.login_names import folded
-from projections.access.policy import POLICIES
 from projections.core.patterns import beginning
-from projections.core.visibility import Viewer
+from projections.core.visibility import WRITES_INDIVIDUAL, Viewer
 
 
 class EligibleRow(NamedTuple):
@@ -63,7 +62,7 @@ async def page(
     individuals = wanted.member_type == "individual"
     candidates = _individuals(viewer, organization_id) if individuals else _PROVIDERS
     within = _WITHIN_INDIVIDUALS if individuals else _WITHIN_PROVIDERS
-    already = _PLACED if individuals else _SEATED
+    already = _PLACED if individuals else _ROSTERED
     conditions = [candidates]
     conditions += [within] if parameters["frame"] is not None else []
     conditions += [] if wanted.for_children else [already]
@@ -82,7 +81,7 @@ def _individuals(viewer: Viewer, organization_id: UUID) -> str:
     """Those of the organization that the caller may change; all of them when they administer it."""
     if viewer.unlimited or organization_id in viewer.whole:
         return _INDIVIDUALS
-    return f"{_INDIVIDUALS} AND {_WRITABLE}"
+    return f"{_INDIVIDUALS} AND {WRITES_INDIVIDUAL.format(individual='m.individual_id')}"
 
 
 _GROUP = "SELECT organization_id, type, parent_id FROM access_groups WHERE group_id = %s"
@@ -92,16 +91,13 @@ _PROVIDERS = """organization_users m JOIN access_users a USING (user_id) LEFT JO
 _INDIVIDUALS = """individual_organizations m JOIN access_individuals i USING (individual_id)
     LEFT JOIN access_users a ON a.user_id = i.owner_id LEFT JOIN users u ON u.user_id = i.owner_id
     WHERE m.organization_id = %(organization)s AND a.archived IS NOT TRUE"""
-_WRITABLE = f"""m.individual_id IN (
-    SELECT granted.resource_id FROM ({POLICIES["individual", "write"].grants}) granted
-    WHERE granted.user_id = %(viewer)s)"""
 _WITHIN_PROVIDERS = """m.user_id IN (
     SELECT s.user_id FROM group_closure c JOIN group_users s ON s.group_id = c.descendant_id
     WHERE c.ancestor_id = %(frame)s)"""
 _WITHIN_INDIVIDUALS = """m.individual_id IN (
     SELECT p.individual_id FROM group_closure c JOIN group_individuals p ON p.group_id = c.descendant_id
     WHERE c.ancestor_id = %(frame)s)"""
-_SEATED = """NOT EXISTS (
+_ROSTERED = """NOT EXISTS (
     SELECT FROM group_users s WHERE s.user_id = m.user_id AND s.group_id = %(group)s AND s.kind = %(kind)s)"""
 _PLACED = """NOT EXISTS (
     SELECT FROM group_individuals p WHERE p.individual_id = m.individual_id AND p.group_id = %(group)s)"""

@@ -14,9 +14,9 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.groups.groups import Group, GroupNotFound
-from projections.access.policy import LEADERS, SEATED
+from projections.access.policy import LEADERS, ROSTERED
 from projections.core.patterns import containing
-from projections.core.visibility import Viewer, seated, seated_above
+from projections.core.visibility import Viewer, below_entries, entry_above
 from projections.groups.candidacies import CANDIDATE, CANDIDATE_WHERE, Candidacy, candidacy_of
 from projections.groups.groups import name_key
 
@@ -166,7 +166,7 @@ class _Part(NamedTuple):
         if self.per_whole:
             return f"g.organization_id = {'ANY(%(whole)s)' if few else 'o.id'} AND {self.shown}"
         if self.entries is not None:
-            sits = seated_above("g", self.entries) if few else seated("g", self.entries)
+            sits = entry_above("g", self.entries) if few else below_entries("g", self.entries)
             return f"g.organization_id <> ALL(%(whole)s) AND {self.shown} AND {sits}"
         return self.shown
 
@@ -232,7 +232,7 @@ class _Query:
         hidden = active
         if self._wanted.include_inactive:
             hidden = f"({active} OR g.organization_id = ANY(%(administers)s))"
-        of_whole, by_seat = _Part(hidden, per_whole=True), _Part(active, entries=SEATED)
+        of_whole, by_seat = _Part(hidden, per_whole=True), _Part(active, entries=ROSTERED)
         if viewer.staff and not self._wanted.tells_of_people:
             ordinary = f"g.type <> ALL({_SYSTEM}) AND g.organization_id <> ALL(%(closed)s) AND {shown}"
             return [

@@ -9,14 +9,12 @@ from uuid import UUID, uuid5
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.core.ports import AccessQuery
 from domain.core.recorded import Recorded
 from domain.groups.rosters import RosterEntry
-from projections.access.checks import decide
 from projections.core.fold import Fold, handler
 from projections.core.projection import Projection
 from projections.core.rows import add_to_totals, write
-from projections.core.visibility import Viewer, groups_with_people
+from projections.core.visibility import Viewer, groups_with_people, permitted
 
 
 class GroupLogRow(NamedTuple):
@@ -119,7 +117,7 @@ async def _readable_of(cursor: AsyncCursor, viewer: Viewer, group_id: UUID) -> s
     """The same of one group, for all rows at once."""
     if await groups_with_people(cursor, viewer.user_id, [group_id]):
         return "true"
-    (reads,) = await decide(cursor, viewer.user_id, [AccessQuery("group", group_id, "read")])
+    reads = await permitted(cursor, viewer.user_id, "group", "read", [group_id])
     return "l.subject <> 'individual'" if reads else "false"
 
 

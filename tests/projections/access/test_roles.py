@@ -1,5 +1,6 @@
 from uuid import UUID, uuid4
 
+from domain.access.roles import role_id
 from projections.access import roles
 from projections.core.visibility import Viewer, viewer
 from tests.support.world.read_models import EVERYTHING_SEEN, UNKNOWN, ReadModels, read_models
@@ -35,8 +36,18 @@ async def test_a_role_knows_its_organization_by_its_present_name(database_url: s
         assert (row.name, row.display_name) == ("org.admin", "Organization administrator")
         assert (row.organization_name, row.organization_display_name) == ("renamed", "Renamed")
         assert await roles.roles(world.cursor, EVERYTHING_SEEN, name="org") == []
-        assert await roles.organization_of(world.cursor, row.role_id) == clinic
-        assert await roles.organization_of(world.cursor, uuid4()) is None
+
+
+async def test_a_role_is_shown_to_those_who_may_read_its_organization(database_url: str) -> None:
+    async with read_models(database_url) as world:
+        a, b = await world.organization("a"), await world.organization("b")
+        provider, participant = await world.provider(a), await world.participant(a)
+        for looking in (EVERYTHING_SEEN, await viewer(world.cursor, provider.id)):
+            assert await roles.is_shown(world.cursor, looking, role_id(a, "org.admin"))
+            assert not await roles.is_shown(world.cursor, looking, uuid4())
+        assert not await roles.is_shown(world.cursor, looking, role_id(b, "org.admin"))
+        stranger = await viewer(world.cursor, participant.id)
+        assert not await roles.is_shown(world.cursor, stranger, role_id(a, "org.admin"))
 
 
 async def test_roles_of_inactive_organizations_are_shown_to_unlimited_callers(database_url: str) -> None:
