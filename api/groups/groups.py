@@ -34,7 +34,8 @@ from domain.core.errors import Forbidden
 from domain.core.principal import Principal
 from projections.core.visibility import viewer
 from projections.groups import lists as group_lists
-from projections.groups.lists import GroupFilter, GroupRow
+from projections.groups.list_queries import GroupFilter
+from projections.groups.lists import GroupRow
 
 router = contract_router("individual-groups", "Groups of individuals, the tree that they form, and the people in them.")
 

@@ -80,11 +80,11 @@ class ShowGroup:
     async def _recorded(self, cursor: AsyncCursor, outcome: Outcome) -> GroupRow:
         """The group as its events and the tables that decide access have it, while the lists are behind (A5)."""
         group_id = outcome.made
-        place = await group_lists.place(cursor, group_id)
-        wanted = [group_id] if place.parent_id is None else [group_id, place.parent_id]
+        facts = await group_lists.facts(cursor, group_id)
+        wanted = [group_id] if facts.parent_id is None else [group_id, facts.parent_id]
         groups = await self._services.identity.store.get_many(Group, wanted)
-        parent = None if place.parent_id is None else groups[place.parent_id]
-        row = GroupRow.of(groups[group_id], place, parent)
+        parent = None if facts.parent_id is None else groups[facts.parent_id]
+        row = GroupRow.of(groups[group_id], facts, parent)
         return row if outcome.recorded_at is None else row._replace(modified_at=outcome.recorded_at)
 
 
@@ -119,7 +119,7 @@ async def resources(
     members_of = await rosters.providers(cursor, ids, "member") if members else None
     rows_of_individuals = None
     if individuals:
-        asked = [rosters.Roster(row.group_id, row.organization_id, row.type) for row in rows]
+        asked = [rosters.RosterSource(row.group_id, row.organization_id, row.type) for row in rows]
         rows_of_individuals = await rosters.individuals(cursor, asked)
     return [
         await _resource(

@@ -5,7 +5,9 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
+from projections.access.policy import LEADERS
 from projections.core.visibility import Viewer, permitted
+from projections.core.visible_groups import VisibleGroups
 
 
 class Candidacy(NamedTuple):
@@ -20,8 +22,15 @@ class Candidacy(NamedTuple):
     governed: list[UUID]
 
     def parameters(self) -> dict[str, Any]:
-        """What the conditions refer to: the whole organizations of this list are the governed ones."""
+        """Return what the conditions refer to: the whole organizations of this list are the governed ones."""
         return {**self._asdict(), "whole": self.governed}
+
+    def groups(self, viewer: Viewer, active: str) -> list[VisibleGroups]:
+        """Return the groups that the viewer may place them in, as disjoint parts; `active` is a condition on `g`."""
+        parts = [VisibleGroups(f"{active} AND {where}", per_whole=True) for where in CANDIDATE_WHERE]
+        if viewer.entries:
+            parts.append(VisibleGroups(f"{active} AND ({' OR '.join(CANDIDATE_WHERE)})", entries=LEADERS))
+        return parts
 
 
 async def candidacy_of(cursor: AsyncCursor, viewer: Viewer, individual_id: UUID) -> Candidacy | None:

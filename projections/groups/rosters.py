@@ -50,46 +50,46 @@ class IndividualRow(NamedTuple):
     communication_preferences: dict[str, Any] | None
 
 
-class Roster(NamedTuple):
-    """A group as its individuals are found: stored, or computed from the organization's."""
+class RosterSource(NamedTuple):
+    """Where the individuals of a group are found: stored, or computed from the organization's."""
 
     group_id: UUID
     organization_id: UUID
     type: str
 
     def individuals(self) -> str:
-        """The query of their ids; it refers to `group` and `organization`."""
+        """Return the query of their ids; it refers to `group` and `organization`."""
         return _INDIVIDUALS.get(self.type, _STORED)
 
     def number(self) -> str:
-        """The query of how many they are; it refers to the same."""
+        """Return the query of how many they are; it refers to the same."""
         return _KEPT_NUMBERS.get(self.type, _counted(self.individuals()))
 
 
-async def roster(cursor: AsyncCursor, group_id: UUID) -> Roster | None:
-    """How the individuals of a group are found, None when there is no such group."""
-    rows = cursor.connection.cursor(row_factory=class_row(Roster))
+async def roster(cursor: AsyncCursor, group_id: UUID) -> RosterSource | None:
+    """Return how the individuals of a group are found, None when there is no such group."""
+    rows = cursor.connection.cursor(row_factory=class_row(RosterSource))
     await rows.execute("SELECT group_id, organization_id, type FROM access_groups WHERE group_id = %s", (group_id,))
     return await rows.fetchone()
 
 
 async def providers(cursor: AsyncCursor, group_ids: Sequence[UUID], kind: str) -> dict[UUID, list[ProviderRow]]:
-    """All leaders or members of the groups, by group, each by id."""
+    """Return all leaders or members of the groups, by group, each by id."""
     rows = cursor.connection.cursor(row_factory=class_row(ProviderRow))
-    await rows.execute(_PROVIDERS.format(entries=_SEATS), {"groups": list(group_ids), "kind": kind})
+    await rows.execute(_PROVIDERS.format(entries=_ENTRIES), {"groups": list(group_ids), "kind": kind})
     return _by_group(group_ids, await fetched(rows))
 
 
 async def leaders(cursor: AsyncCursor, group_id: UUID, *, limit: int, offset: int) -> tuple[list[ProviderRow], int]:
-    """A page of the group's leaders by id, and how many it has."""
+    """Return a page of the group's leaders by id, and how many it has."""
     parameters = {"groups": [group_id], "kind": "leader", "limit": limit, "offset": offset}
     rows = cursor.connection.cursor(row_factory=class_row(ProviderRow))
-    await rows.execute(_PROVIDERS.format(entries=f"{_SEATS} ORDER BY user_id {_CUT}"), parameters)
-    return await rows.fetchall(), await _number(cursor, _counted(_SEATS), parameters)
+    await rows.execute(_PROVIDERS.format(entries=f"{_ENTRIES} ORDER BY user_id {_CUT}"), parameters)
+    return await rows.fetchall(), await _number(cursor, _counted(_ENTRIES), parameters)
 
 
-async def individuals(cursor: AsyncCursor, rosters: Iterable[Roster]) -> dict[UUID, list[IndividualRow]]:
-    """All individuals of the groups, by group, each by id."""
+async def individuals(cursor: AsyncCursor, rosters: Iterable[RosterSource]) -> dict[UUID, list[IndividualRow]]:
+    """Return all individuals of the groups, by group, each by id."""
     found: dict[UUID, list[IndividualRow]] = {}
     stored = [each.group_id for each in rosters if each.type not in _INDIVIDUALS]
     computed = [each for each in rosters if each.type in _INDIVIDUALS]
@@ -103,9 +103,9 @@ async def individuals(cursor: AsyncCursor, rosters: Iterable[Roster]) -> dict[UU
 
 
 async def individuals_page(
-    cursor: AsyncCursor, roster: Roster, *, limit: int, offset: int
+    cursor: AsyncCursor, roster: RosterSource, *, limit: int, offset: int
 ) -> tuple[list[IndividualRow], int]:
-    """A page of the group's individuals by id, and how many it has."""
+    """Return a page of the group's individuals by id, and how many it has."""
     parameters = {**_parameters(roster), "limit": limit, "offset": offset}
     entries = (
         f"SELECT %(group)s::uuid AS group_id, individual_id FROM ({roster.individuals()}) c"
@@ -130,7 +130,7 @@ def _counted(query: str) -> str:
     return f"SELECT count(*) FROM ({query}) c"
 
 
-def _parameters(roster: Roster) -> dict[str, Any]:
+def _parameters(roster: RosterSource) -> dict[str, Any]:
     return {"group": roster.group_id, "organization": roster.organization_id}
 
 
@@ -143,7 +143,7 @@ def _by_group(group_ids: Iterable[UUID], rows: Iterable[Any]) -> dict[UUID, list
 
 _CUT = "LIMIT %(limit)s OFFSET %(offset)s"
 # The array stands in a SELECT so that its length does not enter the plan: see access_checks.
-_SEATS = """
+_ENTRIES = """
     SELECT group_id, user_id FROM group_users
     WHERE group_id = ANY((SELECT %(groups)s::uuid[])::uuid[]) AND kind = %(kind)s"""
 _STORED = "SELECT individual_id FROM group_individuals WHERE group_id = %(group)s"

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from projections.groups import lists as group_lists
-from projections.groups.lists import GroupFilter, GroupRow
+from projections.groups.list_queries import GroupFilter
+from projections.groups.lists import GroupRow
 from tests.support.world.read_models import ReadModels
 
 

@@ -12,8 +12,8 @@ from projections.core.visibility import Viewer
 from projections.groups import lists as group_lists
 from projections.groups import logs as group_logs
 from projections.groups import rosters
-from projections.groups.lists import GroupFilter
-from projections.groups.rosters import Roster
+from projections.groups.list_queries import GroupFilter
+from projections.groups.rosters import RosterSource
 from tests.support.world.read_models import ReadModels, read_models
 
 MANY = 20_000
@@ -86,7 +86,7 @@ class Large:
         self.costs[name] = await blocks(self._world, page)
 
     async def roster(self, name: str, group: UUID, kind: str) -> None:
-        page = rosters.individuals_page(self._world.cursor, Roster(group, self._organization, kind), **PAGE)
+        page = rosters.individuals_page(self._world.cursor, RosterSource(group, self._organization, kind), **PAGE)
         self.costs[name] = await blocks(self._world, page)
 
     def dearer_than(self, most: int) -> dict[str, int]:

@@ -12,7 +12,7 @@ from domain.groups.groups import GroupType, system_group_id
 from projections.access.checks import decide
 from projections.core.visibility import groups_with_people
 from projections.groups import lists as group_lists
-from projections.groups.lists import GroupFilter
+from projections.groups.list_queries import GroupFilter
 from tests.projections.groups import reading
 from tests.support.world.read_models import ReadModels, read_models
 
