@@ -50,7 +50,7 @@ class Indexing:
 
     def index(self) -> AccessIndex | None:
         """For a list that begins now; without one the tables answer."""
-        if self._index is None or self._index.worn or self._index.aged:
+        if self._index is None or self._index.needs_base or self._index.needs_delta:
             self._wanted.set()
         return self._index
 
@@ -66,11 +66,11 @@ class Indexing:
             INDEXED.set(len(self._index))
             log.info("individuals-indexed", individuals=len(self._index), seconds=round(took, 3))
 
-    async def freshen(self) -> None:
+    async def renew_delta(self) -> None:
         """Bring what has changed since the index was made up to now."""
         if self._index is not None:
             async with await self._connect() as connection:
-                await self._index.freshen(connection)
+                await self._index.renew_delta(connection)
 
     async def _keep(self) -> None:
         while not self._task.stopping:  # a cancellation can get lost in a query that is being cancelled
@@ -84,10 +84,10 @@ class Indexing:
 
     async def _improve(self) -> None:
         """A new index is work for seconds; what has changed is work for milliseconds."""
-        if time.monotonic() >= self._rests_until and (self._index is None or self._index.worn):
+        if time.monotonic() >= self._rests_until and (self._index is None or self._index.needs_base):
             await self.renew()
         else:
-            await self.freshen()
+            await self.renew_delta()
 
     async def _connect(self) -> AsyncConnection:
         """A connection of its own, because nobody should wait for one of the pool's meanwhile."""

@@ -1,8 +1,8 @@
-"""Sets of everybody in the process, and of those who have changed since: what makes long lists cheap (decision 0025).
+"""A base set of everybody in the process, with a delta and tombstones: what makes long lists cheap (decision 0025).
 
-Sets never change. Whoever the log names after the position they are of is taken out of them: most of these stand in
-younger, small sets, the last few are looked up in the tables. The log is read in the reader's own snapshot, so what
-is found is exactly that of the snapshot, however old the sets are.
+Sets never change. Individuals whom the log names after the version of the base set get a tombstone in it: most of them
+stand in the delta, the last few are looked up in the tables. The log is read in the reader's own snapshot, so what is
+found is exactly that of the snapshot, however old the base set is.
 """
 
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from projections.access.sets import TABLES, Sets, sets_of
 from projections.people.users import UsersProjection
 
 
-class Progress(NamedTuple):
+class Version(NamedTuple):
     """Where the log and the users' read model are, and which tables they are in: a rebuild makes others."""
 
     head: int
@@ -31,112 +31,118 @@ class Progress(NamedTuple):
 
     @property
     def known(self) -> int:
-        """Sets made here know all that happened up to this position, and of what came after it not all."""
+        """The position up to which sets made here know everything; of what came after it they know a part."""
         return min(self.head, self.users)
 
-    def follows(self, other: "Progress") -> bool:
-        """Whether neither is further back than there."""
+    def follows(self, other: "Version") -> bool:
+        """Return whether neither is further back than there."""
         return self.head >= other.head and self.users >= other.users
 
 
-class Part(NamedTuple):
-    """Sets, and the ranks in them that do not count any more."""
+class Layer(NamedTuple):
+    """Sets, and the tombstones in them: ranks of individuals who have changed since."""
 
     sets: Sets
-    gone: BitMap
+    tombstones: BitMap
 
 
 class View(NamedTuple):
-    """Everybody: those in the parts, which have nobody in common, and those of whom the tables have to be asked."""
+    """All individuals: those in the layers, which share none, and those to look up in the tables."""
 
-    parts: list[Part]
-    late: list[UUID]
+    layers: list[Layer]
+    looked_up: list[UUID]
 
 
-class _Young(NamedTuple):
-    made: Progress
+class _Delta(NamedTuple):
+    version: Version
     sets: Sets
 
 
 class AccessIndex:
-    """Made by `load`. Several readers may use it at one time."""
+    """A base set of everybody, a delta of those who changed, and tombstones; made by `load`.
 
-    def __init__(self, made: Progress, sets: Sets, limits: ListLimits = LIMITS) -> None:
+    Several readers may use it at one time.
+    """
+
+    def __init__(self, version: Version, base: Sets, limits: ListLimits = LIMITS) -> None:
         self.limits = limits
-        self._made = made
-        self._sets = sets
-        self._young: _Young | None = None
-        self._seen = made.known
+        self._version = version
+        self._base = base
+        self._delta: _Delta | None = None
+        self._read_to = version.known
         self._changed: dict[UUID, int] = {}  # with the position of the last event that may have changed them
-        self._gone = BitMap()
+        self._tombstones = BitMap()
         self._useless = False
 
     def __len__(self) -> int:
-        return len(self._sets.individuals)
+        return len(self._base.individuals)
 
     @property
-    def worn(self) -> bool:
-        """Whether newer sets of everybody are wanted, which `load` makes."""
-        return self._useless or len(self._changed) > self.limits.worn
+    def needs_base(self) -> bool:
+        """Whether a new base set is wanted, which `load` makes."""
+        return self._useless or len(self._changed) > self.limits.changed
 
     @property
-    def aged(self) -> bool:
-        """Whether younger sets of those who have changed are wanted, which `freshen` makes."""
-        return len(self._late(self._young)) > self.limits.aged
+    def needs_delta(self) -> bool:
+        """Whether a new delta is wanted, which `renew_delta` makes."""
+        return len(self._not_in(self._delta)) > self.limits.outside_delta
 
     async def view(self, cursor: AsyncCursor) -> View | None:
-        """What is true in the cursor's snapshot; None when only the tables know."""
-        now = await _progress(cursor)
+        """Return what is true in the cursor's snapshot; None when only the tables know."""
+        now = await _version(cursor)
         if not self._serves(now):
             return None
         await self._read_on(cursor, now.head)
-        young = self._young if self._young is not None and now.follows(self._young.made) else None
-        late = self._late(young)
-        if len(late) > self.limits.late:
+        delta = self._delta if self._delta is not None and now.follows(self._delta.version) else None
+        looked_up = self._not_in(delta)
+        if len(looked_up) > self.limits.looked_up:
             return None
-        everybody = Part(self._sets, self._gone.copy())
-        if young is None:
-            return View([everybody], late)
-        return View([everybody, Part(young.sets, young.sets.individuals.ranks(late))], late)
+        base = Layer(self._base, self._tombstones.copy())
+        if delta is None:
+            return View([base], looked_up)
+        return View([base, Layer(delta.sets, delta.sets.individuals.ranks(looked_up))], looked_up)
 
-    async def freshen(self, connection: AsyncConnection) -> None:
-        """Make younger sets of those who have changed. The connection commits by itself."""
+    async def renew_delta(self, connection: AsyncConnection) -> None:
+        """Make a delta of all who have changed. The connection commits by itself."""
         async with _snapshot(connection) as cursor:
-            now = await _progress(cursor)
+            now = await _version(cursor)
             if self._serves(now):
                 await self._read_on(cursor, now.head)
-                self._young = _Young(now, await sets_of(cursor, list(self._changed)))
+                self._delta = _Delta(now, await sets_of(cursor, list(self._changed)))
 
-    def _serves(self, now: Progress) -> bool:
-        """Not a snapshot from before the sets; and when they are too old, or of tables that are gone, none at all."""
-        if now.tables != self._made.tables or now.head - self._seen > self.limits.behind:
+    def _serves(self, now: Version) -> bool:
+        """Return whether a snapshot of this version can be answered.
+
+        One from before the base set cannot; none can when the base set is too old, or of tables that are gone.
+        """
+        if now.tables != self._version.tables or now.head - self._read_to > self.limits.behind:
             self._useless = True
-        return not self._useless and now.follows(self._made)
+        return not self._useless and now.follows(self._version)
 
     async def _read_on(self, cursor: AsyncCursor, head: int) -> None:
         """Remember who has changed up to the head; too many rather than too few."""
-        if head <= self._seen:
+        if head <= self._read_to:
             return
-        changed = await changed_individuals(cursor, self._seen, head)
-        self._gone |= self._sets.individuals.ranks(each for each, _ in changed)
+        changed = await changed_individuals(cursor, self._read_to, head)
+        self._tombstones |= self._base.individuals.ranks(each for each, _ in changed)
         for each, position in changed:
             self._changed[each] = max(position, self._changed.get(each, 0))
-        self._seen = max(self._seen, head)
+        self._read_to = max(self._read_to, head)
 
-    def _late(self, young: _Young | None) -> list[UUID]:
-        """Those who may have changed after what the younger sets know."""
-        since = 0 if young is None else young.made.known
-        return [each for each, position in self._changed.items() if position > since]
+    def _not_in(self, delta: _Delta | None) -> list[UUID]:
+        """Return those who may have changed after what the delta knows."""
+        known = 0 if delta is None else delta.version.known
+        return [each for each, position in self._changed.items() if position > known]
 
 
 async def load(connection: AsyncConnection, limits: ListLimits = LIMITS) -> AccessIndex:
-    """An index of now. The connection commits by itself."""
+    """Return an index of now. The connection commits by itself."""
     async with _snapshot(connection) as cursor:
-        return AccessIndex(await _progress(cursor), await sets_of(cursor), limits)
+        return AccessIndex(await _version(cursor), await sets_of(cursor), limits)
 
 
 async def changed_individuals(cursor: AsyncCursor, after: int, upto: int) -> list[tuple[UUID, int]]:
-    """Individuals of whom events in (after, upto] may have changed what the sets hold, with the last such position."""
+    """Return the individuals of whom events in (after, upto] may have changed the sets, each with the last position."""
     await cursor.execute(_CHANGED, {**_TELLING, "after": after, "upto": upto}, prepare=True)
     return await cursor.fetchall()
 
@@ -152,7 +158,7 @@ class Naming(NamedTuple):
 
 
 def naming(kind: type[Event]) -> Naming:
-    """Told by the fields that the class has."""
+    """Return what the fields of the class tell."""
     fields = get_type_hints(kind).keys()
     individual = next((name for name in ("individual_id", "subject_id") if name in fields), None)
     if kind in _OF_USERS:
@@ -168,21 +174,21 @@ async def _snapshot(connection: AsyncConnection) -> AsyncIterator[AsyncCursor]:
 
 
 async def how_many(connection: AsyncConnection) -> int:
-    """Individuals that there are."""
+    """Return the number of individuals."""
     cursor = await connection.execute("SELECT total FROM access_totals WHERE kind = 'individual'")
     row = await cursor.fetchone()
     return 0 if row is None else int(row[0])
 
 
-async def _progress(cursor: AsyncCursor) -> Progress:
-    """As the cursor's snapshot sees it."""
-    await cursor.execute(_STANDING, prepare=True)
+async def _version(cursor: AsyncCursor) -> Version:
+    """Return the version that the cursor's snapshot sees."""
+    await cursor.execute(_VERSION, prepare=True)
     row = await cursor.fetchone()
     assert row is not None
-    return Progress(*row)
+    return Version(*row)
 
 
-_STANDING = f"""
+_VERSION = f"""
 SELECT position, coalesce((SELECT position FROM projections WHERE name = 'users'), 0),
        ARRAY[{", ".join(f"'{table}'::regclass" for table in TABLES)}]::bigint[]
 FROM log_head WHERE log = 'identity'

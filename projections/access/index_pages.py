@@ -1,4 +1,4 @@
-"""Pages of individuals from the index: sets for those who stand as they did, the tables for the last few."""
+"""Pages of individuals from the index: sets for those who did not change, the tables for the last few."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ SELECT r.individual_id, {condition} AND (%(unlimited)s OR EXISTS (
     SELECT FROM ({grants}) granted
     WHERE granted.user_id = %(user)s AND granted.resource_id = r.individual_id OFFSET 0))
 FROM (
-    SELECT unnest(%(late)s::uuid[])
+    SELECT unnest(%(looked_up)s::uuid[])
     UNION SELECT individual_id FROM access_users JOIN access_individuals ON owner_id = user_id
     WHERE user_id = ANY(%(owners)s::uuid[])) single(id)
 CROSS JOIN LATERAL (SELECT * FROM access_individuals WHERE individual_id = single.id OFFSET 0) r
@@ -36,14 +36,14 @@ async def page_from(
     filters: IndividualFilter,
     sees: Viewer,
 ) -> Ids:
-    """The page and the total as of the cursor's snapshot, which the view is of."""
+    """Return the page and the total as of the cursor's snapshot, which the view is of."""
     asked, condition = await filters.resolved(cursor, parameters["organization"], sees, one_by_one=True)
     parameters = asked | parameters
     choose = await wanted(cursor, reach, operation, filters, parameters, sees)
     single = await _single(cursor, view, reach, operation, parameters, condition, filters)
     found: Run = Listed([each for each, allowed in single.items() if allowed])
-    for sets, gone in reversed(view.parts):  # the largest comes last
-        found = Merged(Ranked(sets.individuals, choose(sets) - gone - sets.individuals.ranks(single)), found)
+    for sets, tombstones in reversed(view.layers):  # the largest comes last
+        found = Merged(Ranked(sets.individuals, choose(sets) - tombstones - sets.individuals.ranks(single)), found)
     return Ids(len(found), found.cut(page.offset, page.limit))
 
 
@@ -58,7 +58,7 @@ async def _single(
 ) -> dict[Any, bool]:
     """Whether the tables have those among the wanted who are late, the user's own or named by their owners."""
     asked = {
-        "late": view.late,
+        "looked_up": view.looked_up,
         "owners": [parameters["user"], *filters.exclude_owner_ids],
         "unlimited": reach.unlimited,
     }

@@ -55,7 +55,7 @@ async def test_every_path_agrees_with_the_oracle_after_every_command(database_ur
 def prepare(chance: Random, world: World) -> bool:
     """Lists of thousands are made in other ways than short ones, so let few be thousands. Whether there is an index."""
     few = chance.choice([0, 2_000])
-    world.services.indexing.limits = LIMITS._replace(few=few, spare=few, late=chance.choice([2, 1_000]))
+    world.services.indexing.limits = LIMITS._replace(few=few, spare=few, looked_up=chance.choice([2, 1_000]))
     return chance.random() < 0.7
 
 
@@ -112,7 +112,7 @@ class Trial:
             indexing.least = 0
             await indexing.renew()
         elif turn % 10 == 6:
-            await indexing.freshen()
+            await indexing.renew_delta()
 
     async def _compare_checks(self) -> None:
         queries = [

@@ -111,7 +111,7 @@ async def test_each_snapshot_gets_its_own_answer_from_any_sets(database_url: str
             async with ward.snapshot() as second:
                 one_less = ward.placed
                 await ward.leave(ward.entries[1])
-                await index.freshen(ward.connection)  # younger than both snapshots
+                await index.renew_delta(ward.connection)  # younger than both snapshots
                 assert await ward.listed(index, first) == everybody
                 assert await ward.listed(index, second) == one_less
                 assert await ward.listed(index) == ward.placed
@@ -140,7 +140,7 @@ async def test_an_individual_that_changes_twice_is_not_lost(database_url: str) -
             ward.entries[2].remove()
             await ward.save(ward.entries[2])
             assert await ward.listed(index) == ward.placed
-            await index.freshen(ward.connection)
+            await index.renew_delta(ward.connection)
             assert await ward.listed(index) == ward.placed
             ward.entries[2].add_again()
             await ward.save(ward.entries[2])
@@ -150,18 +150,18 @@ async def test_an_individual_that_changes_twice_is_not_lost(database_url: str) -
 async def test_with_too_many_changes_the_tables_answer(database_url: str) -> None:
     async with a_ward(database_url) as ward:
         index = await access_index.load(ward.connection)
-        index.limits = LIMITS._replace(late=2, aged=1)
+        index.limits = LIMITS._replace(looked_up=2, outside_delta=1)
         await ward.leave(*ward.entries[:3])
         assert await index.view(ward.connection.cursor()) is None
-        assert (index.aged, index.worn) == (True, False)
+        assert (index.needs_delta, index.needs_base) == (True, False)
         assert await ward.listed(index) == ward.placed
-        await index.freshen(ward.connection)
+        await index.renew_delta(ward.connection)
         assert await index.view(ward.connection.cursor()) is not None
-        assert index.aged is False
+        assert index.needs_delta is False
         index.limits = index.limits._replace(behind=1)
         await ward.leave(*ward.entries[3:])
         assert await index.view(ward.connection.cursor()) is None
-        assert index.worn is True
+        assert index.needs_base is True
         assert await ward.listed(index) == ward.placed
 
 
@@ -172,7 +172,7 @@ async def test_an_individual_with_the_id_of_an_organization_is_separate(database
         await ward.save(twin, place := entry(ward.group, "individual", twin))
         view = await index.view(ward.connection.cursor())
         assert view is not None
-        assert view.late == [twin.id]
+        assert view.looked_up == [twin.id]
         assert twin.id in await ward.listed(index)
         await ward.leave(place)
         assert twin.id not in await ward.listed(index)
@@ -193,7 +193,7 @@ async def test_sets_of_tables_replaced_by_a_rebuild_are_not_used(database_url: s
         await rebuild(world.settings, ["authorization"], lambda _: None)
         assert (await world.post("/v1/authz-get-accessible-resources/", asked, ann))["resource-ids"] == expected
         assert outdated is not None
-        assert outdated.worn
+        assert outdated.needs_base
         await indexing.renew()
         async with world.pool.connection() as connection:
             index = indexing.index()
@@ -259,7 +259,7 @@ async def test_young_sets_from_lagging_users_are_replaced(database_url: str) -> 
         await world.catch_up()
         user.set_password("no hash")
         await world.identity.store.save(user)
-        await indexing.freshen()
+        await indexing.renew_delta()
         await world.catch_up()
         assert str(mine.id) in await registered()
 
