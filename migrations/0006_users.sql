@@ -100,20 +100,20 @@ CREATE TABLE user_shares (
 );
 COMMENT ON TABLE user_shares IS 'Organizations that individuals are shared with, for owners of any kind.';
 
-CREATE TABLE user_places (
+CREATE TABLE organization_people (
     organization_id uuid NOT NULL,
     user_id uuid NOT NULL,
     provider boolean NOT NULL,
     participant boolean NOT NULL,
     listed boolean NOT NULL,
-    CONSTRAINT user_places_pkey PRIMARY KEY (organization_id, user_id) INCLUDE (provider, participant, listed)
+    CONSTRAINT organization_people_pkey PRIMARY KEY (organization_id, user_id) INCLUDE (provider, participant, listed)
 );
-COMMENT ON TABLE user_places IS
+COMMENT ON TABLE organization_people IS
     'The users inside an organization: its providers, and owners of individuals that are shared with it.';
-COMMENT ON COLUMN user_places.listed IS 'Verified and not archived: lists show these users by default.';
-CREATE INDEX user_places_of_user ON user_places (user_id, organization_id) INCLUDE (provider, participant);
+COMMENT ON COLUMN organization_people.listed IS 'Verified and not archived: lists show these users by default.';
+CREATE INDEX organization_people_of_user ON organization_people (user_id, organization_id) INCLUDE (provider, participant);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     user_identifiers, open_onboarding_requests, users, user_onboarding_requests, user_individuals, user_shares,
-    user_places
+    organization_people
 TO rollbook_app;

@@ -17,5 +17,5 @@ COMMENT ON COLUMN users.listed IS 'Lists show these users by default: they may l
 DROP INDEX users_listed;
 CREATE INDEX users_listed ON users (user_id) INCLUDE (account_type) WHERE listed AND NOT archived;
 
-ALTER TABLE user_places RENAME COLUMN verified TO listed;
-UPDATE user_places p SET listed = u.listed FROM users u WHERE u.user_id = p.user_id AND p.listed <> u.listed;
+ALTER TABLE organization_people RENAME COLUMN verified TO listed;
+UPDATE organization_people p SET listed = u.listed FROM users u WHERE u.user_id = p.user_id AND p.listed <> u.listed;

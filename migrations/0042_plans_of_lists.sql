@@ -12,15 +12,15 @@ CREATE INDEX users_listed ON users (user_id)
 
 -- the columns by which an organization's people are sorted; a rebuild of "users" fills them in rows that processes of the
 -- previous version write meanwhile
-ALTER TABLE user_places
+ALTER TABLE organization_people
     ADD COLUMN email_key text COLLATE "C",
     ADD COLUMN first_name_key text COLLATE "C",
     ADD COLUMN last_name_key text COLLATE "C";
-UPDATE user_places p SET email_key = u.email_key, first_name_key = u.first_name_key, last_name_key = u.last_name_key
+UPDATE organization_people p SET email_key = u.email_key, first_name_key = u.first_name_key, last_name_key = u.last_name_key
 FROM users u WHERE u.user_id = p.user_id;
-CREATE INDEX user_places_by_email ON user_places (organization_id, email_key, user_id)
+CREATE INDEX organization_people_by_email ON organization_people (organization_id, email_key, user_id)
     INCLUDE (provider, listed, archived);
-CREATE INDEX user_places_by_first_name ON user_places (organization_id, first_name_key, user_id)
+CREATE INDEX organization_people_by_first_name ON organization_people (organization_id, first_name_key, user_id)
     INCLUDE (provider, listed, archived);
-CREATE INDEX user_places_by_last_name ON user_places (organization_id, last_name_key, user_id)
+CREATE INDEX organization_people_by_last_name ON organization_people (organization_id, last_name_key, user_id)
     INCLUDE (provider, listed, archived);

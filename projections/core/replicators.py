@@ -32,22 +32,22 @@ class Replicator(NamedTuple):
     rate: float | None
 
 
-class Place(NamedTuple):
-    """Where a follower stands, and the version of the code that brought it there."""
+class Progress(NamedTuple):
+    """How far a follower has come, and the version of the code that brought it there."""
 
     position: int
     version: int
 
 
 async def replicators(connection: AsyncConnection) -> list[Replicator]:
-    """All followers, by classpath."""
+    """Return all followers, by classpath."""
     async with connection.cursor(row_factory=class_row(Replicator)) as cursor:
         await cursor.execute(_SHOW.format(only="") + " ORDER BY p.classpath, p.id")
         return await cursor.fetchall()
 
 
 async def replicator(connection: AsyncConnection, wanted: UUID) -> Replicator | None:
-    """One follower, None when nothing has this id."""
+    """Return one follower, None when nothing has this id."""
     async with connection.cursor(row_factory=class_row(Replicator)) as cursor:
         await cursor.execute(_SHOW.format(only="WHERE p.id = %s"), (wanted,))
         return await cursor.fetchone()
@@ -74,21 +74,21 @@ async def register(connection: AsyncConnection, projections: Iterable[Projection
         await cursor.executemany(_BRING_UP_TO_DATE, rows)
 
 
-async def places(connection: AsyncConnection, names: Sequence[str]) -> dict[str, Place]:
-    """Where the named followers stand."""
+async def progress_of(connection: AsyncConnection, names: Sequence[str]) -> dict[str, Progress]:
+    """Return how far the named followers have come."""
     cursor = await connection.execute("SELECT name, position, version FROM projections WHERE name = ANY(%s)", (names,))
-    return {name: Place(position, version) for name, position, version in await cursor.fetchall()}
+    return {name: Progress(position, version) for name, position, version in await cursor.fetchall()}
 
 
 async def record_polls(connection: AsyncConnection, names: Sequence[str]) -> None:
-    """Somebody looked for these followers' next events just now."""
+    """Record that these followers' next events were looked for just now."""
     await connection.execute("UPDATE projections SET last_poll_at = now() WHERE name = ANY(%s)", (names,))
 
 
 async def record_failure(
     connection: AsyncConnection, name: str, error: str, position: int | None = None, event: str | None = None
 ) -> None:
-    """The follower stands still until this is mended."""
+    """Record why the follower stands still until this is mended."""
     await connection.execute(
         "UPDATE projections SET error = %s, failed_position = %s, failed_event = %s, last_poll_at = now()"
         " WHERE name = %s",

@@ -20,9 +20,10 @@ from projections.core.patterns import beginning
 
 SORT_KEYS = {"id": "", "email": "email_key", "first-name": "first_name_key", "last-name": "last_name_key"}
 
-PLACE = "EXISTS (SELECT FROM user_places p WHERE p.user_id = u.user_id AND {0})"
+INSIDE = "EXISTS (SELECT FROM organization_people p WHERE p.user_id = u.user_id AND {0})"
 SHARES_WITH_ORGANIZATION = """EXISTS (
-    SELECT FROM user_places s WHERE s.user_id = {0}.user_id AND s.organization_id = %(sharee)s AND s.participant)"""
+    SELECT FROM organization_people s
+    WHERE s.user_id = {0}.user_id AND s.organization_id = %(sharee)s AND s.participant)"""
 SHARES_WITH_USER = """{0}.user_id IN (
     SELECT i.owner_id FROM individual_users s JOIN access_individuals i USING (individual_id)
     WHERE s.user_id = %(sharee)s)"""
@@ -145,7 +146,7 @@ class UserFilter:
         """Whom they select."""
         personal = (self.email, self.phone, self.username, self.text, *self.individuals)
         from_users = self.organization is None or any(value is not None for value in personal)
-        found = Selection("users u" if from_users else "user_places p")
+        found = Selection("users u" if from_users else "organization_people p")
         if self.nobody:
             found.add("false")
         self._select_kinds(found)
@@ -158,8 +159,8 @@ class UserFilter:
         sharers = self.shared_with_organization is not None or self.shared_with_user is not None
         participants = self.participants or sharers
         if self.organization is not None:
-            place = "p.organization_id = %(organization)s" + ("" if participants else " AND p.provider")
-            found.add(place if found.name == "p" else PLACE.format(place), organization=self.organization)
+            inside = "p.organization_id = %(organization)s" + ("" if participants else " AND p.provider")
+            found.add(inside if found.name == "p" else INSIDE.format(inside), organization=self.organization)
         elif not participants:
             found.add("u.account_type = 'provider'")
         if self.shared_with_organization is not None:
@@ -202,7 +203,7 @@ class UserFilter:
 
 
 class Selection:
-    """Conditions on the users `u`, or, where that tells all, on the places `p` in an organization."""
+    """Conditions on the users `u`, or, where that tells all, on the people `p` of an organization."""
 
     def __init__(self, table: str) -> None:
         self.table = table

@@ -17,8 +17,8 @@ from domain.people.users import User
 from projections.core.fold import Fold, handler
 from projections.core.projection import PersonalColumns, Projection, Recorded
 from projections.core.rows import Row, insert, upsert
-from projections.people import user_places
-from projections.people.user_places import PlacesFold
+from projections.people import organization_people
+from projections.people.organization_people import OrganizationPeopleFold
 
 COLUMNS = (
     "user_id", "classification", "account_type", "individual_id", "email", "phone", "username", "first_name",
@@ -156,16 +156,16 @@ class UsersProjection(Projection):
 
     name = "users"
     version = 4
-    tables = ("users", "user_onboarding_requests", *user_places.TABLES)
-    events = (*UsersFold.events, *PlacesFold.events)
-    personal = (PERSONAL, user_places.PERSONAL)
+    tables = ("users", "user_onboarding_requests", *organization_people.TABLES)
+    events = (*UsersFold.events, *OrganizationPeopleFold.events)
+    personal = (PERSONAL, organization_people.PERSONAL)
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         about_users = [recorded for recorded in events if isinstance(recorded.event, UsersFold.events)]
         fold = await UsersFold(await _touched(cursor, about_users)).add_all(about_users)
-        places = await PlacesFold().add_all(events)
+        people = await OrganizationPeopleFold().add_all(events)
         await upsert(cursor, "users", ("user_id",), fold.changed.values())
-        await places.write(cursor, fold.changed)
+        await people.write(cursor, fold.changed)
         await insert(cursor, "user_onboarding_requests", fold.requests)
 
 

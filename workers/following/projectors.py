@@ -62,15 +62,15 @@ class Projector:
             return
         taken = await leases.take(self._connection, self._standby)
         await self._end_frozen(self._standby.keys() - taken)
-        places = await replicators.places(self._connection, list(taken))
+        progress = await replicators.progress_of(self._connection, list(taken))
         for name in taken:
             follower = self._standby[name]
-            if places[name].version == follower.projection.version:
-                follower.start_at(places[name].position)
+            if progress[name].version == follower.projection.version:
+                follower.start_at(progress[name].position)
                 self._leading[name] = self._standby.pop(name)
                 _log.info("lease-taken", projection=name, position=follower.position)
             else:
-                await self._release(follower, places[name].version)
+                await self._release(follower, progress[name].version)
 
     async def _end_frozen(self, held: Collection[str]) -> None:
         now = time.monotonic()
@@ -192,22 +192,22 @@ class Projector:
 
     async def _was_moved(self, follower: Follower) -> bool:
         """Return whether the stored position or version changed, which explains a failure; then reload both."""
-        place = (await replicators.places(self._connection, [follower.name]))[follower.name]
-        if place == (follower.position, follower.projection.version):
+        reached = (await replicators.progress_of(self._connection, [follower.name]))[follower.name]
+        if reached == (follower.position, follower.projection.version):
             return False
         await self._reload_positions([follower])
         return True
 
     async def _reload_positions(self, followers: list[Follower]) -> None:
-        places = await replicators.places(self._connection, [follower.name for follower in followers])
+        progress = await replicators.progress_of(self._connection, [follower.name for follower in followers])
         for follower in followers:
-            place = places[follower.name]
-            if place.version == follower.projection.version:
-                follower.start_at(place.position)
+            reached = progress[follower.name]
+            if reached.version == follower.projection.version:
+                follower.start_at(reached.position)
             else:
                 del self._leading[follower.name]
                 self._standby[follower.name] = follower
-                await self._release(follower, place.version)
+                await self._release(follower, reached.version)
 
     async def _release(self, follower: Follower, version: int) -> None:
         await leases.release(self._connection, [follower.name])

@@ -13,9 +13,9 @@ async def test_a_follower_keeps_its_row_and_its_place(database_url: str) -> None
         await replicators.register(connection, [RoleNames()])
         await connection.execute("UPDATE projections SET position = 7, version = 3")
         await replicators.register(connection, [RoleNames(), EventCount()])
-        assert await replicators.places(connection, ["role_names", "event_count"]) == {
-            "role_names": replicators.Place(7, 3),
-            "event_count": replicators.Place(0, 1),
+        assert await replicators.progress_of(connection, ["role_names", "event_count"]) == {
+            "role_names": replicators.Progress(7, 3),
+            "event_count": replicators.Progress(0, 1),
         }
 
 

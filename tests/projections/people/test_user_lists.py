@@ -41,8 +41,9 @@ SELECT md5('user' || n)::uuid, 'customer', CASE WHEN n <= 10000 OR n > 30000 THE
        true, true, n % 100 <> 0, CASE WHEN n <= 10000 THEN ARRAY[md5('clinic0')::uuid] ELSE '{}' END, now(), now()
 FROM generate_series(1, 50000) n CROSS JOIN LATERAL (
     SELECT CASE WHEN n > 30000 THEN 'a' ELSE 'b' END || md5('name' || n)) named(name);
-INSERT INTO user_places (organization_id, user_id, provider, participant, listed, archived, enabled, email_verified,
-                         classification, registration_invite, modified_at, email_key, first_name_key, last_name_key)
+INSERT INTO organization_people (organization_id, user_id, provider, participant, listed, archived, enabled,
+                                 email_verified, classification, registration_invite, modified_at, email_key,
+                                 first_name_key, last_name_key)
 SELECT md5('clinic0')::uuid, user_id, organization_ids <> '{}', organization_ids = '{}', verified, archived, enabled,
        email_verified, classification, registration_invite, modified_at, email_key, first_name_key, last_name_key
 FROM users WHERE email_key >= 'b';

@@ -76,7 +76,7 @@ async def test_the_outcome_does_not_depend_on_the_batches(database_url: str, siz
         assert found[ann.id]["communication_preferences"] == {"sms": {"on": True}}
         assert (found[ann.id]["registration_invite"], found[ann.id]["auto_confirm"]) == ("accepted", True)
         assert found[ann.id]["username"] == "+16505550100"
-        places = await rows(connection, "SELECT * FROM user_places")
+        places = await rows(connection, "SELECT * FROM organization_people")
         assert {(place["organization_id"], place["user_id"]): place["provider"] for place in places} == {
             (SOUTH, doc.id): True,
             (NORTH, ann.id): False,
@@ -110,4 +110,4 @@ async def test_individuals_of_unknown_users_add_no_row(database_url: str) -> Non
     events = [Recorded(position, event) for position, event in enumerate(record.collect_events(), 1)]
     async with a_table(database_url) as connection:
         await UsersProjection().apply(connection.cursor(), events)
-        assert await rows(connection, "SELECT * FROM user_places") == []
+        assert await rows(connection, "SELECT * FROM organization_people") == []

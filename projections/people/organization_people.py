@@ -1,8 +1,8 @@
 """Who is inside which organization, as the users projection keeps it: a part of its fold, with tables of its own.
 
-Lists of an organization's people page through `user_places`; the same from the tables that decide access would join
-all individuals shared with the organization for every page (1 s at 75,000; this way 1 ms). What lists filter and sort
-by stands in it too: so its indexes alone find the page and the total.
+Lists of an organization's people page through this table; the same from the tables that decide access would join all
+individuals shared with the organization for every page (1 s at 75,000; this way 1 ms). What lists filter and sort by
+stands in it too: so its indexes alone find the page and the total.
 """
 
 from collections.abc import Iterable
@@ -15,33 +15,33 @@ from projections.core.fold import Fold, handler
 from projections.core.projection import PersonalColumns
 from projections.core.rows import Row, replace
 
-TABLES = ("user_individuals", "user_shares", "user_places")
+TABLES = ("user_individuals", "user_shares", "organization_people")
 COPIED = (
     "listed", "archived", "enabled", "email_verified", "classification", "registration_invite", "modified_at",
     "email_key", "first_name_key", "last_name_key",
 )  # fmt: skip
-"""Columns of `users` that stand in `user_places` as well."""
+"""Columns of `users` that stand in `organization_people` as well."""
 
 PERSONAL = PersonalColumns(
-    table="user_places", subject="user_id", columns=("email_key", "first_name_key", "last_name_key")
+    table="organization_people", subject="user_id", columns=("email_key", "first_name_key", "last_name_key")
 )
 
 REPLACE = f"""
-INSERT INTO user_places (organization_id, user_id, provider, participant, {", ".join(COPIED)})
-SELECT place.organization_id, u.user_id, bool_or(place.provider), bool_or(NOT place.provider),
+INSERT INTO organization_people (organization_id, user_id, provider, participant, {", ".join(COPIED)})
+SELECT inside.organization_id, u.user_id, bool_or(inside.provider), bool_or(NOT inside.provider),
        {", ".join(f"u.{name}" for name in COPIED)}
 FROM users u CROSS JOIN LATERAL (
     SELECT unnest(u.organization_ids) AS organization_id, true AS provider
     UNION ALL
     SELECT s.organization_id, false FROM user_individuals i JOIN user_shares s USING (individual_id)
     WHERE i.owner_id = u.user_id
-) place
+) inside
 WHERE u.user_id = ANY(%s)
-GROUP BY place.organization_id, u.user_id
+GROUP BY inside.organization_id, u.user_id
 """
 
 
-class PlacesFold(Fold):
+class OrganizationPeopleFold(Fold):
     """A batch's last word on owners and shares; None is an owner who is no user."""
 
     def __init__(self) -> None:
@@ -62,14 +62,14 @@ class PlacesFold(Fold):
         self._shares[event.originator_id, event.organization_id] = False
 
     async def write(self, cursor: AsyncCursor, users: Iterable[UUID]) -> None:
-        """After the users: the places of those, and of whoever owned or owns an individual that changed."""
+        """Write, after the users, the rows of those, and of whoever owned or owns an individual that changed."""
         individuals = list({*self._owners, *(individual for individual, _ in self._shares)})
         touched = {*users, *await _owners_of(cursor, individuals)}
         await replace(cursor, "user_individuals", ("individual_id",), self._owners)
         await self._write_shares(cursor)
         touched |= await _owners_of(cursor, individuals)
         if touched:
-            await cursor.execute("DELETE FROM user_places WHERE user_id = ANY(%s)", [list(touched)])
+            await cursor.execute("DELETE FROM organization_people WHERE user_id = ANY(%s)", [list(touched)])
             await cursor.execute(REPLACE, [list(touched)])
 
     async def _write_shares(self, cursor: AsyncCursor) -> None:
