@@ -1,22 +1,21 @@
 """The statements with which the authorization tables are written."""
 
+
+def _set(table: str, key: str, column: str, type_: str) -> str:
+    """Return the statement that sets a column of the rows with these keys."""
+    return f"""
+    UPDATE {table} t SET {column} = new.value
+    FROM unnest(%b::uuid[], %b::{type_}[]) AS new(id, value) WHERE t.{key} = new.id"""
+
+
 ADD_ORGANIZATIONS = """
 INSERT INTO access_organizations (organization_id, open, staffed, touched_at, authorization_at)
 SELECT id, open, staffed, at, at
 FROM unnest(%b::uuid[], %b::boolean[], %b::boolean[], %b::timestamptz[]) AS new(id, open, staffed, at)
 """
-SET_OPEN = """
-UPDATE access_organizations o SET open = new.open
-FROM unnest(%b::uuid[], %b::boolean[]) AS new(id, open) WHERE o.organization_id = new.id
-"""
-SET_ACTIVE = """
-UPDATE access_organizations o SET active = new.active
-FROM unnest(%b::uuid[], %b::boolean[]) AS new(id, active) WHERE o.organization_id = new.id
-"""
-SET_STAFFED = """
-UPDATE access_organizations o SET staffed = new.staffed
-FROM unnest(%b::uuid[], %b::boolean[]) AS new(id, staffed) WHERE o.organization_id = new.id AND o.staffed <> new.staffed
-"""
+SET_OPEN = _set("access_organizations", "organization_id", "open", "boolean")
+SET_ACTIVE = _set("access_organizations", "organization_id", "active", "boolean")
+SET_STAFFED = _set("access_organizations", "organization_id", "staffed", "boolean") + " AND t.staffed <> new.value"
 ADD_ROLES = """
 INSERT INTO access_roles (role_id, organization_id, name) SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[])
 """
@@ -27,14 +26,8 @@ SELECT id, service_name, false, classified, at
 FROM unnest(%b::uuid[], %b::text[], %b::boolean[], %b::timestamptz[]) AS new(id, service_name, classified, at)
 """
 CONFIRM_USERS = "UPDATE access_users SET confirmed = true WHERE user_id = ANY(%b::uuid[])"
-ENABLE_USERS = """
-UPDATE access_users u SET enabled = new.enabled
-FROM unnest(%b::uuid[], %b::boolean[]) AS new(id, enabled) WHERE u.user_id = new.id
-"""
-END_SESSIONS = """
-UPDATE access_users u SET sessions_from = new.position
-FROM unnest(%b::uuid[], %b::bigint[]) AS new(id, position) WHERE u.user_id = new.id
-"""
+ENABLE_USERS = _set("access_users", "user_id", "enabled", "boolean")
+END_SESSIONS = _set("access_users", "user_id", "sessions_from", "bigint")
 
 SET_PROVIDERS = """
 INSERT INTO organization_users (user_id, organization_id, provider, admin)

@@ -1,15 +1,14 @@
 """Roles as lists show them (background)."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.access.roles import Role
-from projections.core.projection import Projection, Recorded
-from projections.core.rows import Row, insert
+from projections.core.event_rows import EventRows
+from projections.core.rows import Row
 from projections.core.visibility import Viewer
 
 
@@ -22,17 +21,13 @@ class RoleRow(NamedTuple):
     organization_display_name: str
 
 
-class RolesProjection(Projection):
+class RolesProjection(EventRows):
     name = "roles"
     events = (Role.Created,)
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        await insert(cursor, "roles", (_row(event) for _, event in events))
-
-
-def _row(event: Any) -> Row:
-    names = {"name": event.name, "display_name": event.display_name}
-    return {"role_id": event.originator_id, "organization_id": event.organization_id, **names}
+    def row(self, event: Role.Created) -> Row:
+        names = {"name": event.name, "display_name": event.display_name}
+        return {"role_id": event.originator_id, "organization_id": event.organization_id, **names}
 
 
 async def roles(

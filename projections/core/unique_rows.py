@@ -4,14 +4,15 @@ Folding a batch to its last state would also accept a key that was taken before 
 with a border between the two, the same events would collide, for ever. So the order of the two is looked at as well.
 """
 
-from collections.abc import Iterable, Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
 from domain.core.errors import DomainError
 from projections.core.fold import Fold
-from projections.core.projection import WriteCursor
+from projections.core.projection import InlineProjection, Recorded, WriteCursor
 from projections.core.rows import columns_of, write
 
 Key = tuple[Any, ...]
@@ -21,12 +22,16 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class UniqueTable:
-    """Where the rows stand: columns with their types in order, those that are unique, and those that tell the owner."""
+    """Where the rows stand: columns with their types in order, those that are unique, and those that tell the owner.
+
+    `constraints` are the unique indexes that a key of another owner violates.
+    """
 
     name: str
     columns: Mapping[str, str]
     key: tuple[str, ...]
     owner: tuple[str, ...]
+    constraints: tuple[str, ...]
 
     @cached_property
     def release(self) -> str:
@@ -106,6 +111,23 @@ class UniqueFold(Fold):
     def _key(self, row: Row) -> Key:
         named = dict(zip(self.table.columns, row, strict=True))
         return tuple(named[name] for name in self.table.key)
+
+
+class UniqueProjection(InlineProjection):
+    """Base of projections whose rows are written by a unique fold."""
+
+    @abstractmethod
+    def fold(self) -> UniqueFold:
+        """Return the fold of a batch that begins."""
+
+    @property
+    def unique_violations(self) -> Mapping[str, type[DomainError]]:
+        fold = self.fold()
+        return dict.fromkeys(fold.table.constraints, fold.refusal)
+
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
+        fold = await self.fold().add_all(events)
+        await fold.write(cursor)
 
 
 def _list(alias: str, names: Iterable[str]) -> str:

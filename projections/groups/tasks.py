@@ -10,9 +10,9 @@ from psycopg.rows import class_row
 
 from domain.core.recorded import Recorded
 from domain.groups.trees import GroupTree
-from projections.core.fold import Fold, handler
+from projections.core.event_rows import BeginningsAndEnds
+from projections.core.fold import handler
 from projections.core.projection import Projection
-from projections.core.rows import Row, insert, update
 
 
 class TaskRow(NamedTuple):
@@ -28,16 +28,10 @@ class TaskRow(NamedTuple):
     error: str | None
 
 
-class TasksFold(Fold):
-    """The rows of tasks that were requested, and what changes in those of tasks that ended."""
-
-    def __init__(self) -> None:
-        self.requested: list[Row] = []
-        self.ended: list[Row] = []
-
+class TasksFold(BeginningsAndEnds):
     @handler
     def request(self, event: GroupTree.MoveRequested) -> None:
-        self.requested.append(
+        self.begun.append(
             {
                 "task_id": event.task_id,
                 "kind": "move-group",
@@ -70,10 +64,8 @@ class TasksProjection(Projection):
     events = TasksFold.events
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        """Write requests first: a task may begin and end in one batch."""
         fold = await TasksFold().add_all(events)
-        await insert(cursor, "tasks", fold.requested)
-        await update(cursor, "tasks", ("task_id",), fold.ended)
+        await fold.write(cursor, "tasks", ("task_id",))
 
 
 async def task(cursor: AsyncCursor, task_id: UUID) -> TaskRow | None:

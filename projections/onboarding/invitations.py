@@ -6,21 +6,15 @@ from psycopg import AsyncCursor
 
 from domain.core.recorded import Recorded
 from domain.onboarding.requests import OnboardingRequest
-from projections.core.fold import Fold, handler
+from projections.core.event_rows import BeginningsAndEnds
+from projections.core.fold import handler
 from projections.core.projection import Projection
-from projections.core.rows import Row, insert, update
 
 
-class InvitationsFold(Fold):
-    """The rows of messages that were issued, and what changes in those of messages that left or failed."""
-
-    def __init__(self) -> None:
-        self.issued: list[Row] = []
-        self.ended: list[Row] = []
-
+class InvitationsFold(BeginningsAndEnds):
     @handler
     def issue(self, event: OnboardingRequest.InvitationIssued) -> None:
-        self.issued.append(
+        self.begun.append(
             {
                 "message_id": event.message_id,
                 "request_id": event.originator_id,
@@ -42,7 +36,5 @@ class InvitationsProjection(Projection):
     events = InvitationsFold.events
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        """Write new ones first: a message may be issued and sent in one batch."""
         fold = await InvitationsFold().add_all(events)
-        await insert(cursor, "invitations", fold.issued)
-        await update(cursor, "invitations", ("message_id",), fold.ended)
+        await fold.write(cursor, "invitations", ("message_id",))

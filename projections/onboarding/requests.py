@@ -1,17 +1,15 @@
 """Open onboarding requests, one for each person and organization: the unique index decides, inline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from domain.core.errors import DomainError
 from domain.core.ports import Lookup
 from domain.onboarding.requests import OnboardingRequest, OnboardingRequestOpen
 from domain.people.login_names import LoginName, finding_names
 from projections.core.fold import handler
-from projections.core.projection import InlineProjection, Recorded, WriteCursor
-from projections.core.unique_rows import UniqueFold, UniqueTable
+from projections.core.unique_rows import UniqueFold, UniqueProjection, UniqueTable
 from projections.people.identifiers import hash_of
 
 TABLE = UniqueTable(
@@ -19,6 +17,7 @@ TABLE = UniqueTable(
     columns={"organization_id": "uuid", "contact": "bytea", "request_id": "uuid"},
     key=("organization_id", "contact"),
     owner=("request_id",),
+    constraints=("open_onboarding_requests_pkey",),
 )
 
 
@@ -44,7 +43,7 @@ class OpenOnboardingRequestsFold(UniqueFold):
         return {hash_of(self._lookup, name) for name in finding_names(*event.names.revealed)}
 
 
-class OpenOnboardingRequestsProjection(InlineProjection):
+class OpenOnboardingRequestsProjection(UniqueProjection):
     """What is claimed in the append that opens it is refused all the same while another one is open."""
 
     name = "open_onboarding_requests"
@@ -54,13 +53,8 @@ class OpenOnboardingRequestsProjection(InlineProjection):
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
 
-    @property
-    def unique_violations(self) -> Mapping[str, type[DomainError]]:
-        return {"open_onboarding_requests_pkey": OnboardingRequestOpen}
-
-    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        fold = await OpenOnboardingRequestsFold(self._lookup).add_all(events)
-        await fold.write(cursor)
+    def fold(self) -> OpenOnboardingRequestsFold:
+        return OpenOnboardingRequestsFold(self._lookup)
 
 
 async def open_requests(

@@ -1,21 +1,20 @@
 """Names of organizations, each taken once (inline)."""
 
-from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from domain.core.errors import DomainError, NotFound
+from domain.core.errors import NotFound
 from domain.organizations.organizations import Organization, OrganizationNameTaken
 from projections.core.fold import handler
-from projections.core.projection import InlineProjection, Recorded, WriteCursor
-from projections.core.unique_rows import UniqueFold, UniqueTable
+from projections.core.unique_rows import UniqueFold, UniqueProjection, UniqueTable
 
 TABLE = UniqueTable(
     name="organization_names",
     columns={"organization_id": "uuid", "name": "text", "display_name": "text"},
     key=("name",),
     owner=("organization_id",),
+    constraints=("organization_names_name_key", "organization_names_pkey"),  # the latter by `UniqueTable.refuse`
 )
 
 
@@ -29,22 +28,14 @@ class OrganizationNamesFold(UniqueFold):
         self.hold(row[:1], [row], new=isinstance(event, Organization.Created))
 
 
-class OrganizationNamesProjection(InlineProjection):
+class OrganizationNamesProjection(UniqueProjection):
     """The display name stands beside it for whatever lists organizations by their way."""
 
     name = "organization_names"
     events = OrganizationNamesFold.events
 
-    @property
-    def unique_violations(self) -> Mapping[str, type[DomainError]]:
-        return {
-            "organization_names_name_key": OrganizationNameTaken,
-            "organization_names_pkey": OrganizationNameTaken,  # see `UniqueTable.refuse`
-        }
-
-    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        fold = await OrganizationNamesFold().add_all(events)
-        await fold.write(cursor)
+    def fold(self) -> OrganizationNamesFold:
+        return OrganizationNamesFold()
 
 
 async def organization_named(cursor: AsyncCursor, name: str) -> UUID:

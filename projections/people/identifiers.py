@@ -1,19 +1,17 @@
 """Everything a user may sign in with, once only: the unique index decides, in the append's own transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from psycopg import AsyncCursor
 
-from domain.core.errors import DomainError
 from domain.core.ports import Lookup
 from domain.core.turns import in_turns
 from domain.people.login_names import LoginName, LoginNames, NameKind, email_key, login_name, names_of
 from domain.people.users import IdentifierTaken, User
 from projections.core.fold import handler
-from projections.core.projection import InlineProjection, Recorded, WriteCursor
 from projections.core.rows import fetched
-from projections.core.unique_rows import UniqueFold, UniqueTable
+from projections.core.unique_rows import UniqueFold, UniqueProjection, UniqueTable
 
 KINDS: list[NameKind] = ["email", "phone", "username"]
 TABLE = UniqueTable(
@@ -21,6 +19,7 @@ TABLE = UniqueTable(
     columns={"hash": "bytea", "user_id": "uuid", "kind": "text"},
     key=("hash",),
     owner=("user_id", "kind"),
+    constraints=("user_identifiers_pkey",),
 )
 
 Row = tuple[bytes, UUID, NameKind]
@@ -55,7 +54,7 @@ class IdentifiersFold(UniqueFold):
             yield hash_of(self._lookup, name), user_id, name.kind
 
 
-class IdentifiersProjection(InlineProjection):
+class IdentifiersProjection(UniqueProjection):
     """Only hashes are kept, of each kind of name its own."""
 
     name = "identifiers"
@@ -66,13 +65,8 @@ class IdentifiersProjection(InlineProjection):
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
 
-    @property
-    def unique_violations(self) -> Mapping[str, type[DomainError]]:
-        return {"user_identifiers_pkey": IdentifierTaken}
-
-    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        fold = await IdentifiersFold(self._lookup).add_all(events)
-        await fold.write(cursor)
+    def fold(self) -> IdentifiersFold:
+        return IdentifiersFold(self._lookup)
 
 
 def hash_of(lookup: Lookup, name: LoginName) -> bytes:

@@ -1,16 +1,15 @@
 """Which services users are replicated to (background)."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.people.user_replications import UserReplication
-from projections.core.projection import Projection, Recorded
-from projections.core.rows import Row, insert
+from projections.core.event_rows import EventRows
+from projections.core.rows import Row
 
 
 class UserReplicationRow(NamedTuple):
@@ -20,21 +19,17 @@ class UserReplicationRow(NamedTuple):
     created_at: datetime
 
 
-class UserReplicationsProjection(Projection):
+class UserReplicationsProjection(EventRows):
     name = "user_replications"
     events = (UserReplication.Created,)
 
-    async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
-        await insert(cursor, "user_replications", (_row(event) for _, event in events))
-
-
-def _row(event: Any) -> Row:
-    return {
-        "replication_id": event.originator_id,
-        "user_id": event.user_id,
-        "service": event.service,
-        "created_at": event.timestamp,
-    }
+    def row(self, event: UserReplication.Created) -> Row:
+        return {
+            "replication_id": event.originator_id,
+            "user_id": event.user_id,
+            "service": event.service,
+            "created_at": event.timestamp,
+        }
 
 
 async def user_replications(

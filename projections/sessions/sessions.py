@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -11,32 +11,29 @@ from psycopg.rows import class_row, tuple_row
 from domain.core.principal import SessionKind
 from domain.people.users import User
 from domain.sessions.sessions import Session, SessionRevocation
+from projections.core.event_rows import EventRows
 from projections.core.fold import Fold, handler
 from projections.core.projection import InlineProjection, Reader, Recorded, WriteCursor
 from projections.core.rows import Row, insert, upsert
 
 
-class SessionsProjection(InlineProjection):
+class SessionsProjection(EventRows, InlineProjection):
     """Follows the log of the sessions."""
 
     name = "sessions"
     events = (Session.Created,)
 
-    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        await insert(cursor, "sessions", (_row(event) for _, event in events))
-
-
-def _row(event: Any) -> Row:
-    return {
-        "session_id": event.originator_id,
-        "user_id": event.user_id,
-        "kind": event.kind,
-        "organization_id": event.organization_id,
-        "opened_at": event.timestamp,
-        "opened_at_position": event.opened_at_position,
-        "expires_at": event.expires_at,
-        "queue_delay": event.queue_delay,
-    }
+    def row(self, event: Session.Created) -> Row:
+        return {
+            "session_id": event.originator_id,
+            "user_id": event.user_id,
+            "kind": event.kind,
+            "organization_id": event.organization_id,
+            "opened_at": event.timestamp,
+            "opened_at_position": event.opened_at_position,
+            "expires_at": event.expires_at,
+            "queue_delay": event.queue_delay,
+        }
 
 
 class SessionEndsFold(Fold):
