@@ -37,7 +37,7 @@ async def accessors(
     *,
     organization_id: UUID | None = None,
 ) -> Ids:
-    """Users, in the order of their ids, for whom the operation is true on each of the resources.
+    """Return users, in the order of their ids, for whom the operation is true on each of the resources.
 
     `organization_id` keeps only its providers. An unknown resource has no accessors.
     """
@@ -51,6 +51,6 @@ async def accessors(
 
 
 def accessors_statement(resource_type: str, operation: Operation, *, one: bool, within: bool) -> str:
-    """The SQL of a page of accessors and their total; `within` an organization's providers, where it says so."""
+    """Return the SQL of a page of accessors and their total; `within` keeps an organization's providers."""
     granted = (_ON_ONE if one else _ON_ALL).format(grants=POLICIES[resource_type, operation].grants)
     return PAGE.format(collected=_ACCESSORS.format(granted=granted, provider=_PROVIDER if within else ""))

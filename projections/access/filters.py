@@ -89,7 +89,7 @@ class IndividualFilter:
     async def resolved(
         self, cursor: AsyncCursor, organization_id: UUID | None, sees: Viewer, *, one_by_one: bool = False
     ) -> tuple[dict[str, Any], str]:
-        """Parameters and a condition, which keeps individuals of the organization if there is one.
+        """Return parameters and a condition, which keeps individuals of the organization if there is one.
 
         A computed group's condition is its rule; an unknown group has nobody, nor has one whose people the caller does
         not read. What else they are not shown of a row does not match (ruling O9). It refers to `whole` as well.
@@ -117,7 +117,7 @@ class IndividualFilter:
         return parameters, " AND ".join(conditions or ["true"]).format(fence=_FENCE if one_by_one else "")
 
     def _about_owner(self) -> list[str]:
-        """An individual without an owning user has no texts, and its flags are false."""
+        """Return conditions on the owning user; without one an individual has no texts, and its flags are false."""
         conditions = [_OWNER.format(condition=" AND ".join(_TEXTS[name] for name in _TEXTS if name in self.owner))]
         if not _TEXTS.keys() & self.owner.keys():
             conditions = []
@@ -128,7 +128,10 @@ class IndividualFilter:
         return conditions
 
     def _seen_of_owner(self, sees: Viewer) -> list[str]:
-        """What rosters show is shown to those who read them, what lists of users show to colleagues (ruling E10)."""
+        """Return conditions that keep what the caller is shown of owners (ruling E10).
+
+        What rosters show is shown to those who read them, what lists of users show to colleagues.
+        """
         if sees.reads_all:
             return []
         asked = self.owner.keys()
@@ -142,12 +145,12 @@ class IndividualFilter:
         return conditions
 
     def about_rosters(self, sees: Viewer) -> bool:
-        """Whether it asks for what is seen in rosters only."""
+        """Return whether it asks for what is seen in rosters only."""
         return not (sees.reads_all) and bool(_IN_ROSTERS & self.owner.keys())
 
 
 def _compared(name: str, value: str | date | bool) -> str | date | bool:
-    """What the column holds of such a value."""
+    """Return what the column holds of such a value."""
     if not isinstance(value, str):
         return value
     keys = {"email": email_key, "phone": normal_phone}
@@ -158,7 +161,7 @@ NO_FILTER = IndividualFilter()
 
 
 async def _group(cursor: AsyncCursor, group_id: UUID, sees: Viewer) -> tuple[str, UUID | None]:
-    """Type and organization of an active group whose people the caller reads; no type for any other."""
+    """Return type and organization of an active group whose people the caller reads; no type for any other."""
     if not (sees.unlimited or await groups_with_people(cursor, sees.user_id, [group_id])):
         return "", None
     await cursor.execute(

@@ -56,11 +56,11 @@ class AccessFold(Fold):
         self.far_reaching = False
 
     def may_be_there(self, individual_id: UUID, organization_id: UUID) -> bool:
-        """Whether the organization may have had part in the individual before it was shared with it."""
+        """Return whether the organization may have had the individual before it was shared with the organization."""
         return individual_id not in self.created or self.owners[individual_id][1] == organization_id
 
     def may_have_several(self) -> set[UUID]:
-        """Individuals that may be several organizations' now, or no longer be it."""
+        """Return the individuals that may be several organizations' now, or no longer be."""
         parties: dict[UUID, int] = {key: party == "organization" for key, (party, _, _) in self.owners.items()}
         for individual_id, _ in self.shares:
             parties[individual_id] = parties.get(individual_id, 0) + 1

@@ -5,12 +5,12 @@ from typing import Any
 from psycopg import AsyncCursor
 
 from domain.core.ports import Operation
+from projections.access.choices import choice_of
 from projections.access.filters import IndividualFilter
 from projections.access.index import View
 from projections.access.pages import Ids, Reach, Slice
 from projections.access.policy import POLICIES
 from projections.access.runs import Listed, Merged, Ranked, Run
-from projections.access.wanted import wanted
 from projections.core.visibility import Viewer
 
 # The fences keep the planner, who cannot know how few they are, from looking up everybody at once.
@@ -39,7 +39,7 @@ async def page_from(
     """Return the page and the total as of the cursor's snapshot, which the view is of."""
     asked, condition = await filters.resolved(cursor, parameters["organization"], sees, one_by_one=True)
     parameters = asked | parameters
-    choose = await wanted(cursor, reach, operation, filters, parameters, sees)
+    choose = await choice_of(cursor, reach, operation, filters, parameters, sees)
     single = await _single(cursor, view, reach, operation, parameters, condition, filters)
     found: Run = Listed([each for each, allowed in single.items() if allowed])
     for sets, tombstones in reversed(view.layers):  # the largest comes last
@@ -56,7 +56,7 @@ async def _single(
     condition: str,
     filters: IndividualFilter,
 ) -> dict[Any, bool]:
-    """Whether the tables have those among the wanted who are late, the user's own or named by their owners."""
+    """Return whether the tables have each of those to look up, of the user's own and of those named by owners."""
     asked = {
         "looked_up": view.looked_up,
         "owners": [parameters["user"], *filters.exclude_owner_ids],

@@ -38,7 +38,7 @@ async def accessible(
     index: AccessIndex | None = None,
     limits: ListLimits = LIMITS,
 ) -> Ids:
-    """The resources on which all queries without an id are true; the others are conditions (semantics, 6.3).
+    """Return the resources on which all queries without an id are true; the others are conditions (semantics, 6.3).
 
     The queries without an id ask about one type. Without any, the resources that the others name. Several
     statements: run it in one snapshot.
@@ -73,7 +73,7 @@ async def _collected(
 async def _named(
     cursor: AsyncCursor, guards: Sequence[AccessQuery], page: Slice, organization_id: UUID | None, sees: Viewer
 ) -> Ids:
-    """The resources that queries with an id name, all of which are true."""
+    """Return the resources that queries with an id name, all of which are true."""
     named: dict[str, list[UUID]] = {resource_type: [] for resource_type in LISTABLE}
     for query in guards:
         if isinstance(query.resource_id, UUID) and query.resource_id not in named[query.resource_type]:

@@ -45,7 +45,7 @@ OF_ORGANIZATION = {
 
 
 async def page_of(cursor: AsyncCursor, statement: str, parameters: dict[str, Any], *, prepare: bool = True) -> Ids:
-    """Of a statement that answers with a total and an array of ids."""
+    """Return the answer of a statement that selects a total and an array of ids."""
     await cursor.execute(statement, parameters, prepare=prepare)
     row = await cursor.fetchone()
     assert row is not None
@@ -53,6 +53,6 @@ async def page_of(cursor: AsyncCursor, statement: str, parameters: dict[str, Any
 
 
 def cut(ids: Iterable[UUID], page: Slice) -> Ids:
-    """The page of a few ids at hand."""
+    """Return the page of a few ids at hand."""
     ordered = sorted(ids)
     return Ids(len(ordered), ordered[page.offset : page.offset + page.limit])

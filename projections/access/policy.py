@@ -22,8 +22,9 @@ class Policy:
     """`source` is the table of the resources as `r`, `key` its id.
 
     `grants` is the relation (user_id, resource_id); `everyone` is the condition on a user `u` and a resource `r`
-    under which he has it without any grant. `single` are the grants that do not come from a whole organization, with
-    the group's; `counted` are the same where nobody looks at the second lock, because a foreign key is the first.
+    under which they have it without any grant. `single` are the grants that do not come from a whole organization, with
+    the group's; `counted` are the same without asking once more whether the individual is the organization's: a
+    foreign key sees to that already.
     `below` are the groups that they come from: (user_id, group_id, organization_id).
     """
 
@@ -36,20 +37,20 @@ class Policy:
     below: str = ""
 
 
-def _whole_organizations(standing: str) -> str:
+def _organizations_of_users(condition: str) -> str:
     return f"""
         SELECT p.user_id, p.organization_id
         FROM organization_users p JOIN access_organizations o USING (organization_id)
-        WHERE o.active AND ({standing})"""
+        WHERE o.active AND ({condition})"""
 
 
-ADMINISTERED = _whole_organizations("p.admin")
-ENTERED = _whole_organizations("p.admin OR p.provider")
-WHOLE = _whole_organizations("p.admin OR p.provider AND o.open")
-"""(user_id, organization_id): those whose individuals he reads and writes, wherever they stand."""
+ADMINISTERED = _organizations_of_users("p.admin")
+WORKED_IN = _organizations_of_users("p.admin OR p.provider")
+WHOLE = _organizations_of_users("p.admin OR p.provider AND o.open")
+"""(user_id, organization_id): organizations all of whose individuals the user reads and writes."""
 
 
-_SECOND_LOCK = """
+_STILL_OF_ORGANIZATION = """
     JOIN individual_organizations k ON (k.individual_id, k.organization_id) = (i.individual_id, i.organization_id)"""
 
 
@@ -62,14 +63,14 @@ def _below(kinds: str) -> str:
     WHERE s.kind IN {kinds} AND o.active"""
 
 
-def _singly(shares: str, below: str, lock: str = _SECOND_LOCK) -> str:
+def _singly(shares: str, below: str, check: str = _STILL_OF_ORGANIZATION) -> str:
     return f"""
     SELECT owner_id AS user_id, individual_id AS resource_id, NULL::uuid AS organization_id FROM access_individuals
     UNION ALL
     SELECT user_id, individual_id, NULL FROM individual_users WHERE {shares}
     UNION ALL
     SELECT b.user_id, i.individual_id, b.organization_id
-    FROM ({below}) b JOIN group_individuals i USING (group_id) {lock}"""
+    FROM ({below}) b JOIN group_individuals i USING (group_id) {check}"""
 
 
 def _individuals(shares: str, kinds: str) -> Policy:
@@ -85,15 +86,15 @@ def _individuals(shares: str, kinds: str) -> Policy:
         grants,
         everyone="u.unlimited",
         single=single,
-        counted=_singly(shares, below, lock=""),
+        counted=_singly(shares, below, check=""),
         below=below,
     )
 
 
-def _groups(standings: str, kinds: str, stored: str) -> str:
+def _groups(organizations: str, kinds: str, stored: str) -> str:
     return f"""
     SELECT w.user_id, g.group_id AS resource_id
-    FROM ({standings}) w JOIN access_groups g USING (organization_id)
+    FROM ({organizations}) w JOIN access_groups g USING (organization_id)
     WHERE g.active AND {stored}
     UNION ALL
     SELECT s.user_id, c.descendant_id
@@ -103,7 +104,7 @@ def _groups(standings: str, kinds: str, stored: str) -> str:
     WHERE s.kind IN {kinds} AND o.active"""
 
 
-# (owner, group): the computed groups that an individual of his is in
+# (owner, group): the computed groups that an individual of the owner is in
 _COMPUTED = """
     SELECT i.owner_id AS user_id, g.group_id
     FROM access_individuals i
@@ -141,7 +142,7 @@ POLICIES: dict[tuple[str, str], Policy] = {
     ("organization", "read"): Policy(
         _ORGANIZATIONS,
         "organization_id",
-        f"SELECT user_id, organization_id AS resource_id FROM ({ENTERED}) w",
+        f"SELECT user_id, organization_id AS resource_id FROM ({WORKED_IN}) w",
         everyone="u.unlimited OR u.staff AND r.active",
     ),
     ("organization", "write"): Policy(

@@ -48,7 +48,7 @@ _NOT_OF_WHOLE = """
     AND NOT EXISTS (SELECT FROM individual_organizations b
                     WHERE b.individual_id = s.resource_id AND b.organization_id = ANY(%(whole)s::uuid[]) OFFSET 0)"""
 
-# In an organization that he does not have as a whole: what of it he has singly, or by another one that he has.
+# In an organization that the user does not have as a whole: what of it they have singly, or by another one.
 _BY_ANOTHER = """
     UNION ALL
     SELECT %(user)s::uuid, b.individual_id, b.organization_id FROM individual_organizations b
@@ -106,7 +106,7 @@ async def accessible_individuals(
     index: AccessIndex | None = None,
     limits: ListLimits = LIMITS,
 ) -> Ids:
-    """The individuals on whom the user has the operation, of those that the filters let through.
+    """Return the individuals on whom the user has the operation, of those that the filters let through.
 
     `sees` is what the caller may know of them, who sees everything unless it is given.
 
@@ -164,13 +164,13 @@ async def _merged(
 
 
 def _id_after(count: int, of: int, limits: ListLimits) -> UUID:
-    """An id that probably has at least so many of them before it, if they are spread evenly (ours are)."""
+    """Return an id that probably has at least so many of them before it: ours are spread evenly."""
     wanted = count + count // 4 + limits.spare
     return _LAST if of <= limits.few or wanted >= of else UUID(int=_SPACE * wanted // of)
 
 
 def _page_up_to_an_id(others: str, ranges: int) -> str:
-    """The page, if enough of the others stand up to that id."""
+    """Return the SQL of the page, which is right if enough of the others stand up to that id."""
     parts = ["SELECT id FROM others", *(_RANGE.format(place=place) for place in range(ranges))]
     return f"""
 WITH others AS MATERIALIZED ({others} AND s.resource_id <= %(last)s)
@@ -179,7 +179,7 @@ SELECT (SELECT count(*) FROM others), ARRAY(
 
 
 def _others(grants: str, whole: list[UUID], organization_id: UUID | None = None) -> str:
-    """What the user has besides whole organizations; with `organization_id` all that he has in it."""
+    """Return the SQL of what the user has besides whole organizations; with `organization_id` of all in it."""
     if organization_id is None:
         return _OTHERS.format(grants=grants) + (_NOT_OF_WHOLE if whole else "")
     return _OTHERS.format(grants=grants + (_BY_ANOTHER if whole else "")) + _IN_ORGANIZATION
@@ -195,7 +195,7 @@ async def _filtered(
     sees: Viewer,
     few: int,
 ) -> Ids:
-    """Planned anew for the values at hand: what is rare decides where to begin."""
+    """Return the page of a filter, planned anew for its values: what is rare decides where to begin."""
     asked, condition = await filters.resolved(cursor, parameters["organization"], sees)
     parameters = asked | parameters
     candidates = f"SELECT r.individual_id AS id FROM access_individuals r WHERE {condition}"

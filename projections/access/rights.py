@@ -43,7 +43,7 @@ class CurrentRights:
     """Implements `adapters.log.append_batches.Rights` over the tables kept in the appends' own transactions."""
 
     def losses(self, events: Sequence[Event]) -> Losses:
-        """What events that are not in the tables yet take away."""
+        """Return what events that are not in the tables yet take away."""
         fold = AccessFold()
         ended = set()
         for event in events:
@@ -68,7 +68,7 @@ class CurrentRights:
         )
 
     async def ended(self, cursor: AsyncCursor, decisions: Sequence[Decision]) -> list[Decision]:
-        """Those that have lost a right; `cursor` is the one that asked.
+        """Return the decisions that have lost a right; `cursor` is the one that asked.
 
         A caller's own loss counts whatever it was: they may have lost what they are, not a right alone.
         """
@@ -81,7 +81,7 @@ class CurrentRights:
 
 
 async def _refused(cursor: AsyncCursor, decisions: Sequence[Decision]) -> list[Decision]:
-    """Those of whose rights one is not there any more."""
+    """Return the decisions of whose rights one is gone."""
     asked: list[tuple[Decision, Asked]] = []
     for decision in decisions:
         queries: dict[UUID, list[AccessQuery]] = {}

@@ -49,7 +49,7 @@ class RoleUsersProjection(InlineProjection):
 
 
 async def role_users(cursor: AsyncCursor, role_id: UUID, *, limit: int, offset: int) -> tuple[list[RoleUserRow], int]:
-    """A page of the role's holders by user id, and how many there are. E-mail addresses come from the users list."""
+    """Return a page of the role's holders by user id, and their number. E-mail addresses come from the users list."""
     await cursor.execute("SELECT count(*) FROM role_users WHERE role_id = %s", [role_id])
     total = await cursor.fetchone()
     assert total is not None
@@ -59,7 +59,7 @@ async def role_users(cursor: AsyncCursor, role_id: UUID, *, limit: int, offset: 
 
 
 async def role_user(cursor: AsyncCursor, role_id: UUID, user_id: UUID) -> RoleUserRow | None:
-    """One holder, None when the user does not hold the role."""
+    """Return one holder, None when the user does not hold the role."""
     rows = cursor.connection.cursor(row_factory=class_row(RoleUserRow))
     await rows.execute(_ROWS.format(of=_ONE), {"role": role_id, "user": user_id})
     return await rows.fetchone()

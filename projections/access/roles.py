@@ -37,7 +37,7 @@ async def roles(
     organization_id: UUID | None = None,
     name: str | None = None,
 ) -> list[RoleRow]:
-    """Roles of the organizations that the viewer may read, or of one of them."""
+    """Return the roles of the organizations that the viewer may read, or of one of them."""
     conditions = [viewer.reads_organization("r.organization_id")]
     if organization_id is not None:
         conditions.append("r.organization_id = %(organization)s")

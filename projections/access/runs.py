@@ -16,11 +16,11 @@ class Run(Protocol):
     def __len__(self) -> int: ...
 
     def before(self, wanted: UUID) -> int:
-        """How many are smaller."""
+        """Return how many are smaller."""
         ...
 
     def cut(self, offset: int, limit: int) -> list[UUID]:
-        """A page."""
+        """Return a page."""
         ...
 
 
@@ -77,6 +77,6 @@ class Merged:
         return sorted(found)[:limit]
 
     def _place(self, number: int) -> int:
-        """Where the second one's id with this number stands among all."""
+        """Return where the second one's id with this number stands among all."""
         (wanted,) = self._second.cut(number, 1)
         return number + self._first.before(wanted)

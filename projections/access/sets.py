@@ -1,4 +1,4 @@
-"""Who stands where, as sets of ranks: places of individuals in the order of their ids (docs/decisions/0025)."""
+"""Individuals of groups, organizations, owners and shares as sets of ranks in the order of ids (decision 0025)."""
 
 import asyncio
 import sys
@@ -39,14 +39,14 @@ class Ranking(Sequence[UUID]):
         return UUID(bytes=self._bytes(rank))
 
     def before(self, individual_id: UUID) -> int:
-        """How many have a smaller id."""
+        """Return how many have a smaller id."""
         return bisect_left(range(len(self)), individual_id.bytes, key=self._bytes)
 
     def _bytes(self, rank: int) -> bytes:
         return self._ids[rank * 16 : rank * 16 + 16]
 
     def ranks(self, individual_ids: Iterable[UUID]) -> BitMap:
-        """Of those who are among them."""
+        """Return the ranks of those who are among them."""
         found = ((each, self.before(each)) for each in individual_ids)
         return BitMap([rank for each, rank in found if rank < len(self) and self[rank] == each])
 
@@ -59,19 +59,19 @@ class Sets:
     groups: dict[bytes, BitMap]
     organizations: dict[bytes, BitMap]
     owned: dict[bytes, BitMap]
-    lent: dict[bytes, BitMap]
-    lent_to_write: dict[bytes, BitMap]
+    shared: dict[bytes, BitMap]
+    shared_to_write: dict[bytes, BitMap]
     owners: dict[str, BitMap]
 
     def everybody(self) -> BitMap:
         return BitMap(range(len(self.individuals)))
 
     def of(self, organization_ids: Iterable[UUID]) -> BitMap:
-        """Those of at least one of the organizations."""
+        """Return those of at least one of the organizations."""
         return _union(self.organizations, (each.bytes for each in organization_ids))
 
     def owned_by(self, organization_ids: Iterable[UUID]) -> BitMap:
-        """Those that one of the organizations owns."""
+        """Return those that one of the organizations owns."""
         return _union(self.owned, (each.bytes for each in organization_ids))
 
     @cached_property
@@ -87,7 +87,7 @@ class Sets:
 
 
 async def sets_of(cursor: AsyncCursor, among: Sequence[UUID] | None = None) -> Sets:
-    """As the cursor's snapshot sees them; of everybody, or among a few."""
+    """Return the sets in the cursor's snapshot; of everybody, or of a few."""
     statements = _OF_EVERYBODY if among is None else _AMONG_A_FEW
     parameters = {} if among is None else {"among": list(among)}
 
@@ -97,15 +97,15 @@ async def sets_of(cursor: AsyncCursor, among: Sequence[UUID] | None = None) -> S
 
     ((ids,),) = await rows(statements.ids)
     (of_owners,) = await rows(statements.owners)
-    groups, organizations, owned, lent, lent_to_write = [
+    groups, organizations, owned, shared, shared_to_write = [
         {key: await _set(ranks) for key, ranks in await rows(statement)} for statement in statements.keyed
     ]
     owners = {name: await _set(ranks) for name, ranks in zip(_OWNER_NAMES, of_owners, strict=True)}
-    return Sets(Ranking(ids), groups, organizations, owned, lent, lent_to_write, owners)
+    return Sets(Ranking(ids), groups, organizations, owned, shared, shared_to_write, owners)
 
 
 async def _set(ranks: bytes | None) -> BitMap:
-    """Of four bytes each, as Postgres sends them; a little at a time, because others want to be served meanwhile."""
+    """Return ranks of four bytes each, as Postgres sends them, as a set; in turns with other tasks."""
     found = array("I", ranks or b"")
     if sys.byteorder == "little":
         found.byteswap()

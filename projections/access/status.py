@@ -27,23 +27,23 @@ class AccessStatus(NamedTuple):
 
 
 _LATEST = """
-WITH his AS (
+WITH theirs AS (
     SELECT individual_id, touched_at FROM access_individuals WHERE owner_id = %(user)s
     UNION ALL
     SELECT i.individual_id, i.touched_at FROM individual_users s JOIN access_individuals i USING (individual_id)
     WHERE s.user_id = %(user)s
-), places AS (
+), entries AS (
     SELECT group_id FROM group_users WHERE user_id = %(user)s
     UNION
     SELECT p.group_id FROM access_individuals i JOIN group_individuals p USING (individual_id)
     WHERE i.owner_id = %(user)s
 ), stamps(at) AS (
-    SELECT max(touched_at) FROM his
+    SELECT max(touched_at) FROM theirs
     UNION ALL
-    SELECT max(g.moved_at) FROM places JOIN access_groups g USING (group_id)
+    SELECT max(g.moved_at) FROM entries JOIN access_groups g USING (group_id)
     UNION ALL
-    SELECT max(above.moved_at) FROM places
-    JOIN group_closure c ON c.descendant_id = places.group_id
+    SELECT max(above.moved_at) FROM entries
+    JOIN group_closure c ON c.descendant_id = entries.group_id
     JOIN access_groups above ON above.group_id = c.ancestor_id
     UNION ALL
     SELECT max(greatest(below.moved_at, below.touched_at)) FROM group_users s
@@ -71,7 +71,10 @@ SELECT recorded_at FROM events ORDER BY notification_id DESC LIMIT 1
 
 
 async def access_status(cursor: AsyncCursor, user_id: UUID) -> AccessStatus | None:
-    """None for an unknown user. The decision tables are never behind, so everything in the log is applied."""
+    """Return the status of a user, None for an unknown one.
+
+    The tables that decide access are never behind, so everything in the log is applied.
+    """
     await cursor.execute(_LATEST, {"user": user_id}, prepare=True)
     row = await cursor.fetchone()
     if row is None:
@@ -83,7 +86,7 @@ async def access_status(cursor: AsyncCursor, user_id: UUID) -> AccessStatus | No
 
 
 async def access_statuses(cursor: AsyncCursor, user_ids: Sequence[UUID]) -> dict[UUID, AccessStatus]:
-    """Of those of the users that there are."""
+    """Return the statuses of those of the users that exist."""
     await cursor.execute(_LATEST_OF_SEVERAL, {"users": list(user_ids)}, prepare=True)
     latest: dict[UUID, datetime] = dict(await cursor.fetchall())
     await cursor.execute(_APPLIED, prepare=True)

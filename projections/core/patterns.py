@@ -2,12 +2,12 @@
 
 
 def beginning(key: str) -> str:
-    """What begins with it."""
+    """Return the pattern of texts that begin with the key."""
     return f"{_escaped(key)}%"
 
 
 def containing(key: str) -> str:
-    """What has it somewhere."""
+    """Return the pattern of texts that have the key somewhere."""
     return f"%{_escaped(key)}%"
 
 

@@ -40,7 +40,7 @@ class EligibleFilter:
 async def page(
     cursor: AsyncCursor, viewer: Viewer, group_id: UUID, wanted: EligibleFilter, *, limit: int, offset: int
 ) -> tuple[list[EligibleRow], int]:
-    """A page of the candidates by last name, first name and id, and how many there are."""
+    """Return a page of the candidates by last name, first name and id, and how many there are."""
     await cursor.execute(_GROUP, (group_id,))
     row = await cursor.fetchone()
     assert row is not None, "the caller may change it, so it exists"
@@ -78,7 +78,7 @@ async def page(
 
 
 def _individuals(viewer: Viewer, organization_id: UUID) -> str:
-    """Those of the organization that the caller may change; all of them when they administer it."""
+    """Return the SQL of those of the organization that the caller may change."""
     if viewer.unlimited or organization_id in viewer.whole:
         return _INDIVIDUALS
     return f"{_INDIVIDUALS} AND {WRITES_INDIVIDUAL.format(individual='m.individual_id')}"

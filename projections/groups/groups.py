@@ -22,7 +22,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def name_key(name: str) -> str:
-    """What names are compared, searched and sorted by."""
+    """Return what a name is compared, searched and sorted by."""
     return folded(name)
 
 

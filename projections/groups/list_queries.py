@@ -61,7 +61,7 @@ class GroupQuery:
         self._few = self._lookups()
 
     def page(self) -> str:
-        """The rows of the page."""
+        """Return the SQL of the page's rows."""
         key = f"g.{self._order}, g.group_id"
         parts = self._parts(f"SELECT g.group_id, g.{self._order} FROM groups g", f" ORDER BY {key} LIMIT %(top)s")
         picked = " UNION ALL ".join(f"({each})" for each in parts)
@@ -69,12 +69,12 @@ class GroupQuery:
         return SHOW.format(picked=cut, order=self._order)
 
     def counted(self) -> str:
-        """How many rows there are."""
+        """Return the SQL that counts all rows."""
         counts = (f"({each})" for each in self._parts("SELECT count(*) AS number FROM groups g", ""))
         return f"SELECT coalesce(sum(number), 0)::bigint FROM ({' UNION ALL '.join(counts)}) c"
 
     def _parts(self, select: str, cut: str) -> list[str]:
-        """Disjoint selections from what the viewer sees, each cut where the page ends if there is a cut."""
+        """Return disjoint selections from what the viewer sees, each cut where the page ends if there is a cut."""
         if self._few:
             visible = " OR ".join(part.condition(few=True) for part in self._visible())
             few = f"WITH few AS MATERIALIZED ({self._few}) {select} JOIN few USING (group_id)"
@@ -87,7 +87,7 @@ class GroupQuery:
         return parts
 
     def _countable(self, part: VisibleGroups) -> bool:
-        """Whether the totals, which know organization, types and whether it is active, can tell the number."""
+        """Return whether the totals, by organization, types and whether a group is active, can tell the number."""
         plain = vars(GroupFilter(types=self._wanted.types, organization_id=self._wanted.organization_id,
                                  node_type=self._wanted.node_type, include_inactive=self._wanted.include_inactive,
                                  with_people=self._wanted.with_people))  # fmt: skip
@@ -128,7 +128,7 @@ class GroupQuery:
 
 
 def _lists(values: dict[str, Any]) -> dict[str, Any]:
-    """Arrays are lists for psycopg; it takes tuples for records."""
+    """Return the values with lists for tuples: psycopg takes tuples for records."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
@@ -137,7 +137,7 @@ _ACTIVE_NOW = "EXISTS (SELECT FROM access_groups a WHERE a.group_id = g.group_id
 _TOTAL = "SELECT sum(g.total) AS number FROM group_totals g"
 _PER_WHOLE = "SELECT x.* FROM unnest(%(whole)s::uuid[]) o(id) CROSS JOIN LATERAL ({inner}) x"
 
-# (group) that an individual stands in: placed, or computed
+# the groups that an individual is in: stored, or computed
 _PLACES = """
     SELECT group_id FROM group_individuals WHERE individual_id = {individual}
     UNION ALL

@@ -82,7 +82,7 @@ async def page(
     limit: int,
     offset: int,
 ) -> tuple[list[GroupLogRow], int]:
-    """The newest rows first, and how many there are; only of groups that the viewer reads.
+    """Return a page, the newest rows first, and how many there are; only of groups that the viewer reads.
 
     A row must be about all of `individual_ids`; they are also found by the leaders and members whose own they are.
     Those of individuals are left out where the viewer reads the group only as staff.
@@ -114,7 +114,7 @@ def _readable(viewer: Viewer, *, few: bool) -> str:
 
 
 async def _readable_of(cursor: AsyncCursor, viewer: Viewer, group_id: UUID) -> str:
-    """The same of one group, for all rows at once."""
+    """Return the same condition of one group, for all rows at once."""
     if await groups_with_people(cursor, viewer.user_id, [group_id]):
         return "true"
     reads = await permitted(cursor, viewer.user_id, "group", "read", [group_id])
@@ -122,7 +122,7 @@ async def _readable_of(cursor: AsyncCursor, viewer: Viewer, group_id: UUID) -> s
 
 
 def _total(viewer: Viewer, group_id: UUID | None, organization_id: UUID | None) -> str:
-    """How long a log is, from the totals as far as they tell."""
+    """Return the SQL of the length of a log, from the totals as far as they tell."""
     if group_id is not None:
         return _TOTAL
     if viewer.unlimited:

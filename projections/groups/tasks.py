@@ -69,7 +69,7 @@ class TasksProjection(Projection):
 
 
 async def task(cursor: AsyncCursor, task_id: UUID) -> TaskRow | None:
-    """One task, None when there is none of this id."""
+    """Return one task, None when there is none of this id."""
     rows = cursor.connection.cursor(row_factory=class_row(TaskRow))
     await rows.execute(_ONE, (task_id,))
     return await rows.fetchone()

@@ -60,7 +60,7 @@ class OpenOnboardingRequestsProjection(UniqueProjection):
 async def open_requests(
     cursor: AsyncCursor, lookup: Lookup, organization_id: UUID, names: Sequence[LoginName]
 ) -> list[UUID]:
-    """Requests of the organization for a person with one of the names that nobody has claimed yet, by id."""
+    """Return unclaimed requests of the organization for a person with one of the names, by id."""
     hashes = [hash_of(lookup, name) for name in names]
     await cursor.execute(
         "SELECT DISTINCT request_id FROM open_onboarding_requests WHERE organization_id = %s AND contact = ANY(%s)"
@@ -71,7 +71,7 @@ async def open_requests(
 
 
 async def requests_of(cursor: AsyncCursor, user_id: UUID, organization_ids: Sequence[UUID] | None) -> list[UUID]:
-    """Requests that bring in the user, those of some organizations only unless None is given."""
+    """Return the requests that bring in the user, those of some organizations only unless None is given."""
     await cursor.execute(
         """
         SELECT request_id FROM user_onboarding_requests

@@ -34,7 +34,7 @@ class OrganizationRow(NamedTuple):
 
     @classmethod
     def of(cls, organization: Organization) -> "OrganizationRow":
-        """What the projection will make of it."""
+        """Return the row that the projection will make of it."""
         return cls(
             organization.id,
             organization.name,
@@ -148,7 +148,7 @@ async def organizations(
 
 
 def statements(wanted: OrganizationFilter, *, everything: bool) -> tuple[str, str]:
-    """The SQL that counts and the SQL of a page. The page's ids come from an index; only its own rows are fetched."""
+    """Return the SQL that counts and that of a page, whose ids come from an index: only its own rows are fetched."""
     order = "o.modified_at, o.organization_id" if wanted.modified else "o.name, o.organization_id"
     source, whole = _seen(everything=everything)
     seen = [whole] if wanted.modified else []  # the time is not among the display attributes
@@ -177,7 +177,7 @@ async def organization(cursor: AsyncCursor, viewer: Viewer, organization_id: UUI
 
 
 def _seen(*, everything: bool) -> tuple[str, str]:
-    """What to select from, and the expression that says whether all attributes are shown."""
+    """Return what to select from, and the expression that tells whether all attributes are shown."""
     if everything:
         return "organizations o", "true"
     return f"organizations o JOIN ({SHOWN_ORGANIZATIONS}) v USING (organization_id)", "v.whole"

@@ -28,7 +28,7 @@ async def user_organizations(
     limit: int,
     offset: int,
 ) -> tuple[list[UserOrganizationRow], int]:
-    """A page of memberships and how many there are: the viewer's own, and those in organizations they may read."""
+    """Return a page of memberships and their number: the viewer's own, and those in organizations they may read."""
     conditions = ["m.provider"]
     if user_id is not None:
         conditions.append("m.user_id = %(user)s")

@@ -35,7 +35,7 @@ class IdentifiersFold(UniqueFold):
 
     @handler
     def name(self, event: User.Created | User.TakenOver) -> None:
-        """Service accounts have no rows: they do not sign in."""
+        """Let the user hold these names. Service accounts hold none: they do not sign in."""
         if isinstance(event, User.Created) and event.kind == "service":
             return
         rows = list(self._rows_of(event.originator_id, event.names))
@@ -70,12 +70,12 @@ class IdentifiersProjection(UniqueProjection):
 
 
 def hash_of(lookup: Lookup, name: LoginName) -> bytes:
-    """The keyed hash under which a user with the name is found; names of different kinds have different ones."""
+    """Return the keyed hash under which a user with the name is found; each kind of names has its own."""
     return lookup(f"login-{name.kind}", name.key)
 
 
 async def users_by_email(cursor: AsyncCursor, lookup: Lookup, emails: Iterable[str]) -> dict[str, UUID]:
-    """User ids by the address as given."""
+    """Return user ids by the address as given."""
     addresses = list(emails)
     hashes = await in_turns(lambda email: hash_of(lookup, LoginName("email", email_key(email))), addresses)
     found = await _users(cursor, set(hashes))
@@ -83,13 +83,13 @@ async def users_by_email(cursor: AsyncCursor, lookup: Lookup, emails: Iterable[s
 
 
 async def user_by_login(cursor: AsyncCursor, lookup: Lookup, login: str) -> UUID | None:
-    """The user who signs in with this: the form of the name tells its kind, so that it is one user's only."""
+    """Return the user who signs in with this: the form of a name tells its kind, so that it is one user's only."""
     found = await users_named(cursor, lookup, [login_name(login)])
     return found[0] if found else None
 
 
 async def users_named(cursor: AsyncCursor, lookup: Lookup, names: Sequence[LoginName]) -> list[UUID]:
-    """Users with these names, in the order of the names, each once."""
+    """Return users with these names, in the order of the names, each once."""
     hashes = [hash_of(lookup, name) for name in names]
     found = await _users(cursor, hashes)
     return list(dict.fromkeys(found[hashed] for hashed in hashes if hashed in found))

@@ -17,14 +17,14 @@ class ShareRow(NamedTuple):
 
 
 async def owner_of(cursor: AsyncCursor, individual_id: UUID) -> UUID | None:
-    """The user or organization that owns the individual, None when there is no such individual."""
+    """Return the user or organization that owns the individual, None when there is no such individual."""
     await cursor.execute("SELECT owner_id FROM access_individuals WHERE individual_id = %s", [individual_id])
     row = await cursor.fetchone()
     return row[0] if row else None
 
 
 async def shares_of(cursor: AsyncCursor, individual_id: UUID, sees: Viewer) -> list[ShareRow]:
-    """With whom the individual is shared, as far as the caller may know: organizations, then users, each by id."""
+    """Return with whom the individual is shared, as far as the caller may know: organizations, then users, by id."""
     await cursor.execute(_SHARES, {"individual": individual_id, **sees.parameters()})
     return [ShareRow(*row) for row in await cursor.fetchall()]
 

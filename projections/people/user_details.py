@@ -54,7 +54,7 @@ class Surroundings:
 
 
 async def surroundings(cursor: AsyncCursor, user_ids: Sequence[UUID], sees: Viewer) -> Surroundings:
-    """Of some users, in a statement for each kind of fact; of their shares those that the caller sees."""
+    """Return the facts about some users, by a statement for each kind; of their shares those that the caller sees."""
     ids = list(user_ids)
     shares: dict[UUID, list[Share]] = {}
     rows = cursor.connection.cursor(row_factory=class_row(Share))
@@ -105,7 +105,7 @@ WHERE i.owner_id = ANY(%(users)s) AND i.individual_id IS DISTINCT FROM u.individ
 
 
 async def roles_of(cursor: AsyncCursor, user_id: UUID, organizations: Sequence[UUID] | None) -> list[HeldRole]:
-    """Roles that the user holds, those of some organizations only unless None is given, by name and id."""
+    """Return roles that the user holds, those of some organizations only unless None is given, by name and id."""
     rows = cursor.connection.cursor(row_factory=class_row(HeldRole))
     await rows.execute(
         """
@@ -126,7 +126,7 @@ async def roles_of(cursor: AsyncCursor, user_id: UUID, organizations: Sequence[U
 async def organizations_of(
     cursor: AsyncCursor, user_id: UUID, organizations: Sequence[UUID] | None
 ) -> list[Membership]:
-    """Organizations whose provider the user is, of some only unless None is given, by name."""
+    """Return organizations whose provider the user is, of some only unless None is given, by name."""
     rows = cursor.connection.cursor(row_factory=class_row(Membership))
     await rows.execute(
         """
@@ -145,7 +145,7 @@ def _within(user_id: UUID, organizations: Sequence[UUID] | None) -> dict[str, An
 
 
 async def insides(cursor: AsyncCursor, user_id: UUID) -> set[UUID]:
-    """Organizations that the user is inside of: as a provider, or by an individual shared with them (ruling E3)."""
+    """Return organizations that the user is inside of: as a provider, or by a shared individual (ruling E3)."""
     await cursor.execute(
         """
         SELECT organization_id FROM organization_users WHERE user_id = %(user)s AND provider

@@ -33,7 +33,7 @@ ADMINISTERS_IT = """{0}.user_id IN (
 
 
 class UserRow(NamedTuple):
-    """A user as the background projection knows him."""
+    """A user as the background projection knows them."""
 
     user_id: UUID
     classification: str
@@ -67,7 +67,7 @@ class UserRow(NamedTuple):
 
     @classmethod
     def of(cls, user: User, known: "UserRow | None" = None) -> "UserRow":
-        """The user as his events have him; what they do not tell is as it was `known` before, or nothing yet."""
+        """Return the user as their events have them; what these do not tell is as it was `known` before."""
         preferences = revealed(user.communication_preferences)
         return cls(
             user_id=user.id,
@@ -103,7 +103,7 @@ class UserRow(NamedTuple):
 
     @property
     def current_organization(self) -> UUID | None:
-        """The default if he is still in it, else the one he joined first (ruling C5)."""
+        """The default organization if they are still in it, else the one joined first (ruling C5)."""
         if self.default_organization_id in self.organization_ids:
             return self.default_organization_id
         return self.organization_ids[0] if self.organization_ids else None
@@ -143,7 +143,7 @@ class UserFilter:
         return self.administrators or any(value is not None for value in values) or any(several)
 
     def selection(self) -> "Selection":
-        """Whom they select."""
+        """Return the conditions of the filter."""
         personal = (self.email, self.phone, self.username, self.text, *self.individuals)
         from_users = self.organization is None or any(value is not None for value in personal)
         found = Selection("users u" if from_users else "organization_people p")
@@ -212,19 +212,19 @@ class Selection:
         self._parts: list[str] = []
 
     def add(self, part: str, **values: Any) -> None:
-        """`{0}` stands for either of the two."""
+        """Add a condition, in which `{0}` stands for either of the two."""
         self._parts.append(part.format(self.name))
         self.values |= values
 
     def __str__(self) -> str:
-        """FROM and WHERE."""
+        """Return FROM and WHERE."""
         return f"FROM {self.table} WHERE {' AND '.join(self._parts) or 'true'}"
 
 
 async def users_page(
     cursor: AsyncCursor, wanted: UserFilter, *, sort: str, limit: int, offset: int
 ) -> tuple[list[UserRow], int]:
-    """A page, and how many there are in all. `sort` is a key of SORT_KEYS, with "-" before it for the reverse."""
+    """Return a page, and the number of all. `sort` is a key of SORT_KEYS, with "-" before it for the reverse."""
     page, count, values = statements(wanted, sort=sort, limit=limit, offset=offset)
     rows = cursor.connection.cursor(row_factory=class_row(UserRow))
     # planned for these values: a plan for any values reads all people where they select few
@@ -239,7 +239,7 @@ async def users_page(
 
 
 def statements(wanted: UserFilter, *, sort: str, limit: int, offset: int) -> tuple[str, str, dict[str, Any]]:
-    """The SQL of a page and that which counts, with their parameters. The page's ids come first, then its rows."""
+    """Return the SQL of a page and that which counts, with their parameters; only the page's own rows are fetched."""
     key, downwards = SORT_KEYS[sort.removeprefix("-")], " DESC" * sort.startswith("-")
     if wanted.modified:  # who follows the times wants them in their order
         key, downwards = "modified_at", ""
@@ -254,7 +254,7 @@ def statements(wanted: UserFilter, *, sort: str, limit: int, offset: int) -> tup
 
 
 async def user(cursor: AsyncCursor, user_id: UUID) -> UserRow | None:
-    """One user."""
+    """Return one user, None when there is none."""
     rows = cursor.connection.cursor(row_factory=class_row(UserRow))
     await rows.execute(f"SELECT {_COLUMNS} FROM users u WHERE u.user_id = %s", [user_id])
     return await rows.fetchone()
@@ -264,6 +264,6 @@ _COLUMNS = ", ".join(f"u.{column}" for column in UserRow._fields)
 
 
 async def is_organization(cursor: AsyncCursor, party_id: UUID) -> bool:
-    """Whether there is an organization with this id."""
+    """Return whether there is an organization with this id."""
     await cursor.execute("SELECT FROM access_organizations WHERE organization_id = %s", [party_id])
     return await cursor.fetchone() is not None

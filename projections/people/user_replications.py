@@ -35,7 +35,7 @@ class UserReplicationsProjection(EventRows):
 async def user_replications(
     cursor: AsyncCursor, user_id: UUID, *, limit: int, offset: int
 ) -> tuple[list[UserReplicationRow], int]:
-    """A page of the user's marks, oldest first, and how many there are."""
+    """Return a page of the user's marks, oldest first, and how many there are."""
     await cursor.execute("SELECT count(*) FROM user_replications WHERE user_id = %s", [user_id])
     total = await cursor.fetchone()
     assert total is not None

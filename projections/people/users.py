@@ -203,7 +203,7 @@ def _new(event: User.Created) -> dict[str, Any]:
 
 
 def _names(email: str | None, phone: str | None, username: str | None) -> dict[str, Any]:
-    """What is shown and compared of a user's names."""
+    """Return what is shown and compared of a user's names."""
     shown = username or email or phone
     return {
         "email": email,

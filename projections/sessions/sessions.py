@@ -69,8 +69,8 @@ class SessionEndsProjection(InlineProjection):
 class SessionRow(NamedTuple):
     """A session and its user as they are now.
 
-    `revoked` is also true when the user is not live, when all his sessions were ended after this one was opened, or
-    when he left the organization that it is in. It says nothing about `expires_at`.
+    `revoked` is also true when the user is not live, when all their sessions were ended after this one was opened,
+    or when they left the organization that it is in. It says nothing about `expires_at`.
     """
 
     session_id: UUID
@@ -105,13 +105,13 @@ LEFT JOIN left_organizations l ON l.user_id = s.user_id AND l.organization_id = 
 
 
 async def session_of(cursor: AsyncCursor, session_id: UUID) -> SessionRow | None:
-    """The session, also when it has ended; None when there never was one."""
+    """Return the session, also when it has ended; None when there never was one."""
     (found,) = await sessions_of(cursor, [session_id])
     return found
 
 
 async def sessions_of(cursor: AsyncCursor, session_ids: Sequence[UUID]) -> list[SessionRow | None]:
-    """For each, in order, what `session_of` says."""
+    """Return, for each in order, what `session_of` does."""
     rows = cursor.connection.cursor(row_factory=tuple_row)
     await rows.execute(SESSIONS_OF, [list(dict.fromkeys(session_ids))], prepare=True)
     found = {row[0]: SessionRow(*row) for row in await rows.fetchall()}
@@ -139,9 +139,9 @@ LEFT JOIN LATERAL (
 
 
 async def bearer_of(cursor: AsyncCursor, user_id: UUID, organization_id: UUID | None) -> Bearer:
-    """What `authenticate` tells of a user: his roles are those of the organization, by name.
+    """Return what `authenticate` tells of a user: their roles are those of the organization, by name.
 
-    In an inactive organization he has none: they count for nothing (ruling G14).
+    In an inactive organization they have none: they count for nothing (ruling G14).
     """
     rows = cursor.connection.cursor(row_factory=class_row(Bearer))
     await rows.execute(BEARER_OF, {"user": user_id, "organization": organization_id}, prepare=True)

@@ -1,4 +1,4 @@
-"""Which individuals are wanted, as a choice from any sets: those whom a user has, and what filters leave of them."""
+"""Which individuals a list shows, as a choice from any sets: those whom a user has, and what filters leave of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from projections.core.visibility import Viewer
 
 Choice = Callable[[Sets], BitMap]
 
-_HIS = "SELECT group_id FROM ({below}) b WHERE b.user_id = %(user)s"
+_READ_GROUPS = "SELECT group_id FROM ({below}) b WHERE b.user_id = %(user)s"
 _BELOW = "SELECT descendant_id AS group_id FROM group_closure WHERE ancestor_id = %(group)s"
 _LED = """
     SELECT c.descendant_id AS group_id FROM group_users s JOIN group_closure c ON c.ancestor_id = s.group_id
@@ -27,7 +27,7 @@ _REGULAR = """
 _IDS = "SELECT coalesce(string_agg(uuid_send(g.group_id), ''::bytea), '') FROM ({groups}) g"
 
 
-async def wanted(
+async def choice_of(
     cursor: AsyncCursor,
     reach: Reach,
     operation: Operation,
@@ -35,7 +35,7 @@ async def wanted(
     parameters: dict[str, Any],
     sees: Viewer,
 ) -> Choice:
-    """The user's own are not among them, nor does it know of filters on texts and on users as owners."""
+    """Return the choice. It leaves out the user's own individuals, and filters on texts and on users as owners."""
     reached = await _reached(cursor, reach, operation, parameters)
     kept, dropped = _by_owner(filters, parameters)
     if filters.about_rosters(sees):
@@ -63,24 +63,24 @@ async def wanted(
 async def _reached(cursor: AsyncCursor, reach: Reach, operation: Operation, parameters: dict[str, Any]) -> Choice:
     if reach.unlimited:
         return Sets.everybody
-    below = await _placed(cursor, _HIS.format(below=POLICIES["individual", operation].below), parameters)
+    below = await _placed(cursor, _READ_GROUPS.format(below=POLICIES["individual", operation].below), parameters)
     user = parameters["user"].bytes
 
     def reached(sets: Sets) -> BitMap:
-        lent = sets.lent if operation == "read" else sets.lent_to_write
-        return sets.of(reach.whole) | below(sets) | lent.get(user, NOBODY)
+        shared = sets.shared if operation == "read" else sets.shared_to_write
+        return sets.of(reach.whole) | below(sets) | shared.get(user, NOBODY)
 
     return reached
 
 
 async def _in_rosters(cursor: AsyncCursor, reach: Reach, sees: Viewer, parameters: dict[str, Any]) -> Choice:
-    """Those whose rosters the caller reads, and those owned by an organization that they administer."""
-    below = await _placed(cursor, _HIS.format(below=POLICIES["individual", "read"].below), parameters)
+    """Choose those whose rosters the caller reads, and those owned by an organization that they administer."""
+    below = await _placed(cursor, _READ_GROUPS.format(below=POLICIES["individual", "read"].below), parameters)
     return lambda sets: sets.of(reach.whole) | below(sets) | sets.owned_by(sees.administers)
 
 
 async def _placed(cursor: AsyncCursor, groups: str, parameters: dict[str, Any]) -> Choice:
-    """Those who stand in the groups that a query finds."""
+    """Choose those who are in the groups that a query finds."""
     await cursor.execute(_IDS.format(groups=groups), parameters, prepare=True, binary=True)
     row = await cursor.fetchone()
     assert row is not None
@@ -93,7 +93,7 @@ def _of(organization_id: UUID) -> Choice:
 
 
 def _by_owner(filters: IndividualFilter, parameters: dict[str, Any]) -> tuple[list[Choice], list[Choice]]:
-    """What the owner has to be, and what they must not be."""
+    """Return the choices that keep, and those that drop, individuals by what their owners are."""
     yes = [name for name in sorted(FLAGS & filters.owner.keys()) if filters.owner[name]]
     no = [name for name in sorted(FLAGS & filters.owner.keys()) if not filters.owner[name]]
     if "account_type" in filters.owner:
@@ -114,7 +114,7 @@ def _owned_by(*organization_ids: UUID) -> Choice:
 async def _add_group(
     cursor: AsyncCursor, parameters: dict[str, Any], kept: list[Choice], dropped: list[Choice]
 ) -> None:
-    """A computed group is what its rule says; an unknown one has nobody."""
+    """Add the choices of a group. A computed group is what its rule says; an unknown one has nobody."""
     match parameters["group_type"]:
         case "regular" | "provider_only":
             kept.append(await _placed(cursor, _BELOW, parameters))
