@@ -42,11 +42,11 @@ async def test_a_role_is_shown_to_those_who_may_read_its_organization(database_u
     async with read_models(database_url) as world:
         a, b = await world.organization("a"), await world.organization("b")
         provider, participant = await world.provider(a), await world.participant(a)
-        for looking in (EVERYTHING_SEEN, await viewer(world.cursor, provider.id)):
+        for looking in (EVERYTHING_SEEN, await viewer(world.cursor, provider)):
             assert await roles.is_shown(world.cursor, looking, role_id(a, "org.admin"))
             assert not await roles.is_shown(world.cursor, looking, uuid4())
         assert not await roles.is_shown(world.cursor, looking, role_id(b, "org.admin"))
-        stranger = await viewer(world.cursor, participant.id)
+        stranger = await viewer(world.cursor, participant)
         assert not await roles.is_shown(world.cursor, stranger, role_id(a, "org.admin"))
 
 
