@@ -8,16 +8,14 @@ from psycopg import AsyncCursor
 from pyroaring import BitMap
 
 from domain.core.ports import Operation
-from projections.access.filters import FLAGS, IndividualFilter
-from projections.access.pages import Reach
+from projections.access.filters import FLAGS, IndividualFilter, IndividualList
 from projections.access.policy import POLICIES
 from projections.access.sets import NOBODY, Sets
-from projections.core.visibility import Viewer
 
 Choice = Callable[[Sets], BitMap]
 
-_READ_GROUPS = "SELECT group_id FROM ({below}) b WHERE b.user_id = %(user)s"
-_BELOW = "SELECT descendant_id AS group_id FROM group_closure WHERE ancestor_id = %(group)s"
+_GROUPS_OF_USER = "SELECT group_id FROM ({below}) b WHERE b.user_id = %(user)s"
+_BELOW_GROUP = "SELECT descendant_id AS group_id FROM group_closure WHERE ancestor_id = %(group)s"
 _LED = """
     SELECT c.descendant_id AS group_id FROM group_users s JOIN group_closure c ON c.ancestor_id = s.group_id
     WHERE s.user_id = %(leader)s AND s.kind = 'leader' AND {seen}"""
@@ -27,19 +25,13 @@ _REGULAR = """
 _IDS = "SELECT coalesce(string_agg(uuid_send(g.group_id), ''::bytea), '') FROM ({groups}) g"
 
 
-async def choice_of(
-    cursor: AsyncCursor,
-    reach: Reach,
-    operation: Operation,
-    filters: IndividualFilter,
-    parameters: dict[str, Any],
-    sees: Viewer,
-) -> Choice:
+async def choice_of(cursor: AsyncCursor, listing: IndividualList) -> Choice:
     """Return the choice. It leaves out the user's own individuals, and filters on texts and on users as owners."""
-    reached = await _reached(cursor, reach, operation, parameters)
+    filters, sees, parameters = listing.filters, listing.sees, listing.parameters
+    reached = await _reached(cursor, listing)
     kept, dropped = _by_owner(filters, parameters)
     if filters.about_rosters(sees):
-        kept.append(await _in_rosters(cursor, reach, sees, parameters))
+        kept.append(await _in_rosters(cursor, listing))
     if organization_id := parameters["organization"]:
         kept.append(_of(organization_id))
         if not sees.knows_members_of(organization_id):
@@ -60,23 +52,29 @@ async def choice_of(
     return choose
 
 
-async def _reached(cursor: AsyncCursor, reach: Reach, operation: Operation, parameters: dict[str, Any]) -> Choice:
-    if reach.unlimited:
+async def _reached(cursor: AsyncCursor, listing: IndividualList) -> Choice:
+    if listing.reach.unlimited:
         return Sets.everybody
-    below = await _placed(cursor, _READ_GROUPS.format(below=POLICIES["individual", operation].below), parameters)
-    user = parameters["user"].bytes
+    below = await _below(cursor, listing, listing.operation)
+    user = listing.parameters["user"].bytes
 
     def reached(sets: Sets) -> BitMap:
-        shared = sets.shared if operation == "read" else sets.shared_to_write
-        return sets.of(reach.whole) | below(sets) | shared.get(user, NOBODY)
+        shared = sets.shared if listing.operation == "read" else sets.shared_to_write
+        return sets.of(listing.reach.whole) | below(sets) | shared.get(user, NOBODY)
 
     return reached
 
 
-async def _in_rosters(cursor: AsyncCursor, reach: Reach, sees: Viewer, parameters: dict[str, Any]) -> Choice:
+async def _in_rosters(cursor: AsyncCursor, listing: IndividualList) -> Choice:
     """Choose those whose rosters the caller reads, and those owned by an organization that they administer."""
-    below = await _placed(cursor, _READ_GROUPS.format(below=POLICIES["individual", "read"].below), parameters)
-    return lambda sets: sets.of(reach.whole) | below(sets) | sets.owned_by(sees.administers)
+    below = await _below(cursor, listing, "read")
+    return lambda sets: sets.of(listing.reach.whole) | below(sets) | sets.owned_by(listing.sees.administers)
+
+
+async def _below(cursor: AsyncCursor, listing: IndividualList, operation: Operation) -> Choice:
+    """Choose those in the groups that give the user the operation."""
+    groups = _GROUPS_OF_USER.format(below=POLICIES["individual", operation].below)
+    return await _placed(cursor, groups, listing.parameters)
 
 
 async def _placed(cursor: AsyncCursor, groups: str, parameters: dict[str, Any]) -> Choice:
@@ -117,7 +115,7 @@ async def _add_group(
     """Add the choices of a group. A computed group is what its rule says; an unknown one has nobody."""
     match parameters["group_type"]:
         case "regular" | "provider_only":
-            kept.append(await _placed(cursor, _BELOW, parameters))
+            kept.append(await _placed(cursor, _BELOW_GROUP, parameters))
         case "all_participants":
             kept.append(_of(parameters["group_organization"]))
         case "unassigned":

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 
+from domain.core.ports import Operation
 from domain.people.login_names import email_key, folded, normal_phone
+from projections.access.pages import Reach, Slice
 from projections.core.visibility import (
     OWN_OR_IN_ORGANIZATION,
     OWN_OR_IN_ROSTER,
@@ -158,6 +160,20 @@ def _compared(name: str, value: str | date | bool) -> str | date | bool:
 
 
 NO_FILTER = IndividualFilter()
+
+
+class IndividualList(NamedTuple):
+    """What a list of individuals is asked for: what the user may do, as far as `reach` tells, and what is let through.
+
+    `parameters` are those of all statements; `sees` is what the caller may know of the individuals.
+    """
+
+    reach: Reach
+    operation: Operation
+    page: Slice
+    filters: IndividualFilter
+    sees: Viewer
+    parameters: dict[str, Any]
 
 
 async def _group(cursor: AsyncCursor, group_id: UUID, sees: Viewer) -> tuple[str, UUID | None]:

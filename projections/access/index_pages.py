@@ -4,14 +4,12 @@ from typing import Any
 
 from psycopg import AsyncCursor
 
-from domain.core.ports import Operation
 from projections.access.choices import choice_of
-from projections.access.filters import IndividualFilter
+from projections.access.filters import IndividualList
 from projections.access.index import View
-from projections.access.pages import Ids, Reach, Slice
+from projections.access.pages import Ids
 from projections.access.policy import POLICIES
 from projections.access.runs import Listed, Merged, Ranked, Run
-from projections.core.visibility import Viewer
 
 # The fences keep the planner, who cannot know how few they are, from looking up everybody at once.
 _SINGLE = """
@@ -26,42 +24,27 @@ CROSS JOIN LATERAL (SELECT * FROM access_individuals WHERE individual_id = singl
 """
 
 
-async def page_from(
-    cursor: AsyncCursor,
-    view: View,
-    reach: Reach,
-    operation: Operation,
-    page: Slice,
-    parameters: dict[str, Any],
-    filters: IndividualFilter,
-    sees: Viewer,
-) -> Ids:
+async def page_from(cursor: AsyncCursor, view: View, listing: IndividualList) -> Ids:
     """Return the page and the total as of the cursor's snapshot, which the view is of."""
-    asked, condition = await filters.resolved(cursor, parameters["organization"], sees, one_by_one=True)
-    parameters = asked | parameters
-    choose = await choice_of(cursor, reach, operation, filters, parameters, sees)
-    single = await _single(cursor, view, reach, operation, parameters, condition, filters)
+    resolved, condition = await listing.filters.resolved(
+        cursor, listing.parameters["organization"], listing.sees, one_by_one=True
+    )
+    listing = listing._replace(parameters=resolved | listing.parameters)
+    choose = await choice_of(cursor, listing)
+    single = await _single(cursor, view, listing, condition)
     found: Run = Listed([each for each, allowed in single.items() if allowed])
     for sets, tombstones in reversed(view.layers):  # the largest comes last
         found = Merged(Ranked(sets.individuals, choose(sets) - tombstones - sets.individuals.ranks(single)), found)
-    return Ids(len(found), found.cut(page.offset, page.limit))
+    return Ids(len(found), found.cut(listing.page.offset, listing.page.limit))
 
 
-async def _single(
-    cursor: AsyncCursor,
-    view: View,
-    reach: Reach,
-    operation: Operation,
-    parameters: dict[str, Any],
-    condition: str,
-    filters: IndividualFilter,
-) -> dict[Any, bool]:
+async def _single(cursor: AsyncCursor, view: View, listing: IndividualList, condition: str) -> dict[Any, bool]:
     """Return whether the tables have each of those to look up, of the user's own and of those named by owners."""
     asked = {
         "looked_up": view.looked_up,
-        "owners": [parameters["user"], *filters.exclude_owner_ids],
-        "unlimited": reach.unlimited,
+        "owners": [listing.parameters["user"], *listing.filters.exclude_owner_ids],
+        "unlimited": listing.reach.unlimited,
     }
-    statement = _SINGLE.format(condition=condition, grants=POLICIES["individual", operation].grants)
-    await cursor.execute(statement, parameters | asked, prepare=True)
+    statement = _SINGLE.format(condition=condition, grants=POLICIES["individual", listing.operation].grants)
+    await cursor.execute(statement, listing.parameters | asked, prepare=True)
     return dict(await cursor.fetchall())

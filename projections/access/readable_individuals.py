@@ -12,7 +12,7 @@ from psycopg import AsyncCursor
 
 from domain.core.ports import AccessQuery, Operation
 from projections.access.checks import decide
-from projections.access.filters import NO_FILTER, IndividualFilter
+from projections.access.filters import NO_FILTER, IndividualFilter, IndividualList
 from projections.access.index import AccessIndex
 from projections.access.index_pages import page_from
 from projections.access.limits import LIMITS, ListLimits
@@ -121,26 +121,21 @@ async def accessible_individuals(
     sees = sees or Viewer(user_id, unlimited=True)
     parameters["whole"] = reach.whole
     parameters |= {f"whole{place}": each for place, each in enumerate(reach.whole)}
+    listing = IndividualList(reach, operation, page, filters, sees, parameters)
     if index is not None and not filters.textual and (view := await index.view(cursor)) is not None:
-        return await page_from(cursor, view, reach, operation, page, parameters, filters, sees)
+        return await page_from(cursor, view, listing)
     if filters or (organization_id and not sees.knows_members_of(organization_id)):
-        return await _filtered(cursor, reach, operation, page, parameters, filters, sees, limits.few)
+        return await _filtered(cursor, listing, limits.few)
     if organization_id and (reach.unlimited or organization_id in reach.whole):
         return await page_of(cursor, _EVERYBODY_OF_ORGANIZATION, parameters)
     if reach.unlimited:
         return await page_of(cursor, _EVERYBODY, parameters)
-    return await _merged(cursor, [] if organization_id else reach.whole, operation, page, parameters, limits)
+    return await _merged(cursor, [] if organization_id else reach.whole, listing, limits)
 
 
-async def _merged(
-    cursor: AsyncCursor,
-    ranges: list[UUID],
-    operation: Operation,
-    page: Slice,
-    parameters: dict[str, Any],
-    limits: ListLimits,
-) -> Ids:
-    policy, organization_id = POLICIES["individual", operation], parameters["organization"]
+async def _merged(cursor: AsyncCursor, ranges: list[UUID], listing: IndividualList, limits: ListLimits) -> Ids:
+    policy, page, parameters = POLICIES["individual", listing.operation], listing.page, listing.parameters
+    organization_id = parameters["organization"]
     total_of_all = f"others {_COUNT_WHOLE if ranges else ''}"
     others = _others(policy.counted, parameters["whole"], organization_id)
     count = f"SELECT others, {total_of_all} FROM (SELECT count(*) AS others FROM ({others}) o) counted"
@@ -165,8 +160,8 @@ async def _merged(
 
 def _id_after(count: int, of: int, limits: ListLimits) -> UUID:
     """Return an id that probably has at least so many of them before it: ours are spread evenly."""
-    wanted = count + count // 4 + limits.spare
-    return _LAST if of <= limits.few or wanted >= of else UUID(int=_SPACE * wanted // of)
+    before = count + count // 4 + limits.spare
+    return _LAST if of <= limits.few or before >= of else UUID(int=_SPACE * before // of)
 
 
 def _page_up_to_an_id(others: str, ranges: int) -> str:
@@ -185,28 +180,20 @@ def _others(grants: str, whole: list[UUID], organization_id: UUID | None = None)
     return _OTHERS.format(grants=grants + (_BY_ANOTHER if whole else "")) + _IN_ORGANIZATION
 
 
-async def _filtered(
-    cursor: AsyncCursor,
-    reach: Reach,
-    operation: Operation,
-    page: Slice,
-    parameters: dict[str, Any],
-    filters: IndividualFilter,
-    sees: Viewer,
-    few: int,
-) -> Ids:
+async def _filtered(cursor: AsyncCursor, listing: IndividualList, few: int) -> Ids:
     """Return the page of a filter, planned anew for its values: what is rare decides where to begin."""
-    asked, condition = await filters.resolved(cursor, parameters["organization"], sees)
-    parameters = asked | parameters
+    reach, filters = listing.reach, listing.filters
+    resolved, condition = await filters.resolved(cursor, listing.parameters["organization"], listing.sees)
+    parameters = resolved | listing.parameters
     candidates = f"SELECT r.individual_id AS id FROM access_individuals r WHERE {condition}"
     if filters.selective and not reach.unlimited:
         await cursor.execute(f"{candidates} LIMIT {few + 1}", parameters, prepare=False)
         found = [row[0] for row in await cursor.fetchall()]
         if len(found) <= few:
-            queries = [AccessQuery("individual", each, operation) for each in found]
+            queries = [AccessQuery("individual", each, listing.operation) for each in found]
             allowed = await decide(cursor, parameters["user"], queries)
-            return cut((each for each, yes in zip(found, allowed, strict=True) if yes), page)
-    others = _others(POLICIES["individual", operation].counted, reach.whole)
+            return cut((each for each, yes in zip(found, allowed, strict=True) if yes), listing.page)
+    others = _others(POLICIES["individual", listing.operation].counted, reach.whole)
     if reach.unlimited:
         mine = "mine AS MATERIALIZED ({candidates})"
     else:

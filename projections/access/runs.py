@@ -15,7 +15,7 @@ class Run(Protocol):
 
     def __len__(self) -> int: ...
 
-    def before(self, wanted: UUID) -> int:
+    def before(self, individual_id: UUID) -> int:
         """Return how many are smaller."""
         ...
 
@@ -33,8 +33,8 @@ class Listed:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def before(self, wanted: UUID) -> int:
-        return bisect_left(self._ids, wanted)
+    def before(self, individual_id: UUID) -> int:
+        return bisect_left(self._ids, individual_id)
 
     def cut(self, offset: int, limit: int) -> list[UUID]:
         return self._ids[offset : offset + limit]
@@ -50,8 +50,8 @@ class Ranked:
     def __len__(self) -> int:
         return len(self._ranks)
 
-    def before(self, wanted: UUID) -> int:
-        before = self._ranking.before(wanted)
+    def before(self, individual_id: UUID) -> int:
+        before = self._ranking.before(individual_id)
         return self._ranks.rank(before - 1) if before else 0
 
     def cut(self, offset: int, limit: int) -> list[UUID]:
@@ -68,8 +68,8 @@ class Merged:
     def __len__(self) -> int:
         return len(self._first) + len(self._second)
 
-    def before(self, wanted: UUID) -> int:
-        return self._first.before(wanted) + self._second.before(wanted)
+    def before(self, individual_id: UUID) -> int:
+        return self._first.before(individual_id) + self._second.before(individual_id)
 
     def cut(self, offset: int, limit: int) -> list[UUID]:
         skipped = bisect_left(range(len(self._second)), offset, key=self._place)
@@ -78,5 +78,5 @@ class Merged:
 
     def _place(self, number: int) -> int:
         """Return where the second one's id with this number stands among all."""
-        (wanted,) = self._second.cut(number, 1)
-        return number + self._first.before(wanted)
+        (individual_id,) = self._second.cut(number, 1)
+        return number + self._first.before(individual_id)
