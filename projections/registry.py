@@ -58,7 +58,7 @@ def _background_of_identity() -> list[Projection]:
 
 
 class LogProjections(NamedTuple):
-    """What is projected from a log: inline in its appends, in this order, and in the background.
+    """The projections of a log: inline ones, in the order of their application, and background ones.
 
     `kept_for` names the setting with the days for which its events are kept, None: for ever. What is forgotten goes
     from the tables in `forgotten` too, by the column that names the stream.
@@ -80,12 +80,12 @@ LOGS = {
 
 
 def inline(lookup: Lookup, log: str = IDENTITY) -> list[InlineProjection]:
-    """Return what is applied in the transaction of every append to the log, in this order."""
+    """Return the projections that are applied in the transaction of every append to the log, in this order."""
     return LOGS[log].inline(lookup)
 
 
 def background(log: str = IDENTITY) -> list[Projection]:
-    """Return what is applied behind the log by the projectors."""
+    """Return the projections that the projectors apply, behind the log."""
     return LOGS[log].background()
 
 

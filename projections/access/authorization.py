@@ -1,6 +1,6 @@
 """What decides access: liveness, memberships, owners and shares, the group closure and rosters. Never stale (inline).
 
-A batch is folded to the last word on each row, then written table by table; the files `access_*.py` ask the tables.
+A batch is folded to the last state of each row, then written table by table; the other files here ask the tables.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from projections.core.rows import write
 
 
 class AuthorizationProjection(InlineProjection):
-    """Fed in the append's own transaction and pipeline, so it never reads a result."""
+    """Kept in the transaction of the append, and so never behind the log."""
 
     name = "authorization"
     version = 2
@@ -41,7 +41,7 @@ class AuthorizationProjection(InlineProjection):
 
     @property
     def unique_violations(self) -> Mapping[str, type[DomainError]]:
-        # whoever is seated leaves the organization, or its individual is unshared, at the same time
+        # a user leaves the organization, or an individual is unshared from it, while an entry for them is added
         return {
             "group_users_of_the_organization": LostRace,
             "group_individuals_of_the_organization": LostRace,

@@ -1,7 +1,7 @@
 """A base set of everybody in the process, with a delta and tombstones: what makes long lists cheap (decision 0025).
 
 Sets never change. Individuals whom the log names after the version of the base set get a tombstone in it: most of them
-stand in the delta, the last few are looked up in the tables. The log is read in the reader's own snapshot, so what is
+are in the delta, the last few are looked up in the tables. The log is read in the reader's own snapshot, so what is
 found is exactly that of the snapshot, however old the base set is.
 """
 

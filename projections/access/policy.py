@@ -5,7 +5,7 @@ Postgres pushes what is given into each of its paths. These are constants and no
 other tables in the place of these.
 
 A path of the relation counts neither inactive groups (they are not in the closure) nor inactive organizations.
-Liveness of the user is asked by whoever uses a policy, and so is `everyone`.
+The query that uses a policy asks whether the user is live, and `everyone`.
 """
 
 from dataclasses import dataclass

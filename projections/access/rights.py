@@ -18,8 +18,8 @@ from projections.access.checks import Asked, decide_each
 from projections.access.fold import AccessFold
 from projections.core.visibility import readable_users
 
-# Who reads or administers everything has rights in every organization. The arrays stand in SELECTs so that their
-# lengths do not enter the plan: see access_checks.
+# Staff and system administrators have rights in every organization. The arrays are in SELECTs so that their
+# lengths do not enter the plan: see `projections.access.checks`.
 _DOUBTED = """
 SELECT asked.place, u.lost_at_position > asked.position OR r.session_id IS NOT NULL
 FROM unnest((SELECT %(actors)b::uuid[]), (SELECT %(sessions)b::uuid[]), (SELECT %(positions)b::bigint[]))

@@ -76,7 +76,7 @@ class Sets:
 
     @cached_property
     def placed(self) -> Callable[[bytes], BitMap]:
-        """Those who stand in at least one of the groups, whose ids follow one another.
+        """Return those of at least one of the groups; `group_ids` are the bytes of their ids, one after the other.
 
         Remembered for a while, because lists are read page after page and a union of thousands takes milliseconds.
         """
@@ -130,7 +130,7 @@ class _Statements(NamedTuple):
     owners: str
 
 
-# Key and rows, in the order in which they stand in Sets. All is read from indexes alone, but what owners are.
+# Key and rows, in the order of Sets. Indexes alone answer all but the facts about owners.
 _KEYED = (
     ("group_id", "group_individuals"),
     ("organization_id", "individual_organizations"),

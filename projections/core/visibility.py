@@ -1,7 +1,8 @@
 """Who may see what: the person who looks, and the conditions on what they are shown. No SQL elsewhere says so.
 
-The same rules as `access_policy` (semantics 6.2), turned around for lists: a check starts from a resource, a list from
-the user. What a viewer cannot see neither shows nor matches (ruling O9).
+The same rules as `projections.access.policy` (semantics 6.2), turned around for lists: a check starts from a resource,
+a list from the user. What a viewer cannot see neither shows nor matches (ruling O9). `visible_groups` has those of
+lists of groups.
 """
 
 from collections.abc import Iterable
@@ -182,7 +183,7 @@ _BELOW_ENTRIES = """
     JOIN group_closure c ON c.ancestor_id = s.group_id
     JOIN access_organizations o USING (organization_id)
     WHERE s.user_id = %(viewer)s AND s.kind IN {kinds} AND o.active"""
-# the array stands in a SELECT so that its length does not enter the plan: see projections/access/checks.py
+# the array is in a SELECT so that its length does not enter the plan: see `projections.access.checks`
 _OF_RESOURCES = """
 SELECT r.{key} FROM access_users u, {source}
 WHERE u.user_id = %(viewer)s AND u.live AND r.{key} = ANY((SELECT %(ids)s::uuid[])::uuid[])

@@ -28,7 +28,7 @@ class EligibleRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class EligibleFilter:
-    """`for_children`: for a group that would stand under this one."""
+    """`for_children`: for a group that would be a child of this one."""
 
     member_type: str
     for_children: bool = False

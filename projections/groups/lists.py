@@ -122,7 +122,7 @@ UNASSIGNED = """
     WHERE closed.organization_id = {organization} AND NOT closed.active AND NOT EXISTS (
         SELECT FROM group_individuals q JOIN access_groups r ON r.group_id = q.group_id
         WHERE q.individual_id = p.individual_id AND q.organization_id = p.organization_id AND r.active)"""
-"""Individuals of an organization that stand in none of its active groups: in none at all, or in inactive ones.
+"""Individuals of an organization that are in none of its active groups: in none at all, or in inactive ones only.
 
 Only regular groups take individuals, so nobody asks for the type.
 """

@@ -142,7 +142,7 @@ def _by_group(group_ids: Iterable[UUID], rows: Iterable[Any]) -> dict[UUID, list
 
 
 _CUT = "LIMIT %(limit)s OFFSET %(offset)s"
-# The array stands in a SELECT so that its length does not enter the plan: see access_checks.
+# The array is in a SELECT so that its length does not enter the plan: see `projections.access.checks`.
 _ENTRIES = """
     SELECT group_id, user_id FROM group_users
     WHERE group_id = ANY((SELECT %(groups)s::uuid[])::uuid[]) AND kind = %(kind)s"""

@@ -1,8 +1,8 @@
 """Who is inside which organization, as the users projection keeps it: a part of its fold, with tables of its own.
 
 Lists of an organization's people page through this table; the same from the tables that decide access would join all
-individuals shared with the organization for every page (1 s at 75,000; this way 1 ms). What lists filter and sort by
-stands in it too: so its indexes alone find the page and the total.
+individuals shared with the organization for every page (1 s at 75,000; this way 1 ms). It has the
+columns that lists filter and sort by too, so its indexes alone find the page and the total.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ COPIED = (
     "listed", "archived", "enabled", "email_verified", "classification", "registration_invite", "modified_at",
     "email_key", "first_name_key", "last_name_key",
 )  # fmt: skip
-"""Columns of `users` that stand in `organization_people` as well."""
+"""Columns of `users` that the table has as well."""
 
 PERSONAL = PersonalColumns(
     table="organization_people", subject="user_id", columns=("email_key", "first_name_key", "last_name_key")
@@ -62,7 +62,7 @@ class OrganizationPeopleFold(Fold):
         self._shares[event.originator_id, event.organization_id] = False
 
     async def write(self, cursor: AsyncCursor, users: Iterable[UUID]) -> None:
-        """Write, after the users, the rows of those, and of whoever owned or owns an individual that changed."""
+        """Write, after the users, their rows, and those of former and present owners of individuals that changed."""
         individuals = list({*self._owners, *(individual for individual, _ in self._shares)})
         touched = {*users, *await _owners_of(cursor, individuals)}
         await replace(cursor, "user_individuals", ("individual_id",), self._owners)

@@ -89,7 +89,7 @@ class SessionRow(NamedTuple):
         return not self.revoked and datetime.now(UTC) < self.expires_at
 
 
-# The array stands in a SELECT so that its length does not enter the plan: see access_checks.
+# The array is in a SELECT so that its length does not enter the plan: see `projections.access.checks`.
 SESSIONS_OF = """
 SELECT s.session_id, s.user_id, s.organization_id, s.kind, s.expires_at,
        NOT u.live OR u.sessions_from > s.opened_at_position OR r.session_id IS NOT NULL
