@@ -113,7 +113,7 @@ async def list_individuals(
             slice_of(query),
             organization_id=query.organization_id,
             filters=filters,
-            sees=await viewer(read.cursor, principal.user_id),
+            viewer=await viewer(read.cursor, principal.user_id),
             index=indexing.index(),
             limits=indexing.limits,
         )

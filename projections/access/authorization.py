@@ -73,7 +73,7 @@ class AuthorizationProjection(InlineProjection):
             members = {user_id for user_id, _ in fold.providers}
             changed = {"users": list(members), "organizations": list(fold.staffed)}
             await cursor.execute(sql.SET_STAFF, changed)
-        await write(cursor, sql.DROP_STANDINGS, ((user_id,) for user_id in fold.leavers))
+        await write(cursor, sql.DROP_MEMBERSHIPS, ((user_id,) for user_id in fold.leavers))
 
     async def _write_individuals(self, cursor: WriteCursor, fold: AccessFold) -> None:
         changed = fold.disowned

@@ -57,7 +57,7 @@ WHERE u.classified
     SELECT FROM organization_users m JOIN access_organizations o USING (organization_id)
     WHERE m.user_id = u.user_id AND m.provider AND o.staffed)
 """
-DROP_STANDINGS = "DELETE FROM organization_users WHERE user_id = ANY(%b::uuid[]) AND NOT provider AND NOT admin"
+DROP_MEMBERSHIPS = "DELETE FROM organization_users WHERE user_id = ANY(%b::uuid[]) AND NOT provider AND NOT admin"
 
 # The event tells the new owner only, so these two come before SET_OWNERS. An owner may lose several in one batch: the
 # last one counts, and an UPDATE takes any of several rows.

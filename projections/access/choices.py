@@ -27,17 +27,17 @@ _IDS = "SELECT coalesce(string_agg(uuid_send(g.group_id), ''::bytea), '') FROM (
 
 async def choice_of(cursor: AsyncCursor, listing: IndividualList) -> Choice:
     """Return the choice. It leaves out the user's own individuals, and filters on texts and on users as owners."""
-    filters, sees, parameters = listing.filters, listing.sees, listing.parameters
+    filters, viewer, parameters = listing.filters, listing.viewer, listing.parameters
     reached = await _reached(cursor, listing)
     kept, dropped = _by_owner(filters, parameters)
-    if filters.about_rosters(sees):
+    if filters.about_rosters(viewer):
         kept.append(await _in_rosters(cursor, listing))
     if organization_id := parameters["organization"]:
         kept.append(_of(organization_id))
-        if not sees.knows_members_of(organization_id):
-            kept.append(_owned_by(*sees.administers))
+        if not viewer.knows_members_of(organization_id):
+            kept.append(_owned_by(*viewer.administers))
     if filters.leader_id is not None:
-        kept.append(await _placed(cursor, _LED.format(seen=sees.sees_leaders("s")), parameters))
+        kept.append(await _placed(cursor, _LED.format(seen=viewer.sees_leaders("s")), parameters))
     if filters.group_id is not None:
         await _add_group(cursor, parameters, kept, dropped)
 
@@ -68,7 +68,7 @@ async def _reached(cursor: AsyncCursor, listing: IndividualList) -> Choice:
 async def _in_rosters(cursor: AsyncCursor, listing: IndividualList) -> Choice:
     """Choose those whose rosters the caller reads, and those owned by an organization that they administer."""
     below = await _below(cursor, listing, "read")
-    return lambda sets: sets.of(listing.reach.whole) | below(sets) | sets.owned_by(listing.sees.administers)
+    return lambda sets: sets.of(listing.reach.whole) | below(sets) | sets.owned_by(listing.viewer.administers)
 
 
 async def _below(cursor: AsyncCursor, listing: IndividualList, operation: Operation) -> Choice:

@@ -89,7 +89,7 @@ class IndividualFilter:
         return bool(_RARE & self.owner.keys())
 
     async def resolved(
-        self, cursor: AsyncCursor, organization_id: UUID | None, sees: Viewer, *, one_by_one: bool = False
+        self, cursor: AsyncCursor, organization_id: UUID | None, viewer: Viewer, *, one_by_one: bool = False
     ) -> tuple[dict[str, Any], str]:
         """Return parameters and a condition, which keeps individuals of the organization if there is one.
 
@@ -97,23 +97,23 @@ class IndividualFilter:
         not read. What else they are not shown of a row does not match (ruling O9). It refers to `whole` as well.
         """
         parameters: dict[str, Any] = {
-            **sees.parameters(),
+            **viewer.parameters(),
             "organization": organization_id,
             "group": self.group_id,
             "leader": self.leader_id,
             "exclude_owners": list(self.exclude_owner_ids),
             **{name: _compared(name, value) for name, value in self.owner.items()},
         }
-        conditions = [*self._about_owner(), *self._seen_of_owner(sees)]
+        conditions = [*self._about_owner(), *self._seen_of_owner(viewer)]
         if organization_id is not None:
             conditions.append(_OF_ORGANIZATION.format(organization="organization"))
-            if not sees.knows_members_of(organization_id):
+            if not viewer.knows_members_of(organization_id):
                 conditions.append(OWNS.format(owner="r.owner_id"))
         if self.group_id is not None:
-            parameters["group_type"], parameters["group_organization"] = await _group(cursor, self.group_id, sees)
+            parameters["group_type"], parameters["group_organization"] = await _group(cursor, self.group_id, viewer)
             conditions += _IN_GROUP.get(parameters["group_type"], ["false"])
         if self.leader_id is not None:
-            conditions.append(_LED.format(seen=sees.sees_leaders("s")))
+            conditions.append(_LED.format(seen=viewer.sees_leaders("s")))
         if self.exclude_owner_ids:
             conditions.append(_NOT_OWNED)
         return parameters, " AND ".join(conditions or ["true"]).format(fence=_FENCE if one_by_one else "")
@@ -129,12 +129,12 @@ class IndividualFilter:
                 conditions.append(yes if self.owner[name] else f"NOT {yes}")
         return conditions
 
-    def _seen_of_owner(self, sees: Viewer) -> list[str]:
+    def _seen_of_owner(self, viewer: Viewer) -> list[str]:
         """Return conditions that keep what the caller is shown of owners (ruling E10).
 
         What rosters show is shown to those who read them, what lists of users show to colleagues.
         """
-        if sees.reads_all:
+        if viewer.reads_all:
             return []
         asked = self.owner.keys()
         conditions = []
@@ -142,13 +142,13 @@ class IndividualFilter:
             conditions.append(OWN_OR_IN_ORGANIZATION.format(organizations="administers"))
         if {"email", "first_name", "last_name"} & asked:
             conditions.append(OWN_OR_IN_ORGANIZATION.format(organizations="works_in"))
-        if self.about_rosters(sees):
+        if self.about_rosters(viewer):
             conditions.append(OWN_OR_IN_ROSTER)
         return conditions
 
-    def about_rosters(self, sees: Viewer) -> bool:
+    def about_rosters(self, viewer: Viewer) -> bool:
         """Return whether it asks for what is seen in rosters only."""
-        return not (sees.reads_all) and bool(_IN_ROSTERS & self.owner.keys())
+        return not (viewer.reads_all) and bool(_IN_ROSTERS & self.owner.keys())
 
 
 def _compared(name: str, value: str | date | bool) -> str | date | bool:
@@ -165,20 +165,20 @@ NO_FILTER = IndividualFilter()
 class IndividualList(NamedTuple):
     """What a list of individuals is asked for: what the user may do, as far as `reach` tells, and what is let through.
 
-    `parameters` are those of all statements; `sees` is what the caller may know of the individuals.
+    `parameters` are those of all statements; `viewer` is what the caller may know of the individuals.
     """
 
     reach: Reach
     operation: Operation
     page: Slice
     filters: IndividualFilter
-    sees: Viewer
+    viewer: Viewer
     parameters: dict[str, Any]
 
 
-async def _group(cursor: AsyncCursor, group_id: UUID, sees: Viewer) -> tuple[str, UUID | None]:
+async def _group(cursor: AsyncCursor, group_id: UUID, viewer: Viewer) -> tuple[str, UUID | None]:
     """Return type and organization of an active group whose people the caller reads; no type for any other."""
-    if not (sees.unlimited or await groups_with_people(cursor, sees.user_id, [group_id])):
+    if not (viewer.unlimited or await groups_with_people(cursor, viewer.user_id, [group_id])):
         return "", None
     await cursor.execute(
         "SELECT type, organization_id FROM access_groups WHERE group_id = %s AND active", [group_id], prepare=True

@@ -27,7 +27,7 @@ CROSS JOIN LATERAL (SELECT * FROM access_individuals WHERE individual_id = singl
 async def page_from(cursor: AsyncCursor, view: View, listing: IndividualList) -> Ids:
     """Return the page and the total as of the cursor's snapshot, which the view is of."""
     resolved, condition = await listing.filters.resolved(
-        cursor, listing.parameters["organization"], listing.sees, one_by_one=True
+        cursor, listing.parameters["organization"], listing.viewer, one_by_one=True
     )
     listing = listing._replace(parameters=resolved | listing.parameters)
     choose = await choice_of(cursor, listing)

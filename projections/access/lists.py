@@ -34,7 +34,7 @@ async def accessible(
     queries: Sequence[AccessQuery],
     page: Slice,
     organization_id: UUID | None = None,
-    sees: Viewer | None = None,
+    viewer: Viewer | None = None,
     index: AccessIndex | None = None,
     limits: ListLimits = LIMITS,
 ) -> Ids:
@@ -48,13 +48,13 @@ async def accessible(
     if guards and not all(await decide(cursor, user_id, guards)):
         return NONE
     if not open_queries:
-        return await _named(cursor, guards, page, organization_id, sees or Viewer(user_id, unlimited=True))
+        return await _named(cursor, guards, page, organization_id, viewer or Viewer(user_id, unlimited=True))
     resource_type = open_queries[0].resource_type
     operations = {query.operation for query in open_queries}
     if resource_type == "individual":
         operation: Operation = "write" if "write" in operations else "read"
         return await accessible_individuals(
-            cursor, user_id, operation, page, organization_id=organization_id, sees=sees, index=index, limits=limits
+            cursor, user_id, operation, page, organization_id=organization_id, viewer=viewer, index=index, limits=limits
         )
     parameters = {"user": user_id, "organization": organization_id, **page._asdict()}
     return await _collected(cursor, resource_type, operations, parameters)
@@ -71,7 +71,7 @@ async def _collected(
 
 
 async def _named(
-    cursor: AsyncCursor, guards: Sequence[AccessQuery], page: Slice, organization_id: UUID | None, sees: Viewer
+    cursor: AsyncCursor, guards: Sequence[AccessQuery], page: Slice, organization_id: UUID | None, viewer: Viewer
 ) -> Ids:
     """Return the resources that queries with an id name, all of which are true."""
     named: dict[str, list[UUID]] = {resource_type: [] for resource_type in LISTABLE}
@@ -81,13 +81,13 @@ async def _named(
     if organization_id is not None:
         for resource_type in LISTABLE:
             seen = "true"
-            if resource_type == "individual" and not sees.knows_members_of(organization_id):
+            if resource_type == "individual" and not viewer.knows_members_of(organization_id):
                 owned = OWNS.format(owner="owner_id")
                 seen = f"id IN (SELECT individual_id FROM access_individuals WHERE {owned})"
             await cursor.execute(
                 f"SELECT id FROM unnest(%(ids)s::uuid[]) AS named(id)"
                 f" WHERE id IN ({OF_ORGANIZATION[resource_type]}) AND {seen}",
-                {"ids": named[resource_type], "organization": organization_id, **sees.parameters()},
+                {"ids": named[resource_type], "organization": organization_id, **viewer.parameters()},
             )
             named[resource_type] = [row[0] for row in await cursor.fetchall()]
     return cut(list(chain.from_iterable(named.values())), page)

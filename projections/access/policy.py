@@ -24,7 +24,7 @@ class Policy:
     `grants` is the relation (user_id, resource_id); `everyone` is the condition on a user `u` and a resource `r`
     under which they have it without any grant. `single` are the grants that do not come from a whole organization, with
     the group's; `counted` are the same without asking once more whether the individual is the organization's: a
-    foreign key sees to that already.
+    foreign key makes sure of that already.
     `below` are the groups that they come from: (user_id, group_id, organization_id).
     """
 

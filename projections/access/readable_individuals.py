@@ -102,13 +102,13 @@ async def accessible_individuals(
     *,
     organization_id: UUID | None = None,
     filters: IndividualFilter = NO_FILTER,
-    sees: Viewer | None = None,
+    viewer: Viewer | None = None,
     index: AccessIndex | None = None,
     limits: ListLimits = LIMITS,
 ) -> Ids:
     """Return the individuals on whom the user has the operation, of those that the filters let through.
 
-    `sees` is what the caller may know of them, who sees everything unless it is given.
+    `viewer` is the caller, who is shown everything unless one is given.
 
     Several statements: run it in one snapshot. With an index that serves this snapshot a long list costs little.
     """
@@ -118,13 +118,13 @@ async def accessible_individuals(
     if row is None:
         return NONE
     reach = Reach(*row)
-    sees = sees or Viewer(user_id, unlimited=True)
+    viewer = viewer or Viewer(user_id, unlimited=True)
     parameters["whole"] = reach.whole
     parameters |= {f"whole{place}": each for place, each in enumerate(reach.whole)}
-    listing = IndividualList(reach, operation, page, filters, sees, parameters)
+    listing = IndividualList(reach, operation, page, filters, viewer, parameters)
     if index is not None and not filters.textual and (view := await index.view(cursor)) is not None:
         return await page_from(cursor, view, listing)
-    if filters or (organization_id and not sees.knows_members_of(organization_id)):
+    if filters or (organization_id and not viewer.knows_members_of(organization_id)):
         return await _filtered(cursor, listing, limits.few)
     if organization_id and (reach.unlimited or organization_id in reach.whole):
         return await page_of(cursor, _EVERYBODY_OF_ORGANIZATION, parameters)
@@ -183,7 +183,7 @@ def _others(grants: str, whole: list[UUID], organization_id: UUID | None = None)
 async def _filtered(cursor: AsyncCursor, listing: IndividualList, few: int) -> Ids:
     """Return the page of a filter, planned anew for its values: what is rare decides where to begin."""
     reach, filters = listing.reach, listing.filters
-    resolved, condition = await filters.resolved(cursor, listing.parameters["organization"], listing.sees)
+    resolved, condition = await filters.resolved(cursor, listing.parameters["organization"], listing.viewer)
     parameters = resolved | listing.parameters
     candidates = f"SELECT r.individual_id AS id FROM access_individuals r WHERE {condition}"
     if filters.selective and not reach.unlimited:

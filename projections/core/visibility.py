@@ -157,15 +157,15 @@ def entry_above(alias: str, kinds: str = ROSTERED) -> str:
 
 
 _VIEWER = """
-WITH standing AS (
+WITH memberships AS (
     SELECT p.organization_id, p.admin, p.provider, p.admin OR o.open AND p.provider AS whole
     FROM organization_users p JOIN access_organizations o USING (organization_id)
     WHERE p.user_id = %(user)s AND o.active AND (p.admin OR p.provider)
 )
 SELECT u.unlimited, u.staff, EXISTS (SELECT FROM group_users s WHERE s.user_id = u.user_id),
-       ARRAY(SELECT organization_id FROM standing WHERE provider),
-       ARRAY(SELECT organization_id FROM standing WHERE admin),
-       ARRAY(SELECT organization_id FROM standing WHERE whole),
+       ARRAY(SELECT organization_id FROM memberships WHERE provider),
+       ARRAY(SELECT organization_id FROM memberships WHERE admin),
+       ARRAY(SELECT organization_id FROM memberships WHERE whole),
        CASE WHEN u.staff THEN ARRAY(SELECT organization_id FROM access_organizations WHERE NOT active) ELSE '{}' END
 FROM access_users u WHERE u.user_id = %(user)s AND u.live
 """

@@ -23,9 +23,9 @@ async def owner_of(cursor: AsyncCursor, individual_id: UUID) -> UUID | None:
     return row[0] if row else None
 
 
-async def shares_of(cursor: AsyncCursor, individual_id: UUID, sees: Viewer) -> list[ShareRow]:
+async def shares_of(cursor: AsyncCursor, individual_id: UUID, viewer: Viewer) -> list[ShareRow]:
     """Return with whom the individual is shared, as far as the caller may know: organizations, then users, by id."""
-    await cursor.execute(_SHARES, {"individual": individual_id, **sees.parameters()})
+    await cursor.execute(_SHARES, {"individual": individual_id, **viewer.parameters()})
     return [ShareRow(*row) for row in await cursor.fetchall()]
 
 

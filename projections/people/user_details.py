@@ -1,4 +1,4 @@
-"""What stands elsewhere about users: logins, roles, shares, and what decides how much of them somebody sees."""
+"""What stands elsewhere about users: logins, roles, shares, and what decides how much of them somebody viewer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,12 +53,12 @@ class Surroundings:
     access: dict[UUID, AccessStatus]
 
 
-async def surroundings(cursor: AsyncCursor, user_ids: Sequence[UUID], sees: Viewer) -> Surroundings:
-    """Return the facts about some users, by a statement for each kind; of their shares those that the caller sees."""
+async def surroundings(cursor: AsyncCursor, user_ids: Sequence[UUID], viewer: Viewer) -> Surroundings:
+    """Return the facts about some users, by a statement for each kind; of their shares those that the caller viewer."""
     ids = list(user_ids)
     shares: dict[UUID, list[Share]] = {}
     rows = cursor.connection.cursor(row_factory=class_row(Share))
-    await rows.execute(SHARES, {"users": ids, **sees.parameters()}, prepare=True)
+    await rows.execute(SHARES, {"users": ids, **viewer.parameters()}, prepare=True)
     for share in await rows.fetchall():
         shares.setdefault(share.user_id, []).append(share)
     administers: dict[UUID, set[UUID]] = {}

@@ -161,6 +161,6 @@ async def test_a_birth_date_is_looked_up(database_url: str) -> None:
         admin = a_uuid("user1")
         filters = IndividualFilter(owner={"birth_date": date(2000, 1, 2)})
         sees = Viewer(admin, works_in=frozenset([CLINIC]), administers=frozenset([CLINIC]))
-        found = await accessible_individuals(cursor, admin, "read", Slice(100, 0), filters=filters, sees=sees)
+        found = await accessible_individuals(cursor, admin, "read", Slice(100, 0), filters=filters, viewer=sees)
         assert found.total == 3
         assert await fetched(cursor) < 200
