@@ -8,7 +8,6 @@ from psycopg.rows import class_row
 
 from domain.access.roles import Role
 from projections.core.event_rows import EventRows
-from projections.core.rows import Row
 from projections.core.visibility import Viewer
 
 
@@ -24,10 +23,8 @@ class RoleRow(NamedTuple):
 class RolesProjection(EventRows):
     name = "roles"
     events = (Role.Created,)
-
-    def row(self, event: Role.Created) -> Row:
-        names = {"name": event.name, "display_name": event.display_name}
-        return {"role_id": event.originator_id, "organization_id": event.organization_id, **names}
+    id_column = "role_id"
+    fields = ("organization_id", "name", "display_name")
 
 
 async def roles(

@@ -1,6 +1,5 @@
 """Projections with a row per event, and with a row that a later event changes."""
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,14 +9,22 @@ from projections.core.rows import Columns, Row, insert, update
 
 
 class EventRows(Projection):
-    """Base of projections that insert a row for each of their events."""
+    """Base of projections that insert a row for each of their events.
 
-    @abstractmethod
-    def row(self, event: Any) -> Row:
-        """Return the row of an event."""
+    `id_column` has the id of the event's stream, `time_column` its time if the table has one; `fields` are the columns
+    that are called like the event's fields.
+    """
+
+    id_column: str
+    time_column: str | None = None
+    fields: tuple[str, ...]
 
     async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
-        await insert(cursor, self.name, (self.row(event) for _, event in events))
+        await insert(cursor, self.name, (self._row(event) for _, event in events))
+
+    def _row(self, event: Any) -> Row:
+        row = {self.id_column: event.originator_id} | {name: getattr(event, name) for name in self.fields}
+        return row if self.time_column is None else {**row, self.time_column: event.timestamp}
 
 
 class BeginningsAndEnds(Fold):

@@ -9,8 +9,8 @@ from domain.core.ports import Lookup
 from domain.onboarding.requests import OnboardingRequest, OnboardingRequestOpen
 from domain.people.login_names import LoginName, finding_names
 from projections.core.fold import handler
-from projections.core.unique_rows import UniqueFold, UniqueProjection, UniqueTable
-from projections.people.identifiers import hash_of
+from projections.core.unique_rows import UniqueProjection, UniqueTable
+from projections.people.identifiers import HashedNamesFold, hash_of
 
 TABLE = UniqueTable(
     name="open_onboarding_requests",
@@ -21,13 +21,9 @@ TABLE = UniqueTable(
 )
 
 
-class OpenOnboardingRequestsFold(UniqueFold):
+class OpenOnboardingRequestsFold(HashedNamesFold):
     table = TABLE
     refusal = OnboardingRequestOpen
-
-    def __init__(self, lookup: Lookup) -> None:
-        super().__init__()
-        self._lookup = lookup
 
     @handler
     def open(self, event: OnboardingRequest.Created) -> None:
@@ -40,7 +36,7 @@ class OpenOnboardingRequestsFold(UniqueFold):
         self.hold((event.originator_id,), ())
 
     def _contacts(self, event: OnboardingRequest.Created) -> set[bytes]:
-        return {hash_of(self._lookup, name) for name in finding_names(*event.names.revealed)}
+        return {self.hashed(name) for name in finding_names(*event.names.revealed)}
 
 
 class OpenOnboardingRequestsProjection(UniqueProjection):

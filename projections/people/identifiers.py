@@ -25,13 +25,21 @@ TABLE = UniqueTable(
 Row = tuple[bytes, UUID, NameKind]
 
 
-class IdentifiersFold(UniqueFold):
-    table = TABLE
-    refusal = IdentifierTaken
+class HashedNamesFold(UniqueFold):
+    """Base of folds whose keys are the hashes of login names."""
 
     def __init__(self, lookup: Lookup) -> None:
         super().__init__()
         self._lookup = lookup
+
+    def hashed(self, name: LoginName) -> bytes:
+        """Return the hash under which the name is found."""
+        return hash_of(self._lookup, name)
+
+
+class IdentifiersFold(HashedNamesFold):
+    table = TABLE
+    refusal = IdentifierTaken
 
     @handler
     def name(self, event: User.Created | User.TakenOver) -> None:
@@ -51,7 +59,7 @@ class IdentifiersFold(UniqueFold):
 
     def _rows_of(self, user_id: UUID, names: LoginNames) -> Iterable[Row]:
         for name in names_of(*names.revealed):
-            yield hash_of(self._lookup, name), user_id, name.kind
+            yield self.hashed(name), user_id, name.kind
 
 
 class IdentifiersProjection(UniqueProjection):

@@ -9,7 +9,6 @@ from psycopg.rows import class_row
 
 from domain.people.user_replications import UserReplication
 from projections.core.event_rows import EventRows
-from projections.core.rows import Row
 
 
 class UserReplicationRow(NamedTuple):
@@ -22,14 +21,8 @@ class UserReplicationRow(NamedTuple):
 class UserReplicationsProjection(EventRows):
     name = "user_replications"
     events = (UserReplication.Created,)
-
-    def row(self, event: UserReplication.Created) -> Row:
-        return {
-            "replication_id": event.originator_id,
-            "user_id": event.user_id,
-            "service": event.service,
-            "created_at": event.timestamp,
-        }
+    id_column, time_column = "replication_id", "created_at"
+    fields = ("user_id", "service")
 
 
 async def user_replications(

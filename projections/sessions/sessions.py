@@ -22,18 +22,8 @@ class SessionsProjection(EventRows, InlineProjection):
 
     name = "sessions"
     events = (Session.Created,)
-
-    def row(self, event: Session.Created) -> Row:
-        return {
-            "session_id": event.originator_id,
-            "user_id": event.user_id,
-            "kind": event.kind,
-            "organization_id": event.organization_id,
-            "opened_at": event.timestamp,
-            "opened_at_position": event.opened_at_position,
-            "expires_at": event.expires_at,
-            "queue_delay": event.queue_delay,
-        }
+    id_column, time_column = "session_id", "opened_at"
+    fields = ("user_id", "kind", "organization_id", "opened_at_position", "expires_at", "queue_delay")
 
 
 class SessionEndsFold(Fold):
