@@ -82,6 +82,10 @@ class Viewer:
             return "true"
         return _IN_ACTIVE.format(column) if self.staff else f"{column} = ANY(%(works_in)s::uuid[])"
 
+    def reads_membership(self, alias: str) -> str:
+        """Return the condition on a row with a user and an organization that they list it: their own, and others'."""
+        return f"({alias}.user_id = %(viewer)s OR {self.reads_organization(f'{alias}.organization_id')})"
+
     def reads_people(self, alias: str, *, few: bool) -> str:
         """Return the condition on rows with a group and its organization that they read it and its people.
 
@@ -259,6 +263,9 @@ WRITES_INDIVIDUAL = f"""{{individual}} IN (
     SELECT granted.resource_id FROM ({POLICIES["individual", "write"].grants}) granted
     WHERE granted.user_id = %(viewer)s)"""
 """The viewer may change the individual, by a grant."""
+
+READS_THEMES = "%(staff)s"
+"""A condition on a theme."""
 
 READS_RECORDS_OF_ORGANIZATION = f"""(%(unlimited)s OR r.organization_id = ANY(%(administers)s::uuid[])
     OR %(staff)s AND (r.organization_id IS NULL OR {_IN_ACTIVE.format("r.organization_id")}))"""

@@ -41,7 +41,7 @@ async def candidacy_of(cursor: AsyncCursor, viewer: Viewer, individual_id: UUID)
     row = await cursor.fetchone()
     assert row is not None
     organizations, placed, parents = row
-    governed = [each for each in organizations if viewer.unlimited or each in viewer.administers]
+    governed = [each for each in organizations if viewer.governs(each)]
     return Candidacy(organizations, placed, parents, governed)
 
 

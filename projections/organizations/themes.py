@@ -3,12 +3,13 @@
 from domain.organizations.themes import DomainTaken, Theme
 from domain.people.login_names import folded
 from projections.core.records import RecordTable
+from projections.core.visibility import READS_THEMES
 
 THEMES = RecordTable(
     "themes",
     Theme,
     unique_violations={"themes_key": DomainTaken},
     order="r.domain, r.id",
-    visible="%(staff)s",
+    visible=READS_THEMES,
     derived=lambda fields: {"support_email_key": folded(fields.support_email)},
 )

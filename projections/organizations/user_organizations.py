@@ -35,7 +35,7 @@ async def user_organizations(
     if organization_id is not None:
         conditions.append("m.organization_id = %(organization)s")
     if user_id != viewer.user_id:
-        conditions.append(f"(m.user_id = %(viewer)s OR {viewer.reads_organization('m.organization_id')})")
+        conditions.append(viewer.reads_membership("m"))
     where = " AND ".join(conditions)
     parameters = {
         **viewer.parameters(), "user": user_id, "organization": organization_id, "limit": limit, "offset": offset
