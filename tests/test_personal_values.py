@@ -10,6 +10,7 @@ import pytest
 from domain.core.ids import new_id
 from domain.core.personal import Personal
 from domain.onboarding.requests import OnboardingRequest
+from domain.people.login_names import LoginNames
 from domain.people.users import User
 from projections import registry
 from tests.support.personal_values import in_raw_tables
@@ -85,10 +86,17 @@ async def a_guest(world: World, organization_id: UUID) -> dict[str, UUID]:
 async def a_colleague(world: World, organization_id: UUID) -> dict[str, UUID]:
     """A provider with a first and a last name, which no command gives yet; by what stands in these."""
     user_id, first, last, mail = new_id(), "zarathustrina", "oxenfurther", "loganberry"
-    names = {"first_name": Personal(user_id, first.title()), "last_name": Personal(user_id, last.title())}
-    contacts = {"email": Personal(user_id, f"{mail}@people.test"), "phone": None, "username": None}
-    given = {"kind": "person", "classification": "customer", "individual_id": new_id(), "provisional_in": None}
-    user = User._create(User.Created, id=user_id, **given, **contacts, **names)
+    user = User._create(
+        User.Created,
+        id=user_id,
+        kind="person",
+        classification="customer",
+        individual_id=new_id(),
+        names=LoginNames.of(user_id, f"{mail}@people.test", None, None),
+        first_name=Personal(user_id, first.title()),
+        last_name=Personal(user_id, last.title()),
+        provisional_in=None,
+    )
     user.confirm(email_verified=True)
     user.join(organization_id)
     await world.identity.store.save(user)
