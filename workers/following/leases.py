@@ -20,7 +20,7 @@ def lease_key(name: str) -> int:
 
 
 def rebuild_of(name: str) -> str:
-    """Return the name of the lease that rebuilding the projection takes, and deleting events from its log."""
+    """Return the name of the lease for rebuilding a projection. Deleting events from its log takes the same lease."""
     return f"rebuild of {name}"
 
 
