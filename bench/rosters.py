@@ -1,10 +1,11 @@
-"""7. Whether adding one individual costs on a full roster what it costs on an empty one."""
+"""7. How long adding one individual takes, and whether that depends on how full the roster is."""
 
 import time
+from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 from bench import limits
-from bench.bench import Bench
+from bench.bench import Bench, Serving
 from bench.figures import Figure, Limit, milliseconds, quantile
 from bench.http import Connection, connect, request
 from bench.stores import a_pool, a_store
@@ -15,6 +16,14 @@ from domain.groups.groups import Group
 AIM = 2.0  # times as long
 TIMES = 200
 LEAST = 10
+CLIENTS = (1, 8)
+MAX_PER_SECOND = 3_000
+"""Requests that are prepared for each second."""
+PREFERENCES = {
+    "answered with the group": ({}, 6.0, 400.0),
+    "answered with `return=minimal`": ({"Prefer": "return=minimal"}, 3.0, 1_400.0),
+}
+"""Headers, the aim for the median of one client in milliseconds, and the aim for the rate of the most clients."""
 
 
 async def measure(bench: Bench) -> list[Figure]:
@@ -32,8 +41,34 @@ async def measure(bench: Bench) -> list[Figure]:
             full_times.append(await _added(connection, token, large.full_roster, first))
             empty_times.append(await _added(connection, token, empty[number], second))
         connection.close()
+        places = large.free_places()
+        additions = [figure for clients in CLIENTS for figure in await _additions(serving, clients, token, places)]
     bare = limits.median_of(await limits.bare_requests(bench, 1), 1)
-    return _figures(large, full_times, empty_times, bare)
+    return [*_figures(large, full_times, empty_times, bare), *additions]
+
+
+async def _additions(serving: Serving, clients: int, token: str, places: Iterator[tuple[UUID, UUID]]) -> list[Figure]:
+    """Each client adds individuals to groups all over the tree."""
+    bench, figures = serving.bench, list[Figure]()
+    commits = await limits.insert_commits(bench, clients)
+    bare = await limits.bare_requests(bench, clients)
+    number = round(MAX_PER_SECOND * (bench.seconds * 1.2 + 0.1))
+    for name, (headers, median_aim, rate_aim) in PREFERENCES.items():
+        requests = [_addition(token, *next(places), headers) for _ in range(number)]
+        run, spent = await serving.load(requests, clients=clients, status=201, once=True)
+        rates = [commits, limits.rate_of(bare, clients)]
+        times = milliseconds(run.latencies)
+        figures += [
+            Figure(
+                f"adding an individual, {name}, {clients} at a time", run.rate, "commands/s", rates,
+                rate_aim if clients == CLIENTS[-1] else None, times | spent,
+            ),
+            Figure(
+                f"adding an individual, {name}, {clients} at a time, p50", times["p50 ms"], "ms",
+                [limits.median_of(bare, clients)], median_aim if clients == CLIENTS[0] else None,
+            ),
+        ]  # fmt: skip
+    return figures
 
 
 def _figures(large: Ward, full: list[float], empty: list[float], bare: Limit) -> list[Figure]:
@@ -49,13 +84,17 @@ def _figures(large: Ward, full: list[float], empty: list[float], bare: Limit) ->
 
 
 async def _added(connection: Connection, token: str, group_id: UUID, individual_id: UUID) -> float:
-    path = f"/v1/individual-groups/{group_id}/add-individuals/"
-    sent = request("POST", path, token, {"individual-ids": [str(individual_id)]})
+    sent = _addition(token, group_id, individual_id)
     began = time.perf_counter()
     answer = await connection.ask(sent)
     took = time.perf_counter() - began
     assert answer.status == 201, answer.body
     return took
+
+
+def _addition(token: str, group_id: UUID, individual_id: UUID, headers: Mapping[str, str] | None = None) -> bytes:
+    path = f"/v1/individual-groups/{group_id}/add-individuals/"
+    return request("POST", path, token, {"individual-ids": [str(individual_id)]}, headers)
 
 
 async def _empty_groups(bench: Bench, number: int) -> list[UUID]:
