@@ -22,7 +22,7 @@ from api.documents.access.authorization import (
     ResourceIds,
     SentQuery,
 )
-from api.edge.caller import Authenticated
+from api.edge.caller import Authenticated, CallerDep
 from api.edge.deps import AccessDep, IndexingDep, PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.reading import PageAsked, Read
@@ -33,6 +33,7 @@ from domain.core.principal import Principal
 from domain.core.turns import InTurns
 from domain.people.users import UserNotFound
 from projections.access.accessors import accessors
+from projections.access.checks import Decided
 from projections.access.filters import READ_MODEL, IndividualFilter
 from projections.access.lists import accessible
 from projections.access.pages import Ids, Slice
@@ -47,11 +48,16 @@ FEW_USERS = 20
 
 
 @router.post("/v1/authz-resource-access/", **answers(ResourceAccessAnswer, 201, reads=True))
-async def check(body: ResourceAccess, principal: Authenticated, access: AccessDep, reading: ReadingDep) -> Response:
+async def check(body: ResourceAccess, caller: CallerDep, access: AccessDep, reading: ReadingDep) -> Response:
     """Whether the user passes all queries."""
-    require_own(principal, body.user_id)
     queries = [sent.query for sent in body.access_query]
-    decided = await reading.at_once(lambda: access.decided(body.user_id, queries))
+
+    async def ask() -> Decided:
+        decided = await access.decided(body.user_id, queries, caller.session_id)
+        require_own(caller.principal(decided.session), body.user_id)
+        return decided
+
+    decided = await reading.at_once(ask)
     return answer({"allow": all(decided.allowed)}, 201, position=decided.position)
 
 

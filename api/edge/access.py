@@ -45,9 +45,9 @@ class ReadAccess:
         await note_granted(user_id, queries, allowed)
         return allowed
 
-    async def decided(self, user_id: UUID, queries: Sequence[AccessQuery]) -> Decided:
-        """As `decide`, with the position of the log that the answers are of."""
-        asked = Asked(user_id, queries)
+    async def decided(self, user_id: UUID, queries: Sequence[AccessQuery], session_id: UUID | None = None) -> Decided:
+        """As `decide`, with the session, if one is named, and the position of the log that the answers are of."""
+        asked = Asked(user_id, queries, session_id)
         with DECISIONS.time():
             if len(queries) <= FEW:
                 return await self._checks.ask(asked)

@@ -3,11 +3,19 @@
 Every operation that needs a token names it in its signature: `principal: Authenticated`. The token is checked first of
 all; permission is judged by the command, or at the beginning of a read, after everything that needs no state (ruling
 A10). An operation without it is anonymous, and stands in the list of tests/api/edge/test_signatures.py.
+
+A read of one statement may name `caller: CallerDep` instead, and look up the session in that statement:
+
+    decided = await access.decided(user_id, queries, caller.session_id)
+    principal = caller.principal(decided.session)
+
+Its other refusals still come after those of the session (see `api.edge.route`).
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -16,32 +24,54 @@ from adapters.security.client_address import CLIENT_ADDRESS
 from adapters.security_log import report
 from api.services import services_of
 from domain.core.errors import Forbidden, SessionRevoked, TokenExpired, Unauthenticated
+from domain.core.ports import Claims
 from domain.core.principal import Principal
+from projections.sessions.sessions import SessionRow
 
 PRINCIPAL = "rollbook.principal"
 
 
+class Caller:
+    """A caller whose token is genuine. Whether their session counts is still to be looked up."""
+
+    def __init__(self, request: Request) -> None:
+        """Raises Unauthenticated or TokenExpired (ruling D11)."""
+        self._request = request
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthenticated
+        with _token_refusals_told():
+            self._claims = services_of(request).tokens.verify(token.strip())
+
+    @property
+    def session_id(self) -> UUID:
+        """The session to look up."""
+        return self._claims.session_id
+
+    def principal(self, session: SessionRow | None) -> Principal:
+        """Return the principal in the session as it was found. Raises Unauthenticated, TokenExpired, SessionRevoked."""
+        with _token_refusals_told():
+            principal = _principal_of(self._claims, session)
+        scope = self._request.scope
+        if principal.impersonator is not None and PRINCIPAL not in scope:
+            who = {"user": str(principal.user_id), "impersonator": str(principal.impersonator)}
+            report("impersonation-used", **who, operation=operation_of(self._request))
+        scope[PRINCIPAL] = principal
+        return principal
+
+
+async def caller(request: Request) -> Caller:
+    """Return the caller. Raises Unauthenticated or TokenExpired."""
+    return Caller(request)
+
+
 async def authenticate(request: Request) -> Principal:
     """Return the principal. Raises Unauthenticated, TokenExpired or SessionRevoked (ruling D11)."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthenticated
-    try:
-        principal = await _bearer_of(request, token.strip())
-    except Unauthenticated as refusal:
-        report("token-refused", reason=refusal.code, address=CLIENT_ADDRESS.get())
-        raise
-    if principal.impersonator is not None and PRINCIPAL not in request.scope:
-        who = {"user": str(principal.user_id), "impersonator": str(principal.impersonator)}
-        report("impersonation-used", **who, operation=operation_of(request))
-    request.scope[PRINCIPAL] = principal
-    return principal
+    calling = Caller(request)
+    return calling.principal(await services_of(request).session_of(calling.session_id))
 
 
-async def _bearer_of(request: Request, token: str) -> Principal:
-    services = services_of(request)
-    claims = services.tokens.verify(token)
-    session = await services.session_of(claims.session_id)
+def _principal_of(claims: Claims, session: SessionRow | None) -> Principal:
     if session is None or session.user_id != claims.user_id:
         raise Unauthenticated
     if session.revoked:
@@ -61,17 +91,28 @@ async def _bearer_of(request: Request, token: str) -> Principal:
     )
 
 
+@contextmanager
+def _token_refusals_told() -> Iterator[None]:
+    """Report Unauthenticated, raised inside, to the security log (ruling O23)."""
+    try:
+        yield
+    except Unauthenticated as refusal:
+        report("token-refused", reason=refusal.code, address=CLIENT_ADDRESS.get())
+        raise
+
+
 def operation_of(request: Request) -> str:
     """Method and path of the operation, without the ids in the path."""
     return f"{request.method} {request.scope['route'].path}"
 
 
 @contextmanager
-def permission_refusals_told(request: Request, principal: Principal | None) -> Iterator[None]:
+def permission_refusals_told(request: Request) -> Iterator[None]:
     """Report Forbidden, raised inside for a principal, to the security log (ruling O23)."""
     try:
         yield
     except Forbidden:
+        principal = request.scope.get(PRINCIPAL)
         if principal is not None:
             report("permission-refused", user=str(principal.user_id), operation=operation_of(request))
         raise
@@ -79,3 +120,5 @@ def permission_refusals_told(request: Request, principal: Principal | None) -> I
 
 Authenticated = Annotated[Principal, Depends(authenticate)]
 """Who is calling, with any valid token; what they may do is judged later."""
+CallerDep = Annotated[Caller, Depends(caller)]
+"""Who is calling, with a genuine token; the endpoint looks up their session, and judges it first."""

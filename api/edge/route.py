@@ -35,13 +35,14 @@ from typing import Any
 
 import psycopg
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.postgres.outages import retry_if_lost
 from api.documents.common import Errors
 from api.edge.bodies import LARGEST_BODY, Body, read_body
-from api.edge.caller import authenticate, permission_refusals_told
+from api.edge.caller import PRINCIPAL, Caller, authenticate, permission_refusals_told
 from api.edge.envelope import MEDIA_TYPE
 from api.edge.execution import answered_as_recorded, is_carried_out
 from api.edge.idempotency import HEADER as IDEMPOTENCY_KEY
@@ -136,7 +137,7 @@ class ContractRoute(APIRoute):
         self.answered = self.status_code or 200
         self.resource_type = resource_type(self.response_model)
         self.signature = Signature(self, form=self.flags.body is BodyKind.FORM)
-        extra["security"] = [{"bearer": []}] if self.signature.principal_name else []
+        extra["security"] = [] if self.anonymous else [{"bearer": []}]
         names = [AT_LEAST] if self.reads else [IDEMPOTENCY_KEY] if self.remembers else []
         headers: list[dict[str, Any]] = [{"name": name, "in": "header", "schema": {"type": "string"}} for name in names]
         if self.commands:
@@ -149,7 +150,7 @@ class ContractRoute(APIRoute):
     @property
     def anonymous(self) -> bool:
         """Whether it is called without a token."""
-        return not self.signature.principal_name
+        return not (self.signature.principal_name or self.signature.looks_up_session)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Replaces FastAPI's handler."""
@@ -163,8 +164,21 @@ class ContractRoute(APIRoute):
             return refusal_for(request, error, self.flags.body, self.flags.kind)
 
     async def _answer(self, request: Request) -> Response:
+        if not self.signature.looks_up_session:
+            return await self._answer_as(request, None if self.anonymous else await authenticate(request))
+        # refusals that the token and the session cause come first, though the endpoint looks up the session
+        Caller(request)
+        if not is_small(request.headers):
+            await authenticate(request)
+        try:
+            return await self._answer_as(request, None)
+        except DomainError:
+            if PRINCIPAL not in request.scope:
+                await authenticate(request)
+            raise
+
+    async def _answer_as(self, request: Request, principal: Principal | None) -> Response:
         """The order of refusals."""
-        principal = None if self.anonymous else await authenticate(request)
         check_accept(request.headers, self.flags.kind)
         if request.method not in METHODS_WITH_BODY:
             return await self._answer_sent(request, principal, Body(b"", waited=False))
@@ -187,7 +201,7 @@ class ContractRoute(APIRoute):
         request_id = request.scope.get(REQUEST_ID)
         context = AuditContext(correlation=request_id) if principal is None else principal.audit_context(request_id)
         throttle = self.flags.throttle
-        with audited_as(context), permission_refusals_told(request, principal):
+        with audited_as(context), permission_refusals_told(request):
             async with nullcontext() if throttle is None else throttle.bound(services_of(request), arguments):
                 if not self.commands:
                     return await self._carry_out(request, arguments, principal)
@@ -249,6 +263,12 @@ class ContractRoute(APIRoute):
         """A read is asked once more when its connection was lost; of a command what makes its answer (ruling O26)."""
         ask = partial(self.signature.endpoint, **arguments)
         return await (retry_if_lost(ask) if self.reads else retry_if_lost(ask, is_carried_out))
+
+
+def is_small(headers: Headers) -> bool:
+    """Return whether the body is announced to be so small that reading it costs less than a query."""
+    announced = headers.get("content-length", "")
+    return announced.isdecimal() and int(announced) <= MAX_READ_AT_ONCE
 
 
 def resource_type(document: Any) -> str | None:

@@ -13,7 +13,7 @@ from api.documents.common import EmptyBody, kebab
 from api.documents.envelope import JsonApiRequest
 from api.documents.parameters import NoParameters, Parameters
 from api.edge.bodies import parsed_body, parsed_form
-from api.edge.caller import authenticate
+from api.edge.caller import authenticate, caller
 from api.edge.errors import several, violations
 from domain.core.errors import DomainError, Invalid, InvalidParameter
 
@@ -36,7 +36,9 @@ class Signature:
         found = route.dependant
         self.endpoint: Endpoint = route.endpoint
         self.principal_name = ""
-        """Of the argument that takes the principal; "" for an operation without a token."""
+        """Of the argument that takes the principal; "" without one."""
+        self.looks_up_session = False
+        """Whether the endpoint takes the caller, and looks up their session itself."""
         self.dependencies: list[tuple[str, Callable[[Request], Awaitable[Any]]]] = []
         for dependency in found.dependencies:
             assert dependency.call is not None
@@ -44,6 +46,7 @@ class Signature:
                 self.principal_name = dependency.name or ""
             else:
                 assert dependency.request_param_name, f"{route.path}: {dependency.name} must ask for the request alone"
+                self.looks_up_session = self.looks_up_session or dependency.call is caller
                 self.dependencies.append((dependency.name or "", dependency.call))
         assert len(found.query_params) <= 1, f"{route.path}: one model for the query string"
         assert len(found.body_params) <= 1, f"{route.path}: one model for the body"

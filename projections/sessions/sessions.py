@@ -63,8 +63,8 @@ class SessionRow(NamedTuple):
     or when they left the organization that it is in. It says nothing about `expires_at`.
     """
 
-    session_id: UUID
     user_id: UUID
+    session_id: UUID
     organization_id: UUID | None
     kind: SessionKind
     expires_at: datetime
@@ -80,18 +80,19 @@ class SessionRow(NamedTuple):
 
 
 # The array is in a SELECT so that its length does not enter the plan: see `projections.access.checks`.
-SESSIONS_OF = """
-SELECT s.session_id, s.user_id, s.organization_id, s.kind, s.expires_at,
+ASKED_SESSIONS = """
+SELECT {place}s.user_id, s.session_id, s.organization_id, s.kind, s.expires_at,
        NOT u.live OR u.sessions_from > s.opened_at_position OR r.session_id IS NOT NULL
            OR coalesce(l.left_at_position > s.opened_at_position, false),
-       u.staff, u.staff AND u.system_role, s.queue_delay,
-       (SELECT position FROM log_head WHERE log = 'identity')
-FROM unnest((SELECT %b::uuid[])) AS wanted(session_id)
+       u.staff, u.staff AND u.system_role, s.queue_delay{position}
+FROM unnest((SELECT %(sessions)b::uuid[])) AS wanted(session_id)
 JOIN sessions s USING (session_id)
 JOIN access_users u USING (user_id)
 LEFT JOIN revoked_sessions r USING (session_id)
 LEFT JOIN left_organizations l ON l.user_id = s.user_id AND l.organization_id = s.organization_id
 """
+"""The columns of `SessionRow`. Larger statements have their own before and behind them."""
+_SESSIONS_OF = ASKED_SESSIONS.format(place="", position=", (SELECT position FROM log_head WHERE log = 'identity')")
 
 
 async def session_of(cursor: AsyncCursor, session_id: UUID) -> SessionRow | None:
@@ -103,8 +104,8 @@ async def session_of(cursor: AsyncCursor, session_id: UUID) -> SessionRow | None
 async def sessions_of(cursor: AsyncCursor, session_ids: Sequence[UUID]) -> list[SessionRow | None]:
     """Return, for each in order, what `session_of` does."""
     rows = cursor.connection.cursor(row_factory=tuple_row)
-    await rows.execute(SESSIONS_OF, [list(dict.fromkeys(session_ids))], prepare=True)
-    found = {row[0]: SessionRow(*row) for row in await rows.fetchall()}
+    await rows.execute(_SESSIONS_OF, {"sessions": list(dict.fromkeys(session_ids))}, prepare=True)
+    found = {row.session_id: row for row in map(SessionRow._make, await rows.fetchall())}
     return [found.get(session_id) for session_id in session_ids]
 
 
