@@ -101,7 +101,7 @@ def test_the_product_inherits_public_names_only() -> None:
 def test_overridden_methods_of_psycopg_are_unchanged() -> None:
     """`wait` is public but not documented: read its changes, and those of `AsyncPipeline`, before this test is changed.
 
-    `PipelineConnection` and `AppendConnection` rest on how it runs the generators of psycopg.
+    `PipelineConnection` rests on how it runs the generators of psycopg.
     """
     pinned = re.search(r'"psycopg\[binary,pool\]==([0-9.]+)"', (PROJECT / "pyproject.toml").read_text())
     assert pinned is not None

@@ -12,11 +12,10 @@ from psycopg import AsyncCursor, AsyncPipeline, Error
 
 from adapters.log.append_batches import TICK, Append, AppendsRefusedError, Rights, stamp_in_turns
 from adapters.log.append_columns import EncodedArray, EncodedArrayDumper, arrays_of, encode_places
-from adapters.log.append_connection import AppendConnection
 from adapters.log.append_sql import APPEND, READ_BACK, REMEMBER, SETTLE, TAKEN
 from adapters.log.execute_only import ExecuteOnlyCursor
 from adapters.log.inline_fence import OutdatedProcess, described
-from adapters.postgres.connections import CLIENT_SETTINGS
+from adapters.postgres.connections import CLIENT_SETTINGS, PipelineConnection
 from adapters.postgres.session_settings import session_dsn
 from domain.core.decisions import Decision
 from domain.core.errors import DecisionOutdated, DomainError, LostRace, Unavailable
@@ -67,7 +66,7 @@ class AppendTransaction:
         self._rights = rights
         self._inline = described(projections)
         self._interested: dict[type[Event], list[InlineProjection]] = {}
-        self._connection: AppendConnection | None = None
+        self._connection: PipelineConnection | None = None
 
     async def append(self, batch: Sequence[Append]) -> int:
         """All or nothing; returns the position before the first event.
@@ -80,10 +79,9 @@ class AppendTransaction:
         try:
             async with connection.pipeline() as pipeline:
                 base = await self._append(connection, pipeline, batch)
-                with connection.holding():
-                    await self._project(ExecuteOnlyCursor(connection.cursor()), base, batch)
-                    await self._remember(connection.cursor(), base, batch)
-                    await connection.execute("COMMIT")
+                await self._project(ExecuteOnlyCursor(connection.cursor()), base, batch)
+                await self._remember(connection.cursor(), base, batch)
+                await connection.execute("COMMIT")
         except BaseException:
             await self._give_up(connection)
             raise
@@ -120,9 +118,9 @@ class AppendTransaction:
         if connection is not None:
             await connection.close()
 
-    async def _connected(self) -> AppendConnection:
+    async def _connected(self) -> PipelineConnection:
         if self._connection is None or self._connection.closed:
-            self._connection = await AppendConnection.connect(
+            self._connection = await PipelineConnection.connect(
                 self._dsn, autocommit=True, application_name="rollbook-writer", **CLIENT_SETTINGS
             )
             self._connection.adapters.register_dumper(EncodedArray, EncodedArrayDumper)
@@ -130,14 +128,14 @@ class AppendTransaction:
                 await self._connection.execute(f"SET transaction_timeout = '{TRANSACTION_TIMEOUT}'")
         return self._connection
 
-    async def _give_up(self, connection: AppendConnection) -> None:
+    async def _give_up(self, connection: PipelineConnection) -> None:
         """Roll back, or close the connection if that fails."""
         with suppress(Error):
             await connection.rollback()
             return
         await self.close()
 
-    async def _append(self, connection: AppendConnection, pipeline: AsyncPipeline, batch: Sequence[Append]) -> int:
+    async def _append(self, connection: PipelineConnection, pipeline: AsyncPipeline, batch: Sequence[Append]) -> int:
         """Take the lock of the head row; return the position before the first event. The events get their times.
 
         Raises AppendsRefusedError, and OutdatedProcess.
@@ -151,13 +149,12 @@ class AppendTransaction:
         arrays = arrays_of([row for append in batch for row in append.encoded])
         values = {"log": self._log, "inline": self._inline, "count": count, **arrays}
         cursor, guarding, asking = connection.cursor(), connection.cursor(), connection.cursor()
-        with connection.holding():
-            await connection.execute("BEGIN")
-            await cursor.execute(self._append_sql, values, prepare=True)
-            if ends:
-                await self._ask_taken(guarding, guarded, count)
-            if self._rights and decisions:
-                await self._rights.ask(asking, decisions)
+        await connection.execute("BEGIN")
+        await cursor.execute(self._append_sql, values, prepare=True)
+        if ends:
+            await self._ask_taken(guarding, guarded, count)
+        if self._rights and decisions:
+            await self._rights.ask(asking, decisions)
         await pipeline.sync()
         row = await cursor.fetchone()
         if row is None:
