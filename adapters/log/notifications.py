@@ -12,7 +12,7 @@ from adapters.background import BackgroundTask
 from adapters.postgres.connections import connect
 
 LOG = "rollbook_log"  # payload: the position of the log's head
-PROJECTED = "rollbook_projected"  # payload: "name:position"
+PROJECTED = "rollbook_projected"  # payload: "name,name:position"
 
 HEARTBEAT = 5.0  # seconds between trials of the connection; a session that is silent for 15 ends
 RETRY = 0.2

@@ -33,9 +33,8 @@ class LogReader:
         self._codec = codec
         self._log = log
         self._border = _BORDER.format(events=events_table(log))
-        self._count = _COUNT.format(events=events_table(log))
         self._all = _SELECT.format(events=events_table(log), wanted="")
-        self._some = _SELECT.format(events=events_table(log), wanted="AND topic = ANY(%s)")
+        self._some = _SELECT.format(events=events_table(log), wanted="AND e.topic = ANY(%(topics)s)")
 
     async def head(self, connection: AsyncConnection) -> int:
         """The position of the last committed event."""
@@ -73,18 +72,16 @@ class LogReader:
         Raises LogGapError when a position is missing, and the errors of decoding.
         """
         cursor = connection.cursor(binary=True)
-        if topics is None:
-            await cursor.execute(self._all, (after, upto), prepare=True)
-        else:
-            await self._require_no_gap(connection, after, upto)
-            await cursor.execute(self._some, (after, upto, topics), prepare=True)
-        rows = await cursor.fetchall()
-        if topics is None and len(rows) != upto - after:
-            await self._require_no_gap(connection, after, upto)
-        events = await self._codec.decode_many([StoredEvent(*row[2:]) for row in rows])
-        for (_, recorded_at, *_), event in zip(rows, events, strict=True):
+        statement = self._all if topics is None else self._some
+        await cursor.execute(statement, {"after": after, "upto": upto, "topics": topics}, prepare=True)
+        found = await cursor.fetchall()
+        if found[0][0] != upto - after:
+            raise LogGapError(self._log, await self._missing(connection, after, upto))
+        rows = [row for row in found if row[1] is not None]
+        events = await self._codec.decode_many([StoredEvent(*row[3:]) for row in rows])
+        for (_, _, recorded_at, *_), event in zip(rows, events, strict=True):
             stamp(event, recorded_at)
-        return Batch(after, upto, [Recorded(row[0], event) for row, event in zip(rows, events, strict=True)])
+        return Batch(after, upto, [Recorded(row[1], event) for row, event in zip(rows, events, strict=True)])
 
     async def event_at(self, connection: AsyncConnection, position: int) -> str | None:
         """How people find the event again: originator id and version."""
@@ -96,19 +93,16 @@ class LogReader:
         row = await cursor.fetchone()
         return None if row is None else str(row[0])
 
-    async def _require_no_gap(self, connection: AsyncConnection, after: int, upto: int) -> None:
-        cursor = await connection.execute(self._count, (after, upto), prepare=True)
+    async def _missing(self, connection: AsyncConnection, after: int, upto: int) -> int:
+        """Return the first position in (after, upto] that is not there."""
+        cursor = await connection.execute(
+            f"SELECT min(wanted) FROM generate_series(%s::bigint, %s::bigint) wanted"
+            f" WHERE NOT EXISTS (SELECT FROM {events_table(self._log)} WHERE notification_id = wanted)",
+            (after + 1, upto),
+        )
         row = await cursor.fetchone()
         assert row is not None
-        if row[0] != upto - after:
-            cursor = await connection.execute(
-                f"SELECT min(wanted) FROM generate_series(%s::bigint, %s::bigint) wanted"
-                f" WHERE NOT EXISTS (SELECT FROM {events_table(self._log)} WHERE notification_id = wanted)",
-                (after + 1, upto),
-            )
-            missing = await cursor.fetchone()
-            assert missing is not None
-            raise LogGapError(self._log, missing[0])
+        return int(row[0])
 
 
 # The first row of another append ends the walk. What other tools wrote has no append: each row is one of its own.
@@ -124,9 +118,10 @@ WHERE here.notification_id = %(position)s AND own.notification_id < coalesce(
 """
 _ENDLESS = 2**62
 
-_COUNT = "SELECT count(*) FROM {events} WHERE notification_id > %s AND notification_id <= %s"
-
+# The number of all events tells whether there is a gap. Without a wanted event there is one row, with nulls behind it.
 _SELECT = """
-SELECT notification_id, recorded_at, originator_id, originator_version, topic, state
-FROM {events} WHERE notification_id > %s AND notification_id <= %s {wanted} ORDER BY notification_id
+SELECT counted.number, e.notification_id, e.recorded_at, e.originator_id, e.originator_version, e.topic, e.state
+FROM (SELECT count(*) AS number FROM {events} WHERE notification_id > %(after)s AND notification_id <= %(upto)s) counted
+LEFT JOIN {events} e ON e.notification_id > %(after)s AND e.notification_id <= %(upto)s {wanted}
+ORDER BY e.notification_id
 """

@@ -131,8 +131,9 @@ class Positions:
         if payload is None:
             self._look.set()
         else:
-            name, _, position = payload.rpartition(":")
-            self.learn(name, int(position))
+            names, _, position = payload.rpartition(":")
+            for name in names.split(","):
+                self.learn(name, int(position))
 
     def _wake(self) -> None:
         for waiter in self._waiting:

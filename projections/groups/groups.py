@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +17,6 @@ from projections.core.fold import Fold, handler
 from projections.core.projection import Projection
 from projections.core.rows import Row, add_to_totals, insert, update, write
 
-TICK = timedelta(microseconds=1)
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
 
 def name_key(name: str) -> str:
     """Return what a name is compared, searched and sorted by."""
@@ -27,10 +24,9 @@ def name_key(name: str) -> str:
 
 
 class GroupsFold(Fold):
-    """A batch of events as its outcome for each group. `modified` grows with the position, from `latest` on."""
+    """A batch of events as its outcome for each group. `modified` grows with the position, as times of events do."""
 
-    def __init__(self, latest: datetime) -> None:
-        self._latest = latest
+    def __init__(self) -> None:
         self.created: dict[UUID, Group.Created] = {}
         self.names: dict[UUID, str] = {}
         self.tags: dict[UUID, list[str]] = {}
@@ -80,8 +76,7 @@ class GroupsFold(Fold):
         self._modify(event.group_id, event)
 
     def _modify(self, group_id: UUID, event: Any) -> None:
-        self._latest = max(event.timestamp, self._latest + TICK)
-        self.modified[group_id] = self._latest
+        self.modified[group_id] = event.timestamp
 
 
 class GroupsProjection(Projection):
@@ -94,21 +89,18 @@ class GroupsProjection(Projection):
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         """Write new rows first, then what changed in old and new ones alike."""
-        await cursor.execute("SELECT max(modified_at) FROM groups")
-        row = await cursor.fetchone()
-        fold = await GroupsFold(row[0] if row and row[0] else LONG_AGO).add_all(events)
+        fold = await GroupsFold().add_all(events)
         await insert(cursor, "groups", (_new_row(event, fold) for event in fold.created.values()))
         await add_to_totals(cursor, "group_totals", TOTAL_KEY, _new_totals(fold))
         await _set(cursor, {key: {"name": name, "name_key": name_key(name)} for key, name in fold.names.items()})
         await _set(cursor, {key: {"tags": tags} for key, tags in fold.tags.items()})
-        await write(cursor, _COUNT_INDIVIDUALS, ((key, change) for key, change in fold.individuals.items() if change))
         await write(cursor, _COUNT_CHILDREN, ((key, change) for key, change in fold.children.items() if change))
         await _set(cursor, {key: {"parent_id": parent_id} for key, parent_id in fold.parents.items()})
         if fold.deactivated:  # after the moves: an inactive group stays where it last stood
             await cursor.execute(_LOSE_CHILDREN, (fold.deactivated,))
             await cursor.execute(_DEACTIVATE, (fold.deactivated,))
             await cursor.execute(_CHANGE_TOTALS, (fold.deactivated,))
-        await _set(cursor, {key: {"modified_at": at} for key, at in fold.modified.items()})
+        await write(cursor, _STAMP, ((key, at, fold.individuals[key]) for key, at in fold.modified.items()))
 
 
 async def _set(cursor: AsyncCursor, changes: Mapping[UUID, Row]) -> None:
@@ -135,12 +127,14 @@ def _new_totals(fold: GroupsFold) -> Iterator[Row]:
 
 
 TOTAL_KEY = ("organization_id", "type", "node_type", "active")
-_COUNT = """
-UPDATE groups g SET {column} = g.{column} + new.change
+_STAMP = """
+UPDATE groups g SET modified_at = new.at, individuals_count = g.individuals_count + new.individuals
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[]) AS new(id, at, individuals) WHERE g.group_id = new.id
+"""
+_COUNT_CHILDREN = """
+UPDATE groups g SET child_count = g.child_count + new.change
 FROM unnest(%s::uuid[], %s::bigint[]) AS new(id, change) WHERE g.group_id = new.id
 """
-_COUNT_INDIVIDUALS = _COUNT.format(column="individuals_count")
-_COUNT_CHILDREN = _COUNT.format(column="child_count")
 _LOSE_CHILDREN = """
 UPDATE groups p SET child_count = p.child_count - gone.number
 FROM (SELECT parent_id, count(*) AS number FROM groups WHERE group_id = ANY(%s::uuid[]) GROUP BY parent_id) gone

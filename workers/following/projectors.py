@@ -142,7 +142,7 @@ class Projector:
                 share = follower.share(batch)
                 if share.events:
                     await follower.projection.apply(self._connection.cursor(), share.events)
-            if len(await moved.fetchall()) != len(followers):
+            if (await moved.fetchone() or (0,))[0] != len(followers):
                 raise _MovedError
         for follower in followers:
             if follower.failures:
@@ -319,5 +319,6 @@ WITH moved AS (
         AND position = %(after)s
     RETURNING name
 )
-SELECT pg_notify('rollbook_projected', name || ':' || %(upto)s::bigint) FROM moved
+SELECT count(*), pg_notify('rollbook_projected', string_agg(name, ',' ORDER BY name) || ':' || %(upto)s::bigint)
+FROM moved
 """

@@ -289,8 +289,8 @@ async def test_projected_positions_are_announced(watched: str) -> None:
         async with a_projector(watched, RoleNames(), EventCount()) as projector:
             await save_roles(store, "a", "b")
             await projector.catch_up()
-        heard = {notification.payload async for notification in connection.notifies(timeout=2, stop_after=2)}
-        assert heard == {"role_names:2", "event_count:2"}
+        heard = [notification.payload async for notification in connection.notifies(timeout=2, stop_after=1)]
+        assert heard == ["event_count,role_names:2"]
 
 
 async def test_the_state_is_true_with_and_without_a_worker(watched: str) -> None:
@@ -321,7 +321,7 @@ async def test_writes_are_visible_soon(watched: str) -> None:
                 written = time.monotonic()
                 position = await save_roles(store, f"role-{number}")
                 async for notification in connection.notifies(timeout=2):
-                    if notification.payload == f"role_names:{position}":
+                    if notification.payload == f"event_count,role_names:{position}":
                         break
                 took.append(time.monotonic() - written)
         assert sorted(took)[len(took) // 2] < 0.3  # 2 ms, unless the machine is busy with other tests
