@@ -12,14 +12,32 @@ from domain.groups.groups import Group, GroupInactive, GroupNotFound, GroupSyste
 
 
 class GroupRights(NamedTuple):
-    """What a principal may do with a group.
+    """What a principal may do with a group, and the answers to `others`, the queries that were asked with it.
 
     `administers` is true for administrators of the group's organization, system administrators and services.
     """
 
+    group: Group
     reads: bool
     writes: bool
     administers: bool
+    others: list[bool]
+
+    def require_changeable(self, argument: str | None = None) -> None:
+        """Raise GroupNotFound (also when the principal may not read it), Forbidden, GroupSystemManaged, GroupInactive.
+
+        `argument` is the argument with the group's id.
+        """
+        if self.administers and self.group.system_managed:
+            raise GroupSystemManaged(argument=argument)
+        # An administrator may change every active group. If this group is not writable, it was deactivated after it
+        # was loaded.
+        if self.administers and not (self.group.active and self.writes):
+            raise GroupInactive(argument=argument)
+        if not self.group.active or not self.reads:
+            raise GroupNotFound(argument=argument)
+        if not self.writes:
+            raise Forbidden(argument=argument)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,45 +48,39 @@ class GroupPermissions:
     permissions: Permissions
 
     async def require_changeable(self, principal: Principal, group_id: UUID, *, argument: str | None = None) -> Group:
-        """Return the group if the principal may change it. `argument` is the argument with its id.
-
-        Raises GroupNotFound (also when the principal may not read it), Forbidden, GroupSystemManaged, GroupInactive.
-        """
-        group, rights = await self._rights(principal, group_id, argument=argument)
-        if rights.administers and group.system_managed:
-            raise GroupSystemManaged(argument=argument)
-        # An administrator may change every active group. If this group is not writable, it was deactivated after it
-        # was loaded.
-        if rights.administers and not (group.active and rights.writes):
-            raise GroupInactive(argument=argument)
-        if not group.active or not rights.reads:
-            raise GroupNotFound(argument=argument)
-        if not rights.writes:
-            raise Forbidden(argument=argument)
-        return group
+        """Return the group if the principal may change it. Raises what `GroupRights.require_changeable` raises."""
+        rights = await self.rights(principal, group_id, argument=argument)
+        rights.require_changeable(argument)
+        return rights.group
 
     async def require_deactivatable(self, principal: Principal, group_id: UUID) -> Group:
         """Return the group, active or not, if the principal may deactivate it; its leaders may not (ruling A3).
 
         Raises GroupNotFound, Forbidden, GroupSystemManaged.
         """
-        group, rights = await self._rights(principal, group_id)
+        rights = await self.rights(principal, group_id)
         if not rights.administers:
             raise Forbidden if rights.reads else GroupNotFound
-        if group.system_managed:
+        if rights.group.system_managed:
             raise GroupSystemManaged
-        return group
+        return rights.group
 
-    async def _rights(
-        self, principal: Principal, group_id: UUID, *, argument: str | None = None
-    ) -> tuple[Group, GroupRights]:
+    async def rights(
+        self, principal: Principal, group_id: UUID, *others: AccessQuery, argument: str | None = None
+    ) -> GroupRights:
+        """Return what the principal may do with the group, and the answers to the other queries.
+
+        Whoever may write a group may read it, so reading is asked only after a no. Raises GroupNotFound when there is
+        no group.
+        """
         group = await self.store.find(Group, group_id)
         if group is None:
             raise GroupNotFound(argument=argument)
-        rights = await self.permissions.allows(
+        writes, administers, *answers = await self.permissions.allows(
             principal,
-            AccessQuery("group", group_id, "read"),
             AccessQuery("group", group_id, "write"),
             AccessQuery("organization", group.organization_id, "write"),
+            *others,
         )
-        return group, GroupRights(*rights)
+        reads = writes or all(await self.permissions.allows(principal, AccessQuery("group", group_id, "read")))
+        return GroupRights(group, reads, writes, administers, answers)

@@ -1,5 +1,6 @@
 """Commands that add people to rosters and remove them."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from domain.core.errors import Conflict, Forbidden, Invalid
 from domain.core.permissions import Permissions
-from domain.core.ports import AccessQuery, Store, retry_on_conflict
+from domain.core.ports import AccessQuery, Operation, Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.core.turns import InTurns, filter_in_turns, in_turns
 from domain.groups.groups import Group, GroupProviderOnly
@@ -51,6 +52,13 @@ class RosterChange(NamedTuple):
     rests_on: list[User]
 
 
+class Candidates(NamedTuple):
+    """Individuals to be added, as far as they exist, and the entries that they have or once had, by individual."""
+
+    individuals: dict[UUID, Individual]
+    entries: dict[UUID, RosterEntry]
+
+
 @dataclass(frozen=True, eq=False)
 class RosterEditor:
     """Checks who may be in a roster, and changes its entries. The commands on groups and on rosters share it."""
@@ -58,8 +66,15 @@ class RosterEditor:
     store: Store
     permissions: Permissions
 
+    async def candidates(self, group_id: UUID, individual_ids: Sequence[UUID]) -> Candidates:
+        """Return these individuals and their entries in the group. A few are loaded in one round trip."""
+        individuals, entries = await asyncio.gather(
+            self.store.get_many(Individual, individual_ids), self.entries(group_id, "individual", individual_ids)
+        )
+        return Candidates(individuals, entries)
+
     async def add_individual_entries(
-        self, roster: Roster, individual_ids: Sequence[UUID], argument: str
+        self, roster: Roster, individual_ids: Sequence[UUID], argument: str, candidates: Candidates | None = None
     ) -> list[RosterEntry]:
         """Add individuals whom the principal may write. Return the entries that change.
 
@@ -67,9 +82,8 @@ class RosterEditor:
         """
         if roster.provider_only and individual_ids:
             raise GroupProviderOnly(argument=argument)
-        entries = await self.entries(roster, individual_ids)
+        individuals, entries = candidates or await self.candidates(roster.group_id, individual_ids)
         absent = await filter_in_turns(lambda subject: not _is_present(entries.get(subject)), individual_ids)
-        individuals = await self.store.get_many(Individual, absent)
         ineligible = await filter_in_turns(
             lambda subject: not _belongs_to(individuals.get(subject), roster.organization_id), absent
         )
@@ -79,7 +93,7 @@ class RosterEditor:
 
     async def add_user_entries(self, roster: Roster, users: Mapping[UUID, User], argument: str) -> RosterChange:
         """Add users whom the principal may read. Return the entries that change. Raises NotEligible."""
-        entries = await self.entries(roster, users)
+        entries = await self.entries(roster.group_id, roster.kind, users)
         absent = await filter_in_turns(lambda subject: not _is_present(entries.get(subject)), users)
         ineligible = await filter_in_turns(
             lambda subject: not _is_enabled_provider(users[subject], roster.organization_id), absent
@@ -103,15 +117,15 @@ class RosterEditor:
         # `get_many` keeps the order of the ids
         return await self.store.get_many(User, await filter_in_turns(readable.__contains__, ids))
 
-    async def entries(self, roster: Roster, subject_ids: Collection[UUID]) -> dict[UUID, RosterEntry]:
+    async def entries(self, group_id: UUID, kind: RosterKind, subject_ids: Collection[UUID]) -> dict[UUID, RosterEntry]:
         """Return the entries that the subjects have or once had, by the id of the subject."""
-        ids = await in_turns(lambda subject: roster_entry_id(roster.group_id, roster.kind, subject), subject_ids)
+        ids = await in_turns(lambda subject: roster_entry_id(group_id, kind, subject), subject_ids)
         entries = await self.store.get_many(RosterEntry, ids)
         return dict(await in_turns(lambda entry: (entry.subject_id, entry), entries.values()))
 
     async def remove(self, roster: Roster, subject_ids: Collection[UUID]) -> list[RosterEntry]:
         """Remove the subjects. Return their entries; ignore subjects who never had one."""
-        entries = await self.entries(roster, subject_ids)
+        entries = await self.entries(roster.group_id, roster.kind, subject_ids)
         async for batch in InTurns(entries.values()):
             for entry in batch:
                 entry.remove()
@@ -119,20 +133,27 @@ class RosterEditor:
 
     async def require_writable(self, principal: Principal, individual_ids: Sequence[UUID], argument: str) -> None:
         """Raise IndividualNotFound or Forbidden with the individuals that the principal may not read or write."""
-        if not individual_ids:
+        if individual_ids:
+            writable = await self.permissions.allows(principal, *await _queries(individual_ids, "write"))
+            await self.require_written(principal, individual_ids, writable, argument)
+
+    async def require_written(
+        self, principal: Principal, individual_ids: Sequence[UUID], writable: Sequence[bool], argument: str
+    ) -> None:
+        """Raise as `require_writable`. `writable` tells which of them the principal may write, and so may read."""
+        unwritable = _denied(individual_ids, writable)
+        if not unwritable:
             return
-        reads = await in_turns(lambda subject: AccessQuery("individual", subject, "read"), individual_ids)
-        writes = await in_turns(lambda subject: AccessQuery("individual", subject, "write"), individual_ids)
-        answers = await self.permissions.allows(principal, *reads, *writes)
-        unreadable = _denied(individual_ids, answers[: len(reads)])
+        readable = await self.permissions.allows(principal, *await _queries(unwritable, "read"))
+        unreadable = _denied(unwritable, readable)
         if unreadable:
             raise IndividualNotFound(argument=argument, meta={"individual-ids": _as_texts(unreadable)})
-        unwritable = _denied(individual_ids, answers[len(reads) :])
-        if unwritable:
-            raise Forbidden(argument=argument, meta={"individual-ids": _as_texts(unwritable)})
+        raise Forbidden(argument=argument, meta={"individual-ids": _as_texts(unwritable)})
 
 
 NO_CHANGE = RosterChange([], [])
+FEW = 50
+"""So many individuals are loaded in the query of the group, before permission is checked: that costs one query."""
 PLACEHOLDER_IDS = (UUID(int=0),)
 """Looked up when no e-mail address has an account, so that the time of the answer does not reveal that."""
 
@@ -164,12 +185,19 @@ class Rosters:
         Raises IndividualNotFound, NotEligible, GroupProviderOnly, SameGroup, OtherOrganization.
         """
         _require_different(group_id, remove_from_group)
-        group = await self._groups.require_changeable(principal, group_id)
-        other = await self._other_group(principal, group, remove_from_group)
-        await self._editor.require_writable(principal, individual_ids, "individual_ids")
-        roster = Roster.of(group, "individual")
-        added = RosterChange(await self._editor.add_individual_entries(roster, individual_ids, "individual_ids"), [])
-        return await self._save(group, added, await self._remove_from(other, "individual", individual_ids), other)
+        asking = self._groups.rights(principal, group_id, *await _queries(individual_ids, "write"))
+        candidates = None
+        if len(individual_ids) <= FEW:
+            rights, candidates = await asyncio.gather(asking, self._editor.candidates(group_id, individual_ids))
+        else:
+            rights = await asking
+        rights.require_changeable()
+        other = await self._other_group(principal, rights.group, remove_from_group)
+        await self._editor.require_written(principal, individual_ids, rights.others, "individual_ids")
+        roster = Roster.of(rights.group, "individual")
+        entries = await self._editor.add_individual_entries(roster, individual_ids, "individual_ids", candidates)
+        removed = await self._remove_from(other, "individual", individual_ids)
+        return await self._save(rights.group, RosterChange(entries, []), removed, other)
 
     @retry_on_conflict
     async def add_users(
@@ -282,6 +310,10 @@ def _belongs_to(individual: Individual | None, organization_id: UUID) -> bool:
 
 def _is_enabled_provider(user: User, organization_id: UUID) -> bool:
     return organization_id in user.organizations and user.enabled and not user.archived
+
+
+async def _queries(individual_ids: Sequence[UUID], operation: Operation) -> list[AccessQuery]:
+    return await in_turns(lambda subject: AccessQuery("individual", subject, operation), individual_ids)
 
 
 def _denied(subject_ids: Sequence[UUID], answers: Sequence[bool]) -> list[UUID]:
