@@ -29,6 +29,7 @@ from domain.core.principal import Principal
 from projections.sessions.sessions import SessionRow
 
 PRINCIPAL = "rollbook.principal"
+CALLER = "rollbook.caller"
 
 
 class Caller:
@@ -62,7 +63,10 @@ class Caller:
 
 async def caller(request: Request) -> Caller:
     """Return the caller. Raises Unauthenticated or TokenExpired."""
-    return Caller(request)
+    if CALLER not in request.scope:
+        request.scope[CALLER] = Caller(request)
+    known: Caller = request.scope[CALLER]
+    return known
 
 
 async def authenticate(request: Request) -> Principal:

@@ -42,7 +42,7 @@ from starlette.responses import JSONResponse, Response
 from adapters.postgres.outages import retry_if_lost
 from api.documents.common import Errors
 from api.edge.bodies import LARGEST_BODY, Body, read_body
-from api.edge.caller import PRINCIPAL, Caller, authenticate, permission_refusals_told
+from api.edge.caller import CALLER, PRINCIPAL, authenticate, caller, permission_refusals_told
 from api.edge.envelope import MEDIA_TYPE
 from api.edge.execution import answered_as_recorded, is_carried_out
 from api.edge.idempotency import HEADER as IDEMPOTENCY_KEY
@@ -167,7 +167,7 @@ class ContractRoute(APIRoute):
         if not self.signature.looks_up_session:
             return await self._answer_as(request, None if self.anonymous else await authenticate(request))
         # refusals that the token and the session cause come first, though the endpoint looks up the session
-        Caller(request)
+        await caller(request)
         if not is_small(request.headers):
             await authenticate(request)
         try:
@@ -190,8 +190,9 @@ class ContractRoute(APIRoute):
 
     async def _answer_sent(self, request: Request, principal: Principal | None, sent: Body) -> Response:
         """The rest of the order, once the body is there; of a stream `sent` has the digest."""
-        if principal is not None and sent.waited:  # a body that comes slowly keeps no session alive (ruling O7)
-            principal = await authenticate(request)
+        if sent.waited:  # a body that comes slowly keeps neither token nor session alive (ruling O7)
+            request.scope.pop(CALLER, None)
+            principal = principal and await authenticate(request)
         arguments = self.signature.read_parameters(request)
         if self.reads:
             at_least(request)

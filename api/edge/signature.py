@@ -87,6 +87,8 @@ class Signature:
 
     def read_parameters(self, request: Request) -> dict[str, Any]:
         """The arguments that path and query give. Raises InvalidParameter, one for each violation."""
+        if not self._path and self._query_field is None and not request.scope["query_string"]:
+            return {}
         arguments: dict[str, Any] = {}
         problems: list[DomainError] = []
         for name, alias, adapter in self._path:
