@@ -54,6 +54,7 @@ class Projector:
         self._reader = reader
         self._standby = {projection.name: Follower(projection, batch=batch) for projection in projections}
         self._leading: dict[str, Follower] = {}
+        self._announced = 0
         self._frozen_checked = time.monotonic()
 
     async def take_leases(self) -> None:
@@ -83,14 +84,18 @@ class Projector:
         if self._leading:
             await replicators.record_polls(self._connection, list(self._leading))
 
+    def announce(self, position: int) -> None:
+        """Note that the log has reached this position; the next step then need not ask for it."""
+        self._announced = max(self._announced, position)
+
     async def step(self) -> bool:
         """Apply one batch to each follower that lags; return whether any still lags."""
-        head = await self._reader.head(self._connection)
+        head = self._announced if self._behind(self._announced) else await self._reader.head(self._connection)
         for followers in self._behind(head):
             first = followers[0]
             upto = first.position + first.limit
             await self._advance(followers, await self._reader.border(self._connection, upto) if upto < head else head)
-        return bool(self._behind(head))
+        return bool(self._behind(max(head, self._announced)))
 
     async def catch_up(self) -> None:
         """Apply all pending events. Raises NotCaughtUpError when another worker holds a lease or an event fails."""
@@ -240,8 +245,15 @@ async def _follow_log(
 ) -> None:
     """Follow one log on its own connection. Notifications exist only for the identity log; the others are polled."""
     woken = asyncio.Event()
+    projector: Projector | None = None
+
+    def wake(position: str | None) -> None:
+        if projector is not None and position is not None:
+            projector.announce(int(position))
+        woken.set()
+
     if log == IDENTITY:
-        notifications.on(LOG, lambda _: woken.set())
+        notifications.on(LOG, wake)
     stopping = asyncio.create_task(_wake_at(stop, woken))
     while not stop.is_set():
         try:
