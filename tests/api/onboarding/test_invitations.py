@@ -220,7 +220,7 @@ async def test_an_invitation_is_not_sent_after_its_code_has_expired(database_url
         assert (stored.status, stored.error, server.mails) == ("failed", "expired", [])
 
 
-async def test_a_message_that_is_refused_for_good_shows_as_failed_and_its_job_as_dead(database_url: str) -> None:
+async def test_a_permanently_refused_message_has_failed_and_its_job_is_dead(database_url: str) -> None:
     async with a_mailing_world(database_url, "554 never") as (server, world, owner):
         invite = await an_email_to_ann(world)
         async with a_worker(world):
@@ -234,7 +234,7 @@ async def test_a_message_that_is_refused_for_good_shows_as_failed_and_its_job_as
         assert (stored.status, stored.error, len(server.mails)) == ("sent", None, 1)
 
 
-async def test_a_message_whose_job_dies_or_is_gone_shows_as_failed(
+async def test_a_message_whose_job_dies_has_failed(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(BackOff, "get_retry_decision", lambda *_, **__: None)
