@@ -1,4 +1,4 @@
-"""Background tasks go on after a failure that nobody foresaw."""
+"""Background tasks continue after an unexpected failure."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

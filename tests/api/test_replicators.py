@@ -106,7 +106,7 @@ async def test_a_failing_read_model_says_so_and_the_others_go_on(database_url: s
         groups = f"/v1/individual-groups/?organization-id={clinic}"
         assert (await world.client.get(groups, headers=world.system.bearer)).status_code == 200
         assert (await world.client.get(groups, headers=behind)).status_code == 503
-        await bystander.execute("UPDATE events SET topic = 'nobody.wants-this' WHERE notification_id = %s", [poisoned])
+        await bystander.execute("UPDATE events SET topic = 'unknown.topic' WHERE notification_id = %s", [poisoned])
         await eventually(bystander, "SELECT count(*) FROM projections WHERE error IS NOT NULL", 0)
         assert {row["state"] for row in (await shown(world)).values()} == {"running"}
         assert {row["error"] for row in (await shown(world)).values()} == {None}
@@ -114,7 +114,7 @@ async def test_a_failing_read_model_says_so_and_the_others_go_on(database_url: s
 
 
 async def append_undecodable(connection: AsyncConnection, topic: str) -> int:
-    """An event that nobody who wants it can read; its position."""
+    """Append an event that cannot be decoded, and return its position."""
     cursor = await connection.execute(
         "WITH head AS (UPDATE log_head SET position = position + 1 WHERE log = 'identity' RETURNING position)"
         " INSERT INTO events (originator_id, originator_version, notification_id, topic, state)"

@@ -1,4 +1,4 @@
-"""Asks the running product every question about authorization through HTTP, as a service that may ask about anybody."""
+"""Asks the running product every question about authorization through HTTP, as a service that asks about all users."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -164,7 +164,7 @@ class Oracle:
                 return self._owner_is(self.users.get(self.individuals[individual].owner), name, value)
 
     def _owner_is(self, owner: OracleUser | None, name: str, value: Any) -> bool:
-        """Nobody has a name, a birthday or a verified phone: no operation of this slice gives him one."""
+        """No user has a name, a birthday or a verified phone, because no operation sets one."""
         match name:
             case "registered" | "email-verified":
                 return value is bool(owner and getattr(owner, name.replace("-", "_")))

@@ -206,7 +206,7 @@ class RandomWorld(RandomFacts):
         user.join(organization)
         self._save(user)
         self.oracle.organizations[organization].providers.add(user_id)
-        self.oracle.users[user_id].provider = True  # whatever becomes of him
+        self.oracle.users[user_id].provider = True  # in every later state of the user
 
     def do_quit(self, a: int, b: int, _: int) -> None:
         user_id, organization = self._candidate(a), self.organizations[b % 2]

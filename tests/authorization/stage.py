@@ -1,4 +1,4 @@
-"""Puts a world of a YAML file on the stage with the product's own commands, and asks it through HTTP."""
+"""Builds the world of a YAML file with the commands of the product, and asks it through HTTP."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -67,7 +67,7 @@ class Stage:
         return f"{kind}:{self.ids.get(name, name) if kind in OPERATIONS else name}:{operation}"
 
     async def allows(self, user: str, *queries: str) -> bool:
-        """A check by the user himself, or by the service when he is in no position to ask."""
+        """Return the answer to a check by the service."""
         body = {"user-id": str(self.ids[user]), "access-query": [self.sent(each) for each in queries]}
         answer: bool = (await self.world.post(CHECK, body, self.world.service))["allow"]
         return answer

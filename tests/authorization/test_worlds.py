@@ -64,7 +64,7 @@ async def follow(stage: Stage, chapter: dict[str, Any]) -> None:
 
 
 async def agree(stage: Stage, turn: int) -> None:
-    """Everything, and everybody (their lists in turn): bulk, lists and accessors say the same."""
+    """Bulk checks, lists and accessors of all users agree; lists are compared in turn."""
     users, queries = list(stage.people), stage.things()
     allowed: dict[tuple[str, str], bool] = {}
     for some in batched(queries, 50):

@@ -1,7 +1,7 @@
-"""Requests that must be refused, made of what is said of an operation; each with the answer that it must get.
+"""Invalid requests of each operation, made from its description, each with the refusal that it must get.
 
-A request of this module is in order but for the one thing that its case is about. Nobody's rights are needed for it:
-all that is judged here is judged before them (ruling A10).
+A request of this module has one fault, that of its case. It needs no rights: all of these faults are reported before
+permissions are checked (ruling A10).
 """
 
 import copy
@@ -153,7 +153,7 @@ def everything_wrong_in_the_query(request: Request) -> Case:
 
 
 def of_members(request: Request) -> Iterator[Case]:
-    """Every member of the body, at every depth, with everything that it must not be; members that nobody knows."""
+    """Every member of the body, at every depth, with every invalid value; unknown members."""
     schema = request.operation.body or {"type": "object", "properties": {}}
     yield from _of_object(request, schema, [])
     if "data" in schema.get("properties", {}):

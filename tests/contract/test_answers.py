@@ -1,6 +1,6 @@
 """Real answers keep the contract: every attribute is there, in its form, with the positions that go with it.
 
-The requests are those of `tests/api/permission_matrix.yaml`, each sent by somebody who may.
+The requests are those of `tests/api/edge/permission_matrix.yaml`, each sent by a principal who may.
 """
 
 import re
@@ -115,7 +115,7 @@ def problems_of_list(answer: httpx2.Response) -> Iterator[str]:
 
 
 async def judged(ward: Ward, row: Row) -> tuple[httpx2.Response, list[str]]:
-    """The answer to somebody who may, and what is wrong with it."""
+    """Return the answer to a principal who may, and what is wrong with it."""
     name = next(each for each in ASKING if row.statuses[each] < 300)
     answer = await row.sent_by(ward, name)
     ward.forget()

@@ -1,6 +1,6 @@
 """Of two things that are wrong with a request, the one is told that stands first in the order (ruling A10).
 
-The caller may do nothing, so that whatever is told here is told before anybody's rights are looked at.
+The caller may do nothing, so that whatever is told here is told before permissions are checked.
 """
 
 import copy

@@ -193,7 +193,7 @@ async def test_all_but_the_anonymous_operations_need_a_token(database_url: str) 
             for bearer in ({}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer x"}):
                 answer = await person.send(good, bearer)
                 if operation.title in ANYBODY:
-                    problem = "" if answer.status_code == usual.status_code else "is not for everybody"
+                    problem = "" if answer.status_code == usual.status_code else "needs a session"
                 else:
                     problem = difference(answer, 401, [("not-authenticated", {})])
                     problem = problem or ("" if answer.headers["www-authenticate"] == "Bearer" else "no challenge")

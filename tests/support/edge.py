@@ -38,7 +38,7 @@ from tests.support.stores import MASTER_KEY
 
 @dataclass
 class Person:
-    """A caller: who bears his token is he."""
+    """A caller, known by the id of their session as token."""
 
     user_id: UUID = field(default_factory=uuid4)
     session_id: UUID = field(default_factory=uuid4)

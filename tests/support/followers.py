@@ -116,7 +116,7 @@ async def follow(
     woken: asyncio.Event | None = None,
     poll: float = projectors.POLL,
 ) -> None:
-    """What a worker process does, until `stop`; whoever sets that wakes it."""
+    """Follow the log as a worker process does, until `stop`, which must also set `woken`."""
     stop, woken = stop or asyncio.Event(), woken or asyncio.Event()
     notifications = Notifications(listen_url or application_dsn(database_url))
     notifications.on(LOG, lambda _: woken.set())

@@ -12,8 +12,8 @@ from workers.running.serving import GARBAGE_THRESHOLD
 class LoopLag:
     """Measures, while it is open, for how long at a time nothing else could run: `seconds` is the longest.
 
-    Of each pause the processor time of this process counts at most, because a busy machine pauses everybody. Garbage
-    is collected as in `workers.running.serving`: what the tests have loaded would take 0.1 s to look through.
+    Of each pause the processor time of this process counts at most, because a busy machine pauses all processes.
+    Garbage is collected as in `workers.running.serving`: what the tests have loaded would take 0.1 s to look through.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ only_root = pytest.mark.skipif(
 def as_(account: Account) -> list[str]:
     """Words before a command that make this user run it.
 
-    He may read everything, because Python is often at home where only root looks; he writes only what is his.
+    They may read everything, because Python is often installed where only root reads; they write only own files.
     """
     setpriv = shutil.which("setpriv")
     if setpriv is None:

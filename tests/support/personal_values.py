@@ -37,7 +37,7 @@ SHORTEST = 6
 ADDRESS = re.compile(rb"[\w.+-]{3,}@[\w-]{3,}\.\w{3,}|\+[1-9]\d{10,14}")
 OF_ORGANIZATIONS = (b"help@", b"support@")
 """Addresses of organizations that tests use are no personal values."""
-"""E-mail addresses and phone numbers: also found when nobody thought of making them `Personal`."""
+"""E-mail addresses and phone numbers: also found when they were not made `Personal`."""
 
 
 @pytest.fixture(autouse=True)

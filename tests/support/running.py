@@ -71,11 +71,11 @@ class Running:
 
     @property
     def url(self) -> str:
-        """Where the API listens; http://127.0.0.1:1, where nobody does, before it is known."""
+        """Where the API listens; http://127.0.0.1:1, where no process listens, before it is known."""
         return url_of(self.output) if "Rollbook is running." in self.output.read_text() else "http://127.0.0.1:1"
 
     def kill(self) -> None:
-        """As nobody can prevent; what it started goes on without it."""
+        """Kill it with SIGKILL; the processes that it started continue."""
         self.process.kill()
         self.process.wait()
 

@@ -40,7 +40,7 @@ async def a_store(
 
 
 async def waits_for_a_lock(database_url: str) -> None:
-    """Return as soon as somebody in this database does."""
+    """Return as soon as a session of this database waits for a lock."""
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         for _ in range(500):
             cursor = await connection.execute(
@@ -49,4 +49,4 @@ async def waits_for_a_lock(database_url: str) -> None:
             if await cursor.fetchone():
                 return
             await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits")
+    raise AssertionError("no session waits")

@@ -233,7 +233,7 @@ def test_servers_run_as_users_that_have_no_name(folder: Path) -> None:
 
 
 def a_zombie(server: EmbeddedPostgres) -> subprocess.Popen[bytes]:
-    """A process of the server's user that has ended, and whose end nobody has asked for."""
+    """A process of the server's user that has ended, and whose exit status was not read."""
     user = None if server.account is None else server.account.uid
     ended = subprocess.Popen(["/bin/true"], user=user)
     wait_until(lambda: Path(f"/proc/{ended.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")

@@ -69,7 +69,7 @@ class Writers:
 
 @contextmanager
 def a_reader(database_url: str) -> Iterator[list[int]]:
-    """What a reader sees who asks again and again for whatever stands behind the last position that he has seen."""
+    """Return what a reader sees who repeatedly reads the events after the last position seen."""
     seen: list[int] = []
     finished = Signal()
 
@@ -121,7 +121,7 @@ def test_killed_writers_leave_a_log_without_gaps_losses_or_doubles(database_url:
 
 
 class Gate(InlineProjection):
-    """An inline projection that holds up its append, position in hand, until somebody gives back the lock."""
+    """An inline projection that holds up its append, position in hand, until the lock is released."""
 
     name = "gate"
 

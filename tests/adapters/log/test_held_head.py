@@ -1,4 +1,4 @@
-"""Nobody holds the head of the log: not a process that is stopped, and not a session that keeps its lock (O29)."""
+"""The head of the log is never held for long: neither by a stopped process nor by a session with its lock (O29)."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Password hashes: bounded, never on the event loop, and the same for everybody from outside."""
+"""Password hashes are bounded, computed outside of the event loop, and take the same time for every user."""
 
 import asyncio
 import os

@@ -54,10 +54,10 @@ async def test_users_ask_about_themselves_and_unlimited_callers_about_all(databa
             await world.post(ACCESSIBLE, about(ann.user_id, query), by, 403)
             await world.get(INDIVIDUALS, by, 403, **asked)
             await world.get(f"{STATUS}{ann.user_id}/", by, 404)
-        nobody = uuid4()
-        assert await world.post(CHECK, about(nobody, query), world.service) == {"allow": False}
-        assert (await world.post(ACCESSIBLE, about(nobody, "group::read"), world.system))["resource-ids"] == []
-        await world.get(f"{STATUS}{nobody}/", world.service, 404)
+        unknown = uuid4()
+        assert await world.post(CHECK, about(unknown, query), world.service) == {"allow": False}
+        assert (await world.post(ACCESSIBLE, about(unknown, "group::read"), world.system))["resource-ids"] == []
+        await world.get(f"{STATUS}{unknown}/", world.service, 404)
         await world.get(f"{STATUS}ann/", world.service, 400)
 
 
@@ -70,7 +70,7 @@ async def test_accessors_are_shown_to_administrators_and_unlimited_callers(datab
         answer = await world.get(ACCESSORS, admin, **of(patient.individual_id, organization_id=clinic))
         assert answer["data"] == mine
         assert answer["meta"].items() >= {"page[limit]": 5000, "page[offset]": 0, "page[total]": 1}.items()
-        # of resources that are not his own administrators learn nothing but that none of their providers has them
+        # administrators learn of foreign resources only that none of their providers has access
         answer = await world.get(ACCESSORS, admin, **of(stranger.individual_id, organization_id=clinic))
         assert answer["data"] == []
         await world.get(ACCESSORS, admin, 403, **of(patient.individual_id))

@@ -85,7 +85,7 @@ async def of_system_administrators(world: World) -> list[Command]:
 
 
 async def bringing_in(world: World, clinic: UUID, group: UUID) -> list[Command]:
-    """At once, with a password; for somebody known too, who comes in at once for trusted inviters alone."""
+    """Sign-up at once with a password; a known user is signed up at once only for trusted callers."""
     known = await world.provider(await world.organization())
     new = invitation(clinic, group, "patient")
     new["data"]["attributes"]["patient-email"] = f"new-{uuid4().hex[:12]}@people.test"

@@ -111,11 +111,11 @@ async def test_no_user_is_found_by_a_hidden_share(database_url: str) -> None:
         await share(world, patient.individual_id, patient, "organization", south)
         await share(world, patient.individual_id, patient, "user", friend.user_id)
         found: tuple[list[str], int] = ([str(patient.user_id)], 1)
-        nobody: tuple[list[str], int] = ([], 0)
+        none_found: tuple[list[str], int] = ([], 0)
         for sharee, by, expected in (
             (north, admin, found),
-            (south, admin, nobody),
-            (friend.user_id, admin, nobody),
+            (south, admin, none_found),
+            (friend.user_id, admin, none_found),
             (south, of_both, found),
             (south, world.system, found),
             (friend.user_id, world.service, found),

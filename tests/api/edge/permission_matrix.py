@@ -31,7 +31,7 @@ class Row:
         return f"{self.operation.title}{f' ({self.case})' if self.case else ''}"
 
     async def sent_by(self, ward: Ward, name: str) -> httpx2.Response:
-        """The answer that this principal gets. What is new is used again until somebody has changed it."""
+        """Return the answer that this principal gets. New things are used again until a command changed them."""
         caller = ward.people[name]
         request = await self.request(ward, name)
         at_least = {"X-At-Least-Position": str(await ward.world.identity.store.save())}
@@ -41,7 +41,7 @@ class Row:
         return answer
 
     def allowed(self) -> list[str]:
-        """Who may, those with the fewest rights first."""
+        """Return the principals who may, those with the fewest rights first."""
         return [name for name in PRINCIPALS if self.statuses.get(name, 403) < 300]
 
     async def request(self, ward: Ward, name: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def _row(written: dict[Any, Any]) -> Row:
 def _statuses(written: dict[Any, Any]) -> dict[str, int]:
     named = {name: status for status, names in written.items() if isinstance(status, int) for name in names.split()}
     listed = [name for status, names in written.items() if isinstance(status, int) for name in names.split()]
-    assert len(listed) == len(named), f"{written['operation']}: somebody stands there twice"
+    assert len(listed) == len(named), f"{written['operation']}: a principal is listed twice"
     rest = named.pop("others", None)
     found = {**{name: rest for name in PRINCIPALS if rest}, **dict.fromkeys(WITHOUT_TOKEN, 401), **named}
     assert set(found) == set(PRINCIPALS), f"{written['operation']}: {set(PRINCIPALS) ^ set(found)}"

@@ -112,7 +112,7 @@ async def test_scoring_passwords_delays_no_other_request(database_url: str) -> N
 async def onboarded_during_a_login(
     world: World, organization_id: UUID, by: Person
 ) -> tuple[list[httpx2.Response], float]:
-    """The answers to 12 onboardings with a password that takes seconds to judge; somebody logs in meanwhile."""
+    """The answers to 12 onboardings with a password that takes seconds to judge; meanwhile a user logs in."""
     attributes = {
         "organization": str(organization_id), "patient-email": "new@people.test", "password": HARD_TO_JUDGE,
         "auto-sign-up": True, "auto-confirm": True,
@@ -153,7 +153,7 @@ async def lag_of(world: World, path: str, content: bytes, by: Person, *, method:
 
 
 def operations_with_bodies() -> list[Operation]:
-    """Those that only signed users may send one to: 16 KiB of anybody else is not much."""
+    """Operations that need a session; others accept 16 KiB at most."""
     return [each for each in operations() if each.takes_body and each.body and each.path not in ANONYMOUS]
 
 

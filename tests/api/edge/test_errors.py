@@ -1,4 +1,4 @@
-"""What nobody foresaw leaves with an id only; a database that is away is a 503; the log says where, never what."""
+"""An unexpected error is answered with an id only, an outage of the database with 503; the log names the place only."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is answered while nobody brings the read models up: by commands (rulings A5 and A6) and about what they made."""
+"""Answers of commands and reads while no worker updates the read models (rulings A5 and A6)."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 class Command:
-    """A command of the matrix by somebody who may; what it is about is there already."""
+    """A command of the matrix by a principal who may send it; the things that it names exist."""
 
     def __init__(self, row: Row, ward: Ward, bearer: dict[str, str], request: dict[str, Any]) -> None:
         self.title = row.title

@@ -23,7 +23,7 @@ LOGS = "/v1/individual-group-logs/"
 
 @asynccontextmanager
 async def nothing_projected(world: World) -> AsyncIterator[None]:
-    """Inside, read models stand still until somebody waits for them."""
+    """Inside, read models are updated only while a request waits for them."""
     await world.catch_up()
     await world.stop_projecting()
     yield

@@ -236,7 +236,7 @@ async def test_a_lost_notification_delays_a_read_by_a_second(database_url: str) 
     async with an_edge(database_url, router, position_wait=5.0) as edge:
         await project(database_url, things=1, others=9)
         await heard(edge)
-        await asyncio.sleep(3 * MOMENT)  # nobody waits, so nobody looks
+        await asyncio.sleep(3 * MOMENT)  # without a waiting reader no query is sent
         reading = asyncio.create_task(get(edge, "/v1/things/", 4))
         await waited_for(edge)
         await asyncio.sleep(0.1)  # the look that began with the wait is over
@@ -269,7 +269,7 @@ async def test_a_known_position_may_turn_out_wrong(database_url: str) -> None:
 
 
 async def test_a_log_behind_the_known_position_is_read_again(database_url: str) -> None:
-    """It was restored meanwhile; nobody asks again and again for what is not there."""
+    """The database was restored; the missing position is not asked for again."""
     async with an_edge(database_url, router, position_wait=0.5) as edge:
         ASKED.clear()
         for path in ("/v1/heads/", "/v1/checks/"):
@@ -458,7 +458,7 @@ async def heard(edge: Edge) -> None:
             if "listener" in edge.services.positions.known:
                 return
             await asyncio.sleep(0.01)
-    raise AssertionError("nobody listens")
+    raise AssertionError("no listener")
 
 
 async def waited_for(edge: Edge) -> None:

@@ -19,7 +19,7 @@ BEHIND = "1"
 
 
 class Question:
-    """A read of the matrix by somebody who may; what it asks about is there already."""
+    """A read of the matrix by a principal who may send it; the things that it names exist."""
 
     def __init__(self, title: str, request: dict[str, Any]) -> None:
         self.title = title
@@ -40,7 +40,7 @@ async def questions(ward: Ward) -> list[Question]:
 
 @asynccontextmanager
 async def taken_away(owner: psycopg.AsyncConnection, model: Projection) -> AsyncIterator[None]:
-    """Whoever looks at its tables meanwhile fails."""
+    """Inside, a query of its tables fails."""
     for table in model.tables:
         await owner.execute(f"ALTER TABLE {table} RENAME TO {table}_away".encode())
     yield

@@ -1,4 +1,4 @@
-"""A retried command is answered what its first try was answered, also when nobody lived to hear that (ruling A6)."""
+"""A retried command gets the answer of its first try, even if that was never sent (ruling A6)."""
 
 import asyncio
 from typing import Any
@@ -92,7 +92,7 @@ OTHERS_ONLY = {"sessions and services"}
 
 
 def what_is_left(document: Any) -> Any:
-    """Of a document that is not for its reader any more. A task's id is no document about anybody."""
+    """The document became unreadable for the caller. The id of a task is not personal."""
     if document is None or "task-id" in document["data"]:
         return document
     data = document["data"]
@@ -100,7 +100,7 @@ def what_is_left(document: Any) -> Any:
 
 
 async def test_a_retry_hides_individuals_that_became_invisible(database_url: str) -> None:
-    """Staff reads every group, but nobody in it (ruling A2)."""
+    """Staff reads every group, but not its people (ruling A2)."""
     async with a_ward(database_url) as ward:
         world, key = ward.world, {"Idempotency-Key": "once"}
         staff = ward.people["EMP"]

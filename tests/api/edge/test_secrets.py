@@ -39,7 +39,7 @@ async def refusals(world: World) -> str:
 
 
 async def failures(world: World, database_url: str) -> str:
-    """What is answered to good requests when something that nobody foresaw happens."""
+    """The answers to valid requests when an unexpected error occurs."""
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner:
         await owner.execute("ALTER TABLE user_identifiers RENAME TO user_identifiers_away")
         answer = await world.client.post(LOGIN, json={"username": ADMIN_EMAIL, "password": SECRET})

@@ -62,7 +62,7 @@ def test_every_other_command_by_post_knows_idempotency_keys() -> None:
 
 
 def test_anonymous_callers_may_send_small_bodies_only() -> None:
-    """Ruling O15: passwords, tokens and codes; a large body would be read, parsed and judged for nobody."""
+    """Ruling O15: passwords, tokens and codes; a large body would be read and parsed for an unknown caller."""
     posts = [route for route in routes() if isinstance(route, ContractRoute) and route.methods == {"POST"}]
     assert {route.flags.max_body for route in posts if route.anonymous} == {16 * 1024}
     assert {route.flags.max_body for route in posts if not route.anonymous} == {8 * 1024 * 1024}

@@ -1,4 +1,4 @@
-"""Nobody learns from a refusal whether an id exists that they may not read (ruling O10)."""
+"""A refusal does not reveal whether an unreadable id exists (ruling O10)."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -164,8 +164,8 @@ TOLD = {
     ("POST", "/v1/organization-email-templates/", f"{INVITE}theme-id"),
     ("POST", "/v1/organization-sms-templates/", f"{INVITE}theme-id"),
 }
-"""An owner shares with whomever they name, unread (ruling I5); documents anybody may read; themes are read by all who
-may set them.
+"""An owner shares with whomever they name, unread (ruling I5); documents are readable for every caller,
+and themes for all who may set them.
 """
 
 

@@ -86,7 +86,7 @@ async def test_invalid_creations_are_refused(database_url: str) -> None:
         organization, other = await world.organization(), await world.organization()
         admin, provider = await world.admin(organization), await world.provider(organization)
         patient, stranger = await world.patient(organization), await world.patient(other)
-        nobody = str(uuid4())
+        unknown = str(uuid4())
         refusals: list[tuple[Person, dict[str, Any], int, str]] = [
             (provider, creation(organization), 403, "forbidden"),
             (provider, creation(other), 404, "not-found"),
@@ -96,7 +96,7 @@ async def test_invalid_creations_are_refused(database_url: str) -> None:
             (admin, creation(organization, name="   "), 400, "invalid-attribute"),
             (admin, creation(organization, tags=["x" * 128]), 400, "invalid-attribute"),
             (admin, creation(organization, colour="red"), 400, "invalid-attribute"),
-            (admin, creation(organization, **{"leader-ids": [nobody]}), 404, "not-found"),
+            (admin, creation(organization, **{"leader-ids": [unknown]}), 404, "not-found"),
             (admin, creation(organization, **{"leader-ids": [str(stranger.user_id)]}), 404, "not-found"),
             (admin, creation(organization, **{"leader-ids": [str(patient.user_id)]}), 409, "not-eligible"),
             (admin, creation(organization, **{"individual-ids": [str(stranger.individual_id)]}), 404, "not-found"),

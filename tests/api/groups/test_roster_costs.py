@@ -1,4 +1,4 @@
-"""Changing rosters by as many people as a body may name holds nobody up (ruling O8): each of them exists."""
+"""Changing rosters by as many people as a body may name delays no other request (ruling O8). All of them exist."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -84,7 +84,7 @@ async def test_the_largest_changes_of_rosters_delay_no_other_request(database_ur
 
 
 async def create(crowd: Crowd, measured: Measured) -> str:
-    """The id of a group with everybody."""
+    """Return a group with all people."""
     people = {"leader-ids": crowd.providers, "individual-ids": crowd.individuals}
     attributes = {"organization-id": str(crowd.organization), "name": "all", **people}
     made = await measured.post(

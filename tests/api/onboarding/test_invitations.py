@@ -234,9 +234,7 @@ async def test_a_permanently_refused_message_has_failed_and_its_job_is_dead(data
         assert (stored.status, stored.error, len(server.mails)) == ("sent", None, 1)
 
 
-async def test_a_message_whose_job_dies_has_failed(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_message_whose_job_dies_has_failed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BackOff, "get_retry_decision", lambda *_, **__: None)
     async with a_mailing_world(database_url, "451 later") as (_, world, owner):
         invite = await an_email_to_ann(world)

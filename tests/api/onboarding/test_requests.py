@@ -314,7 +314,7 @@ async def test_a_provider_is_no_patient(database_url: str) -> None:
         await ask(world, world.system, north, **{"patient-email": "ahead@people.test"})
         south, as_provider = await world.organization(), {**as_provider, "patient-email": "ahead@people.test"}
         refusal = await ask(world, world.system, south, 409, **AT_ONCE, **as_provider)
-        assert refusal["code"] == "user-is-participant"  # north cares for him, though he has yet to claim his record
+        assert refusal["code"] == "user-is-participant"  # north keeps the record, which its patient has yet to claim
 
 
 async def test_a_disabled_person_does_not_come_in_at_once(database_url: str) -> None:

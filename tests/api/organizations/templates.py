@@ -29,7 +29,7 @@ async def a_theme(world: World, domain: str = "care.example.org", **more: Any) -
 
 
 async def an_employee(world: World) -> Person:
-    """Somebody of the operator's staff who is no system administrator."""
+    """Return a member of staff who is no system administrator."""
     from domain.organizations.organizations import OPERATOR_ID
 
     return await world.provider(OPERATOR_ID)

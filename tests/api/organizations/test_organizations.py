@@ -296,7 +296,7 @@ async def test_only_system_administrators_add_users_to_the_operator_organization
         await refused(world, f"{PATH}{OPERATOR_ID}/add-user/", action(user_id=colleague.user_id), ann, "403 forbidden")
         system = action(user_id=ann.user_id, role_id=role_id(OPERATOR_ID, "carium.admin"))
         await world.post(f"{PATH}{OPERATOR_ID}/add-user/", system, world.system)
-        await refused(world, PATH, create(), ann, "403 forbidden")  # the role alone does not make him staff
+        await refused(world, PATH, create(), ann, "403 forbidden")  # the role alone does not make a user staff
 
 
 async def test_leaving_ends_rights_roles_places_and_sessions_at_once(database_url: str) -> None:
@@ -361,7 +361,7 @@ async def test_removing_again_records_nothing_and_succeeds(database_url: str) ->
             (await world.client.post(path, json=body, headers=admin.bearer)).headers["X-Position"] for _ in range(2)
         ]
         assert positions[0] == positions[1]
-        await world.post(f"{PATH}{clinic}/add-user/", body, admin)  # her organization still knows her
+        await world.post(f"{PATH}{clinic}/add-user/", body, admin)  # the organization still knows the user
         assert len(await names(world, await world.as_(ann.user_id))) == 1
 
 

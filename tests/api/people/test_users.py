@@ -56,7 +56,7 @@ async def test_colleagues_see_the_basics_only(database_url: str) -> None:
         await world.catch_up()
         rows = (await world.get("/v1/users/", provider, **{"organization-id": str(north)}))["data"]
         assert {row["id"] for row in rows} == {str(admin.user_id), str(provider.user_id)}
-        assert all(given(row["attributes"]) <= BASIC for row in rows)  # his own in the list too
+        assert all(given(row["attributes"]) <= BASIC for row in rows)  # their own user is in the list too
         assert given(await shown(world, provider, admin.user_id)) <= BASIC
         whole = await shown(world, admin, provider.user_id)
         assert whole["primary-individual-id"] == str(provider.individual_id)

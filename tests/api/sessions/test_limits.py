@@ -120,7 +120,7 @@ ANONYMOUS: dict[str, dict[str, Any]] = {
     "/v1/internal-auth/": {"namespace": "apps", "sa-name": "records", "sa-token-sha512": "0" * 128},
     "/v2/internal-auth/": {"data": {"type": "internal-auths", "attributes": {"token": "wrong"}}},
 }
-"""A wrong request to each operation that anybody may call and that is more than a document of ours."""
+"""Return a wrong request for each operation without a session, except for static documents."""
 
 
 def test_the_list_of_anonymous_operations_is_whole() -> None:

@@ -93,10 +93,10 @@ async def test_an_unreadable_user_is_treated_like_an_unknown_one() -> None:
     group, known = await team.group(), await team.provider()
     team.grants.allow(leader, group, "read", "write")
     team.grants.let_read(leader, known)
-    hidden, nobody = await team.provider(email="ann@x.test"), uuid4()
+    hidden, unknown = await team.provider(email="ann@x.test"), uuid4()
     with pytest.raises(UserNotFound) as by_id:
-        await team.rosters.add_users(a_principal(leader), group, "leader", user_ids=[known, hidden, nobody])
-    assert by_id.value.meta == {"user-ids": [str(hidden), str(nobody)]}
+        await team.rosters.add_users(a_principal(leader), group, "leader", user_ids=[known, hidden, unknown])
+    assert by_id.value.meta == {"user-ids": [str(hidden), str(unknown)]}
     with pytest.raises(UserNotFound) as by_address:
         await team.rosters.add_users(a_principal(leader), group, "leader", user_emails=["ann@x.test", "no@x.test"])
     assert by_address.value.meta == {"user-emails": ["ann@x.test", "no@x.test"]}

@@ -326,7 +326,7 @@ async def test_a_user_who_leaves_at_that_moment_keeps_no_role() -> None:
         await world.remove(clinic, ann)
 
     world.store.meanwhile = leave
-    await world.add(clinic, ann, admin)  # decided again: he joins anew, and with the role
+    await world.add(clinic, ann, admin)  # decided again: the user joins again, with the role
     assert (await world.store.get(Role, admin)).holders == {ann.id: True}
     assert list((await world.user(ann)).organizations) == [clinic]
 

@@ -66,9 +66,9 @@ async def test_another_owner_of_the_same_individual_is_refused() -> None:
 async def test_owners_are_users_or_organizations() -> None:
     world = World()
     robot = await a_person(world.store, kind="service")
-    for nobody in (uuid4(), robot.id):
+    for unknown in (uuid4(), robot.id):
         with pytest.raises(OwnerNotFound):
-            await world.individuals.create(SERVICE, uuid4(), nobody)
+            await world.individuals.create(SERVICE, uuid4(), unknown)
 
 
 async def test_a_provider_owns_no_further_individual() -> None:

@@ -99,7 +99,7 @@ def test_user_names_that_are_refused(username: str, refusal: type[Invalid]) -> N
 def test_a_domain_that_is_none(domain: str) -> None:
     with pytest.raises(Invalid):
         address_domain(domain)
-    assert email_key(f"Ann@{domain}") == f"ann@{domain}"  # it finds nobody, and no lookup fails
+    assert email_key(f"Ann@{domain}") == f"ann@{domain}"  # it finds no user, and no lookup fails
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ async def test_failures_are_counted_and_look_alike(username: str) -> None:
     with pytest.raises(InvalidCredentials):
         await door.log_in("wrong", username)
     assert door.attempts.outcomes == [(username, "10.0.0.1", "failure")]
-    assert len(door.passwords.verified) == 1  # one hash is computed for whoever is unknown, too
+    assert len(door.passwords.verified) == 1  # one hash is computed for an unknown user too
 
 
 async def test_unknown_and_known_names_cost_the_same_reads() -> None:

@@ -204,7 +204,7 @@ async def test_sets_of_tables_replaced_by_a_rebuild_are_not_used(database_url: s
 
 @pytest.mark.parametrize("way", ["sets", "one by one", "joined"])
 async def test_filters_leave_the_same_in_every_way(database_url: str, way: str) -> None:
-    """For somebody without bounds, and for somebody who has an organization as a whole and a group of it besides."""
+    """For an unlimited user, and for a user who has a whole organization and leads a group in it."""
     async with a_world(database_url) as world:
         if way == "joined":
             world.services.indexing.limits = LIMITS._replace(few=0)
@@ -254,7 +254,7 @@ async def test_young_sets_from_lagging_users_are_replaced(database_url: str) -> 
             return found
 
         assert str(mine.id) not in await registered()
-        user.confirm()  # so that the log tells of him before and after the read model stops
+        user.confirm()  # so that the log names them before and after the read model stops
         await world.identity.store.save(user)
         await world.catch_up()
         user.set_password("no hash")

@@ -19,7 +19,7 @@ ALL = OrganizationFilter()
 async def page(
     world: ReadModels, wanted: OrganizationFilter = ALL, caller: UUID | None = None, *, limit: int = 25, offset: int = 0
 ) -> tuple[list[OrganizationRow], int]:
-    """As the caller sees it, or as somebody does who may see everything."""
+    """Return a page as the caller sees it, or as an unlimited caller does."""
     looking = EVERYTHING_SEEN if caller is None else await viewer(world.cursor, caller)
     return await organizations.organizations(world.cursor, looking, wanted, limit=limit, offset=offset)
 

@@ -45,7 +45,7 @@ class Ward:
             "new disabled patient": self._disabled_patient,
             "new inactive organization": self._inactive_organization,
             "new administrator": self._administrator,
-            "new session of somebody": self._session,
+            "new session of another user": self._session,
             "new refresh token": self._refresh_token,
             "new group": self._group,
             "new parent": self._group,
@@ -80,7 +80,7 @@ class Ward:
                 return template
 
     def forget(self) -> None:
-        """What is new is made again."""
+        """Make new things again from now on."""
         self._made.clear()
 
     async def _named(self, name: str, caller: Person) -> str:
@@ -98,7 +98,7 @@ class Ward:
         return self.things[name]
 
     def session_of(self, person: Person) -> str:
-        """Some id for somebody without a session."""
+        """Return the session of the person, or a random id without one."""
         return str(self.world.tokens.verify(person.token).session_id) if person.token else str(uuid4())
 
     async def _provider(self) -> UUID:
@@ -171,7 +171,7 @@ class Ward:
         return str((await self.world.post("/v1/service-documents/", body, self.world.system))["data"]["id"])
 
     async def _organization_of_oadm(self) -> UUID:
-        """A new organization that OADM administers too, beside somebody else."""
+        """Return a new organization with OADM and one more administrator."""
         organization_id = await self.world.organization()
         await self.world.admin(organization_id)
         attributes = {

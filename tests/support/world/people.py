@@ -10,7 +10,7 @@ from tests.support.world.principals import EVERYTHING, SYSTEM
 
 
 def a_user(*, live: bool = True, kind: str = "person", email: str | None = None, staff: bool = False) -> User:
-    """With a confirmed account, or one that was only made ahead; a customer's unless `staff`."""
+    """Return a user with a confirmed account, or a provisional one unless `live`; a customer unless `staff`."""
     user = User.create(
         uuid4(),
         classification=STAFF if staff else "customer",
@@ -30,7 +30,7 @@ def an_individual(owner: User | Organization) -> Individual:
 
 
 async def a_person(store: MemoryStore, **kwargs: object) -> User:
-    """A saved user with one individual of his own."""
+    """Return a saved user with one individual of their own."""
     user = a_user(**kwargs)  # type: ignore[arg-type]  # the builder's own keywords
     await store.save(user, Individual.create(user.individual_id or uuid4(), "user", user.id))
     return user

@@ -61,7 +61,7 @@ PersonKind = Literal["admin", "provider", "patient"]
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with an account. `individual_id` is None for services."""
+    """A user with an access token. `individual_id` is None for services."""
 
     user_id: UUID
     individual_id: UUID | None
@@ -70,7 +70,7 @@ class Person:
 
     @property
     def token(self) -> str:
-        """The access token; "" for somebody without a session."""
+        """Return the access token; "" without a session."""
         return self.bearer.get("Authorization", "").removeprefix("Bearer ")
 
 
@@ -274,10 +274,10 @@ async def a_world(database_url: str, *, projecting: bool = True, **changes: Any)
         ):
             services: Services = (state or {})["services"]
             tokens = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
-            nobody = Person(new_id(), None, "", {})
+            unknown = Person(new_id(), None, "", {})
             world = World(
-                client, services, settings, session_store, tokens, keyring, lookup, pool, following, stop, nobody,
-                nobody,
+                client, services, settings, session_store, tokens, keyring, lookup, pool, following, stop, unknown,
+                unknown,
             )  # fmt: skip
             await _introduce(world)
             if projecting:  # what the first start recorded can be read from the first request on

@@ -1,4 +1,4 @@
-"""Workers that are frozen (SIGSTOP) hold nobody up for long, and do no harm when they go on (ruling O29)."""
+"""Frozen workers (SIGSTOP) do not delay others for long, and do no harm when they continue (ruling O29)."""
 
 import asyncio
 import contextlib

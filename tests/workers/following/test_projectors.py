@@ -1,4 +1,4 @@
-"""The projector: everything once, in order, visibly when it cannot go on, whoever is killed."""
+"""The projector applies every event once and in order, and reports failures; processes may be killed."""
 
 import asyncio
 import time
@@ -82,7 +82,7 @@ async def test_positions_without_wanted_events_still_advance(watched: str) -> No
 
 
 async def append_strangers(connection: AsyncConnection, count: int, topic: str = "group.tags-changed") -> None:
-    """Events whose state nobody could decode, with the head moved along."""
+    """Append events whose state cannot be decoded."""
     await connection.execute(
         "WITH head AS (UPDATE log_head SET position = position + %(n)s WHERE log = 'identity' RETURNING position)"
         " INSERT INTO events (originator_id, originator_version, notification_id, topic, state)"
@@ -166,7 +166,7 @@ async def test_a_failing_event_is_tried_again_and_heals(watched: str) -> None:
 async def test_an_unreadable_event_stops_only_projections_that_read_it(watched: str) -> None:
     async with a_store(watched) as store, await looking(watched) as connection:
         await save_roles(store, "a")
-        await append_strangers(connection, 1, topic="nobody.knows-this")
+        await append_strangers(connection, 1, topic="unknown.topic")
         await save_roles(store, "b")
         async with a_projector(watched, RoleNames(), EventCount()) as projector:
             with pytest.raises(NotCaughtUpError):

@@ -1,4 +1,4 @@
-"""Everything is rebuilt while people work: no request fails, and nobody sees less than before."""
+"""All projections are rebuilt while users work: no request fails, and no list goes back."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -38,7 +38,7 @@ def listing(world: World, path: str, by: Person, **parameters: str) -> Callable[
 
 
 def check(world: World, by: Person, group: UUID) -> Callable[[], Awaitable[int]]:
-    """Whether a leader may write his group, which he always may."""
+    """Return whether a leader may write their group, which is always true."""
 
     async def ask() -> int:
         body = {"user-id": str(by.user_id), "access-query": [f"group:{group}:write"]}

@@ -126,7 +126,7 @@ async def test_a_job_that_kills_its_workers_dies_in_the_end(database_url: str) -
 
 
 async def test_the_worker_survives_the_loss_of_postgres_and_stops_when_told(database_url: str) -> None:
-    stop, nobody = asyncio.Event(), str(UUID(int=0))
+    stop, unknown = asyncio.Event(), str(UUID(int=0))
     worker = asyncio.create_task(jobs.run(settings_for(database_url), stop))
     async with a_bench(database_url) as connection:
         await eventually(connection, "SELECT count(*) FROM procrastinate_workers", 1)
@@ -139,7 +139,7 @@ async def test_the_worker_survives_the_loss_of_postgres_and_stops_when_told(data
             await asyncio.sleep(0.2)
         await connection.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('default', 'move-group', %s)",
-            (Jsonb({"organization_id": nobody, "task_id": nobody, "by": {}}),),
+            (Jsonb({"organization_id": unknown, "task_id": unknown, "by": {}}),),
         )
         await eventually(connection, "SELECT count(*) FROM procrastinate_jobs", 0)
     stop.set()
