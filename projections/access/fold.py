@@ -90,14 +90,10 @@ class AccessFold(Fold):
         _stamp(self.touched_users, event.originator_id, event)
 
     @handler
-    def enable(self, event: User.Enabled) -> None:
-        self.enabled[event.originator_id] = True
-        _stamp(self.touched_users, event.originator_id, event)
-
-    @handler
-    def disable(self, event: User.Disabled) -> None:
-        self.enabled[event.originator_id] = False
-        self._end_sessions(event.originator_id)
+    def enable(self, event: User.Enabled | User.Disabled) -> None:
+        self.enabled[event.originator_id] = enabled = isinstance(event, User.Enabled)
+        if not enabled:
+            self._end_sessions(event.originator_id)
         _stamp(self.touched_users, event.originator_id, event)
 
     def _end_sessions(self, user_id: UUID) -> None:
@@ -140,14 +136,10 @@ class AccessFold(Fold):
         _stamp(self.authorization_changed, event.originator_id, event)
 
     @handler
-    def activate(self, event: Organization.Activated) -> None:
-        self.active[event.originator_id] = True
-        _stamp(self.authorization_changed, event.originator_id, event)
-
-    @handler
-    def deactivate(self, event: Organization.Deactivated) -> None:
-        self.active[event.originator_id] = False
-        self._lose_in(event.originator_id)
+    def activate(self, event: Organization.Activated | Organization.Deactivated) -> None:
+        self.active[event.originator_id] = active = isinstance(event, Organization.Activated)
+        if not active:
+            self._lose_in(event.originator_id)
         _stamp(self.authorization_changed, event.originator_id, event)
 
     @handler

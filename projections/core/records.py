@@ -1,8 +1,7 @@
 """The table of a kind of plain records: unique key and list at once, kept in the appends' own transactions.
 
     TABLE = RecordTable(
-        "general_messages", GeneralMessage,
-        unique_violations={"general_messages_key": GeneralMessageExists},
+        "general_messages", GeneralMessage, GeneralMessageExists,
         order="r.name, r.locale, r.id",
         visible=RECORDS_OF_ORGANIZATIONS,
     )
@@ -50,8 +49,8 @@ class RecordRow(NamedTuple, Generic[TFields]):
 class RecordTable(InlineProjection, Generic[TFields]):
     """An inline projection, and the queries of its table `r`.
 
-    `unique_violations` maps the table's constraints to refusals. `order` and `visible` are SQL over `r`; the latter,
-    over the parameters of a `Viewer`, says which rows it is shown. `derived` are further columns, made of the fields.
+    `exists` refuses violations of the constraint `<name>_key`. `order` and `visible` are SQL over `r`; the latter, over
+    the parameters of a `Viewer`, says which rows it is shown. `derived` are further columns, made of the fields.
     Fields that stand `apart` are long, and read by queries of their own; in rows they have their defaults.
     """
 
@@ -59,8 +58,8 @@ class RecordTable(InlineProjection, Generic[TFields]):
         self,
         name: str,
         kind: type[Record[TFields]],
+        exists: type[DomainError],
         *,
-        unique_violations: Mapping[str, type[DomainError]],
         order: str,
         visible: str,
         derived: Derived = lambda _: {},
@@ -70,7 +69,7 @@ class RecordTable(InlineProjection, Generic[TFields]):
         self._events = tuple(
             event for event in vars(kind).values() if isinstance(event, type) and issubclass(event, RECORD_EVENTS)
         )
-        self._unique_violations = unique_violations
+        self._exists = exists
         self._fields: type[TFields] = get_type_hints(kind.Created)["fields"]
         self._names = [field.name for field in dataclasses.fields(self._fields)]
         self._shown = [name for name in self._names if name not in apart]
@@ -89,7 +88,7 @@ class RecordTable(InlineProjection, Generic[TFields]):
 
     @property
     def unique_violations(self) -> Mapping[str, type[DomainError]]:
-        return self._unique_violations
+        return {f"{self._name}_key": self._exists}
 
     async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
         """Write runs of creations and of deletions at once, changes one by one.

@@ -267,7 +267,7 @@ WRITES_INDIVIDUAL = f"""{{individual}} IN (
 READS_THEMES = "%(staff)s"
 """A condition on a theme."""
 
-READS_RECORDS_OF_ORGANIZATION = f"""(%(unlimited)s OR r.organization_id = ANY(%(administers)s::uuid[])
+READS_RECORDS = f"""(%(unlimited)s OR r.organization_id = ANY(%(administers)s::uuid[])
     OR %(staff)s AND (r.organization_id IS NULL OR {_IN_ACTIVE.format("r.organization_id")}))"""
 """A condition on a record of an organization or a theme: administrators, staff and services read it (L30)."""
 

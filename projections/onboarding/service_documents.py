@@ -11,7 +11,7 @@ from projections.core.visibility import IN_NO_INACTIVE_ORGANIZATION
 SERVICE_DOCUMENTS = RecordTable(
     "service_documents",
     ServiceDocument,
-    unique_violations={"service_documents_key": ServiceDocumentExists},
+    ServiceDocumentExists,
     order="r.created_at DESC, r.id",
     visible=IN_NO_INACTIVE_ORGANIZATION,
     apart=("html",),

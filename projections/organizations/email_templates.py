@@ -2,12 +2,12 @@
 
 from domain.organizations.email_templates import EmailTemplate, EmailTemplateExists
 from projections.core.records import RecordTable
-from projections.core.visibility import READS_RECORDS_OF_ORGANIZATION
+from projections.core.visibility import READS_RECORDS
 
 EMAIL_TEMPLATES = RecordTable(
     "email_templates",
     EmailTemplate,
-    unique_violations={"email_templates_key": EmailTemplateExists},
+    EmailTemplateExists,
     order="r.type, r.locale, r.format, r.id",
-    visible=READS_RECORDS_OF_ORGANIZATION,
+    visible=READS_RECORDS,
 )

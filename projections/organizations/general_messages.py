@@ -2,12 +2,8 @@
 
 from domain.organizations.general_messages import GeneralMessage, GeneralMessageExists
 from projections.core.records import RecordTable
-from projections.core.visibility import READS_RECORDS_OF_ORGANIZATION
+from projections.core.visibility import READS_RECORDS
 
 GENERAL_MESSAGES = RecordTable(
-    "general_messages",
-    GeneralMessage,
-    unique_violations={"general_messages_key": GeneralMessageExists},
-    order="r.name, r.locale, r.id",
-    visible=READS_RECORDS_OF_ORGANIZATION,
+    "general_messages", GeneralMessage, GeneralMessageExists, order="r.name, r.locale, r.id", visible=READS_RECORDS
 )

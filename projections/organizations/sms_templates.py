@@ -2,12 +2,8 @@
 
 from domain.organizations.sms_templates import SmsTemplate, SmsTemplateExists
 from projections.core.records import RecordTable
-from projections.core.visibility import READS_RECORDS_OF_ORGANIZATION
+from projections.core.visibility import READS_RECORDS
 
 SMS_TEMPLATES = RecordTable(
-    "sms_templates",
-    SmsTemplate,
-    unique_violations={"sms_templates_key": SmsTemplateExists},
-    order="r.type, r.locale, r.id",
-    visible=READS_RECORDS_OF_ORGANIZATION,
+    "sms_templates", SmsTemplate, SmsTemplateExists, order="r.type, r.locale, r.id", visible=READS_RECORDS
 )

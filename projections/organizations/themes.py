@@ -8,7 +8,7 @@ from projections.core.visibility import READS_THEMES
 THEMES = RecordTable(
     "themes",
     Theme,
-    unique_violations={"themes_key": DomainTaken},
+    DomainTaken,
     order="r.domain, r.id",
     visible=READS_THEMES,
     derived=lambda fields: {"support_email_key": folded(fields.support_email)},
