@@ -1,4 +1,4 @@
-"""What decides access: liveness, memberships, owners and shares, the group closure and rosters. Never stale (inline).
+"""The tables that decide access: liveness, memberships, owners and shares, group closure and rosters (inline).
 
 A batch is folded to the last state of each row, then written table by table; the other files here ask the tables.
 """

@@ -20,7 +20,7 @@ from projections.core.visibility import (
 )
 
 READ_MODEL = "users"
-"""What the filters on the owning user look at; all others look at what is never behind."""
+"""The projection whose tables the filters on the owning user read; the other tables are never behind the log."""
 
 # Of few individuals each is looked up by itself: the fence keeps the planner from looking up everybody at once.
 _FENCE = "OFFSET 0"
@@ -163,9 +163,9 @@ NO_FILTER = IndividualFilter()
 
 
 class IndividualList(NamedTuple):
-    """What a list of individuals is asked for: what the user may do, as far as `reach` tells, and what is let through.
+    """A request for a list of individuals: how far the user's rights reach, and the filters on the individuals.
 
-    `parameters` are those of all statements; `viewer` is what the caller may know of the individuals.
+    `parameters` are those of all statements; `viewer` is the caller, who may not be the user.
     """
 
     reach: Reach

@@ -1,4 +1,4 @@
-"""A batch of events as its last word on each row of the authorization tables."""
+"""A batch of events folded to the last state of each row of the authorization tables."""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ Stamps = dict[UUID, datetime]
 
 
 class AccessFold(Fold):
-    """What is missing from a dict is unchanged; `None` in the entries and in `user_shares` is "no longer"."""
+    """A key that a dict lacks is unchanged; None in the entries and in `user_shares` means that the row goes."""
 
     def __init__(self) -> None:
         self.new_users: list[tuple[UUID, str | None, bool, datetime]] = []

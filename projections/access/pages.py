@@ -1,4 +1,4 @@
-"""What all lists of the authorization engine share: a page of ids, and how many there are."""
+"""Shared by all lists of the authorization engine: a page of ids, and the number of all."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple

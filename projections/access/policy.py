@@ -1,4 +1,4 @@
-"""Who may do what: one relation per operation, of users and the resources they have it on (semantics, 6.2).
+"""The policy: one relation per operation, of users and the resources they have it on (semantics, 6.2).
 
 The same text answers a check (both sides given), a list (the user given) and the accessors (the resource given);
 Postgres pushes what is given into each of its paths. These are constants and not views, because a rebuild puts
@@ -167,7 +167,7 @@ POLICIES: dict[tuple[str, str], Policy] = {
 }
 
 SYSTEM: dict[str, str] = {"read": "u.unlimited OR u.staff", "write": "u.unlimited"}
-"""Of `system:<x>`, on a user `u` alone."""
+"""Conditions of `system:<x>` on a user `u` alone."""
 
 APP = "u.unlimited AND u.service_name IS NULL OR u.service_name = {name}"
-"""Of `app.<name>:<x>`: system administrators and the service account of that name."""
+"""The condition of `app.<name>:<x>`: system administrators and the service account of that name."""

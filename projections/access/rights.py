@@ -1,4 +1,4 @@
-"""Whether the rights that decisions rest on are still there: asked by the store under the lock that it appends under.
+"""Comparison of the rights that decisions rest on, by the store, under the lock of the append.
 
 First the positions that `AccessFold` keeps are compared: where the user, or anybody with rights in one of their
 organizations, last lost something. Only of decisions that are in doubt after that are the rights looked at again, so

@@ -1,4 +1,4 @@
-"""Who holds which role, numbered (inline, so that a grant is listed as soon as it is answered)."""
+"""The holders of roles, numbered (inline: a grant is listed as soon as it is answered)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -41,7 +41,7 @@ class Listed:
 
 
 class Ranked:
-    """Those of a ranking who are in a set."""
+    """The individuals of a ranking that are in a set."""
 
     def __init__(self, ranking: Ranking, ranks: BitMap) -> None:
         self._ranking = ranking

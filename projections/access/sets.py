@@ -53,7 +53,7 @@ class Ranking(Sequence[UUID]):
 
 @dataclass(frozen=True)
 class Sets:
-    """Of one snapshot; keys are the bytes of ids, `owners` are sorted by what their owners are."""
+    """Sets of one snapshot, by the bytes of ids; `owners` are the individuals whose owners have a flag or type."""
 
     individuals: Ranking
     groups: dict[bytes, BitMap]
@@ -121,7 +121,7 @@ def _union(sets: dict[bytes, BitMap], keys: Iterable[bytes]) -> BitMap:
 
 
 TABLES = ("access_individuals", "individual_organizations", "individual_users", "group_individuals", "users")
-"""What the statements below read of individuals and their owners."""
+"""The tables that the statements below read."""
 
 
 class _Statements(NamedTuple):

@@ -1,9 +1,8 @@
-"""When something last touched a user's access, derived from stamps when asked (semantics, 6.4).
+"""The time of the last event that touched a user's access, derived from stamps when asked (semantics, 6.4).
 
-An event stamps what it is about: the user, the individual, the group, the organization; a move stamps two groups,
-however many people stand below them. A stamp is seen from where it matters: of a group's two, `touched_at` (its
-individuals) from its own entries and those above, `moved_at` (its place in the tree) also from those below. A group
-that left an ancestor stamps the parent that it left.
+An event stamps its subjects: user, individual, group and organization. A move stamps two groups, however many people
+are below them. A group has two stamps: `touched_at` (its individuals) counts for entries in it and above it, `moved_at`
+(its parent) also for those below it. A group that left an ancestor stamps the parent that it left.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a batch of events comes to: each event goes to the method that handles its class."""
+"""Folds of batches of events: each event goes to the method that handles its class."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Self, TypeVar, get_args

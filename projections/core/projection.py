@@ -1,4 +1,4 @@
-"""What a projection is: the only writer of its tables, fed with batches of the log in order."""
+"""Projections: the only writers of their tables, fed with batches of the log in order."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence

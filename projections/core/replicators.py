@@ -1,4 +1,4 @@
-"""Who follows the log and how far: the table of positions, moved by the workers, and what the replicators API shows."""
+"""The followers of the logs: the table of their positions, moved by the workers and shown by the replicators API."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -43,7 +43,7 @@ class UniqueTable:
 
     @cached_property
     def release_unless_taken(self) -> str:
-        """The same, but for keys that another owner took before they were given up: those are still in the way."""
+        """Delete the same, but for keys that another owner took before they were released: those must collide."""
         return f"""{self.release} AND NOT EXISTS (
             SELECT FROM {self._arrays("taken", self.key)}
             WHERE ({_list("t", self.key)}) = ({_list("taken", self.key)}) AND taken.position < released.position)

@@ -1,4 +1,4 @@
-"""Who may see what: the person who looks, and the conditions on what they are shown. No SQL elsewhere says so.
+"""Visibility: viewers, and the conditions on what they are shown. No SQL elsewhere has such conditions.
 
 The same rules as `projections.access.policy` (semantics 6.2), turned around for lists: a check starts from a resource,
 a list from the user. What a viewer cannot see neither shows nor matches (ruling O9). `visible_groups` has those of

@@ -1,4 +1,4 @@
-"""Where an individual could be placed by a viewer: the groups in which eligible-members would list them (ruling F1)."""
+"""The groups in which a viewer could place an individual: eligible-members would list them there (ruling F1)."""
 
 from typing import Any, NamedTuple
 from uuid import UUID

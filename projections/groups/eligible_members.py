@@ -1,4 +1,4 @@
-"""Who could be added to a group by this caller (semantics 5: eligible candidates; rulings F11 and D3)."""
+"""The people whom a caller could add to a group (semantics 5: eligible candidates; rulings F11 and D3)."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple

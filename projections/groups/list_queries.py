@@ -19,7 +19,7 @@ from projections.groups.groups import name_key
 
 @dataclass(frozen=True, kw_only=True)
 class GroupFilter:
-    """What a list is to show; all must hold, of several values any (rulings D2 and F1)."""
+    """Filters of a list, all of which must hold; of several values of a filter any (rulings D2 and F1)."""
 
     types: Sequence[str] = ("regular", "provider_only", "all_participants", "unassigned")
     organization_id: UUID | None = None

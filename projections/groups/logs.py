@@ -1,4 +1,4 @@
-"""Who came into and went out of which roster, by whom and when."""
+"""The log of rosters: added and removed entries, their authors and times (background)."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -40,7 +40,7 @@ class OpenOnboardingRequestsFold(HashedNamesFold):
 
 
 class OpenOnboardingRequestsProjection(UniqueProjection):
-    """What is claimed in the append that opens it is refused all the same while another one is open."""
+    """A request that is claimed in the append that opens it is refused all the same while another one is open."""
 
     name = "open_onboarding_requests"
     version = 2

@@ -1,4 +1,4 @@
-"""Who is inside which organization, as the users projection keeps it: a part of its fold, with tables of its own.
+"""The people inside organizations, kept by the users projection: a part of its fold, with tables of its own.
 
 Lists of an organization's people page through this table; the same from the tables that decide access would join all
 individuals shared with the organization for every page (1 s at 75,000; this way 1 ms). It has the

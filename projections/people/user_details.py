@@ -1,4 +1,4 @@
-"""What stands elsewhere about users: logins, roles, shares, and what decides how much of them somebody viewer."""
+"""Facts about users from other tables: logins, roles, shares, and where they are members."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Membership(NamedTuple):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What stands elsewhere about some users, by their id."""
+    """Facts about some users from other tables, by the users' ids."""
 
     last_logins: dict[UUID, datetime]
     administers: dict[UUID, set[UUID]]
@@ -54,7 +54,7 @@ class Surroundings:
 
 
 async def surroundings(cursor: AsyncCursor, user_ids: Sequence[UUID], viewer: Viewer) -> Surroundings:
-    """Return the facts about some users, by a statement for each kind; of their shares those that the caller viewer."""
+    """Return the facts about some users, a statement for each kind; of their shares those that the viewer is shown."""
     ids = list(user_ids)
     shares: dict[UUID, list[Share]] = {}
     rows = cursor.connection.cursor(row_factory=class_row(Share))

@@ -1,4 +1,4 @@
-"""What lists and detail pages show of users: pages of them, and the facts that stand elsewhere.
+"""Users as lists and detail pages show them.
 
 Rows of users are as far as the background projection; who is inside which organization is never stale.
 """
