@@ -56,13 +56,13 @@ SELECT head.position, found.* FROM log_head head LEFT JOIN ({branches}
 
 _SESSIONS = ASKED_SESSIONS.format(place=f"{SESSION}::smallint, ", position="")
 _PADDING = ", NULL::uuid, NULL::text, NULL::timestamptz, NULL::boolean, NULL::boolean, NULL::boolean, NULL::integer"
-"""In the place of what a session has beside a user and its id."""
+"""In place of the columns that a session has beside its user and its id."""
 
 _HEAD = "SELECT position FROM log_head WHERE log = 'identity'"
 
 
 class Asked(NamedTuple):
-    """What somebody wants to know about a user, and the session that is to be looked up with it."""
+    """Queries about a user, and the session that is to be looked up with them."""
 
     user_id: UUID
     queries: Sequence[AccessQuery]
@@ -85,19 +85,19 @@ class Decisions(NamedTuple):
 
 
 async def decide(cursor: AsyncCursor, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
-    """One answer per query. An unknown user or resource is a no."""
+    """Return one answer per query; of an unknown user or resource it is false."""
     (decided,) = await decide_each(cursor, [Asked(user_id, queries)])
     return decided.allowed
 
 
 async def decide_many(cursor: AsyncCursor, user_ids: Sequence[UUID], queries: Sequence[AccessQuery]) -> Decisions:
-    """The same queries for each of the users, all from one snapshot."""
+    """Return the answers to the same queries for each of the users, all from one snapshot."""
     found = await decide_each(cursor, [Asked(user_id, queries) for user_id in user_ids])
     return Decisions(found[0].position if found else await head(cursor), [each.allowed for each in found])
 
 
 async def decide_each(cursor: AsyncCursor, asked: Sequence[Asked]) -> list[Decided]:
-    """The answers to each, in order. All that ask for the same kinds of things are answered by one statement."""
+    """Return the answers to each, in order. One statement answers all that ask for the same kinds of things."""
     alike: dict[tuple[tuple[Kind, ...], bool], list[int]] = {}
     for number, each in enumerate(asked):
         kinds = tuple(sorted({_kind(query) for query in each.queries}))
@@ -109,7 +109,7 @@ async def decide_each(cursor: AsyncCursor, asked: Sequence[Asked]) -> list[Decid
 
 
 async def head(cursor: AsyncCursor) -> int:
-    """The position of the last committed event."""
+    """Return the position of the last committed event."""
     await cursor.execute(_HEAD, prepare=True)
     (position,) = await cursor.fetchone() or (0,)
     return int(position)
