@@ -150,7 +150,7 @@ class AppendWriter:
 
     async def _unwritten(self, batch: Sequence[Append]) -> Sequence[Append]:
         """Return the appends that are not in the log. The others, whose answer was lost, get their positions."""
-        written = await self._transaction.settled(batch) if batch else {}
+        written = await self._transaction.find_written(batch) if batch else {}
         for append in batch:
             if append.id in written:
                 self._succeed(append, written[append.id])

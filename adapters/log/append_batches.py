@@ -73,7 +73,7 @@ class Append:
         self.streams = self.written.union([stream for stream, _ in self.unchanged]) if self.unchanged else self.written
 
     @property
-    def places(self) -> list[tuple[UUID, int]]:
+    def stream_versions(self) -> list[tuple[UUID, int]]:
         """The streams and versions of its events. The id of a stream may differ from that of its aggregate."""
         return [(cast("UUID", row.originator_id), row.originator_version) for row in self.rows]
 

@@ -97,9 +97,9 @@ async def encode_rows(append_id: UUID, rows: Iterable[StoredEvent], events: Iter
     return await in_turns(lambda pair: encoded(*pair), list(zip(rows, events, strict=True)))
 
 
-async def encode_places(places: Sequence[tuple[UUID, int]]) -> dict[str, EncodedArray]:
+async def encode_stream_versions(stream_versions: Sequence[tuple[UUID, int]]) -> dict[str, EncodedArray]:
     """Return pairs of stream and version as the arrays `ids` and `versions`. Many are encoded in turns."""
-    encoded = await in_turns(lambda place: (_uuid(place[0]), _bigint(place[1])), places)
+    encoded = await in_turns(lambda pair: (_uuid(pair[0]), _bigint(pair[1])), stream_versions)
     ids, versions = zip(*encoded, strict=True)
     return {"ids": _array("uuid", len(ids), ids), "versions": _array("int8", len(ids), versions)}
 

@@ -38,7 +38,7 @@ SELECT position - %(count)s AS base, recorded_at - (%(count)s - 1) * interval '1
 
 # The streams that already had an event of one of these versions before this append: versions that the append writes, or
 # the next versions of streams that a decision relies on.
-TAKEN = """
+CONFLICTS = """
 SELECT DISTINCT e.originator_id
 FROM unnest(%(ids)b::uuid[], %(versions)b::bigint[]) AS place(originator_id, originator_version)
 JOIN {events} e USING (originator_id, originator_version)
@@ -47,7 +47,7 @@ WHERE e.notification_id <= (SELECT position FROM log_head WHERE log = %(log)s) -
 
 # If another request has recorded the key meanwhile, the fingerprint becomes null, which violates NOT NULL. So no key
 # ever belongs to two commands.
-REMEMBER = """
+STORE_RESULTS = """
 INSERT INTO idempotency_keys (user_id, key, fingerprint, status, resource_id, position)
 SELECT * FROM unnest(%(users)s::uuid[], %(keys)s::text[], %(fingerprints)s::bytea[], %(statuses)s::smallint[],
                      %(resources)s::text[], %(positions)s::bigint[])
@@ -62,7 +62,7 @@ WHERE log = %(log)s AND (inline_projections IS NULL OR inline_projections = %(in
 """
 
 # Waits for the lock of the head row, so also for the transaction of a lost connection. After that its outcome is known.
-SETTLE = "SELECT position FROM log_head WHERE log = %(log)s FOR UPDATE"
+WAIT_FOR_HEAD = "SELECT position FROM log_head WHERE log = %(log)s FOR UPDATE"
 
 READ_BACK = """
 SELECT append_id, max(notification_id), max(recorded_at) FROM {events}

@@ -1,4 +1,4 @@
-"""Notifications of Postgres: one LISTEN connection per process, opened again whenever it is lost."""
+"""Notifications of Postgres, over one LISTEN connection per process, which is opened again whenever it is lost."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,38 +14,38 @@ from adapters.postgres.connections import connect
 LOG = "rollbook_log"  # payload: the position of the log's head
 PROJECTED = "rollbook_projected"  # payload: "name,name:position"
 
-HEARTBEAT = 5.0  # seconds between trials of the connection; a session that is silent for 15 ends
-RETRY = 0.2
+HEARTBEAT = 5.0  # seconds between two tests of the connection; Postgres ends a session that is idle for 15
+RETRY = 0.2  # seconds
 
-Heard = Callable[[str | None], None]
+Callback = Callable[[str | None], None]
 
 _log = structlog.get_logger(__name__)
 
 
 class Notifications:
-    """Calls back for each notification on the channels that were asked for.
+    """Calls the callbacks of a channel for each of its notifications.
 
-    A callback gets the payload, and None whenever the connection was made (again): whatever happened before then
-    went unheard, so look for yourself. Nobody may rely on hearing everything at once: poll slowly beside it.
-    The URL has to lead to Postgres itself; a pooler in transaction mode passes no notifications on.
+    A callback gets the payload. It gets None each time the connection is opened, because notifications before that were
+    missed. Callers must also poll, because notifications may be late or missing. The URL must be that of Postgres: a
+    pooler in transaction mode does not forward notifications.
     """
 
     def __init__(self, listen_url: str) -> None:
         self._url = listen_url
-        self._callbacks: dict[str, list[Heard]] = {}
+        self._callbacks: dict[str, list[Callback]] = {}
         self._task = BackgroundTask("notifications", self._listen)
         self.connected = asyncio.Event()
 
-    def on(self, channel: str, callback: Heard) -> None:
-        """Call back for this channel. Callbacks are plain functions that return at once; ask before `start`."""
+    def on(self, channel: str, callback: Callback) -> None:
+        """Add a callback for the channel, before `start`. Callbacks are synchronous and must return quickly."""
         self._callbacks.setdefault(channel, []).append(callback)
 
     def start(self) -> None:
-        """Listen from now on. Returns at once; while Postgres is away it keeps trying."""
+        """Start listening and return at once. While Postgres is unavailable, the task retries."""
         self._task.start()
 
     async def stop(self) -> None:
-        """End the connection."""
+        """Stop listening and close the connection."""
         await self._task.cancel()
 
     async def __aenter__(self) -> Self:
@@ -73,15 +73,15 @@ class Notifications:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self.connected.set()
             for channel in self._callbacks:
-                self._tell(channel, None)
+                self._call_back(channel, None)
             while True:
                 async for notification in connection.notifies(timeout=HEARTBEAT):
-                    self._tell(notification.channel, notification.payload)
-                await connection.execute("SELECT 1")  # raises when the other side is gone without a word
+                    self._call_back(notification.channel, notification.payload)
+                await connection.execute("SELECT 1")  # raises if the connection was lost silently
 
-    def _tell(self, channel: str, payload: str | None) -> None:
+    def _call_back(self, channel: str, payload: str | None) -> None:
         for callback in self._callbacks[channel]:
             try:
                 callback(payload)
-            except Exception:  # noqa: BLE001 - whatever one listener makes of it, the others go on hearing
-                _log.exception("notification-not-understood", channel=channel)
+            except Exception:  # noqa: BLE001 - the other callbacks are called all the same
+                _log.exception("notification-callback-failed", channel=channel)

@@ -8,11 +8,11 @@ CLIENT_ADDRESS: ContextVar[str] = ContextVar("client_address", default="")
 """Set for each request by `api.edge.middleware`, in the form of `counted_address`; empty outside of requests."""
 IPV6_PREFIX = 64
 """Bits. A client that has one address of a /64 network usually has all of them (ruling O13)."""
-MAX_REMEMBERED = 1_000
-"""Addresses. Parsing one takes 5 µs of each request."""
+MAX_CACHED = 1_000
+"""Addresses. Parsing one takes 5 µs."""
 
 
-@lru_cache(MAX_REMEMBERED)
+@lru_cache(MAX_CACHED)
 def counted_address(address: str) -> str:
     """Return the IPv4 address, or the /64 network of an IPv6 address; any other text as it is."""
     try:

@@ -85,7 +85,7 @@ class Projector:
             await replicators.record_polls(self._connection, list(self._leading))
 
     def announce(self, position: int) -> None:
-        """Note that the log has reached this position; the next step then need not ask for it."""
+        """Note that the log has reached this position, so that the next step need not query the head."""
         self._announced = max(self._announced, position)
 
     async def step(self) -> bool:
@@ -94,7 +94,8 @@ class Projector:
         for followers in self._behind(head):
             first = followers[0]
             upto = first.position + first.limit
-            await self._advance(followers, await self._reader.border(self._connection, upto) if upto < head else head)
+            end = await self._reader.end_of_append(self._connection, upto) if upto < head else head
+            await self._advance(followers, end)
         return bool(self._behind(max(head, self._announced)))
 
     async def catch_up(self) -> None:
@@ -155,7 +156,7 @@ class Projector:
             follower.succeeded(batch.upto)
 
     async def _failed(self, follower: Follower, upto: int, error: Exception) -> None:
-        if upto > await self._reader.border(self._connection, follower.position + 1):
+        if upto > await self._reader.end_of_append(self._connection, follower.position + 1):
             follower.narrow(upto)
             return
         follower.failed(upto, error)

@@ -188,7 +188,7 @@ class _Rebuild:
         """Read `batch` events, extended to the end of the last append."""
         upto = head
         if after + self.batch < head:
-            upto = await self.reader.border(self.control, after + self.batch)
+            upto = await self.reader.end_of_append(self.control, after + self.batch)
         return await self._read(self.control, after, upto)
 
     async def _read(self, connection: AsyncConnection, after: int, upto: int) -> Batch:
