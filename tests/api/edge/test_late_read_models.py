@@ -55,7 +55,8 @@ async def commands(ward: Ward, family: str) -> list[Command]:
 
 @pytest.mark.parametrize("family", families())
 async def test_a_command_answers_from_aggregates_and_its_retry_from_lists(database_url: str, family: str) -> None:
-    async with a_ward(database_url) as ward:
+    # a busy machine may need more than the usual two seconds until a retry sees what `catch_up` projected
+    async with a_ward(database_url, position_wait=60.0) as ward:
         asked = await commands(ward, family)
         await ward.world.catch_up()
         await ward.world.stop_projecting()

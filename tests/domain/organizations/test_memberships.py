@@ -331,10 +331,10 @@ async def test_a_user_who_leaves_at_that_moment_keeps_no_role() -> None:
     assert list((await world.user(ann)).organizations) == [clinic]
 
 
-async def test_an_organization_that_is_none_is_not_found() -> None:
+async def test_an_unknown_organization_is_not_found() -> None:
     world = World()
     ann = await world.person()
-    with pytest.raises(Exception, match="no such"):
+    with pytest.raises(NotFound):
         await world.add(uuid4(), ann)
     assert await world.store.find(Organization, ann.id) is None
 

@@ -209,10 +209,29 @@ class World:
 
     async def stop_projecting(self) -> None:
         """From now on read models stand still unless `catch_up` is called."""
+        if self.projecting is not None:
+            await self.end()
+            await self._leases_are_free()
+
+    async def end(self) -> None:
+        """Stop the projectors, if they run."""
         self.stop.set()
         if self.projecting is not None:
             await self.projecting
         self.projecting = None
+
+    async def _leases_are_free(self) -> None:
+        """Wait until Postgres has ended the sessions of the projectors, which happens after they are closed."""
+        for _ in range(1000):
+            async with self.pool.connection() as connection:
+                cursor = await connection.execute(
+                    "SELECT FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND application_name = 'rollbook-projector'"
+                )
+                if await cursor.fetchone() is None:
+                    return
+            await asyncio.sleep(0.01)
+        raise AssertionError("a session of the projectors has not ended")
 
     async def _onboard(
         self, organization_id: UUID, onboard_type: OnboardType, email: str | None, roles: Sequence[str] = ()
@@ -283,7 +302,7 @@ async def a_world(database_url: str, *, projecting: bool = True, **changes: Any)
             if projecting:  # what the first start recorded can be read from the first request on
                 await world.catch_up()
             yield world
-    await world.stop_projecting()
+    await world.end()
 
 
 async def _introduce(world: World) -> None:
