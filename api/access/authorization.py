@@ -7,21 +7,7 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.access.authorization import (
-    AccessibleIndividualsQuery,
-    AccessibleResources,
-    AccessorList,
-    AccessorsQuery,
-    AccessStatusAttributes,
-    AccessStatusDocument,
-    AccessStatusResource,
-    BulkResourceAccess,
-    BulkResourceAccessAnswer,
-    ResourceAccess,
-    ResourceAccessAnswer,
-    ResourceIds,
-    SentQuery,
-)
+from api.documents.access import authorization as documents
 from api.edge.caller import Authenticated, CallerDep
 from api.edge.deps import AccessDep, IndexingDep, PathId, ReadingDep
 from api.edge.envelope import answer
@@ -47,8 +33,8 @@ FEW_USERS = 20
 """Whose answers are rendered in one go: each may have asked 50 questions."""
 
 
-@router.post("/v1/authz-resource-access/", **answers(ResourceAccessAnswer, 201, reads=True))
-async def check(body: ResourceAccess, caller: CallerDep, access: AccessDep, reading: ReadingDep) -> Response:
+@router.post("/v1/authz-resource-access/", **answers(documents.ResourceAccessAnswer, 201, reads=True))
+async def check(body: documents.ResourceAccess, caller: CallerDep, access: AccessDep, reading: ReadingDep) -> Response:
     """Whether the user passes all queries."""
     queries = [sent.query for sent in body.access_query]
 
@@ -61,9 +47,9 @@ async def check(body: ResourceAccess, caller: CallerDep, access: AccessDep, read
     return answer({"allow": all(decided.allowed)}, 201, position=decided.position)
 
 
-@router.post("/v1/bulk-authz-resource-access/", **answers(BulkResourceAccessAnswer, 201, reads=True))
+@router.post("/v1/bulk-authz-resource-access/", **answers(documents.BulkResourceAccessAnswer, 201, reads=True))
 async def check_many(
-    body: BulkResourceAccess, principal: Authenticated, access: AccessDep, reading: ReadingDep
+    body: documents.BulkResourceAccess, principal: Authenticated, access: AccessDep, reading: ReadingDep
 ) -> Response:
     """For each user in order one row, or one for each query: all from one snapshot."""
     asked = body.multi_user_ids
@@ -81,9 +67,9 @@ async def check_many(
     return answer({"access-queries": rows}, 201, position=decided.position)
 
 
-@router.post("/v1/authz-get-accessible-resources/", **answers(ResourceIds, 201, reads=True))
+@router.post("/v1/authz-get-accessible-resources/", **answers(documents.ResourceIds, 201, reads=True))
 async def accessible_resources(
-    body: AccessibleResources, principal: Authenticated, reading: ReadingDep, indexing: IndexingDep
+    body: documents.AccessibleResources, principal: Authenticated, reading: ReadingDep, indexing: IndexingDep
 ) -> Response:
     """The resources that make all queries true, by id."""
     require_one_type(body.access_query)
@@ -100,9 +86,9 @@ async def accessible_resources(
     return await reading.read((), respond)
 
 
-@router.get("/v1/authz-individuals/", **answers(ResourceIds))
+@router.get("/v1/authz-individuals/", **answers(documents.ResourceIds))
 async def list_individuals(
-    query: Annotated[AccessibleIndividualsQuery, Query()],
+    query: Annotated[documents.AccessibleIndividualsQuery, Query()],
     principal: Authenticated,
     reading: ReadingDep,
     indexing: IndexingDep,
@@ -128,9 +114,9 @@ async def list_individuals(
     return await reading.read([READ_MODEL] if filters.owner else [], respond)
 
 
-@router.get("/v1/authz-resource-accessors/", **answers(AccessorList))
+@router.get("/v1/authz-resource-accessors/", **answers(documents.AccessorList))
 async def list_accessors(
-    query: Annotated[AccessorsQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.AccessorsQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """The users who may do it to all of the resources, by id; for an administrator those of their organization."""
 
@@ -150,7 +136,7 @@ async def list_accessors(
     return await reading.read((), respond)
 
 
-@router.get("/v1/authz-user-status/{id}/", **answers(AccessStatusDocument))
+@router.get("/v1/authz-user-status/{id}/", **answers(documents.AccessStatusDocument))
 async def user_status(user_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """When the user's access was last touched, and up to when this service has applied what happened."""
     if user_id != principal.user_id and not principal.unlimited:
@@ -160,12 +146,14 @@ async def user_status(user_id: PathId, principal: Authenticated, reading: Readin
         status = await access_status(read.cursor, user_id)
         if status is None:
             raise UserNotFound
-        attributes = AccessStatusAttributes(
+        attributes = documents.AccessStatusAttributes(
             last_populated_at=status.last_populated_at,
             latest_event_at=status.latest_event_at,
             up_to_date=status.up_to_date,
         )
-        return read.single(AccessStatusDocument, AccessStatusResource(attributes=attributes, id=user_id))
+        return read.single(
+            documents.AccessStatusDocument, documents.AccessStatusResource(attributes=attributes, id=user_id)
+        )
 
     return await reading.read((), respond)
 
@@ -176,7 +164,7 @@ def require_own(principal: Principal, *user_ids: UUID) -> None:
         raise Forbidden
 
 
-def require_one_type(queries: Sequence[SentQuery]) -> None:
+def require_one_type(queries: Sequence[documents.SentQuery]) -> None:
     """Raise InvalidAccessQuery when queries without an id ask for things of several types."""
     types = [sent.query.resource_type for sent in queries if sent.query.resource_id is None]
     for place, sent in enumerate(queries):
@@ -203,7 +191,7 @@ def answered(texts: list[str], decisions: list[bool], *, individually: bool) -> 
     return [(texts, all(decisions))]
 
 
-def filters_of(query: AccessibleIndividualsQuery) -> IndividualFilter:
+def filters_of(query: documents.AccessibleIndividualsQuery) -> IndividualFilter:
     """The filters as the engine takes them."""
     owner = {
         "account_type": query.account_type,

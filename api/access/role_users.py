@@ -6,16 +6,7 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.access.role_users import (
-    CreateRoleUser,
-    HeldRole,
-    RoleHolder,
-    RoleUserAttributes,
-    RoleUserDocument,
-    RoleUserList,
-    RoleUserListQuery,
-    RoleUserResource,
-)
+from api.documents.access import role_users as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, ReadingDep
 from api.edge.execution import identified
@@ -32,9 +23,9 @@ from projections.people.users import UsersProjection
 router = contract_router("role-users", "Roles of users, everywhere or in one organization.")
 
 
-@router.get("/v1/role-users/", **answers(RoleUserList))
+@router.get("/v1/role-users/", **answers(documents.RoleUserList))
 async def list_role_users(
-    query: Annotated[RoleUserListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.RoleUserListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Holders of a role of an organization that the caller may read, by user id."""
 
@@ -44,14 +35,18 @@ async def list_role_users(
         rows, total = await role_users.role_users(
             read.cursor, query.role_id, limit=query.page_limit, offset=query.page_offset
         )
-        return read.listing(RoleUserList, [resource(row) for row in rows], query, total)
+        return read.listing(documents.RoleUserList, [resource(row) for row in rows], query, total)
 
     return await reading.read((UsersProjection.name,), respond)
 
 
-@router.post("/v1/role-users/", **answers(RoleUserDocument, 201))
+@router.post("/v1/role-users/", **answers(documents.RoleUserDocument, 201))
 async def create_role_user(
-    body: CreateRoleUser, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
+    body: documents.CreateRoleUser,
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
 ) -> Response:
     """Give one of the organization's providers the role, or show that they hold it."""
     role_id = body.attributes.role_id
@@ -64,7 +59,7 @@ async def create_role_user(
             return identified("role-users", outcome.position, outcome.status, outcome.position)
         if outcome.repeated and not await _readable(read, principal, role_id):
             return identified("role-users", row.number, outcome.status, outcome.position)
-        return read.single(RoleUserDocument, resource(row), outcome.status)
+        return read.single(documents.RoleUserDocument, resource(row), outcome.status)
 
     return await reading.read_after(outcome, (UsersProjection.name,), respond)
 
@@ -73,8 +68,8 @@ async def _readable(read: Read, principal: Principal, role_id: UUID) -> bool:
     return await roles.is_shown(read.cursor, await viewer(read.cursor, principal.user_id), role_id)
 
 
-def resource(row: RoleUserRow) -> RoleUserResource:
+def resource(row: RoleUserRow) -> documents.RoleUserResource:
     """A holder as the contract shows them."""
-    role = HeldRole(id=row.role_id, name=row.role_name)
-    holder = RoleHolder(email=row.email, id=row.user_id)
-    return RoleUserResource(attributes=RoleUserAttributes(role=role, user=holder), id=row.number)
+    role = documents.HeldRole(id=row.role_id, name=row.role_name)
+    holder = documents.RoleHolder(email=row.email, id=row.user_id)
+    return documents.RoleUserResource(attributes=documents.RoleUserAttributes(role=role, user=holder), id=row.number)

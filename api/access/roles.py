@@ -5,15 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.access.roles import (
-    AddRoleUser,
-    RemoveRoleUser,
-    RoleAttributes,
-    RoleList,
-    RoleListQuery,
-    RoleOrganization,
-    RoleResource,
-)
+from api.documents.access import roles as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer
@@ -27,9 +19,9 @@ from projections.core.visibility import viewer
 router = contract_router("roles", "The roles that users can have.")
 
 
-@router.get("/v1/roles/", **answers(RoleList))
+@router.get("/v1/roles/", **answers(documents.RoleList))
 async def list_roles(
-    query: Annotated[RoleListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.RoleListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Roles of all organizations that the caller may read, or of one of them."""
 
@@ -40,14 +32,14 @@ async def list_roles(
             organization_id=query.organization_id,
             name=query.name,
         )
-        return read.listing(RoleList, [resource(row) for row in rows])
+        return read.listing(documents.RoleList, [resource(row) for row in rows])
 
     return await reading.read((roles.RolesProjection.name,), respond)
 
 
 @router.post("/v1/roles/{id}/add-user/", deprecated=True, **answers(None, 201))
 async def role_add_user(
-    role_id: PathId, body: AddRoleUser, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
+    role_id: PathId, body: documents.AddRoleUser, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Give one of the organization's providers the role."""
     name = UserName(body.attributes.user_id, body.attributes.email)
@@ -57,7 +49,11 @@ async def role_add_user(
 
 @router.post("/v1/roles/{id}/remove-user/", **answers(None, 201))
 async def role_remove_user(
-    role_id: PathId, body: RemoveRoleUser, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
+    role_id: PathId,
+    body: documents.RemoveRoleUser,
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
 ) -> Response:
     """Take the role back; a user who does not hold it stays without it."""
     name = UserName(body.attributes.user_id, body.attributes.email)
@@ -65,12 +61,12 @@ async def role_remove_user(
     return answer(None, outcome.status, position=outcome.position)
 
 
-def resource(row: RoleRow) -> RoleResource:
+def resource(row: RoleRow) -> documents.RoleResource:
     """A role as the contract shows it."""
-    organization = RoleOrganization(
+    organization = documents.RoleOrganization(
         display_name=row.organization_display_name, id=row.organization_id, name=row.organization_name
     )
-    attributes = RoleAttributes(
+    attributes = documents.RoleAttributes(
         display_name=row.display_name, name=row.name, organization=organization, organization_id=row.organization_id
     )
-    return RoleResource(attributes=attributes, id=row.role_id)
+    return documents.RoleResource(attributes=attributes, id=row.role_id)

@@ -1,6 +1,7 @@
 """The bases of requests and answers, and the documents that all resources share (JSON:API 1.1, semantics 2)."""
 
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 
 from pydantic import AliasGenerator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
@@ -8,6 +9,7 @@ from pydantic.config import JsonDict
 from api.documents.fields import EXTENSION
 
 TResource = TypeVar("TResource")
+TAttributes = TypeVar("TAttributes")
 
 
 def kebab(name: str) -> str:
@@ -91,6 +93,14 @@ class Listing(Attributes, Generic[TResource]):
 
     data: list[TResource]
     meta: Meta
+
+
+class Resource(Attributes, Generic[TAttributes]):
+    """What documents tell of a thing. Each resource declares the constant that its `type` is."""
+
+    attributes: TAttributes
+    id: UUID
+    type: str
 
 
 class ErrorSource(Attributes):

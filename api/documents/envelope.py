@@ -1,5 +1,6 @@
 """Requests in a JSON:API envelope: `{"data": {"type", "id", "attributes"}}` (semantics 2, rulings A10 and D14)."""
 
+from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 from uuid import UUID
 
@@ -70,19 +71,25 @@ class JsonApiRequest(Strict):
     `jsonapi` and `meta` are tolerated and ignored.
     """
 
-    resource_type: ClassVar[str]
     id_rule: ClassVar[IdRule]
 
     data: Any
     jsonapi: Omittable[JsonObject] = None
     meta: Omittable[JsonObject] = None
 
+    @classmethod
+    @cache
+    def resource_type(cls) -> str:
+        """Return the type that the model names."""
+        (name,) = get_args(cls.model_fields["data"].annotation.model_fields["type"].annotation)  # type: ignore[union-attr]  # of CreateData and its like
+        return str(name)
+
     def verify(self, path_id: UUID | str | None = None) -> None:
         """Nothing, when type and id are those of the resource.
 
         Raises TypeConflict, ClientIdNotAllowed (on a creation), IdConflict (not the id in the path).
         """
-        if self.data.type != self.resource_type:
+        if self.data.type != self.resource_type():
             raise TypeConflict(pointer="/data/type")
         if "id" not in self.data.model_fields_set:
             return

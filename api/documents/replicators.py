@@ -1,11 +1,10 @@
 """The followers of the log, a row for each projection and reaction: /v1/replicators/ (semantics 11, ruling I1)."""
 
 from typing import Literal
-from uuid import UUID
 
 from pydantic import Field
 
-from api.documents.common import Attributes, Listing, Single
+from api.documents.common import Attributes, Listing, Resource, Single
 from api.documents.fields import EXTENSION, ContractDatetime
 
 
@@ -25,9 +24,7 @@ class ReplicatorAttributes(Attributes):
     error: str | None = Field(default=None, json_schema_extra=EXTENSION)
 
 
-class ReplicatorResource(Attributes):
-    attributes: ReplicatorAttributes
-    id: UUID
+class ReplicatorResource(Resource[ReplicatorAttributes]):
     type: Literal["replicators"] = "replicators"
 
 

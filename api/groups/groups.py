@@ -5,25 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.groups.groups import (
-    AddIndividuals,
-    AddUsers,
-    CreateGroup,
-    GroupDocument,
-    GroupList,
-    GroupListQuery,
-    GroupListV2Query,
-    GroupQuery,
-    GroupV2Document,
-    GroupV2List,
-    GroupV2Query,
-    MoveGroup,
-    MoveGroupAnswer,
-    MoveTask,
-    RemoveIndividuals,
-    RemoveUsers,
-    UpdateGroup,
-)
+from api.documents.groups import groups as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer, no_content
@@ -41,56 +23,62 @@ router = contract_router("individual-groups", "Groups of individuals, the tree t
 
 
 async def listed(
-    read: Read, principal: Principal, query: GroupListV2Query, *, people: bool
+    read: Read, principal: Principal, query: documents.GroupListV2Query, *, people: bool
 ) -> tuple[list[GroupRow], int]:
     """The page asked for. Raises Forbidden for participants, and for staff who ask about individuals (ruling A2)."""
     seen_by = await viewer(read.cursor, principal.user_id)
-    asked = {name: getattr(query, name) for name in GroupListV2Query.model_fields if name in vars(GroupFilter())}
+    asked = {
+        name: getattr(query, name) for name in documents.GroupListV2Query.model_fields if name in vars(GroupFilter())
+    }
     wanted = GroupFilter(**asked, types=query.type, with_people=people)
     if seen_by.participant or (seen_by.only_staff and wanted.tells_of_people):
         raise Forbidden
     return await group_lists.page(read.cursor, seen_by, wanted, limit=query.page_limit, offset=query.page_offset)
 
 
-@router.get("/v1/individual-groups/", deprecated=True, **answers(GroupList))
+@router.get("/v1/individual-groups/", deprecated=True, **answers(documents.GroupList))
 async def list_groups(
-    query: Annotated[GroupListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.GroupListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Groups that the caller may see, with their leaders. Deprecated: the second version costs less."""
 
     async def respond(read: Read) -> Response:
         rows, total = await listed(read, principal, query, people=query.with_individuals)
         shown = await resources(read.cursor, principal, rows, individuals=query.with_individuals)
-        return read.listing(GroupList, shown, query, total)
+        return read.listing(documents.GroupList, shown, query, total)
 
     return await reading.read(MODELS, respond)
 
 
-@router.get("/v2/individual-groups/", **answers(GroupV2List))
+@router.get("/v2/individual-groups/", **answers(documents.GroupV2List))
 async def list_groups_v2(
-    query: Annotated[GroupListV2Query, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.GroupListV2Query, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Groups that the caller may see."""
 
     async def respond(read: Read) -> Response:
         rows, total = await listed(read, principal, query, people=False)
-        return read.listing(GroupV2List, [resource_v2(row) for row in rows], query, total)
+        return read.listing(documents.GroupV2List, [resource_v2(row) for row in rows], query, total)
 
     return await reading.read(("groups",), respond)
 
 
-@router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
+@router.post("/v1/individual-groups/", **answers(documents.GroupDocument, 201))
 async def create_group(
-    body: CreateGroup, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, show: ShowGroupDep
+    body: documents.CreateGroup,
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    show: ShowGroupDep,
 ) -> Response:
     """A new top-level group, with the people named."""
     outcome = await execute(identity.groups.create(principal, **dict(body.attributes)))
     return await show(principal, outcome)
 
 
-@router.get("/v1/individual-groups/{id}/", **answers(GroupDocument))
+@router.get("/v1/individual-groups/{id}/", **answers(documents.GroupDocument))
 async def group(
-    group_id: PathId, query: Annotated[GroupQuery, Query()], principal: Authenticated, reading: ReadingDep
+    group_id: PathId, query: Annotated[documents.GroupQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """An active group."""
 
@@ -100,29 +88,29 @@ async def group(
             await require_readable_people(read.cursor, principal, group_id, argument="with_individuals")
         individuals, members = query.with_individuals, query.with_members
         (shown,) = await resources(read.cursor, principal, [row], individuals=individuals, members=members)
-        return read.single(GroupDocument, shown)
+        return read.single(documents.GroupDocument, shown)
 
     return await reading.read(MODELS, respond)
 
 
-@router.get("/v2/individual-groups/{id}/", **answers(GroupV2Document))
+@router.get("/v2/individual-groups/{id}/", **answers(documents.GroupV2Document))
 async def group_v2(
-    group_id: PathId, query: Annotated[GroupV2Query, Query()], principal: Authenticated, reading: ReadingDep
+    group_id: PathId, query: Annotated[documents.GroupV2Query, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """A group without its people."""
 
     async def respond(read: Read) -> Response:
         seen_by = await viewer(read.cursor, principal.user_id)
         row = await group_lists.detail(read.cursor, seen_by, group_id, include_inactive=query.include_inactive)
-        return read.single(GroupV2Document, resource_v2(existing(row)))
+        return read.single(documents.GroupV2Document, resource_v2(existing(row)))
 
     return await reading.read(("groups",), respond)
 
 
-@router.patch("/v1/individual-groups/{id}/", **answers(GroupDocument))
+@router.patch("/v1/individual-groups/{id}/", **answers(documents.GroupDocument))
 async def update_group(
     group_id: PathId,
-    body: UpdateGroup,
+    body: documents.UpdateGroup,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -142,10 +130,10 @@ async def deactivate_group(
     return no_content(position=outcome.position)
 
 
-@router.post("/v1/individual-groups/{id}/add-individuals/", **answers(GroupDocument, 201))
+@router.post("/v1/individual-groups/{id}/add-individuals/", **answers(documents.GroupDocument, 201))
 async def add_individuals(
     group_id: PathId,
-    body: AddIndividuals,
+    body: documents.AddIndividuals,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -158,10 +146,10 @@ async def add_individuals(
     return await show(principal, await execute(command, about=group_id), body)
 
 
-@router.post("/v1/individual-groups/{id}/remove-individuals/", **answers(GroupDocument, 201))
+@router.post("/v1/individual-groups/{id}/remove-individuals/", **answers(documents.GroupDocument, 201))
 async def remove_individuals(
     group_id: PathId,
-    body: RemoveIndividuals,
+    body: documents.RemoveIndividuals,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -172,10 +160,10 @@ async def remove_individuals(
     return await show(principal, await execute(command, about=group_id), body)
 
 
-@router.post("/v1/individual-groups/{id}/add-leaders/", **answers(GroupDocument, 201))
+@router.post("/v1/individual-groups/{id}/add-leaders/", **answers(documents.GroupDocument, 201))
 async def add_leaders(
     group_id: PathId,
-    body: AddUsers,
+    body: documents.AddUsers,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -193,10 +181,10 @@ async def add_leaders(
     return await show(principal, await execute(command, about=group_id), body)
 
 
-@router.post("/v1/individual-groups/{id}/add-members/", **answers(GroupDocument, 201))
+@router.post("/v1/individual-groups/{id}/add-members/", **answers(documents.GroupDocument, 201))
 async def add_members(
     group_id: PathId,
-    body: AddUsers,
+    body: documents.AddUsers,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -214,10 +202,10 @@ async def add_members(
     return await show(principal, await execute(command, about=group_id), body)
 
 
-@router.post("/v1/individual-groups/{id}/remove-leaders/", **answers(GroupDocument, 201))
+@router.post("/v1/individual-groups/{id}/remove-leaders/", **answers(documents.GroupDocument, 201))
 async def remove_leaders(
     group_id: PathId,
-    body: RemoveUsers,
+    body: documents.RemoveUsers,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -230,10 +218,10 @@ async def remove_leaders(
     return await show(principal, await execute(command, about=group_id), body)
 
 
-@router.post("/v1/individual-groups/{id}/remove-members/", **answers(GroupDocument, 201))
+@router.post("/v1/individual-groups/{id}/remove-members/", **answers(documents.GroupDocument, 201))
 async def remove_members(
     group_id: PathId,
-    body: RemoveUsers,
+    body: documents.RemoveUsers,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -246,11 +234,11 @@ async def remove_members(
     return await show(principal, await execute(command, about=group_id), body)
 
 
-@router.post("/v1/individual-groups/{id}/move-group/", **answers(MoveGroupAnswer, 201))
+@router.post("/v1/individual-groups/{id}/move-group/", **answers(documents.MoveGroupAnswer, 201))
 async def move_group(
-    group_id: PathId, body: MoveGroup, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
+    group_id: PathId, body: documents.MoveGroup, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Have a task put the group under another one, with everything below it."""
     outcome = await execute(identity.group_moves.request(principal, group_id, body.to_parent_group_id))
-    task = MoveTask(task_id=outcome.made)
-    return answer(MoveGroupAnswer(data=task), outcome.status, position=outcome.position)
+    task = documents.MoveTask(task_id=outcome.made)
+    return answer(documents.MoveGroupAnswer(data=task), outcome.status, position=outcome.position)

@@ -5,13 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.groups.logs import (
-    GroupLogAttributes,
-    GroupLogAuthor,
-    GroupLogList,
-    GroupLogQuery,
-    GroupLogResource,
-)
+from api.documents.groups import logs as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ReadingDep
 from api.edge.reading import Read
@@ -25,9 +19,9 @@ from projections.groups.logs import GroupLogRow
 router = contract_router("individual-group-logs", "Who was added to groups and removed from them.")
 
 
-@router.get("/v1/individual-group-logs/", **answers(GroupLogList))
+@router.get("/v1/individual-group-logs/", **answers(documents.GroupLogList))
 async def list_group_logs(
-    query: Annotated[GroupLogQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.GroupLogQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Changes of rosters, the newest first."""
 
@@ -45,7 +39,7 @@ async def list_group_logs(
             limit=query.page_limit,
             offset=query.page_offset,
         )
-        return read.listing(GroupLogList, [_resource(row) for row in rows], query, total)
+        return read.listing(documents.GroupLogList, [_resource(row) for row in rows], query, total)
 
     return await reading.read(("group_logs", "users"), respond)
 
@@ -59,7 +53,7 @@ NAMED = {
 """What the caller must be allowed on what an argument names."""
 
 
-async def _require_named(read: Read, principal: Principal, query: GroupLogQuery) -> None:
+async def _require_named(read: Read, principal: Principal, query: documents.GroupLogQuery) -> None:
     """Raise NotFound for the first argument that names what the caller is not shown."""
     for argument, (resource_type, operation) in NAMED.items():
         named = getattr(query, argument)
@@ -67,9 +61,9 @@ async def _require_named(read: Read, principal: Principal, query: GroupLogQuery)
             raise NotFound(argument=argument)
 
 
-def _resource(row: GroupLogRow) -> GroupLogResource:
-    attributes = GroupLogAttributes.model_construct(
-        created_by=None if row.created_by is None else GroupLogAuthor.model_construct(id=row.created_by),
+def _resource(row: GroupLogRow) -> documents.GroupLogResource:
+    attributes = documents.GroupLogAttributes.model_construct(
+        created_by=None if row.created_by is None else documents.GroupLogAuthor.model_construct(id=row.created_by),
         created_time=row.created_at,
         event=row.event,
         individual_group_id=row.group_id,
@@ -77,4 +71,6 @@ def _resource(row: GroupLogRow) -> GroupLogResource:
         subject=row.subject,
         user_id=row.user_id,
     )
-    return GroupLogResource.model_construct(id=row.log_id, attributes=attributes, type="individual-group-logs")
+    return documents.GroupLogResource.model_construct(
+        id=row.log_id, attributes=attributes, type="individual-group-logs"
+    )

@@ -5,17 +5,8 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
+from api.documents.groups import rosters as documents
 from api.documents.groups.groups import EligibleMember, EligibleMemberList, EligibleMembersQuery
-from api.documents.groups.rosters import (
-    GroupIndividualAttributes,
-    GroupIndividualList,
-    GroupIndividualResource,
-    GroupLeaderAttributes,
-    GroupLeaderList,
-    GroupLeaderResource,
-    LeaderSummary,
-    RosterQuery,
-)
 from api.documents.people.people import CommunicationPreferences
 from api.edge.caller import Authenticated
 from api.edge.deps import PathId, PermissionsDep, ReadingDep
@@ -35,9 +26,12 @@ GROUP = "individual_group_id"
 """The argument that refusals about the group name."""
 
 
-@router.get("/v1/individual-group-individuals/", **answers(GroupIndividualList))
+@router.get("/v1/individual-group-individuals/", **answers(documents.GroupIndividualList))
 async def list_individuals(
-    query: Annotated[RosterQuery, Query()], principal: Authenticated, permissions: PermissionsDep, reading: ReadingDep
+    query: Annotated[documents.RosterQuery, Query()],
+    principal: Authenticated,
+    permissions: PermissionsDep,
+    reading: ReadingDep,
 ) -> Response:
     """Individuals that stand in the group directly."""
     await permissions.require(principal, AccessQuery("group", query.individual_group_id, "read"), argument=GROUP)
@@ -50,14 +44,17 @@ async def list_individuals(
         rows, total = await rosters.individuals_page(
             read.cursor, roster, limit=query.page_limit, offset=query.page_offset
         )
-        return read.listing(GroupIndividualList, [_individual(row) for row in rows], query, total)
+        return read.listing(documents.GroupIndividualList, [_individual(row) for row in rows], query, total)
 
     return await reading.read(("users",), respond)
 
 
-@router.get("/v1/individual-group-leaders/", **answers(GroupLeaderList))
+@router.get("/v1/individual-group-leaders/", **answers(documents.GroupLeaderList))
 async def list_leaders(
-    query: Annotated[RosterQuery, Query()], principal: Authenticated, permissions: PermissionsDep, reading: ReadingDep
+    query: Annotated[documents.RosterQuery, Query()],
+    principal: Authenticated,
+    permissions: PermissionsDep,
+    reading: ReadingDep,
 ) -> Response:
     """Users who lead the group directly."""
     await permissions.require(principal, AccessQuery("group", query.individual_group_id, "read"), argument=GROUP)
@@ -65,7 +62,7 @@ async def list_leaders(
     async def respond(read: Read) -> Response:
         page = {"limit": query.page_limit, "offset": query.page_offset}
         rows, total = await rosters.leaders(read.cursor, query.individual_group_id, **page)
-        return read.listing(GroupLeaderList, [_leader(row) for row in rows], query, total)
+        return read.listing(documents.GroupLeaderList, [_leader(row) for row in rows], query, total)
 
     return await reading.read(("users",), respond)
 
@@ -98,19 +95,19 @@ async def list_eligible_members(
     return await reading.read(("users",), respond)
 
 
-def _individual(row: IndividualRow) -> GroupIndividualResource:
-    attributes = GroupIndividualAttributes.model_construct(
+def _individual(row: IndividualRow) -> documents.GroupIndividualResource:
+    attributes = documents.GroupIndividualAttributes.model_construct(
         individual=individual_summary(row), individual_group_id=row.group_id
     )
-    return GroupIndividualResource.model_construct(attributes=attributes, type="individual-group-individuals")
+    return documents.GroupIndividualResource.model_construct(attributes=attributes, type="individual-group-individuals")
 
 
-def _leader(row: ProviderRow) -> GroupLeaderResource:
-    leader = LeaderSummary.model_construct(
+def _leader(row: ProviderRow) -> documents.GroupLeaderResource:
+    leader = documents.LeaderSummary.model_construct(
         id=row.id, first_name=row.first_name, last_name=row.last_name, username=row.username
     )
-    attributes = GroupLeaderAttributes.model_construct(leader=leader, individual_group_id=row.group_id)
-    return GroupLeaderResource.model_construct(attributes=attributes, type="individual-group-leaders")
+    attributes = documents.GroupLeaderAttributes.model_construct(leader=leader, individual_group_id=row.group_id)
+    return documents.GroupLeaderResource.model_construct(attributes=attributes, type="individual-group-leaders")
 
 
 def _eligible(row: EligibleRow, member_type: str) -> EligibleMember:

@@ -3,15 +3,7 @@
 import orjson
 from starlette.responses import Response
 
-from api.documents.onboarding.requests import (
-    CreateOnboardingRequest,
-    Invite,
-    LastInvite,
-    OnboardingRequestAttributes,
-    OnboardingRequestDocument,
-    OnboardingRequestResource,
-    OnboardingToRequest,
-)
+from api.documents.onboarding import requests as documents
 from api.documents.people.people import GivenCommunicationPreferences
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep
@@ -28,16 +20,16 @@ from domain.onboarding.requests import OnboardingRequest
 router = contract_router("onboarding-requests", "Invitations of individuals and providers.")
 
 
-@router.post("/v1/onboarding-requests/", **answers(OnboardingRequestDocument, 201))
+@router.post("/v1/onboarding-requests/", **answers(documents.OnboardingRequestDocument, 201))
 async def create_onboarding_request(
-    body: CreateOnboardingRequest, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
+    body: documents.CreateOnboardingRequest, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Bring a person into an organization, at once or when they claim it."""
     outcome = await execute(identity.onboarding_requests.create(principal, invitation(body.attributes)))
     request = await identity.store.get(OnboardingRequest, outcome.made)
     if outcome.repeated:
         await require_readable(identity.permissions, principal, request)
-    return single(OnboardingRequestDocument, resource(request), outcome.position, outcome.status)
+    return single(documents.OnboardingRequestDocument, resource(request), outcome.position, outcome.status)
 
 
 async def require_readable(permissions: Permissions, principal: Principal, request: OnboardingRequest) -> None:
@@ -48,7 +40,7 @@ async def require_readable(permissions: Permissions, principal: Principal, reque
         raise NotFound
 
 
-def invitation(asked: OnboardingToRequest) -> Invitation:
+def invitation(asked: documents.OnboardingToRequest) -> Invitation:
     """What is asked for, in the words of the domain."""
     return Invitation(
         organization_id=asked.organization_id,
@@ -73,9 +65,9 @@ def preferences(given: GivenCommunicationPreferences | None) -> str | None:
     return None if given is None else orjson.dumps(given.given(), option=orjson.OPT_SORT_KEYS).decode()
 
 
-def resource(request: OnboardingRequest) -> OnboardingRequestResource:
+def resource(request: OnboardingRequest) -> documents.OnboardingRequestResource:
     """Return the request as the contract shows it; the user behind the contact shows once they have claimed it (A1)."""
-    attributes = OnboardingRequestAttributes(
+    attributes = documents.OnboardingRequestAttributes(
         claimed_by=request.claimed_by,
         claimed_time=request.claimed_at,
         created_by=request.created_by,
@@ -91,13 +83,15 @@ def resource(request: OnboardingRequest) -> OnboardingRequestResource:
         registering_time=request.registering_at,
         status=request.status,
     )
-    return OnboardingRequestResource(attributes=attributes, id=request.id)
+    return documents.OnboardingRequestResource(attributes=attributes, id=request.id)
 
 
-def last_invite(request: OnboardingRequest) -> LastInvite:
+def last_invite(request: OnboardingRequest) -> documents.LastInvite:
     """Return the last invitation over each channel."""
     shown = {
-        channel: Invite(created_time=each.created_at, error=each.error, id=each.id, status=each.status, type=channel)
+        channel: documents.Invite(
+            created_time=each.created_at, error=each.error, id=each.id, status=each.status, type=channel
+        )
         for channel, each in request.last_invites.items()
     }
-    return LastInvite(email=shown.get("email"), sms=shown.get("sms"))
+    return documents.LastInvite(email=shown.get("email"), sms=shown.get("sms"))

@@ -9,18 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from adapters.security.client_address import CLIENT_ADDRESS
-from api.documents.onboarding.service_documents import (
-    CreateServiceDocument,
-    OrganizationReference,
-    PageQuery,
-    ServiceDocumentAttributes,
-    ServiceDocumentDocument,
-    ServiceDocumentList,
-    ServiceDocumentListQuery,
-    ServiceDocumentQuery,
-    ServiceDocumentResource,
-    Translation,
-)
+from api.documents.onboarding import service_documents as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.edge.kinds import AnswerKind
@@ -49,47 +38,49 @@ BEFORE_STYLE = re.compile(r".*?(?=</head\s*>)|\s*(?:<!doctype[^>]*>)?", re.IGNOR
 
 def resource(
     base: str, row: RecordRow[ServiceDocumentFields], locale: str = "", html: str | None = None
-) -> ServiceDocumentResource:
+) -> documents.ServiceDocumentResource:
     """Return the document as documents show it; its title is that of the locale, or of its own."""
     fields = row.fields
     links = {each: f"{base}/service-documents/{row.id}/?locale={each}" for each in sorted(fields.titles)}
     shown = locale or fields.locale
-    attributes = ServiceDocumentAttributes.model_construct(
+    attributes = documents.ServiceDocumentAttributes.model_construct(
         created_time=row.created_at,
         html=html,
         html_link=links[shown],
-        organization=fields.organization_id and OrganizationReference(id=fields.organization_id),
+        organization=fields.organization_id and documents.OrganizationReference(id=fields.organization_id),
         title=fields.titles[shown],
         translations=[
-            Translation.model_construct(html_link=link, locale=each, title=fields.titles[each])
+            documents.Translation.model_construct(html_link=link, locale=each, title=fields.titles[each])
             for each, link in links.items()
         ],
         type=fields.type,
         version=fields.version,
     )
-    return ServiceDocumentResource(attributes=attributes, id=row.id)
+    return documents.ServiceDocumentResource(attributes=attributes, id=row.id)
 
 
-async def view(request: Request) -> RecordView[ServiceDocumentFields, ServiceDocumentResource]:
+async def view(request: Request) -> RecordView[ServiceDocumentFields, documents.ServiceDocumentResource]:
     """Return what shows documents with links to this service."""
     base = services_of(request).settings.public_base
-    return RecordView(SERVICE_DOCUMENTS, ServiceDocumentDocument, ServiceDocumentList, partial(resource, base))
+    return RecordView(
+        SERVICE_DOCUMENTS, documents.ServiceDocumentDocument, documents.ServiceDocumentList, partial(resource, base)
+    )
 
 
-ViewDep = Annotated[RecordView[ServiceDocumentFields, ServiceDocumentResource], Depends(view)]
+ViewDep = Annotated[RecordView[ServiceDocumentFields, documents.ServiceDocumentResource], Depends(view)]
 
 
-@router.get("/v1/service-documents/", **answers(ServiceDocumentList, throttle=READS))
+@router.get("/v1/service-documents/", **answers(documents.ServiceDocumentList, throttle=READS))
 async def list_service_documents(
-    query: Annotated[ServiceDocumentListQuery, Query()], shown: ViewDep, reading: ReadingDep
+    query: Annotated[documents.ServiceDocumentListQuery, Query()], shown: ViewDep, reading: ReadingDep
 ) -> Response:
     """Return the documents for all, and those of the organizations named."""
     return await shown.all(reading, query)
 
 
-@router.post("/v1/service-documents/", **answers(ServiceDocumentDocument, 201, extension=True))
+@router.post("/v1/service-documents/", **answers(documents.ServiceDocumentDocument, 201, extension=True))
 async def create_service_document(
-    body: CreateServiceDocument,
+    body: documents.CreateServiceDocument,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -101,10 +92,10 @@ async def create_service_document(
     return await shown.changed(reading, principal, await execute(command))
 
 
-@router.get("/v1/service-documents/{id}/", **answers(ServiceDocumentDocument, throttle=READS))
+@router.get("/v1/service-documents/{id}/", **answers(documents.ServiceDocumentDocument, throttle=READS))
 async def get_service_document(
     document_id: PathId,
-    query: Annotated[ServiceDocumentQuery, Query()],
+    query: Annotated[documents.ServiceDocumentQuery, Query()],
     services: ServicesDep,
     shown: ViewDep,
     reading: ReadingDep,
@@ -114,11 +105,11 @@ async def get_service_document(
     async def respond(read: Read) -> Response:
         row = await shown.row(read, ANYBODY, document_id)
         if not query.html:
-            return read.single(ServiceDocumentDocument, resource(services.settings.public_base, row))
+            return read.single(documents.ServiceDocumentDocument, resource(services.settings.public_base, row))
         locale = row.fields.best_locale(query.locale)
         html = await html_of(read.cursor, document_id, locale)
         return read.single(
-            ServiceDocumentDocument,
+            documents.ServiceDocumentDocument,
             resource(services.settings.public_base, row, locale, reflowed(html) if query.reflow else html),
         )
 
@@ -131,7 +122,7 @@ async def get_service_document(
     **answers(None, kind=AnswerKind.PAGE, extension=True, throttle=READS),
 )
 async def service_document_page(
-    document_id: PathId, query: Annotated[PageQuery, Query()], shown: ViewDep, reading: ReadingDep
+    document_id: PathId, query: Annotated[documents.PageQuery, Query()], shown: ViewDep, reading: ReadingDep
 ) -> Response:
     """Return the text in the best locale as a page, which may run nothing and load nothing."""
 

@@ -5,15 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.organizations.email_templates import (
-    CreateEmailTemplate,
-    EmailTemplateAttributes,
-    EmailTemplateDocument,
-    EmailTemplateList,
-    EmailTemplateListQuery,
-    EmailTemplateResource,
-    UpdateEmailTemplate,
-)
+from api.documents.organizations import email_templates as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.records import RecordView
@@ -25,44 +17,48 @@ from projections.organizations.email_templates import EMAIL_TEMPLATES
 router = contract_router("organization-email-templates", "Texts of the e-mails that an organization sends.")
 
 
-def resource(row: RecordRow[EmailTemplateFields]) -> EmailTemplateResource:
+def resource(row: RecordRow[EmailTemplateFields]) -> documents.EmailTemplateResource:
     """Return the template as documents show it."""
-    attributes = EmailTemplateAttributes.model_construct(
+    attributes = documents.EmailTemplateAttributes.model_construct(
         **vars(row.fields), created_time=row.created_at, last_modified_time=row.modified_at
     )
-    return EmailTemplateResource(attributes=attributes, id=row.id)
+    return documents.EmailTemplateResource(attributes=attributes, id=row.id)
 
 
-VIEW = RecordView(EMAIL_TEMPLATES, EmailTemplateDocument, EmailTemplateList, resource)
+VIEW = RecordView(EMAIL_TEMPLATES, documents.EmailTemplateDocument, documents.EmailTemplateList, resource)
 
 
-@router.get("/v1/organization-email-templates/", **answers(EmailTemplateList))
+@router.get("/v1/organization-email-templates/", **answers(documents.EmailTemplateList))
 async def list_email_templates(
-    query: Annotated[EmailTemplateListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.EmailTemplateListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Return a page of the templates that the caller may read."""
     return await VIEW.page(reading, principal, query)
 
 
-@router.post("/v1/organization-email-templates/", **answers(EmailTemplateDocument, 201))
+@router.post("/v1/organization-email-templates/", **answers(documents.EmailTemplateDocument, 201))
 async def create_email_template(
-    body: CreateEmailTemplate, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
+    body: documents.CreateEmailTemplate,
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
 ) -> Response:
     """Create a template of an organization or a theme."""
     command = identity.email_templates.create(principal, EmailTemplateFields(**dict(body.attributes)))
     return await VIEW.changed(reading, principal, await execute(command))
 
 
-@router.get("/v1/organization-email-templates/{id}/", **answers(EmailTemplateDocument))
+@router.get("/v1/organization-email-templates/{id}/", **answers(documents.EmailTemplateDocument))
 async def get_email_template(template_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """Return one template."""
     return await VIEW.one(reading, principal, template_id)
 
 
-@router.patch("/v1/organization-email-templates/{id}/", **answers(EmailTemplateDocument))
+@router.patch("/v1/organization-email-templates/{id}/", **answers(documents.EmailTemplateDocument))
 async def update_email_template(
     template_id: PathId,
-    body: UpdateEmailTemplate,
+    body: documents.UpdateEmailTemplate,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,

@@ -5,15 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.organizations.general_messages import (
-    CreateGeneralMessage,
-    GeneralMessageAttributes,
-    GeneralMessageDocument,
-    GeneralMessageList,
-    GeneralMessageListQuery,
-    GeneralMessageResource,
-    UpdateGeneralMessage,
-)
+from api.documents.organizations import general_messages as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, PermissionsDep, ReadingDep
 from api.edge.records import RecordView
@@ -26,20 +18,20 @@ from projections.organizations.general_messages import GENERAL_MESSAGES
 router = contract_router("organization-general-messages", "Messages that organizations show their users.")
 
 
-def resource(row: RecordRow[GeneralMessageFields]) -> GeneralMessageResource:
+def resource(row: RecordRow[GeneralMessageFields]) -> documents.GeneralMessageResource:
     """Return the message as documents show it."""
-    attributes = GeneralMessageAttributes.model_construct(
+    attributes = documents.GeneralMessageAttributes.model_construct(
         **vars(row.fields), created_time=row.created_at, last_modified_time=row.modified_at
     )
-    return GeneralMessageResource(attributes=attributes, id=row.id)
+    return documents.GeneralMessageResource(attributes=attributes, id=row.id)
 
 
-VIEW = RecordView(GENERAL_MESSAGES, GeneralMessageDocument, GeneralMessageList, resource)
+VIEW = RecordView(GENERAL_MESSAGES, documents.GeneralMessageDocument, documents.GeneralMessageList, resource)
 
 
-@router.get("/v1/organization-general-messages/", **answers(GeneralMessageList))
+@router.get("/v1/organization-general-messages/", **answers(documents.GeneralMessageList))
 async def list_general_messages(
-    query: Annotated[GeneralMessageListQuery, Query()],
+    query: Annotated[documents.GeneralMessageListQuery, Query()],
     principal: Authenticated,
     permissions: PermissionsDep,
     reading: ReadingDep,
@@ -50,9 +42,9 @@ async def list_general_messages(
     return await VIEW.page(reading, principal, query)
 
 
-@router.post("/v1/organization-general-messages/", **answers(GeneralMessageDocument, 201))
+@router.post("/v1/organization-general-messages/", **answers(documents.GeneralMessageDocument, 201))
 async def create_general_message(
-    body: CreateGeneralMessage,
+    body: documents.CreateGeneralMessage,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -63,16 +55,16 @@ async def create_general_message(
     return await VIEW.changed(reading, principal, await execute(command))
 
 
-@router.get("/v1/organization-general-messages/{id}/", **answers(GeneralMessageDocument))
+@router.get("/v1/organization-general-messages/{id}/", **answers(documents.GeneralMessageDocument))
 async def get_general_message(message_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """Return one message."""
     return await VIEW.one(reading, principal, message_id)
 
 
-@router.patch("/v1/organization-general-messages/{id}/", **answers(GeneralMessageDocument))
+@router.patch("/v1/organization-general-messages/{id}/", **answers(documents.GeneralMessageDocument))
 async def update_general_message(
     message_id: PathId,
-    body: UpdateGeneralMessage,
+    body: documents.UpdateGeneralMessage,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,

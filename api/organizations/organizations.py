@@ -5,17 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.organizations.organizations import (
-    AddOrganizationUser,
-    CreateOrganization,
-    OrganizationAttributes,
-    OrganizationDocument,
-    OrganizationList,
-    OrganizationListQuery,
-    OrganizationResource,
-    RemoveOrganizationUser,
-    UpdateOrganization,
-)
+from api.documents.organizations import organizations as documents
 from api.documents.people.user_references import UserReference
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
@@ -35,9 +25,9 @@ router = contract_router("organizations", "Organizations and their users.")
 MODEL = organizations.OrganizationsProjection.name
 
 
-@router.get("/v1/organizations/", **answers(OrganizationList))
+@router.get("/v1/organizations/", **answers(documents.OrganizationList))
 async def list_organizations(
-    query: Annotated[OrganizationListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.OrganizationListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Organizations that the caller may see."""
     wanted = OrganizationFilter(query.name, query.name_contains, query.modified, query.include_inactive)
@@ -50,21 +40,25 @@ async def list_organizations(
             limit=query.page_limit,
             offset=query.page_offset,
         )
-        return read.listing(OrganizationList, [resource(row) for row in rows], query, total)
+        return read.listing(documents.OrganizationList, [resource(row) for row in rows], query, total)
 
     return await reading.read((MODEL,), respond)
 
 
-@router.post("/v1/organizations/", **answers(OrganizationDocument, 201))
+@router.post("/v1/organizations/", **answers(documents.OrganizationDocument, 201))
 async def create_organization(
-    body: CreateOrganization, principal: Authenticated, services: ServicesDep, execute: ExecuteDep, reading: ReadingDep
+    body: documents.CreateOrganization,
+    principal: Authenticated,
+    services: ServicesDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
 ) -> Response:
     """A new organization with its administrators' role and its two computed groups."""
     outcome = await execute(services.identity.organizations.create(principal, **body.attributes.model_dump()))
     return await _recorded(services, reading, principal, outcome)
 
 
-@router.get("/v1/organizations/{id}/", **answers(OrganizationDocument))
+@router.get("/v1/organizations/{id}/", **answers(documents.OrganizationDocument))
 async def get_organization(organization_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """An organization that the caller may see."""
 
@@ -74,10 +68,10 @@ async def get_organization(organization_id: PathId, principal: Authenticated, re
     return await reading.read((MODEL,), respond)
 
 
-@router.patch("/v1/organizations/{id}/", **answers(OrganizationDocument))
+@router.patch("/v1/organizations/{id}/", **answers(documents.OrganizationDocument))
 async def update_organization(
     organization_id: PathId,
-    body: UpdateOrganization,
+    body: documents.UpdateOrganization,
     principal: Authenticated,
     services: ServicesDep,
     execute: ExecuteDep,
@@ -91,7 +85,7 @@ async def update_organization(
 @router.post("/v1/organizations/{id}/add-user/", **answers(None, 201))
 async def organization_add_user(
     organization_id: PathId,
-    body: AddOrganizationUser,
+    body: documents.AddOrganizationUser,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -105,7 +99,7 @@ async def organization_add_user(
 @router.post("/v1/organizations/{id}/remove-user/", **answers(None, 201))
 async def organization_remove_user(
     organization_id: PathId,
-    body: RemoveOrganizationUser,
+    body: documents.RemoveOrganizationUser,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -120,9 +114,9 @@ def user_name(reference: UserReference) -> UserName:
     return UserName(reference.user_id, reference.email)
 
 
-def resource(row: OrganizationRow) -> OrganizationResource:
+def resource(row: OrganizationRow) -> documents.OrganizationResource:
     """As the caller may see it: a participant the display attributes only (ruling E10)."""
-    shown = OrganizationAttributes(
+    shown = documents.OrganizationAttributes(
         display_name=row.display_name,
         is_active=row.active,
         logo_ready_to_use=False,
@@ -134,7 +128,7 @@ def resource(row: OrganizationRow) -> OrganizationResource:
         provider_type=row.provider_type if row.whole else None,
         timezone=row.timezone if row.whole else None,
     )
-    return OrganizationResource(attributes=shown, id=row.organization_id)
+    return documents.OrganizationResource(attributes=shown, id=row.organization_id)
 
 
 async def _shown(read: Read, principal: Principal, organization_id: PathId, status: int) -> Response:
@@ -142,7 +136,7 @@ async def _shown(read: Read, principal: Principal, organization_id: PathId, stat
     row = await organizations.organization(read.cursor, await viewer(read.cursor, principal.user_id), organization_id)
     if row is None or not (row.active or principal.unlimited):
         raise OrganizationNotFound
-    return read.single(OrganizationDocument, resource(row), status)
+    return read.single(documents.OrganizationDocument, resource(row), status)
 
 
 async def _recorded(services: Services, reading: ReadingDep, principal: Principal, outcome: Outcome) -> Response:
@@ -156,4 +150,6 @@ async def _recorded(services: Services, reading: ReadingDep, principal: Principa
         return shown
     await require_still_readable(services.identity.permissions, principal, outcome, "organization", outcome.made)
     organization = await services.identity.store.get(Organization, outcome.made)
-    return single(OrganizationDocument, resource(OrganizationRow.of(organization)), outcome.position, outcome.status)
+    return single(
+        documents.OrganizationDocument, resource(OrganizationRow.of(organization)), outcome.position, outcome.status
+    )

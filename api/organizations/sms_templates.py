@@ -5,15 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.organizations.sms_templates import (
-    CreateSmsTemplate,
-    SmsTemplateAttributes,
-    SmsTemplateDocument,
-    SmsTemplateList,
-    SmsTemplateListQuery,
-    SmsTemplateResource,
-    UpdateSmsTemplate,
-)
+from api.documents.organizations import sms_templates as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.records import RecordView
@@ -25,44 +17,48 @@ from projections.organizations.sms_templates import SMS_TEMPLATES
 router = contract_router("organization-sms-templates", "Texts of the SMS that an organization sends.")
 
 
-def resource(row: RecordRow[SmsTemplateFields]) -> SmsTemplateResource:
+def resource(row: RecordRow[SmsTemplateFields]) -> documents.SmsTemplateResource:
     """Return the template as documents show it."""
-    attributes = SmsTemplateAttributes.model_construct(
+    attributes = documents.SmsTemplateAttributes.model_construct(
         **vars(row.fields), created_time=row.created_at, last_modified_time=row.modified_at
     )
-    return SmsTemplateResource(attributes=attributes, id=row.id)
+    return documents.SmsTemplateResource(attributes=attributes, id=row.id)
 
 
-VIEW = RecordView(SMS_TEMPLATES, SmsTemplateDocument, SmsTemplateList, resource)
+VIEW = RecordView(SMS_TEMPLATES, documents.SmsTemplateDocument, documents.SmsTemplateList, resource)
 
 
-@router.get("/v1/organization-sms-templates/", **answers(SmsTemplateList))
+@router.get("/v1/organization-sms-templates/", **answers(documents.SmsTemplateList))
 async def list_sms_templates(
-    query: Annotated[SmsTemplateListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.SmsTemplateListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Return a page of the templates that the caller may read."""
     return await VIEW.page(reading, principal, query)
 
 
-@router.post("/v1/organization-sms-templates/", **answers(SmsTemplateDocument, 201))
+@router.post("/v1/organization-sms-templates/", **answers(documents.SmsTemplateDocument, 201))
 async def create_sms_template(
-    body: CreateSmsTemplate, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
+    body: documents.CreateSmsTemplate,
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
 ) -> Response:
     """Create a template of an organization or a theme."""
     command = identity.sms_templates.create(principal, SmsTemplateFields(**dict(body.attributes)))
     return await VIEW.changed(reading, principal, await execute(command))
 
 
-@router.get("/v1/organization-sms-templates/{id}/", **answers(SmsTemplateDocument))
+@router.get("/v1/organization-sms-templates/{id}/", **answers(documents.SmsTemplateDocument))
 async def get_sms_template(template_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """Return one template."""
     return await VIEW.one(reading, principal, template_id)
 
 
-@router.patch("/v1/organization-sms-templates/{id}/", **answers(SmsTemplateDocument))
+@router.patch("/v1/organization-sms-templates/{id}/", **answers(documents.SmsTemplateDocument))
 async def update_sms_template(
     template_id: PathId,
-    body: UpdateSmsTemplate,
+    body: documents.UpdateSmsTemplate,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,

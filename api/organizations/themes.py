@@ -7,15 +7,7 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.organizations.themes import (
-    CreateTheme,
-    ThemeAttributes,
-    ThemeDocument,
-    ThemeList,
-    ThemeListQuery,
-    ThemeResource,
-    UpdateTheme,
-)
+from api.documents.organizations import themes as documents
 from api.documents.people.people import PersonReference
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
@@ -30,24 +22,24 @@ from projections.people.users import PersonName, UsersProjection, names_of
 router = contract_router("organization-themes", "Host names and support addresses of organizations.")
 
 
-class ThemeView(RecordView[ThemeFields, ThemeResource]):
+class ThemeView(RecordView[ThemeFields, documents.ThemeResource]):
     """Themes are shown with the names of those who created and changed them."""
 
-    async def resources(self, read: Read, rows: Sequence[RecordRow[ThemeFields]]) -> list[ThemeResource]:
+    async def resources(self, read: Read, rows: Sequence[RecordRow[ThemeFields]]) -> list[documents.ThemeResource]:
         people = await names_of(read.cursor, {user_id for row in rows for user_id in (row.created_by, row.modified_by)})
         return [resource(row, people) for row in rows]
 
 
-def resource(row: RecordRow[ThemeFields], people: Mapping[UUID | None, PersonName]) -> ThemeResource:
+def resource(row: RecordRow[ThemeFields], people: Mapping[UUID | None, PersonName]) -> documents.ThemeResource:
     """Return the theme as documents show it."""
-    attributes = ThemeAttributes.model_construct(
+    attributes = documents.ThemeAttributes.model_construct(
         **vars(row.fields),
         created_by=reference(people.get(row.created_by)),
         created_time=row.created_at,
         last_modified_by=reference(people.get(row.modified_by)),
         last_modified_time=row.modified_at,
     )
-    return ThemeResource(attributes=attributes, id=row.id)
+    return documents.ThemeResource(attributes=attributes, id=row.id)
 
 
 def reference(person: PersonName | None) -> PersonReference | None:
@@ -56,38 +48,46 @@ def reference(person: PersonName | None) -> PersonReference | None:
 
 
 VIEW = ThemeView(
-    THEMES, ThemeDocument, ThemeList, models=(UsersProjection.name,), lists=lambda principal, _: principal.staff
+    THEMES,
+    documents.ThemeDocument,
+    documents.ThemeList,
+    models=(UsersProjection.name,),
+    lists=lambda principal, _: principal.staff,
 )
 
 
-@router.get("/v1/organization-themes/", **answers(ThemeList))
+@router.get("/v1/organization-themes/", **answers(documents.ThemeList))
 async def list_themes(
-    query: Annotated[ThemeListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.ThemeListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Return a page of themes."""
     order = "r.modified_at, r.id" if query.modified else ""
     return await VIEW.page(reading, principal, query, order)
 
 
-@router.post("/v1/organization-themes/", **answers(ThemeDocument, 201))
+@router.post("/v1/organization-themes/", **answers(documents.ThemeDocument, 201))
 async def create_theme(
-    body: CreateTheme, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
+    body: documents.CreateTheme,
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
 ) -> Response:
     """Create a theme."""
     command = identity.themes.create(principal, ThemeFields(**dict(body.attributes)))
     return await VIEW.changed(reading, principal, await execute(command))
 
 
-@router.get("/v1/organization-themes/{id}/", **answers(ThemeDocument))
+@router.get("/v1/organization-themes/{id}/", **answers(documents.ThemeDocument))
 async def get_theme(theme_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """Return one theme."""
     return await VIEW.one(reading, principal, theme_id)
 
 
-@router.patch("/v1/organization-themes/{id}/", **answers(ThemeDocument))
+@router.patch("/v1/organization-themes/{id}/", **answers(documents.ThemeDocument))
 async def update_theme(
     theme_id: PathId,
-    body: UpdateTheme,
+    body: documents.UpdateTheme,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,

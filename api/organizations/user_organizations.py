@@ -6,14 +6,7 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.organizations.user_organizations import (
-    CreateUserOrganization,
-    UserOrganizationAttributes,
-    UserOrganizationDocument,
-    UserOrganizationList,
-    UserOrganizationListQuery,
-    UserOrganizationResource,
-)
+from api.documents.organizations import user_organizations as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, ReadingDep
 from api.edge.reading import Read
@@ -27,9 +20,9 @@ from projections.organizations.user_organizations import UserOrganizationRow
 router = contract_router("user-organizations", "Which organizations users belong to.")
 
 
-@router.get("/v1/user-organizations/", **answers(UserOrganizationList))
+@router.get("/v1/user-organizations/", **answers(documents.UserOrganizationList))
 async def list_user_organizations(
-    query: Annotated[UserOrganizationListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.UserOrganizationListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """The caller's own memberships, and those in organizations that they may read."""
 
@@ -42,14 +35,14 @@ async def list_user_organizations(
             limit=query.page_limit,
             offset=query.page_offset,
         )
-        return read.listing(UserOrganizationList, [resource(row) for row in rows], query, total)
+        return read.listing(documents.UserOrganizationList, [resource(row) for row in rows], query, total)
 
     return await reading.read((), respond)
 
 
-@router.post("/v1/user-organizations/", **answers(UserOrganizationDocument, 201))
+@router.post("/v1/user-organizations/", **answers(documents.UserOrganizationDocument, 201))
 async def create_user_organization(
-    body: CreateUserOrganization,
+    body: documents.CreateUserOrganization,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -74,7 +67,7 @@ async def create_user_organization(
         )
         if not rows:  # the user left meanwhile
             raise OrganizationNotFound
-        return read.single(UserOrganizationDocument, resource(rows[0]), outcome.status)
+        return read.single(documents.UserOrganizationDocument, resource(rows[0]), outcome.status)
 
     return await reading.read_after(outcome, (), respond)
 
@@ -84,13 +77,13 @@ def membership_id(user_id: UUID, organization_id: UUID) -> str:
     return f"{user_id}:{organization_id}"
 
 
-def resource(row: UserOrganizationRow) -> UserOrganizationResource:
+def resource(row: UserOrganizationRow) -> documents.UserOrganizationResource:
     """A membership as the contract shows it."""
-    attributes = UserOrganizationAttributes(
+    attributes = documents.UserOrganizationAttributes(
         organization_count=row.organizations,
         organization_display_name=row.display_name,
         organization_id=row.organization_id,
         organization_name=row.name,
         user_id=row.user_id,
     )
-    return UserOrganizationResource(attributes=attributes, id=membership_id(row.user_id, row.organization_id))
+    return documents.UserOrganizationResource(attributes=attributes, id=membership_id(row.user_id, row.organization_id))

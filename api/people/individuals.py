@@ -4,15 +4,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from api.documents.people.individuals import (
-    CreateIndividual,
-    IndividualAttributes,
-    IndividualDocument,
-    IndividualResource,
-    IndividualShare,
-    ShareIndividual,
-    UnshareIndividual,
-)
+from api.documents.people import individuals as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.execution import Outcome
@@ -26,9 +18,13 @@ from projections.people import individuals
 router = contract_router("individuals", "People who are cared for, and with whom they are shared.")
 
 
-@router.post("/v1/individuals/", **answers(IndividualDocument, 201))
+@router.post("/v1/individuals/", **answers(documents.IndividualDocument, 201))
 async def create_individual(
-    body: CreateIndividual, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
+    body: documents.CreateIndividual,
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+    reading: ReadingDep,
 ) -> Response:
     """Register the owner of an individual, a user or an organization."""
     individual_id, owner_id = body.attributes.individual_id, body.attributes.owner_id
@@ -36,10 +32,12 @@ async def create_individual(
     if outcome.recorded_at is None:
         return await _recorded(reading, principal, outcome)
     # just created: shared with no one yet, and a service may read all of it
-    return single(IndividualDocument, _resource(individual_id, owner_id, []), outcome.position, outcome.status)
+    return single(
+        documents.IndividualDocument, _resource(individual_id, owner_id, []), outcome.position, outcome.status
+    )
 
 
-@router.get("/v1/individuals/{id}/", **answers(IndividualDocument))
+@router.get("/v1/individuals/{id}/", **answers(documents.IndividualDocument))
 async def get_individual(individual_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
     """Its owner; for those who may write it also with whom it is shared, as far as they may know (ruling O9)."""
 
@@ -49,10 +47,10 @@ async def get_individual(individual_id: PathId, principal: Authenticated, readin
     return await reading.read((), respond)
 
 
-@router.post("/v1/individuals/{id}/share/", **answers(IndividualDocument, 201, extension=True))
+@router.post("/v1/individuals/{id}/share/", **answers(documents.IndividualDocument, 201, extension=True))
 async def share_individual(
     individual_id: PathId,
-    body: ShareIndividual,
+    body: documents.ShareIndividual,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -64,10 +62,10 @@ async def share_individual(
     return await _recorded(reading, principal, await execute(command, about=individual_id))
 
 
-@router.post("/v1/individuals/{id}/unshare/", **answers(IndividualDocument, 201, extension=True))
+@router.post("/v1/individuals/{id}/unshare/", **answers(documents.IndividualDocument, 201, extension=True))
 async def unshare_individual(
     individual_id: PathId,
-    body: UnshareIndividual,
+    body: documents.UnshareIndividual,
     principal: Authenticated,
     identity: IdentityDep,
     execute: ExecuteDep,
@@ -96,14 +94,16 @@ async def _shown(read: Read, principal: Principal, individual_id: UUID, status: 
     if await _permitted(read, principal, "write", individual_id):
         sees = await viewer(read.cursor, principal.user_id)
         rows = await individuals.shares_of(read.cursor, individual_id, sees)
-        shares = [IndividualShare(type=row.type, id=row.id, operation=row.operation) for row in rows]
-    return read.single(IndividualDocument, _resource(individual_id, owner_id, shares), status)
+        shares = [documents.IndividualShare(type=row.type, id=row.id, operation=row.operation) for row in rows]
+    return read.single(documents.IndividualDocument, _resource(individual_id, owner_id, shares), status)
 
 
 async def _permitted(read: Read, principal: Principal, operation: str, individual_id: UUID) -> bool:
     return bool(await permitted(read.cursor, principal.user_id, "individual", operation, [individual_id]))
 
 
-def _resource(individual_id: UUID, owner_id: UUID, shares: list[IndividualShare] | None) -> IndividualResource:
-    attributes = IndividualAttributes.model_construct(owner_id=owner_id, shared_with=shares)
-    return IndividualResource.model_construct(attributes=attributes, id=individual_id, type="individuals")
+def _resource(
+    individual_id: UUID, owner_id: UUID, shares: list[documents.IndividualShare] | None
+) -> documents.IndividualResource:
+    attributes = documents.IndividualAttributes.model_construct(owner_id=owner_id, shared_with=shares)
+    return documents.IndividualResource.model_construct(attributes=attributes, id=individual_id, type="individuals")

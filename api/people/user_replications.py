@@ -5,14 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.documents.people.user_replications import (
-    CreateUserReplication,
-    UserReplicationAttributes,
-    UserReplicationDocument,
-    UserReplicationList,
-    UserReplicationListQuery,
-    UserReplicationResource,
-)
+from api.documents.people import user_replications as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PermissionsDep, ReadingDep
 from api.edge.reading import Read, single
@@ -25,9 +18,9 @@ router = contract_router("user-replications", "Changes of users, for application
 MODEL = user_replications.UserReplicationsProjection.name
 
 
-@router.get("/v1/user-replications/", **answers(UserReplicationList))
+@router.get("/v1/user-replications/", **answers(documents.UserReplicationList))
 async def list_user_replications(
-    query: Annotated[UserReplicationListQuery, Query()],
+    query: Annotated[documents.UserReplicationListQuery, Query()],
     principal: Authenticated,
     permissions: PermissionsDep,
     reading: ReadingDep,
@@ -40,14 +33,14 @@ async def list_user_replications(
         rows, total = await user_replications.user_replications(
             read.cursor, query.user_id, limit=query.page_limit, offset=query.page_offset
         )
-        return read.listing(UserReplicationList, [resource(row) for row in rows], query, total)
+        return read.listing(documents.UserReplicationList, [resource(row) for row in rows], query, total)
 
     return await reading.read((MODEL,), respond)
 
 
-@router.post("/v1/user-replications/", **answers(UserReplicationDocument, 201))
+@router.post("/v1/user-replications/", **answers(documents.UserReplicationDocument, 201))
 async def create_user_replication(
-    body: CreateUserReplication, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
+    body: documents.CreateUserReplication, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Mark a user as replicated to a service."""
     user_id, service = body.attributes.user_id, body.attributes.service
@@ -57,10 +50,12 @@ async def create_user_replication(
         await identity.permissions.require_readable_user(principal, user_id)
     mark = await identity.store.get(UserReplication, outcome.made)
     row = UserReplicationRow(mark.id, mark.user_id, mark.service, mark.modified_on)
-    return single(UserReplicationDocument, resource(row), outcome.position, outcome.status)
+    return single(documents.UserReplicationDocument, resource(row), outcome.position, outcome.status)
 
 
-def resource(row: UserReplicationRow) -> UserReplicationResource:
+def resource(row: UserReplicationRow) -> documents.UserReplicationResource:
     """A mark as the contract shows it."""
-    attributes = UserReplicationAttributes(created_time=row.created_at, service=row.service, user_id=row.user_id)
-    return UserReplicationResource(attributes=attributes, id=row.replication_id)
+    attributes = documents.UserReplicationAttributes(
+        created_time=row.created_at, service=row.service, user_id=row.user_id
+    )
+    return documents.UserReplicationResource(attributes=attributes, id=row.replication_id)

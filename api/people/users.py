@@ -8,23 +8,8 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
+from api.documents.people import users as documents
 from api.documents.people.people import CommunicationPreferences
-from api.documents.people.users import (
-    AdditionalIndividual,
-    OnboardingRequestRef,
-    SharedWith,
-    UserAttributes,
-    UserDetailAttributes,
-    UserDetailDocument,
-    UserDetailResource,
-    UserDocument,
-    UserList,
-    UserListQuery,
-    UserOrganizationRef,
-    UserQuery,
-    UserResource,
-    UserRole,
-)
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.execution import Outcome
@@ -47,9 +32,9 @@ MODEL = UsersProjection.name
 STATUS = {"archived": "ARCHIVED", "force_reset_password": "RESET_REQUIRED"}
 
 
-@router.get("/v1/users/", **answers(UserList))
+@router.get("/v1/users/", **answers(documents.UserList))
 async def list_users(
-    query: Annotated[UserListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: Annotated[documents.UserListQuery, Query()], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Users of an organization; for staff and services of all."""
 
@@ -65,16 +50,18 @@ async def list_users(
             offset=query.page_offset,
         )
         shown = await attributes_of(read, rows, query.organization_id, sees if whole else None)
-        resources = [UserResource.model_construct(attributes=shown[row.user_id], id=row.user_id) for row in rows]
-        return read.listing(UserList, resources, query, total)
+        resources = [
+            documents.UserResource.model_construct(attributes=shown[row.user_id], id=row.user_id) for row in rows
+        ]
+        return read.listing(documents.UserList, resources, query, total)
 
     return await reading.read((MODEL,), respond)
 
 
-@router.get("/v1/users/{id}/", **answers(UserDetailDocument))
+@router.get("/v1/users/{id}/", **answers(documents.UserDetailDocument))
 async def get_user(
     user_id: PathId,
-    query: Annotated[UserQuery, Query()],
+    query: Annotated[documents.UserQuery, Query()],
     principal: Authenticated,
     identity: IdentityDep,
     reading: ReadingDep,
@@ -86,13 +73,13 @@ async def get_user(
 
     async def respond(read: Read) -> Response:
         attributes = await _detail(read, principal, user_id, query)
-        resource = UserDetailResource.model_construct(attributes=attributes, id=user_id)
-        return read.single(UserDetailDocument, resource)
+        resource = documents.UserDetailResource.model_construct(attributes=attributes, id=user_id)
+        return read.single(documents.UserDetailDocument, resource)
 
     return await reading.read((MODEL,), respond)
 
 
-@router.post("/v1/users/{id}/disable/", **answers(UserDocument, 201))
+@router.post("/v1/users/{id}/disable/", **answers(documents.UserDocument, 201))
 async def user_disable(
     user_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
@@ -101,7 +88,7 @@ async def user_disable(
     return await _shown(identity, reading, principal, outcome)
 
 
-@router.post("/v1/users/{id}/enable/", **answers(UserDocument, 201))
+@router.post("/v1/users/{id}/enable/", **answers(documents.UserDocument, 201))
 async def user_enable(
     user_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
@@ -110,7 +97,7 @@ async def user_enable(
     return await _shown(identity, reading, principal, outcome)
 
 
-def require_listable(principal: Principal, sees: Viewer, query: UserListQuery) -> None:
+def require_listable(principal: Principal, sees: Viewer, query: documents.UserListQuery) -> None:
     """Raise Forbidden for participants, InvalidParameter without an organization, OrganizationNotFound."""
     if principal.reads_all:
         return
@@ -124,7 +111,7 @@ def require_listable(principal: Principal, sees: Viewer, query: UserListQuery) -
         raise Forbidden(argument="classification")
 
 
-async def user_filter(read: Read, query: UserListQuery) -> UserFilter:
+async def user_filter(read: Read, query: documents.UserListQuery) -> UserFilter:
     """The query's filters. Testers are in unless they are asked to be left out."""
     sharee = query.shared_with_id
     with_organization = sharee is not None and await user_lists.is_organization(read.cursor, sharee)
@@ -160,53 +147,60 @@ def visible_filter(wanted: UserFilter, sees: Viewer, *, whole: bool) -> UserFilt
 
 async def attributes_of(
     read: Read, rows: list[UserRow], organization_id: UUID | None, sees: Viewer | None
-) -> dict[UUID, UserAttributes]:
+) -> dict[UUID, documents.UserAttributes]:
     """By user id: what is seen of all attributes, or the basics only, one's own row in a list included (E10)."""
     if sees is None or not rows:
-        return {row.user_id: UserAttributes.model_construct(**_basic(row)) for row in rows}
+        return {row.user_id: documents.UserAttributes.model_construct(**_basic(row)) for row in rows}
     around = await user_details.surroundings(read.cursor, [row.user_id for row in rows], sees)
-    return {row.user_id: UserAttributes.model_construct(**_whole(row, around, organization_id)) for row in rows}
+    return {
+        row.user_id: documents.UserAttributes.model_construct(**_whole(row, around, organization_id)) for row in rows
+    }
 
 
-async def _detail(read: Read, principal: Principal, user_id: UUID, query: UserQuery) -> UserDetailAttributes:
+async def _detail(
+    read: Read, principal: Principal, user_id: UUID, query: documents.UserQuery
+) -> documents.UserDetailAttributes:
     row = await _row(read, user_id)
     sees = await viewer(read.cursor, principal.user_id)
     unlimited = principal.reads_all or principal.user_id == user_id
     governed = sees.administers & await user_details.insides(read.cursor, user_id)
     if not (unlimited or governed):
-        return UserDetailAttributes.model_construct(**_basic(row))
+        return documents.UserDetailAttributes.model_construct(**_basic(row))
     around = await user_details.surroundings(read.cursor, [user_id], sees)
     shown = _whole(row, around, query.organization_id, None if unlimited else governed)
     # of organizations that they do not administer, administrators are told nothing but that they are there
     limits = None if unlimited else list(governed)
     organizations = await user_details.organizations_of(read.cursor, user_id, limits)
-    shown["organizations"] = [UserOrganizationRef.model_construct(**each._asdict()) for each in organizations]
+    shown["organizations"] = [documents.UserOrganizationRef.model_construct(**each._asdict()) for each in organizations]
     if query.with_roles:
         held = await user_details.roles_of(read.cursor, user_id, limits)
         shown["roles"] = [
-            UserRole.model_construct(**each._asdict())
+            documents.UserRole.model_construct(**each._asdict())
             for each in held
             if query.organization_id in (None, each.organization_id)
         ]
     if query.with_signups:
         requests = await onboarding_requests.requests_of(read.cursor, user_id, limits)
-        shown["onboarding_requests"] = [OnboardingRequestRef(id=each) for each in requests]
+        shown["onboarding_requests"] = [documents.OnboardingRequestRef(id=each) for each in requests]
         shown["org_code_signup_requests"] = []
-    return UserDetailAttributes.model_construct(**shown)
+    return documents.UserDetailAttributes.model_construct(**shown)
 
 
 async def _account(reading: ReadingDep, service: User) -> Response:
     """A service account, which no read model of people holds, as it sees itself: what only people have is null."""
 
     async def respond(read: Read) -> Response:
-        attributes = UserDetailAttributes.model_construct(
+        attributes = documents.UserDetailAttributes.model_construct(
             classification=service.classification,
             enabled=service.enabled,
             organization_ids=[],
             state=service.state,
             username=service.login_name,
         )
-        return read.single(UserDetailDocument, UserDetailResource.model_construct(attributes=attributes, id=service.id))
+        return read.single(
+            documents.UserDetailDocument,
+            documents.UserDetailResource.model_construct(attributes=attributes, id=service.id),
+        )
 
     return await reading.read((), respond)
 
@@ -231,8 +225,8 @@ async def _shown(identity: Identity, reading: ReadingDep, principal: Principal, 
         sees = await viewer(read.cursor, principal.user_id)
         whole = not outcome.repeated or await _reads_whole(read, principal, sees, user_id)
         shown = await attributes_of(read, [row], None, sees if whole else None)
-        resource = UserResource.model_construct(attributes=shown[user_id], id=user_id)
-        return read.single(UserDocument, resource, outcome.status)
+        resource = documents.UserResource.model_construct(attributes=shown[user_id], id=user_id)
+        return read.single(documents.UserDocument, resource, outcome.status)
 
     return await reading.read_after(outcome, (MODEL,), respond)
 
@@ -265,7 +259,7 @@ def _whole(
     shares = around.shares.get(row.user_id, [])
     access = around.access.get(row.user_id)
     return _basic(row) | {
-        "additional_individuals": [AdditionalIndividual(id=each) for each in further],
+        "additional_individuals": [documents.AdditionalIndividual(id=each) for each in further],
         "authz_last_event_time": None if access is None else access.latest_event_at,
         "authz_last_populated_time": None if access is None else access.last_populated_at,
         "auto_confirm": row.auto_confirm,
@@ -292,7 +286,9 @@ def _whole(
         "registration_completed_time": row.registration_completed_at,
         "registration_invite": row.registration_invite,
         "shared_with": [
-            SharedWith.model_construct(display_name=share.display_name, id=share.id, name=share.name, type=share.type)
+            documents.SharedWith.model_construct(
+                display_name=share.display_name, id=share.id, name=share.name, type=share.type
+            )
             for share in shares
         ],
         "status": STATUS.get(row.state, "CONFIRMED" if row.confirmed else "UNCONFIRMED"),

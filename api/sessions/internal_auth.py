@@ -2,14 +2,7 @@
 
 from starlette.responses import Response
 
-from api.documents.sessions.internal_auth import (
-    InternalAuth,
-    InternalAuthAnswer,
-    InternalAuthAttributes,
-    InternalAuthDocument,
-    InternalAuthResource,
-    InternalAuthV2,
-)
+from api.documents.sessions import internal_auth as documents
 from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.deps import IdentityDep, ReviewerDep, SignerDep
 from api.edge.envelope import answer
@@ -28,16 +21,18 @@ FAILURES = FailureThrottle(
 
 @router.post(
     "/v1/internal-auth/",
-    **answers(InternalAuthAnswer, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=FAILURES),
+    **answers(
+        documents.InternalAuthAnswer, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=FAILURES
+    ),
 )
 async def internal_auth(
-    body: InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
+    body: documents.InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
 ) -> Response:
     """An access token for a service account that knows the hash of one of its tokens."""
     named = ServiceName(body.namespace, body.sa_name)
     account = proven(await reviewer.by_hash(named, body.sa_token_sha512.get_secret_value()))
     signed_in = await identity.sessions.open_for_service(account.user_id)
-    shown = InternalAuthAnswer(
+    shown = documents.InternalAuthAnswer(
         access_token=_access_token(signer, signed_in),
         expires_in=signed_in.session.access_seconds,
         user_id=account.user_id,
@@ -48,17 +43,19 @@ async def internal_auth(
 
 @router.post(
     "/v2/internal-auth/",
-    **answers(InternalAuthDocument, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=FAILURES),
+    **answers(
+        documents.InternalAuthDocument, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=FAILURES
+    ),
 )
 async def internal_auth_v2(
-    body: InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
+    body: documents.InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
 ) -> Response:
     """An access token for the service account whose token it is."""
     account = proven(await reviewer.by_token(body.attributes.token.get_secret_value()))
     signed_in = await identity.sessions.open_for_service(account.user_id)
-    attributes = InternalAuthAttributes(access_token=_access_token(signer, signed_in))
-    resource = InternalAuthResource(attributes=attributes, id=signed_in.session.id)
-    return answer(InternalAuthDocument(data=resource), 201)
+    attributes = documents.InternalAuthAttributes(access_token=_access_token(signer, signed_in))
+    resource = documents.InternalAuthResource(attributes=attributes, id=signed_in.session.id)
+    return answer(documents.InternalAuthDocument(data=resource), 201)
 
 
 def proven(account: ServiceName | None) -> ServiceName:

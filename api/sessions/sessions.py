@@ -8,22 +8,7 @@ from starlette.responses import Response
 from adapters.security.client_address import CLIENT_ADDRESS
 from adapters.security_log import report
 from api.documents.common import Attributes
-from api.documents.sessions.sessions import (
-    Authenticate,
-    AuthenticateAnswer,
-    AuthenticatedCaller,
-    Login,
-    LoginAnswer,
-    LoginInfo,
-    LoginTokens,
-    PrimaryIndividual,
-    RefreshedTokens,
-    RefreshToken,
-    SessionAttributes,
-    SessionDocument,
-    SessionQuery,
-    SessionResource,
-)
+from api.documents.sessions import sessions as documents
 from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, SignerDep
@@ -66,7 +51,7 @@ PER_TOKEN = CallThrottle(
 @router.post(
     "/v1/login/",
     **answers(
-        LoginAnswer,
+        documents.LoginAnswer,
         201,
         secret=True,
         waits=False,
@@ -74,26 +59,28 @@ PER_TOKEN = CallThrottle(
         throttle=PER_NAME_AND_ADDRESS,
     ),
 )
-async def login(body: Login, identity: IdentityDep, signer: SignerDep) -> Response:
+async def login(body: documents.Login, identity: IdentityDep, signer: SignerDep) -> Response:
     """A session for whoever knows the password. `totp-code` is not looked at as long as nobody can have one."""
     signed_in = await identity.sessions.log_in(wish(body), CLIENT_ADDRESS.get())
     tokens = _tokens(signer, signed_in) | {"refresh_token": signed_in.refresh_token}
-    return answer(LoginTokens(**tokens), 201)
+    return answer(documents.LoginTokens(**tokens), 201)
 
 
 @router.post(
     "/v1/refresh-token/",
-    **answers(RefreshedTokens, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=PER_TOKEN),
+    **answers(
+        documents.RefreshedTokens, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=PER_TOKEN
+    ),
 )
-async def refresh_token(body: RefreshToken, identity: IdentityDep, signer: SignerDep) -> Response:
+async def refresh_token(body: documents.RefreshToken, identity: IdentityDep, signer: SignerDep) -> Response:
     """Another access token for a session that still counts."""
     signed_in = await identity.sessions.refresh(body.refresh_token.get_secret_value())
-    return answer(RefreshedTokens(**_tokens(signer, signed_in)), 201)
+    return answer(documents.RefreshedTokens(**_tokens(signer, signed_in)), 201)
 
 
-@router.post("/v1/authenticate/", **answers(AuthenticateAnswer, 201, reads=True))
+@router.post("/v1/authenticate/", **answers(documents.AuthenticateAnswer, 201, reads=True))
 async def authenticate(
-    principal: Authenticated, reading: ReadingDep, identity: IdentityDep, body: Authenticate | None = None
+    principal: Authenticated, reading: ReadingDep, identity: IdentityDep, body: documents.Authenticate | None = None
 ) -> Response:
     """Who the bearer is. Sessions of service accounts are no good on requests that come from outside."""
     if body is not None and body.edge_request and principal.service:
@@ -104,22 +91,22 @@ async def authenticate(
         email = known.email
         if not known.projected:
             email = revealed((await identity.store.get(User, principal.user_id)).names.email)
-        shown = AuthenticatedCaller(
+        shown = documents.AuthenticatedCaller(
             email=email,
             organization_id=principal.organization_id,
             roles=known.roles,
             session_id=principal.session_id,
             user_id=principal.user_id,
         )
-        return read.answer(AuthenticateAnswer(data=shown), 201)
+        return read.answer(documents.AuthenticateAnswer(data=shown), 201)
 
     return await reading.read((UsersProjection.name, RolesProjection.name), respond)
 
 
-@router.get("/v1/sessions/{id}/", **answers(SessionDocument))
+@router.get("/v1/sessions/{id}/", **answers(documents.SessionDocument))
 async def get_session(
     session_id: PathId,
-    query: Annotated[SessionQuery, Query()],
+    query: Annotated[documents.SessionQuery, Query()],
     principal: Authenticated,
     identity: IdentityDep,
     reading: ReadingDep,
@@ -129,11 +116,13 @@ async def get_session(
     about = None
     if query.include_login_info:
         user = await identity.store.get(User, session.user_id)
-        about = LoginInfo(**login_info(session, user))
-    attributes = SessionAttributes(expiration_time=session.expires_at, login_info=about, user_id=session.user_id)
+        about = documents.LoginInfo(**login_info(session, user))
+    attributes = documents.SessionAttributes(
+        expiration_time=session.expires_at, login_info=about, user_id=session.user_id
+    )
 
     async def respond(read: Read) -> Response:
-        return read.single(SessionDocument, SessionResource(attributes=attributes, id=session.id))
+        return read.single(documents.SessionDocument, documents.SessionResource(attributes=attributes, id=session.id))
 
     return await reading.read((), respond)
 
@@ -158,7 +147,7 @@ async def public_keys(signer: SignerDep) -> Response:
     return answer(signer.jwks())
 
 
-def wish(body: Login) -> LoginWish:
+def wish(body: documents.Login) -> LoginWish:
     """What is asked for, in the words of the domain."""
     return LoginWish(
         username=body.username,
@@ -178,7 +167,7 @@ def login_info(session: Session, user: User) -> dict[str, Any]:
         "email": revealed(user.names.email),
         "first_name": revealed(user.first_name),
         "impersonated_by": None,
-        "individual": PrimaryIndividual(id=user.individual_id),
+        "individual": documents.PrimaryIndividual(id=user.individual_id),
         "last_name": revealed(user.last_name),
         "locale": LOCALES.get(user.locale or session.locale or "", "en_US"),
         "locale_explicit": user.locale is not None,

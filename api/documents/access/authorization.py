@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, StrictBool, StrictInt
 from pydantic_core import PydanticCustomError
 
-from api.documents.common import Attributes, Meta, Single, Strict
+from api.documents.common import Attributes, Meta, Resource, Single, Strict
 from api.documents.fields import (
     ContractDatetime,
     DateText,
@@ -145,9 +145,7 @@ class AccessStatusAttributes(Attributes):
     up_to_date: bool
 
 
-class AccessStatusResource(Attributes):
-    attributes: AccessStatusAttributes
-    id: UUID
+class AccessStatusResource(Resource[AccessStatusAttributes]):
     type: Literal["authz-user-status"] = "authz-user-status"
 
 

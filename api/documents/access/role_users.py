@@ -1,6 +1,6 @@
 """Who holds a role: /v1/role-users/ (semantics 10, ruling I9)."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 from uuid import UUID
 
 from api.documents.common import Attributes, Listing, Single
@@ -22,8 +22,6 @@ class RoleUserToCreate(UserReference):
 
 class CreateRoleUser(CreateRequest[Literal["role-users"], RoleUserToCreate]):
     """POST /v1/role-users/."""
-
-    resource_type: ClassVar[str] = "role-users"
 
 
 class HeldRole(Attributes):

@@ -1,11 +1,11 @@
 """Roles of organizations: /v1/roles/ (semantics 10, ruling A9)."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from api.documents.common import Attributes, Listing
+from api.documents.common import Attributes, Listing, Resource
 from api.documents.envelope import ActionRequest
 from api.documents.fields import Omittable, Text255, UuidText
 from api.documents.parameters import Parameters
@@ -22,13 +22,9 @@ class RoleListQuery(Parameters):
 class AddRoleUser(ActionRequest[Literal["roles"], UserReference]):
     """POST /v1/roles/{id}/add-user/; the answer is null."""
 
-    resource_type: ClassVar[str] = "roles"
-
 
 class RemoveRoleUser(ActionRequest[Literal["roles"], UserReference]):
     """POST /v1/roles/{id}/remove-user/; the answer is null."""
-
-    resource_type: ClassVar[str] = "roles"
 
 
 class RoleOrganization(Attributes):
@@ -44,9 +40,7 @@ class RoleAttributes(Attributes):
     organization_id: UUID
 
 
-class RoleResource(Attributes):
-    attributes: RoleAttributes
-    id: UUID
+class RoleResource(Resource[RoleAttributes]):
     type: Literal["roles"] = "roles"
 
 

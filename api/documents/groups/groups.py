@@ -1,11 +1,11 @@
 """Groups: /v1/individual-groups/ and /v2/individual-groups/ (semantics 5, rulings F1 to F15)."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, StrictBool, model_validator
 
-from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.common import Attributes, Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import (
     ContractDatetime,
@@ -97,8 +97,6 @@ class GroupToCreate(Strict):
 class CreateGroup(CreateRequest[Literal["individual-groups"], GroupToCreate]):
     """POST /v1/individual-groups/: a top-level node; move-group nests it."""
 
-    resource_type: ClassVar[str] = "individual-groups"
-
 
 class GroupChanges(Strict):
     """What is to change; arrays are replaced whole. `given()` tells which were sent."""
@@ -110,8 +108,6 @@ class GroupChanges(Strict):
 
 class UpdateGroup(UpdateRequest[Literal["individual-groups"], GroupChanges]):
     """PATCH /v1/individual-groups/{id}/."""
-
-    resource_type: ClassVar[str] = "individual-groups"
 
 
 class _Shown(Strict):
@@ -189,15 +185,11 @@ class GroupAttributes(GroupV2Attributes):
     self_can_write: bool
 
 
-class GroupV2Resource(Attributes):
-    attributes: GroupV2Attributes
-    id: UUID
+class GroupV2Resource(Resource[GroupV2Attributes]):
     type: Literal["individual-groups"] = "individual-groups"
 
 
-class GroupResource(Attributes):
-    attributes: GroupAttributes
-    id: UUID
+class GroupResource(Resource[GroupAttributes]):
     type: Literal["individual-groups"] = "individual-groups"
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from api.documents.common import Attributes, Listing
+from api.documents.common import Attributes, Listing, Resource
 from api.documents.fields import EXTENSION, ContractDatetime, Omittable, UuidText, violation
 from api.documents.parameters import Page
 
@@ -41,9 +41,7 @@ class GroupLogAttributes(Attributes):
     user_id: UUID | None = Field(default=None, json_schema_extra=EXTENSION)
 
 
-class GroupLogResource(Attributes):
-    attributes: GroupLogAttributes
-    id: UUID
+class GroupLogResource(Resource[GroupLogAttributes]):
     type: Literal["individual-group-logs"] = "individual-group-logs"
 
 

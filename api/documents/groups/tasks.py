@@ -1,9 +1,8 @@
 """Background tasks: GET /v1/tasks/{id}/, an extension (semantics 12, ruling F9)."""
 
 from typing import Literal
-from uuid import UUID
 
-from api.documents.common import Attributes, Single
+from api.documents.common import Attributes, Resource, Single
 from api.documents.fields import ContractDatetime
 
 
@@ -18,9 +17,7 @@ class TaskAttributes(Attributes):
     position: int | None = None
 
 
-class TaskResource(Attributes):
-    attributes: TaskAttributes
-    id: UUID
+class TaskResource(Resource[TaskAttributes]):
     type: Literal["tasks"] = "tasks"
 
 

@@ -1,11 +1,11 @@
 """Bringing people in: POST /v1/onboarding-requests/ (semantics 9 and 12.1, rulings A1 and I6)."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, StrictBool, model_validator
 
-from api.documents.common import Attributes, Single, Strict
+from api.documents.common import Attributes, Resource, Single, Strict
 from api.documents.envelope import CreateRequest
 from api.documents.fields import (
     EXTENSION,
@@ -66,8 +66,6 @@ class OnboardingToRequest(Strict):
 class CreateOnboardingRequest(CreateRequest[Literal["onboarding-requests"], OnboardingToRequest]):
     """POST /v1/onboarding-requests/."""
 
-    resource_type: ClassVar[str] = "onboarding-requests"
-
 
 class EmailBounce(Attributes):
     subtype: str | None = None
@@ -82,9 +80,7 @@ class EmailDeliveryAttributes(Attributes):
     status_at: ContractDatetime | None = None
 
 
-class EmailDelivery(Attributes):
-    attributes: EmailDeliveryAttributes
-    id: UUID
+class EmailDelivery(Resource[EmailDeliveryAttributes]):
     type: Literal["email-dsn"] = "email-dsn"
 
 
@@ -122,9 +118,7 @@ class OnboardingRequestAttributes(Attributes):
     status: Literal["claimed", "created", "invited", "registering"]
 
 
-class OnboardingRequestResource(Attributes):
-    attributes: OnboardingRequestAttributes
-    id: UUID
+class OnboardingRequestResource(Resource[OnboardingRequestAttributes]):
     type: Literal["onboarding-requests"] = "onboarding-requests"
 
 

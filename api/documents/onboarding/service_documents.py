@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.common import Attributes, Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest
 from api.documents.fields import (
     EXTENSION,
@@ -113,8 +113,6 @@ class ServiceDocumentToCreate(Strict):
 class CreateServiceDocument(CreateRequest[Literal["service-documents"], ServiceDocumentToCreate]):
     """POST /v1/service-documents/."""
 
-    resource_type: ClassVar[str] = "service-documents"
-
 
 class OrganizationReference(Attributes):
     id: UUID
@@ -139,9 +137,7 @@ class ServiceDocumentAttributes(Attributes):
     version: str
 
 
-class ServiceDocumentResource(Attributes):
-    attributes: ServiceDocumentAttributes
-    id: UUID
+class ServiceDocumentResource(Resource[ServiceDocumentAttributes]):
     type: Literal["service-documents"] = "service-documents"
 
 

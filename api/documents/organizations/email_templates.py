@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import EmailText, MailSubject, Omittable, TemplateText, Text255, UuidText
 from api.documents.organizations.templates import OrganizationOrTheme
@@ -50,8 +50,6 @@ class EmailTemplateToCreate(OrganizationOrTheme):
 class CreateEmailTemplate(CreateRequest[Literal["organization-email-templates"], EmailTemplateToCreate]):
     """POST /v1/organization-email-templates/."""
 
-    resource_type: ClassVar[str] = "organization-email-templates"
-
 
 class EmailTemplateChanges(Strict):
     """What is to change; `given()` tells which were sent."""
@@ -68,8 +66,6 @@ class EmailTemplateChanges(Strict):
 class UpdateEmailTemplate(UpdateRequest[Literal["organization-email-templates"], EmailTemplateChanges]):
     """PATCH /v1/organization-email-templates/{id}/."""
 
-    resource_type: ClassVar[str] = "organization-email-templates"
-
 
 class EmailTemplateAttributes(Times):
     format: EmailFormat
@@ -83,9 +79,7 @@ class EmailTemplateAttributes(Times):
     type: EmailType
 
 
-class EmailTemplateResource(Attributes):
-    attributes: EmailTemplateAttributes
-    id: UUID
+class EmailTemplateResource(Resource[EmailTemplateAttributes]):
     type: Literal["organization-email-templates"] = "organization-email-templates"
 
 

@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import MessageText, Omittable, UuidText
 from api.documents.records import RecordListQuery, Times
@@ -30,8 +30,6 @@ class GeneralMessageToCreate(Strict):
 class CreateGeneralMessage(CreateRequest[Literal["organization-general-messages"], GeneralMessageToCreate]):
     """POST /v1/organization-general-messages/."""
 
-    resource_type: ClassVar[str] = "organization-general-messages"
-
 
 class GeneralMessageChanges(Strict):
     """`given()` tells whether it was sent."""
@@ -42,8 +40,6 @@ class GeneralMessageChanges(Strict):
 class UpdateGeneralMessage(UpdateRequest[Literal["organization-general-messages"], GeneralMessageChanges]):
     """PATCH /v1/organization-general-messages/{id}/."""
 
-    resource_type: ClassVar[str] = "organization-general-messages"
-
 
 class GeneralMessageAttributes(Times):
     locale: Locale
@@ -52,9 +48,7 @@ class GeneralMessageAttributes(Times):
     organization_id: UUID
 
 
-class GeneralMessageResource(Attributes):
-    attributes: GeneralMessageAttributes
-    id: UUID
+class GeneralMessageResource(Resource[GeneralMessageAttributes]):
     type: Literal["organization-general-messages"] = "organization-general-messages"
 
 

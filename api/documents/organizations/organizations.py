@@ -1,11 +1,11 @@
 """Organizations: /v1/organizations/ (semantics 10, rulings I2, I3, G14 and E10)."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, StrictBool
 
-from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.common import Attributes, Listing, Resource, Single, Strict
 from api.documents.envelope import ActionRequest, CreateRequest, UpdateRequest
 from api.documents.fields import (
     EXTENSION,
@@ -49,8 +49,6 @@ class OrganizationToCreate(Strict):
 class CreateOrganization(CreateRequest[Literal["organizations"], OrganizationToCreate]):
     """POST /v1/organizations/."""
 
-    resource_type: ClassVar[str] = "organizations"
-
 
 class OrganizationChanges(Strict):
     """What is to change; `given()` tells which were sent. `theme-id` null takes the theme away."""
@@ -68,8 +66,6 @@ class OrganizationChanges(Strict):
 class UpdateOrganization(UpdateRequest[Literal["organizations"], OrganizationChanges]):
     """PATCH /v1/organizations/{id}/."""
 
-    resource_type: ClassVar[str] = "organizations"
-
 
 class OrganizationUserToAdd(UserReference):
     role_id: Omittable[UuidText] = None
@@ -78,13 +74,9 @@ class OrganizationUserToAdd(UserReference):
 class AddOrganizationUser(ActionRequest[Literal["organizations"], OrganizationUserToAdd]):
     """POST /v1/organizations/{id}/add-user/; the answer is null."""
 
-    resource_type: ClassVar[str] = "organizations"
-
 
 class RemoveOrganizationUser(ActionRequest[Literal["organizations"], UserReference]):
     """POST /v1/organizations/{id}/remove-user/; the answer is null."""
-
-    resource_type: ClassVar[str] = "organizations"
 
 
 class OrganizationAttributes(Attributes):
@@ -102,9 +94,7 @@ class OrganizationAttributes(Attributes):
     timezone: str | None = None
 
 
-class OrganizationResource(Attributes):
-    attributes: OrganizationAttributes
-    id: UUID
+class OrganizationResource(Resource[OrganizationAttributes]):
     type: Literal["organizations"] = "organizations"
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import Omittable, SmsText, UuidText
 from api.documents.organizations.templates import OrganizationOrTheme
@@ -40,8 +40,6 @@ class SmsTemplateToCreate(OrganizationOrTheme):
 class CreateSmsTemplate(CreateRequest[Literal["organization-sms-templates"], SmsTemplateToCreate]):
     """POST /v1/organization-sms-templates/."""
 
-    resource_type: ClassVar[str] = "organization-sms-templates"
-
 
 class SmsTemplateChanges(Strict):
     """What is to change; `given()` tells which were sent."""
@@ -54,8 +52,6 @@ class SmsTemplateChanges(Strict):
 class UpdateSmsTemplate(UpdateRequest[Literal["organization-sms-templates"], SmsTemplateChanges]):
     """PATCH /v1/organization-sms-templates/{id}/."""
 
-    resource_type: ClassVar[str] = "organization-sms-templates"
-
 
 class SmsTemplateAttributes(Times):
     locale: Locale
@@ -65,9 +61,7 @@ class SmsTemplateAttributes(Times):
     type: SmsType
 
 
-class SmsTemplateResource(Attributes):
-    attributes: SmsTemplateAttributes
-    id: UUID
+class SmsTemplateResource(Resource[SmsTemplateAttributes]):
     type: Literal["organization-sms-templates"] = "organization-sms-templates"
 
 

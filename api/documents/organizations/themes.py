@@ -1,11 +1,10 @@
 """Themes: /v1/organization-themes/ (semantics 10, rulings L60, L61)."""
 
 from typing import Annotated, Any, ClassVar, Literal
-from uuid import UUID
 
 from pydantic import Field, StrictBool, StringConstraints
 
-from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import EXTENSION, EmailText, Omittable, Text255
 from api.documents.parameters import Bounds, Flag
@@ -55,8 +54,6 @@ class ThemeToCreate(Strict):
 class CreateTheme(CreateRequest[Literal["organization-themes"], ThemeToCreate]):
     """POST /v1/organization-themes/."""
 
-    resource_type: ClassVar[str] = "organization-themes"
-
 
 class ThemeChanges(Strict):
     """What is to change; `given()` tells which were sent."""
@@ -70,8 +67,6 @@ class ThemeChanges(Strict):
 class UpdateTheme(UpdateRequest[Literal["organization-themes"], ThemeChanges]):
     """PATCH /v1/organization-themes/{id}/."""
 
-    resource_type: ClassVar[str] = "organization-themes"
-
 
 class ThemeAttributes(Times):
     created_by: PersonReference | None
@@ -82,9 +77,7 @@ class ThemeAttributes(Times):
     support_email_name: str | None
 
 
-class ThemeResource(Attributes):
-    attributes: ThemeAttributes
-    id: UUID
+class ThemeResource(Resource[ThemeAttributes]):
     type: Literal["organization-themes"] = "organization-themes"
 
 

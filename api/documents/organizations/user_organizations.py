@@ -1,6 +1,6 @@
 """Memberships of providers: /v1/user-organizations/ (semantics 10)."""
 
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import model_validator
@@ -31,8 +31,6 @@ class UserOrganizationToCreate(Strict):
 
 class CreateUserOrganization(CreateRequest[Literal["user-organizations"], UserOrganizationToCreate]):
     """POST /v1/user-organizations/."""
-
-    resource_type: ClassVar[str] = "user-organizations"
 
 
 class UserOrganizationAttributes(Attributes):

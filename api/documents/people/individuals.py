@@ -1,11 +1,11 @@
 """Individuals: /v1/individuals/, share and unshare (semantics 11 and 12, rulings I5 and I11)."""
 
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from api.documents.common import Attributes, Single, Strict
+from api.documents.common import Attributes, Resource, Single, Strict
 from api.documents.envelope import CreateRequest
 from api.documents.fields import EXTENSION, Omittable, UuidText, violation
 
@@ -21,8 +21,6 @@ class IndividualToCreate(Strict):
 
 class CreateIndividual(CreateRequest[Literal["individuals"], IndividualToCreate]):
     """POST /v1/individuals/."""
-
-    resource_type: ClassVar[str] = "individuals"
 
 
 class ShareTarget(Strict):
@@ -63,9 +61,7 @@ class IndividualAttributes(Attributes):
     shared_with: list[IndividualShare] | None = Field(default=None, json_schema_extra=EXTENSION)
 
 
-class IndividualResource(Attributes):
-    attributes: IndividualAttributes
-    id: UUID
+class IndividualResource(Resource[IndividualAttributes]):
     type: Literal["individuals"] = "individuals"
 
 

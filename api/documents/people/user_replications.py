@@ -1,11 +1,11 @@
 """Which services hold a copy of a user: /v1/user-replications/ (semantics 11, ruling I10)."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import StringConstraints
 
-from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.common import Attributes, Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest
 from api.documents.fields import ContractDatetime, UuidText
 from api.documents.parameters import Page
@@ -27,8 +27,6 @@ class UserReplicationToCreate(Strict):
 class CreateUserReplication(CreateRequest[Literal["user-replications"], UserReplicationToCreate]):
     """POST /v1/user-replications/."""
 
-    resource_type: ClassVar[str] = "user-replications"
-
 
 class UserReplicationAttributes(Attributes):
     created_time: ContractDatetime
@@ -36,9 +34,7 @@ class UserReplicationAttributes(Attributes):
     user_id: UUID
 
 
-class UserReplicationResource(Attributes):
-    attributes: UserReplicationAttributes
-    id: UUID
+class UserReplicationResource(Resource[UserReplicationAttributes]):
     type: Literal["user-replications"] = "user-replications"
 
 

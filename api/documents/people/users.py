@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.documents.common import Attributes, Listing, Single
+from api.documents.common import Attributes, Listing, Resource, Single
 from api.documents.fields import ContractDatetime, Ids, Items, Omittable, PhoneText, Text255, UuidText
 from api.documents.parameters import Flag, OnlyTrue, Page, Parameters, StrictBounds
 from api.documents.people.people import Classification, CommunicationPreferences, RegistrationInvite
@@ -142,15 +142,11 @@ class UserDetailAttributes(UserAttributes):
     organizations: list[UserOrganizationRef] | None = None
 
 
-class UserResource(Attributes):
-    attributes: UserAttributes
-    id: UUID
+class UserResource(Resource[UserAttributes]):
     type: Literal["users"] = "users"
 
 
-class UserDetailResource(Attributes):
-    attributes: UserDetailAttributes
-    id: UUID
+class UserDetailResource(Resource[UserDetailAttributes]):
     type: Literal["users"] = "users"
 
 

@@ -1,11 +1,11 @@
 """Service accounts getting in: /v1/internal-auth/ and /v2/internal-auth/ (semantics 7, rulings H5 and H6)."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from api.documents.common import Attributes, Single, Strict
+from api.documents.common import Attributes, Resource, Single, Strict
 from api.documents.envelope import CreateRequest
 from api.documents.fields import LongSecret, Omittable, Secret512, Text512
 
@@ -42,18 +42,14 @@ class InternalAuthToken(Strict):
 class InternalAuthV2(CreateRequest[Literal["internal-auths"], InternalAuthToken]):
     """POST /v2/internal-auth/."""
 
-    resource_type: ClassVar[str] = "internal-auths"
-
 
 class InternalAuthAttributes(Attributes):
     access_token: str = Field(repr=False)
 
 
-class InternalAuthResource(Attributes):
+class InternalAuthResource(Resource[InternalAuthAttributes]):
     """The id is that of the session."""
 
-    attributes: InternalAuthAttributes
-    id: UUID
     type: Literal["internal-auths"] = "internal-auths"
 
 

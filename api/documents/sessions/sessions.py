@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, StrictInt
 
-from api.documents.common import Attributes, Single, Strict
+from api.documents.common import Attributes, Resource, Single, Strict
 from api.documents.fields import (
     ContractDatetime,
     Ids,
@@ -129,9 +129,7 @@ class SessionAttributes(Attributes):
     user_id: UUID
 
 
-class SessionResource(Attributes):
-    attributes: SessionAttributes
-    id: UUID
+class SessionResource(Resource[SessionAttributes]):
     type: Literal["sessions"] = "sessions"
 
 
