@@ -9,14 +9,14 @@ from domain.groups.moves import GroupMoves
 from domain.groups.roster_commands import Rosters
 from domain.onboarding.commands import KnownAddresses, OnboardingRequests
 from domain.onboarding.referral_codes import ReferralCodes
-from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentOwner, ServiceDocuments
-from domain.organizations.email_templates import EmailTemplate, EmailTemplates
+from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentOwner
+from domain.organizations.email_templates import EmailTemplate
 from domain.organizations.general_messages import GeneralMessage
 from domain.organizations.memberships import Memberships
 from domain.organizations.organizations import Organizations
 from domain.organizations.ownership import OrganizationOwner
-from domain.organizations.sms_templates import SmsTemplate, SmsTemplates
-from domain.organizations.themes import Theme, ThemeOwner, Themes
+from domain.organizations.sms_templates import SmsTemplate
+from domain.organizations.themes import Theme, ThemeOwner
 from domain.people.directory import Directory
 from domain.people.individual_commands import Individuals
 from domain.people.passwords import Passwords
@@ -49,9 +49,9 @@ class Identity:
         self.group_moves = GroupMoves(store, permissions)
         self.rosters = Rosters(store, directory, permissions)
         self.organizations = Organizations(store, permissions)
-        self.themes = Themes(Theme, store, ThemeOwner())
-        self.sms_templates = SmsTemplates(SmsTemplate, store, organization_owner)
-        self.email_templates = EmailTemplates(EmailTemplate, store, organization_owner)
+        self.themes = Records(Theme, store, ThemeOwner())
+        self.sms_templates = Records(SmsTemplate, store, organization_owner)
+        self.email_templates = Records(EmailTemplate, store, organization_owner)
         self.general_messages = Records(GeneralMessage, store, organization_owner)
         self.memberships = Memberships(store, directory, permissions)
         self.role_users = RoleUsers(store, directory, permissions)
@@ -61,6 +61,6 @@ class Identity:
         self.onboarding_requests = OnboardingRequests(
             store, directory, permissions, passwords, known_addresses, referral_codes
         )
-        self.service_documents = ServiceDocuments(ServiceDocument, store, ServiceDocumentOwner(store))
+        self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.service_accounts = ServiceAccounts(store)
         self.sessions = Sessions(store, session_store, directory, passwords, attempts, standing)

@@ -8,13 +8,19 @@ from api.documents.parameters import Page, Parameters
 
 
 class RecordFilters(Parameters):
-    """Which records are listed. `FILTERS` is the SQL of each parameter, over `r`, with `{}` for its value."""
+    """Which records are listed.
 
+    Parameters in `EQUAL` are compared with the columns of their names. `FILTERS` is the SQL of further ones, over `r`,
+    with `{}` for the value.
+    """
+
+    EQUAL: ClassVar[tuple[str, ...]] = ()
     FILTERS: ClassVar[dict[str, str]] = {}
 
     def conditions(self) -> list[tuple[str, Any]]:
         """Return the filters that were given, as `projections.core.records` takes them."""
-        given = ((sql, getattr(self, name)) for name, sql in self.FILTERS.items())
+        filters = {name: f"r.{name} = {{}}" for name in self.EQUAL} | self.FILTERS
+        given = ((sql, getattr(self, name)) for name, sql in filters.items())
         return [(sql, [*value] if isinstance(value, tuple) else value) for sql, value in given if value is not None]
 
 

@@ -77,7 +77,7 @@ class Execute:
     """Carries out the command of one request. The route puts its recording around the endpoint."""
 
     def __init__(self, services: Services, status: int, *, prefers_minimal: bool = False) -> None:
-        self._services = services
+        self.services = services
         self._status = status
         self._prefers_minimal = prefers_minimal
         self._outcome: Outcome | None = None
@@ -109,8 +109,8 @@ class Execute:
         status = recorded.request.status if recorded.request else self._status
         if self._prefers_minimal:
             raise RepresentationNotWanted(status, position)
-        seconds = self._services.settings.position_wait
-        visible = await self._services.positions.shown(models, position, seconds)
+        seconds = self.services.settings.position_wait
+        visible = await self.services.positions.shown(models, position, seconds)
         self._outcome = Outcome(
             position, status, recorded.resource_id, recorded.repeated, models, visible, recorded.recorded_at
         )
@@ -121,7 +121,7 @@ class Execute:
         """The store has kept what appended something, in the append itself."""
         recorded = self._recording
         if recorded.request is not None and not recorded.kinds:
-            await self._services.answers.remember(recorded.request, position, recorded.resource_id)
+            await self.services.answers.remember(recorded.request, position, recorded.resource_id)
 
 
 async def execute(request: Request) -> Execute:

@@ -1,15 +1,14 @@
 """The five operations on a kind of plain records.
 
-VIEW = RecordView(SMS_TEMPLATES, SmsTemplateDocument, SmsTemplateList, resource)
+VIEW = RecordView(SMS_TEMPLATES, lambda identity: identity.sms_templates, SmsTemplateDocument, SmsTemplateList)
 
 @router.get("/v1/organization-sms-templates/", **answers(SmsTemplateList))
 async def list_sms_templates(query: …, principal: Authenticated, reading: ReadingDep) -> Response:
-return await VIEW.page(reading, principal, query)
+    return await VIEW.page(reading, principal, query)
 
 @router.post("/v1/organization-sms-templates/", **answers(SmsTemplateDocument, 201))
-async def create_sms_template(body: …, principal: Authenticated, identity: …, execute: …, reading: …) -> Response:
-command = identity.sms_templates.create(principal, SmsTemplateFields(**dict(body.attributes)))
-return await VIEW.changed(reading, principal, await execute(command))
+async def create_sms_template(body: …, principal: Authenticated, execute: ExecuteDep) -> Response:
+    return await VIEW.create(execute, principal, SmsTemplateFields(**dict(body.attributes)))
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +17,15 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from api.documents.common import Listing, Single
+from api.documents.common import Listing, Single, Strict
 from api.documents.records import RecordFilters, RecordListQuery
 from api.edge.envelope import no_content
-from api.edge.execution import Outcome
+from api.edge.execution import Command, Execute
 from api.edge.reading import Read, Reading
+from domain.application import Identity
 from domain.core.errors import Forbidden, NotFound
 from domain.core.principal import Principal
+from domain.core.records import Records
 from projections.core.records import RecordRow, RecordTable
 from projections.core.visibility import Viewer, viewer
 
@@ -44,24 +45,28 @@ MAX_ROWS = 10_000
 
 
 class RecordView(Generic[TFields, TResource]):
-    """Shows the rows of a table.
+    """Writes the records of a kind and shows the rows of its table.
 
-    `models` are the background read models that it looks at beside the table; `lists` says who may ask for lists.
+    `commands` finds those of the kind. `models` are the background read models that it looks at beside the table;
+    `lists` says who may ask for lists.
     """
 
     def __init__(
         self,
         table: RecordTable[TFields],
+        commands: Callable[[Identity], Records[Any]],
         document: type[Single[TResource]],
         listing: type[Listing[TResource]],
-        resource: Callable[[RecordRow[TFields]], TResource] | None = None,
         models: Sequence[str] = (),
         lists: Callable[[Principal, Viewer], bool] = administrators_and_staff,
     ) -> None:
         self._table = table
+        self._commands = commands
         self._document = document
         self._listing = listing
+        resource: Any = document.model_fields["data"].annotation
         self._resource = resource
+        self._attributes = resource.model_fields["attributes"].annotation
         self._models = models
         self._lists = lists
 
@@ -96,22 +101,30 @@ class RecordView(Generic[TFields, TResource]):
 
         return await reading.read(self._models, respond)
 
-    async def changed(self, reading: Reading, principal: Principal, outcome: Outcome) -> Response:
-        """Answer the record that a command has created or changed."""
+    async def create(self, execute: Execute, principal: Principal, fields: TFields) -> Response:
+        """Create a record and answer it."""
+        return await self._changed(execute, principal, self._of(execute).create(principal, fields))
 
-        async def respond(read: Read) -> Response:
-            return await self._shown(read, principal, outcome.made, outcome.status)
+    async def change(self, execute: Execute, principal: Principal, record_id: UUID, changes: Strict) -> Response:
+        """Change what was sent of a record and answer it."""
+        command = self._of(execute).change(principal, record_id, changes.given())
+        return await self._changed(execute, principal, command, about=record_id)
 
-        return await reading.read_after(outcome, self._models, respond)
+    async def delete(self, execute: Execute, principal: Principal, record_id: UUID) -> Response:
+        """Delete a record."""
+        outcome = await execute(self._of(execute).delete(principal, record_id), about=record_id)
+        return no_content(position=outcome.position)
 
     async def resources(self, read: Read, rows: Sequence[RecordRow[TFields]]) -> list[TResource]:  # noqa: ARG002 - others look things up
         """Return the rows as documents show them; a kind that shows more than its row looks it up here."""
-        assert self._resource is not None, "a view without a resource looks its resources up"
-        return [self._resource(row) for row in rows]
+        return [self.resource(row) for row in rows]
 
-    def deleted(self, outcome: Outcome) -> Response:
-        """Answer a deletion."""
-        return no_content(position=outcome.position)
+    def resource(self, row: RecordRow[TFields], **more: Any) -> TResource:
+        """Return what documents show of a row: its fields and its times by their names, and what is given beside."""
+        times = {"created_time": row.created_at, "last_modified_time": row.modified_at}
+        attributes = self._attributes.model_construct(**vars(row.fields), **times, **more)
+        shown: TResource = self._resource(attributes=attributes, id=row.id)
+        return shown
 
     async def row(self, read: Read, sees: Viewer, record_id: UUID) -> RecordRow[TFields]:
         """Return one record. Raises NotFound, also for a record that the viewer is not shown."""
@@ -119,6 +132,19 @@ class RecordView(Generic[TFields, TResource]):
         if row is None:
             raise NotFound
         return row
+
+    def _of(self, execute: Execute) -> Records[Any]:
+        return self._commands(execute.services.identity)
+
+    async def _changed(
+        self, execute: Execute, principal: Principal, command: Command, *, about: UUID | None = None
+    ) -> Response:
+        outcome = await execute(command, about=about)
+
+        async def respond(read: Read) -> Response:
+            return await self._shown(read, principal, outcome.made, outcome.status)
+
+        return await Reading(execute.services, None, is_read=False).read_after(outcome, self._models, respond)
 
     async def _shown(self, read: Read, principal: Principal, record_id: UUID, status: int) -> Response:
         row = await self.row(read, await viewer(read.cursor, principal.user_id), record_id)

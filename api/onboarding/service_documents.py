@@ -1,8 +1,7 @@
 """/v1/service-documents/: terms, policies and the like. Anybody reads them, with any token or none (ruling K63)."""
 
 import re
-from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query
 from starlette.requests import Request
@@ -11,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from adapters.security.client_address import CLIENT_ADDRESS
 from api.documents.onboarding import service_documents as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
+from api.edge.deps import ExecuteDep, PathId, ReadingDep
 from api.edge.kinds import AnswerKind
 from api.edge.reading import Read
 from api.edge.records import ANYBODY, RecordView
@@ -36,38 +35,47 @@ BEFORE_STYLE = re.compile(r".*?(?=</head\s*>)|\s*(?:<!doctype[^>]*>)?", re.IGNOR
 """The beginning of a text, up to where a style sheet may stand."""
 
 
-def resource(
-    base: str, row: RecordRow[ServiceDocumentFields], locale: str = "", html: str | None = None
-) -> documents.ServiceDocumentResource:
-    """Return the document as documents show it; its title is that of the locale, or of its own."""
-    fields = row.fields
-    links = {each: f"{base}/service-documents/{row.id}/?locale={each}" for each in sorted(fields.titles)}
-    shown = locale or fields.locale
-    attributes = documents.ServiceDocumentAttributes.model_construct(
-        created_time=row.created_at,
-        html=html,
-        html_link=links[shown],
-        organization=fields.organization_id and documents.OrganizationReference(id=fields.organization_id),
-        title=fields.titles[shown],
-        translations=[
-            documents.Translation.model_construct(html_link=link, locale=each, title=fields.titles[each])
-            for each, link in links.items()
-        ],
-        type=fields.type,
-        version=fields.version,
-    )
-    return documents.ServiceDocumentResource(attributes=attributes, id=row.id)
+class ServiceDocumentView(RecordView[ServiceDocumentFields, documents.ServiceDocumentResource]):
+    """Shows documents with links to pages below `base`."""
+
+    def __init__(self, base: str) -> None:
+        super().__init__(
+            SERVICE_DOCUMENTS,
+            lambda identity: identity.service_documents,
+            documents.ServiceDocumentDocument,
+            documents.ServiceDocumentList,
+        )
+        self._base = base
+
+    def resource(self, row: RecordRow[ServiceDocumentFields], **more: Any) -> documents.ServiceDocumentResource:
+        """Return the document as documents show it in its own locale, or in `locale` with its `html`."""
+        titles, organization_id = row.fields.titles, row.fields.organization_id
+        translations = [
+            documents.Translation.model_construct(
+                html_link=f"{self._base}/service-documents/{row.id}/?locale={each}", locale=each, title=titles[each]
+            )
+            for each in sorted(titles)
+        ]
+        (shown,) = (each for each in translations if each.locale == more.get("locale", row.fields.locale))
+        attributes = documents.ServiceDocumentAttributes.model_construct(
+            created_time=row.created_at,
+            html=more.get("html"),
+            html_link=shown.html_link,
+            organization=None if organization_id is None else documents.OrganizationReference(id=organization_id),
+            title=shown.title,
+            translations=translations,
+            type=row.fields.type,
+            version=row.fields.version,
+        )
+        return documents.ServiceDocumentResource(attributes=attributes, id=row.id)
 
 
-async def view(request: Request) -> RecordView[ServiceDocumentFields, documents.ServiceDocumentResource]:
-    """Return what shows documents with links to this service."""
-    base = services_of(request).settings.public_base
-    return RecordView(
-        SERVICE_DOCUMENTS, documents.ServiceDocumentDocument, documents.ServiceDocumentList, partial(resource, base)
-    )
+async def view(request: Request) -> ServiceDocumentView:
+    """Return the view with links to this service."""
+    return ServiceDocumentView(services_of(request).settings.public_base)
 
 
-ViewDep = Annotated[RecordView[ServiceDocumentFields, documents.ServiceDocumentResource], Depends(view)]
+ViewDep = Annotated[ServiceDocumentView, Depends(view)]
 
 
 @router.get("/v1/service-documents/", **answers(documents.ServiceDocumentList, throttle=READS))
@@ -80,23 +88,16 @@ async def list_service_documents(
 
 @router.post("/v1/service-documents/", **answers(documents.ServiceDocumentDocument, 201, extension=True))
 async def create_service_document(
-    body: documents.CreateServiceDocument,
-    principal: Authenticated,
-    identity: IdentityDep,
-    execute: ExecuteDep,
-    shown: ViewDep,
-    reading: ReadingDep,
+    body: documents.CreateServiceDocument, principal: Authenticated, shown: ViewDep, execute: ExecuteDep
 ) -> Response:
     """Add a document, or a further version of one."""
-    command = identity.service_documents.create(principal, body.attributes.fields())
-    return await shown.changed(reading, principal, await execute(command))
+    return await shown.create(execute, principal, body.attributes.fields())
 
 
 @router.get("/v1/service-documents/{id}/", **answers(documents.ServiceDocumentDocument, throttle=READS))
 async def get_service_document(
     document_id: PathId,
     query: Annotated[documents.ServiceDocumentQuery, Query()],
-    services: ServicesDep,
     shown: ViewDep,
     reading: ReadingDep,
 ) -> Response:
@@ -105,13 +106,11 @@ async def get_service_document(
     async def respond(read: Read) -> Response:
         row = await shown.row(read, ANYBODY, document_id)
         if not query.html:
-            return read.single(documents.ServiceDocumentDocument, resource(services.settings.public_base, row))
+            return read.single(documents.ServiceDocumentDocument, shown.resource(row))
         locale = row.fields.best_locale(query.locale)
         html = await html_of(read.cursor, document_id, locale)
-        return read.single(
-            documents.ServiceDocumentDocument,
-            resource(services.settings.public_base, row, locale, reflowed(html) if query.reflow else html),
-        )
+        html = reflowed(html) if query.reflow else html
+        return read.single(documents.ServiceDocumentDocument, shown.resource(row, locale=locale, html=html))
 
     return await reading.read((), respond)
 

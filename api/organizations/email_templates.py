@@ -7,25 +7,19 @@ from starlette.responses import Response
 
 from api.documents.organizations import email_templates as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
+from api.edge.deps import ExecuteDep, PathId, ReadingDep
 from api.edge.records import RecordView
 from api.edge.route import answers, contract_router
 from domain.organizations.email_templates import EmailTemplateFields
-from projections.core.records import RecordRow
 from projections.organizations.email_templates import EMAIL_TEMPLATES
 
 router = contract_router("organization-email-templates", "Texts of the e-mails that an organization sends.")
-
-
-def resource(row: RecordRow[EmailTemplateFields]) -> documents.EmailTemplateResource:
-    """Return the template as documents show it."""
-    attributes = documents.EmailTemplateAttributes.model_construct(
-        **vars(row.fields), created_time=row.created_at, last_modified_time=row.modified_at
-    )
-    return documents.EmailTemplateResource(attributes=attributes, id=row.id)
-
-
-VIEW = RecordView(EMAIL_TEMPLATES, documents.EmailTemplateDocument, documents.EmailTemplateList, resource)
+VIEW = RecordView(
+    EMAIL_TEMPLATES,
+    lambda identity: identity.email_templates,
+    documents.EmailTemplateDocument,
+    documents.EmailTemplateList,
+)
 
 
 @router.get("/v1/organization-email-templates/", **answers(documents.EmailTemplateList))
@@ -38,15 +32,10 @@ async def list_email_templates(
 
 @router.post("/v1/organization-email-templates/", **answers(documents.EmailTemplateDocument, 201))
 async def create_email_template(
-    body: documents.CreateEmailTemplate,
-    principal: Authenticated,
-    identity: IdentityDep,
-    execute: ExecuteDep,
-    reading: ReadingDep,
+    body: documents.CreateEmailTemplate, principal: Authenticated, execute: ExecuteDep
 ) -> Response:
     """Create a template of an organization or a theme."""
-    command = identity.email_templates.create(principal, EmailTemplateFields(**dict(body.attributes)))
-    return await VIEW.changed(reading, principal, await execute(command))
+    return await VIEW.create(execute, principal, EmailTemplateFields(**dict(body.attributes)))
 
 
 @router.get("/v1/organization-email-templates/{id}/", **answers(documents.EmailTemplateDocument))
@@ -57,21 +46,13 @@ async def get_email_template(template_id: PathId, principal: Authenticated, read
 
 @router.patch("/v1/organization-email-templates/{id}/", **answers(documents.EmailTemplateDocument))
 async def update_email_template(
-    template_id: PathId,
-    body: documents.UpdateEmailTemplate,
-    principal: Authenticated,
-    identity: IdentityDep,
-    execute: ExecuteDep,
-    reading: ReadingDep,
+    template_id: PathId, body: documents.UpdateEmailTemplate, principal: Authenticated, execute: ExecuteDep
 ) -> Response:
     """Change what was sent of it."""
-    command = identity.email_templates.change(principal, template_id, body.attributes.given())
-    return await VIEW.changed(reading, principal, await execute(command, about=template_id))
+    return await VIEW.change(execute, principal, template_id, body.attributes)
 
 
 @router.delete("/v1/organization-email-templates/{id}/", **answers(None, 204, extension=True))
-async def delete_email_template(
-    template_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
-) -> Response:
+async def delete_email_template(template_id: PathId, principal: Authenticated, execute: ExecuteDep) -> Response:
     """Delete it; messages of its type are sent as the theme or the default has them."""
-    return VIEW.deleted(await execute(identity.email_templates.delete(principal, template_id), about=template_id))
+    return await VIEW.delete(execute, principal, template_id)

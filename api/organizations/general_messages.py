@@ -7,26 +7,20 @@ from starlette.responses import Response
 
 from api.documents.organizations import general_messages as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, PermissionsDep, ReadingDep
+from api.edge.deps import ExecuteDep, PathId, PermissionsDep, ReadingDep
 from api.edge.records import RecordView
 from api.edge.route import answers, contract_router
 from domain.core.ports import AccessQuery
 from domain.organizations.general_messages import GeneralMessageFields
-from projections.core.records import RecordRow
 from projections.organizations.general_messages import GENERAL_MESSAGES
 
 router = contract_router("organization-general-messages", "Messages that organizations show their users.")
-
-
-def resource(row: RecordRow[GeneralMessageFields]) -> documents.GeneralMessageResource:
-    """Return the message as documents show it."""
-    attributes = documents.GeneralMessageAttributes.model_construct(
-        **vars(row.fields), created_time=row.created_at, last_modified_time=row.modified_at
-    )
-    return documents.GeneralMessageResource(attributes=attributes, id=row.id)
-
-
-VIEW = RecordView(GENERAL_MESSAGES, documents.GeneralMessageDocument, documents.GeneralMessageList, resource)
+VIEW = RecordView(
+    GENERAL_MESSAGES,
+    lambda identity: identity.general_messages,
+    documents.GeneralMessageDocument,
+    documents.GeneralMessageList,
+)
 
 
 @router.get("/v1/organization-general-messages/", **answers(documents.GeneralMessageList))
@@ -44,15 +38,10 @@ async def list_general_messages(
 
 @router.post("/v1/organization-general-messages/", **answers(documents.GeneralMessageDocument, 201))
 async def create_general_message(
-    body: documents.CreateGeneralMessage,
-    principal: Authenticated,
-    identity: IdentityDep,
-    execute: ExecuteDep,
-    reading: ReadingDep,
+    body: documents.CreateGeneralMessage, principal: Authenticated, execute: ExecuteDep
 ) -> Response:
     """Create a message of an organization."""
-    command = identity.general_messages.create(principal, GeneralMessageFields(**dict(body.attributes)))
-    return await VIEW.changed(reading, principal, await execute(command))
+    return await VIEW.create(execute, principal, GeneralMessageFields(**dict(body.attributes)))
 
 
 @router.get("/v1/organization-general-messages/{id}/", **answers(documents.GeneralMessageDocument))
@@ -63,21 +52,13 @@ async def get_general_message(message_id: PathId, principal: Authenticated, read
 
 @router.patch("/v1/organization-general-messages/{id}/", **answers(documents.GeneralMessageDocument))
 async def update_general_message(
-    message_id: PathId,
-    body: documents.UpdateGeneralMessage,
-    principal: Authenticated,
-    identity: IdentityDep,
-    execute: ExecuteDep,
-    reading: ReadingDep,
+    message_id: PathId, body: documents.UpdateGeneralMessage, principal: Authenticated, execute: ExecuteDep
 ) -> Response:
     """Change its text."""
-    command = identity.general_messages.change(principal, message_id, body.attributes.given())
-    return await VIEW.changed(reading, principal, await execute(command, about=message_id))
+    return await VIEW.change(execute, principal, message_id, body.attributes)
 
 
 @router.delete("/v1/organization-general-messages/{id}/", **answers(None, 204, extension=True))
-async def delete_general_message(
-    message_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
-) -> Response:
+async def delete_general_message(message_id: PathId, principal: Authenticated, execute: ExecuteDep) -> Response:
     """Delete it."""
-    return VIEW.deleted(await execute(identity.general_messages.delete(principal, message_id), about=message_id))
+    return await VIEW.delete(execute, principal, message_id)

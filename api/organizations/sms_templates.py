@@ -7,25 +7,16 @@ from starlette.responses import Response
 
 from api.documents.organizations import sms_templates as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
+from api.edge.deps import ExecuteDep, PathId, ReadingDep
 from api.edge.records import RecordView
 from api.edge.route import answers, contract_router
 from domain.organizations.sms_templates import SmsTemplateFields
-from projections.core.records import RecordRow
 from projections.organizations.sms_templates import SMS_TEMPLATES
 
 router = contract_router("organization-sms-templates", "Texts of the SMS that an organization sends.")
-
-
-def resource(row: RecordRow[SmsTemplateFields]) -> documents.SmsTemplateResource:
-    """Return the template as documents show it."""
-    attributes = documents.SmsTemplateAttributes.model_construct(
-        **vars(row.fields), created_time=row.created_at, last_modified_time=row.modified_at
-    )
-    return documents.SmsTemplateResource(attributes=attributes, id=row.id)
-
-
-VIEW = RecordView(SMS_TEMPLATES, documents.SmsTemplateDocument, documents.SmsTemplateList, resource)
+VIEW = RecordView(
+    SMS_TEMPLATES, lambda identity: identity.sms_templates, documents.SmsTemplateDocument, documents.SmsTemplateList
+)
 
 
 @router.get("/v1/organization-sms-templates/", **answers(documents.SmsTemplateList))
@@ -38,15 +29,10 @@ async def list_sms_templates(
 
 @router.post("/v1/organization-sms-templates/", **answers(documents.SmsTemplateDocument, 201))
 async def create_sms_template(
-    body: documents.CreateSmsTemplate,
-    principal: Authenticated,
-    identity: IdentityDep,
-    execute: ExecuteDep,
-    reading: ReadingDep,
+    body: documents.CreateSmsTemplate, principal: Authenticated, execute: ExecuteDep
 ) -> Response:
     """Create a template of an organization or a theme."""
-    command = identity.sms_templates.create(principal, SmsTemplateFields(**dict(body.attributes)))
-    return await VIEW.changed(reading, principal, await execute(command))
+    return await VIEW.create(execute, principal, SmsTemplateFields(**dict(body.attributes)))
 
 
 @router.get("/v1/organization-sms-templates/{id}/", **answers(documents.SmsTemplateDocument))
@@ -57,21 +43,13 @@ async def get_sms_template(template_id: PathId, principal: Authenticated, readin
 
 @router.patch("/v1/organization-sms-templates/{id}/", **answers(documents.SmsTemplateDocument))
 async def update_sms_template(
-    template_id: PathId,
-    body: documents.UpdateSmsTemplate,
-    principal: Authenticated,
-    identity: IdentityDep,
-    execute: ExecuteDep,
-    reading: ReadingDep,
+    template_id: PathId, body: documents.UpdateSmsTemplate, principal: Authenticated, execute: ExecuteDep
 ) -> Response:
     """Change what was sent of it."""
-    command = identity.sms_templates.change(principal, template_id, body.attributes.given())
-    return await VIEW.changed(reading, principal, await execute(command, about=template_id))
+    return await VIEW.change(execute, principal, template_id, body.attributes)
 
 
 @router.delete("/v1/organization-sms-templates/{id}/", **answers(None, 204, extension=True))
-async def delete_sms_template(
-    template_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
-) -> Response:
+async def delete_sms_template(template_id: PathId, principal: Authenticated, execute: ExecuteDep) -> Response:
     """Delete it; messages of its type are sent as the theme or the default has them."""
-    return VIEW.deleted(await execute(identity.sms_templates.delete(principal, template_id), about=template_id))
+    return await VIEW.delete(execute, principal, template_id)

@@ -1,6 +1,6 @@
 """/v1/organization-themes/: hosts and support addresses of organizations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -10,14 +10,14 @@ from starlette.responses import Response
 from api.documents.organizations import themes as documents
 from api.documents.people.people import PersonReference
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
+from api.edge.deps import ExecuteDep, PathId, ReadingDep
 from api.edge.reading import Read
 from api.edge.records import RecordView
 from api.edge.route import answers, contract_router
 from domain.organizations.themes import ThemeFields
 from projections.core.records import RecordRow
 from projections.organizations.themes import THEMES
-from projections.people.users import PersonName, UsersProjection, names_of
+from projections.people.users import UsersProjection, names_of
 
 router = contract_router("organization-themes", "Host names and support addresses of organizations.")
 
@@ -27,28 +27,20 @@ class ThemeView(RecordView[ThemeFields, documents.ThemeResource]):
 
     async def resources(self, read: Read, rows: Sequence[RecordRow[ThemeFields]]) -> list[documents.ThemeResource]:
         people = await names_of(read.cursor, {user_id for row in rows for user_id in (row.created_by, row.modified_by)})
-        return [resource(row, people) for row in rows]
 
+        def named(user_id: UUID | None) -> PersonReference | None:
+            person = people.get(user_id)
+            return None if person is None else PersonReference.model_construct(**person._asdict())
 
-def resource(row: RecordRow[ThemeFields], people: Mapping[UUID | None, PersonName]) -> documents.ThemeResource:
-    """Return the theme as documents show it."""
-    attributes = documents.ThemeAttributes.model_construct(
-        **vars(row.fields),
-        created_by=reference(people.get(row.created_by)),
-        created_time=row.created_at,
-        last_modified_by=reference(people.get(row.modified_by)),
-        last_modified_time=row.modified_at,
-    )
-    return documents.ThemeResource(attributes=attributes, id=row.id)
-
-
-def reference(person: PersonName | None) -> PersonReference | None:
-    """Return the person as documents refer to them."""
-    return None if person is None else PersonReference.model_construct(**person._asdict())
+        return [
+            self.resource(row, created_by=named(row.created_by), last_modified_by=named(row.modified_by))
+            for row in rows
+        ]
 
 
 VIEW = ThemeView(
     THEMES,
+    lambda identity: identity.themes,
     documents.ThemeDocument,
     documents.ThemeList,
     models=(UsersProjection.name,),
@@ -66,16 +58,9 @@ async def list_themes(
 
 
 @router.post("/v1/organization-themes/", **answers(documents.ThemeDocument, 201))
-async def create_theme(
-    body: documents.CreateTheme,
-    principal: Authenticated,
-    identity: IdentityDep,
-    execute: ExecuteDep,
-    reading: ReadingDep,
-) -> Response:
+async def create_theme(body: documents.CreateTheme, principal: Authenticated, execute: ExecuteDep) -> Response:
     """Create a theme."""
-    command = identity.themes.create(principal, ThemeFields(**dict(body.attributes)))
-    return await VIEW.changed(reading, principal, await execute(command))
+    return await VIEW.create(execute, principal, ThemeFields(**dict(body.attributes)))
 
 
 @router.get("/v1/organization-themes/{id}/", **answers(documents.ThemeDocument))
@@ -86,13 +71,7 @@ async def get_theme(theme_id: PathId, principal: Authenticated, reading: Reading
 
 @router.patch("/v1/organization-themes/{id}/", **answers(documents.ThemeDocument))
 async def update_theme(
-    theme_id: PathId,
-    body: documents.UpdateTheme,
-    principal: Authenticated,
-    identity: IdentityDep,
-    execute: ExecuteDep,
-    reading: ReadingDep,
+    theme_id: PathId, body: documents.UpdateTheme, principal: Authenticated, execute: ExecuteDep
 ) -> Response:
     """Change what was sent of it."""
-    command = identity.themes.change(principal, theme_id, body.attributes.given())
-    return await VIEW.changed(reading, principal, await execute(command, about=theme_id))
+    return await VIEW.change(execute, principal, theme_id, body.attributes)

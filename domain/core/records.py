@@ -17,7 +17,7 @@
 
     general_messages = Records(GeneralMessage, store, OrganizationOwner(store, permissions))
 
-A kind that needs one rule of its own subclasses `Records`; a kind that needs more is an ordinary aggregate.
+The rule of a kind, if it has one, is its `require_valid`; a kind that needs more is an ordinary aggregate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,6 +86,9 @@ class Record(Audited, Generic[TFields]):
         """Delete the record."""
         self.trigger_event(self.Deleted)
 
+    def require_valid(self) -> None:
+        """Raise a refusal when it may not be as it is; kinds without a rule of their own refuse nothing."""
+
 
 TRecord = TypeVar("TRecord", bound=Record[Any])
 
@@ -131,7 +134,7 @@ class Records(Generic[TRecord]):
         """
         unchanged = await self._owner.require_creation(principal, fields)
         record = self._kind.create(fields)
-        self.require_valid(record)
+        record.require_valid()
         return record, await self._store.save(record, unchanged=unchanged, result=record.id)
 
     @retry_on_conflict
@@ -143,7 +146,7 @@ class Records(Generic[TRecord]):
         record = await self._existing(record_id)
         unchanged = await self._owner.require_change(principal, record.fields)
         record.change(changes)
-        self.require_valid(record)
+        record.require_valid()
         return record, await save_resting_on(self._store, record, unchanged=unchanged)
 
     @retry_on_conflict

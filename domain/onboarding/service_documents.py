@@ -10,7 +10,7 @@ from domain.core.errors import AlreadyExists, Invalid
 from domain.core.locales import FALLBACK_LOCALE, LOCALES
 from domain.core.ports import Store
 from domain.core.principal import Principal
-from domain.core.records import Owner, Record, RecordCreated, Records
+from domain.core.records import Owner, Record, RecordCreated
 from domain.organizations.ownership import require_active_organization
 
 TYPE = r"[a-z0-9-]{1,64}"
@@ -54,6 +54,20 @@ class ServiceDocument(Record[ServiceDocumentFields]):
         TOPIC = "service-document.created"
         fields: ServiceDocumentFields
 
+    def require_valid(self) -> None:
+        """Raise Invalid for what is empty, too long or of no known locale."""
+        fields = self.fields
+        valid = {
+            "type": re.fullmatch(TYPE, fields.type),
+            "locale": set(LOCALES) >= fields.titles.keys() == fields.html.keys(),
+            "version": 0 < len(fields.version) <= MAX_VERSION,
+            "title": all(0 < len(title) <= MAX_TITLE for title in fields.titles.values()),
+            "html": all(0 < len(html.encode()) <= MAX_HTML for html in fields.html.values()),
+        }
+        for argument, is_valid in valid.items():
+            if not is_valid:
+                raise Invalid(f"This {argument} is not acceptable.", argument=argument)
+
 
 @dataclass(frozen=True, eq=False)
 class ServiceDocumentOwner(Owner):
@@ -67,21 +81,3 @@ class ServiceDocumentOwner(Owner):
         if fields.organization_id is None:
             return ()
         return [await require_active_organization(self.store, fields.organization_id)]
-
-
-class ServiceDocuments(Records[ServiceDocument]):
-    """Commands on service documents."""
-
-    def require_valid(self, record: ServiceDocument) -> None:
-        """Raise Invalid for what is empty, too long or of no known locale."""
-        fields = record.fields
-        valid = {
-            "type": re.fullmatch(TYPE, fields.type),
-            "locale": set(LOCALES) >= fields.titles.keys() == fields.html.keys(),
-            "version": 0 < len(fields.version) <= MAX_VERSION,
-            "title": all(0 < len(title) <= MAX_TITLE for title in fields.titles.values()),
-            "html": all(0 < len(html.encode()) <= MAX_HTML for html in fields.html.values()),
-        }
-        for argument, is_valid in valid.items():
-            if not is_valid:
-                raise Invalid(f"This {argument} is not acceptable.", argument=argument)

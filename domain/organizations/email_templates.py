@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.core.errors import AlreadyExists
-from domain.core.records import Record, RecordChanged, RecordCreated, RecordDeleted, Records
+from domain.core.records import Record, RecordChanged, RecordCreated, RecordDeleted
 from domain.organizations.placeholders import CODE, CODE_AND_LINK, MESSAGE, require_placeholders
 
 PLACEHOLDERS = {
@@ -54,17 +54,13 @@ class EmailTemplate(Record[EmailTemplateFields]):
     class Deleted(RecordDeleted):
         TOPIC = "email-template.deleted"
 
-
-class EmailTemplates(Records[EmailTemplate]):
-    """Commands on e-mail templates."""
-
-    def require_valid(self, record: EmailTemplate) -> None:
-        """Raise Invalid for placeholders that the type does not have, or without the code or link that it needs."""
-        require_valid_email(record.fields)
+    def require_valid(self) -> None:
+        """Raise Invalid as `require_valid_email` does."""
+        require_valid_email(self.fields)
 
 
 def require_valid_email(fields: EmailTemplateFields) -> None:
-    """Raise Invalid as `EmailTemplates.require_valid` does."""
+    """Raise Invalid for placeholders that the type does not have, or without the code or link that it needs."""
     placeholders = PLACEHOLDERS[fields.type]
     needed = () if placeholders is MESSAGE else placeholders
     require_placeholders(fields.template, placeholders, argument="template", one_of=needed)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.core.errors import AlreadyExists
-from domain.core.records import Record, RecordChanged, RecordCreated, RecordDeleted, Records
+from domain.core.records import Record, RecordChanged, RecordCreated, RecordDeleted
 from domain.organizations.placeholders import CODE, CODE_AND_LINK, require_placeholders
 
 PLACEHOLDERS = {
@@ -47,16 +47,12 @@ class SmsTemplate(Record[SmsTemplateFields]):
     class Deleted(RecordDeleted):
         TOPIC = "sms-template.deleted"
 
-
-class SmsTemplates(Records[SmsTemplate]):
-    """Commands on text message templates."""
-
-    def require_valid(self, record: SmsTemplate) -> None:
-        """Raise Invalid for placeholders that the type does not have, or without the code or link that it needs."""
-        require_valid_sms(record.fields)
+    def require_valid(self) -> None:
+        """Raise Invalid as `require_valid_sms` does."""
+        require_valid_sms(self.fields)
 
 
 def require_valid_sms(fields: SmsTemplateFields) -> None:
-    """Raise Invalid as `SmsTemplates.require_valid` does."""
+    """Raise Invalid for placeholders that the type does not have, or without the code or link that it needs."""
     placeholders = PLACEHOLDERS[fields.type]
     require_placeholders(fields.template, placeholders, argument="template", one_of=placeholders)

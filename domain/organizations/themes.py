@@ -10,7 +10,7 @@ from eventsourcing.domain import event
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists, Forbidden, InvalidState, NotFound
 from domain.core.principal import Principal
-from domain.core.records import Owner, Record, RecordChanged, RecordCreated, Records
+from domain.core.records import Owner, Record, RecordChanged, RecordCreated
 
 
 class DomainTaken(AlreadyExists):
@@ -58,6 +58,11 @@ class Theme(Record[ThemeFields]):
         TOPIC = "theme.unassigned"
         organization_id: UUID
 
+    def require_valid(self) -> None:
+        """Raise ThemeInUse: a theme in use stays active."""
+        if self.organizations and not self.fields.is_active:
+            raise ThemeInUse(argument="is_active")
+
     def require_active(self, *, argument: str | None = None) -> None:
         """Raise InvalidState for an inactive theme."""
         if not self.fields.is_active:
@@ -96,12 +101,3 @@ class ThemeOwner(Owner):
         if not principal.system:
             raise Forbidden if principal.staff else NotFound
         return ()
-
-
-class Themes(Records[Theme]):
-    """Commands on themes; the one rule of their own is that a theme in use stays active."""
-
-    def require_valid(self, record: Theme) -> None:
-        """Raise ThemeInUse."""
-        if record.organizations and not record.fields.is_active:
-            raise ThemeInUse(argument="is_active")

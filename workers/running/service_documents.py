@@ -70,7 +70,8 @@ async def add_document(settings: "Settings", fields: "ServiceDocumentFields", or
     from dataclasses import replace
 
     from domain.core.principal import Principal
-    from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentOwner, ServiceDocuments
+    from domain.core.records import Records
+    from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentOwner
     from projections.organizations.names import organization_named
     from workers.following.identity_store import identity_store
 
@@ -79,7 +80,7 @@ async def add_document(settings: "Settings", fields: "ServiceDocumentFields", or
         if organization is not None:
             organization_id = await pool.ask(lambda cursor: organization_named(cursor, organization))
             fields = replace(fields, organization_id=organization_id)
-        commands = ServiceDocuments(ServiceDocument, store, ServiceDocumentOwner(store))
+        commands = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         document, _ = await commands.create(operator, fields)
         return document.id
 

@@ -1,10 +1,9 @@
 """Service documents: /v1/service-documents/ (rulings K109 to K111)."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from api.documents.common import Attributes, Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest
@@ -26,24 +25,11 @@ from domain.core.locales import Locale
 from domain.onboarding.service_documents import MAX_HTML, MAX_VERSION, TYPE, ServiceDocumentFields
 from projections.onboarding.service_documents import IS_LATEST
 
-
-def _short_enough(html: str) -> str:
-    if len(html.encode()) > MAX_HTML:
-        raise PydanticCustomError("html", f"Input should have at most {MAX_HTML} bytes")
-    return html
-
-
 DocumentType = Annotated[str, StringConstraints(strict=True, pattern=f"^{TYPE}$")]
 Version = Annotated[
     str, StringConstraints(strict=True, min_length=1, max_length=MAX_VERSION), AfterValidator(without_nul)
 ]
-Html = Annotated[
-    str,
-    StringConstraints(strict=True, min_length=1, max_length=MAX_HTML),
-    AfterValidator(without_nul),
-    AfterValidator(_short_enough),
-]
-"""A text of at most 1 MiB."""
+Html = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_HTML), AfterValidator(without_nul)]
 
 
 class ServiceDocumentListQuery(RecordFilters):
@@ -73,41 +59,33 @@ class ServiceDocumentQuery(PageQuery):
     reflow: Omittable[Flag] = None
 
 
-class TranslationToCreate(Strict):
-    locale: Locale
+class TextToCreate(Strict):
     title: Name
     html: Html
+    locale: Locale
 
 
-class ServiceDocumentToCreate(Strict):
+class ServiceDocumentToCreate(TextToCreate):
     type: DocumentType
     version: Version
-    title: Name
-    html: Html
     locale: Locale = "en_US"
     organization_id: UuidText | None = None
-    translations: Annotated[tuple[TranslationToCreate, ...], Items(most=10, made=tuple)] = ()
+    translations: Annotated[tuple[TextToCreate, ...], Items(most=10, made=tuple)] = ()
 
     @model_validator(mode="after")
     def _one_text_per_locale(self) -> Self:
-        locales = {self.locale}
-        for each in self.translations:
-            if each.locale in locales:
-                raise violation("translations", "twice", f"There are two texts in {each.locale}")
-            locales.add(each.locale)
+        if len({each.locale for each in self._texts()}) <= len(self.translations):
+            raise violation("translations", "twice", "There is one text in each locale")
         return self
 
     def fields(self) -> ServiceDocumentFields:
         """Return the fields of the new document."""
-        texts: tuple[Any, ...] = (self, *self.translations)
-        return ServiceDocumentFields(
-            type=self.type,
-            version=self.version,
-            locale=self.locale,
-            organization_id=self.organization_id,
-            titles={each.locale: each.title for each in texts},
-            html={each.locale: each.html for each in texts},
-        )
+        titles = {each.locale: each.title for each in self._texts()}
+        html = {each.locale: each.html for each in self._texts()}
+        return ServiceDocumentFields(self.type, self.version, self.locale, self.organization_id, titles, html)
+
+    def _texts(self) -> tuple[TextToCreate, ...]:
+        return (self, *self.translations)
 
 
 class CreateServiceDocument(CreateRequest[Literal["service-documents"], ServiceDocumentToCreate]):

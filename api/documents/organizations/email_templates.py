@@ -7,9 +7,9 @@ from pydantic import Field
 
 from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
-from api.documents.fields import EmailText, MailSubject, Omittable, TemplateText, Text255, UuidText
-from api.documents.organizations.templates import OrganizationOrTheme
-from api.documents.records import RecordListQuery, Times
+from api.documents.fields import EmailText, MailSubject, Omittable, TemplateText, Text255
+from api.documents.organizations.templates import OrganizationOrTheme, TemplateListQuery
+from api.documents.records import Times
 from domain.core.locales import Locale
 
 EmailType = Literal[
@@ -19,21 +19,12 @@ EmailType = Literal[
 EmailFormat = Literal["html", "txt"]
 
 
-class EmailTemplateListQuery(RecordListQuery):
+class EmailTemplateListQuery(TemplateListQuery):
     """GET /v1/organization-email-templates/."""
 
-    FILTERS: ClassVar = {
-        "organization_id": "r.organization_id = {}",
-        "theme_id": "r.theme_id = {}",
-        "type": "r.type = {}",
-        "locale": "r.locale = {}",
-        "format": "r.format = {}",
-    }
+    EQUAL: ClassVar = ("organization_id", "theme_id", "type", "locale", "format")
 
-    organization_id: Omittable[UuidText] = None
-    theme_id: Omittable[UuidText] = None
     type: Annotated[Omittable[EmailType], Field(alias="filter[type]")] = None
-    locale: Annotated[Omittable[Locale], Field(alias="filter[locale]")] = None
     format: Annotated[Omittable[EmailFormat], Field(alias="filter[format]")] = None
 
 

@@ -15,7 +15,7 @@ MessageName = Literal["contact"]
 class GeneralMessageListQuery(RecordListQuery):
     """GET /v1/organization-general-messages/."""
 
-    FILTERS: ClassVar = {"organization_id": "r.organization_id = {}"}
+    EQUAL: ClassVar = ("organization_id",)
 
     organization_id: UuidText
 

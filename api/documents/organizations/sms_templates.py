@@ -7,28 +7,20 @@ from pydantic import Field
 
 from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
-from api.documents.fields import Omittable, SmsText, UuidText
-from api.documents.organizations.templates import OrganizationOrTheme
-from api.documents.records import RecordListQuery, Times
+from api.documents.fields import Omittable, SmsText
+from api.documents.organizations.templates import OrganizationOrTheme, TemplateListQuery
+from api.documents.records import Times
 from domain.core.locales import Locale
 
 SmsType = Literal["onboarding", "onboarding-provider", "reset-password", "verify"]
 
 
-class SmsTemplateListQuery(RecordListQuery):
+class SmsTemplateListQuery(TemplateListQuery):
     """GET /v1/organization-sms-templates/."""
 
-    FILTERS: ClassVar = {
-        "organization_id": "r.organization_id = {}",
-        "theme_id": "r.theme_id = {}",
-        "type": "r.type = {}",
-        "locale": "r.locale = {}",
-    }
+    EQUAL: ClassVar = ("organization_id", "theme_id", "type", "locale")
 
-    organization_id: Omittable[UuidText] = None
-    theme_id: Omittable[UuidText] = None
     type: Annotated[Omittable[SmsType], Field(alias="filter[type]")] = None
-    locale: Annotated[Omittable[Locale], Field(alias="filter[locale]")] = None
 
 
 class SmsTemplateToCreate(OrganizationOrTheme):

@@ -1,4 +1,4 @@
-"""What both kinds of templates share: they belong to an organization or to a theme (ruling L54)."""
+"""What both kinds of templates share: they are of an organization or of a theme (ruling L54)."""
 
 from typing import Annotated, Self
 
@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from api.documents.common import Strict
 from api.documents.fields import EXTENSION, Omittable, UuidText, violation
+from api.documents.records import RecordListQuery
+from domain.core.locales import Locale
 
 
 class OrganizationOrTheme(Strict):
@@ -21,3 +23,11 @@ class OrganizationOrTheme(Strict):
         if self.organization_id is not None and self.theme_id is not None:
             raise violation("organization-id", "both", "Either organization-id or theme-id may be given")
         return self
+
+
+class TemplateListQuery(RecordListQuery):
+    """Templates of an organization or of a theme; both together: none (ruling L62)."""
+
+    organization_id: Omittable[UuidText] = None
+    theme_id: Omittable[UuidText] = None
+    locale: Annotated[Omittable[Locale], Field(alias="filter[locale]")] = None

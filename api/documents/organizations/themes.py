@@ -26,7 +26,7 @@ HostName = Annotated[
 class ThemeListQuery(RecordListQuery):
     """GET /v1/organization-themes/."""
 
-    FILTERS: ClassVar = {"domain": "r.domain = {}"}
+    EQUAL: ClassVar = ("domain",)
 
     modified: Annotated[Bounds, Field(alias="filter[cmp-last-modified-time]")] = ()
     domain: Annotated[Omittable[Text255], Field(alias="filter[domain]")] = None
