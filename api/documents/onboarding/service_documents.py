@@ -80,8 +80,8 @@ class ServiceDocumentToCreate(TextToCreate):
 
     def fields(self) -> ServiceDocumentFields:
         """Return the fields of the new document."""
-        titles = {each.locale: each.title for each in self._texts()}
-        html = {each.locale: each.html for each in self._texts()}
+        titles: dict[str, str] = {each.locale: each.title for each in self._texts()}
+        html: dict[str, str] = {each.locale: each.html for each in self._texts()}
         return ServiceDocumentFields(self.type, self.version, self.locale, self.organization_id, titles, html)
 
     def _texts(self) -> tuple[TextToCreate, ...]:
