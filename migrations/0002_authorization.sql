@@ -13,7 +13,7 @@ CREATE TABLE access_users (
     live boolean NOT NULL GENERATED ALWAYS AS (confirmed AND enabled AND NOT reset_required AND NOT archived) STORED,
     -- a system administrator or a service account
     unlimited boolean NOT NULL GENERATED ALWAYS AS (service_name IS NOT NULL OR (staff AND system_role)) STORED,
-    sessions_from bigint NOT NULL DEFAULT 0, -- position of the last event that ended all sessions
+    sessions_ended_at_position bigint NOT NULL DEFAULT 0, -- position of the last event that ended all sessions
     touched_at timestamptz NOT NULL
 ) WITH (fillfactor = 80);
 

@@ -65,7 +65,7 @@ class AuthorizationProjection(InlineProjection):
         await write(cursor, sql.ADD_USERS, fold.new_users)
         await write(cursor, sql.CONFIRM_USERS, ((user_id,) for user_id in fold.confirmed))
         await write(cursor, sql.ENABLE_USERS, _keyed(fold.enabled))
-        await write(cursor, sql.END_SESSIONS, fold.sessions_from.items())
+        await write(cursor, sql.END_SESSIONS, fold.sessions_ended_at_position.items())
         await write(cursor, sql.SET_PROVIDERS, _keyed(fold.providers))
         await write(cursor, sql.SET_ADMINS, _keyed(fold.role_holders))
         await write(cursor, sql.SET_SYSTEM_ROLE, _keyed(fold.role_holders))
@@ -73,7 +73,7 @@ class AuthorizationProjection(InlineProjection):
             members = {user_id for user_id, _ in fold.providers}
             changed = {"users": list(members), "organizations": list(fold.staffed)}
             await cursor.execute(sql.SET_STAFF, changed)
-        await write(cursor, sql.DROP_MEMBERSHIPS, ((user_id,) for user_id in fold.leavers))
+        await write(cursor, sql.DROP_MEMBERSHIPS, ((user_id,) for user_id in fold.leaving_users))
 
     async def _write_individuals(self, cursor: WriteCursor, fold: AccessFold) -> None:
         changed = fold.disowned
@@ -102,7 +102,7 @@ class AuthorizationProjection(InlineProjection):
         await write(cursor, sql.ADD_GROUPS, fold.new_groups)
         stored = ((group_id,) for group_id, _, kind, _ in fold.new_groups if kind not in SYSTEM_TYPES)
         await write(cursor, sql.ADD_TO_CLOSURE, stored)
-        for event in fold.structure:  # in order: each starts from the tree that the one before left
+        for event in fold.tree_changes:  # in order: each starts from the tree that the one before left
             if isinstance(event, GroupTree.Moved):
                 moved = {"group": event.group_id, "parent": event.parent_id, "at": event.timestamp}
                 await cursor.execute(sql.STAMP_FORMER_PARENT, moved)
@@ -122,19 +122,19 @@ class AuthorizationProjection(InlineProjection):
         await write(cursor, sql.DROP_GROUP_USERS, (entry for entry, org in staff.items() if not org))
         await write(cursor, sql.ADD_GROUP_USERS, ((*entry, org) for entry, org in staff.items() if org))
         # after the places, which refer to them
-        await write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_leave))
+        await write(cursor, sql.DROP_INDIVIDUAL_ORGANIZATIONS, ((key,) for key in fold.may_lose_organizations))
         await write(cursor, sql.SET_SEVERAL, ((key,) for key in fold.may_have_several()))
 
     async def _write_stamps(self, cursor: WriteCursor, fold: AccessFold) -> None:
         individuals = {key: at for key, at in fold.touched_individuals.items() if key not in fold.created}
         touched, changed = fold.touched_organizations, fold.authorization_changed
         organizations = list(touched.keys() | changed.keys() | fold.losing_organizations.keys())
-        users, groups = list(fold.touched_users.keys() | fold.losers.keys()), fold.touched_groups
+        users, groups = list(fold.touched_users.keys() | fold.losing_users.keys()), fold.touched_groups
         if users or individuals or groups or organizations:
             stamps = {
                 "users": users,
                 "users_at": await in_turns(fold.touched_users.get, users),
-                "users_lost": await in_turns(fold.losers.get, users),
+                "users_lost": await in_turns(fold.losing_users.get, users),
                 "individuals": list(individuals), "individuals_at": list(individuals.values()),
                 "groups": list(groups), "groups_at": list(groups.values()),
                 "organizations": organizations,

@@ -27,7 +27,7 @@ FROM unnest(%b::uuid[], %b::text[], %b::boolean[], %b::timestamptz[]) AS new(id,
 """
 CONFIRM_USERS = "UPDATE access_users SET confirmed = true WHERE user_id = ANY(%b::uuid[])"
 ENABLE_USERS = _set("access_users", "user_id", "enabled", "boolean")
-END_SESSIONS = _set("access_users", "user_id", "sessions_from", "bigint")
+END_SESSIONS = _set("access_users", "user_id", "sessions_ended_at_position", "bigint")
 
 SET_PROVIDERS = """
 INSERT INTO organization_users (user_id, organization_id, provider, admin)

@@ -27,20 +27,20 @@ class AccessFold(Fold):
         self.new_groups: list[tuple[UUID, UUID, str, datetime]] = []
         self.confirmed: set[UUID] = set()
         self.enabled: dict[UUID, bool] = {}
-        self.sessions_from: dict[UUID, int] = {}
+        self.sessions_ended_at_position: dict[UUID, int] = {}
         self.open: dict[UUID, bool] = {}
         self.active: dict[UUID, bool] = {}
         self.staffed: dict[UUID, bool] = {}
         self.providers: dict[tuple[UUID, UUID], bool] = {}
         self.role_holders: dict[tuple[UUID, UUID], bool] = {}
-        self.leavers: set[UUID] = set()
+        self.leaving_users: set[UUID] = set()
         self.created: set[UUID] = set()
         self.owners: dict[UUID, tuple[str, UUID, datetime]] = {}
         self.disowned: dict[UUID, tuple[datetime, int]] = {}  # when the owner from before the batch ceased to be it
         self.shares: dict[tuple[UUID, UUID], bool] = {}
         self.user_shares: dict[tuple[UUID, UUID], str | None] = {}
-        self.may_leave: set[UUID] = set()
-        self.structure: list[GroupTree.Moved | Group.Deactivated] = []
+        self.may_lose_organizations: set[UUID] = set()
+        self.tree_changes: list[GroupTree.Moved | Group.Deactivated] = []
         self.individual_entries: dict[tuple[UUID, UUID], UUID | None] = {}  # by individual and group
         self.user_entries: dict[tuple[UUID, UUID, str], UUID | None] = {}  # by user, group and kind
         self.touched_users: Stamps = {}
@@ -49,11 +49,11 @@ class AccessFold(Fold):
         self.touched_organizations: Stamps = {}
         self.authorization_changed: Stamps = {}
         # positions of the last events that took a right away: of a user, or of anybody with rights in an organization,
-        # which `unplaced` narrows down to rights on these individuals unless it is `far_reaching`
-        self.losers: dict[UUID, int] = {}
+        # which `removed_individuals` narrows down to rights on these individuals unless it is `any_right_lost`
+        self.losing_users: dict[UUID, int] = {}
         self.losing_organizations: dict[UUID, int] = {}
-        self.unplaced: set[UUID] = set()
-        self.far_reaching = False
+        self.removed_individuals: set[UUID] = set()
+        self.any_right_lost = False
 
     def may_be_there(self, individual_id: UUID, organization_id: UUID) -> bool:
         """Return whether the organization may have had the individual before it was shared with the organization."""
@@ -97,8 +97,8 @@ class AccessFold(Fold):
         _stamp(self.touched_users, event.originator_id, event)
 
     def _end_sessions(self, user_id: UUID) -> None:
-        self.sessions_from[user_id] = self.position
-        self.losers[user_id] = self.position
+        self.sessions_ended_at_position[user_id] = self.position
+        self.losing_users[user_id] = self.position
 
     @handler
     def join(self, event: User.JoinedOrganization) -> None:
@@ -108,8 +108,8 @@ class AccessFold(Fold):
     @handler
     def leave(self, event: User.LeftOrganization) -> None:
         self.providers[event.originator_id, event.organization_id] = False
-        self.leavers.add(event.originator_id)
-        self.losers[event.originator_id] = self.position
+        self.leaving_users.add(event.originator_id)
+        self.losing_users[event.originator_id] = self.position
         for name in ADMIN_ROLES:  # revoked by the same command; no right rests on that
             self.role_holders[role_id(event.organization_id, name), event.originator_id] = False
         _stamp(self.touched_users, event.originator_id, event)
@@ -154,8 +154,8 @@ class AccessFold(Fold):
     @handler
     def revoke(self, event: Role.Revoked) -> None:
         self.role_holders[event.originator_id, event.user_id] = False
-        self.leavers.add(event.user_id)
-        self.losers[event.user_id] = self.position
+        self.leaving_users.add(event.user_id)
+        self.losing_users[event.user_id] = self.position
         _stamp(self.touched_users, event.user_id, event)
 
     @handler
@@ -165,7 +165,7 @@ class AccessFold(Fold):
 
     @handler
     def change_owner(self, event: Individual.OwnerChanged) -> None:
-        self.may_leave.add(event.originator_id)
+        self.may_lose_organizations.add(event.originator_id)
         self._set_owner(event)
 
     def _set_owner(self, event: Individual.Created | Individual.OwnerChanged) -> None:
@@ -174,7 +174,7 @@ class AccessFold(Fold):
         if former is not None:  # owner for a part of this batch
             self._disown(*former[:2], event)
         elif isinstance(event, Individual.OwnerChanged):
-            self.far_reaching = True
+            self.any_right_lost = True
             self.disowned[event.originator_id] = event.timestamp, self.position
         self.owners[event.originator_id] = (party, owner_id, event.timestamp)
         if party == "organization":
@@ -187,7 +187,7 @@ class AccessFold(Fold):
             self._lose_in(owner_id)
         else:
             _stamp(self.touched_users, owner_id, event)
-            self.losers[owner_id] = self.position
+            self.losing_users[owner_id] = self.position
 
     @handler
     def share(self, event: Individual.SharedWithOrganization) -> None:
@@ -198,7 +198,7 @@ class AccessFold(Fold):
     @handler
     def unshare(self, event: Individual.UnsharedFromOrganization) -> None:
         self.shares[event.originator_id, event.organization_id] = False
-        self.may_leave.add(event.originator_id)
+        self.may_lose_organizations.add(event.originator_id)
         self._lose_in(event.organization_id)
         _stamp(self.touched_organizations, event.organization_id, event)
         _stamp(self.touched_individuals, event.originator_id, event)
@@ -206,19 +206,19 @@ class AccessFold(Fold):
     @handler
     def share_with_user(self, event: Individual.SharedWithUser) -> None:
         self.user_shares[event.user_id, event.originator_id] = event.operation
-        self.losers[event.user_id] = self.position  # it may have been another operation before
+        self.losing_users[event.user_id] = self.position  # it may have been another operation before
         _stamp(self.touched_individuals, event.originator_id, event)
 
     @handler
     def unshare_from_user(self, event: Individual.UnsharedFromUser) -> None:
         self.user_shares[event.user_id, event.originator_id] = None
-        self.losers[event.user_id] = self.position
+        self.losing_users[event.user_id] = self.position
         _stamp(self.touched_users, event.user_id, event)
         _stamp(self.touched_individuals, event.originator_id, event)
 
     def _lose_in(self, organization_id: UUID) -> None:
         self.losing_organizations[organization_id] = self.position
-        self.far_reaching = True
+        self.any_right_lost = True
 
     @handler
     def create_group(self, event: Group.Created) -> None:
@@ -227,7 +227,7 @@ class AccessFold(Fold):
 
     @handler
     def change_tree(self, event: GroupTree.Moved | Group.Deactivated) -> None:
-        self.structure.append(event)
+        self.tree_changes.append(event)
         self._lose_in(event.organization_id)
         _stamp(self.touched_organizations, event.organization_id, event)
 
@@ -238,14 +238,14 @@ class AccessFold(Fold):
             self.individual_entries[event.subject_id, event.group_id] = entered
             if entered is None:
                 self.losing_organizations[event.organization_id] = self.position
-                self.unplaced.add(event.subject_id)
+                self.removed_individuals.add(event.subject_id)
             _stamp(self.touched_individuals, event.subject_id, event)
             _stamp(self.touched_groups, event.group_id, event)
             _stamp(self.touched_organizations, event.organization_id, event)
         else:
             self.user_entries[event.subject_id, event.group_id, event.kind] = entered
             if entered is None:
-                self.losers[event.subject_id] = self.position
+                self.losing_users[event.subject_id] = self.position
             _stamp(self.touched_users, event.subject_id, event)
 
 

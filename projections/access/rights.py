@@ -50,7 +50,7 @@ class CurrentRights:
             fold.add(Recorded(0, event))
             if isinstance(event, SessionRevocation.Created):
                 ended.add(event.session_id)
-        return Losses(frozenset(ended.union(fold.losers, fold.unplaced)), fold.far_reaching)
+        return Losses(frozenset(ended.union(fold.losing_users, fold.removed_individuals)), fold.any_right_lost)
 
     async def ask(self, cursor: AsyncCursor, decisions: Sequence[Decision]) -> None:
         """Ask which decisions something was taken from since, without waiting for the answer."""

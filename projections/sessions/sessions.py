@@ -82,7 +82,7 @@ class SessionRow(NamedTuple):
 # The array is in a SELECT so that its length does not enter the plan: see `projections.access.checks`.
 ASKED_SESSIONS = """
 SELECT {place}s.user_id, s.session_id, s.organization_id, s.kind, s.expires_at,
-       NOT u.live OR u.sessions_from > s.opened_at_position OR r.session_id IS NOT NULL
+       NOT u.live OR u.sessions_ended_at_position > s.opened_at_position OR r.session_id IS NOT NULL
            OR coalesce(l.left_at_position > s.opened_at_position, false),
        u.staff, u.staff AND u.system_role, s.queue_delay{position}
 FROM unnest((SELECT %(sessions)b::uuid[])) AS wanted(session_id)

@@ -266,14 +266,14 @@ async def test_sessions_end_where_the_last_disabling_stands(database_url: str) -
     user = a_user()
     async with a_log(database_url) as log:
         await log.save(user)
-        assert await log.rows("SELECT live, sessions_from FROM access_users") == [(True, 0)]
+        assert await log.rows("SELECT live, sessions_ended_at_position FROM access_users") == [(True, 0)]
         user.disable()
         await log.save(user)
         ended = log.position
-        assert await log.rows("SELECT live, sessions_from FROM access_users") == [(False, ended)]
+        assert await log.rows("SELECT live, sessions_ended_at_position FROM access_users") == [(False, ended)]
         user.enable()
         await log.save(user)
-        assert await log.rows("SELECT live, sessions_from FROM access_users") == [(True, ended)]
+        assert await log.rows("SELECT live, sessions_ended_at_position FROM access_users") == [(True, ended)]
 
 
 async def test_an_unconfirmed_user_has_no_access(database_url: str) -> None:

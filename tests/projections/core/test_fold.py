@@ -41,7 +41,7 @@ def recorded(name: str) -> Sequence[Recorded]:
     return [Recorded(position, event) for position, event in enumerate(events, 7)]
 
 
-async def test_events_go_to_the_methods_annotated_with_their_classes() -> None:
+async def test_events_go_to_the_methods_that_name_their_classes() -> None:
     fold = await Seen().add_all(recorded("nurse"))
     assert fold.seen == [(7, "created nurse"), (8, "Granted"), (9, "Revoked")]
 
