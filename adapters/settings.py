@@ -45,6 +45,10 @@ def default_outbox(values: dict[str, Any]) -> Path | None:
     return Path(values.get("data", "var")) / "outbox"
 
 
+def _limit(default: int, counted: str) -> Any:
+    return Field(default=default, ge=0, description=f"{counted} before 429; 0 disables this limit.")
+
+
 class Settings(BaseSettings):
     """The settings. A variable is ROLLBOOK_ and the name of its field in capitals, unless the field has an alias."""
 
@@ -128,34 +132,16 @@ class Settings(BaseSettings):
         le=256,
         description="Number of password hashes computed at the same time; one per processor when absent.",
     )
-    login_failures: int = Field(
-        default=10,
-        ge=0,
-        description="Failed logins of one name in 15 minutes before 429; 0 disables this limit.",
-    )
-    login_failures_address: int = Field(
-        default=100,
-        ge=0,
-        description="Failed logins from one address in 15 minutes before 429; 0 disables this limit.",
-    )
-    logins_address: int = Field(
-        default=60,
-        ge=0,
-        description="Logins from one address in a minute before 429; 0 disables this limit.",
-    )
+    login_failures: int = _limit(10, "Failed logins of one name in 15 minutes")
+    login_failures_address: int = _limit(100, "Failed logins from one address in 15 minutes")
+    logins_address: int = _limit(60, "Logins from one address in a minute")
     service_documents_address: int = Field(
         default=600,
         ge=0,
         description="Reads of service documents from one address in a minute before 429; 0 disables this limit.",
     )
-    refreshes_session: int = Field(
-        default=30, ge=0, description="Refreshes of one session in a minute before 429; 0 disables this limit."
-    )
-    service_failures_address: int = Field(
-        default=20,
-        ge=0,
-        description="Refused service accounts from one address in 15 minutes before 429; 0 disables this limit.",
-    )
+    refreshes_session: int = _limit(30, "Refreshes of one session in a minute")
+    service_failures_address: int = _limit(20, "Refused service accounts from one address in 15 minutes")
     known_addresses: int = Field(
         default=50,
         ge=0,

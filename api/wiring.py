@@ -12,10 +12,9 @@ from adapters.security.keyring import Keyring
 from adapters.security.known_addresses import CountedAddresses
 from adapters.security.login_throttle import LoginThrottle
 from adapters.security.passwords import PasswordPool
-from adapters.security.remembered_tokens import RememberedTokens
 from adapters.security.throttle import Throttle, opened_redis
 from adapters.security.token_reviewers import KubernetesReviewer, SettingReviewer
-from adapters.security.tokens import Tokens
+from adapters.security.tokens import RememberedTokens, Tokens
 from adapters.settings import Settings
 from api.edge.access import ReadAccess, session_lookup
 from api.edge.indexing import Indexing

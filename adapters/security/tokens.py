@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import time
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from domain.core.errors import TokenExpired, Unauthenticated
-from domain.core.ports import Claims
+from domain.core.ports import Claims, TokenVerifier
 
 ALGORITHM = "EdDSA"
 ACCESS = "at+jwt"
@@ -19,6 +20,8 @@ ACCESS = "at+jwt"
 ID = "JWT"
 LEEWAY = 30
 """Seconds by which the clocks of machines that run Rollbook may differ (ruling O24)."""
+MAX_TOKENS = 20_000
+"""The most tokens that are remembered."""
 
 
 class Tokens:
@@ -89,6 +92,32 @@ class Tokens:
             "exp": expires_at,
         }
         return jwt.encode(payload, self._private, ALGORITHM, headers={"kid": self._kid, "typ": kind})
+
+
+class RememberedTokens:
+    """Caches the claims of tokens by their digest. Implements `domain.core.ports.TokenVerifier` over another one.
+
+    Verifying a signature takes longer than the rest of a request. Only its validity is cached, which never changes;
+    whether the session is valid is checked in every request.
+    """
+
+    def __init__(self, verifier: TokenVerifier, max_tokens: int = MAX_TOKENS) -> None:
+        self._max_tokens = max_tokens
+        self._verifier = verifier
+        self._known: dict[bytes, Claims] = {}
+
+    def verify(self, token: str) -> Claims:
+        """Return the claims of the token, from the cache or the verifier. Raises what the verifier raises."""
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._known.get(digest)
+        if known is not None and time.time() < known.expires_at + LEEWAY:
+            return known
+        self._known.pop(digest, None)
+        claims = self._verifier.verify(token)
+        if len(self._known) >= self._max_tokens:
+            del self._known[next(iter(self._known))]  # the oldest one
+        self._known[digest] = claims
+        return claims
 
 
 def _claims(payload: dict[str, Any]) -> Claims:
