@@ -1,5 +1,6 @@
 """Groups and their people as documents show them."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, Protocol
 from uuid import UUID
@@ -25,9 +26,10 @@ from api.documents.people.people import (
     Owner,
 )
 from api.edge.execution import Outcome, require_still_readable
-from api.edge.reading import Read, Reading, reading
+from api.edge.reading import Read, Reading, reading, single
 from api.services import Services, services_of
 from domain.core.errors import Forbidden
+from domain.core.ports import AccessQuery
 from domain.core.principal import Principal
 from domain.core.turns import in_turns
 from domain.groups.groups import Group, GroupNotFound
@@ -65,6 +67,8 @@ class ShowGroup:
         group_id = outcome.made
         await require_still_readable(self._services.identity.permissions, principal, outcome, "group", group_id)
         individuals, members = (people.with_individuals, people.with_members) if people else (False, False)
+        if not (individuals or members) and (resource := await self._led(principal, outcome)) is not None:
+            return single(GroupDocument, resource, outcome.position, outcome.status)
 
         async def respond(read: Read) -> Response:
             with_individuals = individuals and (
@@ -76,6 +80,18 @@ class ShowGroup:
             return read.single(GroupDocument, resource, outcome.status)
 
         return await self._reading.read_after(outcome, MODELS, respond)
+
+    async def _led(self, principal: Principal, outcome: Outcome) -> GroupResource | None:
+        """Return the group with its leaders, in one round trip; None while its read models are behind."""
+        group_id = outcome.made
+        models = outcome.models.intersection(MODELS)
+        led, decided = await asyncio.gather(
+            self._services.pool.ask(lambda cursor: rosters.led_group(cursor, group_id, list(models))),
+            self._services.access.decided(principal.user_id, [AccessQuery("group", group_id, "write")]),
+        )
+        if led.row is None or (models and (led.position is None or led.position < outcome.position)):
+            return None
+        return await _resource(led.row, all(decided.allowed), led.leaders, None, None)
 
     async def _recorded(self, cursor: AsyncCursor, outcome: Outcome) -> GroupRow:
         """The group as its events and the tables that decide access have it, while the lists are behind (A5)."""

@@ -9,7 +9,8 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from projections.core.rows import fetched
-from projections.groups.lists import UNASSIGNED
+from projections.groups.list_queries import SHOW
+from projections.groups.lists import UNASSIGNED, GroupRow
 
 
 class ProviderRow(NamedTuple):
@@ -50,6 +51,14 @@ class IndividualRow(NamedTuple):
     communication_preferences: dict[str, Any] | None
 
 
+class LedGroup(NamedTuple):
+    """A group and its leaders. `position` is that of the read model which is furthest behind, None for no models."""
+
+    position: int | None
+    row: GroupRow | None
+    leaders: list[ProviderRow]
+
+
 class RosterSource(NamedTuple):
     """Where the individuals of a group are found: stored, or computed from the organization's."""
 
@@ -78,6 +87,20 @@ async def providers(cursor: AsyncCursor, group_ids: Sequence[UUID], kind: str) -
     rows = cursor.connection.cursor(row_factory=class_row(ProviderRow))
     await rows.execute(_PROVIDERS.format(entries=_ENTRIES), {"groups": list(group_ids), "kind": kind})
     return _by_group(group_ids, await fetched(rows))
+
+
+async def led_group(cursor: AsyncCursor, group_id: UUID, models: Sequence[str]) -> LedGroup:
+    """Return one group with its leaders, whoever asks, from one statement: commands on groups are answered with it.
+
+    `models` are the read models whose position is wanted.
+    """
+    await cursor.execute(_LED_GROUP, {"group": group_id, "models": list(models)}, prepare=True)
+    rows = await cursor.fetchall()
+    end = 1 + len(GroupRow._fields)
+    position, *group = rows[0][:end]
+    names = [column.name for column in cursor.description or ()][end:]
+    leaders = [ProviderRow(**dict(zip(names, row[end:], strict=True))) for row in rows if row[end] is not None]
+    return LedGroup(position, None if group[0] is None else GroupRow._make(group), leaders)
 
 
 async def leaders(cursor: AsyncCursor, group_id: UUID, *, limit: int, offset: int) -> tuple[list[ProviderRow], int]:
@@ -158,11 +181,19 @@ _KNOWN = """
     coalesce(u.email_verified, false) AS email_verified, coalesce(u.phone_verified, false) AS phone_verified,
     coalesce(u.verified, false) AS verified, coalesce(u.registration_invite, 'none') AS registration_invite,
     u.communication_preferences, u.first_name, u.last_name"""
+_STORED_USERS = "SELECT group_id, user_id FROM group_users WHERE group_id = %(group)s"
 _PROVIDERS = f"""
 SELECT s.group_id, s.user_id AS id, u.individual_id, u.username, u.email, a.enabled, u.created_by AS created_by_id,
     {_KNOWN}
 FROM ({{entries}}) s JOIN access_users a USING (user_id) LEFT JOIN users u USING (user_id)
 ORDER BY s.group_id, s.user_id
+"""
+_LED_GROUP = f"""
+SELECT model.position, g.*, l.*
+FROM (SELECT min(position) AS position FROM projections WHERE name = ANY(%(models)s)) model
+LEFT JOIN ({SHOW.format(picked="SELECT %(group)s::uuid AS group_id", order="name_key")}) g ON true
+LEFT JOIN ({_PROVIDERS.format(entries=f"{_STORED_USERS} AND kind = 'leader'")}) l ON l.group_id = g.group_id
+ORDER BY l.id
 """
 _PEOPLE = f"""
 SELECT s.group_id, s.individual_id AS id, i.owner_id,
