@@ -7,7 +7,7 @@ the two may read its individuals. The leader of the subtree may always read them
 import asyncio
 import time
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 from psycopg import AsyncConnection
@@ -19,7 +19,6 @@ from bench.http import connect, request
 from bench.load import Kept, load
 from bench.stores import a_pool, a_store
 from bench.world import ADMIN, DIVISION_LEADER, FIRST_WING_LEADER, SECOND_WING_LEADER
-from domain.core.ids import new_id
 from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry
 from domain.groups.trees import GroupTree, tree_id
@@ -113,7 +112,7 @@ async def _move_at_the_store(bench: Bench, store: EventStore, wings: Wings, to: 
     large = bench.world.large
     tree = await store.get(GroupTree, tree_id(large.id))
     group_id = large.group(ROOT_OF_SUBTREE)
-    tree.request_move(new_id(), group_id, wings.groups[to], 0)
+    tree.request_move(uuid4(), group_id, wings.groups[to], 0)
     tree.finish_move(group_id)
     begun = time.perf_counter()
     await store.save(tree)
@@ -140,11 +139,11 @@ async def _move_over_http(serving: Serving, wings: Wings, to: int) -> Move:
 async def _make_wings(bench: Bench, store: EventStore) -> Wings:
     """Create two wings with a leader each, and move the subtree into the first one."""
     large = bench.world.large
-    wings = [Group.create(new_id(), large.id, name, node_type="division") for name in ("First wing", "Second wing")]
+    wings = [Group.create(uuid4(), large.id, name, node_type="division") for name in ("First wing", "Second wing")]
     leaders = [large.provider(place) for place in (FIRST_WING_LEADER, SECOND_WING_LEADER)]
     entries = [RosterEntry.add(wing.id, large.id, "leader", user) for wing, user in zip(wings, leaders, strict=True)]
     tree = await store.get(GroupTree, tree_id(large.id))
-    tree.request_move(new_id(), large.group(ROOT_OF_SUBTREE), wings[0].id, 0)
+    tree.request_move(uuid4(), large.group(ROOT_OF_SUBTREE), wings[0].id, 0)
     tree.finish_move(large.group(ROOT_OF_SUBTREE))
     await store.save(*wings, *entries, tree)
     return Wings([wing.id for wing in wings], leaders)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from bench import limits
 from bench.bench import Bench, Serving
@@ -10,7 +10,6 @@ from bench.figures import Figure, Limit, milliseconds, quantile
 from bench.http import Connection, connect, request
 from bench.stores import a_pool, a_store
 from bench.world import ADMIN, Ward
-from domain.core.ids import new_id
 from domain.groups.groups import Group
 
 AIM = 2.0  # times as long as on an empty roster
@@ -102,7 +101,7 @@ def _addition(token: str, group_id: UUID, individual_id: UUID, headers: Mapping[
 
 
 async def _empty_groups(bench: Bench, number: int) -> list[UUID]:
-    groups = [Group.create(new_id(), bench.world.large.id, f"Empty {place}") for place in range(number)]
+    groups = [Group.create(uuid4(), bench.world.large.id, f"Empty {place}") for place in range(number)]
     async with a_pool(bench.settings) as pool, a_store(bench.settings, pool) as store:
         await store.save(*groups)
     return [group.id for group in groups]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg_pool import AsyncConnectionPool
 
@@ -11,7 +11,6 @@ from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
 from adapters.security.tokens import Tokens
 from adapters.settings import Settings
-from domain.core.ids import new_id
 from domain.core.principal import SessionKind
 from domain.people.users import User
 from domain.sessions.sessions import LONGEST_ACCESS, Session
@@ -47,6 +46,6 @@ async def token_of(settings: Settings, user_id: UUID) -> str:
     ):
         user = await store.get(User, user_id)
         kind: SessionKind = "service" if user.kind == "service" else "password"
-        session = Session.open(new_id(), user, position=await store.head(), kind=kind, seconds=LONGEST_ACCESS)
+        session = Session.open(uuid4(), user, position=await store.head(), kind=kind, seconds=LONGEST_ACCESS)
         await sessions.save(session)
     return signer.access_token(user.id, session.id, session.organization_id, session.access_until())

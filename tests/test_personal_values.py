@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from domain.core.ids import new_id
 from domain.core.personal import Personal
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.login_names import LoginNames
@@ -85,13 +84,13 @@ async def a_guest(world: World, organization_id: UUID) -> dict[str, UUID]:
 
 async def a_colleague(world: World, organization_id: UUID) -> dict[str, UUID]:
     """A provider with a first and a last name, which no command gives yet; by what stands in these."""
-    user_id, first, last, mail = new_id(), "zarathustrina", "oxenfurther", "loganberry"
+    user_id, first, last, mail = uuid4(), "zarathustrina", "oxenfurther", "loganberry"
     user = User._create(
         User.Created,
         id=user_id,
         kind="person",
         classification="customer",
-        individual_id=new_id(),
+        individual_id=uuid4(),
         names=LoginNames.of(user_id, f"{mail}@people.test", None, None),
         first_name=Personal(user_id, first.title()),
         last_name=Personal(user_id, last.title()),

@@ -23,11 +23,10 @@ The rule of a kind, if it has one, is its `require_valid`; a kind that needs mor
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, ClassVar, Generic, Self, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from domain.core.audited import Audited
 from domain.core.errors import Forbidden, NotFound
-from domain.core.ids import new_id
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
 
@@ -74,7 +73,7 @@ class Record(Audited, Generic[TFields]):
     @classmethod
     def create(cls, fields: TFields) -> Self:
         """Return a new record with a new id."""
-        return cls._create(cls.Created, id=new_id(), fields=fields)
+        return cls._create(cls.Created, id=uuid4(), fields=fields)
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Replace these fields. Record no event when they are equal already."""

@@ -1,9 +1,8 @@
 """Commands that create, change and deactivate groups."""
 
 from collections.abc import Iterable, Sequence
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from domain.core.ids import new_id
 from domain.core.permissions import Permissions
 from domain.core.ports import AccessQuery, Store, retry_on_conflict
 from domain.core.principal import Principal
@@ -46,7 +45,7 @@ class Groups:
         """
         administers = AccessQuery("organization", organization_id, "write")
         await self._permissions.require(principal, administers, argument="organization_id")
-        group = Group.create(new_id(), organization_id, name, node_type=node_type, type=type, tags=tags)
+        group = Group.create(uuid4(), organization_id, name, node_type=node_type, type=type, tags=tags)
         leaders = await self._editor.require_readable(principal, leader_ids, LEADERS)
         await self._editor.require_writable(principal, individual_ids, INDIVIDUALS)
         leading = await self._editor.add_user_entries(Roster.of(group, "leader"), leaders, LEADERS)

@@ -1,10 +1,9 @@
 """Moves of groups in their organization's tree. A caller requests a move, and a worker carries it out later."""
 
 from collections.abc import Iterable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from domain.core.errors import Conflict, Forbidden
-from domain.core.ids import new_id
 from domain.core.permissions import Permissions
 from domain.core.ports import AccessQuery, Store, retry_on_conflict
 from domain.core.principal import Principal
@@ -46,7 +45,7 @@ class GroupMoves:
         parent = await self._require_parent(principal, group, to_parent_group_id)
         if parent is not None and group.node_type == "division" and parent.node_type == "group":
             raise DivisionUnderGroup(argument=PARENT)
-        task_id = new_id()
+        task_id = uuid4()
         # `unchanged`: this command conflicts with a concurrent deactivation of the group or the parent
         unchanged = [group] if parent is None else [group, parent]
         async with lock_streams([tree_id(group.organization_id)]):  # an import requests thousands of moves at once

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from domain.access.roles import Role
 from domain.core.audited import Audited
 from domain.core.errors import Conflict, InvalidState, LostRace
-from domain.core.ids import new_id
 from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
@@ -96,7 +95,7 @@ class OnboardingRequests:
         # after permission: judging a password costs more than finding a place
         await self._require_strong_password(invitation)
         hashed = None if invitation.password is None else await self._passwords.hash(invitation.password)
-        return await self._decide(principal, invitation, place, hashed, NewIds(new_id(), new_id(), new_id()))
+        return await self._decide(principal, invitation, place, hashed, NewIds(uuid4(), uuid4(), uuid4()))
 
     @retry_on_conflict
     async def _decide(
@@ -171,7 +170,7 @@ class OnboardingRequests:
 
     def _invite(self, request: OnboardingRequest, invitation: Invitation) -> None:
         for channel in invitation.channels:
-            message_id = new_id()
+            message_id = uuid4()
             request.invite(message_id, channel, hash_of_code(self._codes.code(message_id)), self._codes.lifetime)
 
     async def _make(

@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from eventsourcing.domain import event
 
 from domain.access.roles import ORGANIZATION_ADMIN, Role
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists, Forbidden, NotFound
-from domain.core.ids import new_id
 from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
@@ -177,7 +176,7 @@ class Organizations:
         """
         principal.require_system_administrator()
         organization = Organization.found(
-            new_id(),
+            uuid4(),
             name,
             display_name=display_name or name,
             classification=classification,

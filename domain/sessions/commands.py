@@ -6,12 +6,11 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple, Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from domain.core.audited import AUDIT_CONTEXT, audited_as
 from domain.core.borrowed import require_own_session
 from domain.core.errors import TooMany, Unauthenticated
-from domain.core.ids import new_id
 from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.people.directory import Directory
@@ -132,7 +131,7 @@ class Sessions:
         user = await self.identity.find(User, user_id)
         if user is None or user.kind != "service" or not user.live:
             raise Unauthenticated
-        session_id = new_id()
+        session_id = uuid4()
         with _as(user, session_id):
             session = Session.open(session_id, user, position=position, kind="service", seconds=LONGEST_ACCESS)
             await self.sessions.save(session)
@@ -212,7 +211,7 @@ class Sessions:
                 await self.identity.save(user)
 
     async def _open(self, user: User, login: Login, position: int) -> SignedIn:
-        session_id = new_id()
+        session_id = uuid4()
         refresh_token = f"{session_id.hex}.{secrets.token_urlsafe(32)}"
         with _as(user, session_id):
             session = Session.open(

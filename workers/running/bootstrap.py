@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 import structlog
 
@@ -13,7 +14,6 @@ from adapters.security.passwords import PasswordPool
 from adapters.security.private_files import replace
 from adapters.settings import InvalidSettingsError, Settings
 from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, Role
-from domain.core.ids import new_id
 from domain.core.personal import revealed
 from domain.core.ports import Store, retry_on_conflict
 from domain.organizations.organizations import OPERATOR_ID, Organization, system_groups
@@ -107,8 +107,8 @@ async def _found_operator(store: Store, email: str, password_hash: str) -> None:
     organization = Organization.found(
         OPERATOR_ID, OPERATOR, display_name=OPERATOR, classification=STAFF, provider_type="coach", timezone="UTC"
     )
-    user_id = new_id()
-    individual = Individual.create(new_id(), "user", user_id, provider=True)
+    user_id = uuid4()
+    individual = Individual.create(uuid4(), "user", user_id, provider=True)
     user = User.create(user_id, classification=STAFF, individual_id=individual.id, email=email)
     user.set_password(password_hash)
     user.confirm(email_verified=True)

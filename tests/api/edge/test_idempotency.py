@@ -20,7 +20,6 @@ from api.edge.execution import Outcome
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden, InvalidState, LostRace, NotFound, Unavailable
-from domain.core.ids import new_id
 from domain.core.ports import AccessQuery, retry_on_conflict
 from domain.core.principal import Principal
 from domain.groups.groups import Group
@@ -72,7 +71,7 @@ async def make_below(principal: Principal, thing_id: UUID, name: str) -> tuple[U
 @retry_on_conflict
 async def make(name: str) -> tuple[UUID, int]:
     World.calls += 1
-    group = Group.create(new_id(), ORGANIZATION, name, node_type="group", type="regular", tags=[])
+    group = Group.create(uuid4(), ORGANIZATION, name, node_type="group", type="regular", tags=[])
     if World.races:
         World.races -= 1
         raise LostRace

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from domain.core.ids import new_id
 from domain.groups.groups import system_group_id
 from domain.groups.trees import GroupTree, tree_id
 from domain.people.users import User
@@ -53,7 +52,7 @@ async def slowed(world: World, person: Person, milliseconds: int) -> Person:
     """The same person in a session whose background jobs are delayed."""
     user = await world.identity.store.get(User, person.user_id)
     position = await world.identity.store.save()
-    session = Session.open(new_id(), user, position=position, kind="password", seconds=3600, queue_delay=milliseconds)
+    session = Session.open(uuid4(), user, position=position, kind="password", seconds=3600, queue_delay=milliseconds)
     await world.session_store.save(session)
     token = world.tokens.access_token(user.id, session.id, session.organization_id, session.access_until())
     return Person(person.user_id, person.individual_id, person.email, {"Authorization": f"Bearer {token}"})

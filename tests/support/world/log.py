@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, Role, role_id
-from domain.core.ids import new_id
 from domain.core.ports import Store
 from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
@@ -120,7 +119,7 @@ class LogWorld:
     async def move(self, organization_id: UUID, group_id: UUID, parent_id: UUID | None) -> UUID:
         """Return the task of a move that has been carried out."""
         tree = await self.store.find(GroupTree, tree_id(organization_id)) or GroupTree.create(organization_id)
-        task_id = new_id()
+        task_id = uuid4()
         tree.request_move(task_id, group_id, parent_id, 0)
         if tree.group_of_move(task_id):
             tree.finish_move(group_id)

@@ -29,7 +29,6 @@ from api.services import Services
 from domain.access.roles import ORGANIZATION_ADMIN, role_id
 from domain.application import Identity
 from domain.core.audited import AuditContext, audited_as
-from domain.core.ids import new_id
 from domain.core.ports import Lookup
 from domain.core.principal import Principal, SessionKind
 from domain.onboarding.invitations import Invitation, OnboardType
@@ -180,7 +179,7 @@ class World:
         """A fresh session of the user."""
         user = await self.identity.store.get(User, user_id)
         position = await self.identity.store.save()
-        session = Session.open(new_id(), user, position=position, kind=kind, seconds=3600)
+        session = Session.open(uuid4(), user, position=position, kind=kind, seconds=3600)
         await self.session_store.save(session)
         return session
 
@@ -293,7 +292,7 @@ async def a_world(database_url: str, *, projecting: bool = True, **changes: Any)
         ):
             services: Services = (state or {})["services"]
             tokens = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
-            unknown = Person(new_id(), None, "", {})
+            unknown = Person(uuid4(), None, "", {})
             world = World(
                 client, services, settings, session_store, tokens, keyring, lookup, pool, following, stop, unknown,
                 unknown,
