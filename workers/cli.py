@@ -85,7 +85,7 @@ def api() -> None:
 
 @app.command()
 def worker(kind: Annotated[WorkerKind, typer.Argument(help="Which workers to run.")] = WorkerKind.ALL) -> None:
-    """Run background projections, jobs, or both. A second process of the same kind is a standby for the first."""
+    """Run background projections, jobs, or both. A second projector process is a standby; job workers share a queue."""
     from workers.following import projectors
     from workers.jobs import worker as jobs
     from workers.running import retention
