@@ -100,7 +100,7 @@ def test_sql_folds_no_text() -> None:
     found = [
         f"{path.relative_to(PROJECT)}: {line.strip()}"
         for path in sources
-        if path.name != "0008_jobs.sql"  # the schema of procrastinate, which stores no names or addresses
+        if path.name != "0003_jobs.sql"  # the schema of procrastinate, which stores no names or addresses
         for line in path.read_text().splitlines()
         if folding.search(re.sub(r"\.\w+\(|--.*|#.*", "", line))
     ]

@@ -133,7 +133,7 @@ PLANTS = {
     "events": "VALUES (gen_random_uuid(), 1, 1, 'user.created', convert_to(%s, 'UTF8'))",
     "sessions_events": "VALUES (gen_random_uuid(), 1, 1, 'session.opened', convert_to(%s, 'UTF8'))",
     "procrastinate_jobs": "(queue_name, task_name, args) VALUES ('q', 'mail', jsonb_build_object('to', %s::text))",
-    "idempotency_keys": "VALUES (gen_random_uuid(), 'once', '', 1, now(), 201, %s)",
+    "idempotency_keys": "(user_id, key, fingerprint, position, resource_id) VALUES (gen_random_uuid(), 'k', '', 1, %s)",
 }
 
 

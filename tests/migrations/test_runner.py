@@ -26,6 +26,10 @@ async def tables(dsn: str) -> set[str]:
         return {name for (name,) in await rows.fetchall()} & {"first", "second", "third"}
 
 
+def test_the_migrations_are_numbered_without_gaps() -> None:
+    assert [migration.version for migration in migrations_in()] == [*range(1, len(migrations_in()) + 1)]
+
+
 async def test_each_migration_is_applied_once_and_in_order(database_url: str) -> None:
     assert await migrate(database_url) == []
     assert await migrate(database_url, shipped(FIRST, SECOND)) == ["9001_first", "9002_second"]

@@ -59,7 +59,7 @@ async def forget_old_events(dsn: str, log: str, days: int) -> int:
 
 
 async def _forget_batch(connection: AsyncConnection, log: str, arguments: dict[str, Any]) -> int:
-    """Delete one batch by a function of the owner, because the application may not delete events (migration 0025)."""
+    """Delete one batch by a function of the owner, because the application may not delete events."""
     async with connection.transaction():
         cursor = await connection.execute(
             "SELECT forgotten, streams FROM forget_old_events(%(log)s, %(days)s, %(most)s, %(copies)s::text[])",

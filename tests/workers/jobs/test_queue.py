@@ -25,7 +25,7 @@ from workers.jobs.queue import dead_jobs
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
-MIGRATION = ROOT / "migrations" / "0008_jobs.sql"
+MIGRATION = ROOT / "migrations" / "0003_jobs.sql"
 
 
 @contextlib.asynccontextmanager

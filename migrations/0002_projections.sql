@@ -1,46 +1,43 @@
--- The error of the last attempt of a job, for `rollbook jobs list`: its class and place in the code, not its text.
+-- The position of each follower of a log, and running rebuilds.
 
-CREATE TABLE job_failures (
-    job_id bigint PRIMARY KEY REFERENCES procrastinate_jobs ON DELETE CASCADE,
-    error text NOT NULL
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON job_failures TO rollbook_app;
+CREATE TABLE projections (
+    name text NOT NULL CONSTRAINT projections_pkey PRIMARY KEY,
+    id uuid NOT NULL CONSTRAINT projections_id_key UNIQUE,
+    classpath text NOT NULL,
+    mode text NOT NULL CONSTRAINT projections_mode_check CHECK (mode IN ('inline', 'background')),
+    log text NOT NULL CONSTRAINT projections_log_fkey REFERENCES log_head,
+    version integer NOT NULL,
+    position bigint NOT NULL DEFAULT 0,
+    error text,
+    failed_position bigint,
+    failed_event text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    last_poll_at timestamptz
+) WITH (fillfactor = 50);
+COMMENT ON TABLE projections IS 'A row for every projection and reaction. Inline projections are always at the head; their position is not stored.';
+COMMENT ON COLUMN projections.version IS 'The version of the code that built the tables; a worker of another version does not update them.';
+COMMENT ON COLUMN projections.error IS 'Why the projection has stopped: class and place of the error, never a value. Null while it works.';
+COMMENT ON COLUMN projections.failed_event IS 'originator id/version of the event at failed_position.';
 
--- Messages that invite people. The worker regularly looks for pending ones that have no job any more.
-CREATE TABLE invitations (
-    message_id uuid NOT NULL CONSTRAINT invitations_pkey PRIMARY KEY,
-    request_id uuid NOT NULL,
-    channel text NOT NULL,
-    pending boolean NOT NULL,
-    issued_position bigint NOT NULL
-);
-CREATE INDEX invitations_pending ON invitations (message_id) WHERE pending;
-GRANT SELECT, INSERT, UPDATE, DELETE ON invitations TO rollbook_app;
+CREATE TABLE rebuilds (
+    name text NOT NULL CONSTRAINT rebuilds_pkey PRIMARY KEY CONSTRAINT rebuilds_name_fkey REFERENCES projections,
+    version integer NOT NULL,
+    shape text NOT NULL,
+    phase text NOT NULL,
+    position bigint NOT NULL DEFAULT 0,
+    rate double precision,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    alive_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+COMMENT ON TABLE rebuilds IS 'Positions of the copies in the schema rebuild; an interrupted rebuild continues from them.';
+COMMENT ON COLUMN rebuilds.shape IS 'Hash of the table definitions from which the copies were created.';
 
--- A further log is a row in log_head and two tables with its name.
-ALTER TABLE session_events RENAME TO sessions_events;
-ALTER TABLE session_snapshots RENAME TO sessions_snapshots;
-GRANT SELECT, INSERT ON sessions_events TO rollbook_app;
-GRANT SELECT, INSERT, DELETE ON sessions_snapshots TO rollbook_app;
+CREATE SCHEMA rebuild;
+COMMENT ON SCHEMA rebuild IS 'Copies of projections'' tables, until they are swapped with the live tables.';
+CREATE SCHEMA retired;
+COMMENT ON SCHEMA retired IS 'Tables that a rebuilt copy has replaced, until they are dropped.';
 
-ALTER TABLE projections DROP CONSTRAINT projections_log_check,
-    ADD CONSTRAINT projections_log_fkey FOREIGN KEY (log) REFERENCES log_head;
-
-CREATE FUNCTION recorded_at(of_log text, at_position bigint) RETURNS timestamptz
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp
-AS $$
-DECLARE
-    found timestamptz;
-BEGIN
-    EXECUTE format('SELECT recorded_at FROM %I WHERE notification_id = $1',
-                   CASE of_log WHEN 'identity' THEN 'events' ELSE of_log || '_events' END)
-    INTO found USING at_position;
-    RETURN found;
-END $$;
-COMMENT ON FUNCTION recorded_at IS 'The time of the event at a position of a log; null if there is no such event.';
-GRANT EXECUTE ON FUNCTION recorded_at(text, bigint) TO rollbook_app;
-
-DROP FUNCTION forget_old_sessions(integer, integer);
+-- Parts do not log in as the owner of the tables, so this function of the owner deletes old events for them.
 CREATE FUNCTION forget_old_events(of_log text, days integer, most integer, copies text[])
     RETURNS TABLE (forgotten bigint, streams uuid[])
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
@@ -83,3 +80,6 @@ COMMENT ON FUNCTION forget_old_events IS
     'Deletes up to `most` events older than `days` from the beginning of a log, and the `copies` of interrupted rebuilds; returns the number of events and the streams that began with them.';
 REVOKE ALL ON FUNCTION forget_old_events(text, integer, integer, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION forget_old_events(text, integer, integer, text[]) TO rollbook_app;
+
+GRANT SELECT, INSERT, UPDATE ON projections TO rollbook_app;
+GRANT SELECT ON rebuilds TO rollbook_app;

@@ -1,6 +1,34 @@
--- Plain records of organizations. Each table enforces unique values and serves the list. Collation "C" compares and sorts
--- by code point.
+-- Organizations, their unique names (inline), and their plain records (inline).
 
+CREATE TABLE organization_names (
+    organization_id uuid NOT NULL CONSTRAINT organization_names_pkey PRIMARY KEY,
+    name text NOT NULL COLLATE "C" CONSTRAINT organization_names_name_key UNIQUE,
+    display_name text NOT NULL
+);
+
+CREATE TABLE organizations (
+    organization_id uuid NOT NULL CONSTRAINT organizations_pkey PRIMARY KEY,
+    name text NOT NULL COLLATE "C",
+    display_name text NOT NULL,
+    classification text NOT NULL,
+    provider_type text NOT NULL,
+    timezone text NOT NULL,
+    theme_id uuid,
+    authorization_type text NOT NULL,
+    active boolean NOT NULL,
+    modified_at timestamptz NOT NULL
+);
+-- both include "active", so that rows before the page and rows that are only counted are not fetched
+CREATE INDEX organizations_by_name ON organizations (name, organization_id) INCLUDE (active);
+CREATE INDEX organizations_by_modified ON organizations (modified_at, organization_id) INCLUDE (active);
+
+CREATE TABLE organization_totals (
+    active boolean NOT NULL CONSTRAINT organization_totals_pkey PRIMARY KEY,
+    total bigint NOT NULL
+);
+COMMENT ON TABLE organization_totals IS 'Total numbers, so that lists of users who may see all organizations need not count.';
+
+-- Plain records: each table enforces unique values and serves the list. Collation "C" compares and sorts by code point.
 CREATE TABLE themes (
     id uuid PRIMARY KEY,
     domain text COLLATE "C" NOT NULL,
@@ -63,4 +91,6 @@ CREATE TABLE general_messages (
     CONSTRAINT general_messages_key UNIQUE (organization_id, name, locale)
 );
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON themes, sms_templates, email_templates, general_messages TO rollbook_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    organization_names, organizations, organization_totals, themes, sms_templates, email_templates, general_messages
+TO rollbook_app;

@@ -607,3 +607,11 @@ GRANT SELECT, INSERT, UPDATE, DELETE
 GRANT USAGE
     ON SEQUENCE procrastinate_jobs_id_seq, procrastinate_events_id_seq, procrastinate_periodic_defers_id_seq
     TO rollbook_app;
+
+-- The error of the last attempt of a job, for `rollbook jobs list`: its class and place in the code, not its text.
+
+CREATE TABLE job_failures (
+    job_id bigint PRIMARY KEY REFERENCES procrastinate_jobs ON DELETE CASCADE,
+    error text NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON job_failures TO rollbook_app;
