@@ -14,7 +14,7 @@ from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.access.roles import RoleNotFound
 from domain.core.principal import Principal
-from domain.people.named_users import UserName
+from domain.people.named_users import UserIdOrEmail
 from projections.access import role_users, roles
 from projections.access.role_users import RoleUserRow
 from projections.core.visibility import viewer
@@ -50,7 +50,7 @@ async def create_role_user(
 ) -> Response:
     """Give one of the organization's providers the role, or show that they hold it."""
     role_id = body.attributes.role_id
-    name = UserName(body.attributes.user_id, body.attributes.email)
+    name = UserIdOrEmail(body.attributes.user_id, body.attributes.email)
     outcome = await execute(identity.role_users.grant(principal, role_id, name))
 
     async def respond(read: Read) -> Response:

@@ -11,7 +11,7 @@ from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
-from domain.people.named_users import UserName
+from domain.people.named_users import UserIdOrEmail
 from projections.access import roles
 from projections.access.roles import RoleRow
 from projections.core.visibility import viewer
@@ -42,7 +42,7 @@ async def role_add_user(
     role_id: PathId, body: documents.AddRoleUser, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Give one of the organization's providers the role."""
-    name = UserName(body.attributes.user_id, body.attributes.email)
+    name = UserIdOrEmail(body.attributes.user_id, body.attributes.email)
     outcome = await execute(identity.role_users.grant(principal, role_id, name))
     return answer(None, outcome.status, position=outcome.position)
 
@@ -56,7 +56,7 @@ async def role_remove_user(
     execute: ExecuteDep,
 ) -> Response:
     """Take the role back; a user who does not hold it stays without it."""
-    name = UserName(body.attributes.user_id, body.attributes.email)
+    name = UserIdOrEmail(body.attributes.user_id, body.attributes.email)
     outcome = await execute(identity.role_users.revoke(principal, role_id, name))
     return answer(None, outcome.status, position=outcome.position)
 

@@ -16,7 +16,7 @@ from api.edge.route import answers, contract_router
 from api.services import Services
 from domain.core.principal import Principal
 from domain.organizations.organizations import Organization, OrganizationNotFound
-from domain.people.named_users import UserName
+from domain.people.named_users import UserIdOrEmail
 from projections.core.visibility import viewer
 from projections.organizations import organizations
 from projections.organizations.organizations import OrganizationFilter, OrganizationRow
@@ -109,9 +109,9 @@ async def organization_remove_user(
     return answer(None, outcome.status, position=outcome.position)
 
 
-def user_name(reference: UserReference) -> UserName:
+def user_name(reference: UserReference) -> UserIdOrEmail:
     """How the request names a user."""
-    return UserName(reference.user_id, reference.email)
+    return UserIdOrEmail(reference.user_id, reference.email)
 
 
 def resource(row: OrganizationRow) -> documents.OrganizationResource:

@@ -12,7 +12,7 @@ from api.edge.deps import ExecuteDep, IdentityDep, ReadingDep
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.organizations.organizations import OrganizationNotFound
-from domain.people.named_users import UserName
+from domain.people.named_users import UserIdOrEmail
 from projections.core.visibility import Viewer, viewer
 from projections.organizations import user_organizations
 from projections.organizations.user_organizations import UserOrganizationRow
@@ -50,7 +50,7 @@ async def create_user_organization(
 ) -> Response:
     """Make a user a provider of the organization, without a role."""
     user_id, organization_id = body.attributes.user_id, body.attributes.organization_id
-    command = identity.memberships.add(principal, organization_id, UserName(user_id))
+    command = identity.memberships.add(principal, organization_id, UserIdOrEmail(user_id))
     outcome = await execute(command, about=membership_id(user_id, organization_id))
 
     async def respond(read: Read) -> Response:

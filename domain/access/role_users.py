@@ -8,7 +8,7 @@ from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.people.directory import Directory
-from domain.people.named_users import NamedUsers, UserName
+from domain.people.named_users import NamedUsers, UserIdOrEmail
 
 
 class NotInOrganization(Conflict, code="not-in-organization"):
@@ -24,7 +24,7 @@ class RoleUsers:
         self._users = NamedUsers(store, directory, permissions)
 
     @retry_on_conflict
-    async def grant(self, principal: Principal, role_id: UUID, name: UserName) -> tuple[UUID, int]:
+    async def grant(self, principal: Principal, role_id: UUID, name: UserIdOrEmail) -> tuple[UUID, int]:
         """Grant the role to a provider of the organization. Return their id and the position of the event.
 
         Raises RoleNotFound, NotFound, Forbidden, SystemRole, NotInOrganization.
@@ -37,7 +37,7 @@ class RoleUsers:
         return user.id, await self._store.save(role, unchanged=[user], result=user.id)
 
     @retry_on_conflict
-    async def revoke(self, principal: Principal, role_id: UUID, name: UserName) -> int:
+    async def revoke(self, principal: Principal, role_id: UUID, name: UserIdOrEmail) -> int:
         """Revoke the role. Return the position of the event.
 
         Raises RoleNotFound, NotFound, Forbidden, SystemRole, LastAdmin.

@@ -21,7 +21,7 @@ from domain.people.individuals import Individual
 from domain.people.login_names import names_of
 from domain.people.passwords import Passwords, WeakPassword, is_strong
 from domain.people.provisional_users import Found, confirm, meant, take_over, unproved
-from domain.people.user_commands import told_roles
+from domain.people.user_commands import update_admin_roles
 from domain.people.users import IdentifierTaken, ProvisionalUser, User
 
 
@@ -193,7 +193,7 @@ class OnboardingRequests:
             provisional_in=None if vouched else organization.id,
         )
         if invitation.communication_preferences is not None:
-            user.prefer_communication(invitation.communication_preferences)
+            user.set_communication_preferences(invitation.communication_preferences)
         if invitation.auto_sign_up and hashed is not None:
             user.set_password(hashed)
         if invitation.at_once:
@@ -234,12 +234,12 @@ class OnboardingRequests:
     async def _enter(self, user: User, individual: Individual, invitation: Invitation, place: Place) -> Arrival:
         """Make the user a provider or a patient of the organization, now."""
         former = individual.owner_id
-        if user.provisional and individual.parts - {place.organization.id}:
+        if user.provisional and individual.all_organizations - {place.organization.id}:
             raise ProvisionalUser(argument="individual_id")  # another organization has a part in it
         individual.change_owner("user", user.id)
         user.acquire_individual(individual.id)
         roles = {role.id: role for role in place.roles}
-        roles |= {role.id: role for role in await told_roles(self._store, user)}
+        roles |= {role.id: role for role in await update_admin_roles(self._store, user)}
         if invitation.onboard_type == "patient":
             if former != user.id:
                 individual.share("organization", former)

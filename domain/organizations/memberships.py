@@ -12,7 +12,7 @@ from domain.groups.rosters import RosterEntry, roster_entry_id
 from domain.organizations.organizations import Organization
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
-from domain.people.named_users import NamedUsers, UserName
+from domain.people.named_users import NamedUsers, UserIdOrEmail
 from domain.people.users import User
 
 
@@ -39,7 +39,7 @@ class Memberships:
 
     @retry_on_conflict
     async def add(
-        self, principal: Principal, organization_id: UUID, name: UserName, role_id: UUID | None = None
+        self, principal: Principal, organization_id: UUID, name: UserIdOrEmail, role_id: UUID | None = None
     ) -> tuple[User, int]:
         """Make the user a provider of the organization, and give them one of its roles if one is named.
 
@@ -58,7 +58,7 @@ class Memberships:
         return user, await save_resting_on(self._store, user, *individuals, *granted, unchanged=[organization])
 
     @retry_on_conflict
-    async def remove(self, principal: Principal, organization_id: UUID, name: UserName) -> int:
+    async def remove(self, principal: Principal, organization_id: UUID, name: UserIdOrEmail) -> int:
         """End the membership, with it the user's roles and roster entries in the organization's groups.
 
         Raises NotFound, Forbidden, SystemRole, LastAdmin.
@@ -96,7 +96,7 @@ class Memberships:
         """Let the user join. Returns their individuals, which become a provider's."""
         if not organization.active or user.state not in {"confirmed", "init"} or user.kind == "service":
             raise InvalidState
-        user.require_counting_in(organization.id)
+        user.require_not_limited_to_another(organization.id)
         individuals = [] if user.organizations else await self._individuals_of(user)
         require_no_participant(individuals)
         for individual in individuals:

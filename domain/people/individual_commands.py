@@ -1,4 +1,4 @@
-"""Commands on individuals: registering them, handing them to another owner, sharing them."""
+"""Commands that register individuals, share them and change their owner."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,19 +17,20 @@ from domain.people.individuals import (
     IndividualTaken,
     NotTheOwner,
     OwnerNotFound,
-    Party,
+    PartyType,
     ProviderOwner,
 )
 from domain.people.users import ProvisionalUser, User
 
-Parties = User | Organization
+Party = User | Organization
+"""An owner of an individual, or the user or organization that it is shared with."""
 OTHER_PARTY = "with_/id"
-"""The argument that refusals about the other party of a share name."""
+"""The argument that refusals about the other party of a share are about."""
 
 
 @dataclass(frozen=True, eq=False)
 class Individuals:
-    """Commands on individuals. Each answers the individual as it is then, and the position that shows it."""
+    """Commands on individuals. Each returns the changed individual and the position of its events."""
 
     store: Store
     directory: Directory
@@ -37,10 +38,10 @@ class Individuals:
 
     @retry_on_conflict
     async def create(self, principal: Principal, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
-        """Register the owner of an individual.
+        """Register an individual with its owner.
 
-        Raises Forbidden to all but service accounts, OwnerNotFound, IndividualTaken, ProviderOwner, InvalidState when
-        the owner is archived.
+        Raises Forbidden unless the principal is a service account; OwnerNotFound, IndividualTaken, ProviderOwner;
+        InvalidState when the owner is archived.
         """
         principal.require_service()
         user, organization, individual = await self.store.find_each(
@@ -53,52 +54,53 @@ class Individuals:
             if individual.owner_id != owner_id:
                 raise IndividualTaken(argument="individual_id")
             return individual, await self.store.save(individual)
-        require_further_owner(owner)
+        require_eligible_owner(owner)
         individual = Individual.create(individual_id, party_type(owner), owner_id)
         return individual, await self._save_owned(individual, owner)
 
     @retry_on_conflict
     async def share(
-        self, principal: Principal, individual_id: UUID, party: Party, party_id: UUID, operation: str | None
+        self, principal: Principal, individual_id: UUID, party_type: PartyType, party_id: UUID, operation: str | None
     ) -> tuple[Individual, int]:
-        """Share the individual. `operation` is "read" or "write", for users only; a later one replaces it.
+        """Share the individual. `operation` ("read" or "write") is for users only and replaces an earlier one.
 
-        A provisional user takes part in one organization only, and so does what they own (ruling O1).
+        A provisional user and their individuals belong to one organization only (ruling O1).
 
         Raises IndividualNotFound, NotTheOwner, OwnerNotFound (the other party), ProvidersIndividual, InvalidState
         (ProvisionalUser among others).
         """
         individual = await self._require_owned_by(principal, individual_id)
-        other = await self._other(party, party_id)
+        other = await self._require_party(party_type, party_id)
         if isinstance(other, User):
             if other.archived:
                 raise InvalidState(argument=OTHER_PARTY)
-            if other.provisional and other.provisional_in not in individual.parts:
+            if other.provisional and other.provisional_in not in individual.all_organizations:
                 raise ProvisionalUser(argument=OTHER_PARTY)
         elif (owner := await self.store.find(User, individual.owner_id)) is not None:
-            owner.require_counting_in(party_id, argument=OTHER_PARTY)
-        individual.share(party, party_id, operation)
+            owner.require_not_limited_to_another(party_id, argument=OTHER_PARTY)
+        individual.share(party_type, party_id, operation)
         return individual, await self.store.save(individual, unchanged=[other])
 
     @retry_on_conflict
     async def unshare(
-        self, principal: Principal, individual_id: UUID, party: Party, party_id: UUID
+        self, principal: Principal, individual_id: UUID, party_type: PartyType, party_id: UUID
     ) -> tuple[Individual, int]:
-        """End a share; an organization's groups lose the individual with it.
+        """End a share. If it was with an organization, remove the individual from the organization's groups.
 
         Raises IndividualNotFound, NotTheOwner, OwnerNotFound (the other party).
         """
         individual = await self._require_owned_by(principal, individual_id)
-        await self._other(party, party_id)
-        individual.unshare(party, party_id)
-        left = await self._left_behind(individual, party_id) if party == "organization" else []
-        return individual, await self.store.save(*left, individual)
+        await self._require_party(party_type, party_id)
+        individual.unshare(party_type, party_id)
+        entries = await self._leave_groups(individual, party_id) if party_type == "organization" else []
+        return individual, await self.store.save(*entries, individual)
 
     @retry_on_conflict
     async def change_owner(self, principal: Principal, individual_id: UUID, owner_id: UUID) -> tuple[Individual, int]:
-        """Hand the individual to another owner; groups of an organization that has no more part in it lose it.
+        """Change the owner. Remove the individual from the groups of an organization that it no longer belongs to.
 
-        Raises Forbidden to all but service accounts, NotFound, OwnerNotFound, ProviderOwner, InvalidState.
+        Raises Forbidden unless the principal is a service account; NotFound, OwnerNotFound, ProviderOwner,
+        InvalidState.
         """
         principal.require_service()
         individual = await self.store.get(Individual, individual_id)
@@ -107,22 +109,26 @@ class Individuals:
             raise OwnerNotFound
         if individual.owner_id == owner_id:
             return individual, await self.store.save()
-        require_further_owner(owner)
-        if isinstance(owner, User) and owner.provisional and individual.parts != {owner.provisional_in}:
+        require_eligible_owner(owner)
+        if isinstance(owner, User) and owner.provisional and individual.all_organizations != {owner.provisional_in}:
             raise ProvisionalUser
-        former = individual.owner_id
+        former_owner_id = individual.owner_id
         individual.change_owner(party_type(owner), owner_id)
-        left: list[Audited] = [*await self._left_behind(individual, former), *await self._given_up(individual, former)]
-        return individual, await self._save_owned(individual, owner, *left)
+        entries = await self._leave_groups(individual, former_owner_id)
+        former_owners = await self._release_from(former_owner_id, individual)
+        return individual, await self._save_owned(individual, owner, *entries, *former_owners)
 
-    async def _save_owned(self, individual: Individual, owner: Parties, *left: Audited) -> int:
-        """A user knows what they own, so that they do not become a provider while they get a further individual."""
+    async def _save_owned(self, individual: Individual, owner: Party, *others: Audited) -> int:
+        """Save the individual and its owner.
+
+        A user records what they own, so that becoming a provider conflicts with getting another individual.
+        """
         if isinstance(owner, User):
             owner.acquire_individual(individual.id)
-        return await save_resting_on(self.store, *left, owner, individual)
+        return await save_resting_on(self.store, *others, owner, individual)
 
     async def _require_owned_by(self, principal: Principal, individual_id: UUID) -> Individual:
-        """Return the individual, if the principal decides with whom it is shared."""
+        """Return the individual if the principal may share it. Raises IndividualNotFound, NotTheOwner."""
         individual = await self.store.find(Individual, individual_id)
         if individual is None:
             raise IndividualNotFound
@@ -137,26 +143,27 @@ class Individuals:
             return individual
         raise NotTheOwner if reads else IndividualNotFound
 
-    async def _find_party(self, party_id: UUID) -> Parties | None:
+    async def _find_party(self, party_id: UUID) -> Party | None:
         return _party(*await self.store.find_each((User, party_id), (Organization, party_id)))
 
-    async def _other(self, party: Party, party_id: UUID) -> Parties:
-        found = await self._find_party(party_id)
-        if found is None or party_type(found) != party:
+    async def _require_party(self, expected_type: PartyType, party_id: UUID) -> Party:
+        party = await self._find_party(party_id)
+        if party is None or party_type(party) != expected_type:
             raise OwnerNotFound(argument=OTHER_PARTY)
-        return found
+        return party
 
-    async def _given_up(self, individual: Individual, owner_id: UUID) -> list[User]:
+    async def _release_from(self, owner_id: UUID, individual: Individual) -> list[User]:
+        """Release the individual from its former owner. Return that user, if the owner was a user."""
         owner = await self.store.find(User, owner_id)
         if owner is None:
             return []
         owner.release_individual(individual.id)
         return [owner]
 
-    async def _left_behind(self, individual: Individual, organization_id: UUID) -> list[RosterEntry]:
-        """Its places in the groups of an organization that has no more part in it, left.
+    async def _leave_groups(self, individual: Individual, organization_id: UUID) -> list[RosterEntry]:
+        """Remove the individual from the organization's groups, unless it still belongs to it. Return the entries.
 
-        Shares with users who count in that organization only end too.
+        End the shares with provisional users of that organization, too.
         """
         if individual.belongs_to(organization_id):
             return []
@@ -172,18 +179,18 @@ class Individuals:
         return list(entries.values())
 
 
-def _party(user: User | None, organization: Organization | None) -> Parties | None:
-    """Which of the two may own individuals."""
+def _party(user: User | None, organization: Organization | None) -> Party | None:
+    """Return the user if it is a person, else the organization."""
     return user if user is not None and user.kind == "person" else organization
 
 
-def party_type(party: Parties) -> Party:
-    """What the contract calls the owner or the other side of a share."""
+def party_type(party: Party) -> PartyType:
+    """Return the contract's name for the type of the party."""
     return "user" if isinstance(party, User) else "organization"
 
 
-def require_further_owner(owner: Parties) -> None:
-    """Raise ProviderOwner for a provider, InvalidState for an archived user."""
+def require_eligible_owner(owner: Party) -> None:
+    """Raise ProviderOwner for a provider, InvalidState for an archived user; they cannot get another individual."""
     if isinstance(owner, User):
         if owner.archived:
             raise InvalidState

@@ -1,4 +1,4 @@
-"""Users as requests name them: by id or by e-mail address."""
+"""Users that a request names by id or by e-mail address."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,45 +11,45 @@ from domain.people.directory import Directory
 from domain.people.users import User, UserArchived, UserNotFound
 
 
-class UserName(NamedTuple):
-    """Exactly one of the two is given."""
+class UserIdOrEmail(NamedTuple):
+    """The id or the e-mail address of a user; exactly one of them is set."""
 
     user_id: UUID | None = None
     email: str | None = None
 
     @property
     def argument(self) -> str:
-        """The name of the one that is given, for refusals."""
+        """Return the argument that refusals about the user are about."""
         return "email" if self.user_id is None else "user_id"
 
 
 @dataclass(frozen=True, eq=False)
 class NamedUsers:
-    """Finds the user that a request names, if the principal may know them."""
+    """Finds the user that a request names, if the principal may know that the user exists."""
 
     store: Store
     directory: Directory
     permissions: Permissions
 
-    async def find(self, principal: Principal, name: UserName, organization_id: UUID) -> User:
-        """Return the user.
+    async def find(self, principal: Principal, name: UserIdOrEmail, organization_id: UUID) -> User:
+        """Return the user. Raises UserNotFound, UserArchived.
 
-        Users whom the principal may not read are not found, so that addresses do not tell who has an account; but an
-        organization knows its former providers. Raises UserNotFound, UserArchived.
+        A user whom the principal may not read is not found, so that the answer does not reveal who has an account. The
+        organization's former providers are found.
         """
         user_id = name.user_id or await self._id_of(name)
-        # the time it takes must not tell who has no account: in their place the principal is looked up
+        # look up the principal when there is no account, so that the time of the answer does not reveal that
         user = await self.store.find(User, user_id or principal.user_id)
-        if user is None or not await self._known(principal, user, organization_id) or user_id is None:
+        if user is None or not await self._may_know(principal, user, organization_id) or user_id is None:
             raise UserNotFound(argument=name.argument)
         if user.archived:
             raise UserArchived(argument=name.argument)
         return user
 
-    async def _id_of(self, name: UserName) -> UUID | None:
-        assert name.email is not None, "a user is named by id or e-mail address"
+    async def _id_of(self, name: UserIdOrEmail) -> UUID | None:
+        assert name.email is not None, "either the id or the e-mail address is set"
         return (await self.directory.users_by_email([name.email])).get(name.email)
 
-    async def _known(self, principal: Principal, user: User, organization_id: UUID) -> bool:
+    async def _may_know(self, principal: Principal, user: User, organization_id: UUID) -> bool:
         readable = await self.permissions.readable_users(principal, [user.id])
         return user.id in readable or organization_id in {**user.organizations, **user.former_organizations}

@@ -1,4 +1,4 @@
-"""What a password has to be worth (semantics 7, password-strength), and the port behind which it is hashed."""
+"""The required strength of passwords (semantics 7, password-strength), and the port that hashes them."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Protocol
 from domain.core.errors import Invalid
 from domain.core.ports import Hasher
 
-LEAST_LENGTH = 8
-LEAST_SCORE = 2
+MIN_LENGTH = 8
+MIN_SCORE = 2
 
 
 class WeakPassword(Invalid, code="weak-password"):
@@ -16,22 +16,22 @@ class WeakPassword(Invalid, code="weak-password"):
 
 
 class Passwords(Hasher, Protocol):
-    """Password hashing and what a password is worth."""
+    """Hashes passwords and measures their strength."""
 
     def outdated(self, hashed: str) -> bool:
-        """Whether the settings ask for a dearer (or cheaper) hash by now."""
+        """Return whether the hash has other cost parameters than the settings."""
         ...
 
     async def score(self, password: str, about: Sequence[str]) -> int:
-        """0 (guessed at once) to 4; `about` are words that an attacker knows of the user."""
+        """Return the strength from 0 (guessed at once) to 4; `about` are words that an attacker knows of the user."""
         ...
 
 
 def normal_password(password: str) -> str:
-    """The password as it is hashed and verified (NFKC): however a keyboard composes its characters (ruling O5)."""
+    """Return the password in NFKC, which is hashed and verified: keyboards compose characters differently (O5)."""
     return unicodedata.normalize("NFKC", password)
 
 
 async def is_strong(passwords: Passwords, password: str, about: Sequence[str]) -> bool:
-    """Whether it may be somebody's password; `about` are words that an attacker knows of him."""
-    return len(normal_password(password)) >= LEAST_LENGTH and await passwords.score(password, about) >= LEAST_SCORE
+    """Return whether the password is strong enough; `about` are words that an attacker knows of the user."""
+    return len(normal_password(password)) >= MIN_LENGTH and await passwords.score(password, about) >= MIN_SCORE

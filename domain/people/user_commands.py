@@ -1,4 +1,4 @@
-"""Commands on users: disabling and enabling."""
+"""Commands that disable and enable users."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from domain.people.users import NotYourProvider, NotYourself, User, UserNotFound
 
 @dataclass(frozen=True, eq=False)
 class Users:
-    """Commands on users. Each answers the user as it is then, and the position that shows it."""
+    """Commands on users. Each returns the changed user and the position of the events."""
 
     store: Store
     permissions: Permissions
 
     @retry_on_conflict
     async def disable(self, principal: Principal, user_id: UUID) -> tuple[User, int]:
-        """End all sessions of the user, who cannot sign in from now on, and suspend all their rights.
+        """Disable the user: end their sessions, suspend their rights, and refuse further logins.
 
         Raises NotFound, Forbidden, NotYourProvider, NotYourself, LastAdmin, UserArchived.
         """
@@ -33,7 +33,7 @@ class Users:
 
     @retry_on_conflict
     async def enable(self, principal: Principal, user_id: UUID) -> tuple[User, int]:
-        """Undo `disable`; no session comes back.
+        """Enable the user again; their former sessions stay ended.
 
         Raises NotFound, Forbidden, NotYourProvider, UserArchived.
         """
@@ -42,7 +42,11 @@ class Users:
         return user, await self._save(user)
 
     async def _require_manageable(self, principal: Principal, user_id: UUID) -> User:
-        """Return the user, all of whose organizations the principal administers; services manage none."""
+        """Return the user. Raises NotFound, Forbidden, or NotYourProvider unless the principal may manage the user.
+
+        System administrators manage all users. Others manage the providers all of whose organizations they administer;
+        service accounts manage no users.
+        """
         await self.permissions.require_readable_user(principal, user_id)
         if principal.service:
             raise Forbidden
@@ -56,12 +60,12 @@ class Users:
         return user
 
     async def _save(self, user: User) -> int:
-        # a role that is granted to the user at this moment is granted to them as they are afterwards
-        return await save_resting_on(self.store, user, *await told_roles(self.store, user))
+        # saving the roles makes this command conflict with a concurrent grant of a role to the user
+        return await save_resting_on(self.store, user, *await update_admin_roles(self.store, user))
 
 
-async def told_roles(store: Store, user: User) -> Sequence[Role]:
-    """Return the roles of the user's organizations that must keep a live holder; those they hold know how they are now.
+async def update_admin_roles(store: Store, user: User) -> Sequence[Role]:
+    """Record in the user's administrator roles whether the user is live; return these roles of their organizations.
 
     Raises LastAdmin.
     """

@@ -1,4 +1,4 @@
-"""User replications: marks that a user is replicated to another service."""
+"""User replications: each records that a user is replicated to another service."""
 
 from uuid import UUID, uuid5
 
@@ -9,23 +9,28 @@ from domain.people.users import User, UserNotFound
 
 
 def user_replication_id(user_id: UUID, service: str) -> UUID:
-    """The id of the one mark of a user and a service."""
+    """Return the id of the replication of a user to a service."""
     return uuid5(user_id, f"replication:{service}")
 
 
 class UserReplication(Audited):
+    """The record that a user is replicated to a service; `service` is the name that the service chose."""
+
     TOPIC = "user-replication"
 
     user_id: UUID
     service: str
 
     class Created(Audited.Created):
+        """A user was recorded as replicated to a service."""
+
         TOPIC = "user-replication.created"
         user_id: UUID
         service: str
 
     @classmethod
-    def mark(cls, user_id: UUID, service: str) -> "UserReplication":
+    def create(cls, user_id: UUID, service: str) -> "UserReplication":
+        """Return the replication of the user to the service."""
         return cls._create(cls.Created, id=user_replication_id(user_id, service), user_id=user_id, service=service)
 
 
@@ -37,13 +42,13 @@ class UserReplications:
 
     @retry_on_conflict
     async def create(self, principal: Principal, user_id: UUID, service: str) -> tuple[UserReplication, int]:
-        """Return the mark, made when there is none yet, and the position that shows it.
+        """Create the replication if it does not exist. Return it and the position of its event.
 
-        Raises Forbidden to all but service accounts, UserNotFound.
+        Raises Forbidden unless the principal is a service account, and UserNotFound.
         """
         principal.require_service()
         if await self._store.find(User, user_id) is None:
             raise UserNotFound(argument="user_id")
         existing = await self._store.find(UserReplication, user_replication_id(user_id, service))
-        mark = existing or UserReplication.mark(user_id, service)
-        return mark, await self._store.save(mark, result=mark.id)
+        replication = existing or UserReplication.create(user_id, service)
+        return replication, await self._store.save(replication, result=replication.id)

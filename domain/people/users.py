@@ -1,4 +1,4 @@
-"""Users: acting principals, people and service accounts, their account states and organizations."""
+"""Users: people and service accounts, their account states and their organizations."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import field, replace
@@ -11,15 +11,15 @@ from eventsourcing.domain import event
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists, Forbidden, InvalidState, NotFound
 from domain.core.personal import Personal, revealed, sealed
-from domain.people.login_names import LoginName, LoginNames, NameKind, login_name
+from domain.people.login_names import LoginName, LoginNames, NameKind, parse_login_name
 
 Kind = Literal["person", "service"]
 STAFF = "carium"
-"""The classification of the platform operator's own organization and people."""
+"""The classification of the operator's own organization and of its users."""
 
 
 class UserNotFound(NotFound):
-    """There is no such user, or the caller may not see it."""
+    """The user does not exist, or the caller may not see them."""
 
 
 class UserArchived(InvalidState):
@@ -27,15 +27,15 @@ class UserArchived(InvalidState):
 
 
 class IdentifierTaken(AlreadyExists):
-    detail = "Somebody has this e-mail address, phone number or user name."
+    detail = "Another user has this e-mail address, phone number or user name."
 
 
 class ProvisionalUser(InvalidState):
-    detail = "None of the user's contacts is verified: the user counts in one organization only."
+    detail = "The user has no verified contact and therefore belongs to one organization only."
 
 
 class VerifiedUser(InvalidState):
-    detail = "A contact of the user is verified: only the user replaces their credentials."
+    detail = "The user has a verified contact; only they may replace their credentials."
 
 
 class NotYourself(InvalidState):
@@ -43,11 +43,15 @@ class NotYourself(InvalidState):
 
 
 class NotYourProvider(Forbidden):
-    detail = "Only providers all of whose organizations you administer."
+    detail = "You must administer every organization of the user."
 
 
 class User(Audited):
-    """Facts are kept apart and `state` derives from them (semantics, section 3)."""
+    """A person or a service account.
+
+    `state` is derived from the attributes (semantics, section 3). `organizations` maps the ids of the organizations
+    whose provider the user is to the times at which they joined.
+    """
 
     TOPIC = "user"
 
@@ -74,10 +78,11 @@ class User(Audited):
     further_individuals: list[UUID] = field(default_factory=list)
 
     class Created(Audited.Created):
-        """`individual_id` is the primary individual, None for service accounts.
+        """A user was created.
 
-        `provisional_in` is the organization that made the user, in which alone they count until a contact is verified
-        (ruling O1); None for those that a system administrator or a service vouches for.
+        `individual_id` is the primary individual, None for service accounts. `provisional_in` is the organization that
+        created the user and to which they are limited until a contact is verified (ruling O1); it is None when a system
+        administrator or a service vouches for the contacts.
         """
 
         TOPIC = "user.created"
@@ -90,32 +95,34 @@ class User(Audited):
         provisional_in: UUID | None
 
     class PasswordSet(Audited.Event):
+        """The user got a password."""
+
         TOPIC = "user.password-set"
         password_hash: Personal
 
     class PasswordRehashed(Audited.Event):
-        """The same password, hashed as dearly as the settings ask for now."""
+        """The unchanged password was hashed again with the present cost parameters."""
 
         TOPIC = "user.password-rehashed"
         password_hash: Personal
 
     class CommunicationPreferencesSet(Audited.Event):
-        """All of them, as JSON: an object per channel."""
+        """The communication preferences were replaced; `preferences` is JSON with an object for each channel."""
 
         TOPIC = "user.communication-preferences-set"
         preferences: Personal
 
     class Confirmed(Audited.Event):
-        """From now on the user may sign in; the two flags tell which contacts were verified by it."""
+        """The user was confirmed and may sign in; the flags tell which contacts were verified with it."""
 
         TOPIC = "user.confirmed"
         email_verified: bool
         phone_verified: bool
 
     class TakenOver(Audited.Event):
-        """The person whom a contact reaches has taken over a provisional account (ruling O1).
+        """A provisional account was handed over to the person whom its contact reaches (ruling O1).
 
-        Password and names are these from now on, None for those that the user has no more. All sessions end with it.
+        The password and the names replace all earlier ones, None removes one. The user's sessions have ended.
         """
 
         TOPIC = "user.taken-over"
@@ -125,45 +132,51 @@ class User(Audited):
         phone_verified: bool
 
     class LoginNamesReleased(Audited.Event):
-        """These of the user's names ("email", "phone", "username") are another user's from now on, who proved them."""
+        """The user lost login names of these kinds, because another user proved that the names are theirs."""
 
         TOPIC = "user.login-names-released"
         kinds: list[NameKind]
 
     class Disabled(Audited.Event):
-        """All sessions end with it."""
+        """The user was disabled; their sessions have ended."""
 
         TOPIC = "user.disabled"
 
     class Enabled(Audited.Event):
+        """The user was enabled again."""
+
         TOPIC = "user.enabled"
 
     class JoinedOrganization(Audited.Event):
+        """The user became a provider of an organization."""
+
         TOPIC = "user.joined-organization"
         organization_id: UUID
 
         def apply(self, aggregate: Any) -> None:
-            # not in a decorated body: `modified_on` is still that of the event before, there
+            # not in an `@event` method: there, `modified_on` is still the time of the previous event
             aggregate.organizations[self.organization_id] = self.timestamp
 
     class LeftOrganization(Audited.Event):
-        """Sessions whose current organization it is end with it."""
+        """The user stopped being a provider of an organization; their sessions in that organization have ended."""
 
         TOPIC = "user.left-organization"
         organization_id: UUID
 
     class DefaultOrganizationChanged(Audited.Event):
+        """The default organization of the user changed."""
+
         TOPIC = "user.default-organization-changed"
         organization_id: UUID | None
 
     class IndividualAcquired(Audited.Event):
-        """He owns one more beside his primary individual: told here, because a provider has one only."""
+        """The user became the owner of an individual beside their primary one; a provider cannot own two."""
 
         TOPIC = "user.individual-acquired"
         individual_id: UUID
 
     class IndividualReleased(Audited.Event):
-        """It has another owner."""
+        """The user stopped being the owner of an individual."""
 
         TOPIC = "user.individual-released"
         individual_id: UUID
@@ -181,7 +194,7 @@ class User(Audited):
         username: str | None = None,
         provisional_in: UUID | None = None,
     ) -> "User":
-        """A user without credentials, provisional in an organization unless that is None."""
+        """Return a new user without a password, provisional in an organization unless `provisional_in` is None."""
         return cls._create(
             cls.Created,
             id=user_id,
@@ -196,25 +209,25 @@ class User(Audited):
 
     @property
     def login_name(self) -> str | None:
-        """What the contract calls `username`: the one chosen, else the e-mail address, else the phone number."""
+        """Return the contract's `username`: the user name, else the e-mail address, else the phone number."""
         email, phone, username = self.names.revealed
         return username or email or phone
 
     @property
     def individuals(self) -> list[UUID]:
-        """Those that he owns, his primary one first, which is an organization's until he has claimed it."""
+        """Return the user's individuals, the primary one first; until the claim an organization owns that one."""
         return ([] if self.individual_id is None else [self.individual_id]) + self.further_individuals
 
     @property
     def current_organization(self) -> UUID | None:
-        """Where a new session starts: the default if still a member, else the oldest membership (ruling C5)."""
+        """Return the organization of a new session: the default one if the user is in it, else the oldest (C5)."""
         if self.default_organization_id in self.organizations:
             return self.default_organization_id
         return next(iter(self.organizations), None)
 
     @property
     def state(self) -> str:
-        """The contract's account state."""
+        """Return the contract's account state."""
         if self.archived:
             return "archived"
         if not self.enabled:
@@ -225,33 +238,35 @@ class User(Audited):
 
     @property
     def provisional(self) -> bool:
-        """Whether the user counts in one organization only, because none of their contacts is verified (ruling O1)."""
+        """Return whether the user is limited to one organization, because no contact of theirs is verified (O1)."""
         return self.provisional_in is not None and not (self.email_verified or self.phone_verified)
 
     @property
     def live(self) -> bool:
-        """Whether any right of the user counts (semantics, 6.2: the gate)."""
+        """Return whether the user may use their rights (semantics, 6.2: the gate)."""
         return self.state == "confirmed"
 
     def is_staff_of(self, organization_id: UUID) -> bool:
-        """Whether the user is one of the operator's own people and a provider of the organization (ruling O4)."""
+        """Return whether the user is staff and a provider of the organization (ruling O4)."""
         return self.classification == STAFF and organization_id in self.organizations
 
     def set_password(self, password_hash: str) -> None:
-        """From now on this is the password; a first one makes the user registered."""
+        """Replace the password; a first password makes the user registered. Raises UserArchived."""
         self._require_not_archived()
         self._password_set(Personal(self.id, password_hash))
 
     def rehash_password(self, password_hash: str) -> None:
+        """Replace the hash of the unchanged password."""
         self._password_rehashed(Personal(self.id, password_hash))
 
-    def prefer_communication(self, preferences: str) -> None:
-        """`preferences` is a JSON object with an object per channel."""
+    def set_communication_preferences(self, preferences: str) -> None:
+        """Replace the preferences: JSON with an object for each channel. Raises UserArchived."""
         self._require_not_archived()
         if revealed(self.communication_preferences) != preferences:
             self._communication_preferences_set(Personal(self.id, preferences))
 
     def confirm(self, *, email_verified: bool = False, phone_verified: bool = False) -> None:
+        """Let the user sign in. The flags tell which contacts are verified with it. Raises UserArchived."""
         self._require_not_archived()
         if not self.confirmed:
             self._confirmed(email_verified, phone_verified)
@@ -266,10 +281,10 @@ class User(Audited):
         email_verified: bool = False,
         phone_verified: bool = False,
     ) -> None:
-        """Hand a provisional account to the person whom a contact reaches: names and password become these.
+        """Hand a provisional account over to the person whom a contact reaches. Replace its names and password.
 
-        All sessions end. Without a password the user cannot sign in until one is set. Raises UserArchived; VerifiedUser
-        for a confirmed user who is not provisional.
+        All sessions of the user end. Without a password the user cannot sign in until they set one. Raises
+        UserArchived; VerifiedUser for a confirmed user who is not provisional.
         """
         self._require_not_archived()
         if self.confirmed and not self.provisional:
@@ -278,46 +293,50 @@ class User(Audited):
         self._taken_over(sealed(self.id, password_hash), names, email_verified, phone_verified)
 
     def release_login_names(self, proved: Collection[LoginName]) -> None:
-        """Give up those of the user's names that another user has proved to be theirs."""
+        """Remove the user's names that another user has proved to be theirs."""
         kinds: tuple[NameKind, ...] = ("email", "phone", "username")
-        own = zip(kinds, self.names.revealed, strict=True)
-        released = [kind for kind, value in own if value is not None and login_name(value) in proved]
+        names = zip(kinds, self.names.revealed, strict=True)
+        released = [kind for kind, name in names if name is not None and parse_login_name(name) in proved]
         if released:
             self._login_names_released(released)
 
-    def require_counting_in(self, organization_id: UUID, *, argument: str | None = None) -> None:
-        """Raise ProvisionalUser when the user counts in another organization only."""
+    def require_not_limited_to_another(self, organization_id: UUID, *, argument: str | None = None) -> None:
+        """Raise ProvisionalUser when the user is limited to another organization."""
         if self.provisional and self.provisional_in != organization_id:
             raise ProvisionalUser(argument=argument)
 
     def disable(self) -> None:
+        """Disable the user and end their sessions. Raises UserArchived."""
         self._require_not_archived()
         if self.enabled:
             self._disabled()
 
     def enable(self) -> None:
+        """Enable the user again. Raises UserArchived."""
         self._require_not_archived()
         if not self.enabled:
             self._enabled()
 
     def join(self, organization_id: UUID) -> None:
+        """Make the user a provider of the organization. Raises UserArchived."""
         self._require_not_archived()
         if organization_id not in self.organizations:
             self._joined_organization(organization_id)
 
     def leave(self, organization_id: UUID) -> None:
-        """Out of the organization; the default organization falls to the oldest other one, or none."""
+        """End the membership. If it was the default organization, the oldest other organization becomes the default."""
         if organization_id in self.organizations:
             self._left_organization(organization_id)
             if self.default_organization_id == organization_id:
                 self._default_organization_changed(self.current_organization)
 
     def acquire_individual(self, individual_id: UUID) -> None:
-        """He owns the individual from now on."""
+        """Record that the user became the owner of the individual."""
         if individual_id not in self.individuals:
             self._individual_acquired(individual_id)
 
     def release_individual(self, individual_id: UUID) -> None:
+        """Record that the user is no longer the owner of the individual."""
         if individual_id in self.further_individuals:
             self._individual_released(individual_id)
 

@@ -7,7 +7,7 @@ from psycopg import AsyncCursor
 
 from domain.core.ports import Lookup
 from domain.core.turns import in_turns
-from domain.people.login_names import LoginName, LoginNames, NameKind, email_key, login_name, names_of
+from domain.people.login_names import LoginName, LoginNames, NameKind, email_key, names_of, parse_login_name
 from domain.people.users import IdentifierTaken, User
 from projections.core.fold import handler
 from projections.core.rows import fetched
@@ -92,7 +92,7 @@ async def users_by_email(cursor: AsyncCursor, lookup: Lookup, emails: Iterable[s
 
 async def user_by_login(cursor: AsyncCursor, lookup: Lookup, login: str) -> UUID | None:
     """Return the user who signs in with this: the form of a name tells its kind, so that it is one user's only."""
-    found = await users_named(cursor, lookup, [login_name(login)])
+    found = await users_named(cursor, lookup, [parse_login_name(login)])
     return found[0] if found else None
 
 

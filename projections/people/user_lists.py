@@ -14,7 +14,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from domain.core.personal import revealed
-from domain.people.login_names import email_key, folded, login_name, normal_phone
+from domain.people.login_names import email_key, folded, normal_phone, parse_login_name
 from domain.people.users import User
 from projections.core.patterns import beginning
 
@@ -191,7 +191,7 @@ class UserFilter:
         if self.email is not None:
             found.add("u.email_key = %(email)s", email=email_key(self.email))
         if self.username is not None:
-            found.add("u.username_key = %(username)s", username=login_name(self.username).key)
+            found.add("u.username_key = %(username)s", username=parse_login_name(self.username).key)
         if self.text is not None:
             columns = ("u.email_text", "u.first_name_key", "u.last_name_key")
             found.add(

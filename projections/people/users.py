@@ -12,7 +12,7 @@ from domain.core.audited import AuditContext
 from domain.core.personal import Personal, revealed
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.individuals import Individual
-from domain.people.login_names import email_key, folded, login_name, normal_phone
+from domain.people.login_names import email_key, folded, normal_phone, parse_login_name
 from domain.people.users import User
 from projections.core.fold import Fold, handler
 from projections.core.projection import PersonalColumns, Projection, Recorded
@@ -209,7 +209,7 @@ def _names(email: str | None, phone: str | None, username: str | None) -> dict[s
         "email": email,
         "phone": phone,
         "username": shown,
-        "username_key": None if shown is None else login_name(shown).key,
+        "username_key": None if shown is None else parse_login_name(shown).key,
         "email_key": None if email is None else email_key(email),
         "email_text": _key(email),
         "phone_key": None if phone is None else normal_phone(phone),

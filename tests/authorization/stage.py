@@ -10,7 +10,7 @@ from domain.core.principal import Principal
 from domain.groups.groups import SYSTEM_TYPES, Group, system_group_id
 from domain.groups.rosters import RosterKind
 from domain.organizations.organizations import OPERATOR_ID
-from domain.people.named_users import UserName
+from domain.people.named_users import UserIdOrEmail
 from tests.support.world.principals import SERVICE
 from tests.support.world.product import Person, World
 
@@ -219,19 +219,19 @@ class Stage:
         await self.world.identity.individuals.change_owner(SERVICE, self.ids[own_], self.ids[by_])
 
     async def do_enter(self, enter_: str, of_: str) -> None:
-        await self.world.identity.memberships.add(self._by, self.ids[of_], UserName(self.ids[enter_], None))
+        await self.world.identity.memberships.add(self._by, self.ids[of_], UserIdOrEmail(self.ids[enter_], None))
 
     async def do_quit(self, quit_: str, of_: str) -> None:
-        await self.world.identity.memberships.remove(self._by, self.ids[of_], UserName(self.ids[quit_], None))
+        await self.world.identity.memberships.remove(self._by, self.ids[of_], UserIdOrEmail(self.ids[quit_], None))
 
     async def do_appoint(self, appoint_: str, of_: str) -> None:
         await self.world.identity.role_users.grant(
-            self._by, role_id(self.ids[of_], ORGANIZATION_ADMIN), UserName(self.ids[appoint_], None)
+            self._by, role_id(self.ids[of_], ORGANIZATION_ADMIN), UserIdOrEmail(self.ids[appoint_], None)
         )
 
     async def do_dismiss(self, dismiss_: str, of_: str) -> None:
         await self.world.identity.role_users.revoke(
-            self._by, role_id(self.ids[of_], ORGANIZATION_ADMIN), UserName(self.ids[dismiss_], None)
+            self._by, role_id(self.ids[of_], ORGANIZATION_ADMIN), UserIdOrEmail(self.ids[dismiss_], None)
         )
 
     @property

@@ -25,7 +25,7 @@ from domain.organizations.organizations import Organization, system_groups
 from domain.organizations.sms_templates import SmsTemplate, SmsTemplateFields
 from domain.organizations.themes import Theme, ThemeFields
 from domain.people.individuals import Individual
-from domain.people.login_names import login_name
+from domain.people.login_names import parse_login_name
 from domain.people.user_replications import UserReplication
 from domain.people.users import User
 from domain.sessions.sessions import Session, SessionRevocation
@@ -156,7 +156,7 @@ class History:
     async def _release(self) -> None:
         user = self._one(self._users)
         if email := revealed(user.names.email):
-            user.release_login_names([login_name(email)])
+            user.release_login_names([parse_login_name(email)])
             await self._store.save(user)
 
     async def _register(self) -> None:
@@ -204,7 +204,7 @@ class History:
     async def _prefer(self) -> None:
         preferences = f'{{"email": {{"chosen": {self._random.randrange(3)}}}}}'
         user = self._one(self._users)
-        user.prefer_communication(preferences)
+        user.set_communication_preferences(preferences)
         await self._store.save(user)
 
     async def _settle_in(self) -> None:
@@ -356,7 +356,7 @@ class History:
             await self._store.save(SessionRevocation.of(session.id, session.user_id))
 
     async def _replicate(self) -> None:
-        await self._store.save(UserReplication.mark(self._one(self._users).id, f"service-{uuid4().hex}"))
+        await self._store.save(UserReplication.create(self._one(self._users).id, f"service-{uuid4().hex}"))
 
     async def _theme(self) -> None:
         domains = [f"{number}.example.org" for number in FEW]

@@ -19,7 +19,7 @@ from domain.core.ports import Store, retry_on_conflict
 from domain.organizations.organizations import OPERATOR_ID, Organization, system_groups
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
-from domain.people.passwords import LEAST_LENGTH, is_strong
+from domain.people.passwords import MIN_LENGTH, is_strong
 from domain.people.users import STAFF, User
 from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from projections.people.directory import InlineDirectory
@@ -85,7 +85,7 @@ async def _first_administrator(settings: Settings, store: Store, passwords: Pass
 async def _require_strong(password: str, email: str, passwords: PasswordPool) -> None:
     if not await is_strong(passwords, password, [email]):
         raise InvalidSettingsError(
-            f"ROLLBOOK_ADMIN_PASSWORD: must have at least {LEAST_LENGTH} characters and not be easy to guess"
+            f"ROLLBOOK_ADMIN_PASSWORD: must have at least {MIN_LENGTH} characters and not be easy to guess"
         )
 
 

@@ -5,7 +5,7 @@ import pytest
 from domain.access.role_users import NotInOrganization
 from domain.access.roles import LastAdmin, Role, SystemRole, role_id
 from domain.core.errors import NotFound
-from domain.people.named_users import UserName
+from domain.people.named_users import UserIdOrEmail
 from domain.people.users import User, UserNotFound
 from tests.support.world.memory import MemoryWorld
 from tests.support.world.people import a_person, an_organization
@@ -16,15 +16,15 @@ class World(MemoryWorld):
     async def provider(self, organization_id: UUID, **known: object) -> User:
         user = await self.person(**known)
         principal = self.administrator(organization_id, system=True)
-        await self.memberships.add(principal, organization_id, UserName(user.id))
+        await self.memberships.add(principal, organization_id, UserIdOrEmail(user.id))
         return user
 
     async def grant(self, role: UUID, user: User, *, system: bool = False) -> int:
-        _, position = await self.role_users.grant(a_principal(self.admin, system=system), role, UserName(user.id))
+        _, position = await self.role_users.grant(a_principal(self.admin, system=system), role, UserIdOrEmail(user.id))
         return position
 
     async def revoke(self, role: UUID, user: User, *, system: bool = False) -> int:
-        return await self.role_users.revoke(a_principal(self.admin, system=system), role, UserName(user.id))
+        return await self.role_users.revoke(a_principal(self.admin, system=system), role, UserIdOrEmail(user.id))
 
     async def holders(self, role: UUID) -> dict[UUID, bool]:
         return (await self.store.get(Role, role)).holders
@@ -60,7 +60,7 @@ async def test_a_user_who_leaves_at_that_moment_gets_no_role() -> None:
     world = World()
     clinic = await an_organization(world.store)
     ann, admin = await world.provider(clinic), world.administrator(clinic)
-    world.store.meanwhile = lambda: world.memberships.remove(admin, clinic, UserName(ann.id))
+    world.store.meanwhile = lambda: world.memberships.remove(admin, clinic, UserIdOrEmail(ann.id))
     with pytest.raises(NotInOrganization):
         await world.grant(role_id(clinic, "org.admin"), ann)
 

@@ -9,7 +9,7 @@ from domain.groups.rosters import RosterEntry, roster_entry_id
 from domain.organizations.memberships import ForeignRole, StaffOrganization, UserIsParticipant
 from domain.organizations.organizations import Organization, Organizations
 from domain.people.individuals import Individual
-from domain.people.named_users import UserName
+from domain.people.named_users import UserIdOrEmail
 from domain.people.users import User, UserArchived, UserNotFound
 from tests.support.world.memory import MemoryWorld
 from tests.support.world.people import a_person, a_user, an_organization
@@ -19,12 +19,12 @@ from tests.support.world.principals import EVERYTHING, SYSTEM
 class World(MemoryWorld):
     async def add(self, organization_id: UUID, user: User, role_id: UUID | None = None, *, system: bool = False) -> int:
         principal = self.administrator(organization_id, system=system)
-        _, position = await self.memberships.add(principal, organization_id, UserName(user.id), role_id)
+        _, position = await self.memberships.add(principal, organization_id, UserIdOrEmail(user.id), role_id)
         return position
 
     async def remove(self, organization_id: UUID, user: User) -> int:
         principal = self.administrator(organization_id)
-        return await self.memberships.remove(principal, organization_id, UserName(user.id))
+        return await self.memberships.remove(principal, organization_id, UserIdOrEmail(user.id))
 
     async def user(self, user: User) -> User:
         return await self.store.get(User, user.id)
@@ -121,7 +121,7 @@ async def test_unknown_and_unreadable_addresses_cost_the_same_reads() -> None:
     for email in ("stranger@people.test", "nobody@people.test"):
         before = world.store.found
         with pytest.raises(UserNotFound) as refusal:
-            await world.memberships.add(world.administrator(clinic), clinic, UserName(email=email))
+            await world.memberships.add(world.administrator(clinic), clinic, UserIdOrEmail(email=email))
         assert refusal.value.argument == "email"
         read.append(world.store.found - before)
     assert read[0] == read[1]
@@ -158,10 +158,10 @@ async def test_an_unreadable_user_is_not_found() -> None:
     stranger = await a_person(world.store)
     world.directory.emails["ann@example.test"] = stranger.id
     for name, argument in (
-        (UserName(stranger.id), "user_id"),
-        (UserName(uuid4()), "user_id"),
-        (UserName(email="ann@example.test"), "email"),
-        (UserName(email="nobody@example.test"), "email"),
+        (UserIdOrEmail(stranger.id), "user_id"),
+        (UserIdOrEmail(uuid4()), "user_id"),
+        (UserIdOrEmail(email="ann@example.test"), "email"),
+        (UserIdOrEmail(email="nobody@example.test"), "email"),
     ):
         for command in (world.memberships.add, world.memberships.remove):
             with pytest.raises(UserNotFound) as refused:
@@ -173,7 +173,7 @@ async def test_an_address_names_a_user_in_any_case() -> None:
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
     world.directory.emails["ann@example.test"] = ann.id
-    name = UserName(email="Ann@Example.test")
+    name = UserIdOrEmail(email="Ann@Example.test")
     user, _ = await world.memberships.add(world.administrator(clinic), clinic, name)
     assert user.id == ann.id
 

@@ -14,7 +14,7 @@ from domain.people.individuals import (
     ProviderOwner,
     ProvidersIndividual,
 )
-from domain.people.named_users import UserName
+from domain.people.named_users import UserIdOrEmail
 from domain.people.users import User
 from tests.support.world.memory import MemoryWorld
 from tests.support.world.people import a_person, an_organization
@@ -25,7 +25,7 @@ class World(MemoryWorld):
     async def become_provider(self, user: User, organization_id: UUID) -> None:
         self.grants.let_read(user.id, user.id)
         self.grants.allow(user.id, organization_id, "read")
-        await self.memberships.add(a_system_administrator(user.id), organization_id, UserName(user.id))
+        await self.memberships.add(a_system_administrator(user.id), organization_id, UserIdOrEmail(user.id))
 
     async def place(self, individual_id: UUID, organization_id: UUID) -> RosterEntry:
         entry = RosterEntry.add(uuid4(), organization_id, "individual", individual_id)

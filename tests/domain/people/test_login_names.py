@@ -10,8 +10,8 @@ from domain.people.login_names import (
     email_key,
     finding_names,
     is_blank,
-    login_name,
     names_of,
+    parse_login_name,
     require_usable_username,
 )
 
@@ -38,7 +38,7 @@ from domain.people.login_names import (
 )
 def test_spellings_of_one_name_are_one_login(names: tuple[str, str], are_one: bool) -> None:
     one, other = names
-    assert (login_name(one) == login_name(other)) is are_one
+    assert (parse_login_name(one) == parse_login_name(other)) is are_one
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_spellings_of_one_name_are_one_login(names: tuple[str, str], are_one: bo
     ids=ascii,
 )
 def test_the_form_tells_the_kind(typed: str, kind: str) -> None:
-    assert login_name(typed).kind == kind
+    assert parse_login_name(typed).kind == kind
 
 
 def test_a_name_of_one_kind_is_never_one_of_another() -> None:

@@ -7,7 +7,7 @@ import pytest
 from domain.access.roles import ORGANIZATION_ADMIN, LastAdmin, Role, role_id
 from domain.core.errors import DomainError
 from domain.core.personal import Personal, revealed
-from domain.people.login_names import login_name, normal_login
+from domain.people.login_names import normal_login, parse_login_name
 from domain.people.users import (
     NotYourProvider,
     NotYourself,
@@ -86,12 +86,12 @@ def test_states_follow_from_facts() -> None:
 def test_repeating_records_nothing() -> None:
     user = a_user(email="a@p.test")
     user.disable()
-    user.prefer_communication("{}")
+    user.set_communication_preferences("{}")
     user.join(organization := uuid4())
     before = len(user.pending_events)
     user.disable()
     user.confirm()
-    user.prefer_communication("{}")
+    user.set_communication_preferences("{}")
     user.join(organization)
     user.leave(uuid4())
     assert len(user.pending_events) == before
@@ -246,10 +246,10 @@ def test_a_user_is_provisional_until_a_contact_is_verified() -> None:
 
 def test_a_provisional_user_counts_in_one_organization() -> None:
     user = a_provisional_user(organization := uuid4())
-    user.require_counting_in(organization)
+    user.require_not_limited_to_another(organization)
     with pytest.raises(ProvisionalUser):
-        user.require_counting_in(uuid4())
-    a_user().require_counting_in(uuid4())
+        user.require_not_limited_to_another(uuid4())
+    a_user().require_not_limited_to_another(uuid4())
 
 
 def test_taking_over_replaces_names_and_password() -> None:
@@ -287,8 +287,8 @@ def test_a_verified_account_cannot_be_taken_over() -> None:
 
 def test_names_that_another_user_proved_are_released() -> None:
     user = a_provisional_user(uuid4(), email="ann@people.test", phone="+16505550100", username="Ann@people.test")
-    user.release_login_names([login_name("ANN@people.test")])
+    user.release_login_names([parse_login_name("ANN@people.test")])
     assert user.names.revealed == (None, "+16505550100", None)
     before = len(user.pending_events)
-    user.release_login_names([login_name("ann@people.test")])
+    user.release_login_names([parse_login_name("ann@people.test")])
     assert len(user.pending_events) == before

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.log.event_store import EventStore
 from adapters.security.keyring import Keyring
-from domain.people.login_names import login_name
+from domain.people.login_names import parse_login_name
 from domain.people.users import IdentifierTaken, User
 from projections import registry
 from projections.people.directory import InlineDirectory
@@ -86,7 +86,7 @@ async def test_released_names_are_free_and_a_takeover_sets_new_ones(database_url
         planted = a_user(email="ann@people.test", username="ann@people.test", phone="+16505550100")
         other = a_user(email="other@people.test", username="bob")
         await book.store.save(planted, other)
-        planted.release_login_names([login_name("ANN@people.test")])
+        planted.release_login_names([parse_login_name("ANN@people.test")])
         other.take_over(email="ann@people.test", phone=None, username=None, password_hash=None, email_verified=True)
         await book.store.save(planted, other)
         found = [await book.directory.user_by_login(each) for each in ("ann@people.test", "+16505550100")]

@@ -39,7 +39,7 @@ def history() -> tuple[list[Recorded], User, User]:
     record.change_owner("user", ann.id)
     record.share("organization", NORTH)
     record.share("organization", SOUTH)
-    ann.prefer_communication('{"sms": {"on": true}}')
+    ann.set_communication_preferences('{"sms": {"on": true}}')
     ann.set_password("hash")
     ann.confirm()
     request.claim(ann.id, record.id)
