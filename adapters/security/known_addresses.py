@@ -15,6 +15,6 @@ class CountedAddresses:
         self._throttle = throttle
         self._limit = Limit("known-addresses", per_day, DAY)
 
-    async def name(self, caller_id: UUID) -> None:
+    async def count(self, caller_id: UUID) -> None:
         await self._throttle.take(Counter(self._limit, str(caller_id)))
         report("known-address-named", user=str(caller_id))

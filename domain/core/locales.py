@@ -1,4 +1,4 @@
-"""The languages that texts are shown in."""
+"""The locales of the texts that people read."""
 
 from typing import Literal, get_args
 

@@ -1,62 +1,32 @@
-"""The command that opens onboarding requests: who it is about, and what happens at once."""
+"""The command that creates onboarding requests."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from uuid import UUID, uuid4
 
-from domain.access.roles import Role
 from domain.core.audited import Audited
-from domain.core.errors import Conflict, InvalidState, LostRace
+from domain.core.errors import LostRace
 from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
-from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
+from domain.onboarding.admissions import Admission, Admissions, NewIds
+from domain.onboarding.destinations import Destination, Destinations
 from domain.onboarding.invitations import Invitation, require_consistent
-from domain.onboarding.places import Place, Places
+from domain.onboarding.provisional_users import MatchedUsers, match_user
 from domain.onboarding.referral_codes import ReferralCodes, hash_of_code
 from domain.onboarding.requests import OnboardingRequest
-from domain.organizations.memberships import require_no_participant
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
 from domain.people.login_names import names_of
 from domain.people.passwords import Passwords, WeakPassword, is_strong
-from domain.people.provisional_users import Found, confirm, meant, take_over, unproved
-from domain.people.user_commands import update_admin_roles
-from domain.people.users import IdentifierTaken, ProvisionalUser, User
-
-
-class AlreadyProvider(Conflict):
-    detail = "The user is a provider; a provider's record is not shared."
-
-
-class NewIds(NamedTuple):
-    """Of what may come into being; chosen before anything is decided, so that deciding again keeps them."""
-
-    request: UUID
-    user: UUID
-    individual: UUID
-
-
-class Arrival(NamedTuple):
-    """Everything that is saved with the request. `released` are users who lose names to the one who arrives."""
-
-    user: User
-    individuals: list[Individual]
-    roles: list[Role]
-    entries: list[RosterEntry]
-    released: Sequence[User] = ()
-
-    @property
-    def individual(self) -> Individual:
-        """The one that the request is about."""
-        return self.individuals[0]
+from domain.people.users import IdentifierTaken, User
 
 
 class KnownAddresses(Protocol):
-    """Counts how many known addresses a caller was told of (ruling O3)."""
+    """Limits how many answers tell a caller that an address is known (ruling O3)."""
 
-    async def name(self, caller_id: UUID) -> None:
-        """One more is told. Raises TooMany when the caller was told of too many lately."""
+    async def count(self, caller_id: UUID) -> None:
+        """Count one more such answer to the caller. Raises TooMany when there were too many lately."""
         ...
 
 
@@ -77,79 +47,95 @@ class OnboardingRequests:
         self._passwords = passwords
         self._known_addresses = known_addresses
         self._codes = codes
-        self._places = Places(store, permissions)
+        self._destinations = Destinations(store, permissions)
+        self._admissions = Admissions(store)
 
     async def create(self, principal: Principal, invitation: Invitation) -> tuple[OnboardingRequest, int]:
-        """The request, claimed already when it asks for that and the person is new, or has come in this way before.
+        """Create a request. Return it and the position of its events.
 
-        System administrators and services may bring in people who have accounts already (ruling A1): an open request
-        of the organization for the same person is claimed, if there is one (ruling O6), and an account that nobody has
-        proved to be theirs is taken over (ruling O1).
+        The request is claimed at once when the invitation asks for that and the person is new or belongs to the
+        organization already. System administrators and services may also onboard people who have accounts (ruling A1):
+        that claims the organization's open request for the same person, if there is one (ruling O6), and takes over an
+        account without a verified contact (ruling O1).
 
         Raises Invalid (WeakPassword among others), OrganizationNotFound, StaffOrganization, Forbidden, InvalidState,
-        what `GroupPermissions.require_changeable` raises, IndividualNotFound, Conflict, OnboardingRequestOpen,
-        IdentifierTaken; TooMany when another principal would learn of too many known addresses.
+        the refusals of `GroupPermissions.require_changeable`, IndividualNotFound, Conflict, OnboardingRequestOpen,
+        IdentifierTaken; TooMany when the answer would tell another principal of too many known addresses.
         """
         require_consistent(invitation)
-        place = await self._places.find(principal, invitation)
-        # after permission: judging a password costs more than finding a place
+        destination = await self._destinations.find(principal, invitation)
+        # after the permission: scoring a password costs more than the checks
         await self._require_strong_password(invitation)
-        hashed = None if invitation.password is None else await self._passwords.hash(invitation.password)
-        return await self._decide(principal, invitation, place, hashed, NewIds(uuid4(), uuid4(), uuid4()))
+        password_hash = None if invitation.password is None else await self._passwords.hash(invitation.password)
+        return await self._decide(
+            principal, invitation, destination, password_hash, NewIds(uuid4(), uuid4(), uuid4())
+        )
 
     @retry_on_conflict
     async def _decide(
         self,
         principal: Principal,
         invitation: Invitation,
-        place: Place,
-        hashed: str | None,
+        destination: Destination,
+        password_hash: str | None,
         ids: NewIds,
     ) -> tuple[OnboardingRequest, int]:
-        place = await self._places.reloaded(place)
+        destination = await self._destinations.reload(destination)
         users = await self._known_users(invitation)
-        if users and not await self._may_claim(principal, invitation, users, place):
-            if invitation.at_once and not principal.unlimited:  # only an answer at once differs for a known person
-                await self._known_addresses.name(principal.user_id)
+        if users and not await self._may_claim(principal, invitation, users, destination):
+            if invitation.claimed_at_once and not principal.unlimited:  # an unclaimed request tells that they are known
+                await self._known_addresses.count(principal.user_id)
             request = self._open(ids, invitation, users[0].id, principal, new_user=False)
             self._invite(request, invitation)
-            return request, await self._store.save(request, unchanged=place.grounds, result=request.id)
+            return request, await self._store.save(request, unchanged=destination.rests_on, result=request.id)
         if not users:
             await self._require_free_username(invitation)
-            return await self._introduce(principal, invitation, place, hashed, ids)
-        found = meant(users)
-        await self._require_free_username(invitation, found.user)
-        return await self._welcome(found, principal, invitation, place, hashed, ids)
+            return await self._onboard_new_user(principal, invitation, destination, password_hash, ids)
+        matched = match_user(users)
+        await self._require_free_username(invitation, matched.user)
+        return await self._onboard_existing_user(matched, principal, invitation, destination, password_hash, ids)
 
-    async def _introduce(
-        self, principal: Principal, invitation: Invitation, place: Place, hashed: str | None, ids: NewIds
+    async def _onboard_new_user(
+        self,
+        principal: Principal,
+        invitation: Invitation,
+        destination: Destination,
+        password_hash: str | None,
+        ids: NewIds,
     ) -> tuple[OnboardingRequest, int]:
-        """Bring in a new person."""
         request = self._open(ids, invitation, ids.user, principal, new_user=True)
-        arrival = await self._make(ids, principal, invitation, place, hashed)
-        if invitation.at_once:
-            request.claim(arrival.user.id, arrival.individual.id)
+        admission = await self._admissions.admit_new_user(principal, invitation, destination, password_hash, ids)
+        if invitation.claimed_at_once:
+            request.claim(admission.user.id, admission.individual.id)
         elif invitation.auto_sign_up:
             request.register()
         else:
             self._invite(request, invitation)
-        return request, await self._save(place, arrival, request, result=request.id)
+        return request, await self._save(destination, admission, request, result=request.id)
 
-    async def _welcome(
-        self, found: Found, principal: Principal, invitation: Invitation, place: Place, hashed: str | None, ids: NewIds
+    async def _onboard_existing_user(
+        self,
+        matched: MatchedUsers,
+        principal: Principal,
+        invitation: Invitation,
+        destination: Destination,
+        password_hash: str | None,
+        ids: NewIds,
     ) -> tuple[OnboardingRequest, int]:
-        """Bring in a known person. Open requests for them are claimed by it; one that asked for this is the answer."""
-        opened = await self._open_requests(invitation) if principal.unlimited else []
-        alike = [request for request in opened if request.onboard_type == invitation.onboard_type]
-        for request in alike:
-            place = await self._places.joined(place, request, found.user)
-        if not alike:
-            alike = [self._open(ids, invitation, found.user.id, principal, new_user=False)]
-            opened += alike
-        arrival = await self._bring_in(found, principal, invitation, place, hashed)
-        for request in opened:
-            request.claim(arrival.user.id, arrival.individual.id)
-        return alike[0], await self._save(place, arrival, *opened, result=alike[0].id)
+        """Claim the open requests for the user, or a new one. Return the first of them that has the same type."""
+        open_requests = await self._open_requests(invitation) if principal.unlimited else []
+        same_type = [request for request in open_requests if request.onboard_type == invitation.onboard_type]
+        for request in same_type:
+            destination = await self._destinations.merge(destination, request, matched.user)
+        if not same_type:
+            same_type = [self._open(ids, invitation, matched.user.id, principal, new_user=False)]
+            open_requests += same_type
+        admission = await self._admissions.admit_existing_user(
+            matched, principal, invitation, destination, password_hash
+        )
+        for request in open_requests:
+            request.claim(admission.user.id, admission.individual.id)
+        return same_type[0], await self._save(destination, admission, *open_requests, result=same_type[0].id)
 
     @staticmethod
     def _open(
@@ -158,14 +144,18 @@ class OnboardingRequests:
         by = principal.user_id
         return OnboardingRequest.open(ids.request, invitation, user_id, new_user=new_user, created_by=by)
 
-    async def _save(self, place: Place, arrival: Arrival, *requests: OnboardingRequest, result: UUID) -> int:
-        # the user first: projections find the user when they come to the individuals and the request
-        everything: list[Audited] = [
-            *arrival.released, arrival.user, *arrival.individuals, *arrival.roles, *arrival.entries,
+    async def _save(
+        self, destination: Destination, admission: Admission, *requests: OnboardingRequest, result: UUID
+    ) -> int:
+        # the user first: projections need the user before the individuals and the request
+        admitted: list[Audited] = [
+            *admission.released, admission.user, *admission.individuals, *admission.roles, *admission.entries,
         ]  # fmt: skip
         try:
-            return await save_resting_on(self._store, *everything, *requests, unchanged=place.grounds, result=result)
-        except IdentifierTaken:  # the person came into being at this moment: decide again about a known person
+            return await save_resting_on(
+                self._store, *admitted, *requests, unchanged=destination.rests_on, result=result
+            )
+        except IdentifierTaken:  # a concurrent command created the person: decide again about an existing user
             raise LostRace from None
 
     def _invite(self, request: OnboardingRequest, invitation: Invitation) -> None:
@@ -173,117 +163,25 @@ class OnboardingRequests:
             message_id = uuid4()
             request.invite(message_id, channel, hash_of_code(self._codes.code(message_id)), self._codes.lifetime)
 
-    async def _make(
-        self, ids: NewIds, principal: Principal, invitation: Invitation, place: Place, hashed: str | None
-    ) -> Arrival:
-        """Return a new person. Until the claim a patient's individual is the organization's; a provider's never is."""
-        organization = place.organization
-        if invitation.onboard_type == "provider":
-            individual = Individual.create(ids.individual, "user", ids.user, provider=True)
-        else:
-            individual = place.individual or Individual.create(ids.individual, "organization", organization.id)
-        vouched = principal.unlimited and invitation.at_once
-        user = User.create(
-            ids.user,
-            classification=organization.classification,
-            individual_id=individual.id,
-            email=invitation.email,
-            phone=invitation.phone,
-            username=invitation.username,
-            provisional_in=None if vouched else organization.id,
-        )
-        if invitation.communication_preferences is not None:
-            user.set_communication_preferences(invitation.communication_preferences)
-        if invitation.auto_sign_up and hashed is not None:
-            user.set_password(hashed)
-        if invitation.at_once:
-            confirm(user, invitation, vouched=vouched)
-            return await self._enter(user, individual, invitation, place)
-        entries = (
-            await self._entries(place, "individual", individual.id) if invitation.onboard_type == "patient" else []
-        )
-        return Arrival(user, [individual], [], entries)
-
-    async def _bring_in(
-        self, found: Found, principal: Principal, invitation: Invitation, place: Place, hashed: str | None
-    ) -> Arrival:
-        """A user who has an account, claimed for them.
-
-        The password stays unless a system administrator or a service takes over an account that nobody has proved to be
-        theirs: its password was chosen by the administrator who made it, or by the person who signed up with the
-        contact.
-        """
-        user = found.user
-        assert user.individual_id is not None, "only services have none, and they cannot be reached"
-        if user.state not in {"confirmed", "init", "registered"}:
-            raise InvalidState
-        individuals = await self._store.get_many(Individual, user.individuals)
-        if principal.unlimited and unproved(user):
-            take_over(found, list(individuals.values()), invitation, hashed)
-        own = individuals[user.individual_id]
-        if invitation.onboard_type == "provider":
-            require_no_participant(list(individuals.values()))
-        elif user.organizations:
-            raise AlreadyProvider
-        if place.individual is not None and own.owner_id != user.id:
-            raise InvalidState(argument="individual_id")  # the user has yet to claim their own
-        arrival = await self._enter(user, place.individual or own, invitation, place)
-        further = [each for each in individuals.values() if each.id != arrival.individual.id]
-        return arrival._replace(individuals=[*arrival.individuals, *further], released=found.others)
-
-    async def _enter(self, user: User, individual: Individual, invitation: Invitation, place: Place) -> Arrival:
-        """Make the user a provider or a patient of the organization, now."""
-        former = individual.owner_id
-        if user.provisional and individual.all_organizations - {place.organization.id}:
-            raise ProvisionalUser(argument="individual_id")  # another organization has a part in it
-        individual.change_owner("user", user.id)
-        user.acquire_individual(individual.id)
-        roles = {role.id: role for role in place.roles}
-        roles |= {role.id: role for role in await update_admin_roles(self._store, user)}
-        if invitation.onboard_type == "patient":
-            if former != user.id:
-                individual.share("organization", former)
-            individual.share("organization", place.organization.id)
-            entries = await self._entries(place, "individual", individual.id)
-        else:
-            individual.mark_provider(provider=True)
-            user.join(place.organization.id)
-            for name in place.roles:
-                roles[name.id].grant(user.id, live=roles[name.id].counts(user))
-            entries = await self._entries(place, "member", user.id)
-        return Arrival(user, [individual], list(roles.values()), entries)
-
     async def _may_claim(
-        self, principal: Principal, invitation: Invitation, found: Sequence[User], place: Place
+        self, principal: Principal, invitation: Invitation, users: Sequence[User], destination: Destination
     ) -> bool:
-        """Return whether a known person comes in at once.
+        """Return whether the request for existing users is claimed at once.
 
-        Only system administrators and services bring in those who are not in the organization yet (I7).
+        Only system administrators and services may do that for a user who does not belong to the organization (I7).
         """
-        if principal.unlimited or not invitation.at_once:
-            return invitation.at_once
-        user = found[0]
-        if len(found) > 1 or not user.live or place.individual is not None:
+        if principal.unlimited or not invitation.claimed_at_once:
+            return invitation.claimed_at_once
+        user = users[0]
+        if len(users) > 1 or not user.live or destination.individual is not None:
             return False
         if invitation.onboard_type == "provider":
-            return place.organization.id in user.organizations
-        own = await self._store.get(Individual, user.individuals[0])
-        return place.organization.id in own.organizations
-
-    async def _entries(self, place: Place, kind: RosterKind, subject_id: UUID) -> list[RosterEntry]:
-        ids = {group.id: roster_entry_id(group.id, kind, subject_id) for group in place.groups}
-        entries = await self._store.get_many(RosterEntry, ids.values())
-        for each in entries.values():
-            each.add_again()
-        fresh = [
-            RosterEntry.add(group.id, group.organization_id, kind, subject_id)
-            for group in place.groups
-            if ids[group.id] not in entries
-        ]
-        return [*entries.values(), *fresh]
+            return destination.organization.id in user.organizations
+        primary = await self._store.get(Individual, user.individuals[0])
+        return destination.organization.id in primary.organizations
 
     async def _known_users(self, invitation: Invitation) -> list[User]:
-        """Users who have one of the contacts, the first of them first."""
+        """Return the users who have one of the login names, in the order of the names."""
         ids = await self._directory.users_named(invitation.names)
         return list((await self._store.get_many(User, ids)).values())
 
@@ -292,7 +190,7 @@ class OnboardingRequests:
         return list((await self._store.get_many(OnboardingRequest, ids)).values())
 
     async def _require_free_username(self, invitation: Invitation, user: User | None = None) -> None:
-        """Raises IdentifierTaken when another user has the user name."""
+        """Raise IdentifierTaken when another user has the user name."""
         name = [] if invitation.username is None else names_of(None, None, invitation.username)
         holders = await self._directory.users_named(name) if name else []
         if any(user is None or holder != user.id for holder in holders):

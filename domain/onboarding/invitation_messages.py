@@ -1,4 +1,4 @@
-"""Sends the invitations of onboarding requests, for jobs (rulings K34, K38, K39, L56 to L58)."""
+"""Messages that invite people, which jobs send (rulings K34, K38, K39, L56 to L58)."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,12 +19,12 @@ from domain.organizations.themes import Theme
 from domain.people.users import User
 
 TEMPLATES = {"patient": "onboarding", "provider": "onboarding-provider"}
-GIVEN_UP = "job-dead"
-"""The error of an invitation whose job failed for good, or is gone."""
+JOB_DEAD = "job-dead"
+"""The error of an invitation whose job failed in its last attempt, or no longer exists."""
 
 
 class _Context(NamedTuple):
-    """What a message is made of, as it is at this moment."""
+    """The present state of what a message is made of."""
 
     request: OnboardingRequest
     invite: Invite
@@ -35,9 +35,9 @@ class _Context(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class InvitationMessages:
-    """Sends invitations and records whether they left.
+    """Sends invitations and records whether they were sent.
 
-    `link_base` is where links lead unless the theme has a domain of its own, without a slash at the end.
+    `link_base` is the URL with which links begin, without a slash at the end, unless the theme has a domain.
     """
 
     store: Store
@@ -47,10 +47,10 @@ class InvitationMessages:
     link_base: str
 
     async def send(self, request_id: UUID, message_id: UUID) -> int | None:
-        """Send the invitation; return the position, None when it was sent before or is needed no more.
+        """Send the invitation and record that. Return the position, None when nothing new is recorded.
 
-        One that cannot be delivered, or whose code has expired (ruling K43), is recorded as failed. Raises
-        DeliveryFailed, MessageRefused.
+        Record an invitation as failed if it cannot be delivered, if its code has expired (ruling K43) or if its request
+        is claimed. Raises DeliveryFailed, MessageRefused.
         """
         request = await self.store.get(OnboardingRequest, request_id)
         invite = request.invites.get(message_id)
@@ -68,8 +68,8 @@ class InvitationMessages:
         return await self._record_sent(request_id, message_id)
 
     async def give_up(self, request_id: UUID, message_id: UUID) -> int | None:
-        """Record that the invitation was not delivered; return the position, None when that is decided already."""
-        return await self._fail(request_id, message_id, GIVEN_UP)
+        """Record that the job of the invitation failed for good. Return the position, None if it was sent or failed."""
+        return await self._fail(request_id, message_id, JOB_DEAD)
 
     @retry_on_conflict
     async def _record_sent(self, request_id: UUID, message_id: UUID) -> int:
@@ -93,7 +93,7 @@ class InvitationMessages:
         return _Context(request, invite, user, organization, theme)
 
     async def _message(self, context: _Context) -> Message:
-        """Raises MessageRefused when the address is gone, as of an erased person."""
+        """Return the message. Raises MessageRefused when the person has no address any more, as an erased person."""
         request, invite, user, organization, theme = context
         address = _contact(request, invite)
         if address is None:

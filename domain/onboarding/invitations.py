@@ -1,4 +1,4 @@
-"""What an onboarding request asks for."""
+"""Invitations: what a caller asks for with an onboarding request."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -12,25 +12,25 @@ OnboardType = Literal["patient", "provider"]
 
 
 class ForProvidersOnly(Invalid):
-    detail = "Only a provider can have this."
+    detail = "This attribute is for providers only."
 
 
 class ForPatientsOnly(Invalid):
-    detail = "Only a patient can have this."
+    detail = "This attribute is for patients only."
 
 
 class PasswordWithoutSignUp(Invalid):
-    detail = "A password is taken with auto-sign-up only."
+    detail = "A password requires auto-sign-up."
 
 
 class ChannelWithoutContact(Invalid):
-    detail = "There is no contact of the person for this channel."
+    detail = "The person has no contact for this channel."
 
 
 class Invitation(NamedTuple):
-    """Who is to be brought in where, and how.
+    """A person, the organization to onboard them into, and how to do that.
 
-    `individual_id` is the individual that a patient gets; `communication_preferences` is a JSON object.
+    `individual_id` is the individual that a patient gets. `communication_preferences` is a JSON object.
     """
 
     organization_id: UUID
@@ -50,45 +50,47 @@ class Invitation(NamedTuple):
 
     @property
     def contacts(self) -> list[str]:
+        """Return the given e-mail address, phone number and user name."""
         return [contact for contact in (self.email, self.phone, self.username) if contact is not None]
 
     @property
     def names(self) -> list[LoginName]:
-        """The names that find the person: the contacts; the user name only where there is none (ruling O2)."""
+        """Return the login names that find the person: the contacts, or else the user name (ruling O2)."""
         return finding_names(self.email, self.phone, self.username)
 
     @property
     def channels(self) -> list[Channel]:
-        """Where the person is invited: as asked for, else by e-mail, else by text message (ruling K95)."""
+        """Return the channels of the invitation: the requested ones, else e-mail, else text message (ruling K95)."""
         reachable: list[Channel] = [channel for channel, contact in self._contacts.items() if contact is not None]
-        asked = reachable[:1] if self.notifications is None else list(self.notifications)
+        channels = reachable[:1] if self.notifications is None else list(self.notifications)
         if self.email_user_now and self.email is not None:
-            asked.append("email")
-        return list(dict.fromkeys(asked))
+            channels.append("email")
+        return list(dict.fromkeys(channels))
 
     @property
     def unreachable(self) -> list[int]:
-        """Which of the notifications asked for have no contact, by their places."""
-        return [n for n, channel in enumerate(self.notifications or ()) if self._contacts[channel] is None]
+        """Return the indexes of the requested notifications for which the person has no contact."""
+        return [index for index, channel in enumerate(self.notifications or ()) if self._contacts[channel] is None]
 
     @property
     def _contacts(self) -> dict[Channel, str | None]:
         return {"email": self.email, "sms": self.phone}
 
     @property
-    def at_once(self) -> bool:
-        """Whether it is claimed at once, without asking the person."""
+    def claimed_at_once(self) -> bool:
+        """Return whether the request is claimed at once, without an answer of the person."""
         return self.auto_sign_up and self.auto_confirm
 
 
 def require_consistent(invitation: Invitation) -> None:
-    """Raise ForProvidersOnly, ForPatientsOnly, PasswordWithoutSignUp, UnusableUserName or ForeignUserName.
+    """Raise a refusal when the members of the invitation contradict each other.
 
-    ChannelWithoutContact for each channel asked for without a contact (ruling K95).
+    The refusals are ForProvidersOnly, ForPatientsOnly, PasswordWithoutSignUp, UnusableUserName, ForeignUserName, and
+    ChannelWithoutContact for each requested channel without a contact (ruling K95).
     """
-    missing = [ChannelWithoutContact(argument=f"notifications/{number}") for number in invitation.unreachable]
-    if missing:
-        raise ChannelWithoutContact(argument=missing[0].argument, others=missing[1:])
+    refusals = [ChannelWithoutContact(argument=f"notifications/{index}") for index in invitation.unreachable]
+    if refusals:
+        raise ChannelWithoutContact(argument=refusals[0].argument, others=refusals[1:])
     if invitation.provider_roles and invitation.onboard_type == "patient":
         raise ForProvidersOnly(argument="provider_roles")
     if invitation.individual_id is not None and invitation.onboard_type == "provider":

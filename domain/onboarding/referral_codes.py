@@ -1,4 +1,4 @@
-"""The codes by which invited people claim their onboarding requests (rulings K30, K31 and K33)."""
+"""Referral codes, with which invited people claim their onboarding requests (rulings K30, K31 and K33)."""
 
 import hashlib
 from datetime import timedelta
@@ -13,20 +13,20 @@ _READ_AS = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
 
 
 class ReferralCodes:
-    """Makes the code of each invitation from its id, so that it stands nowhere in clear before it is sent."""
+    """Derives the code of each invitation from its id, so that no code is stored in clear before it is sent."""
 
     def __init__(self, lookup: Lookup, seconds: int) -> None:
-        """`seconds` are the lifetime of codes made from now on."""
+        """`seconds` is the lifetime of new codes."""
         self._lookup = lookup
         self.lifetime = timedelta(seconds=seconds)
 
     def code(self, message_id: UUID) -> str:
-        """Return 16 characters in four groups, the same in every attempt to send the message."""
+        """Return 16 characters in four groups, the same for every attempt to send the message."""
         number = int.from_bytes(self._lookup("referral-code", str(message_id))[:CODE_BYTES], "big")
         text = "".join(ALPHABET[number >> shift & 31] for shift in range(CODE_BYTES * 8 - 5, -1, -5))
         return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 def hash_of_code(code: str) -> str:
-    """Return the hash under which a code is known, however it is typed: blanks, hyphens and case do not count."""
+    """Return the hash of a code as it was typed; blanks, hyphens and case are ignored."""
     return hashlib.sha256(code.upper().translate(_READ_AS).encode()).hexdigest()

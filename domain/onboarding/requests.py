@@ -1,4 +1,4 @@
-"""Onboarding requests: bringing somebody into an organization, at once or when he claims it (semantics 9, A1)."""
+"""Onboarding requests, which bring a person into an organization when they are claimed (semantics 9, A1)."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,12 +17,12 @@ InviteStatus = Literal["created", "failed", "sent"]
 
 
 class OnboardingRequestOpen(AlreadyExists):
-    detail = "There is an open request of this organization for the same person."
+    detail = "The organization already has an open request for the same person."
 
 
 @dataclass(frozen=True)
 class Invite:
-    """A message that invites the person over one channel; its id is the message's. `code_hash` is of its code."""
+    """An invitation over one channel. `id` is the id of its message, `code_hash` the hash of its referral code."""
 
     id: UUID
     channel: Channel
@@ -34,7 +34,7 @@ class Invite:
 
 
 class OnboardingRequest(Audited):
-    """`user_id` is whoever is to claim it. Nothing of that person is shown before he has."""
+    """A request to onboard a person, whose user is `user_id`. Answers show nothing of the user before the claim."""
 
     TOPIC = "onboarding-request"
 
@@ -52,10 +52,10 @@ class OnboardingRequest(Audited):
     invites: dict[UUID, Invite] = field(default_factory=dict)
 
     class Created(Audited.Created):
-        """What was asked for.
+        """An onboarding request was created.
 
-        `new_user` tells whether the user came into being with it. `notifications` is None when the channel is left to
-        the service. `individual_id` and `group_ids` are what the claim shares and where it places it.
+        `new_user` tells whether the user was created with it. `notifications` is None when the service chooses the
+        channel. The claim shares the individual `individual_id` and adds it to the groups `group_ids`.
         """
 
         TOPIC = "onboarding-request.created"
@@ -75,7 +75,7 @@ class OnboardingRequest(Audited):
         created_by: UUID | None
 
     class RegistrationStarted(Audited.Event):
-        """There is a password; the user has to be confirmed."""
+        """The user got a password and has to be confirmed."""
 
         TOPIC = "onboarding-request.registration-started"
 
@@ -83,7 +83,7 @@ class OnboardingRequest(Audited):
             aggregate.registering_at = self.timestamp
 
     class Claimed(Audited.Event):
-        """By the user, whose individual it is from now on."""
+        """The user claimed the request and became the owner of the individual."""
 
         TOPIC = "onboarding-request.claimed"
         user_id: UUID
@@ -95,7 +95,7 @@ class OnboardingRequest(Audited):
             aggregate.individual_id = self.individual_id
 
     class InvitationIssued(Audited.Event):
-        """The person is invited over the channel with a code of which only the hash is known (ruling K137)."""
+        """An invitation was issued over a channel; only the hash of its referral code is recorded (ruling K137)."""
 
         TOPIC = "onboarding-request.invitation-issued"
         message_id: UUID
@@ -109,7 +109,7 @@ class OnboardingRequest(Audited):
             aggregate.invites[self.message_id] = invite
 
     class InvitationSent(Audited.Event):
-        """The message was handed over to whoever delivers it."""
+        """The message of an invitation was handed over to the delivery service."""
 
         TOPIC = "onboarding-request.invitation-sent"
         message_id: UUID
@@ -118,7 +118,7 @@ class OnboardingRequest(Audited):
             aggregate.invites[self.message_id] = replace(aggregate.invites[self.message_id], status="sent", error=None)
 
     class InvitationFailed(Audited.Event):
-        """The message will not be delivered; `error` holds nothing personal."""
+        """The message of an invitation cannot be delivered; `error` contains nothing personal."""
 
         TOPIC = "onboarding-request.invitation-failed"
         message_id: UUID
@@ -133,7 +133,7 @@ class OnboardingRequest(Audited):
     def open(
         cls, request_id: UUID, invitation: Invitation, user_id: UUID, *, new_user: bool, created_by: UUID | None
     ) -> "OnboardingRequest":
-        """Return a new request that the user is to claim."""
+        """Return a new request, which the user will claim."""
         return cls._create(
             cls.Created,
             id=request_id,
@@ -155,27 +155,30 @@ class OnboardingRequest(Audited):
 
     @property
     def done(self) -> bool:
+        """Return whether the request is claimed."""
         return self.claimed_at is not None
 
     @property
     def status(self) -> Status:
-        """The contract's word for how far it is."""
+        """Return the contract's status of the request."""
         if self.done:
             return "claimed"
         if self.registering_at is not None:
             return "registering"
-        return "invited" if any(each.status == "sent" for each in self.invites.values()) else "created"
+        return "invited" if any(invite.status == "sent" for invite in self.invites.values()) else "created"
 
     @property
     def last_invites(self) -> dict[Channel, Invite]:
-        """The last invitation over each channel."""
-        return {each.channel: each for each in self.invites.values()}
+        """Return the last invitation over each channel."""
+        return {invite.channel: invite for invite in self.invites.values()}
 
     def register(self) -> None:
+        """Record that the user has a password and has to be confirmed."""
         if self.registering_at is None and not self.done:
             self.trigger_event(self.RegistrationStarted)
 
     def claim(self, user_id: UUID, individual_id: UUID) -> None:
+        """Record that the user claimed the request and owns the individual."""
         if not self.done:
             self.trigger_event(self.Claimed, user_id=user_id, individual_id=individual_id)
 
@@ -190,12 +193,12 @@ class OnboardingRequest(Audited):
         )
 
     def record_sent(self, message_id: UUID) -> None:
-        """The invitation left, be it after it was given up."""
+        """Record that the invitation was sent, even if it was recorded as failed before."""
         if self.invites[message_id].status != "sent":
             self.trigger_event(self.InvitationSent, message_id=message_id)
 
     def record_failed(self, message_id: UUID, error: str) -> None:
-        """The invitation will not leave; one that is unknown, left or failed before stays as it is."""
+        """Record that the invitation cannot be sent. Ignore an unknown invitation and one that was sent or failed."""
         invite = self.invites.get(message_id)
         if invite is not None and invite.status == "created":
             self.trigger_event(self.InvitationFailed, message_id=message_id, error=error)

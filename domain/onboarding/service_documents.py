@@ -1,4 +1,4 @@
-"""Terms, policies and the like, which people agree to (rulings K63, K109 to K111)."""
+"""Service documents: terms, policies and other documents that users agree to (rulings K63, K109 to K111)."""
 
 import re
 from collections.abc import Sequence
@@ -21,14 +21,18 @@ MAX_HTML = 1024 * 1024
 
 
 class ServiceDocumentExists(AlreadyExists):
-    """The organization, or none, has that version of that type."""
+    """The organization has this version of a document of this type already, or the service for all organizations."""
 
     argument = "version"
 
 
 @dataclass(frozen=True)
 class ServiceDocumentFields:
-    """`titles` and `html` are by locale, `locale` is the one it was written in. One without organization is for all."""
+    """A document in several locales.
+
+    `titles` and `html` are by locale; `locale` is the one that the document was written in. A document without an
+    organization is for all organizations.
+    """
 
     type: str
     version: str
@@ -38,19 +42,21 @@ class ServiceDocumentFields:
     html: dict[str, str] = field(default_factory=dict)
 
     def best_locale(self, locale: str | None) -> str:
-        """Return the locale to show: this one, one of its language, English, or that of the document."""
+        """Return the locale to show: the given one, one of its language, English, or that of the document."""
         language = (locale or "").replace("-", "_").partition("_")[0]
-        alike = sorted(each for each in self.titles if each.partition("_")[0] == language)
-        choices = (locale, *alike, FALLBACK_LOCALE, self.locale)
-        return next(each for each in choices if each is not None and each in self.titles)
+        same_language = sorted(known for known in self.titles if known.partition("_")[0] == language)
+        choices = (locale, *same_language, FALLBACK_LOCALE, self.locale)
+        return next(choice for choice in choices if choice is not None and choice in self.titles)
 
 
 class ServiceDocument(Record[ServiceDocumentFields]):
-    """It is never changed or deleted: people have agreed to what it says."""
+    """A document, which is never changed or deleted, because users have agreed to its text."""
 
     TOPIC = "service-document"
 
     class Created(RecordCreated):
+        """A service document was created."""
+
         TOPIC = "service-document.created"
         fields: ServiceDocumentFields
 
@@ -71,7 +77,7 @@ class ServiceDocument(Record[ServiceDocumentFields]):
 
 @dataclass(frozen=True, eq=False)
 class ServiceDocumentOwner(Owner):
-    """System administrators add documents; everybody may read them."""
+    """System administrators create service documents; all callers may read them."""
 
     store: Store
 

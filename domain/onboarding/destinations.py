@@ -1,4 +1,4 @@
-"""Where a person is brought in: found, and permitted to the principal who asks."""
+"""Destinations of onboardings: the organization, groups, roles and individual that an invitation names."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -20,7 +20,7 @@ from domain.people.users import User
 
 
 class UnknownRole(Conflict):
-    detail = "The organization has no such role."
+    detail = "The organization does not have this role."
 
 
 class ForeignGroup(Conflict):
@@ -28,15 +28,15 @@ class ForeignGroup(Conflict):
 
 
 class ForeignIndividual(Conflict):
-    detail = "The individual is not owned by the organization."
+    detail = "The organization does not own the individual."
 
 
 class StaffPatient(Conflict):
-    detail = "The operator's own people work in this organization; it has no patients."
+    detail = "Staff work in this organization; it cannot have patients."
 
 
-class Place(NamedTuple):
-    """Where a person is brought in, all of it found and permitted."""
+class Destination(NamedTuple):
+    """What an invitation names, loaded and permitted to the principal."""
 
     organization: Organization
     groups: list[Group]
@@ -44,80 +44,78 @@ class Place(NamedTuple):
     individual: Individual | None
 
     @property
-    def grounds(self) -> list[Audited]:
-        """What has to be as it was seen for the person to be brought in here."""
+    def rests_on(self) -> list[Audited]:
+        """Return the aggregates that may not change while the request is saved."""
         return [self.organization, *self.groups, *([] if self.individual is None else [self.individual])]
 
 
-class Places:
-    """Finds places. Refusals come in the order of the request's members."""
+class Destinations:
+    """Loads destinations. It raises refusals in the order of the request's members."""
 
     def __init__(self, store: Store, permissions: Permissions) -> None:
         self._store = store
         self._permissions = permissions
         self._groups = GroupPermissions(store, permissions)
 
-    async def find(self, principal: Principal, invitation: Invitation) -> Place:
-        """Return the place. Raises what `OnboardingRequests.create` says."""
+    async def find(self, principal: Principal, invitation: Invitation) -> Destination:
+        """Return the destination. Raises the refusals that `OnboardingRequests.create` lists."""
         organization = await self._organization(principal, invitation)
         individual = await self._individual(principal, invitation)
         groups = [await self._group(principal, invitation, group_id) for group_id in invitation.group_ids]
         roles = await self._roles(principal, invitation)
         if not organization.active:
             raise InvalidState(argument="organization_id")
-        return Place(organization, groups, roles, individual)
+        return Destination(organization, groups, roles, individual)
 
-    async def reloaded(self, place: Place) -> Place:
-        """Return the place as it is by now, with the same refusals for what has ended since it was found.
-
-        Raises InvalidState, GroupInactive, ForeignIndividual.
-        """
-        organization = await self._store.get(Organization, place.organization.id)
-        groups = list((await self._store.get_many(Group, [group.id for group in place.groups])).values())
-        roles = await self._store.get_many(Role, [role.id for role in place.roles])
-        individual = place.individual and await self._store.get(Individual, place.individual.id)
-        if individual is not None and individual.owner_id != place.organization.id:
+    async def reload(self, destination: Destination) -> Destination:
+        """Return the destination as it is now. Raises InvalidState, GroupInactive, ForeignIndividual."""
+        organization = await self._store.get(Organization, destination.organization.id)
+        groups = list((await self._store.get_many(Group, [group.id for group in destination.groups])).values())
+        roles = await self._store.get_many(Role, [role.id for role in destination.roles])
+        individual = destination.individual and await self._store.get(Individual, destination.individual.id)
+        if individual is not None and individual.owner_id != destination.organization.id:
             raise ForeignIndividual(argument="individual_id")
         if not all(group.active for group in groups):
             raise GroupInactive(argument="group_ids")
         if not organization.active:
             raise InvalidState(argument="organization_id")
-        return Place(organization, groups, list(roles.values()), individual)
+        return Destination(organization, groups, list(roles.values()), individual)
 
-    async def joined(self, place: Place, request: OnboardingRequest, user: User) -> Place:
-        """The place, and what an open request asked for the same user in the same organization."""
-        groups = await self._store.get_many(Group, request.group_ids)
-        here = {group.id: group for group in [*groups.values(), *place.groups] if group.active}
-        names = [role_id(request.organization_id, name) for name in request.provider_roles]
-        roles = await self._store.get_many(Role, names)
-        individual = place.individual
+    async def merge(self, destination: Destination, request: OnboardingRequest, user: User) -> Destination:
+        """Return the destination together with that of an open request for the same user and organization."""
+        requested_groups = await self._store.get_many(Group, request.group_ids)
+        groups = {group.id: group for group in [*requested_groups.values(), *destination.groups] if group.active}
+        role_ids = [role_id(request.organization_id, name) for name in request.provider_roles]
+        roles = await self._store.get_many(Role, role_ids)
+        individual = destination.individual
         if individual is None and request.individual_id is not None and request.individual_id not in user.individuals:
-            asked = await self._store.find(Individual, request.individual_id)
-            individual = asked if asked is not None and asked.owner_id == request.organization_id else None
-        roles |= {role.id: role for role in place.roles}
-        return place._replace(groups=list(here.values()), roles=list(roles.values()), individual=individual)
+            individual = await self._store.find(Individual, request.individual_id)
+            if individual is not None and individual.owner_id != request.organization_id:
+                individual = None
+        roles |= {role.id: role for role in destination.roles}
+        return destination._replace(groups=list(groups.values()), roles=list(roles.values()), individual=individual)
 
     async def _organization(self, principal: Principal, invitation: Invitation) -> Organization:
-        """Return the organization, in which the principal may do this.
+        """Return the organization if the principal may onboard the person there.
 
-        Administrators may; providers may for a patient with nothing done at once.
+        Administrators may onboard anyone. Providers may invite patients, but not sign them up or confirm them.
         """
         argument = "organization_id"
         organization = await self._store.find(Organization, invitation.organization_id)
         reading = AccessQuery("organization", invitation.organization_id, "read")
-        reads, governs = await self._permissions.allows(principal, reading, reading._replace(operation="write"))
+        reads, administers = await self._permissions.allows(principal, reading, reading._replace(operation="write"))
         if organization is None or not reads:
             raise OrganizationNotFound(argument=argument)
         if organization.staffed and not principal.system:
             raise StaffOrganization(argument=argument)
         if organization.staffed and invitation.onboard_type == "patient":
             raise StaffPatient(argument=argument)
-        if governs or principal.unlimited:  # an inactive one has no administrators, but those who read it are told so
+        if administers or principal.unlimited:  # `find` refuses an inactive organization, which has no administrators
             return organization
         if invitation.onboard_type == "provider" or invitation.auto_sign_up or invitation.auto_confirm:
             raise Forbidden(argument=argument)
         member = await self._store.get(User, principal.user_id)
-        if organization.id not in member.organizations:  # staff read it all the same
+        if organization.id not in member.organizations:  # staff read the organization without being in it
             raise Forbidden(argument=argument)
         return organization
 
