@@ -26,7 +26,7 @@ from domain.sessions.service_accounts import TokenReviewer
 from projections import registry
 from projections.access.rights import CurrentRights
 from projections.people.directory import InlineDirectory
-from projections.sessions.sessions import SessionStanding
+from projections.sessions.sessions import SessionReader
 
 
 @asynccontextmanager
@@ -69,7 +69,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 directory=directory,
                 passwords=stack.enter_context(PasswordPool(settings.argon2, settings.hashing_threads)),
                 attempts=LoginThrottle(throttle, lookup, settings),
-                standing=SessionStanding(pool),
+                live_sessions=SessionReader(pool),
                 known_addresses=CountedAddresses(throttle, settings.known_addresses),
                 referral_codes=ReferralCodes(lookup, settings.referral_code_seconds),
             ),

@@ -60,7 +60,7 @@ def _next_batch(remaining: Iterator[list[Audited]]) -> list[Audited]:
 
 def _organization(ward: Ward) -> list[Audited]:
     name = f"bench-{ward.number}"
-    organization = Organization.found(
+    organization = Organization.create(
         ward.id, name, display_name=name, classification="customer", provider_type="coach", timezone="UTC"
     )
     role = Role.create(ward.id, ORGANIZATION_ADMIN, "Organization administrator")

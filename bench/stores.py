@@ -13,7 +13,7 @@ from adapters.security.tokens import Tokens
 from adapters.settings import Settings
 from domain.core.principal import SessionKind
 from domain.people.users import User
-from domain.sessions.sessions import LONGEST_ACCESS, Session
+from domain.sessions.sessions import MAX_ACCESS_SECONDS, Session
 from projections import registry
 from projections.sessions.sessions import SessionsProjection
 
@@ -46,6 +46,6 @@ async def token_of(settings: Settings, user_id: UUID) -> str:
     ):
         user = await store.get(User, user_id)
         kind: SessionKind = "service" if user.kind == "service" else "password"
-        session = Session.open(uuid4(), user, position=await store.head(), kind=kind, seconds=LONGEST_ACCESS)
+        session = Session.open(uuid4(), user, position=await store.head(), kind=kind, seconds=MAX_ACCESS_SECONDS)
         await sessions.save(session)
     return signer.access_token(user.id, session.id, session.organization_id, session.access_until())

@@ -22,7 +22,7 @@ from domain.people.individual_commands import Individuals
 from domain.people.passwords import Passwords
 from domain.people.user_commands import Users
 from domain.people.user_replications import UserReplications
-from domain.sessions.commands import Attempts, Sessions, Standing
+from domain.sessions.commands import Attempts, LiveSessions, Sessions
 from domain.sessions.service_accounts import ServiceAccounts
 
 
@@ -38,7 +38,7 @@ class Identity:
         directory: Directory,
         passwords: Passwords,
         attempts: Attempts,
-        standing: Standing,
+        live_sessions: LiveSessions,
         known_addresses: KnownAddresses,
         referral_codes: ReferralCodes,
     ) -> None:
@@ -63,4 +63,4 @@ class Identity:
         )
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.service_accounts = ServiceAccounts(store)
-        self.sessions = Sessions(store, session_store, directory, passwords, attempts, standing)
+        self.sessions = Sessions(store, session_store, directory, passwords, attempts, live_sessions)

@@ -80,7 +80,7 @@ def _principal_of(claims: Claims, session: SessionRow | None) -> Principal:
         raise Unauthenticated
     if session.revoked:
         raise SessionRevoked
-    if not session.stands:
+    if not session.live:
         raise TokenExpired
     return Principal(
         session.user_id,

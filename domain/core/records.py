@@ -86,14 +86,14 @@ class Record(Audited, Generic[TFields]):
         self.trigger_event(self.Deleted)
 
     def require_valid(self) -> None:
-        """Raise a refusal when it may not be as it is; kinds without a rule of their own refuse nothing."""
+        """Raise a refusal when the new or changed record breaks a rule of its kind. By default there is no rule."""
 
 
 TRecord = TypeVar("TRecord", bound=Record[Any])
 
 
 class Owner:
-    """Decides who may write the records of a kind: nobody, unless a subclass says so.
+    """Decides who may write the records of a kind. This base class refuses every principal.
 
     The `argument` of its refusals is a field of the record.
     """
@@ -155,9 +155,6 @@ class Records(Generic[TRecord]):
         await self._owner.require_deletion(principal, record.fields)
         record.delete()
         return await self._store.save(record)
-
-    def require_valid(self, record: TRecord) -> None:
-        """Raise a refusal when a new or changed record breaks a rule of its kind. By default no record does."""
 
     async def _existing(self, record_id: UUID) -> TRecord:
         record = await self._store.find(self._kind, record_id)

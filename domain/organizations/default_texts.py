@@ -1,4 +1,4 @@
-"""The texts of messages where neither organization nor theme has a template (ruling L64)."""
+"""Default texts of messages, used when neither the organization nor the theme has a template (ruling L64)."""
 
 from domain.organizations.email_templates import EmailTemplateFields
 from domain.organizations.sms_templates import SmsTemplateFields
@@ -95,7 +95,7 @@ _EMAILS = {
         "{{code}}",
     ),
 }
-"""By type and locale: the subject, then the paragraphs."""
+"""The subject and the paragraphs, by type and locale."""
 
 _TEXT_MESSAGES = {
     ("onboarding", "en_US"): "{{organization_name}} invites you to sign up: {{link}} Your code: {{code}}",
@@ -119,15 +119,15 @@ PARAGRAPHS
 
 
 def _email(type_: str, locale: str, text_format: str, subject: str, paragraphs: tuple[str, ...]) -> EmailTemplateFields:
-    signed = (*paragraphs, "{{organization_name}}")
-    template = "\n\n".join(signed) + "\n" if text_format == "txt" else _html(locale, subject, signed)
+    with_signature = (*paragraphs, "{{organization_name}}")
+    template = "\n\n".join(with_signature) + "\n" if text_format == "txt" else _html(locale, subject, with_signature)
     return EmailTemplateFields(None, None, type_, locale, text_format, subject, template)
 
 
 def _html(locale: str, subject: str, paragraphs: tuple[str, ...]) -> str:
-    linked = [text.replace("{{link}}", '<a href="{{link}}">{{link}}</a>') for text in paragraphs]
+    with_links = [text.replace("{{link}}", '<a href="{{link}}">{{link}}</a>') for text in paragraphs]
     page = _PAGE.replace("LANGUAGE", locale.partition("_")[0]).replace("SUBJECT", subject)
-    return page.replace("PARAGRAPHS", "\n".join(f"<p>{text}</p>" for text in linked))
+    return page.replace("PARAGRAPHS", "\n".join(f"<p>{text}</p>" for text in with_links))
 
 
 DEFAULT_EMAILS = [

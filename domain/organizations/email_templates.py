@@ -16,18 +16,21 @@ PLACEHOLDERS = {
     "reverify-email": CODE,
     "verify-email": CODE,
 }
-"""By type: what a template may hold beside what all may."""
+"""The placeholders of each type, in addition to those of all types."""
 
 
 class EmailTemplateExists(AlreadyExists):
-    """The organization or theme has a template of that type, locale and format."""
+    """The organization or theme has a template of this type, locale and format already."""
 
     argument = "type"
 
 
 @dataclass(frozen=True)
 class EmailTemplateFields:
-    """Exactly one of `organization_id` and `theme_id` is set; `format` is "html" or "txt"."""
+    """The fields of an e-mail template.
+
+    Exactly one of `organization_id` and `theme_id` is set, or neither for a default text. `format` is "html" or "txt".
+    """
 
     organization_id: UUID | None
     theme_id: UUID | None
@@ -41,21 +44,29 @@ class EmailTemplateFields:
 
 
 class EmailTemplate(Record[EmailTemplateFields]):
+    """A template for the e-mails of an organization or of a theme's organizations."""
+
     TOPIC = "email-template"
 
     class Created(RecordCreated):
+        """An e-mail template was created."""
+
         TOPIC = "email-template.created"
         fields: EmailTemplateFields
 
     class Changed(RecordChanged):
+        """The e-mail template was changed."""
+
         TOPIC = "email-template.changed"
         fields: EmailTemplateFields
 
     class Deleted(RecordDeleted):
+        """The e-mail template was deleted."""
+
         TOPIC = "email-template.deleted"
 
     def require_valid(self) -> None:
-        """Raise Invalid as `require_valid_email` does."""
+        """Raise Invalid when the texts have placeholders of other types, or lack the code or link of their type."""
         require_valid_email(self.fields)
 
 

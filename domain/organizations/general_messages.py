@@ -1,4 +1,4 @@
-"""General messages of organizations: plain texts that people see beside an organization (rulings L53, L63)."""
+"""General messages of organizations: plain texts that applications show to their people (rulings L53, L63)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,13 +9,15 @@ from domain.core.records import Record, RecordChanged, RecordCreated, RecordDele
 
 
 class GeneralMessageExists(AlreadyExists):
-    """The organization has a message of that name in that locale."""
+    """The organization has a message of this name in this locale already."""
 
     argument = "name"
 
 
 @dataclass(frozen=True)
 class GeneralMessageFields:
+    """The fields of a general message. It never belongs to a theme."""
+
     theme_id: ClassVar[None] = None
 
     organization_id: UUID
@@ -25,15 +27,23 @@ class GeneralMessageFields:
 
 
 class GeneralMessage(Record[GeneralMessageFields]):
+    """A general message of an organization."""
+
     TOPIC = "general-message"
 
     class Created(RecordCreated):
+        """A general message was created."""
+
         TOPIC = "general-message.created"
         fields: GeneralMessageFields
 
     class Changed(RecordChanged):
+        """The general message was changed."""
+
         TOPIC = "general-message.changed"
         fields: GeneralMessageFields
 
     class Deleted(RecordDeleted):
+        """The general message was deleted."""
+
         TOPIC = "general-message.deleted"

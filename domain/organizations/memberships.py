@@ -1,4 +1,4 @@
-"""Memberships: who is a provider of which organization, and all that follows from joining and leaving."""
+"""Memberships: commands that make users providers of organizations, and what follows from joining and leaving."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -17,11 +17,11 @@ from domain.people.users import User
 
 
 class UserIsParticipant(Conflict, code="user-is-participant"):
-    detail = "The user is a participant: others may read their record."
+    detail = "The user is a participant: others may read their individual, or they own several."
 
 
 class ForeignRole(Conflict):
-    detail = "The role is not one of this organization's."
+    detail = "The role belongs to another organization."
 
 
 class StaffOrganization(Forbidden):
@@ -29,7 +29,7 @@ class StaffOrganization(Forbidden):
 
 
 class Memberships:
-    """Commands on memberships, for administrators. Each answers the position that shows it."""
+    """Commands on memberships, for administrators. Each returns the position of its events."""
 
     def __init__(self, store: Store, directory: Directory, permissions: Permissions) -> None:
         self._store = store
@@ -41,7 +41,7 @@ class Memberships:
     async def add(
         self, principal: Principal, organization_id: UUID, name: UserIdOrEmail, role_id: UUID | None = None
     ) -> tuple[User, int]:
-        """Make the user a provider of the organization, and give them one of its roles if one is named.
+        """Make the user a provider of the organization, and grant them the role if one is given.
 
         Raises NotFound, Forbidden, StaffOrganization, SystemRole, ForeignRole, InvalidState, UserIsParticipant.
         """
@@ -50,16 +50,16 @@ class Memberships:
         if organization.staffed and not principal.system:
             raise StaffOrganization
         user = await self._users.find(principal, name, organization_id)
-        granted = [await self._role_of(principal, organization_id, role_id)] if role_id else []
+        roles = [await self._role_of(principal, organization_id, role_id)] if role_id else []
         individuals = [] if organization_id in user.organizations else await self._enter(organization, user)
-        for role in granted:
+        for role in roles:
             role.require_assignable_by(principal)
             role.grant(user.id, live=role.counts(user))
-        return user, await save_resting_on(self._store, user, *individuals, *granted, unchanged=[organization])
+        return user, await save_resting_on(self._store, user, *individuals, *roles, unchanged=[organization])
 
     @retry_on_conflict
     async def remove(self, principal: Principal, organization_id: UUID, name: UserIdOrEmail) -> int:
-        """End the membership, with it the user's roles and roster entries in the organization's groups.
+        """End the membership. Revoke the user's roles and remove them from the organization's groups.
 
         Raises NotFound, Forbidden, SystemRole, LastAdmin.
         """
@@ -68,9 +68,8 @@ class Memberships:
         user = await self._users.find(principal, name, organization_id)
         if organization_id not in user.organizations:
             return await self._store.save(organization)
-        roles = await self._roles(organization_id)
-        held = [role for role in roles if user.id in role.holders]
-        for role in held:
+        roles = await self._admin_roles(organization_id)
+        for role in [role for role in roles if user.id in role.holders]:
             role.require_assignable_by(principal)
             role.revoke(user.id)
         entries = await self._entries_of(user.id, organization_id)
@@ -93,7 +92,7 @@ class Memberships:
         return role
 
     async def _enter(self, organization: Organization, user: User) -> list[Individual]:
-        """Let the user join. Returns their individuals, which become a provider's."""
+        """Make the user a provider. Return their individuals, which are a provider's now."""
         if not organization.active or user.state not in {"confirmed", "init"} or user.kind == "service":
             raise InvalidState
         user.require_not_limited_to_another(organization.id)
@@ -107,24 +106,22 @@ class Memberships:
     async def _individuals_of(self, user: User) -> list[Individual]:
         return list((await self._store.get_many(Individual, user.individuals)).values())
 
-    async def _roles(self, organization_id: UUID) -> list[Role]:
+    async def _admin_roles(self, organization_id: UUID) -> list[Role]:
         ids = [role_id(organization_id, name) for name in ADMIN_ROLES]
         return list((await self._store.get_many(Role, ids)).values())
 
     async def _entries_of(self, user_id: UUID, organization_id: UUID) -> list[RosterEntry]:
-        places = await self._directory.entries(user_id, organization_id)
-        entries = await self._store.get_many(
-            RosterEntry, [roster_entry_id(group, kind, user_id) for group, kind in places]
-        )
-        return list(entries.values())
+        rosters = await self._directory.entries(user_id, organization_id)
+        ids = [roster_entry_id(group_id, kind, user_id) for group_id, kind in rosters]
+        return list((await self._store.get_many(RosterEntry, ids)).values())
 
 
 def require_no_participant(individuals: Sequence[Individual]) -> None:
-    """Raise UserIsParticipant when these, all that a user owns, make a participant of them."""
-    if len(individuals) > 1 or any(_is_participants(individual) for individual in individuals):
+    """Raise UserIsParticipant when a user with these individuals is a participant."""
+    if len(individuals) > 1 or any(_is_of_participant(individual) for individual in individuals):
         raise UserIsParticipant
 
 
-def _is_participants(individual: Individual) -> bool:
-    """Return whether others may read it, or will when its person claims it from the organization that has it now."""
+def _is_of_participant(individual: Individual) -> bool:
+    """Return whether others may read the individual, or will after its person claims it from its organization."""
     return individual.shared or (individual.owner_type == "organization" and not individual.provider)

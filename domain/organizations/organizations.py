@@ -1,4 +1,4 @@
-"""Organizations: care providers, their settings and who may hand out what in them."""
+"""Organizations: care providers and their settings."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from domain.organizations.themes import Theme
 from domain.people.users import STAFF
 
 OPERATOR_ID = uuid5(NAMESPACE_URL, "rollbook:operator")
-"""The platform operator's own organization, made at the first start; the only one with system administrators."""
+"""The operator's own organization, created at the first start; only this one has system administrators."""
 DESCRIPTIVE = ("name", "display_name", "classification", "provider_type", "timezone", "theme_id")
 LOCAL = frozenset({"display_name", "timezone"})
-"""What an organization's own administrators may change."""
+"""Attributes that an organization's own administrators may change."""
 SYSTEM_GROUP_NAMES: dict[GroupType, str] = {"all_participants": "All participants", "unassigned": "Unassigned"}
 
 
 class OrganizationNotFound(NotFound):
-    """There is no such organization, or the caller may not see it."""
+    """The organization does not exist, or the caller may not see it."""
 
 
 class OrganizationNameTaken(AlreadyExists):
@@ -39,6 +39,8 @@ class SystemAdminsOnly(Forbidden):
 
 
 class Organization(Audited):
+    """A care provider and its settings."""
+
     TOPIC = "organization"
 
     name: str
@@ -51,6 +53,8 @@ class Organization(Audited):
     active: bool = True
 
     class Created(Audited.Created):
+        """An organization was created."""
+
         TOPIC = "organization.created"
         name: str
         display_name: str
@@ -60,7 +64,7 @@ class Organization(Audited):
         authorization_type: str
 
     class DetailsChanged(Audited.Event):
-        """The descriptive settings, all of them, as they are from now on."""
+        """The descriptive settings of the organization were replaced by these."""
 
         TOPIC = "organization.details-changed"
         name: str
@@ -71,17 +75,23 @@ class Organization(Audited):
         theme_id: UUID | None
 
     class AuthorizationTypeChanged(Audited.Event):
+        """The authorization type changed: what the organization's providers may do by default."""
+
         TOPIC = "organization.authorization-type-changed"
         authorization_type: str
 
     class Activated(Audited.Event):
+        """The organization was activated again."""
+
         TOPIC = "organization.activated"
 
     class Deactivated(Audited.Event):
+        """The organization was deactivated."""
+
         TOPIC = "organization.deactivated"
 
     @classmethod
-    def found(
+    def create(
         cls,
         organization_id: UUID,
         name: str,
@@ -91,7 +101,7 @@ class Organization(Audited):
         provider_type: str,
         timezone: str,
     ) -> "Organization":
-        """Return a new organization; what its providers may do is restricted until it is opened."""
+        """Return a new organization with the authorization type "restricted"."""
         return cls._create(
             cls.Created,
             id=organization_id,
@@ -105,15 +115,15 @@ class Organization(Audited):
 
     @property
     def staffed(self) -> bool:
-        """Whether the operator's own people work here: only a system administrator adds people to it."""
+        """Return whether staff work in the organization; only a system administrator may add people to it."""
         return is_staffed(self.id, self.classification)
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Change some attributes, `active` by the name `is_active`; the others stay."""
+        """Change the given attributes; `is_active` is the name of `active`."""
         assert changes.keys() <= {*DESCRIPTIVE, "authorization_type", "is_active"}, changes.keys()
-        described = {name: getattr(self, name) for name in DESCRIPTIVE}
-        if any(changes.get(name, now) != now for name, now in described.items()):
-            self._details_changed(**{name: changes.get(name, now) for name, now in described.items()})
+        details = {name: getattr(self, name) for name in DESCRIPTIVE}
+        if any(changes.get(name, value) != value for name, value in details.items()):
+            self._details_changed(**{name: changes.get(name, value) for name, value in details.items()})
         if changes.get("authorization_type", self.authorization_type) != self.authorization_type:
             self._authorization_type_changed(changes["authorization_type"])
         if changes.get("is_active", self.active) != self.active:
@@ -150,12 +160,12 @@ class Organization(Audited):
 
 
 class ThemeNotFound(NotFound):
-    """There is no such theme."""
+    """The theme does not exist."""
 
 
 @dataclass(frozen=True, eq=False)
 class Organizations:
-    """Commands on organizations. Each answers the organization as it is then, and the position that shows it."""
+    """Commands on organizations. Each returns the organization and the position of its events."""
 
     store: Store
     permissions: Permissions
@@ -170,12 +180,12 @@ class Organizations:
         provider_type: str = "coach",
         timezone: str = "UTC",
     ) -> tuple[Organization, int]:
-        """Create an organization with its administrators' role and its two computed groups.
+        """Create an organization with the role of its administrators and its two computed groups.
 
-        Raises Forbidden to all but system administrators, OrganizationNameTaken.
+        Raises Forbidden unless the principal is a system administrator, and OrganizationNameTaken.
         """
         principal.require_system_administrator()
-        organization = Organization.found(
+        organization = Organization.create(
             uuid4(),
             name,
             display_name=display_name or name,
@@ -191,7 +201,7 @@ class Organizations:
     async def change(
         self, principal: Principal, organization_id: UUID, changes: Mapping[str, Any]
     ) -> tuple[Organization, int]:
-        """Change some attributes. The organization's own administrators may change a few only.
+        """Change the given attributes. The organization's own administrators may change those in LOCAL only.
 
         Raises NotFound, Forbidden, SystemAdminsOnly (one for each attribute), ThemeNotFound, InvalidState (the theme is
         inactive), OrganizationNameTaken.
@@ -205,10 +215,11 @@ class Organizations:
         return organization, await self.store.save(organization, *themes)
 
     async def _assign_theme(self, organization: Organization, theme_id: UUID | None) -> list[Theme]:
-        """Return the themes that the organization uses from now on and no longer (ruling L60)."""
+        """Assign the theme to the organization in place of its present one. Return both themes (ruling L60)."""
         if theme_id == organization.theme_id:
             return []
-        themes = await self.store.get_many(Theme, [each for each in (theme_id, organization.theme_id) if each])
+        theme_ids = [changed_id for changed_id in (theme_id, organization.theme_id) if changed_id]
+        themes = await self.store.get_many(Theme, theme_ids)
         if theme_id is not None:
             if theme_id not in themes:
                 raise ThemeNotFound(argument="theme_id")
@@ -219,17 +230,17 @@ class Organizations:
 
 
 def is_staffed(organization_id: UUID, classification: str) -> bool:
-    """Whether the operator's own people work in the organization: it is theirs, or has their classification."""
+    """Return whether staff work in the organization: it is the operator's, or has the classification of staff."""
     return organization_id == OPERATOR_ID or classification == STAFF
 
 
 def system_groups(organization_id: UUID) -> list[Group]:
-    """The two groups whose individuals are computed."""
+    """Return the two new computed groups of the organization."""
     return [Group.create_computed(organization_id, kind, SYSTEM_GROUP_NAMES[kind]) for kind in SYSTEM_TYPES]
 
 
 def require_local(changes: Iterable[str]) -> None:
-    """Raise SystemAdminsOnly, one for each attribute that an organization's own administrators may not change."""
+    """Raise SystemAdminsOnly for each attribute that the organization's own administrators may not change."""
     refusals = [SystemAdminsOnly(argument=name) for name in changes if name not in LOCAL]
     if refusals:
         refusals[0].others = tuple(refusals[1:])

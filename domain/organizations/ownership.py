@@ -1,4 +1,4 @@
-"""Records of an organization, or of a theme: who may write them (rulings L16, L17, L30, L54)."""
+"""Who may write the records of an organization or of a theme (rulings L16, L17, L30, L54)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from domain.organizations.themes import Theme
 
 
 class Owned(Protocol):
-    """Fields of a record: exactly one of the two ids is set."""
+    """The fields of a record that belongs to an organization or to a theme: exactly one of the two ids is set."""
 
     @property
     def organization_id(self) -> UUID | None: ...
@@ -26,10 +26,10 @@ class Owned(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class OrganizationOwner(Owner):
-    """An organization's administrators and system administrators write its records, staff and services read them.
+    """Lets administrators write the records of their organization; staff and services only read them.
 
-    Records of a theme are written by system administrators only. In an inactive organization only a system
-    administrator finds them, and may do nothing but delete them.
+    Only system administrators write the records of a theme. In an inactive organization, only system administrators
+    find the records, and may only delete them.
     """
 
     store: Store
@@ -54,15 +54,15 @@ class OrganizationOwner(Owner):
             return
         readable = principal.reads_all
         if fields.organization_id is not None:
-            reads = AccessQuery("organization", fields.organization_id, "read")
-            (readable,) = await self.permissions.allows(principal, reads)
-            (writable,) = await self.permissions.allows(principal, reads._replace(operation="write"))
+            read = AccessQuery("organization", fields.organization_id, "read")
+            (readable,) = await self.permissions.allows(principal, read)
+            (writable,) = await self.permissions.allows(principal, read._replace(operation="write"))
             if writable and not principal.service:
                 return
         raise Forbidden if readable and principal.reads_all else NotFound
 
     async def _active(self, fields: Owned) -> list[Audited]:
-        """Return the organization or the theme. Raises NotFound, and InvalidState when it is not active."""
+        """Return the organization or the theme. Raises NotFound, or InvalidState when it is not active."""
         if fields.organization_id is not None:
             return [await require_active_organization(self.store, fields.organization_id)]
         assert fields.theme_id is not None
@@ -74,7 +74,7 @@ class OrganizationOwner(Owner):
 
 
 async def require_active_organization(store: Store, organization_id: UUID) -> Organization:
-    """Return the organization. Raise NotFound, and InvalidState when it is not active (ruling L17)."""
+    """Return the organization. Raises NotFound, or InvalidState when it is not active (ruling L17)."""
     organization = await store.find(Organization, organization_id)
     if organization is None:
         raise NotFound(argument="organization_id")

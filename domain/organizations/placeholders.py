@@ -1,4 +1,4 @@
-"""What may stand in double braces in a template (rulings L49 to L51)."""
+"""Placeholders in templates: names in double braces (rulings L49 to L51)."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -18,29 +18,29 @@ _TRIPLE = re.compile(r"\{{3}|\}{3}")
 
 
 class UnknownPlaceholders(Invalid):
-    detail = "These placeholders are not available in this type of message."
+    detail = "Messages of this type do not have these placeholders."
 
 
 class MalformedPlaceholder(Invalid):
-    detail = "Placeholders are written as {{ name }}; other markup is not available."
+    detail = "A placeholder has the form {{ name }}; other markup is not allowed."
 
 
 class MissingPlaceholder(Invalid):
-    detail = "A message of this type must hold its code or its link."
+    detail = "A message of this type must contain the code or the link."
 
 
 def require_placeholders(text: str, allowed: Collection[str], *, argument: str, one_of: Collection[str] = ()) -> None:
-    """Raise Invalid for markup that is no placeholder, unknown placeholders, or when none of `one_of` stands there."""
+    """Raise Invalid for other markup, for unknown placeholders, and for a text without any of `one_of`."""
     if _TRIPLE.search(text) or _MARKUP.search(_PLACEHOLDER.sub(" ", text)):
         raise MalformedPlaceholder(argument=argument)
-    found = set(_PLACEHOLDER.findall(text))
-    unknown = sorted(found - EVERYWHERE - set(allowed))
+    names = set(_PLACEHOLDER.findall(text))
+    unknown = sorted(names - EVERYWHERE - set(allowed))
     if unknown:
         raise UnknownPlaceholders(argument=argument, meta={"placeholders": unknown})
-    if one_of and found.isdisjoint(one_of):
+    if one_of and names.isdisjoint(one_of):
         raise MissingPlaceholder(argument=argument)
 
 
 def substitute(text: str, values: Mapping[str, str | None], write: Callable[[str], str] = str) -> str:
-    """Return the text with each placeholder replaced by its value as `write` writes it; absent values by nothing."""
-    return _PLACEHOLDER.sub(lambda found: write(values.get(found[1]) or ""), text)
+    """Return the text with each placeholder replaced by the result of `write` for its value, "" for no value."""
+    return _PLACEHOLDER.sub(lambda match: write(values.get(match[1]) or ""), text)

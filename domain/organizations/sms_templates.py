@@ -13,18 +13,21 @@ PLACEHOLDERS = {
     "reset-password": CODE,
     "verify": CODE,
 }
-"""By type: what a template may hold beside what all may, and must hold one of."""
+"""The placeholders of each type, in addition to those of all types. A template must contain one of them."""
 
 
 class SmsTemplateExists(AlreadyExists):
-    """The organization or theme has a template of that type in that locale."""
+    """The organization or theme has a template of this type in this locale already."""
 
     argument = "type"
 
 
 @dataclass(frozen=True)
 class SmsTemplateFields:
-    """Exactly one of `organization_id` and `theme_id` is set."""
+    """The fields of a text message template.
+
+    Exactly one of `organization_id` and `theme_id` is set, or neither for a default text.
+    """
 
     organization_id: UUID | None
     theme_id: UUID | None
@@ -34,21 +37,29 @@ class SmsTemplateFields:
 
 
 class SmsTemplate(Record[SmsTemplateFields]):
+    """A template for the text messages of an organization or of a theme's organizations."""
+
     TOPIC = "sms-template"
 
     class Created(RecordCreated):
+        """A text message template was created."""
+
         TOPIC = "sms-template.created"
         fields: SmsTemplateFields
 
     class Changed(RecordChanged):
+        """The text message template was changed."""
+
         TOPIC = "sms-template.changed"
         fields: SmsTemplateFields
 
     class Deleted(RecordDeleted):
+        """The text message template was deleted."""
+
         TOPIC = "sms-template.deleted"
 
     def require_valid(self) -> None:
-        """Raise Invalid as `require_valid_sms` does."""
+        """Raise Invalid when the text has placeholders of other types, or lacks the code or link of its type."""
         require_valid_sms(self.fields)
 
 

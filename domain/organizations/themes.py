@@ -1,4 +1,4 @@
-"""Themes: the host and the support address under which organizations write to people (rulings L31, L60)."""
+"""Themes: the host name and the support address of the messages of organizations (rulings L31, L60)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from domain.core.records import Owner, Record, RecordChanged, RecordCreated
 
 
 class DomainTaken(AlreadyExists):
-    """Another theme, active or not, has the domain."""
+    """Another theme, active or not, has this domain."""
 
     argument = "domain"
 
@@ -25,7 +25,7 @@ class ThemeInUse(InvalidState):
 
 @dataclass(frozen=True)
 class ThemeFields:
-    """`domain` is a host name in lower case, `support_email` an address as it was typed."""
+    """The fields of a theme. `domain` is a host name in lower case, `support_email` an address as it was typed."""
 
     domain: str
     support_email: str
@@ -34,48 +34,54 @@ class ThemeFields:
 
 
 class Theme(Record[ThemeFields]):
-    """`organizations` are those that use it."""
+    """A theme; `organizations` are the organizations that use it."""
 
     TOPIC = "theme"
 
     organizations: set[UUID] = field(default_factory=set, init=False)
 
     class Created(RecordCreated):
+        """A theme was created."""
+
         TOPIC = "theme.created"
         fields: ThemeFields
 
     class Changed(RecordChanged):
+        """The theme was changed."""
+
         TOPIC = "theme.changed"
         fields: ThemeFields
 
     class Assigned(Audited.Event):
-        """An organization uses it from now on."""
+        """The theme was assigned to an organization."""
 
         TOPIC = "theme.assigned"
         organization_id: UUID
 
     class Unassigned(Audited.Event):
+        """An organization stopped using the theme."""
+
         TOPIC = "theme.unassigned"
         organization_id: UUID
 
     def require_valid(self) -> None:
-        """Raise ThemeInUse: a theme in use stays active."""
+        """Raise ThemeInUse when an inactive theme is assigned to an organization."""
         if self.organizations and not self.fields.is_active:
             raise ThemeInUse(argument="is_active")
 
     def require_active(self, *, argument: str | None = None) -> None:
-        """Raise InvalidState for an inactive theme."""
+        """Raise InvalidState when the theme is inactive."""
         if not self.fields.is_active:
             raise InvalidState(argument=argument)
 
     def assign(self, organization_id: UUID) -> None:
-        """Let an organization use it. Raises InvalidState when it is inactive."""
+        """Assign the theme to the organization. Raises InvalidState when the theme is inactive."""
         self.require_active(argument="theme_id")
         if organization_id not in self.organizations:
             self._assigned(organization_id)
 
     def unassign(self, organization_id: UUID) -> None:
-        """Let the organization use it no longer."""
+        """Record that the organization no longer uses the theme."""
         if organization_id in self.organizations:
             self._unassigned(organization_id)
 
@@ -89,7 +95,10 @@ class Theme(Record[ThemeFields]):
 
 
 class ThemeOwner(Owner):
-    """System administrators write themes, staff read them; for others there are none by id. None is deleted (L18)."""
+    """Lets system administrators write themes and staff read them; other principals do not find a theme by its id.
+
+    Themes cannot be deleted (ruling L18).
+    """
 
     async def require_creation(self, principal: Principal, fields: Any) -> Sequence[Audited]:  # noqa: ARG002
         """As in `domain.core.records.Owner`."""

@@ -1,4 +1,4 @@
-"""Commands on sessions: signing in, renewing, ending."""
+"""Commands that open, refresh and end sessions."""
 
 import secrets
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from domain.people.login_names import normal_login
 from domain.people.passwords import Passwords
 from domain.people.users import User
 from domain.sessions.sessions import (
-    LONGEST_ACCESS,
-    LONGEST_REFRESH,
-    REFUSED_STATES,
+    MAX_ACCESS_SECONDS,
+    MAX_REFRESH_SECONDS,
+    REFUSALS_BY_STATE,
     InvalidCredentials,
     InvalidRefreshToken,
     Session,
@@ -28,44 +28,44 @@ from domain.sessions.sessions import (
     SessionRevocation,
     UnknownServiceDocuments,
     revocation_id,
-    session_of_token,
+    session_id_of_token,
 )
 
 
-class Standing(Protocol):
-    """Whether sessions still count. Never stale."""
+class LiveSessions(Protocol):
+    """Knows which sessions are live. It never lags."""
 
-    async def stands(self, session_id: UUID) -> bool:
-        """Whether it has neither expired nor been revoked and its user is live."""
+    async def is_live(self, session_id: UUID) -> bool:
+        """Return whether the session has neither expired nor been revoked, and its user is live."""
         ...
 
 
 class Attempt(Protocol):
-    """One attempt to log in, counted as a failure until it is told what came of it."""
+    """One attempt to log in. It counts as a failure until its outcome is reported."""
 
     async def succeed(self) -> None:
-        """The password was right: forgive the name its failures."""
+        """Report a right password, which resets the failures of the name."""
         ...
 
     async def fail(self) -> None:
-        """The password was wrong."""
+        """Report a wrong password."""
         ...
 
     async def withdraw(self) -> None:
-        """No password was judged: count nothing."""
+        """Report that no password was verified, so that the attempt does not count."""
         ...
 
 
 class Attempts(Protocol):
-    """Bounds attempts to log in, for each name as it was typed and for each address (rulings O12 and O13)."""
+    """Limits the attempts to log in for each typed name and for each network address (rulings O12 and O13)."""
 
     async def begin(self, name: str, address: str) -> Attempt:
-        """Count one more attempt. Raises TooMany when there were too many lately."""
+        """Count an attempt. Raises TooMany when there were too many lately."""
         ...
 
 
 class Login(NamedTuple):
-    """What a user who signs in asks for; lifetimes in seconds, the delay in milliseconds."""
+    """What a user sends to sign in; lifetimes in seconds, the delay in milliseconds."""
 
     username: str
     password: str
@@ -78,7 +78,7 @@ class Login(NamedTuple):
 
 
 class SignedIn(NamedTuple):
-    """`refresh_token` is handed out this once only; None for services and after a refresh."""
+    """A session that was opened or refreshed. `refresh_token` is None for services and after a refresh."""
 
     session: Session
     user: User
@@ -88,18 +88,18 @@ class SignedIn(NamedTuple):
 
 @dataclass(eq=False)
 class Sessions:
-    """Commands on sessions. `identity` and `sessions` are the two logs."""
+    """Commands on sessions. `identity` and `sessions` are the stores of the two logs."""
 
     identity: Store
     sessions: Store
     directory: Directory
     passwords: Passwords
     attempts: Attempts
-    standing: Standing
-    _found_before: UUID | None = field(default=None, init=False)
+    live_sessions: LiveSessions
+    _last_user_id: UUID | None = field(default=None, init=False)
 
     async def log_in(self, login: Login, address: str) -> SignedIn:
-        """Return a session for a user whose password is right. `address` is where the request comes from.
+        """Open a session for a user who sends the right password. `address` is the network address of the client.
 
         Raises TooMany, InvalidCredentials; after a right password UserNotConfirmed, UserDisabled,
         PasswordResetRequired, UnknownServiceDocuments.
@@ -107,73 +107,76 @@ class Sessions:
         name = normal_login(login.username)
         attempt = await self.attempts.begin(name, address)
         try:
-            # before the user is read: what happens to them later ends the session
+            # read the position before the user, so that later events of the user end the session
             position = await self.identity.save()
-            user = await self._find(await self.directory.user_by_login(name))
-            right = await self._matches(user, login.password)
+            user = await self._find_user(await self.directory.user_by_login(name))
+            matches = await self._matches(user, login.password)
         except Exception:
             await attempt.withdraw()
             raise
-        if user is None or not right:
+        if user is None or not matches:
             await attempt.fail()
             raise InvalidCredentials
         await attempt.succeed()
-        await self._hash_anew(user, login.password)
-        if user.state in REFUSED_STATES:
-            raise REFUSED_STATES[user.state]
+        await self._update_outdated_hash(user, login.password)
+        if user.state in REFUSALS_BY_STATE:
+            raise REFUSALS_BY_STATE[user.state]
         if login.service_documents:
             raise UnknownServiceDocuments
         return await self._open(user, login, position)
 
     async def open_for_service(self, user_id: UUID) -> SignedIn:
-        """A session, an hour at most, of a service account that has proven who it is. Raises Unauthenticated."""
+        """Open a session of at most an hour for a service account that the edge has recognized.
+
+        Raises Unauthenticated.
+        """
         position = await self.identity.save()
         user = await self.identity.find(User, user_id)
         if user is None or user.kind != "service" or not user.live:
             raise Unauthenticated
         session_id = uuid4()
         with _as(user, session_id):
-            session = Session.open(session_id, user, position=position, kind="service", seconds=LONGEST_ACCESS)
+            session = Session.open(session_id, user, position=position, kind="service", seconds=MAX_ACCESS_SECONDS)
             await self.sessions.save(session)
         return SignedIn(session, user, session.access_until(), None)
 
     @retry_on_conflict
     async def refresh(self, refresh_token: str) -> SignedIn:
-        """Another access token for the session. Raises InvalidRefreshToken, whatever the reason (ruling H7)."""
-        session_id = session_of_token(refresh_token)
+        """Refresh the session of the token. Raises InvalidRefreshToken for every failure (ruling H7)."""
+        session_id = session_id_of_token(refresh_token)
         session = None if session_id is None else await self.sessions.find(Session, session_id)
         if session is None:
             raise InvalidRefreshToken
         user = await self.identity.get(User, session.user_id)
         with _as(user, session.id):
             session.refresh(refresh_token)
-            if not await self.standing.stands(session.id):
+            if not await self.live_sessions.is_live(session.id):
                 raise InvalidRefreshToken
             await self.sessions.save(session)
         return SignedIn(session, user, session.access_until(refreshed=True), None)
 
     async def find(self, principal: Principal, session_id: UUID) -> Session:
-        """Return one of the principal's sessions; system administrators and services find all.
+        """Return a session of the principal; system administrators and services find all sessions.
 
-        Raises SessionNotFound, also when it has ended.
+        Raises SessionNotFound, also for a session that has ended.
         """
         session = await self._require_own(principal, session_id)
-        if not await self.standing.stands(session_id):
+        if not await self.live_sessions.is_live(session_id):
             raise SessionNotFound
         return session
 
     @retry_on_conflict
     async def revoke(self, principal: Principal, session_id: UUID) -> int:
-        """End a session; return the position of that.
+        """End a session of the principal. Return the position of the event.
 
-        Raises SessionNotFound when it is not one of the principal's, ImpersonationNotAllowed.
+        Raises SessionNotFound, ImpersonationNotAllowed.
         """
         session = await self._require_own(principal, session_id)
         if session_id != principal.session_id:
             require_own_session(principal, "end another session")
         revocation = await self.identity.find(SessionRevocation, revocation_id(session_id))
         if revocation is None:
-            return await self.identity.save(SessionRevocation.of(session_id, session.user_id))
+            return await self.identity.save(SessionRevocation.create(session_id, session.user_id))
         return await self.identity.save()
 
     async def _require_own(self, principal: Principal, session_id: UUID) -> Session:
@@ -182,24 +185,24 @@ class Sessions:
             raise SessionNotFound
         return session
 
-    async def _find(self, user_id: UUID | None) -> User | None:
-        """Return the user, in the same time if there is none: then the user found before is read instead."""
-        self._found_before = user_id or self._found_before
-        found = None if self._found_before is None else await self.identity.find(User, self._found_before)
-        return None if user_id is None else found
+    async def _find_user(self, user_id: UUID | None) -> User | None:
+        """Return the user. For None, read the user of the call before, so that the time does not tell the difference."""
+        self._last_user_id = user_id or self._last_user_id
+        user = None if self._last_user_id is None else await self.identity.find(User, self._last_user_id)
+        return None if user_id is None else user
 
     async def _matches(self, user: User | None, password: str) -> bool:
-        """A user without a password, and an archived one, is not told from an unknown one."""
+        """Return whether the password is right. Users without a password and archived users are like unknown ones."""
         hashed = None
         if user is not None and not user.archived and user.password_hash is not None:
             hashed = user.password_hash.value
         return await self.passwords.verify(password, hashed)
 
-    async def _hash_anew(self, user: User, password: str) -> None:
-        """Hash a password that was right with the present parameters, if its hash has others."""
+    async def _update_outdated_hash(self, user: User, password: str) -> None:
+        """Hash the right password again if its hash has other cost parameters than the settings."""
         hashed = None if user.password_hash is None else user.password_hash.value
         if hashed is not None and self.passwords.outdated(hashed):
-            with suppress(TooMany):  # another login will do
+            with suppress(TooMany):  # the next login will try again
                 await self._rehash(user.id, hashed, await self.passwords.hash(password))
 
     @retry_on_conflict
@@ -219,9 +222,9 @@ class Sessions:
                 user,
                 position=position,
                 kind="password",
-                seconds=login.refresh_seconds or LONGEST_REFRESH,
+                seconds=login.refresh_seconds or MAX_REFRESH_SECONDS,
                 refresh_token=refresh_token,
-                access_seconds=login.access_seconds or LONGEST_ACCESS,
+                access_seconds=login.access_seconds or MAX_ACCESS_SECONDS,
                 sticky=login.sticky,
                 locale=login.locale,
                 queue_delay=login.queue_delay,
@@ -231,5 +234,5 @@ class Sessions:
 
 
 def _as(user: User, session_id: UUID | None = None) -> AbstractContextManager[None]:
-    """Let the user who signs in be the actor: until now the request had none."""
+    """Make the user who signs in the actor of the events; the request has no principal."""
     return audited_as(replace(AUDIT_CONTEXT.get(), actor=user.id, session=session_id))

@@ -1,4 +1,4 @@
-"""Service accounts: other applications that may call. The setting says which there are (rulings C3 and C6)."""
+"""Service accounts: other applications that may call the service. A setting lists them (rulings C3 and C6)."""
 
 from collections.abc import Iterable
 from dataclasses import field
@@ -11,57 +11,63 @@ from domain.core.audited import Audited
 from domain.core.ports import Store, retry_on_conflict
 from domain.people.users import User
 
-REGISTER_ID = uuid5(NAMESPACE_URL, "rollbook:service-accounts")
+REGISTRY_ID = uuid5(NAMESPACE_URL, "rollbook:service-accounts")
 CLASSIFICATION = "customer"
-"""No service account is staff: what it may do follows from being one."""
+"""The classification of all service accounts; a service account is never staff."""
 
 
 class ServiceName(NamedTuple):
-    """What a service account is known by."""
+    """The name of a service account."""
 
     namespace: str
     name: str
 
     @property
     def user_id(self) -> UUID:
-        """The same over restarts, and when the account comes back."""
-        return uuid5(REGISTER_ID, str(self))
+        """Return the id of the account's user, which is always the same for one name."""
+        return uuid5(REGISTRY_ID, str(self))
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 
 
 class TokenReviewer(Protocol):
-    """Tells service accounts by their tokens. None is any failure, whatever the reason."""
+    """Recognizes service accounts by their tokens. Its methods return None for every failure."""
 
     async def by_hash(self, account: ServiceName, sha512: str) -> ServiceName | None:
-        """The account itself when the hash, in hex, is that of one of its tokens."""
+        """Return the account if `sha512` is the hash, in hexadecimal, of one of its tokens."""
         ...
 
     async def by_token(self, token: str) -> ServiceName | None:
-        """The account whose token it is."""
+        """Return the account that the token belongs to."""
         ...
 
 
 class ServiceAccountRegistry(Audited):
-    """All service accounts that there ever were."""
+    """All present and former service accounts."""
 
     TOPIC = "service-register"
 
     user_ids: list[UUID] = field(default_factory=list)
 
     class Created(Audited.Created):
+        """The registry of service accounts was created."""
+
         TOPIC = "service-account-registry.created"
 
     class AccountRegistered(Audited.Event):
+        """A service account was registered."""
+
         TOPIC = "service-account-registry.account-registered"
         user_id: UUID
 
     @classmethod
-    def open(cls) -> "ServiceAccountRegistry":
-        return cls._create(cls.Created, id=REGISTER_ID)
+    def create(cls) -> "ServiceAccountRegistry":
+        """Return a new registry without accounts."""
+        return cls._create(cls.Created, id=REGISTRY_ID)
 
     def register(self, user_id: UUID) -> None:
+        """Register the account. Record no event when it is registered already."""
         if user_id not in self.user_ids:
             self._account_registered(user_id)
 
@@ -78,20 +84,20 @@ class ServiceAccounts:
 
     @retry_on_conflict
     async def sync(self, accounts: Iterable[ServiceName]) -> int:
-        """Make these the accounts that may call, and no others. Answers the position that shows it."""
-        register = await self._store.find(ServiceAccountRegistry, REGISTER_ID) or ServiceAccountRegistry.open()
-        wanted = {account.user_id: account for account in accounts}
-        users = await self._store.get_many(User, {*wanted, *register.user_ids})
-        for user_id, account in wanted.items():
-            users.setdefault(user_id, _new(account)).enable()
-            register.register(user_id)
+        """Enable these accounts and disable all others. Return the position of the events."""
+        registry = await self._store.find(ServiceAccountRegistry, REGISTRY_ID) or ServiceAccountRegistry.create()
+        enabled = {account.user_id: account for account in accounts}
+        users = await self._store.get_many(User, {*enabled, *registry.user_ids})
+        for user_id, account in enabled.items():
+            users.setdefault(user_id, _create_user(account)).enable()
+            registry.register(user_id)
         for user_id, user in users.items():
-            if user_id not in wanted:
+            if user_id not in enabled:
                 user.disable()
-        return await self._store.save(register, *users.values())
+        return await self._store.save(registry, *users.values())
 
 
-def _new(account: ServiceName) -> User:
+def _create_user(account: ServiceName) -> User:
     user = User.create(
         account.user_id, kind="service", classification=CLASSIFICATION, individual_id=None, username=str(account)
     )

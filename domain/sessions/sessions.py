@@ -1,7 +1,7 @@
-"""Sessions: how one is opened, renewed and ended.
+"""Sessions: how they are opened, refreshed and ended.
 
-They have a log of their own, because there are many and they need not be kept; that one was ended for good is an event
-of the identity log, so that it decides in the same order as everything else that decides access.
+Sessions have a log of their own, because they are many and are not kept for ever. The end of a session is an event of
+the identity log, so that it is ordered among all other events that decide access.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ from domain.core.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from domain.core.principal import SessionKind
 from domain.people.users import User
 
-LONGEST_ACCESS = 3600
-LONGEST_REFRESH = 30 * 24 * 3600
+MAX_ACCESS_SECONDS = 3600
+MAX_REFRESH_SECONDS = 30 * 24 * 3600
 
 
 class SessionNotFound(NotFound):
-    """There is no such session, or the caller may not see it."""
+    """The session does not exist, or the caller may not see it."""
 
 
 class InvalidCredentials(Unauthenticated, code="invalid-credentials"):
@@ -34,7 +34,7 @@ class InvalidRefreshToken(Unauthenticated):
 
 
 class UserNotConfirmed(Forbidden, code="user-not-confirmed"):
-    detail = "The user has to be confirmed first."
+    detail = "The user is not confirmed yet."
 
 
 class UserDisabled(Forbidden, code="user-disabled"):
@@ -42,17 +42,17 @@ class UserDisabled(Forbidden, code="user-disabled"):
 
 
 class PasswordResetRequired(Forbidden, code="password-reset-required"):
-    detail = "The password has to be reset first."
+    detail = "The user must reset their password first."
 
 
 class UnknownServiceDocuments(Invalid):
-    detail = "There is no such document, or it is obsolete."
+    detail = "At least one of the documents does not exist or is obsolete."
 
     def __init__(self) -> None:
         super().__init__(argument="service_document_agreements")
 
 
-REFUSED_STATES: dict[str, type[Forbidden]] = {
+REFUSALS_BY_STATE: dict[str, type[Forbidden]] = {
     "registered": UserNotConfirmed,
     "disabled": UserDisabled,
     "registered_disabled": UserDisabled,
@@ -60,22 +60,25 @@ REFUSED_STATES: dict[str, type[Forbidden]] = {
 }
 
 
-def hash_of(refresh_token: str) -> str:
-    """What is kept of a refresh token."""
+def hash_refresh_token(refresh_token: str) -> str:
+    """Return the hash of a refresh token, which is stored in place of the token."""
     return hashlib.sha256(refresh_token.encode()).hexdigest()
 
 
-def session_of_token(refresh_token: str) -> UUID | None:
-    """The session that a refresh token names; None when it is none of ours."""
-    name, dot, secret = refresh_token.partition(".")
+def session_id_of_token(refresh_token: str) -> UUID | None:
+    """Return the id of the session that a refresh token belongs to; None for a malformed token."""
+    session_id, dot, secret = refresh_token.partition(".")
     try:
-        return UUID(hex=name) if dot and secret and len(name) == 32 else None
+        return UUID(hex=session_id) if dot and secret and len(session_id) == 32 else None
     except ValueError:
         return None
 
 
 class Session(Audited):
-    """`access_seconds` is how long an access token lives, the first one and, when `sticky`, the later ones."""
+    """A session of a user.
+
+    `access_seconds` is the lifetime of the first access token, and of the later ones too when `sticky` is true.
+    """
 
     TOPIC = "session"
 
@@ -90,9 +93,10 @@ class Session(Audited):
     queue_delay: int
 
     class Created(Audited.Created):
-        """`opened_at_position` is how far the identity log was when the user was found fit.
+        """A session was opened.
 
-        Whatever ends his sessions later ends this one, even if he is let in again.
+        `opened_at_position` is the position of the identity log at which the user was checked. A later event that ends
+        the user's sessions ends this one, even if the user may sign in again afterwards.
         """
 
         TOPIC = "session.opened"
@@ -108,10 +112,12 @@ class Session(Audited):
         queue_delay: int
 
     class Refreshed(Audited.Event):
+        """An access token was issued for the refresh token of the session."""
+
         TOPIC = "session.refreshed"
 
         def mutate(self, aggregate: Any) -> Any:
-            """Of a session whose opening the log no longer keeps nothing is left: it has expired long ago."""
+            """Return None when the log has dropped the opening of the session, which has expired long ago."""
             return None if aggregate is None else super().mutate(aggregate)
 
     @classmethod
@@ -124,11 +130,12 @@ class Session(Audited):
         kind: SessionKind,
         seconds: int,
         refresh_token: str | None = None,
-        access_seconds: int = LONGEST_ACCESS,
+        access_seconds: int = MAX_ACCESS_SECONDS,
         sticky: bool = False,
         locale: str | None = None,
         queue_delay: int = 0,
     ) -> "Session":
+        """Return a new session of the user, which expires after `seconds`."""
         return cls._create(
             cls.Created,
             id=session_id,
@@ -137,7 +144,7 @@ class Session(Audited):
             organization_id=user.current_organization,
             opened_at_position=position,
             expires_at=datetime.now(UTC) + timedelta(seconds=seconds),
-            refresh_token_hash=None if refresh_token is None else hash_of(refresh_token),
+            refresh_token_hash=None if refresh_token is None else hash_refresh_token(refresh_token),
             access_seconds=access_seconds,
             sticky=sticky,
             locale=locale,
@@ -145,15 +152,15 @@ class Session(Audited):
         )
 
     def refresh(self, refresh_token: str) -> None:
-        """Raises InvalidRefreshToken when it is not this session's, or the session has expired."""
-        known = self.refresh_token_hash or ""
-        if not hmac.compare_digest(known, hash_of(refresh_token)) or datetime.now(UTC) >= self.expires_at:
+        """Record a refresh. Raises InvalidRefreshToken for a token of another session, or when this one has expired."""
+        own_hash = self.refresh_token_hash or ""
+        if not hmac.compare_digest(own_hash, hash_refresh_token(refresh_token)) or datetime.now(UTC) >= self.expires_at:
             raise InvalidRefreshToken
         self._refreshed()
 
     def access_until(self, *, refreshed: bool = False) -> datetime:
-        """When an access token handed out now ends: never after the session."""
-        seconds = LONGEST_ACCESS if refreshed and not self.sticky else self.access_seconds
+        """Return when an access token that is issued now expires; it never outlives the session."""
+        seconds = MAX_ACCESS_SECONDS if refreshed and not self.sticky else self.access_seconds
         return min(datetime.now(UTC) + timedelta(seconds=seconds), self.expires_at)
 
     @event(Refreshed)
@@ -162,12 +169,12 @@ class Session(Audited):
 
 
 def revocation_id(session_id: UUID) -> UUID:
-    """The stream of a session's end in the identity log."""
+    """Return the id of the session's revocation."""
     return uuid5(session_id, "revocation")
 
 
 class SessionRevocation(Audited):
-    """That a session was ended before its time; nothing follows."""
+    """The end of a session before it expired. It has one event only."""
 
     TOPIC = "session-revocation"
 
@@ -175,10 +182,13 @@ class SessionRevocation(Audited):
     user_id: UUID
 
     class Created(Audited.Created):
+        """A session was revoked."""
+
         TOPIC = "session.revoked"
         session_id: UUID
         user_id: UUID
 
     @classmethod
-    def of(cls, session_id: UUID, user_id: UUID) -> "SessionRevocation":
+    def create(cls, session_id: UUID, user_id: UUID) -> "SessionRevocation":
+        """Return the revocation of the user's session."""
         return cls._create(cls.Created, id=revocation_id(session_id), session_id=session_id, user_id=user_id)

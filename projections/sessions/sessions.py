@@ -75,7 +75,7 @@ class SessionRow(NamedTuple):
     position: int
 
     @property
-    def stands(self) -> bool:
+    def live(self) -> bool:
         return not self.revoked and datetime.now(UTC) < self.expires_at
 
 
@@ -141,12 +141,12 @@ async def bearer_of(cursor: AsyncCursor, user_id: UUID, organization_id: UUID | 
     return found
 
 
-class SessionStanding:
-    """Implements `domain.sessions.commands.Standing`."""
+class SessionReader:
+    """Reads whether sessions are live. Implements `domain.sessions.commands.LiveSessions`."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def stands(self, session_id: UUID) -> bool:
+    async def is_live(self, session_id: UUID) -> bool:
         row = await self._reader.ask(lambda cursor: session_of(cursor, session_id))
-        return row is not None and row.stands
+        return row is not None and row.live

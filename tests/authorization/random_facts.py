@@ -73,7 +73,7 @@ class RandomFacts:
     def _organization(self, classification: str = "customer") -> UUID:
         organization_id = self._id()
         name = f"random-{self._made}"
-        organization = Organization.found(
+        organization = Organization.create(
             organization_id,
             name,
             display_name=name,

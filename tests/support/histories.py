@@ -103,7 +103,7 @@ class History:
             await getattr(self, f"_{step}")()
 
     async def _found(self) -> None:
-        organization = Organization.found(
+        organization = Organization.create(
             uuid4(), self._free_name(), display_name="An organization", classification="customer",
             provider_type="coach", timezone="UTC",
         )  # fmt: skip
@@ -353,7 +353,7 @@ class History:
     async def _sign_out(self) -> None:
         if self._sessions:
             session = self._sessions.pop()
-            await self._store.save(SessionRevocation.of(session.id, session.user_id))
+            await self._store.save(SessionRevocation.create(session.id, session.user_id))
 
     async def _replicate(self) -> None:
         await self._store.save(UserReplication.create(self._one(self._users).id, f"service-{uuid4().hex}"))

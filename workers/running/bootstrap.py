@@ -104,7 +104,7 @@ async def _warn_of_ignored_password(
 
 @retry_on_conflict
 async def _found_operator(store: Store, email: str, password_hash: str) -> None:
-    organization = Organization.found(
+    organization = Organization.create(
         OPERATOR_ID, OPERATOR, display_name=OPERATOR, classification=STAFF, provider_type="coach", timezone="UTC"
     )
     user_id = uuid4()

@@ -35,7 +35,7 @@ class Names(InlineProjection):
 
 
 def an_organization(name: str) -> Organization:
-    return Organization.found(
+    return Organization.create(
         uuid4(), name, display_name=name, classification="customer", provider_type="coach", timezone="UTC"
     )
 

@@ -34,7 +34,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         directory=MemoryDirectory(store),
         passwords=nothing,
         attempts=nothing,
-        standing=nothing,
+        live_sessions=nothing,
         known_addresses=nothing,
         referral_codes=nothing,
     )

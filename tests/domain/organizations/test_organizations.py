@@ -103,7 +103,7 @@ async def test_an_unknown_organization_is_not_found() -> None:
 def test_staff_work_in_organizations_with_the_operators_classification(
     organization_id: UUID, classification: str, *, staffed: bool
 ) -> None:
-    organization = Organization.found(
+    organization = Organization.create(
         organization_id,
         "clinic",
         display_name="Clinic",

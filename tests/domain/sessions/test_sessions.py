@@ -11,7 +11,7 @@ from domain.core.errors import TooMany, Unauthenticated
 from domain.people.users import User
 from domain.sessions.commands import Login, Sessions, SignedIn
 from domain.sessions.sessions import (
-    LONGEST_REFRESH,
+    MAX_REFRESH_SECONDS,
     InvalidCredentials,
     InvalidRefreshToken,
     PasswordResetRequired,
@@ -20,7 +20,7 @@ from domain.sessions.sessions import (
     UnknownServiceDocuments,
     UserDisabled,
     UserNotConfirmed,
-    session_of_token,
+    session_id_of_token,
 )
 from tests.support.doubles import MemoryDirectory, MemoryStore
 from tests.support.world.people import a_user
@@ -88,7 +88,7 @@ class Fallen:
     def __init__(self) -> None:
         self.sessions: set[UUID] = set()
 
-    async def stands(self, session_id: UUID) -> bool:
+    async def is_live(self, session_id: UUID) -> bool:
         return session_id not in self.sessions
 
 
@@ -126,7 +126,7 @@ async def test_the_right_password_opens_a_session() -> None:
     assert signed_in.session.kind == "password"
     assert door.attempts.outcomes == [(ANN, "10.0.0.1", "success")]
     assert signed_in.refresh_token is not None
-    assert session_of_token(signed_in.refresh_token) == signed_in.session.id
+    assert session_id_of_token(signed_in.refresh_token) == signed_in.session.id
     (opened,) = door.log.events
     assert signed_in.refresh_token not in repr(opened)
 
@@ -253,7 +253,7 @@ async def test_lifetimes_are_as_asked_or_the_longest() -> None:
     door = await a_door()
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False):
         longest = await door.log_in()
-        assert longest.session.expires_at - longest.session.created_on == timedelta(seconds=LONGEST_REFRESH)
+        assert longest.session.expires_at - longest.session.created_on == timedelta(seconds=MAX_REFRESH_SECONDS)
         assert longest.access_until - longest.session.created_on == timedelta(hours=1)
         short = await door.log_in(refresh_seconds=30, access_seconds=60)
         assert short.access_until == short.session.expires_at

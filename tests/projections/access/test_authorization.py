@@ -84,7 +84,7 @@ def a_user(*organizations: Organization) -> User:
 
 
 def an_organization() -> Organization:
-    return Organization.found(
+    return Organization.create(
         uuid4(), "clinic", display_name="Clinic", classification="customer", provider_type="coach", timezone="UTC"
     )
 
@@ -291,7 +291,7 @@ async def test_an_unconfirmed_user_has_no_access(database_url: str) -> None:
 
 
 async def test_the_system_role_counts_for_staff_only(database_url: str) -> None:
-    operator = Organization.found(
+    operator = Organization.create(
         uuid4(), "operator", display_name="Operator", classification="carium", provider_type="coach", timezone="UTC"
     )
     staff, customer = (User.create(uuid4(), classification=c, individual_id=None) for c in ("carium", "customer"))

@@ -71,7 +71,7 @@ class Lives(RandomWorld):
     def do_sign_out(self, a: int, _: int, __: int) -> None:
         if self.standing:
             session = self.standing.pop(a % len(self.standing))
-            self._save(SessionRevocation.of(session.id, session.user_id))
+            self._save(SessionRevocation.create(session.id, session.user_id))
 
     def do_reclassify(self, a: int, b: int, _: int) -> None:
         organization = self.streams[[*self.organizations, self.operator][a % 3]]
@@ -151,7 +151,7 @@ class Tables:
                 system=row.system, known_at=self._life.position,
             )
             for row in rows
-            if row is not None and row.stands
+            if row is not None and row.live
         }  # fmt: skip
         return Rights(granted, readable, callers)
 

@@ -14,16 +14,16 @@ from domain.core.principal import SessionKind
 from domain.people.users import User
 from domain.sessions.sessions import Session, SessionRevocation
 from projections import registry
-from projections.sessions.sessions import SessionRow, SessionStanding, session_of
+from projections.sessions.sessions import SessionRow, SessionReader, session_of
 from tests.support.stores import MASTER_KEY, a_pool
 from tests.support.world.people import a_user
 
 
 class Logs:
-    def __init__(self, identity: EventStore, sessions: EventStore, standing: SessionStanding, pool: Pool) -> None:
+    def __init__(self, identity: EventStore, sessions: EventStore, live_sessions: SessionReader, pool: Pool) -> None:
         self.identity = identity
         self.sessions = sessions
-        self.standing = standing
+        self.live_sessions = live_sessions
         self.pool = pool
 
     async def open(self, user: User, kind: SessionKind = "password", seconds: int = 60, delay: int = 0) -> UUID:
@@ -49,7 +49,7 @@ async def logs(database_url: str) -> AsyncIterator[Logs]:
             EventStore(pool, "identity", inline, keyring) as identity,
             EventStore(pool, "sessions", registry.inline(await keyring.lookup(), "sessions"), keyring) as sessions,
         ):
-            yield Logs(identity, sessions, SessionStanding(pool), pool)
+            yield Logs(identity, sessions, SessionReader(pool), pool)
 
 
 async def test_a_row_has_the_attributes_that_requests_need(database_url: str) -> None:
@@ -69,7 +69,7 @@ async def test_a_row_has_the_attributes_that_requests_need(database_url: str) ->
 async def test_an_unknown_session_is_none(database_url: str) -> None:
     async with logs(database_url) as both, both.pool.connection() as connection:
         assert await session_of(connection.cursor(), uuid4()) is None
-        assert not await both.standing.stands(uuid4())
+        assert not await both.live_sessions.is_live(uuid4())
 
 
 async def test_a_revoked_session_has_ended_and_no_other(database_url: str) -> None:
@@ -77,9 +77,9 @@ async def test_a_revoked_session_has_ended_and_no_other(database_url: str) -> No
         user = a_user()
         await both.identity.save(user)
         first, second = await both.open(user), await both.open(user)
-        await both.identity.save(SessionRevocation.of(first, user.id))
+        await both.identity.save(SessionRevocation.create(first, user.id))
         assert (await both.row(first)).revoked
-        assert [await both.standing.stands(each) for each in (first, second)] == [False, True]
+        assert [await both.live_sessions.is_live(each) for each in (first, second)] == [False, True]
 
 
 async def test_a_session_ends_by_itself(database_url: str) -> None:
@@ -88,9 +88,9 @@ async def test_a_session_ends_by_itself(database_url: str) -> None:
         await both.identity.save(user)
         session = await both.open(user, seconds=60)
         with time_machine.travel(timedelta(seconds=59)):
-            assert await both.standing.stands(session)
+            assert await both.live_sessions.is_live(session)
         with time_machine.travel(timedelta(seconds=61)):
-            assert not await both.standing.stands(session)
+            assert not await both.live_sessions.is_live(session)
             assert not (await both.row(session)).revoked
 
 
@@ -117,7 +117,7 @@ async def test_a_login_during_disabling_does_not_survive(database_url: str) -> N
         await both.identity.save(user)
         session = Session.open(uuid4(), user, position=position, kind="password", seconds=60)
         await both.sessions.save(session)
-        assert not await both.standing.stands(session.id)
+        assert not await both.live_sessions.is_live(session.id)
 
 
 async def test_leaving_an_organization_ends_its_sessions_for_good(database_url: str) -> None:
@@ -129,14 +129,14 @@ async def test_leaving_an_organization_ends_its_sessions_for_good(database_url: 
         in_north = await both.open(user)
         user.leave(south)
         await both.identity.save(user)
-        assert await both.standing.stands(in_north)
+        assert await both.live_sessions.is_live(in_north)
         user.leave(north)
         await both.identity.save(user)
         nowhere = await both.open(user)
         user.join(north)
         await both.identity.save(user)
         again = await both.open(user)
-        assert [await both.standing.stands(each) for each in (in_north, nowhere, again)] == [False, True, True]
+        assert [await both.live_sessions.is_live(each) for each in (in_north, nowhere, again)] == [False, True, True]
         user.leave(north)
         await both.identity.save(user)
-        assert not await both.standing.stands(again)
+        assert not await both.live_sessions.is_live(again)

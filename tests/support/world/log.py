@@ -46,7 +46,7 @@ class LogWorld:
 
     async def staff(self, *organizations: UUID) -> UUID:
         """Return a new member of staff, who is also a provider of the organizations."""
-        operator = Organization.found(
+        operator = Organization.create(
             uuid4(), f"o{uuid4().hex}", display_name="Staff", classification=STAFF, provider_type="coach",
             timezone="UTC",
         )  # fmt: skip

@@ -148,7 +148,7 @@ async def test_a_rebuild_survives_names_and_addresses_that_changed_hands(databas
 
 
 def an_organization(name: str) -> Organization:
-    return Organization.found(
+    return Organization.create(
         uuid4(), name, display_name=name, classification="customer", provider_type="coach", timezone="UTC"
     )
 
