@@ -186,7 +186,7 @@ class Sessions:
         return session
 
     async def _find_user(self, user_id: UUID | None) -> User | None:
-        """Return the user. For None, read the user of the call before, so that the time does not tell the difference."""
+        """Return the user. For None, read the user of the call before, so that the time does not tell them apart."""
         self._last_user_id = user_id or self._last_user_id
         user = None if self._last_user_id is None else await self.identity.find(User, self._last_user_id)
         return None if user_id is None else user

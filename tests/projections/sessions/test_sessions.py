@@ -14,7 +14,7 @@ from domain.core.principal import SessionKind
 from domain.people.users import User
 from domain.sessions.sessions import Session, SessionRevocation
 from projections import registry
-from projections.sessions.sessions import SessionRow, SessionReader, session_of
+from projections.sessions.sessions import SessionReader, SessionRow, session_of
 from tests.support.stores import MASTER_KEY, a_pool
 from tests.support.world.people import a_user
 
