@@ -61,7 +61,7 @@ class ServiceDocument(Record[ServiceDocumentFields]):
         fields: ServiceDocumentFields
 
     def require_valid(self) -> None:
-        """Raise Invalid for what is empty, too long or of no known locale."""
+        """Raise Invalid for an empty or too long value and for an unknown locale."""
         fields = self.fields
         valid = {
             "type": re.fullmatch(TYPE, fields.type),
