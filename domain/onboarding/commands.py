@@ -67,9 +67,7 @@ class OnboardingRequests:
         # after the permission: scoring a password costs more than the checks
         await self._require_strong_password(invitation)
         password_hash = None if invitation.password is None else await self._passwords.hash(invitation.password)
-        return await self._decide(
-            principal, invitation, destination, password_hash, NewIds(uuid4(), uuid4(), uuid4())
-        )
+        return await self._decide(principal, invitation, destination, password_hash, NewIds(uuid4(), uuid4(), uuid4()))
 
     @retry_on_conflict
     async def _decide(
