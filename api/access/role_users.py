@@ -32,9 +32,7 @@ async def list_role_users(
     async def respond(read: Read) -> Response:
         if not await _readable(read, principal, query.role_id):
             raise RoleNotFound(argument="role_id")
-        rows, total = await role_users.role_users(
-            read.cursor, query.role_id, limit=query.page_limit, offset=query.page_offset
-        )
+        rows, total = await role_users.role_users(read.cursor, query.role_id, **query.page)
         return read.listing(documents.RoleUserList, [resource(row) for row in rows], query, total)
 
     return await reading.read((UsersProjection.name,), respond)

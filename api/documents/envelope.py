@@ -51,6 +51,7 @@ IdText = Annotated[str, _AnyId()]
 class _Data(Strict, Generic[TType, TAttributes]):
     type: Annotated[TType, _Announced()]
     attributes: TAttributes
+    id: Any = None
 
 
 class CreateData(_Data[TType, TAttributes], Generic[TType, TAttributes]):
@@ -65,7 +66,7 @@ class ActionData(_Data[TType, TAttributes], Generic[TType, TAttributes]):
     id: Omittable[IdText] = None
 
 
-class JsonApiRequest(Strict):
+class JsonApiRequest(Strict, Generic[TType, TAttributes]):
     """A request in an envelope. The edge calls `verify` right after parsing, before anything is looked up.
 
     `jsonapi` and `meta` are tolerated and ignored.
@@ -73,9 +74,14 @@ class JsonApiRequest(Strict):
 
     id_rule: ClassVar[IdRule]
 
-    data: Any
+    data: _Data[TType, TAttributes]
     jsonapi: Omittable[JsonObject] = None
     meta: Omittable[JsonObject] = None
+
+    @property
+    def attributes(self) -> TAttributes:
+        """What the client wants set."""
+        return self.data.attributes
 
     @classmethod
     @cache
@@ -99,40 +105,25 @@ class JsonApiRequest(Strict):
             raise IdConflict(pointer="/data/id")
 
 
-class CreateRequest(JsonApiRequest, Generic[TType, TAttributes]):
+class CreateRequest(JsonApiRequest[TType, TAttributes], Generic[TType, TAttributes]):
     """The body of a POST that makes a resource: the server chooses its id."""
 
     id_rule: ClassVar[IdRule] = "forbidden"
 
     data: CreateData[TType, TAttributes]
 
-    @property
-    def attributes(self) -> TAttributes:
-        """What the client wants set."""
-        return self.data.attributes
 
-
-class UpdateRequest(JsonApiRequest, Generic[TType, TAttributes]):
+class UpdateRequest(JsonApiRequest[TType, TAttributes], Generic[TType, TAttributes]):
     """The body of a PATCH: it repeats the id of the path."""
 
     id_rule: ClassVar[IdRule] = "path"
 
     data: UpdateData[TType, TAttributes]
 
-    @property
-    def attributes(self) -> TAttributes:
-        """What the client wants set."""
-        return self.data.attributes
 
-
-class ActionRequest(JsonApiRequest, Generic[TType, TAttributes]):
+class ActionRequest(JsonApiRequest[TType, TAttributes], Generic[TType, TAttributes]):
     """The body of an action on a resource: it may repeat the id of the path."""
 
     id_rule: ClassVar[IdRule] = "path-optional"
 
     data: ActionData[TType, TAttributes]
-
-    @property
-    def attributes(self) -> TAttributes:
-        """What the client wants set."""
-        return self.data.attributes

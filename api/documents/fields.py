@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 import email_validator
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
     Field,
     GetCoreSchemaHandler,
@@ -70,6 +71,15 @@ def violation(member: str, code: str, message: str = "") -> ValidationError:
     """The refusal of one member, for validators that look at several; `code` "missing" says that it is not there."""
     kind = code if code == "missing" else PydanticCustomError(code, message)
     return ValidationError.from_exception_data("violation", [InitErrorDetails(type=kind, loc=(member,), input=None)])
+
+
+def require_exactly_one(model: BaseModel, first: str, second: str, *, about: str | None = None) -> None:
+    """Raise the violation of the first member when neither is given, of the second or of `about` when both are."""
+    given = [name for name in (first, second) if getattr(model, name.replace("-", "_")) is not None]
+    if not given:
+        raise violation(first, "missing")
+    if len(given) > 1:
+        raise violation(about or second, "both", f"Input should be either {first} or {second}")
 
 
 class _NotNull:
@@ -158,6 +168,7 @@ def _one_line(text: str) -> str:
 
 
 _STORABLE = AfterValidator(without_nul)
+_VISIBLE = AfterValidator(_visible)
 
 Text10 = Annotated[str, StringConstraints(strict=True, max_length=10), _composed(10), _STORABLE]
 Text16 = Annotated[str, StringConstraints(strict=True, max_length=16), _composed(16), _STORABLE]
@@ -175,25 +186,17 @@ MailSubject = Annotated[
 """One line of 1 to 255 characters."""
 TemplateText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=65_536), _STORABLE]
 SmsText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1_600), _STORABLE]
-MessageText = Annotated[
-    str, StringConstraints(strict=True, min_length=1, max_length=1_000), _STORABLE, AfterValidator(_visible)
-]
+MessageText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1_000), _STORABLE, _VISIBLE]
 Name = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=255),
     _composed(255),
     _STORABLE,
-    AfterValidator(_visible),
+    _VISIBLE,
 ]
 """1 to 255 characters, counted without surrounding blanks, which are cut off; one of them is visible."""
 DisplayName = Name
-Tag = Annotated[
-    str,
-    StringConstraints(strict=True, min_length=1, max_length=127),
-    _composed(127),
-    _STORABLE,
-    AfterValidator(_visible),
-]
+Tag = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=127), _composed(127), _STORABLE, _VISIBLE]
 Slug = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 """1 to 63 of a-z, 0-9 and hyphens, none of them at the edges."""
 PhoneText = Annotated[str, StringConstraints(strict=True, max_length=30, pattern=r"^\+[1-9][0-9]{6,14}$")]

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 from functools import cache, partial
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict, get_args, get_origin
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -55,11 +55,23 @@ OnlyTrue = Annotated[Literal[True], BeforeValidator(_flag), WithJsonSchema({"typ
 PageOffset = Annotated[int, Field(ge=0, le=LARGEST_OFFSET, alias="page[offset]"), Decimal]
 
 
+class PageOfRows(TypedDict):
+    """Which of the rows, by their numbers."""
+
+    limit: int
+    offset: int
+
+
 class Page(Parameters):
     """The usual page: 1 to 1000 rows. Out of range is refused, never cut to fit."""
 
     page_limit: Annotated[int, Field(ge=1, le=1000, alias="page[limit]"), Decimal] = 100
     page_offset: PageOffset = 0
+
+    @property
+    def page(self) -> PageOfRows:
+        """The page as queries of read models take it."""
+        return {"limit": self.page_limit, "offset": self.page_offset}
 
 
 class WidePage(Parameters):

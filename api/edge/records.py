@@ -77,9 +77,7 @@ class RecordView(Generic[TFields, TResource]):
             sees = await viewer(read.cursor, principal.user_id)
             if not self._lists(principal, sees):
                 raise Forbidden
-            rows, total = await self._table.page(
-                read.cursor, sees, query.conditions(), limit=query.page_limit, offset=query.page_offset, order=order
-            )
+            rows, total = await self._table.page(read.cursor, sees, query.conditions(), **query.page, order=order)
             return read.listing(self._listing, await self.resources(read, rows), query, total)
 
         return await reading.read(self._models, respond)

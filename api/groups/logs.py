@@ -36,8 +36,7 @@ async def list_group_logs(
             group_id=query.individual_group_id,
             individual_ids=[each for each in (query.individual_id, query.also_individual_id) if each],
             organization_id=query.organization_id,
-            limit=query.page_limit,
-            offset=query.page_offset,
+            **query.page,
         )
         return read.listing(documents.GroupLogList, [_resource(row) for row in rows], query, total)
 

@@ -41,9 +41,7 @@ async def list_individuals(
         roster = await rosters.roster(read.cursor, query.individual_group_id)
         if roster is None:
             raise GroupNotFound(argument=GROUP)
-        rows, total = await rosters.individuals_page(
-            read.cursor, roster, limit=query.page_limit, offset=query.page_offset
-        )
+        rows, total = await rosters.individuals_page(read.cursor, roster, **query.page)
         return read.listing(documents.GroupIndividualList, [_individual(row) for row in rows], query, total)
 
     return await reading.read(("users",), respond)
@@ -60,8 +58,7 @@ async def list_leaders(
     await permissions.require(principal, AccessQuery("group", query.individual_group_id, "read"), argument=GROUP)
 
     async def respond(read: Read) -> Response:
-        page = {"limit": query.page_limit, "offset": query.page_offset}
-        rows, total = await rosters.leaders(read.cursor, query.individual_group_id, **page)
+        rows, total = await rosters.leaders(read.cursor, query.individual_group_id, **query.page)
         return read.listing(documents.GroupLeaderList, [_leader(row) for row in rows], query, total)
 
     return await reading.read(("users",), respond)

@@ -32,8 +32,7 @@ async def list_user_organizations(
             await viewer(read.cursor, principal.user_id),
             user_id=query.user_id,
             organization_id=query.organization_id,
-            limit=query.page_limit,
-            offset=query.page_offset,
+            **query.page,
         )
         return read.listing(documents.UserOrganizationList, [resource(row) for row in rows], query, total)
 

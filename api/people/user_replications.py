@@ -30,9 +30,7 @@ async def list_user_replications(
     await permissions.require_readable_user(principal, query.user_id, argument="user_id")
 
     async def respond(read: Read) -> Response:
-        rows, total = await user_replications.user_replications(
-            read.cursor, query.user_id, limit=query.page_limit, offset=query.page_offset
-        )
+        rows, total = await user_replications.user_replications(read.cursor, query.user_id, **query.page)
         return read.listing(documents.UserReplicationList, [resource(row) for row in rows], query, total)
 
     return await reading.read((MODEL,), respond)

@@ -46,8 +46,7 @@ async def list_users(
             read.cursor,
             visible_filter(await user_filter(read, query), sees, whole=whole),
             sort=query.sort_by[0] if query.sort_by else "id",
-            limit=query.page_limit,
-            offset=query.page_offset,
+            **query.page,
         )
         shown = await attributes_of(read, rows, query.organization_id, sees if whole else None)
         resources = [

@@ -1,5 +1,7 @@
 """Service accounts getting in: /v1/internal-auth/ and /v2/internal-auth/."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from api.documents.sessions import internal_auth as documents
@@ -19,12 +21,12 @@ FAILURES = FailureThrottle(
 )
 
 
-@router.post(
-    "/v1/internal-auth/",
-    **answers(
-        documents.InternalAuthAnswer, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=FAILURES
-    ),
-)
+def hands_out(document: Any) -> dict[str, Any]:
+    """Arguments of a route that hands out tokens as the document."""
+    return answers(document, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=FAILURES)
+
+
+@router.post("/v1/internal-auth/", **hands_out(documents.InternalAuthAnswer))
 async def internal_auth(
     body: documents.InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
 ) -> Response:
@@ -41,12 +43,7 @@ async def internal_auth(
     return answer(shown, 201)
 
 
-@router.post(
-    "/v2/internal-auth/",
-    **answers(
-        documents.InternalAuthDocument, 201, secret=True, waits=False, max_body=MAX_CREDENTIALS_BODY, throttle=FAILURES
-    ),
-)
+@router.post("/v2/internal-auth/", **hands_out(documents.InternalAuthDocument))
 async def internal_auth_v2(
     body: documents.InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
 ) -> Response:

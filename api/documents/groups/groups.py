@@ -18,7 +18,7 @@ from api.documents.fields import (
     Tags,
     Text255,
     UuidText,
-    violation,
+    require_exactly_one,
 )
 from api.documents.parameters import Bounds, Flag, Page, Parameters
 from api.documents.people.people import (
@@ -135,10 +135,7 @@ class RemoveUsers(_Shown):
 
     @model_validator(mode="after")
     def _one_way_to_name_them(self) -> Self:
-        if self.user_ids is None and self.user_emails is None:
-            raise violation("user-ids", "missing")
-        if self.user_ids is not None and self.user_emails is not None:
-            raise violation("user-emails", "both", "Input should be either user-ids or user-emails")
+        require_exactly_one(self, "user-ids", "user-emails")
         return self
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from api.documents.common import Strict
-from api.documents.fields import EXTENSION, Omittable, UuidText, violation
+from api.documents.fields import EXTENSION, Omittable, UuidText, require_exactly_one
 from api.documents.records import RecordListQuery
 from domain.core.locales import Locale
 
@@ -18,10 +18,7 @@ class OrganizationOrTheme(Strict):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if self.organization_id is None and self.theme_id is None:
-            raise violation("organization-id", "missing")
-        if self.organization_id is not None and self.theme_id is not None:
-            raise violation("organization-id", "both", "Either organization-id or theme-id may be given")
+        require_exactly_one(self, "organization-id", "theme-id", about="organization-id")
         return self
 
 

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import model_validator
 
 from api.documents.common import Strict
-from api.documents.fields import EmailText, Omittable, UuidText, violation
+from api.documents.fields import EmailText, Omittable, UuidText, require_exactly_one
 
 
 class UserReference(Strict):
@@ -16,8 +16,5 @@ class UserReference(Strict):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if self.email is None and self.user_id is None:
-            raise violation("user-id", "missing")
-        if self.email is not None and self.user_id is not None:
-            raise violation("email", "both", "Input should be either email or user-id")
+        require_exactly_one(self, "user-id", "email")
         return self

@@ -38,16 +38,6 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("model", "body"), TAKEN)
-def test_a_good_body_is_taken(model: Any, body: Any) -> None:
-    assert complaints(model, body) == []
-
-
-@pytest.mark.parametrize(("model", "body", "pointer", "kind"), REFUSED)
-def test_a_bad_body_is_refused_where_it_is_wrong(model: Any, body: Any, pointer: str, kind: str) -> None:
-    assert complaints(model, body) == [(pointer, kind)]
-
-
 @pytest.mark.parametrize(
     "query",
     [

@@ -3,10 +3,8 @@
 import uuid
 from typing import Any
 
-import pytest
-
 from api.documents.groups import groups
-from tests.api.documents.violations import ANN, BOB, complaints, in_envelope
+from tests.api.documents.violations import ANN, BOB, in_envelope
 
 ATTRIBUTES = "/data/attributes"
 
@@ -45,16 +43,6 @@ REFUSED = [
     (groups.RemoveUsers, {"user-ids": [ANN], "remove-from-group": ANN}, "/remove-from-group", "extra_forbidden"),
     (groups.MoveGroup, {}, "/to-parent-group-id", "missing"),
 ]
-
-
-@pytest.mark.parametrize(("model", "body"), TAKEN)
-def test_a_good_body_is_taken(model: Any, body: Any) -> None:
-    assert complaints(model, body) == []
-
-
-@pytest.mark.parametrize(("model", "body", "pointer", "kind"), REFUSED)
-def test_a_bad_body_is_refused_where_it_is_wrong(model: Any, body: Any, pointer: str, kind: str) -> None:
-    assert complaints(model, body) == [(pointer, kind)]
 
 
 def test_json_text_is_judged_like_parsed_json() -> None:

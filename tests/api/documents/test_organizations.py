@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import pytest
-
 from api.documents.access import role_users
 from api.documents.organizations import organizations
-from tests.api.documents.violations import ANN, BOB, complaints, in_envelope
+from tests.api.documents.violations import ANN, BOB, in_envelope
 
 ATTRIBUTES = "/data/attributes"
 
@@ -45,16 +43,6 @@ REFUSED = [
     ),
     (role_users.CreateRoleUser, in_envelope("role-users", {"user-id": ANN}), f"{ATTRIBUTES}/role-id", "missing"),
 ]
-
-
-@pytest.mark.parametrize(("model", "body"), TAKEN)
-def test_a_good_body_is_taken(model: Any, body: Any) -> None:
-    assert complaints(model, body) == []
-
-
-@pytest.mark.parametrize(("model", "body", "pointer", "kind"), REFUSED)
-def test_a_bad_body_is_refused_where_it_is_wrong(model: Any, body: Any, pointer: str, kind: str) -> None:
-    assert complaints(model, body) == [(pointer, kind)]
 
 
 def test_theme_null_and_theme_not_given_differ() -> None:

@@ -3,11 +3,9 @@
 import uuid
 from typing import Any
 
-import pytest
-
 from api.documents.onboarding import requests as onboarding_requests
 from api.documents.people import individuals, user_replications
-from tests.api.documents.violations import ANN, BOB, complaints, in_envelope
+from tests.api.documents.violations import ANN, BOB, in_envelope
 
 ATTRIBUTES = "/data/attributes"
 
@@ -65,16 +63,6 @@ REFUSED = [
         "literal_error",
     ),
 ]
-
-
-@pytest.mark.parametrize(("model", "body"), TAKEN)
-def test_a_good_body_is_taken(model: Any, body: Any) -> None:
-    assert complaints(model, body) == []
-
-
-@pytest.mark.parametrize(("model", "body", "pointer", "kind"), REFUSED)
-def test_a_bad_body_is_refused_where_it_is_wrong(model: Any, body: Any, pointer: str, kind: str) -> None:
-    assert complaints(model, body) == [(pointer, kind)]
 
 
 def test_groups_of_both_onboarding_attributes_are_one_set() -> None:

@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from api.documents import common
 from api.documents.sessions import internal_auth, sessions
-from tests.api.documents.violations import complaints
 
 
 def a_login(**more: Any) -> dict[str, Any]:
@@ -60,16 +59,6 @@ REFUSED = [
     (sessions.RefreshToken, {"refresh-token": "a" * 2049}, "/refresh-token", "too_long"),
     (common.EmptyBody, {"x": 1}, "/x", "extra_forbidden"),
 ]
-
-
-@pytest.mark.parametrize(("model", "body"), TAKEN)
-def test_a_good_body_is_taken(model: Any, body: Any) -> None:
-    assert complaints(model, body) == []
-
-
-@pytest.mark.parametrize(("model", "body", "pointer", "kind"), REFUSED)
-def test_a_bad_body_is_refused_where_it_is_wrong(model: Any, body: Any, pointer: str, kind: str) -> None:
-    assert complaints(model, body) == [(pointer, kind)]
 
 
 def test_a_password_shows_neither_in_the_request_nor_in_its_refusal() -> None:
