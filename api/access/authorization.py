@@ -1,15 +1,14 @@
 """/v1/authz-*: what users may do, which things they may do it to, and who may do it (semantics 6)."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.access import authorization as documents
 from api.edge.caller import Authenticated, CallerDep
-from api.edge.deps import AccessDep, IndexingDep, PathId, ReadingDep
+from api.edge.deps import AccessDep, FromQuery, IndexingDep, PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.reading import PageAsked, Read
 from api.edge.route import answers, contract_router
@@ -88,7 +87,7 @@ async def accessible_resources(
 
 @router.get("/v1/authz-individuals/", **answers(documents.ResourceIds))
 async def list_individuals(
-    query: Annotated[documents.AccessibleIndividualsQuery, Query()],
+    query: FromQuery[documents.AccessibleIndividualsQuery],
     principal: Authenticated,
     reading: ReadingDep,
     indexing: IndexingDep,
@@ -116,7 +115,7 @@ async def list_individuals(
 
 @router.get("/v1/authz-resource-accessors/", **answers(documents.AccessorList))
 async def list_accessors(
-    query: Annotated[documents.AccessorsQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.AccessorsQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """The users who may do it to all of the resources, by id; for an administrator those of their organization."""
 

@@ -1,14 +1,12 @@
 """/v1/role-users/: who holds a role."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.access import role_users as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, ReadingDep
+from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, ReadingDep
 from api.edge.execution import identified
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
@@ -25,7 +23,7 @@ router = contract_router("role-users", "Roles of users, everywhere or in one org
 
 @router.get("/v1/role-users/", **answers(documents.RoleUserList))
 async def list_role_users(
-    query: Annotated[documents.RoleUserListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.RoleUserListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Holders of a role of an organization that the caller may read, by user id."""
 

@@ -1,13 +1,10 @@
 """/v1/roles/: roles of organizations, and who gets or loses one."""
 
-from typing import Annotated
-
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.access import roles as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
+from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
@@ -21,7 +18,7 @@ router = contract_router("roles", "The roles that users can have.")
 
 @router.get("/v1/roles/", **answers(documents.RoleList))
 async def list_roles(
-    query: Annotated[documents.RoleListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.RoleListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Roles of all organizations that the caller may read, or of one of them."""
 

@@ -1,4 +1,4 @@
-"""Query strings: an endpoint takes one as `Annotated[GroupListQuery, Query()]` (semantics 2, rulings D2, D5, D6)."""
+"""Query strings: an endpoint takes one as `FromQuery[GroupListQuery]` (semantics 2, rulings D2, D5, D6)."""
 
 import re
 from datetime import datetime

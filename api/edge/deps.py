@@ -8,16 +8,17 @@
     PermissionsDep  what a principal may do, for the beginning of a read
     IndexingDep   the index of individuals, for long lists of them
 
-Query strings come as `query: Annotated[GroupListQuery, Query()]`, bodies as their model: `body: CreateGroup`.
+Query strings come as `query: FromQuery[GroupListQuery]`, bodies as their model: `body: CreateGroup`.
 """
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Query
 from starlette.requests import Request
 
 from adapters.security.tokens import Tokens
 from api.documents.fields import UuidText
+from api.documents.parameters import Parameters
 from api.edge.access import ReadAccess
 from api.edge.execution import Execute, execute
 from api.edge.indexing import Indexing
@@ -63,7 +64,10 @@ async def reviewer(request: Request) -> TokenReviewer:
     return services_of(request).reviewer
 
 
+TQuery = TypeVar("TQuery", bound=Parameters)
+
 PathId = Annotated[UuidText, Path(alias="id")]
+FromQuery = Annotated[TQuery, Query()]
 ReadingDep = Annotated[Reading, Depends(reading)]
 ExecuteDep = Annotated[Execute, Depends(execute)]
 IdentityDep = Annotated[Identity, Depends(identity)]

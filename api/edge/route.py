@@ -4,7 +4,7 @@
 
     @router.get("/v1/individual-groups/{id}/", **answers(GroupDocument))
     async def group(
-        group_id: PathId, query: Annotated[GroupQuery, Query()], principal: Authenticated, reading: ReadingDep
+        group_id: PathId, query: FromQuery[GroupQuery], principal: Authenticated, reading: ReadingDep
     ) -> Response: ...
 
     @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))

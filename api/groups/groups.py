@@ -1,13 +1,10 @@
 """/v1/individual-groups/ and /v2/individual-groups/: groups, their rosters and their moves (semantics 5)."""
 
-from typing import Annotated
-
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.groups import groups as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
+from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer, no_content
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
@@ -38,7 +35,7 @@ async def listed(
 
 @router.get("/v1/individual-groups/", deprecated=True, **answers(documents.GroupList))
 async def list_groups(
-    query: Annotated[documents.GroupListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.GroupListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Groups that the caller may see, with their leaders. Deprecated: the second version costs less."""
 
@@ -52,7 +49,7 @@ async def list_groups(
 
 @router.get("/v2/individual-groups/", **answers(documents.GroupV2List))
 async def list_groups_v2(
-    query: Annotated[documents.GroupListV2Query, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.GroupListV2Query], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Groups that the caller may see."""
 
@@ -78,7 +75,7 @@ async def create_group(
 
 @router.get("/v1/individual-groups/{id}/", **answers(documents.GroupDocument))
 async def group(
-    group_id: PathId, query: Annotated[documents.GroupQuery, Query()], principal: Authenticated, reading: ReadingDep
+    group_id: PathId, query: FromQuery[documents.GroupQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """An active group."""
 
@@ -95,7 +92,7 @@ async def group(
 
 @router.get("/v2/individual-groups/{id}/", **answers(documents.GroupV2Document))
 async def group_v2(
-    group_id: PathId, query: Annotated[documents.GroupV2Query, Query()], principal: Authenticated, reading: ReadingDep
+    group_id: PathId, query: FromQuery[documents.GroupV2Query], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """A group without its people."""
 

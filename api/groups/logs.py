@@ -1,13 +1,10 @@
 """/v1/individual-group-logs/: who came into and went out of groups (semantics 5, rulings E9 and F6)."""
 
-from typing import Annotated
-
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.groups import logs as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ReadingDep
+from api.edge.deps import FromQuery, ReadingDep
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.core.errors import Forbidden, NotFound
@@ -21,7 +18,7 @@ router = contract_router("individual-group-logs", "Who was added to groups and r
 
 @router.get("/v1/individual-group-logs/", **answers(documents.GroupLogList))
 async def list_group_logs(
-    query: Annotated[documents.GroupLogQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.GroupLogQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Changes of rosters, the newest first."""
 

@@ -1,15 +1,12 @@
 """/v1/individual-group-individuals/, /v1/individual-group-leaders/ and who could be added (semantics 5 and 11)."""
 
-from typing import Annotated
-
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.groups import rosters as documents
 from api.documents.groups.groups import EligibleMember, EligibleMemberList, EligibleMembersQuery
 from api.documents.people.people import CommunicationPreferences
 from api.edge.caller import Authenticated
-from api.edge.deps import PathId, PermissionsDep, ReadingDep
+from api.edge.deps import FromQuery, PathId, PermissionsDep, ReadingDep
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from api.groups.rendering import individual_summary, require_readable_people
@@ -28,10 +25,7 @@ GROUP = "individual_group_id"
 
 @router.get("/v1/individual-group-individuals/", **answers(documents.GroupIndividualList))
 async def list_individuals(
-    query: Annotated[documents.RosterQuery, Query()],
-    principal: Authenticated,
-    permissions: PermissionsDep,
-    reading: ReadingDep,
+    query: FromQuery[documents.RosterQuery], principal: Authenticated, permissions: PermissionsDep, reading: ReadingDep
 ) -> Response:
     """Individuals that stand in the group directly."""
     await permissions.require(principal, AccessQuery("group", query.individual_group_id, "read"), argument=GROUP)
@@ -49,10 +43,7 @@ async def list_individuals(
 
 @router.get("/v1/individual-group-leaders/", **answers(documents.GroupLeaderList))
 async def list_leaders(
-    query: Annotated[documents.RosterQuery, Query()],
-    principal: Authenticated,
-    permissions: PermissionsDep,
-    reading: ReadingDep,
+    query: FromQuery[documents.RosterQuery], principal: Authenticated, permissions: PermissionsDep, reading: ReadingDep
 ) -> Response:
     """Users who lead the group directly."""
     await permissions.require(principal, AccessQuery("group", query.individual_group_id, "read"), argument=GROUP)
@@ -67,7 +58,7 @@ async def list_leaders(
 @router.get("/v1/individual-groups/{id}/eligible-members/", **answers(EligibleMemberList))
 async def list_eligible_members(
     group_id: PathId,
-    query: Annotated[EligibleMembersQuery, Query()],
+    query: FromQuery[EligibleMembersQuery],
     principal: Authenticated,
     permissions: PermissionsDep,
     reading: ReadingDep,

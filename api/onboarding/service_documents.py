@@ -3,14 +3,14 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import Depends, Query
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from adapters.security.client_address import CLIENT_ADDRESS
 from api.documents.onboarding import service_documents as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, PathId, ReadingDep
+from api.edge.deps import ExecuteDep, FromQuery, PathId, ReadingDep
 from api.edge.kinds import AnswerKind
 from api.edge.reading import Read
 from api.edge.records import ANYBODY, RecordView
@@ -80,7 +80,7 @@ ViewDep = Annotated[ServiceDocumentView, Depends(view)]
 
 @router.get("/v1/service-documents/", **answers(documents.ServiceDocumentList, throttle=READS))
 async def list_service_documents(
-    query: Annotated[documents.ServiceDocumentListQuery, Query()], shown: ViewDep, reading: ReadingDep
+    query: FromQuery[documents.ServiceDocumentListQuery], shown: ViewDep, reading: ReadingDep
 ) -> Response:
     """Return the documents for all, and those of the organizations named."""
     return await shown.all(reading, query)
@@ -96,10 +96,7 @@ async def create_service_document(
 
 @router.get("/v1/service-documents/{id}/", **answers(documents.ServiceDocumentDocument, throttle=READS))
 async def get_service_document(
-    document_id: PathId,
-    query: Annotated[documents.ServiceDocumentQuery, Query()],
-    shown: ViewDep,
-    reading: ReadingDep,
+    document_id: PathId, query: FromQuery[documents.ServiceDocumentQuery], shown: ViewDep, reading: ReadingDep
 ) -> Response:
     """Return one document, with its text in the best locale if asked for."""
 
@@ -121,7 +118,7 @@ async def get_service_document(
     **answers(None, kind=AnswerKind.PAGE, extension=True, throttle=READS),
 )
 async def service_document_page(
-    document_id: PathId, query: Annotated[documents.PageQuery, Query()], shown: ViewDep, reading: ReadingDep
+    document_id: PathId, query: FromQuery[documents.PageQuery], shown: ViewDep, reading: ReadingDep
 ) -> Response:
     """Return the text in the best locale as a page, which may run nothing and load nothing."""
 

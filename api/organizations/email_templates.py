@@ -1,13 +1,10 @@
 """/v1/organization-email-templates/: e-mail templates of organizations and themes."""
 
-from typing import Annotated
-
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.organizations import email_templates as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, PathId, ReadingDep
+from api.edge.deps import ExecuteDep, FromQuery, PathId, ReadingDep
 from api.edge.records import RecordView
 from api.edge.route import answers, contract_router
 from domain.organizations.email_templates import EmailTemplateFields
@@ -24,7 +21,7 @@ VIEW = RecordView(
 
 @router.get("/v1/organization-email-templates/", **answers(documents.EmailTemplateList))
 async def list_email_templates(
-    query: Annotated[documents.EmailTemplateListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.EmailTemplateListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Return a page of the templates that the caller may read."""
     return await VIEW.page(reading, principal, query)

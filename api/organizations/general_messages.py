@@ -1,13 +1,10 @@
 """/v1/organization-general-messages/: plain texts that people see beside an organization."""
 
-from typing import Annotated
-
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.organizations import general_messages as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, PathId, PermissionsDep, ReadingDep
+from api.edge.deps import ExecuteDep, FromQuery, PathId, PermissionsDep, ReadingDep
 from api.edge.records import RecordView
 from api.edge.route import answers, contract_router
 from domain.core.ports import AccessQuery
@@ -25,7 +22,7 @@ VIEW = RecordView(
 
 @router.get("/v1/organization-general-messages/", **answers(documents.GeneralMessageList))
 async def list_general_messages(
-    query: Annotated[documents.GeneralMessageListQuery, Query()],
+    query: FromQuery[documents.GeneralMessageListQuery],
     principal: Authenticated,
     permissions: PermissionsDep,
     reading: ReadingDep,

@@ -1,14 +1,11 @@
 """/v1/organizations/: what they are, and who is a provider of them."""
 
-from typing import Annotated
-
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.organizations import organizations as documents
 from api.documents.people.user_references import UserReference
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, ServicesDep
+from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.edge.envelope import answer
 from api.edge.execution import Outcome, require_still_readable
 from api.edge.reading import Read, single
@@ -27,7 +24,7 @@ MODEL = organizations.OrganizationsProjection.name
 
 @router.get("/v1/organizations/", **answers(documents.OrganizationList))
 async def list_organizations(
-    query: Annotated[documents.OrganizationListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.OrganizationListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Organizations that the caller may see."""
     wanted = OrganizationFilter(query.name, query.name_contains, query.modified, query.include_inactive)

@@ -1,13 +1,10 @@
 """/v1/organization-sms-templates/: text message templates of organizations and themes."""
 
-from typing import Annotated
-
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.organizations import sms_templates as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, PathId, ReadingDep
+from api.edge.deps import ExecuteDep, FromQuery, PathId, ReadingDep
 from api.edge.records import RecordView
 from api.edge.route import answers, contract_router
 from domain.organizations.sms_templates import SmsTemplateFields
@@ -21,7 +18,7 @@ VIEW = RecordView(
 
 @router.get("/v1/organization-sms-templates/", **answers(documents.SmsTemplateList))
 async def list_sms_templates(
-    query: Annotated[documents.SmsTemplateListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.SmsTemplateListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Return a page of the templates that the caller may read."""
     return await VIEW.page(reading, principal, query)

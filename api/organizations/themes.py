@@ -1,16 +1,14 @@
 """/v1/organization-themes/: hosts and support addresses of organizations."""
 
 from collections.abc import Sequence
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.organizations import themes as documents
 from api.documents.people.people import PersonReference
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, PathId, ReadingDep
+from api.edge.deps import ExecuteDep, FromQuery, PathId, ReadingDep
 from api.edge.reading import Read
 from api.edge.records import RecordView
 from api.edge.route import answers, contract_router
@@ -50,7 +48,7 @@ VIEW = ThemeView(
 
 @router.get("/v1/organization-themes/", **answers(documents.ThemeList))
 async def list_themes(
-    query: Annotated[documents.ThemeListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.ThemeListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Return a page of themes."""
     order = "r.modified_at, r.id" if query.modified else ""

@@ -1,14 +1,12 @@
 """/v1/user-organizations/: memberships of providers."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.organizations import user_organizations as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, ReadingDep
+from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, ReadingDep
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.organizations.organizations import OrganizationNotFound
@@ -22,7 +20,7 @@ router = contract_router("user-organizations", "Which organizations users belong
 
 @router.get("/v1/user-organizations/", **answers(documents.UserOrganizationList))
 async def list_user_organizations(
-    query: Annotated[documents.UserOrganizationListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.UserOrganizationListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """The caller's own memberships, and those in organizations that they may read."""
 

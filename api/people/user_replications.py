@@ -1,13 +1,10 @@
 """/v1/user-replications/: which services hold a copy of a user."""
 
-from typing import Annotated
-
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.people import user_replications as documents
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PermissionsDep, ReadingDep
+from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PermissionsDep, ReadingDep
 from api.edge.reading import Read, single
 from api.edge.route import answers, contract_router
 from domain.people.user_replications import UserReplication
@@ -20,7 +17,7 @@ MODEL = user_replications.UserReplicationsProjection.name
 
 @router.get("/v1/user-replications/", **answers(documents.UserReplicationList))
 async def list_user_replications(
-    query: Annotated[documents.UserReplicationListQuery, Query()],
+    query: FromQuery[documents.UserReplicationListQuery],
     principal: Authenticated,
     permissions: PermissionsDep,
     reading: ReadingDep,

@@ -2,16 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import Query
 from starlette.responses import Response
 
 from api.documents.people import users as documents
 from api.documents.people.people import CommunicationPreferences
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
+from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep
 from api.edge.execution import Outcome
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
@@ -34,7 +33,7 @@ STATUS = {"archived": "ARCHIVED", "force_reset_password": "RESET_REQUIRED"}
 
 @router.get("/v1/users/", **answers(documents.UserList))
 async def list_users(
-    query: Annotated[documents.UserListQuery, Query()], principal: Authenticated, reading: ReadingDep
+    query: FromQuery[documents.UserListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
     """Users of an organization; for staff and services of all."""
 
@@ -60,7 +59,7 @@ async def list_users(
 @router.get("/v1/users/{id}/", **answers(documents.UserDetailDocument))
 async def get_user(
     user_id: PathId,
-    query: Annotated[documents.UserQuery, Query()],
+    query: FromQuery[documents.UserQuery],
     principal: Authenticated,
     identity: IdentityDep,
     reading: ReadingDep,

@@ -1,8 +1,7 @@
 """Getting in and staying in: /v1/login/, /v1/refresh-token/, /v1/authenticate/, /v1/sessions/, and the public keys."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Query
 from starlette.responses import Response
 
 from adapters.security.client_address import CLIENT_ADDRESS
@@ -11,7 +10,7 @@ from api.documents.common import Attributes
 from api.documents.sessions import sessions as documents
 from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep, SignerDep
+from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep, SignerDep
 from api.edge.envelope import answer, no_content
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
@@ -106,7 +105,7 @@ async def authenticate(
 @router.get("/v1/sessions/{id}/", **answers(documents.SessionDocument))
 async def get_session(
     session_id: PathId,
-    query: Annotated[documents.SessionQuery, Query()],
+    query: FromQuery[documents.SessionQuery],
     principal: Authenticated,
     identity: IdentityDep,
     reading: ReadingDep,
