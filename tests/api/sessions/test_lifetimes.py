@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 import time_machine
 
-from tests.api.sessions.test_sessions import bearer, code, log_in, onboard, read_token, refresh, whoami
+from tests.api.sessions.test_sessions import bearer, code, log_in, onboard, whoami
+from tests.api.sessions.test_tokens import read_token, refresh
 from tests.support.world.product import ADMIN_EMAIL, PASSWORD, Person, World, a_world
 
 MONTH = 30 * 24 * 3600

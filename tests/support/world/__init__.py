@@ -7,6 +7,7 @@
 | `memory` | the commands of the domain over a store in memory |
 | `log` | people, organizations and groups in a log |
 | `read_models` | the same, with the read models of a real log |
+| `settings` | the settings of the whole product |
 | `product` | the whole product, with people who can sign in |
 | `named` | the product with things that have names, for data files |
 """

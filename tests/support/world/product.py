@@ -7,7 +7,6 @@ async with a_world(database_url) as world:
 """
 
 import asyncio
-from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -15,8 +14,6 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import httpx2
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.log.event_store import EventStore
@@ -37,23 +34,14 @@ from domain.sessions.service_accounts import ServiceName
 from domain.sessions.sessions import Session
 from projections import registry
 from projections.people.directory import InlineDirectory
-from tests.support.logins import application_login
-from tests.support.stores import MASTER_KEY
 from tests.support.world.principals import a_system_administrator
+from tests.support.world.settings import ADMIN_EMAIL, PASSWORD, SERVICE, UNLIMITED, settings_for
 from workers.following import projectors
 from workers.following.followers import all_followers
 from workers.jobs import worker as jobs
 from workers.jobs.kinds import Commands
 from workers.running.bootstrap import bootstrap
 
-PASSWORD = "correct-horse-battery-9"
-ADMIN_EMAIL = "first.administrator@rollbook.test"
-SERVICE = ("apps", "records", "token-of-the-records-application")
-SIGNING_KEY = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-UNLIMITED: dict[str, Any] = {
-    "login_failures": 0, "login_failures_address": 0, "service_failures_address": 0, "refreshes_session": 0,
-}  # fmt: skip
-"""Settings for tests that ask wrongly very often, and from one address."""
 JSON_API = "application/vnd.api+json"
 PersonKind = Literal["admin", "provider", "patient"]
 
@@ -251,26 +239,6 @@ class World:
         return await self.as_(request.claimed_by)
 
 
-def settings_for(database_url: str, **changes: Any) -> Settings:
-    """Settings of a world: cheap hashing, fixed keys, no Redis."""
-    namespace, name, token = SERVICE
-    given: dict[str, Any] = {
-        "database_url": database_url,
-        "app_database_url": application_login(database_url),
-        "admin_email": ADMIN_EMAIL,
-        "admin_password": PASSWORD,
-        "service_accounts": f"{namespace}/{name}:{token}",
-        "argon2": "1,8,1",
-        "logins_address": 0,
-        "service_documents_address": 0,
-        "hashing_threads": 1,
-        "master_key": b64encode(MASTER_KEY).decode(),
-        "signing_key": SIGNING_KEY.decode(),
-        "log_level": "error",
-    }
-    return Settings(**{**given, **changes})
-
-
 @asynccontextmanager
 async def a_world(database_url: str, *, projecting: bool = True, **changes: Any) -> AsyncIterator[World]:
     """A running product. Without `projecting` background read models move only by `catch_up`."""
@@ -324,4 +292,7 @@ class WithState:
         await self._app({**scope, "state": dict(self._state)}, receive, send)
 
 
-__all__ = ["PASSWORD", "Person", "World", "a_world", "role_id", "settings_for"]
+__all__ = [
+    "ADMIN_EMAIL", "JSON_API", "PASSWORD", "SERVICE", "UNLIMITED", "Person", "World", "a_world", "role_id",
+    "settings_for",
+]  # fmt: skip

@@ -8,7 +8,7 @@ from adapters.log.inline_fence import OutdatedProcess, described
 from projections import registry
 from projections.core import replicators
 from tests.support.world.product import a_world
-from tests.workers.following.test_rebuild import InlineCount
+from tests.workers.following.test_rebuild_readers import InlineCount
 from workers.following import rebuild
 
 DECLARED = "SELECT inline_projections FROM log_head ORDER BY log"

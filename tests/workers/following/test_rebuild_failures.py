@@ -25,7 +25,8 @@ from tests.support.followers import (
 )
 from tests.support.stores import a_store
 from tests.support.tables import rows_of
-from tests.workers.following.test_rebuild import InlineCount, leftovers, looking, rebuilt
+from tests.workers.following.test_rebuild import leftovers, looking, rebuilt
+from tests.workers.following.test_rebuild_readers import InlineCount
 from workers.following import rebuild, table_copies
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,93 @@
+"""Disabling and enabling users."""
+
+import asyncio
+
+from tests.api.people.test_users import listed, onboarded, refused
+from tests.support.world.product import a_world, role_id
+
+
+async def test_disabling_takes_every_right_at_once_and_enabling_gives_it_back(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        admin, doc = await world.admin(north), await world.provider(north)
+        answer = await world.client.post(f"/v1/users/{doc.user_id}/disable/", headers=admin.bearer)
+        assert answer.status_code == 201
+        document = answer.json()["data"]
+        assert (document["id"], document["attributes"]["enabled"]) == (str(doc.user_id), False)
+        assert document["attributes"]["state"] == "disabled"
+        position = int(answer.headers["x-position"])
+        assert answer.json()["meta"]["position"] == position
+        again = await world.client.post(f"/v1/users/{doc.user_id}/disable/", headers=admin.bearer)
+        assert (again.status_code, int(again.headers["x-position"])) == (201, position)
+        assert await refused(world, "GET", "/v1/users/", doc) == (401, "session-revoked")
+        assert await listed(world, admin, **{"organization-id": str(north), "filter[enabled]": "false"}) == [
+            doc.user_id
+        ]
+        enabled = (await world.post(f"/v1/users/{doc.user_id}/enable/", {}, admin))["data"]["attributes"]
+        assert (enabled["state"], enabled["enabled"]) == ("confirmed", True)
+        await world.post(f"/v1/users/{doc.user_id}/enable/", {}, admin)
+
+
+async def test_administrators_disable_users_of_their_organizations(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        admin, doc, patient = await world.admin(north), await world.provider(north), await world.patient(north)
+        both = await world.provider(north)
+        adding = {"data": {"type": "organizations", "attributes": {"user-id": str(both.user_id)}}}
+        await world.post(f"/v1/organizations/{south}/add-user/", adding, world.system)
+        stranger = await world.admin(south)
+        forbidden, unseen = (403, "forbidden"), (404, "not-found")
+        for by, whom, expected in (
+            (admin, patient, forbidden),
+            (admin, both, forbidden),
+            (doc, admin, forbidden),
+            (doc, doc, forbidden),
+            (patient, patient, forbidden),
+            (stranger, doc, unseen),
+            (patient, doc, unseen),
+            (world.service, doc, forbidden),
+            (admin, world.system, unseen),
+            (admin, admin, (409, "invalid-state")),
+            (world.system, world.system, (409, "invalid-state")),
+            (world.system, world.service, unseen),
+        ):
+            assert await refused(world, "POST", f"/v1/users/{whom.user_id}/disable/", by) == expected
+        for whom in (patient, both):
+            await world.post(f"/v1/users/{whom.user_id}/disable/", {}, world.system)
+            assert await refused(world, "POST", f"/v1/users/{whom.user_id}/enable/", admin) == forbidden
+
+
+async def test_the_last_administrator_stays(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        first, second = await world.admin(north), await world.admin(north)
+        await world.post(f"/v1/users/{second.user_id}/disable/", {}, first)
+        assert await refused(world, "POST", f"/v1/users/{first.user_id}/disable/", world.system) == (409, "last-admin")
+        await world.post(f"/v1/users/{second.user_id}/enable/", {}, first)
+        await world.post(f"/v1/users/{first.user_id}/disable/", {}, world.system)
+        assert await refused(world, "POST", f"/v1/users/{second.user_id}/disable/", world.system) == (409, "last-admin")
+
+
+async def test_a_disabled_administrator_does_not_count_as_another_one(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        admin, role = await world.admin(north), str(role_id(north, "org.admin"))
+        for _ in range(8):
+            doc = str((await world.provider(north)).user_id)
+            granting = {"data": {"type": "role-users", "attributes": {"role-id": role, "user-id": doc}}}
+            await asyncio.gather(
+                world.post("/v1/role-users/", granting, admin),
+                world.post(f"/v1/users/{doc}/disable/", {}, world.system),
+            )
+            leaving = {"data": {"type": "roles", "attributes": {"user-id": str(admin.user_id)}}}
+            answer = await world.post(f"/v1/roles/{role}/remove-user/", leaving, world.system, 409)
+            assert answer["errors"][0]["code"] == "last-admin"
+
+
+async def test_a_user_disabled_before_confirmation_stays_unconfirmed(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        user_id = await onboarded(world, north, {"patient-email": "reg@people.test"}, at_once=False)
+        for action, state in (("disable", "registered_disabled"), ("enable", "registered")):
+            answer = await world.post(f"/v1/users/{user_id}/{action}/", {}, world.system)
+            assert answer["data"]["attributes"]["state"] == state
