@@ -33,7 +33,7 @@ async def jobs_command(database_url: str, *arguments: str) -> tuple[int, str, st
 
 async def test_the_list_shows_dead_and_waiting_jobs(database_url: str) -> None:
     async with a_bench(database_url) as connection:
-        assert await jobs_command(database_url, "list") == (0, "No job waits, none is dead.\n", "")
+        assert await jobs_command(database_url, "list") == (0, "No job is waiting, running or dead.\n", "")
         await die(database_url, connection, 1)
         await enqueue_notes(connection, 2)
         status, listed, _ = await jobs_command(database_url, "list")
@@ -51,10 +51,10 @@ async def test_a_dead_job_is_done_once_it_is_retried(database_url: str) -> None:
     async with a_bench(database_url) as connection:
         await die(database_url, connection, 1, 2)
         await connection.execute("DELETE FROM notes")
-        assert await jobs_command(database_url, "retry", "1") == (0, "1 will be carried out again\n", "")
+        assert await jobs_command(database_url, "retry", "1") == (0, "job 1 will run again\n", "")
         async with working(a_queue(application_dsn(database_url))):
             await eventually(connection, "SELECT array_agg(id) FROM procrastinate_jobs", [2])
-            assert await jobs_command(database_url, "retry", "--all") == (0, "2 will be carried out again\n", "")
+            assert await jobs_command(database_url, "retry", "--all") == (0, "job 2 will run again\n", "")
             await eventually(connection, "SELECT count(*) FROM procrastinate_jobs", 0)
         await eventually(connection, "SELECT array_agg(number ORDER BY number) FROM notes", [1, 2])
         await eventually(connection, "SELECT count(*) FROM job_failures", 0)
