@@ -171,20 +171,21 @@ class Stage:
         await moves.carry_out(group.organization_id, task_id)
 
     async def do_add(self, group_: str, add_: Any = None, **rosters: Sequence[str]) -> None:
-        commands, group_id = self.world.identity.rosters, self.ids[group_]
-        for roster, names in rosters.items():
-            if roster == "individuals_":
-                await commands.add_individuals(self._by, group_id, self._ids(names))
-            else:
-                await commands.add_users(self._by, group_id, ROSTERS[roster], user_ids=self._ids(names))
+        commands = self.world.identity.rosters
+        await self._change_rosters(group_, rosters, commands.add_users, commands.add_individuals)
 
     async def do_remove(self, group_: str, remove_: Any = None, **rosters: Sequence[str]) -> None:
-        commands, group_id = self.world.identity.rosters, self.ids[group_]
+        commands = self.world.identity.rosters
+        await self._change_rosters(group_, rosters, commands.remove_users, commands.remove_individuals)
+
+    async def _change_rosters(
+        self, group: str, rosters: dict[str, Sequence[str]], users: Any, individuals: Any
+    ) -> None:
         for roster, names in rosters.items():
             if roster == "individuals_":
-                await commands.remove_individuals(self._by, group_id, self._ids(names))
+                await individuals(self._by, self.ids[group], self._ids(names))
             else:
-                await commands.remove_users(self._by, group_id, ROSTERS[roster], user_ids=self._ids(names))
+                await users(self._by, self.ids[group], ROSTERS[roster], user_ids=self._ids(names))
 
     async def do_deactivate(self, deactivate_: str) -> None:
         await self.world.identity.groups.deactivate(self._by, self.ids[deactivate_])

@@ -69,8 +69,7 @@ def cases(good: Request) -> Iterator[Case]:
 async def test_the_first_of_two_faults_is_reported(database_url: str, resource: str) -> None:
     async with asked(database_url) as person:
         async for good in person.good_requests(of(resource)):
-            for case in cases(good):
-                await person.refuses(case)
+            await person.refuses_each(cases(good))
 
 
 async def test_a_missing_route_is_reported_first(database_url: str) -> None:

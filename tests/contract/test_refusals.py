@@ -81,6 +81,10 @@ class Asked:
         for operation in operations:
             yield await self.good(operation)
 
+    async def refuses_each(self, cases: Iterable[Case]) -> None:
+        for case in cases:
+            await self.refuses(case)
+
     async def refuses(self, case: Case, **other: Any) -> None:
         """Notes what is not as the case says."""
         answer = await self.send(case.request, **other)

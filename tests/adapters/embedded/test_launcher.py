@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -22,15 +21,6 @@ from adapters.embedded.valkey import EmbeddedValkey
 from tests.support.processes import processes, wait_until
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that the user who runs servers for root can reach, unlike pytest's own."""
-    made = Path(tempfile.mkdtemp(prefix="rb-"))
-    made.chmod(0o711)
-    yield made
-    shutil.rmtree(made)
 
 
 def a_postgres(folder: Path) -> EmbeddedPostgres:

@@ -115,7 +115,7 @@ def test_repeated_ids_are_folded_in_their_order() -> None:
     assert [str(one) for one in ids] == [BOB, ANN]
 
 
-def test_repeated_addresses_are_folded_whatever_their_case() -> None:
+def test_repeated_addresses_are_folded_in_any_case() -> None:
     emails = TypeAdapter(fields.SomeRosterEmails).validate_python(["b@x.org", "a@x.org", "B@X.org"])
     assert emails == ("b@x.org", "a@x.org")
 

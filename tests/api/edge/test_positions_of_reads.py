@@ -43,8 +43,8 @@ async def test_a_lagging_read_model_does_not_answer_not_found(database_url: str)
 
 async def test_a_current_read_model_answers_not_found(database_url: str) -> None:
     async with an_edge(database_url, router) as edge:
-        READ.clear()
         await grow(database_url, head=3)
+        READ.clear()
         await project(database_url, things=3)
         await heard(edge)
         assert_missing(await get(edge, SOMETHING))

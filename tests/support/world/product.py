@@ -202,10 +202,10 @@ class World:
 
     async def end(self) -> None:
         """Stop the projectors, if they run."""
+        projecting, self.projecting = self.projecting, None
         self.stop.set()
-        if self.projecting is not None:
-            await self.projecting
-        self.projecting = None
+        if projecting is not None:
+            await projecting
 
     async def _leases_are_free(self) -> None:
         """Wait until Postgres has ended the sessions of the projectors, which happens after they are closed."""

@@ -12,7 +12,6 @@ from tests.support.followers import (
     a_projector,
     eventually,
     following,
-    make_tables,
     save_roles,
     save_roles_together,
 )
@@ -20,13 +19,6 @@ from tests.support.stores import a_store
 from workers.following.projectors import NotCaughtUpError
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def watched(database_url: str) -> str:
-    """A database with the tables of the tests' projections."""
-    make_tables(database_url)
-    return database_url
 
 
 async def looking(database_url: str) -> AsyncConnection:
