@@ -121,15 +121,15 @@ async def _decide_alike(cursor: AsyncCursor, kinds: tuple[Kind, ...], asked: Seq
         return [Decided(await head(cursor), []) for _ in asked]
     places = {kind: place for place, kind in enumerate(kinds)}
     queries = [(each.user_id, query) for each in asked for query in each.queries]
-    wanted = await in_turns(lambda query: _question(places, *query), queries)
-    parameters = await _parameters(kinds, wanted)
+    questions = await in_turns(lambda query: _question(places, *query), queries)
+    parameters = await _parameters(kinds, questions)
     parameters["sessions"] = list(sessions)
     await cursor.execute(_statement(kinds, with_sessions=bool(sessions)), parameters, prepare=True)
     rows = await fetched(cursor)
     allowed: set[Any] = set()
     async for found in InTurns(rows):
         allowed.update(row[1:4] for row in found)
-    answers = iter(await in_turns(allowed.__contains__, wanted))
+    answers = iter(await in_turns(allowed.__contains__, questions))
     position = rows[0][0]
     known = {row[3]: SessionRow._make((*row[2:], position)) for row in rows if row[1] == SESSION} if sessions else {}
     return [Decided(position, list(islice(answers, len(each.queries))), known.get(each.session_id)) for each in asked]
@@ -140,12 +140,12 @@ def _question(places: dict[Kind, int], user_id: UUID, query: AccessQuery) -> Que
     return places[kind], user_id, query.resource_id if isinstance(query.resource_id, UUID) else None
 
 
-async def _parameters(kinds: Sequence[Kind], wanted: Iterable[Question]) -> dict[str, Any]:
+async def _parameters(kinds: Sequence[Kind], questions: Iterable[Question]) -> dict[str, Any]:
     parameters: dict[str, Any] = {f"name{place}": kind[0].removeprefix("app.") for place, kind in enumerate(kinds)}
     for place in range(len(kinds)):
         parameters[f"users{place}"], parameters[f"ids{place}"] = [], []
     met: set[Question] = set()
-    async for some in InTurns(wanted):
+    async for some in InTurns(questions):
         fresh = dict.fromkeys(question for question in some if question not in met)
         met.update(fresh)
         for place, user_id, resource_id in fresh:

@@ -59,8 +59,8 @@ SELECT greatest(u.touched_at, (SELECT max(at) FROM stamps)) FROM access_users u 
 
 # The same of several users at once: what names the user becomes the row's.
 _LATEST_OF_SEVERAL = f"""
-SELECT wanted.id, found.latest
-FROM unnest(%(users)s::uuid[]) wanted(id) CROSS JOIN LATERAL ({_LATEST.replace("%(user)s", "wanted.id")}) found(latest)
+SELECT asked.id, found.latest
+FROM unnest(%(users)s::uuid[]) asked(id) CROSS JOIN LATERAL ({_LATEST.replace("%(user)s", "asked.id")}) found(latest)
 """
 
 # Times of different processes' events may differ from their order by a little; none of them is missing.

@@ -46,10 +46,10 @@ async def replicators(connection: AsyncConnection) -> list[Replicator]:
         return await cursor.fetchall()
 
 
-async def replicator(connection: AsyncConnection, wanted: UUID) -> Replicator | None:
+async def replicator(connection: AsyncConnection, follower_id: UUID) -> Replicator | None:
     """Return one follower, None when nothing has this id."""
     async with connection.cursor(row_factory=class_row(Replicator)) as cursor:
-        await cursor.execute(_SHOW.format(only="WHERE p.id = %s"), (wanted,))
+        await cursor.execute(_SHOW.format(only="WHERE p.id = %s"), (follower_id,))
         return await cursor.fetchone()
 
 

@@ -38,36 +38,36 @@ class EligibleFilter:
 
 
 async def page(
-    cursor: AsyncCursor, viewer: Viewer, group_id: UUID, wanted: EligibleFilter, *, limit: int, offset: int
+    cursor: AsyncCursor, viewer: Viewer, group_id: UUID, filters: EligibleFilter, *, limit: int, offset: int
 ) -> tuple[list[EligibleRow], int]:
     """Return a page of the candidates by last name, first name and id, and how many there are."""
     await cursor.execute(_GROUP, (group_id,))
     row = await cursor.fetchone()
     assert row is not None, "the caller may change it, so it exists"
     organization_id, group_type, parent_id = row
-    if group_type != "regular" and (group_type != "provider_only" or wanted.member_type == "individual"):
+    if group_type != "regular" and (group_type != "provider_only" or filters.member_type == "individual"):
         return [], 0
     parameters = {
         **viewer.parameters(),
         "group": group_id,
         "organization": organization_id,
-        "kind": wanted.member_type,
-        "frame": group_id if wanted.for_children else parent_id,
-        "text": None if wanted.text is None else beginning(folded(wanted.text)),
-        "verified": wanted.verified,
-        "invite": wanted.registration_invite,
+        "kind": filters.member_type,
+        "frame": group_id if filters.for_children else parent_id,
+        "text": None if filters.text is None else beginning(folded(filters.text)),
+        "verified": filters.verified,
+        "invite": filters.registration_invite,
         "limit": limit,
         "offset": offset,
     }
-    individuals = wanted.member_type == "individual"
+    individuals = filters.member_type == "individual"
     candidates = _individuals(viewer, organization_id) if individuals else _PROVIDERS
     within = _WITHIN_INDIVIDUALS if individuals else _WITHIN_PROVIDERS
     already = _PLACED if individuals else _ROSTERED
     conditions = [candidates]
     conditions += [within] if parameters["frame"] is not None else []
-    conditions += [] if wanted.for_children else [already]
-    conditions += [condition for name, condition in _FILTERS.items() if getattr(wanted, name) is not None]
-    if wanted.registration_invite is not None and not (individuals or viewer.governs(organization_id)):
+    conditions += [] if filters.for_children else [already]
+    conditions += [condition for name, condition in _FILTERS.items() if getattr(filters, name) is not None]
+    if filters.registration_invite is not None and not (individuals or viewer.governs(organization_id)):
         conditions.append("false")  # of colleagues only administrators see it (rulings E10 and O9)
     chosen = " AND ".join(conditions)
     await cursor.execute(_COUNT.format(candidates=chosen), parameters)

@@ -49,14 +49,14 @@ class GroupFilter:
 class GroupQuery:
     """The statements of one list."""
 
-    def __init__(self, viewer: Viewer, wanted: GroupFilter, candidacy: Candidacy | None = None) -> None:
+    def __init__(self, viewer: Viewer, filters: GroupFilter, candidacy: Candidacy | None = None) -> None:
         self._viewer = viewer
-        self._wanted = wanted
+        self._group_filter = filters
         self._candidacy = candidacy
-        self.parameters: dict[str, Any] = {**viewer.parameters(), **_lists(vars(wanted))}
+        self.parameters: dict[str, Any] = {**viewer.parameters(), **_lists(vars(filters))}
         if candidacy is not None:
             self.parameters |= candidacy.parameters()
-        self._order = "modified_at" if wanted.modified else "name_key"
+        self._order = "modified_at" if filters.modified else "name_key"
         self._conditions = self._filters()
         self._few = self._lookups()
 
@@ -88,10 +88,10 @@ class GroupQuery:
 
     def _countable(self, part: VisibleGroups) -> bool:
         """Return whether the totals, by organization, types and whether a group is active, can tell the number."""
-        plain = vars(GroupFilter(types=self._wanted.types, organization_id=self._wanted.organization_id,
-                                 node_type=self._wanted.node_type, include_inactive=self._wanted.include_inactive,
-                                 with_people=self._wanted.with_people))  # fmt: skip
-        return part.entries is None and vars(self._wanted) == plain
+        asked = vars(self._group_filter)
+        known = ("types", "organization_id", "node_type", "include_inactive", "with_people")
+        plain = vars(GroupFilter(**{name: asked[name] for name in known}))
+        return part.entries is None and asked == plain
 
     def _visible(self) -> list[VisibleGroups]:
         active = _ACTIVE_NOW if self._few else "g.active"
@@ -100,30 +100,30 @@ class GroupQuery:
         return visible_groups(
             self._viewer,
             active,
-            include_inactive=self._wanted.include_inactive,
-            tells_of_people=self._wanted.tells_of_people,
+            include_inactive=self._group_filter.include_inactive,
+            tells_of_people=self._group_filter.tells_of_people,
         )
 
     def _filters(self) -> list[str]:
-        wanted = self._wanted
+        filters = self._group_filter
         conditions = ["g.type = ANY(%(types)s)"]
-        conditions += [condition for name, condition in _FILTERS.items() if getattr(wanted, name) not in (None, ())]
-        if wanted.text is not None:
-            self.parameters["text"] = containing(name_key(wanted.text))
-        if wanted.name is not None:
-            self.parameters["name"] = name_key(wanted.name)
-        if wanted.tree_node_type is not None:
-            conditions.append("g.child_count = 0" if wanted.tree_node_type == "leaf" else "g.child_count > 0")
+        conditions += [condition for name, condition in _FILTERS.items() if getattr(filters, name) not in (None, ())]
+        if filters.text is not None:
+            self.parameters["text"] = containing(name_key(filters.text))
+        if filters.name is not None:
+            self.parameters["name"] = name_key(filters.name)
+        if filters.tree_node_type is not None:
+            conditions.append("g.child_count = 0" if filters.tree_node_type == "leaf" else "g.child_count > 0")
         if self._candidacy is not None:
             conditions.append(CANDIDATE)
-        for number, (comparator, moment) in enumerate(wanted.modified):
+        for number, (comparator, moment) in enumerate(filters.modified):
             self.parameters[f"moment{number}"] = moment
             conditions.append(f"g.modified_at {comparator} %(moment{number})s")
         return conditions
 
     def _lookups(self) -> str:
         return " INTERSECT ".join(
-            lookup for name, lookup in _LOOKUPS.items() if getattr(self._wanted, name) not in (None, ())
+            lookup for name, lookup in _LOOKUPS.items() if getattr(self._group_filter, name) not in (None, ())
         )
 
 

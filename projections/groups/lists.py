@@ -58,15 +58,15 @@ class GroupFacts(NamedTuple):
 
 
 async def page(
-    cursor: AsyncCursor, viewer: Viewer, wanted: GroupFilter, *, limit: int, offset: int
+    cursor: AsyncCursor, viewer: Viewer, filters: GroupFilter, *, limit: int, offset: int
 ) -> tuple[list[GroupRow], int]:
     """Return the groups of a page by name (by modification when that is compared), and how many there are in all."""
     candidacy = None
-    if wanted.eligible_individual_id is not None:
-        candidacy = await candidacy_of(cursor, viewer, wanted.eligible_individual_id)
+    if filters.eligible_individual_id is not None:
+        candidacy = await candidacy_of(cursor, viewer, filters.eligible_individual_id)
         if candidacy is None:
             return [], 0
-    query = GroupQuery(viewer, wanted, candidacy)
+    query = GroupQuery(viewer, filters, candidacy)
     parameters = {**query.parameters, "limit": limit, "offset": offset, "top": limit + offset}
     await cursor.execute(query.counted(), parameters)
     counted = await cursor.fetchone()

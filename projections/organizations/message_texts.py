@@ -20,12 +20,12 @@ class StoredTemplates:
         self._reader = reader
 
     async def emails(self, message_type: str, origin: Origin) -> Sequence[EmailTemplateFields]:
-        wanted = _wanted(message_type, origin)
-        return await self._reader.ask(lambda cursor: EMAIL_TEMPLATES.where(cursor, _OF_ORIGIN, wanted))
+        parameters = _wanted(message_type, origin)
+        return await self._reader.ask(lambda cursor: EMAIL_TEMPLATES.where(cursor, _OF_ORIGIN, parameters))
 
     async def text_messages(self, message_type: str, origin: Origin) -> Sequence[SmsTemplateFields]:
-        wanted = _wanted(message_type, origin)
-        return await self._reader.ask(lambda cursor: SMS_TEMPLATES.where(cursor, _OF_ORIGIN, wanted))
+        parameters = _wanted(message_type, origin)
+        return await self._reader.ask(lambda cursor: SMS_TEMPLATES.where(cursor, _OF_ORIGIN, parameters))
 
 
 def _wanted(message_type: str, origin: Origin) -> dict[str, Any]:

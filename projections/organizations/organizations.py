@@ -134,11 +134,11 @@ class OrganizationFilter(NamedTuple):
 
 
 async def organizations(
-    cursor: AsyncCursor, viewer: Viewer, wanted: OrganizationFilter, *, limit: int, offset: int
+    cursor: AsyncCursor, viewer: Viewer, filters: OrganizationFilter, *, limit: int, offset: int
 ) -> tuple[list[OrganizationRow], int]:
     """Return a page of the organizations that the viewer is shown, and how many there are."""
-    count, page = statements(wanted, everything=viewer.reads_all)
-    parameters = {**wanted.parameters, "viewer": viewer.user_id, "limit": limit, "offset": offset}
+    count, page = statements(filters, everything=viewer.reads_all)
+    parameters = {**filters.parameters, "viewer": viewer.user_id, "limit": limit, "offset": offset}
     await cursor.execute(count, parameters)
     total = await cursor.fetchone()
     assert total is not None
@@ -147,14 +147,14 @@ async def organizations(
     return await rows.fetchall(), int(total[0])
 
 
-def statements(wanted: OrganizationFilter, *, everything: bool) -> tuple[str, str]:
+def statements(filters: OrganizationFilter, *, everything: bool) -> tuple[str, str]:
     """Return the SQL that counts and that of a page, whose ids come from an index: only its own rows are fetched."""
-    order = "o.modified_at, o.organization_id" if wanted.modified else "o.name, o.organization_id"
+    order = "o.modified_at, o.organization_id" if filters.modified else "o.name, o.organization_id"
     source, whole = _seen(everything=everything)
-    seen = [whole] if wanted.modified else []  # the time is not among the display attributes
-    where = " AND ".join([*wanted.conditions, *seen] or ["true"])
+    seen = [whole] if filters.modified else []  # the time is not among the display attributes
+    where = " AND ".join([*filters.conditions, *seen] or ["true"])
     count = f"SELECT count(*) FROM {source} WHERE {where}"
-    if everything and wanted in (OrganizationFilter(), OrganizationFilter(include_inactive=True)):
+    if everything and filters in (OrganizationFilter(), OrganizationFilter(include_inactive=True)):
         count = f"SELECT coalesce(sum(o.total), 0)::bigint FROM organization_totals o WHERE {where}"
     page = f"""
         SELECT {_COLUMNS}, page.whole

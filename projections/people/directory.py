@@ -22,8 +22,8 @@ class InlineDirectory:
         self._lookup = lookup
 
     async def users_by_email(self, emails: Iterable[str]) -> dict[str, UUID]:
-        wanted = list(emails)
-        return await self._reader.ask(lambda cursor: identifiers.users_by_email(cursor, self._lookup, wanted))
+        addresses = list(emails)
+        return await self._reader.ask(lambda cursor: identifiers.users_by_email(cursor, self._lookup, addresses))
 
     async def user_by_login(self, login: str) -> UUID | None:
         return await self._reader.ask(lambda cursor: identifiers.user_by_login(cursor, self._lookup, login))

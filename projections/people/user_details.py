@@ -78,9 +78,9 @@ async def _tuples(cursor: AsyncCursor, query: str, ids: list[UUID]) -> list[Any]
 
 
 LAST_LOGINS = """
-SELECT wanted.id, latest.opened_at
-FROM unnest(%(users)s::uuid[]) wanted(id) CROSS JOIN LATERAL (
-    SELECT opened_at FROM sessions s WHERE s.user_id = wanted.id AND s.kind = 'password' ORDER BY opened_at DESC LIMIT 1
+SELECT asked.id, latest.opened_at
+FROM unnest(%(users)s::uuid[]) asked(id) CROSS JOIN LATERAL (
+    SELECT opened_at FROM sessions s WHERE s.user_id = asked.id AND s.kind = 'password' ORDER BY opened_at DESC LIMIT 1
 ) latest
 """
 ADMINISTERED = "SELECT user_id, organization_id FROM organization_users WHERE user_id = ANY(%(users)s) AND admin"

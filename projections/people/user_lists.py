@@ -222,10 +222,10 @@ class Selection:
 
 
 async def users_page(
-    cursor: AsyncCursor, wanted: UserFilter, *, sort: str, limit: int, offset: int
+    cursor: AsyncCursor, filters: UserFilter, *, sort: str, limit: int, offset: int
 ) -> tuple[list[UserRow], int]:
     """Return a page, and the number of all. `sort` is a key of SORT_KEYS, with "-" before it for the reverse."""
-    page, count, values = statements(wanted, sort=sort, limit=limit, offset=offset)
+    page, count, values = statements(filters, sort=sort, limit=limit, offset=offset)
     rows = cursor.connection.cursor(row_factory=class_row(UserRow))
     # planned for these values: a plan for any values reads all people where they select few
     await rows.execute(page, values, prepare=False)
@@ -238,12 +238,12 @@ async def users_page(
     return found, int(counted[0])
 
 
-def statements(wanted: UserFilter, *, sort: str, limit: int, offset: int) -> tuple[str, str, dict[str, Any]]:
+def statements(filters: UserFilter, *, sort: str, limit: int, offset: int) -> tuple[str, str, dict[str, Any]]:
     """Return the SQL of a page and that which counts, with their parameters; only the page's own rows are fetched."""
     key, downwards = SORT_KEYS[sort.removeprefix("-")], " DESC" * sort.startswith("-")
-    if wanted.modified:  # who follows the times wants them in their order
+    if filters.modified:  # who follows the times wants them in their order
         key, downwards = "modified_at", ""
-    selection = wanted.selection()
+    selection = filters.selection()
     inner, outer = (
         ", ".join(f"{name}.{column}{downwards}" for column in (key, "user_id") if column)
         for name in (selection.name, "u")

@@ -85,7 +85,7 @@ SELECT {place}s.user_id, s.session_id, s.organization_id, s.kind, s.expires_at,
        NOT u.live OR u.sessions_ended_at_position > s.opened_at_position OR r.session_id IS NOT NULL
            OR coalesce(l.left_at_position > s.opened_at_position, false),
        u.staff, u.staff AND u.system_role, s.queue_delay{position}
-FROM unnest((SELECT %(sessions)b::uuid[])) AS wanted(session_id)
+FROM unnest((SELECT %(sessions)b::uuid[])) AS asked(session_id)
 JOIN sessions s USING (session_id)
 JOIN access_users u USING (user_id)
 LEFT JOIN revoked_sessions r USING (session_id)
@@ -119,7 +119,7 @@ class Bearer(NamedTuple):
 
 BEARER_OF = """
 SELECT u.user_id IS NOT NULL AS projected, u.email, coalesce(held.roles, '{}') AS roles
-FROM (SELECT %(user)s::uuid AS user_id) wanted
+FROM (SELECT %(user)s::uuid AS user_id) asked
 LEFT JOIN users u USING (user_id)
 LEFT JOIN LATERAL (
     SELECT array_agg(r.name ORDER BY r.name) AS roles
