@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from api.edge.indexing import LEAST
+from api.edge.indexing import MIN_INDIVIDUALS
 from bench import limits
 from bench.bench import Bench, Serving
 from bench.figures import Figure, Limit, milliseconds
@@ -107,7 +107,7 @@ class Lists:
     async def wait_for_index(self) -> None:
         """Wait until lists come from the index and no longer from the tables."""
         end = time.monotonic() + PATIENCE
-        while self.serving.bench.world.size.individuals >= LEAST and not await self._indexed():
+        while self.serving.bench.world.size.individuals >= MIN_INDIVIDUALS and not await self._indexed():
             assert time.monotonic() < end, "no index was loaded"
             await asyncio.sleep(0.1)
 

@@ -1,4 +1,4 @@
-"""What nearly every request asks of the decision tables: whose session it is, and what its user may do."""
+"""Looks up sessions and permissions, which nearly every request needs."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
@@ -15,8 +15,8 @@ from projections.access.checks import Asked, Decided, Decisions, decide_each, de
 from projections.core import visibility
 from projections.sessions.sessions import SessionRow, sessions_of
 
-FEW = 50
-"""A question with more queries than this is not made to wait for, nor does it hold up, those of others."""
+MAX_BATCHED = 50
+"""Queries of one request. A request with more is not batched with other requests, so that it does not delay them."""
 
 R = TypeVar("R")
 
@@ -24,7 +24,7 @@ SessionOf = Callable[[UUID], Awaitable[SessionRow | None]]
 
 
 def session_lookup(pool: Pool) -> SessionOf:
-    """Finds a session as it is now, also when it has ended; None when there never was one."""
+    """Return a function that finds the present state of a session, even of an ended one; None if it never existed."""
 
     async def ask_all(session_ids: Sequence[UUID]) -> Sequence[SessionRow | None]:
         return await pool.ask(lambda cursor: sessions_of(cursor, session_ids))
@@ -33,34 +33,34 @@ def session_lookup(pool: Pool) -> SessionOf:
 
 
 class ReadAccess:
-    """Implements `domain.core.ports.Access` over a pool: one statement for each question, so one snapshot."""
+    """Answers access queries, each request from one statement and so from one snapshot. Implements `Access`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._checks = QueryBatcher(self._ask_all)
 
     async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
-        """As in `domain.core.ports.Access`; the current decision, if any, rests on the answers from now on."""
+        """As in `domain.core.ports.Access`. The current decision, if any, rests on the answers."""
         allowed = (await self.decided(user_id, queries)).allowed
         await note_granted(user_id, queries, allowed)
         return allowed
 
     async def decided(self, user_id: UUID, queries: Sequence[AccessQuery], session_id: UUID | None = None) -> Decided:
-        """As `decide`, with the session, if one is named, and the position of the log that the answers are of."""
+        """Return the answers with the position of their snapshot, and the session if `session_id` is given."""
         asked = Asked(user_id, queries, session_id)
         with DECISIONS.time():
-            if len(queries) <= FEW:
+            if len(queries) <= MAX_BATCHED:
                 return await self._checks.ask(asked)
             (decided,) = await self._ask_all([asked])
             return decided
 
     async def decided_for_all(self, user_ids: Sequence[UUID], queries: Sequence[AccessQuery]) -> Decisions:
-        """The same queries for each of the users, all from one snapshot."""
+        """Return the answers to the same queries for each of the users, all from one snapshot."""
         with DECISIONS.time():
             return await self._ask(lambda cursor: decide_many(cursor, user_ids, queries))
 
     async def readable_users(self, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
-        """As in `domain.core.ports.Access`; the current decision, if any, rests on the answers from now on."""
+        """As in `domain.core.ports.Access`. The current decision, if any, rests on the answer."""
         readable = await self._ask(lambda cursor: visibility.readable_users(cursor, user_id, user_ids))
         note_readable(user_id, readable)
         return readable

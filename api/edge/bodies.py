@@ -1,4 +1,4 @@
-"""Request bodies: bounded, and strictly JSON (rulings D7, D8, D9)."""
+"""Request bodies: their limits, and strict parsing of JSON and forms (rulings D7, D8, D9)."""
 
 import asyncio
 import json
@@ -10,82 +10,82 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from api.edge.errors import MOST_TOLD, PayloadTooLarge, json_pointer, several
+from api.edge.errors import MAX_VIOLATIONS, PayloadTooLarge, json_pointer, several
 from domain.core.errors import DomainError, Invalid
 
-LARGEST_BODY = 8 * 1024 * 1024
+MAX_BODY = 8 * 1024 * 1024
 MAX_CREDENTIALS_BODY = 16 * 1024
-"""Of the operations that take passwords, tokens and codes, most of them from anybody (ruling O15)."""
-DEEPEST = 32
-MOST_VALUES = 100_000
-"""Several times what the largest rosters need; many small values cost far more time than their bytes."""
+"""The limit of operations that take passwords, tokens and codes, most of them without authentication (ruling O15)."""
+MAX_DEPTH = 32
+MAX_VALUES = 100_000
+"""Several times what the largest rosters need; many small values take far more time than their bytes suggest."""
 MAX_MEMBERS = 1000
-"""Of one object: each unknown one is a violation, and making violations takes far longer than parsing."""
-LARGEST_NUMBER = 2**63 - 1
+"""Members of one object. Each unknown member is a violation, and reporting a violation takes longer than parsing."""
+MAX_NUMBER = 2**63 - 1
 
 
 class Body(NamedTuple):
-    """What was sent. `waited` tells whether reading it had to wait for the client."""
+    """The body of a request. `waited` tells whether reading it had to wait for the client."""
 
     content: bytes
     waited: bool
 
 
-async def read_body(request: Request, max_body: int = LARGEST_BODY) -> Body:
-    """Return the whole body. Raise PayloadTooLarge as soon as it is known to have more than `max_body` bytes."""
+async def read_body(request: Request, max_body: int = MAX_BODY) -> Body:
+    """Return the whole body. Raises PayloadTooLarge as soon as the body exceeds `max_body` bytes."""
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > max_body:
         raise PayloadTooLarge(max_body)
     chunks: list[bytes] = []
     size = 0
     waits: list[bool] = []
-    # runs only when reading gives up the loop, so not while all that is read has arrived
-    noticing = asyncio.get_running_loop().call_soon(waits.append, True)
+    # this callback runs only when reading yields to the event loop, that is, when it waits for the client
+    wait_callback = asyncio.get_running_loop().call_soon(waits.append, True)
     async for chunk in request.stream():
         size += len(chunk)
         if size > max_body:
             raise PayloadTooLarge(max_body)
         chunks.append(chunk)
-    noticing.cancel()
+    wait_callback.cancel()
     return Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), bool(waits))
 
 
 def parsed_form(body: bytes) -> dict[str, str]:
-    """Return the fields of a form; those without a value are not there (RFC 6749, section 3.2). Raises Invalid."""
+    """Return the fields of a form without the empty ones (RFC 6749, section 3.2). Raises Invalid."""
     try:
         pairs = parse_qsl(body.decode(), max_num_fields=MAX_MEMBERS, errors="strict")
     except ValueError:
-        raise Invalid("The body is no form.", pointer="") from None
+        raise Invalid("The body is not a form.", pointer="") from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise Invalid("A field is given twice.", pointer="")
-    unstorable = list(islice(_unstorable(fields, ()), MOST_TOLD))
+        raise Invalid("The form has the same field twice.", pointer="")
+    unstorable = list(islice(_unstorable(fields, ()), MAX_VIOLATIONS))
     if unstorable:
         raise several(unstorable)
     return fields
 
 
 def parsed_body(body: bytes) -> Any:
-    """The JSON value; None for no body. Raises Invalid, one for each violation.
+    """Return the JSON value of the body; None for an empty body. Raises Invalid for each violation.
 
-    Refused are what the standard library takes beyond RFC 8259 (NaN), what it folds silently (members given twice),
-    and what cannot be stored or passed on (NUL, lone surrogates, numbers beyond 64 bits).
+    It refuses what the standard library accepts beyond RFC 8259 (NaN), the same member twice in an object, and values
+    that cannot be stored (NUL, lone surrogates, numbers beyond 64 bits).
     """
     if not body:
         return None
     containers = body.count(b"{") + body.count(b"[")
-    if containers + body.count(b",") > MOST_VALUES:
-        raise Invalid(f"The body has more than {MOST_VALUES} values.", pointer="")
+    if containers + body.count(b",") > MAX_VALUES:
+        raise Invalid(f"The body has more than {MAX_VALUES} values.", pointer="")
     decoder = _Decoder()
     try:
         value = decoder.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise Invalid(f"The body is not acceptable JSON{_reason(error)}.", pointer="") from None
-    if containers > DEEPEST and _depth(value) > DEEPEST:
-        raise Invalid(f"The body is nested deeper than {DEEPEST}.", pointer="")
-    # only escapes can bring in what UTF-8 and the JSON grammar forbid
+    if containers > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise Invalid(f"The body is nested deeper than {MAX_DEPTH} levels.", pointer="")
+    # only escapes can contain characters that UTF-8 and the JSON grammar forbid
     if b"\\u" in body or decoder.met_large_number:
-        unstorable = list(islice(_unstorable(value, ()), MOST_TOLD))
+        unstorable = list(islice(_unstorable(value, ()), MAX_VIOLATIONS))
         if unstorable:
             raise several(unstorable)
     return value
@@ -122,7 +122,7 @@ def _finite(text: str) -> float:
 
 
 class _Decoder(json.JSONDecoder):
-    """Decodes one text, and notes whether it has met an integer that cannot be stored."""
+    """Decodes one text, and records whether it contains an integer that cannot be stored."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -135,20 +135,20 @@ class _Decoder(json.JSONDecoder):
 
     def _integer(self, text: str) -> int:
         number = int(text)
-        self.met_large_number |= abs(number) > LARGEST_NUMBER
+        self.met_large_number |= abs(number) > MAX_NUMBER
         return number
 
 
 def _reason(error: Exception) -> str:
     match error:
         case _RepeatedMemberError():
-            return ": a member is given twice"
+            return ": an object has the same member twice"
         case _TooManyMembersError():
             return f": an object has more than {MAX_MEMBERS} members"
         case _ConstantError():
-            return ": NaN and Infinity are no numbers, nor what is as large"
+            return ": a number is NaN, infinite or too large"
         case RecursionError():
-            return f": it is nested deeper than {DEEPEST}"
+            return f": it is nested deeper than {MAX_DEPTH} levels"
         case json.JSONDecodeError():
             return f" (line {error.lineno}, column {error.colno})"
         case _:
@@ -156,10 +156,10 @@ def _reason(error: Exception) -> str:
 
 
 def _depth(value: Any) -> int:
-    """How many containers stand in each other."""
+    """Return how deeply the value's objects and arrays are nested."""
     depth = 0
     level = [value] if isinstance(value, (dict, list)) else []
-    while level and depth <= DEEPEST:
+    while level and depth <= MAX_DEPTH:
         depth += 1
         level = [
             child
@@ -173,12 +173,12 @@ def _depth(value: Any) -> int:
 def _unstorable(value: Any, location: tuple[str | int, ...]) -> Iterator[DomainError]:
     match value:
         case str() if not _storable(value):
-            yield Invalid("NUL and lone surrogates are not acceptable.", pointer=json_pointer(location))
-        case int() if abs(value) > LARGEST_NUMBER:
+            yield Invalid("Text cannot contain NUL or lone surrogates.", pointer=json_pointer(location))
+        case int() if abs(value) > MAX_NUMBER:
             yield Invalid("Input should be a number of at most 64 bits.", pointer=json_pointer(location))
         case dict():
             if not all(map(_storable, value)):
-                yield Invalid("NUL and lone surrogates are not acceptable in names.", pointer=json_pointer(location))
+                yield Invalid("Names cannot contain NUL or lone surrogates.", pointer=json_pointer(location))
             for name, member in value.items():
                 if _storable(name):
                     yield from _unstorable(member, (*location, name))
@@ -188,7 +188,7 @@ def _unstorable(value: Any, location: tuple[str | int, ...]) -> Iterator[DomainE
 
 
 def _storable(text: str) -> bool:
-    """Encoding refuses lone surrogates, a hundred times faster than looking at each character."""
+    """Return whether the text has neither NUL nor lone surrogates; encoding is the fastest way to find those."""
     try:
         text.encode()
     except UnicodeEncodeError:

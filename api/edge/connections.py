@@ -1,4 +1,4 @@
-"""How many connections of clients an API process has, and what each may take (ruling O15)."""
+"""Limits on the client connections of an API process, and on what each connection may take (ruling O15)."""
 
 import time
 from collections import Counter
@@ -17,10 +17,11 @@ log = structlog.get_logger()
 
 
 class ConnectionLimits(NamedTuple):
-    """What each connection may take; times are in seconds, sizes in bytes.
+    """The limits of the process and of each connection; times are in seconds, sizes in bytes.
 
-    A body has `slow_seconds`, and one second more for every `min_rate` bytes that have come, `body_seconds` at most
-    (as Apache's RequestReadTimeout counts). A client that takes nothing of its answer for `stall_seconds` is cut off.
+    A client may take `slow_seconds` for a body, and one second more for every `min_rate` bytes that have arrived, but
+    at most `body_seconds` (like Apache's RequestReadTimeout). A client that reads nothing of its answer for
+    `stall_seconds` is disconnected.
     """
 
     connections: int = 1000
@@ -37,7 +38,7 @@ class ConnectionLimits(NamedTuple):
 
 
 class Connections:
-    """Count the connections of one process, together and by address."""
+    """Counts the connections of one process, in total and by network address."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
@@ -48,7 +49,7 @@ class Connections:
         self._reported = float("-inf")
 
     def admit(self, address: str | None) -> bool:
-        """Count one more connection, unless there are too many. `address` is None where only the total counts."""
+        """Count a connection and return True, unless there are too many. Without `address` only the total counts."""
         if self._open >= self.limits.connections:
             return self._refuse("all")
         counted = counted_address(address) if address else None
@@ -60,7 +61,7 @@ class Connections:
         return True
 
     def release(self, address: str | None) -> None:
-        """Forget a connection that was admitted with this address."""
+        """Stop counting a connection that was admitted with this address."""
         self._open -= 1
         if address:
             counted = counted_address(address)
@@ -69,16 +70,16 @@ class Connections:
                 del self._of_address[counted]
 
     def linger(self) -> bool:
-        """Count a refused connection that stays until its client has read why, unless there are too many of those."""
+        """Count a refused connection that stays open for its client to read why; return False if there are too many."""
         self._lingering += 1
         return self._lingering <= MAX_LINGERING
 
     def end_lingering(self) -> None:
-        """Forget a refused connection."""
+        """Stop counting a refused connection."""
         self._lingering -= 1
 
     def _refuse(self, reason: str) -> bool:
-        """Report it, though not each: a flood of connections must not become a flood of log lines."""
+        """Count a refusal, and log it at most every REPORT_INTERVAL. Return False."""
         REFUSED_CONNECTIONS.labels(reason).inc()
         self._refused += 1
         now = time.monotonic()

@@ -1,14 +1,14 @@
-"""What endpoints ask for by type. Callers stand in `api.edge.caller`.
+"""The dependencies that endpoints declare by type. Those for callers are in `api.edge.caller`.
 
-    PathId        the id in the path, a uuid:   @router.get("/v1/…/{id}/")  with  `group_id: PathId`
-    ReadingDep    snapshots with a position, see `api.edge.reading`
+    PathId        the UUID in the path:   @router.get("/v1/…/{id}/")  with  `group_id: PathId`
+    ReadingDep    opens snapshots with a position, see `api.edge.reading`
     IdentityDep   the commands, for `execute`
-    ExecuteDep    what carries a command out once, see `api.edge.execution`
+    ExecuteDep    carries out a command once, see `api.edge.execution`
     AccessDep     the authorization engine
-    PermissionsDep  what a principal may do, for the beginning of a read
+    PermissionsDep  checks of permissions, for the beginning of a read
     IndexingDep   the index of individuals, for long lists of them
 
-Query strings come as `query: FromQuery[GroupListQuery]`, bodies as their model: `body: CreateGroup`.
+A query string is declared as `query: FromQuery[GroupListQuery]`, a body by its model: `body: CreateGroup`.
 """
 
 from typing import Annotated, TypeVar
@@ -30,37 +30,37 @@ from domain.sessions.service_accounts import TokenReviewer
 
 
 async def all_services(request: Request) -> Services:
-    """Everything; for what has no alias of its own."""
+    """Return all services, for endpoints that need one without a dependency of its own."""
     return services_of(request)
 
 
 async def identity(request: Request) -> Identity:
-    """The commands."""
+    """Return the commands."""
     return services_of(request).identity
 
 
 async def access(request: Request) -> ReadAccess:
-    """The authorization engine."""
+    """Return the authorization engine."""
     return services_of(request).access
 
 
 async def permissions(request: Request) -> Permissions:
-    """What a principal may do."""
+    """Return the checks of permissions."""
     return services_of(request).identity.permissions
 
 
 async def indexing(request: Request) -> Indexing:
-    """The index of individuals."""
+    """Return the index of individuals."""
     return services_of(request).indexing
 
 
 async def signer(request: Request) -> Tokens:
-    """For answers that hand out tokens."""
+    """Return the signer of tokens."""
     return services_of(request).signer
 
 
 async def reviewer(request: Request) -> TokenReviewer:
-    """For the proofs of service accounts."""
+    """Return the reviewer of the tokens of service accounts."""
     return services_of(request).reviewer
 
 

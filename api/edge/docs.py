@@ -1,4 +1,4 @@
-"""The reference of all operations as a page: /docs. The page and all it loads come from this process (ruling O16)."""
+"""The page /docs: the reference of all operations. This process serves the page and all its assets (ruling O16)."""
 
 from collections.abc import Awaitable, Callable
 from html import escape
@@ -16,11 +16,11 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-KEPT = {"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"}
+CACHE_HEADERS = {"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"}
 
 
 class Asset(NamedTuple):
-    """A file of Swagger UI, and its media type."""
+    """A file of Swagger UI and its media type."""
 
     name: str
     media_type: str
@@ -29,10 +29,10 @@ class Asset(NamedTuple):
 SCRIPT = Asset("swagger-ui-bundle.js", "text/javascript")
 STYLE = Asset("swagger-ui.css", "text/css")
 ICON = Asset("favicon-32x32.png", "image/png")
-FILES = {each.name: each for each in (SCRIPT, STYLE, ICON)}
+FILES = {asset.name: asset for asset in (SCRIPT, STYLE, ICON)}
 START = "start.js"
 
-# relative, because a gateway may put a prefix before all our paths
+# relative, because a gateway may add a prefix to all paths
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -49,7 +49,7 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-# no validator: that would be another host
+# without a validator, which would be another host
 _START = """SwaggerUIBundle({{
   url: ".{document}", dom_id: "#reference", deepLinking: true, showExtensions: true, validatorUrl: null
 }});
@@ -61,7 +61,7 @@ def routes(title: str, document: str) -> list[Route]:
     page = _PAGE.format(
         title=escape(title), assets=ASSETS, icon=ICON.name, style=STYLE.name, script=SCRIPT.name, start=START
     )
-    start = Response(_START.format(document=document), headers=KEPT, media_type="text/javascript")
+    start = Response(_START.format(document=document), headers=CACHE_HEADERS, media_type="text/javascript")
     policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer"}
     answers = {
         "/docs": _always(HTMLResponse(page, headers=policy)),
@@ -81,6 +81,6 @@ def _always(response: Response) -> Callable[[Request], Awaitable[Response]]:
 async def _asset(request: Request) -> Response:
     asset = FILES.get(request.path_params["name"])
     if asset is None:
-        raise NotFound("There is nothing at this path.")
+        raise NotFound("No resource has this path.")
     path = files("fastapi_swagger") / "resources" / asset.name
-    return FileResponse(str(path), headers=KEPT, media_type=asset.media_type)
+    return FileResponse(str(path), headers=CACHE_HEADERS, media_type=asset.media_type)

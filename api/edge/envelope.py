@@ -1,4 +1,4 @@
-"""Answers: JSON:API documents from the contract's models, with the position they are from (rulings B1, B2, B6)."""
+"""Answers: JSON:API documents of the contract's models, with the position of their snapshot (rulings B1, B2, B6)."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,18 +14,18 @@ from domain.core.turns import BATCH
 
 MEDIA_TYPE = "application/vnd.api+json"
 MAX_AT_ONCE = 5_000
-"""Items of a document that are written at once: 10,000 people take 17 ms."""
+"""Items of a document that is written in one piece; 10,000 people take 17 ms."""
 
 
 def rendered(value: Any) -> bytes:
-    """JSON. Ids and times of a plain value are written as the contract wants them by whoever built it."""
+    """Return the value as JSON. A plain value already has its ids and times in the contract's form."""
     if isinstance(value, BaseModel):
         return value.__pydantic_serializer__.to_json(value, by_alias=True)
     return orjson.dumps(value, default=_plain)
 
 
 class LargeAnswer(Response):
-    """An answer whose document has more than MAX_AT_ONCE items: written while other requests take turns (ruling O8)."""
+    """An answer whose document has more than MAX_AT_ONCE items; it is written in turns (ruling O8)."""
 
     media_type = MEDIA_TYPE
 
@@ -34,7 +34,7 @@ class LargeAnswer(Response):
         self._document = document
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Write the document, then send it in pieces: to join 100,000 people takes 0.3 s, to free them at once 0.1."""
+        """Write the document in pieces and send them: joining 100,000 people takes 0.3 s, freeing them 0.1 s."""
         pieces: list[bytes] = []
         await _write_in_turns(self._document, pieces)
         self.headers["content-length"] = str(sum(map(len, pieces)))
@@ -45,9 +45,9 @@ class LargeAnswer(Response):
 
 
 def answer(document: Any, status: int = 200, *, position: int | None = None) -> Response:
-    """An answer with a document: a model of `api.documents`, a plain value, or None for `null`.
+    """Return an answer with a document: a model of `api.documents`, a plain value, or None for `null`.
 
-    `position` becomes the X-Position header only; `meta.position` is the document's own.
+    `position` sets the X-Position header only; the document has its own `meta.position`.
     """
     headers = None if position is None else {"X-Position": str(position)}
     if isinstance(document, BaseModel) and _is_large(document):
@@ -63,7 +63,7 @@ def _is_large(value: Any) -> bool:
 
 
 async def _write_in_turns(value: Any, pieces: list[bytes]) -> None:
-    """Append what `rendered` makes of the value, but for the order of members, and empty its large lists."""
+    """Append the JSON of the value, its large lists last in each object, and empty these lists."""
     if isinstance(value, list):
         value.reverse()
         separator = b"["
@@ -86,7 +86,7 @@ async def _write_in_turns(value: Any, pieces: list[bytes]) -> None:
 
 
 def no_content(*, position: int | None = None) -> Response:
-    """204, as every DELETE answers."""
+    """Return the answer 204, which every DELETE has."""
     return Response(None, 204, None if position is None else {"X-Position": str(position)})
 
 

@@ -1,6 +1,6 @@
-"""The one place where refusals become answers: kind → status, and the contract's errors document.
+"""Answers to refused requests: the status of each kind of refusal, and the contract's errors document.
 
-An endpoint raises what the domain raises, or lets it pass; nobody else in `api/` names a status of a refusal.
+Endpoints raise refusals of the domain or let them pass. No other module in `api/` maps refusals to statuses.
 """
 
 import re
@@ -31,8 +31,8 @@ from domain.core.errors import (
 
 log = structlog.get_logger()
 
-MOST_TOLD = 100
-"""Violations of one request (ruling O8)."""
+MAX_VIOLATIONS = 100
+"""Violations that the answer to one request lists (ruling O8)."""
 AN_ERROR_CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 
 
@@ -41,15 +41,15 @@ class MissingAttribute(Invalid, code="missing-attribute"):
 
 
 class NotAcceptable(DomainError, code="not-acceptable"):
-    detail = "Answers are application/vnd.api+json, which the Accept header excludes."
+    detail = "The answer is application/vnd.api+json, which the Accept header excludes."
 
 
 class UnsupportedMediaType(DomainError, code="unsupported-media-type"):
-    detail = "Send application/json or application/vnd.api+json."
+    detail = "The body must be application/json or application/vnd.api+json."
 
 
 class PayloadTooLarge(DomainError, code="payload-too-large"):
-    """`max_body` is what the operation takes, in bytes."""
+    """The body exceeds `max_body`, the limit of the operation in bytes."""
 
     detail = "The body is too large."
 
@@ -58,29 +58,29 @@ class PayloadTooLarge(DomainError, code="payload-too-large"):
 
 
 class EndsConnection(DomainError):
-    """What a connection is closed after."""
+    """A refusal after which the service closes the connection."""
 
 
 class MalformedRequest(EndsConnection, code="malformed-request"):
-    detail = "This is no HTTP/1.1 request."
+    detail = "The request is not valid HTTP/1.1."
 
 
 class RequestTimeout(EndsConnection, code="request-timeout"):
-    detail = "The request did not come in time."
+    detail = "The request did not arrive in time."
 
 
 class HeadTooLarge(EndsConnection, code="request-head-too-large"):
-    detail = "The head of a request has at most 64 KiB and 100 headers."
+    detail = "The head of a request may have at most 64 KiB and 100 headers."
 
 
 class TooManyConnections(Unavailable, EndsConnection):
-    detail = "There are too many connections; try again."
+    detail = "The service has too many connections; try again."
 
 
 class MethodNotAllowed(DomainError, code="method-not-allowed"):
-    """`allowed` are the methods that this path has."""
+    """The path does not have the method of the request; `allowed` are the methods that it has."""
 
-    detail = "This path does not have that method; Allow lists those it has."
+    detail = "This path does not have this method; the Allow header lists its methods."
 
     def __init__(self, allowed: Iterable[str]) -> None:
         super().__init__()
@@ -88,9 +88,9 @@ class MethodNotAllowed(DomainError, code="method-not-allowed"):
 
 
 class ReadModelBehind(Unavailable, code="read-model-behind"):
-    """The read models are not yet where the answer must be. `recorded` is set when a command was carried out (A5)."""
+    """A read model lags behind the required position. `recorded` is the position of a command that succeeded (A5)."""
 
-    detail = "What you ask for is not readable yet; try again."
+    detail = "The requested state is not readable yet; try again."
 
     def __init__(self, retry_after: int = 1, *, recorded: int | None = None) -> None:
         super().__init__(retry_after, meta={} if recorded is None else {"position": recorded})
@@ -98,9 +98,9 @@ class ReadModelBehind(Unavailable, code="read-model-behind"):
 
 
 class Unhandled(DomainError, code="internal-error"):
-    """What nobody foresaw. The id stands in the log beside the reason; the reason itself never leaves."""
+    """An unexpected error. The log has its id and the reason; the answer has only the id."""
 
-    detail = "Something went wrong on our side."
+    detail = "The service failed to answer this request."
 
 
 STATUS: Mapping[type[DomainError], int] = {
@@ -124,52 +124,52 @@ STATUS: Mapping[type[DomainError], int] = {
 
 
 def status_of(error: DomainError) -> int:
-    """The HTTP status of a refusal, by the nearest of its classes that has one."""
+    """Return the HTTP status of a refusal: that of its nearest base class in STATUS."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
 def several(errors: Sequence[DomainError]) -> DomainError:
-    """Refusals of one request as one: the first, with the others along."""
+    """Return the first of several refusals of one request, with the others attached."""
     first, *others = errors
     first.others = tuple(others)
     return first
 
 
 def refusal(error: DomainError) -> Response:
-    """The answer to a refused request."""
-    errors = [_error_object(each) for each in (error, *error.others)]
+    """Return the answer to a refused request."""
+    errors = [_error_object(refused) for refused in (error, *error.others)]
     return Response(rendered({"errors": errors}), status_of(error), _headers(error), MEDIA_TYPE)
 
 
 def violations(error: ValidationError, where: str, prefix: Sequence[str | int] = ()) -> list[DomainError]:
-    """One refusal per violation that pydantic found.
+    """Return one refusal for each violation that pydantic found.
 
-    `where` is "query", "path" or "body". Only location, type and message are looked at: the input may be a secret.
+    `where` is "query", "path" or "body". Only location, type and message are used: the input may be a secret.
     """
-    found: list[DomainError] = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_TOLD]:
+    refusals: list[DomainError] = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False)[:MAX_VIOLATIONS]:
         location = [*prefix, *problem["loc"]]
         if where == "body":
-            found.append(_body_violation(problem["type"], problem["msg"], location))
+            refusals.append(_body_violation(problem["type"], problem["msg"], location))
         else:
-            found.append(InvalidParameter(problem["msg"], parameter=str(location[0]) if location else None))
-    return found
+            refusals.append(InvalidParameter(problem["msg"], parameter=str(location[0]) if location else None))
+    return refusals
 
 
 def unhandled(error: Exception) -> Response:
-    """500 with an id only, under which the log has the reason."""
+    """Log an unexpected error. Return the answer 500 with the id of the log entry."""
     return refusal(Unhandled(meta={"id": log_unhandled(error)}))
 
 
 def log_unhandled(error: Exception) -> str:
-    """Log the kind of error and where it was raised, not its text: it may quote values. Return the entry's id."""
+    """Log the kind of the error and its place, but not its text, which may quote values. Return the entry's id."""
     reference = str(uuid4())
     log.error("unhandled", reference=reference, kind=_name(error), at=_places(error))
     return reference
 
 
 def refusal_of(error: DomainError | psycopg.OperationalError) -> Response:
-    """The answer to whatever was foreseen: refusals, and a database that is away (or whose pool is exhausted)."""
+    """Return the answer to a refusal, or to an unreachable database or exhausted pool."""
     if isinstance(error, DomainError):
         return refusal(error)
     log.warning("database-away", kind=_name(error))
@@ -177,7 +177,7 @@ def refusal_of(error: DomainError | psycopg.OperationalError) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Have FastAPI answer refusals of plain routes likewise. What nobody foresaw: `api.edge.middleware`."""
+    """Let FastAPI answer refusals of plain routes in the same way. `api.edge.middleware` answers unexpected errors."""
 
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, (DomainError, psycopg.OperationalError))
@@ -191,14 +191,14 @@ def _body_violation(kind: str, message: str, location: Sequence[str | int]) -> D
     pointer = json_pointer(location)
     if kind == "missing":
         return MissingAttribute(pointer=pointer)
-    refused = Invalid(message, pointer=pointer)
+    violation = Invalid(message, pointer=pointer)
     if AN_ERROR_CODE.fullmatch(kind):
-        refused.code = kind  # type: ignore[misc]  # a validator names the contract's code as its type
-    return refused
+        violation.code = kind  # type: ignore[misc]  # the type of a validator's error is the contract's code
+    return violation
 
 
 def json_pointer(location: Iterable[str | int]) -> str:
-    """RFC 6901."""
+    """Return the location as a JSON pointer (RFC 6901)."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
 
 
@@ -235,7 +235,7 @@ def _name(error: BaseException) -> str:
 
 
 def _places(error: BaseException) -> list[str]:
-    """Innermost last; causes before what they caused."""
+    """Return the places of the traceback, the innermost last, and those of a cause before those of its effect."""
     places = _places(error.__cause__) if error.__cause__ else []
     trace = error.__traceback__
     while trace is not None:

@@ -1,8 +1,8 @@
-"""Idempotency-Key: a retry within a day is answered from what the first call recorded (semantics 0.8, ruling A6).
+"""Idempotency-Key: a retry within a day is answered from the result of the first request (semantics 0.8, ruling A6).
 
-Only POSTs of signed callers that change something and hand out no secret. The key is recorded with the result in the
-append's own transaction; of what appends nothing, before it is answered. So a retry that finds a record renders that
-result, also when the first call was never answered; what was never recorded is decided anew.
+The header applies to POST commands of authenticated callers that issue no secret. The append's transaction stores the
+key with the result; a command that appends nothing stores it before its answer. A retry renders the stored result, even
+if the first request was never answered. Without a stored result the command runs again.
 """
 
 import re
@@ -22,7 +22,7 @@ ACCEPTABLE = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class Sent(NamedTuple):
-    """Who sent what under which key, and the status that answers it."""
+    """A request with an Idempotency-Key, and the status of its answer."""
 
     user_id: UUID
     key: str
@@ -40,7 +40,7 @@ class StillRunning(Conflict):
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The key that the client gave. Raises InvalidParameter."""
+    """Return the Idempotency-Key of the request, if any. Raises InvalidParameter."""
     key: str | None = request.headers.get(HEADER)
     if key is not None and not ACCEPTABLE.fullmatch(key):
         raise InvalidParameter("Input should be 1 to 255 visible ASCII characters.", parameter=HEADER)
@@ -48,20 +48,20 @@ def idempotency_key(request: Request) -> str | None:
 
 
 async def answered_once(
-    book: IdempotencyStore,
+    store: IdempotencyStore,
     request: Request,
     sent: Sent,
     recording: Recording,
     carry_out: Callable[[], Awaitable[Response]],
 ) -> Response:
-    """Return the answer to this request, or to the first one like it. Raises KeyReused, StillRunning."""
-    slot = book.slot(sent.user_id, sent.key)
+    """Return the answer to this request, or to the first one with its key. Raises KeyReused, StillRunning."""
+    slot = store.slot(sent.user_id, sent.key)
     target = request.url.path if not request.url.query else f"{request.url.path}?{request.url.query}"
-    fingerprint = book.fingerprint(request.method.encode(), target.encode(), sent.body)
-    async with book.running(slot) as alone:
-        if not alone:
+    fingerprint = store.fingerprint(request.method.encode(), target.encode(), sent.body)
+    async with store.running(slot) as is_only_one:
+        if not is_only_one:
             raise StillRunning
-        known = await book.find(slot)
+        known = await store.find(slot)
         if known is not None and known.fingerprint != fingerprint:
             raise KeyReused
         recording.request = IdempotentRequest(sent.user_id, slot.key, fingerprint, sent.status)

@@ -1,4 +1,4 @@
-"""Keeps the index of individuals (`projections/access/index.py`) as good as its use is worth."""
+"""Builds and renews the index of individuals (`projections/access/index.py`)."""
 
 import asyncio
 import time
@@ -16,21 +16,21 @@ from projections.access import index as access_index
 from projections.access.index import AccessIndex
 from projections.access.limits import LIMITS
 
-LEAST = 5_000
-"""Individuals; of fewer the tables tell as fast."""
+MIN_INDIVIDUALS = 5_000
+"""With fewer individuals the tables are as fast as an index."""
 PAUSE = 0.5
 REST = 20
-"""Making an index is followed by so many times its duration without making another one."""
-LEAST_REST = 10.0
+"""After building an index, the process builds no other one for this many times the duration of the build."""
+MIN_REST = 10.0
 
 log = structlog.get_logger()
 
 
 class Indexing:
-    """An async context manager; inside, an index is made and renewed. One for each process."""
+    """An async context manager within which an index is built and renewed. A process has one."""
 
     def __init__(self, dsn: str) -> None:
-        self.least = LEAST
+        self.min_individuals = MIN_INDIVIDUALS
         self.limits = LIMITS
         self._dsn = dsn
         self._index: AccessIndex | None = None
@@ -49,25 +49,25 @@ class Indexing:
         await self._task.cancel()
 
     def index(self) -> AccessIndex | None:
-        """For a list that begins now; without one the tables answer."""
+        """Return the index for a list that begins now; None when the tables must answer."""
         if self._index is None or self._index.needs_base or self._index.needs_delta:
             self._wanted.set()
         return self._index
 
     async def renew(self) -> None:
-        """Make an index of now, if there are enough individuals."""
+        """Build an index of the present state, if there are enough individuals."""
         began = time.monotonic()
         async with await self._connect() as connection:
-            if await access_index.how_many(connection) >= self.least:
+            if await access_index.how_many(connection) >= self.min_individuals:
                 self._index = await access_index.load(connection, self.limits)
         took = time.monotonic() - began
-        self._rests_until = began + took + max(LEAST_REST, REST * took)
+        self._rests_until = began + took + max(MIN_REST, REST * took)
         if self._index is not None:
             INDEXED.set(len(self._index))
             log.info("individuals-indexed", individuals=len(self._index), seconds=round(took, 3))
 
     async def renew_delta(self) -> None:
-        """Bring what has changed since the index was made up to now."""
+        """Apply the changes since the index was built."""
         if self._index is not None:
             async with await self._connect() as connection:
                 await self._index.renew_delta(connection)
@@ -83,12 +83,12 @@ class Indexing:
             await asyncio.sleep(PAUSE)
 
     async def _improve(self) -> None:
-        """A new index is work for seconds; what has changed is work for milliseconds."""
+        """Build a new index, which takes seconds, or apply the changes, which takes milliseconds."""
         if time.monotonic() >= self._rests_until and (self._index is None or self._index.needs_base):
             await self.renew()
         else:
             await self.renew_delta()
 
     async def _connect(self) -> AsyncConnection:
-        """A connection of its own, because nobody should wait for one of the pool's meanwhile."""
+        """Return a new connection, so that requests do not wait for a connection of the pool."""
         return await connect(self._dsn, application_name="rollbook-indexing")

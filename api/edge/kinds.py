@@ -1,25 +1,25 @@
-"""What an operation takes and what it answers with, as its route declares it (architecture 8)."""
+"""The kinds of bodies and answers that routes declare (architecture 8)."""
 
 from enum import Enum, auto
 
 
 class BodyKind(Enum):
-    """What a request carries."""
+    """The kind of a request's body."""
 
     JSON = auto()
-    """One document, which the endpoint asks for by its model."""
+    """One document; the endpoint declares its model."""
     FORM = auto()
-    """Fields of `application/x-www-form-urlencoded`, which the endpoint asks for by a model with their names."""
+    """Fields of `application/x-www-form-urlencoded`; the endpoint declares a model with their names."""
     STREAM = auto()
-    """A file of any media type, which the endpoint asks for as `UploadDep`; it is never in memory as a whole."""
+    """A file of any media type; the endpoint declares `UploadDep`. The file is never in memory as a whole."""
 
 
 class AnswerKind(Enum):
-    """What the endpoint returns; refusals are rendered accordingly (see `api.edge.refusals`)."""
+    """The kind of an endpoint's answer. Refusals are rendered accordingly (see `api.edge.refusals`)."""
 
     DOCUMENT = auto()
     PAGE = auto()
     """HTML."""
     REDIRECT = auto()
-    """To another address, for a browser."""
+    """A redirect of a browser to another URL."""
     NOTHING = auto()

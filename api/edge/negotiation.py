@@ -1,4 +1,4 @@
-"""What the client can read and what it sent: `Accept` (406) and `Content-Type` (415; rulings D1 and D19)."""
+"""Content negotiation: the headers `Accept` (406) and `Content-Type` (415; rulings D1 and D19)."""
 
 from starlette.datastructures import Headers
 
@@ -11,12 +11,12 @@ FORM = "application/x-www-form-urlencoded"
 HTML = "text/html"
 JSON_API_PARAMETERS = frozenset({"ext", "profile"})
 ORDINARY = frozenset({"", "*/*", JSON, JSON_API})
-"""What nearly all clients send. Nothing that a client sends is remembered: it may be long, and always another."""
+"""The values that nearly all clients send. Other values are not cached: they may be long, and different every time."""
 MAX_RANGES = 100
 
 
 def check_accept(headers: Headers, kind: AnswerKind = AnswerKind.DOCUMENT) -> None:
-    """Nothing when the client takes a media type of such answers. Raises NotAcceptable."""
+    """Raise NotAcceptable when the client does not accept the media type of answers of this kind."""
     if kind is AnswerKind.REDIRECT:
         return
     accept = ", ".join(headers.getlist("accept"))
@@ -28,23 +28,23 @@ def check_accept(headers: Headers, kind: AnswerKind = AnswerKind.DOCUMENT) -> No
 
 
 def check_content_type(headers: Headers, kind: BodyKind = BodyKind.JSON) -> None:
-    """Nothing when there is no body or one of this kind; a stream may be of any type. Raises UnsupportedMediaType."""
+    """Raise UnsupportedMediaType when there is a body of another kind. A stream may have any media type."""
     if kind is not BodyKind.STREAM and has_body(headers):
         content_type = headers.get("content-type", "")
         if kind is BodyKind.FORM:
             if _parsed(content_type)[0] != FORM:
-                raise UnsupportedMediaType(f"Send {FORM}.")
+                raise UnsupportedMediaType(f"The body must be {FORM}.")
         elif content_type not in {JSON, JSON_API} and not _readable(content_type):
             raise UnsupportedMediaType
 
 
 def has_body(headers: Headers) -> bool:
-    """Whether a body follows."""
+    """Return whether the request has a body."""
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
 def _acceptable(accept: str, *names: str) -> bool:
-    """Whether one of the media types has a weight above zero in its most specific range, of at most MAX_RANGES."""
+    """Return whether a media type has a weight above zero in its most specific range, of the first MAX_RANGES."""
     weights: dict[str, tuple[int, float]] = dict.fromkeys(names, (-1, 0.0))
     for item in accept.split(",", MAX_RANGES)[:MAX_RANGES]:
         media_range, parameters = _parsed(item)

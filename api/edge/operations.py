@@ -1,7 +1,8 @@
-"""How operations are called in the OpenAPI document, so that clients generated from it read well.
+"""The ids of operations in the OpenAPI document: readable names for the functions of generated clients.
 
-`individual_groups_list`, `individual_groups_get`, `individual_groups_add_leaders`, `sessions_login`: the resource and
-what is done with it. Those of a later version of a path end with that version: `individual_groups_list_v2`.
+An id is the resource and the action: `individual_groups_list`, `individual_groups_get`,
+`individual_groups_add_leaders`, `sessions_login`. A later version of a path adds its version:
+`individual_groups_list_v2`.
 """
 
 import re
@@ -15,7 +16,7 @@ VERSION = re.compile(r"v[0-9]+")
 
 
 class ResourceRouter(APIRouter):
-    """The operations of one resource. The document shows them under its tag, which it describes in one sentence."""
+    """The router of one resource. The OpenAPI document lists its operations under its tag, with its description."""
 
     def __init__(self, tag: str, description: str, **options: Any) -> None:
         super().__init__(tags=[tag], redirect_slashes=False, generate_unique_id_function=operation_id_of, **options)

@@ -1,9 +1,9 @@
-"""How far the read models are, and waiting until they are further: woken by the projector, not by polling.
+"""The positions of the read models, and waiting for them. Notifications of the projector wake the waiting requests.
 
-A lost notification only costs latency: while somebody waits, the table is looked at once a second as well.
+A lost notification only adds latency: while a request waits, the positions are read once a second, too.
 
-A read model is *stalled* while it fails, is not projected by any worker, or is further behind than MAX_LAG: commands do
-not wait for it (ruling A5). It is looked at once a second until it moves again.
+A read model is *stalled* while it fails, no worker projects it, or it lags by more than MAX_LAG. Commands do not wait
+for a stalled read model (ruling A5). Its position is read once a second until it moves again.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from adapters.log.notifications import LOG, PROJECTED, Notifications
 from adapters.postgres.connections import Pool
 
 HEAD = ""
-"""The name under which the head of the identity log itself is waited for: what inline projections answer from."""
+"""The name for the head of the identity log, which inline projections always have reached."""
 
 POLL = 1.0
 MOMENT = 0.05
-"""Seconds in which nearly everybody who waits is told by a notification; only then does looking pay."""
+"""Seconds before a waiting request reads the positions: a notification nearly always arrives within them."""
 
 MAX_LAG = 20_000
-"""Events that a read model may be behind the log before commands stop waiting for it."""
+"""Events by which a read model may lag before commands stop waiting for it."""
 MAX_IDLE = 5
-"""Seconds since a worker last looked for a read model's next events. Workers look twice a second."""
+"""Seconds since a worker last polled for a read model's next events. Workers poll twice a second."""
 
 log = structlog.get_logger()
 
@@ -43,10 +43,10 @@ UNION ALL SELECT '', position, true FROM log_head WHERE log = 'identity'
 
 
 class Positions:
-    """An async context manager; inside, it hears. One for each process."""
+    """An async context manager within which positions are received. A process has one."""
 
     def __init__(self, pool: Pool, notifications: Notifications, poll: float = POLL) -> None:
-        """While a reader waits, the read models are looked at every `poll` seconds, beside the notifications."""
+        """While a request waits, read the positions every `poll` seconds, besides receiving notifications."""
         self.poll = poll
         self._pool = pool
         self._known: dict[str, int] = {}
@@ -73,7 +73,7 @@ class Positions:
 
     @property
     def known(self) -> Mapping[str, int]:
-        """What was heard or seen last, by name."""
+        """Return the last received positions by name."""
         return self._known
 
     @property
@@ -90,21 +90,21 @@ class Positions:
             self._wake()
 
     def forget(self, names: Collection[str]) -> None:
-        """What was known turned out wrong: a rebuilt read model may stand further back, a restored log too."""
+        """Forget positions that turned out wrong: a rebuilt read model or a restored log may be at an earlier one."""
         for name in names or (HEAD,):
             self._known.pop(name, None)
 
     async def reached(self, names: Collection[str], position: int, seconds: float) -> bool:
-        """Whether all these read models got to the position within the time."""
+        """Return whether all these read models reach the position within the time."""
         return await self._satisfied(_Waiter(tuple(names) or (HEAD,), position), seconds)
 
     async def shown(self, names: Collection[str], position: int, seconds: float) -> bool:
-        """Whether these read models got to the position within the time; what is stalled is not waited for."""
+        """Return whether these read models reach the position within the time, without waiting for stalled ones."""
         await self._satisfied(_Waiter(tuple(names), position, self.stalled), seconds)
         return _Waiter(tuple(names), position).satisfied_by(self._known)
 
     def stalled(self, name: str) -> bool:
-        """Whether the read model was seen to stand still, or to be too far behind to be waited for."""
+        """Return whether the read model does not move, or lags too far to wait for it."""
         return self._moving is not None and name not in self._moving
 
     async def _satisfied(self, waiter: "_Waiter", seconds: float) -> bool:
@@ -170,7 +170,7 @@ class Positions:
 
 
 class _Waiter:
-    """`excused` tells which names need not get to the position."""
+    """A request that waits until read models reach a position, except those for which `excused` returns True."""
 
     __slots__ = ("_excused", "_names", "_position", "done")
 

@@ -1,4 +1,4 @@
-"""`Prefer: return=minimal` on commands (RFC 7240): the answer without a representation, and without waiting for one."""
+"""`Prefer: return=minimal` on commands (RFC 7240): an answer without a representation, and without waiting for one."""
 
 from urllib.request import parse_http_list
 
@@ -16,25 +16,25 @@ PREFER_PARAMETER = {
     " return=minimal` and `null` (nothing for 204), as soon as the command is recorded. Others are ignored.",
     "x-extension": True,
 }
-"""How the OpenAPI document describes the header."""
+"""The description of the header in the OpenAPI document."""
 
 
 def prefers_minimal(headers: Headers) -> bool:
-    """Whether the client wants no representation (RFC 7240, section 4.2).
+    """Return whether the client prefers an answer without a representation (RFC 7240, section 4.2).
 
-    Of a preference that is given twice the first counts (section 2); other preferences and parameters are ignored.
+    If a preference occurs twice, the first one counts (section 2). Other preferences and parameters are ignored.
     """
     if PREFER not in headers:
         return False
-    for each in parse_http_list(", ".join(headers.getlist(PREFER))):
-        name, _, value = each.partition(";")[0].partition("=")
+    for preference in parse_http_list(", ".join(headers.getlist(PREFER))):
+        name, _, value = preference.partition(";")[0].partition("=")
         if name.strip().lower() == "return":
             return value.strip().strip('"') == "minimal"
     return False
 
 
 def minimal(status: int, position: int) -> Response:
-    """The answer to a command whose client wants no representation: `null`, and nothing at all for 204."""
+    """Return the answer without a representation: `null`, or no body for 204."""
     response = no_content(position=position) if status == 204 else answer(None, status, position=position)
     response.headers["Preference-Applied"] = "return=minimal"
     return response

@@ -1,7 +1,7 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds on what clients may take before any route is asked (ruling O15).
+"""uvicorn's HTTP/1.1 protocol with limits on the time and size of requests before they reach a route (ruling O15).
 
-A request that comes whole costs no timer. Only what is still incomplete after the bytes that have come is looked at
-again, when its time could be over.
+A request that arrives whole needs no timer. A timer is set only for a request that is still incomplete after some of
+its bytes have arrived.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ from api.edge.errors import (
 from api.edge.middleware import CUT_OFF, REQUEST_ID, Header, Observed, private_headers, report
 
 
-class Part(Enum):
-    """What of a request is still to come."""
+class Expected(Enum):
+    """The part of a request that the client still has to send."""
 
     HEAD = auto()
     BODY = auto()
@@ -39,16 +39,16 @@ class Part(Enum):
 
 
 class PipelineTooLongError(Exception):
-    """More requests were sent ahead than are queued."""
+    """A client sent more requests ahead than the connection queues."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection."""
+    """The protocol of one connection."""
 
     def __init__(
-        self, *given: Any, connections: Connections, headers: Sequence[Header], too_large: ASGIApp, **more: Any
+        self, *args: Any, connections: Connections, headers: Sequence[Header], too_large: ASGIApp, **options: Any
     ) -> None:
-        super().__init__(*given, **more)
+        super().__init__(*args, **options)
         self._connections = connections
         self._limits = connections.limits
         self._headers = headers
@@ -56,12 +56,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._admitted = False
         self._counted: str | None = None
         self._ended = False
-        self._whole: object = None  # the scope of the last request that has come whole
-        self._awaited: tuple[object, Part] = (None, Part.HEAD)  # of which scope what is waited for
-        self._since = self.loop.time()  # since when
+        self._whole: object = None  # the scope of the last request that has arrived whole
+        self._awaited: tuple[object, Expected] = (None, Expected.HEAD)  # the scope, and its part that is awaited
+        self._since = self.loop.time()  # the time since when it is awaited
         self._body_bytes = 0
-        self._pending = 0  # bytes that have come since the last whole head, piece of a body or end of a request
-        self._most = 0  # bytes that the present head can have at the most
+        self._pending = 0  # bytes since the last complete head, piece of a body or end of a request
+        self._max_head = 0  # upper bound of the size of the present head
         self._timer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._unsent = 0
@@ -96,10 +96,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._ended:
             return
         self._stop_keep_alive()
-        self._pending = self._most = self._pending + len(data)
+        self._pending = self._max_head = self._pending + len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # none is offered: answered as if it had not been asked for
+        except httptools.HttpParserUpgrade:  # the service offers no upgrade and ignores the request for one
             self._ended = True
             self.shutdown()
         except httptools.HttpParserError:
@@ -107,25 +107,25 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             if self._pending > self._limits.head_bytes:
                 self._refuse(HeadTooLarge())
-            elif (expected := self._expected()) is not Part.NOTHING:
+            elif (expected := self._expected()) is not Expected.NOTHING:
                 self._await(expected)
             elif not self._owes_an_answer():  # bytes between two requests
                 self.timeout_keep_alive_task = self.loop.call_later(
                     self.timeout_keep_alive, self.timeout_keep_alive_handler
                 )
 
-    # ------------------------------------------------------------------------------------ what the parser finds
+    # ------------------------------------------------------------------------------------ callbacks of the parser
 
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= self._limits.pipelined:
             raise PipelineTooLongError
         served = self.app
         if len(self.headers) > self._limits.headers or self._head_too_large():
-            self.app = self._too_large  # in its turn, behind what was sent ahead
+            self.app = self._too_large  # refused in order, after the requests before it
             self._ended = True
         super().on_headers_complete()
         self.app = served
-        self.headers = []  # for trailers, which must not pass for headers (RFC 9110, section 6.5.1)
+        self.headers = []  # for trailers, which must not become headers (RFC 9110, section 6.5.1)
         self._pending = self._body_bytes = 0
 
     def on_body(self, body: bytes) -> None:
@@ -139,27 +139,27 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _head_too_large(self) -> bool:
-        """Whether the head that has come is; it is measured only when more bytes than it may have came with it."""
-        if self._most <= self._limits.head_bytes:
+        """Return whether the head is too large; it is measured only if more bytes than the limit arrived with it."""
+        if self._max_head <= self._limits.head_bytes:
             return False
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         return size > self._limits.head_bytes
 
-    def _expected(self) -> Part:
-        """What is still to come of the request that has begun; a head on a connection that is new."""
+    def _expected(self) -> Expected:
+        """Return the part of the present request that the client still has to send; a head on a new connection."""
         if self.scope is self._whole:
-            return Part.HEAD if self.cycle is None else Part.NOTHING
+            return Expected.HEAD if self.cycle is None else Expected.NOTHING
         begun = self.cycle is not None and self.cycle.scope is self.scope
-        return Part.BODY if begun else Part.HEAD
+        return Expected.BODY if begun else Expected.HEAD
 
-    # ------------------------------------------------------------------------------------ clients that are slow
+    # ------------------------------------------------------------------------------------ slow clients
 
-    def _await(self, expected: Part) -> None:
-        """Begin its time when it was not awaited before; that of the first head has begun with the connection."""
+    def _await(self, expected: Expected) -> None:
+        """Start the time for a newly expected part; the time for the first head started with the connection."""
         request, part = self._awaited
         if (request is not self.scope or part is not expected) and self.cycle is not None:
             self._awaited, self._since = (self.scope, expected), self.loop.time()
-            if self._timer is not None:  # of something else, and perhaps later
+            if self._timer is not None:  # it is for another part, and perhaps later
                 self._timer.cancel()
                 self._timer = None
         self._watch()
@@ -169,20 +169,20 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_at(self._deadline(), self._look)
 
     def _deadline(self) -> float:
-        """When what is expected has to be there."""
+        """Return the time by which the expected part has to arrive."""
         limits = self._limits
-        if self._awaited[1] is Part.HEAD:
+        if self._awaited[1] is Expected.HEAD:
             return self._since + limits.head_seconds
-        earned = limits.slow_seconds + self._body_bytes / limits.min_rate
-        return self._since + min(limits.body_seconds, earned)
+        allowed = limits.slow_seconds + self._body_bytes / limits.min_rate
+        return self._since + min(limits.body_seconds, allowed)
 
     def _look(self) -> None:
         self._timer = None
         expected = self._expected()
-        if self._ended or expected is Part.NOTHING or self.transport.is_closing():
+        if self._ended or expected is Expected.NOTHING or self.transport.is_closing():
             return
-        if self.flow.read_paused or (expected is Part.HEAD and self._owes_an_answer()):
-            self._since, self._body_bytes = self.loop.time(), 0  # the client waits for us
+        if self.flow.read_paused or (expected is Expected.HEAD and self._owes_an_answer()):
+            self._since, self._body_bytes = self.loop.time(), 0  # the client waits for the service
         if self._deadline() > self.loop.time():
             self._watch()
         else:
@@ -210,7 +210,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._watch_unsent()
 
     def _watch_unsent(self) -> None:
-        """Cut the client off when it takes nothing of what is ready for it."""
+        """Disconnect the client when it reads nothing of its answer for `stall_seconds`."""
         if self._stall is None:
             self._unsent = self.transport.get_write_buffer_size()
             self._stall = self.loop.call_later(self._limits.stall_seconds, self._look_at_unsent)
@@ -226,9 +226,9 @@ class BoundedProtocol(HttpToolsProtocol):
     # ------------------------------------------------------------------------------------ the end
 
     def _refuse(self, error: EndsConnection) -> None:
-        """Tell the client why, where that can still be told, and close the connection."""
+        """Send the refusal, if no other answer has started, and close the connection."""
         request_id = str(uuid4())
-        if self._expected() is Part.BODY:
+        if self._expected() is Expected.BODY:
             if self.cycle.response_started or self.pipeline:
                 self._end(b"")
                 return
@@ -239,14 +239,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.message_event.set()
         elif self._owes_an_answer():
             self._ended = True
-            self.shutdown()  # once what came whole is answered
+            self.shutdown()  # after the answers to the complete requests
             return
         elif self._admitted:
             report("any", "none", status_of(error), 0.0, request_id=request_id)
         self._end(self._rendered(error, request_id))
 
     def _end(self, answer: bytes) -> None:
-        """Send the answer, and close once the client could read it: what it still sends would reset the connection."""
+        """Send the answer, and close later: closing while the client still sends would reset the connection."""
         self._ended = True
         self._stop_keep_alive()
         self.transport.write(answer)
@@ -271,7 +271,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def bounded_protocol(settings: Settings, limits: ConnectionLimits | None = None) -> Callable[..., asyncio.Protocol]:
-    """Return what makes the protocol of each new connection of this process."""
+    """Return the function that creates the protocol of each new connection of this process."""
     limits = limits or ConnectionLimits(connections=settings.connections)
     return partial(
         BoundedProtocol,

@@ -41,7 +41,7 @@ from starlette.responses import JSONResponse, Response
 
 from adapters.postgres.outages import retry_if_lost
 from api.documents.common import Errors
-from api.edge.bodies import LARGEST_BODY, Body, read_body
+from api.edge.bodies import MAX_BODY, Body, read_body
 from api.edge.caller import CALLER, PRINCIPAL, authenticate, caller, permission_refusals_told
 from api.edge.envelope import MEDIA_TYPE
 from api.edge.execution import answered_as_recorded, is_carried_out
@@ -80,7 +80,7 @@ class Flags:
     reads: bool = False
     secret: bool = False
     extension: bool = False
-    max_body: int = LARGEST_BODY
+    max_body: int = MAX_BODY
     throttle: RouteThrottle | None = None
     body: BodyKind = BodyKind.JSON
     kind: AnswerKind = AnswerKind.DOCUMENT
@@ -94,7 +94,7 @@ def answers(
     secret: bool = False,
     extension: bool = False,
     waits: bool = True,
-    max_body: int = LARGEST_BODY,
+    max_body: int = MAX_BODY,
     throttle: RouteThrottle | None = None,
     body: BodyKind = BodyKind.JSON,
     kind: AnswerKind = AnswerKind.DOCUMENT,

@@ -160,7 +160,7 @@ async def test_individuals_are_not_found_by_hidden_attributes_of_owners(database
         people = {"patient": patient, "admin": admin, "lead": lead, "friend": friend}
         await world.catch_up()
         index = world.services.indexing
-        index.least = 0
+        index.min_individuals = 0
         for indexed in (False, True):
             if indexed:
                 await index.renew()

@@ -57,7 +57,7 @@ async def test_an_unexpected_error_answers_only_an_id(database_url: str, capsys:
         reference = UUID(error["meta"].pop("id"))
         assert error == {
             "code": "internal-error",
-            "detail": "Something went wrong on our side.",
+            "detail": "The service failed to answer this request.",
             "meta": {},
             "source": {},
             "status": 500,

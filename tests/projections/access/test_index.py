@@ -167,7 +167,7 @@ async def test_an_individual_with_the_id_of_an_organization_is_separate(database
 async def test_sets_of_tables_replaced_by_a_rebuild_are_not_used(database_url: str) -> None:
     async with a_world(database_url) as world:
         indexing = world.services.indexing
-        indexing.least = 0
+        indexing.min_individuals = 0
         clinic = await world.organization(open_=True)
         ann, patient = await world.provider(clinic), await world.patient(clinic)
         await indexing.renew()
@@ -204,7 +204,7 @@ async def test_filters_leave_the_same_in_every_way(database_url: str, way: str) 
         await world.client.delete(f"/v1/individual-groups/{closed}/", headers=world.system.bearer)
         await world.catch_up()
         if way == "sets":
-            world.services.indexing.least = 0
+            world.services.indexing.min_individuals = 0
             await world.services.indexing.renew()
         for filters, expected in (
             ({"group-id": group}, [placed]),
