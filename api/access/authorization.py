@@ -10,7 +10,7 @@ from api.documents.access import authorization as documents
 from api.edge.caller import Authenticated, CallerDep
 from api.edge.deps import AccessDep, FromQuery, IndexingDep, PathId, ReadingDep
 from api.edge.envelope import answer
-from api.edge.reading import PageAsked, Read
+from api.edge.reading import Read, RequestedPage
 from api.edge.route import answers, contract_router
 from domain.access.queries import InvalidAccessQuery
 from domain.core.errors import Forbidden
@@ -211,12 +211,12 @@ def filters_of(query: documents.AccessibleIndividualsQuery) -> IndividualFilter:
     )
 
 
-def slice_of(asked: PageAsked) -> Slice:
+def slice_of(asked: RequestedPage) -> Slice:
     """The page that was asked for."""
     return Slice(asked.page_limit, asked.page_offset)
 
 
-def page(read: Read, asked: PageAsked, found: Ids, status: int = 200) -> Response:
+def page(read: Read, asked: RequestedPage, found: Ids, status: int = 200) -> Response:
     """A page of ids. Written without their model, which takes longer than finding them."""
     meta = read.meta(asked.page_limit, asked.page_offset, found.total)
     return read.answer({"meta": meta, "resource-ids": found.ids}, status)

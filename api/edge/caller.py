@@ -1,10 +1,10 @@
-"""Who is calling.
+"""Authentication of callers.
 
-Every operation that needs a token names it in its signature: `principal: Authenticated`. The token is checked first of
-all; permission is judged by the command, or at the beginning of a read, after everything that needs no state (ruling
-A10). An operation without it is anonymous, and stands in the list of tests/api/edge/test_signatures.py.
+Every operation that needs a token declares it in its signature: `principal: Authenticated`. The token is the first
+thing that is checked. The command, or the beginning of a read, checks the permission, after all checks that need no
+state (ruling A10). An operation without it is anonymous, and is in the list of tests/api/edge/test_signatures.py.
 
-A read of one statement may name `caller: CallerDep` instead, and look up the session in that statement:
+A read of one statement may declare `caller: CallerDep` instead, and look up the session in that statement:
 
     decided = await access.decided(user_id, queries, caller.session_id)
     principal = caller.principal(decided.session)
@@ -33,7 +33,7 @@ CALLER = "rollbook.caller"
 
 
 class Caller:
-    """A caller whose token is genuine. Whether their session counts is still to be looked up."""
+    """A caller with a genuine token. The endpoint still has to look up and check their session."""
 
     def __init__(self, request: Request) -> None:
         """Raises Unauthenticated or TokenExpired (ruling D11)."""
@@ -41,17 +41,17 @@ class Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated
-        with _token_refusals_told():
+        with _report_token_refusals():
             self._claims = services_of(request).tokens.verify(token.strip())
 
     @property
     def session_id(self) -> UUID:
-        """The session to look up."""
+        """Return the id of the session to look up."""
         return self._claims.session_id
 
     def principal(self, session: SessionRow | None) -> Principal:
-        """Return the principal in the session as it was found. Raises Unauthenticated, TokenExpired, SessionRevoked."""
-        with _token_refusals_told():
+        """Return the principal of the session. Raises Unauthenticated, TokenExpired, SessionRevoked."""
+        with _report_token_refusals():
             principal = _principal_of(self._claims, session)
         scope = self._request.scope
         if principal.impersonator is not None and PRINCIPAL not in scope:
@@ -96,7 +96,7 @@ def _principal_of(claims: Claims, session: SessionRow | None) -> Principal:
 
 
 @contextmanager
-def _token_refusals_told() -> Iterator[None]:
+def _report_token_refusals() -> Iterator[None]:
     """Report Unauthenticated, raised inside, to the security log (ruling O23)."""
     try:
         yield
@@ -106,12 +106,12 @@ def _token_refusals_told() -> Iterator[None]:
 
 
 def operation_of(request: Request) -> str:
-    """Method and path of the operation, without the ids in the path."""
+    """Return the method and the path of the operation, with names in place of ids."""
     return f"{request.method} {request.scope['route'].path}"
 
 
 @contextmanager
-def permission_refusals_told(request: Request) -> Iterator[None]:
+def report_permission_refusals(request: Request) -> Iterator[None]:
     """Report Forbidden, raised inside for a principal, to the security log (ruling O23)."""
     try:
         yield
@@ -123,6 +123,6 @@ def permission_refusals_told(request: Request) -> Iterator[None]:
 
 
 Authenticated = Annotated[Principal, Depends(authenticate)]
-"""Who is calling, with any valid token; what they may do is judged later."""
+"""The principal of a caller with a valid token and a live session. The command or read checks what they may do."""
 CallerDep = Annotated[Caller, Depends(caller)]
-"""Who is calling, with a genuine token; the endpoint looks up their session, and judges it first."""
+"""A caller with a genuine token. The endpoint looks up their session in a statement of its own, and checks it first."""

@@ -1,4 +1,4 @@
-"""Carrying out a command once, and answering from its outcome however often it is asked for (rulings A5, A6, O11, O27).
+"""Carries out a command once, and answers every retry from its outcome (rulings A5, A6, O11, O27).
 
     @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
     async def create_group(
@@ -7,10 +7,10 @@
         outcome = await execute(identity.groups.create(principal, **dict(body.attributes)))
         return await show(principal, outcome)
 
-Everything that decides stands inside `execute`; what follows renders, from the ids of the request and the outcome
-alone. A client that prefers `return=minimal` is answered before it, and a retry of a recorded command starts there:
-nothing is decided again, whatever has changed meanwhile. Its caller sees what they may still read; a NotFound or
-Forbidden out of the rendering becomes an answer with type and id alone.
+All decisions are made inside `execute`. The code after it only renders an answer, from the ids in the request and from
+the outcome. A client that prefers `return=minimal` is answered before the rendering. A retry of a recorded command
+begins with the rendering: nothing is decided again, whatever has changed meanwhile. The answer shows what the caller
+may read now; if the rendering raises NotFound or Forbidden, the answer has only the type and the id.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -36,17 +36,17 @@ from domain.core.principal import Principal
 from projections import registry
 
 Command = Coroutine[Any, Any, int | tuple[Any, int]]
-"""Answers the position that shows it, alone or after something that its answer does not need."""
+"""A running command. Its result is the position of its events, alone or after a value that the endpoint ignores."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command came to.
+    """The outcome of a command.
 
-    `position` is where it was recorded, `recorded_at` when it appended something just now, `status` that of its
-    answer. `resource_id` is what it is about, as the
-    endpoint or the command has named it. `repeated` tells that an earlier request with the same Idempotency-Key did
-    it. `models` are the background read models that look at what was appended, `visible` whether all of them have it.
+    `position` is the position of its events, and `recorded_at` the time of their append if this request appended them.
+    `status` is the status of the answer. `resource_id` is the id that the endpoint or the command gave. `repeated` is
+    true if an earlier request with the same Idempotency-Key carried out the command. `models` are the background read
+    models that handle the events; `visible` tells whether all of them have reached the position.
     """
 
     position: int
@@ -59,13 +59,13 @@ class Outcome:
 
     @property
     def made(self) -> UUID:
-        """The id of what the command made or found."""
+        """Return the id of the resource that the command created or found."""
         assert self.resource_id is not None
         return UUID(self.resource_id)
 
 
 class RepresentationNotWanted(Exception):
-    """The command is carried out, and its client prefers to be told that alone: nothing is left to render."""
+    """The command succeeded, and the client prefers an answer without a representation."""
 
     def __init__(self, status: int, position: int) -> None:
         super().__init__()
@@ -74,23 +74,23 @@ class RepresentationNotWanted(Exception):
 
 
 class Execute:
-    """Carries out the command of one request. The route puts its recording around the endpoint."""
+    """Carries out the command of one request, within the recording that the route has opened."""
 
     def __init__(self, services: Services, status: int, *, prefers_minimal: bool = False) -> None:
         self.services = services
         self._status = status
         self._prefers_minimal = prefers_minimal
         self._outcome: Outcome | None = None
-        found = current_recording()
-        assert found is not None, "a command runs inside a recording"
-        self._recording = found
+        recording = current_recording()
+        assert recording is not None, "a command runs inside a recording"
+        self._recording = recording
 
     async def __call__(self, command: Command, *, about: UUID | str | None = None) -> Outcome:
-        """Carry out the command, unless it was recorded before, and wait for the read models that show it.
+        """Carry out the command, unless it was recorded before, and wait for the read models that show its result.
 
-        `about` is the id of the resource, where the request names it. Called once more, for an answer that lost its
-        connection, it returns the same outcome. Raises what the command raises, and RepresentationNotWanted instead of
-        waiting for a client that prefers `return=minimal`.
+        `about` is the id of the resource if the request names it. A second call, for an answer that lost its database
+        connection, returns the same outcome. Raises the refusals of the command; RepresentationNotWanted in place of
+        waiting, if the client prefers `return=minimal`.
         """
         if self._outcome is not None:
             command.close()
@@ -118,37 +118,37 @@ class Execute:
         return self._outcome
 
     async def _remember(self, position: int) -> None:
-        """The store has kept what appended something, in the append itself."""
+        """Store the result of a command that appended nothing; the append stores that of all others."""
         recorded = self._recording
         if recorded.request is not None and not recorded.kinds:
             await self.services.answers.remember(recorded.request, position, recorded.resource_id)
 
 
 async def execute(request: Request) -> Execute:
-    """The execution of this request's command."""
+    """Return what carries out the command of this request."""
     route = request.scope["route"]
     return Execute(services_of(request), route.status_code, prefers_minimal=prefers_minimal(request.headers))
 
 
 def is_carried_out() -> bool:
-    """Whether the current request's command is carried out, so that only its answer is still to be made."""
-    found = current_recording()
-    return found is not None and found.carried_out
+    """Return whether the command of the current request is carried out and only its answer is missing."""
+    recording = current_recording()
+    return recording is not None and recording.carried_out
 
 
 async def require_still_readable(
     permissions: Permissions, principal: Principal, outcome: Outcome, resource_type: str, resource_id: UUID
 ) -> None:
-    """Raise NotFound when the principal of a repeated request may not read the resource any more (ruling O11).
+    """Raise NotFound when the principal of a repeated request may no longer read the resource (ruling O11).
 
-    A principal who has just changed something is shown it, even when the change ended their right.
+    The answer to the first request shows the resource even if the change ended the principal's right.
     """
     if outcome.repeated:
         await permissions.require(principal, AccessQuery(resource_type, resource_id, "read"))
 
 
 def identified(resource_type: str, resource_id: str | int, status: int, position: int) -> Response:
-    """Return an answer that tells type and id of a resource and nothing else of it (ruling O11)."""
+    """Return an answer with only the type and the id of a resource (ruling O11)."""
     document = {"data": {"type": resource_type, "id": resource_id}, "meta": {"position": position}}
     return answer(document, status, position=position)
 
@@ -156,10 +156,10 @@ def identified(resource_type: str, resource_id: str | int, status: int, position
 async def answered_as_recorded(
     carry_out: Callable[[Recording], Awaitable[Response]], status: int, resource_type: str | None
 ) -> Response:
-    """Return the answer to a command; once it is recorded, nothing refuses it any more (rulings O11, O27).
+    """Return the answer to a command. A recorded command is never answered with a refusal (rulings O11, O27).
 
-    What it is about and cannot be read is named by type and id. Whatever else fails after the commit is answered
-    503 `read-model-behind` with the position.
+    If the caller may not read the resource, the answer has only its type and id. Any other failure after the commit is
+    answered with 503 `read-model-behind` and the position.
     """
     with recording(Recording()) as recorded:
         try:

@@ -1,7 +1,7 @@
-"""Reads from one snapshot whose position is known (semantics 0.2, rulings A5, B1, B2, B4, G16).
+"""Reads from one snapshot with a known position (semantics 0.2, rulings A5, B1, B2, B4, G16).
 
-A read is one function of its snapshot. It names the background read models it looks at; without a name it rests on
-what every append keeps current:
+A read is one function of its snapshot. It names the background read models that it reads; without any it reads only
+tables that every append updates:
 
     async def group(group_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
         async def respond(read: Read) -> Response:
@@ -10,9 +10,9 @@ what every append keeps current:
 
         return await reading.read(("groups", "rosters"), respond)
 
-The answer to a command is of the position that the command was recorded at. `execute` has waited for the read models
-before, so that a client that ignores positions reads its own writes; where one did not get there in time, the answer
-is made of what the command knows (ruling A5):
+The answer to a command has the position of the command's events. `execute` has waited for the read models before, so
+that a client that ignores positions reads its own writes. If a read model did not reach the position in time, the
+answer is rendered from what the command knows (ruling A5):
 
     async def change(…, execute: ExecuteDep, reading: ReadingDep) -> Response:
         outcome = await execute(identity.groups.change(…), about=group_id)
@@ -45,14 +45,14 @@ from api.services import Services, services_of
 from domain.core.errors import InvalidParameter, NotFound
 
 AT_LEAST = "X-At-Least-Position"
-LARGEST_POSITION = 2**63 - 1
+MAX_POSITION = 2**63 - 1
 
 TResource = TypeVar("TResource")
 TAnswer = TypeVar("TAnswer")
 
 _BEGIN = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ")
 _HEAD = sql.SQL("SELECT position, 0, position FROM log_head WHERE log = 'identity'")
-# Not ROLLBACK: psycopg then forgets all that it has prepared on the connection, and every statement is planned anew.
+# Not ROLLBACK: after it psycopg forgets its prepared statements, and every statement is planned again.
 _END = "COMMIT"
 _LOWEST = sql.SQL(
     "SELECT coalesce(min(position), 0), count(*), (SELECT position FROM log_head WHERE log = 'identity')"
@@ -62,13 +62,13 @@ _LOWEST = sql.SQL(
 
 @cache
 def _opening(models: tuple[str, ...]) -> bytes:
-    """Two statements in one round trip without a pipeline, whose machinery costs more than a query does."""
+    """Return two statements for one round trip. A pipeline would cost more than a query."""
     names = sql.SQL(", ").join(sql.Literal(name) for name in models)
     return (_BEGIN + (_LOWEST.format(names) if models else _HEAD)).as_bytes()
 
 
 class Positioned(Protocol):
-    """An answer that says of which position it is."""
+    """An answer with the position of its snapshot."""
 
     @property
     def position(self) -> int: ...
@@ -77,8 +77,8 @@ class Positioned(Protocol):
 TPositioned = TypeVar("TPositioned", bound=Positioned)
 
 
-class PageAsked(Protocol):
-    """The page that a list was asked for."""
+class RequestedPage(Protocol):
+    """The page of a list that a request asks for."""
 
     @property
     def page_limit(self) -> int: ...
@@ -89,7 +89,7 @@ class PageAsked(Protocol):
 class Read:
     """A snapshot: all queries through `cursor` see the same state, that of `position`.
 
-    After a command `current` tells whether the read models show it.
+    After a command, `current` tells whether the read models show its result.
     """
 
     def __init__(self, cursor: AsyncCursor, position: int, *, current: bool = True) -> None:
@@ -98,39 +98,39 @@ class Read:
         self.current = current
 
     def single(self, document: type[Single[TResource]], resource: TResource, status: int = 200) -> Response:
-        """A document about one thing."""
+        """Return a document of one resource."""
         return single(document, resource, self.position, status)
 
     def listing(
         self,
         document: type[Listing[TResource]],
         resources: Sequence[TResource],
-        page: PageAsked | None = None,
+        page: RequestedPage | None = None,
         total: int | None = None,
         status: int = 200,
     ) -> Response:
-        """A page of a list; without `page` the list is answered whole (ruling D4)."""
+        """Return a document with a page of a list; without `page`, with the whole list (ruling D4)."""
         meta = self.meta(len(resources) if page is None else page.page_limit, 0 if page is None else page.page_offset,
                          len(resources) if total is None else total)  # fmt: skip
         return self.answer(document.model_construct(data=list(resources), meta=meta), status)
 
     def meta(self, limit: int, offset: int, total: int) -> Meta:
-        """`meta` of a list, for documents that are no plain listings."""
+        """Return the `meta` of a list, for documents that are not plain listings."""
         return Meta.model_construct(page_limit=limit, page_offset=offset, page_total=total, position=self.position)
 
     def answer(self, document: Any, status: int = 200) -> Response:
-        """Any other document."""
+        """Return any other document."""
         return answer(document, status, position=self.position)
 
 
 def single(document: type[Single[TResource]], resource: TResource, position: int, status: int = 200) -> Response:
-    """A document about one thing as it is at the position: as it was read, or as a command has left it."""
+    """Return a document of one resource at the position, as it was read or as a command changed it."""
     meta = SingleMeta.model_construct(position=position)
     return answer(document.model_construct(data=resource, meta=meta), status, position=position)
 
 
-class NotThereYet(Exception):
-    """Something is not in a snapshot that is behind the log, whose head was at `head`."""
+class NotFoundInLaggingSnapshot(Exception):
+    """A resource is not in a snapshot that lags behind the log; `head` is the head of the log."""
 
     def __init__(self, head: int) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class NotThereYet(Exception):
 
 
 class Reading:
-    """Opens snapshots for one request. Only of a read, which changes nothing, is a NotFound asked about again."""
+    """Opens snapshots for one request. Only a read is repeated after a NotFound, because it changes nothing."""
 
     def __init__(self, services: Services, at_least: int | None, *, is_read: bool = True) -> None:
         self._services = services
@@ -146,86 +146,86 @@ class Reading:
         self._is_read = is_read
 
     async def read(self, models: Sequence[str], respond: Callable[[Read], Awaitable[TAnswer]]) -> TAnswer:
-        """Return what `respond` makes of a snapshot in which these read models are where the request wants them.
+        """Return the result of `respond` in a snapshot in which these read models have reached the required position.
 
-        Where the request wants nothing of them, a NotFound out of a snapshot that is behind the log is not believed:
-        `respond` is called once more in one that has what the log had then. Raises ReadModelBehind.
+        If the request requires no position and `respond` raises NotFound in a snapshot that lags behind the log,
+        `respond` is called again in a snapshot at the head of the log. Raises ReadModelBehind.
         """
         try:
             return await self._read_at_least(self._at_least, tuple(models), respond)
-        except NotThereYet as missing:
-            head = missing.head
+        except NotFoundInLaggingSnapshot as not_found:
+            head = not_found.head
         return await self._read_at_least(head, tuple(models), respond)
 
     async def read_after(
         self, outcome: Outcome, models: Sequence[str], respond: Callable[[Read], Awaitable[TAnswer]]
     ) -> TAnswer:
-        """Return what `respond` makes of a snapshot for the answer to a command, at once: `execute` has waited.
+        """Return the result of `respond` in a snapshot for the answer to a command, without waiting for `models`.
 
-        Of these models it may be behind.
+        `execute` has waited for them; they may lag nevertheless.
         """
-        looking = tuple(each for each in models if each in outcome.models)
+        affected = tuple(model for model in models if model in outcome.models)
         async with self._services.pool.connection() as connection:
-            position, _ = await self._begin(connection, looking)
+            position, _ = await self._begin(connection, affected)
             current = position >= outcome.position
             if outcome.visible and not current:
-                self._services.positions.forget(looking)
+                self._services.positions.forget(affected)
             async with _ended(connection):
                 return await respond(Read(connection.cursor(), outcome.position, current=current))
 
     async def _read_at_least(
-        self, wanted: int | None, models: tuple[str, ...], respond: Callable[[Read], Awaitable[TAnswer]]
+        self, required: int | None, models: tuple[str, ...], respond: Callable[[Read], Awaitable[TAnswer]]
     ) -> TAnswer:
-        """Raises NotThereYet, when nothing is wanted, and ReadModelBehind."""
+        """Return the result of `respond`. Raises ReadModelBehind; NotFoundInLaggingSnapshot if `required` is None."""
         deadline = time.monotonic() + self._services.settings.position_wait
-        told = False
+        waited = False
         while True:
             async with self._services.pool.connection() as connection:
                 position, head = await self._begin(connection, models)
-                if wanted is None or position >= wanted:
+                if required is None or position >= required:
                     try:
                         async with _ended(connection):
                             return await respond(Read(connection.cursor(), position))
                     except NotFound:
-                        if self._is_read and wanted is None and position < head:
-                            raise NotThereYet(head) from None
+                        if self._is_read and required is None and position < head:
+                            raise NotFoundInLaggingSnapshot(head) from None
                         raise
                 await connection.execute(_END)
-            # the connection is given back while this waits: the projector's progress must not depend on the pool
-            if told:
+            # release the connection while waiting: the projector's progress must not depend on the pool
+            if waited:
                 self._services.positions.forget(models)
-            await self._wait(models, wanted, deadline)
-            told = True
+            await self._wait(models, required, deadline)
+            waited = True
 
     def at_least(self, position: int) -> "Reading":
-        """The same for what must be read at this position or later."""
+        """Return the same for reads that require this position or a later one."""
         return Reading(self._services, position, is_read=self._is_read)
 
     async def at_once(self, ask: Callable[[], Awaitable[TPositioned]]) -> TPositioned:
-        """What a single statement answers together with its position: no transaction, one round trip.
+        """Return the answer of a single statement that includes its position: one round trip, no transaction.
 
-        Asked again once the log is where the request wants it. Raises ReadModelBehind.
+        Ask again when the log reaches the position that the request requires. Raises ReadModelBehind.
         """
         deadline = time.monotonic() + self._services.settings.position_wait
         while True:
-            answered = await ask()
-            if self._at_least is None or answered.position >= self._at_least:
-                return answered
+            result = await ask()
+            if self._at_least is None or result.position >= self._at_least:
+                return result
             await self._wait((), self._at_least, deadline)
             self._services.positions.forget(())
 
     async def _begin(self, connection: AsyncConnection, models: tuple[str, ...]) -> tuple[int, int]:
-        """Starts the snapshot; the lowest position of the read models in it, and the log's."""
+        """Start the snapshot. Return the lowest position of the read models in it, and the head of the log."""
         cursor = await connection.execute(_opening(models))
         cursor.nextset()
         row = await cursor.fetchone()
         assert row is not None
-        position, found, head = row
-        return int(position) if found == len(models) else 0, int(head)
+        position, count, head = row
+        return int(position) if count == len(models) else 0, int(head)
 
-    async def _wait(self, models: Sequence[str], wanted: int, deadline: float) -> None:
+    async def _wait(self, models: Sequence[str], position: int, deadline: float) -> None:
         seconds = deadline - time.monotonic()
-        if seconds <= 0 or not await self._services.positions.reached(models, wanted, seconds):
+        if seconds <= 0 or not await self._services.positions.reached(models, position, seconds):
             raise ReadModelBehind
 
 
@@ -238,16 +238,16 @@ async def _ended(connection: AsyncConnection) -> AsyncIterator[None]:
 
 
 def at_least(request: Request) -> int | None:
-    """What X-At-Least-Position asks for. Raises InvalidParameter."""
+    """Return the position in X-At-Least-Position, if any. Raises InvalidParameter."""
     text = request.headers.get(AT_LEAST)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) <= LARGEST_POSITION):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) <= MAX_POSITION):
         raise InvalidParameter("Input should be a position: a whole number from 0 to 2^63-1.", parameter=AT_LEAST)
     return int(text)
 
 
 async def reading(request: Request) -> Reading:
-    """The reading of this request; commands ignore X-At-Least-Position."""
+    """Return the reading of this request; commands ignore X-At-Least-Position."""
     reads = getattr(request.scope.get("route"), "reads", True)
     return Reading(services_of(request), at_least(request) if reads else None, is_read=reads)

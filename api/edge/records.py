@@ -34,21 +34,21 @@ TResource = TypeVar("TResource")
 
 
 def administrators_and_staff(principal: Principal, sees: Viewer) -> bool:
-    """Return whether the principal lists records of organizations: theirs, or those that staff and services read."""
+    """Return whether the principal may list records of organizations: as an administrator, staff or a service."""
     return principal.reads_all or bool(sees.administers)
 
 
-ANYBODY = Viewer(UUID(int=0))
-"""Whoever calls without a token."""
+ANONYMOUS = Viewer(UUID(int=0))
+"""A caller without a token."""
 MAX_ROWS = 10_000
-"""Of a list without paging."""
+"""Rows of a list without paging."""
 
 
 class RecordView(Generic[TFields, TResource]):
-    """Writes the records of a kind and shows the rows of its table.
+    """Writes the records of a kind and renders the rows of its table.
 
-    `commands` finds those of the kind. `models` are the background read models that it looks at beside the table;
-    `lists` says who may ask for lists.
+    `commands` returns the commands of the kind. `models` are the background read models that it reads besides the
+    table. `lists` decides who may list records.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class RecordView(Generic[TFields, TResource]):
         return await reading.read(self._models, respond)
 
     async def all(self, reading: Reading, query: RecordFilters) -> Response:
-        """Answer what anybody may read, without paging (ruling D4)."""
+        """Answer all records that a caller without a token may read, without paging (ruling D4)."""
 
         async def respond(read: Read) -> Response:
-            rows, _ = await self._table.page(read.cursor, ANYBODY, query.conditions(), limit=MAX_ROWS, offset=0)
+            rows, _ = await self._table.page(read.cursor, ANONYMOUS, query.conditions(), limit=MAX_ROWS, offset=0)
             return read.listing(self._listing, await self.resources(read, rows))
 
         return await reading.read(self._models, respond)
@@ -100,11 +100,11 @@ class RecordView(Generic[TFields, TResource]):
         return await reading.read(self._models, respond)
 
     async def create(self, execute: Execute, principal: Principal, fields: TFields) -> Response:
-        """Create a record and answer it."""
+        """Create a record and answer with it."""
         return await self._changed(execute, principal, self._of(execute).create(principal, fields))
 
     async def change(self, execute: Execute, principal: Principal, record_id: UUID, changes: Strict) -> Response:
-        """Change what was sent of a record and answer it."""
+        """Change the attributes of a record that were sent, and answer with it."""
         command = self._of(execute).change(principal, record_id, changes.given())
         return await self._changed(execute, principal, command, about=record_id)
 
@@ -114,18 +114,18 @@ class RecordView(Generic[TFields, TResource]):
         return no_content(position=outcome.position)
 
     async def resources(self, read: Read, rows: Sequence[RecordRow[TFields]]) -> list[TResource]:  # noqa: ARG002 - others look things up
-        """Return the rows as documents show them; a kind that shows more than its row looks it up here."""
+        """Return the resources of the rows. A kind whose resources need more than their rows looks that up here."""
         return [self.resource(row) for row in rows]
 
     def resource(self, row: RecordRow[TFields], **more: Any) -> TResource:
-        """Return what documents show of a row: its fields and its times by their names, and what is given beside."""
+        """Return the resource of a row; its attributes are the fields, the times and the given further ones."""
         times = {"created_time": row.created_at, "last_modified_time": row.modified_at}
         attributes = self._attributes.model_construct(**vars(row.fields), **times, **more)
-        shown: TResource = self._resource(attributes=attributes, id=row.id)
-        return shown
+        resource: TResource = self._resource(attributes=attributes, id=row.id)
+        return resource
 
     async def row(self, read: Read, sees: Viewer, record_id: UUID) -> RecordRow[TFields]:
-        """Return one record. Raises NotFound, also for a record that the viewer is not shown."""
+        """Return one record. Raises NotFound, also for a record that the viewer may not see."""
         row = await self._table.one(read.cursor, sees, record_id)
         if row is None:
             raise NotFound

@@ -1,7 +1,7 @@
-"""Refusals as the caller of an operation reads them: a document, an answer of RFC 6749, or a page (ruling L14).
+"""The forms of refusals: the contract's errors document, an error answer of RFC 6749, or a page (ruling L14).
 
-Of an operation that takes a form, as those of OAuth do, refusals are what RFC 6749 says. Of one that a person opens in
-a browser they are a page when `Accept` names text/html. All others are the contract's errors document.
+An operation that takes a form, as those of OAuth do, answers refusals as RFC 6749 requires. An operation that a person
+opens in a browser answers with a page if `Accept` names text/html. All others answer with the errors document.
 """
 
 from html import escape
@@ -22,7 +22,7 @@ RFC_6749_CODES = frozenset({
 })  # fmt: skip
 """Section 5.2."""
 BY_STATUS = {401: "invalid_client", 429: "temporarily_unavailable", 503: "temporarily_unavailable"}
-"""The codes of refusals that have none of RFC 6749; any other is an `invalid_request`."""
+"""The codes of RFC 6749 for refusals with other codes, by status; for all other statuses `invalid_request`."""
 CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -45,26 +45,28 @@ _PAGE = """<!doctype html>
 def refusal_for(
     request: Request, error: DomainError | psycopg.OperationalError, body: BodyKind, answer: AnswerKind
 ) -> Response:
-    """Return the answer to a refused request of an operation of these kinds."""
+    """Return the answer to a refused request of an operation with this kind of body and answer."""
     document = refusal_of(error)
     code, detail = (error.code, str(error)) if isinstance(error, DomainError) else ("unavailable", "Try again.")
-    kept = {name: value for name, value in document.headers.items() if name not in {"content-length", "content-type"}}
+    headers = {
+        name: value for name, value in document.headers.items() if name not in {"content-length", "content-type"}
+    }
     if body is BodyKind.FORM:
-        named = code if code in RFC_6749_CODES else BY_STATUS.get(document.status_code, "invalid_request")
-        told = rendered({"error": named, "error_description": _ascii(detail)})
-        return Response(told, document.status_code, kept, "application/json")
+        oauth_code = code if code in RFC_6749_CODES else BY_STATUS.get(document.status_code, "invalid_request")
+        content = rendered({"error": oauth_code, "error_description": _ascii(detail)})
+        return Response(content, document.status_code, headers, "application/json")
     if answer in {AnswerKind.PAGE, AnswerKind.REDIRECT} and "text/html" in request.headers.get("accept", "").lower():
         page = _PAGE.format(
-            title="This did not work",
+            title="The request failed",
             detail=escape(detail),
             status=document.status_code,
             code=escape(code),
             request_id=escape(str(request.scope.get(REQUEST_ID, ""))),
         )
-        return HTMLResponse(page, document.status_code, kept | {"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+        return HTMLResponse(page, document.status_code, headers | {"Content-Security-Policy": CONTENT_SECURITY_POLICY})
     return document
 
 
 def _ascii(text: str) -> str:
-    """Return the text without what RFC 6749 does not allow in a description (section 5.2)."""
-    return "".join(each for each in text if " " <= each <= "~" and each not in '"\\')
+    """Return the text without the characters that RFC 6749 forbids in a description (section 5.2)."""
+    return "".join(character for character in text if " " <= character <= "~" and character not in '"\\')

@@ -1,4 +1,4 @@
-"""The route class of all operations: what is refused, in which order, and what an operation says of itself.
+"""The route class of all operations: the order of refusals, and the declaration of an operation.
 
     router = contract_router("individual-groups", "Groups of individuals.")
 
@@ -10,20 +10,24 @@
     @router.post("/v1/individual-groups/", **answers(GroupDocument, 201))
     async def create_group(body: CreateGroup, principal: Authenticated, identity: IdentityDep, …) -> Response: ...
 
-`answers(document, status)` documents the answer; further flags: `reads=True` for a POST that only reads (it honours
-X-At-Least-Position), `secret=True` for one that hands out tokens or secrets (it ignores Idempotency-Key),
-`extension=True` for what is not in the contract, `waits=False` for one that never answers that something is not
-readable yet, which any other command may, `max_body=MAX_CREDENTIALS_BODY` for one that takes small bodies only,
-`throttle=…` for one whose calls are bounded (see `api.edge.throttles`), `body=…` and `kind=…` for one that takes
-or answers something else than a JSON document (see `api.edge.kinds`).
-`answers(None, 201)` is `null`, `answers(None, 204)` nothing at all. Every command without `secret=True` calls its
-domain command inside `execute` (see `api.edge.execution`).
+`answers(document, status)` declares the answer: `answers(None, 201)` is `null`, `answers(None, 204)` has no body. Its
+flags declare an operation that differs from others:
 
-The order (ruling A10): 404 and 405 by the application → 401 → 406 → 415 → 413 → 400 path and query → 400 body →
-409 type and id, 403 client id → 429 of the throttle → the endpoint, whose command or read judges permission first: 404
-and 403. FastAPI itself reads bodies before dependencies and dependencies before validation, so its handler is not used,
-only its reading of the signature. An endpoint may ask for: the path's ids, one query model, one body model, the
-principal, and dependencies on the request alone.
+    reads=True       a POST that only reads: it honours X-At-Least-Position
+    secret=True      issues tokens or secrets: it ignores Idempotency-Key
+    extension=True   is not in the contract
+    waits=False      never answers 503 because something is not readable yet, as other operations may
+    max_body=…       accepts small bodies only
+    throttle=…       limits its calls (see `api.edge.throttles`)
+    body=…, kind=…   takes or answers something other than a JSON document (see `api.edge.kinds`)
+
+Every command without `secret=True` calls its domain command through `execute` (see `api.edge.execution`).
+
+The order of refusals (ruling A10): 404 and 405 by the application → 401 → 406 → 415 → 413 → 400 path and query → 400
+body → 409 type and id, 403 client id → 429 of the throttle → the endpoint, whose command or read first checks the
+permission: 404 and 403. FastAPI reads bodies before dependencies and dependencies before validation, so this class uses
+its analysis of the signature only, not its handler. An endpoint may declare: the ids in the path, one query model, one
+body model, the principal, and dependencies that take only the request.
 """
 
 import asyncio
@@ -42,7 +46,7 @@ from starlette.responses import JSONResponse, Response
 from adapters.postgres.outages import retry_if_lost
 from api.documents.common import Errors
 from api.edge.bodies import MAX_BODY, Body, read_body
-from api.edge.caller import CALLER, PRINCIPAL, authenticate, caller, permission_refusals_told
+from api.edge.caller import CALLER, PRINCIPAL, authenticate, caller, report_permission_refusals
 from api.edge.envelope import MEDIA_TYPE
 from api.edge.execution import answered_as_recorded, is_carried_out
 from api.edge.idempotency import HEADER as IDEMPOTENCY_KEY
@@ -67,15 +71,15 @@ from domain.core.principal import Principal
 FLAGS = "x-rollbook-flags"
 NO_CONTENT = 204
 MAX_DECISIONS = 10
-"""Of one request, each because a right ended under the one before: after so many it is refused as unavailable."""
+"""Attempts of one command, each because a right ended during the attempt before. Then it is refused as unavailable."""
 MAX_READ_AT_ONCE = 16 * 1024
-"""Bytes of a body."""
+"""Bytes of a body that is parsed in the event loop."""
 METHODS_WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
 
 
 @dataclass(frozen=True)
 class Flags:
-    """What `answers` says of an operation."""
+    """The flags of an operation that `answers` declares."""
 
     reads: bool = False
     secret: bool = False
@@ -99,7 +103,7 @@ def answers(
     body: BodyKind = BodyKind.JSON,
     kind: AnswerKind = AnswerKind.DOCUMENT,
 ) -> dict[str, Any]:
-    """Arguments of a route's decorator: its answer, its refusals, its flags. See the module."""
+    """Return the arguments of a route's decorator: its answer, its refusals and its flags. See the module."""
     refused = {"model": Errors}
     responses: dict[int | str, dict[str, Any]] = {"4XX": {"description": "Refused", **refused}}
     if waits:
@@ -118,13 +122,13 @@ def answers(
 
 
 class DocumentResponse(JSONResponse):
-    """Tells FastAPI the media type of answers."""
+    """Declares the media type of answers for FastAPI."""
 
     media_type = MEDIA_TYPE
 
 
 class ContractRoute(APIRoute):
-    """See the module."""
+    """The route of an operation of the contract. See the module."""
 
     def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
         extra = dict(options.pop("openapi_extra", None) or {})
@@ -149,15 +153,15 @@ class ContractRoute(APIRoute):
 
     @property
     def anonymous(self) -> bool:
-        """Whether it is called without a token."""
+        """Return whether the operation needs no token."""
         return not (self.signature.principal_name or self.signature.looks_up_session)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Replaces FastAPI's handler."""
+        """Return the handler that replaces FastAPI's."""
         return self.answer
 
     async def answer(self, request: Request) -> Response:
-        """Return the answer, or the refusal as callers of this operation read it."""
+        """Return the answer, or the refusal in the form that callers of this operation expect."""
         try:
             return await self._answer(request)
         except (DomainError, psycopg.OperationalError) as error:
@@ -166,7 +170,7 @@ class ContractRoute(APIRoute):
     async def _answer(self, request: Request) -> Response:
         if not self.signature.looks_up_session:
             return await self._answer_as(request, None if self.anonymous else await authenticate(request))
-        # refusals that the token and the session cause come first, though the endpoint looks up the session
+        # refusals of the token and the session come first, even though the endpoint looks up the session
         await caller(request)
         if not is_small(request.headers):
             await authenticate(request)
@@ -178,7 +182,7 @@ class ContractRoute(APIRoute):
             raise
 
     async def _answer_as(self, request: Request, principal: Principal | None) -> Response:
-        """The order of refusals."""
+        """Check the headers, read the body, and return the answer. Raises the refusals of both in their order."""
         check_accept(request.headers, self.flags.kind)
         if request.method not in METHODS_WITH_BODY:
             return await self._answer_sent(request, principal, Body(b"", waited=False))
@@ -189,8 +193,8 @@ class ContractRoute(APIRoute):
         return await self._answer_sent(request, principal, await read_body(request, self.flags.max_body))
 
     async def _answer_sent(self, request: Request, principal: Principal | None, sent: Body) -> Response:
-        """The rest of the order, once the body is there; of a stream `sent` has the digest."""
-        if sent.waited:  # a body that comes slowly keeps neither token nor session alive (ruling O7)
+        """Check the parameters and the body, and return the answer. For a stream, `sent` has its digest."""
+        if sent.waited:  # a slow body must not extend the life of a token or session (ruling O7)
             request.scope.pop(CALLER, None)
             principal = principal and await authenticate(request)
         arguments = self.signature.read_parameters(request)
@@ -202,7 +206,7 @@ class ContractRoute(APIRoute):
         request_id = request.scope.get(REQUEST_ID)
         context = AuditContext(correlation=request_id) if principal is None else principal.audit_context(request_id)
         throttle = self.flags.throttle
-        with audited_as(context), permission_refusals_told(request):
+        with audited_as(context), report_permission_refusals(request):
             async with nullcontext() if throttle is None else throttle.bound(services_of(request), arguments):
                 if not self.commands:
                     return await self._carry_out(request, arguments, principal)
@@ -212,7 +216,7 @@ class ContractRoute(APIRoute):
                 return await self._carry_out_recorded(request, arguments, principal, once)
 
     async def _read_body(self, request: Request, sent: bytes) -> dict[str, Any]:
-        """Large bodies are read in a thread, so that other requests take turns with it (ruling O8)."""
+        """Parse the body: a large one in a thread, so that it does not delay other requests (ruling O8)."""
         if len(sent) <= MAX_READ_AT_ONCE:
             return self.signature.read_body(request, sent)
         return await asyncio.to_thread(self.signature.read_body, request, sent)
@@ -220,7 +224,7 @@ class ContractRoute(APIRoute):
     async def _carry_out_recorded(
         self, request: Request, arguments: dict[str, Any], principal: Principal | None, once: Sent | None
     ) -> Response:
-        """A command, whose failures after its commit are told as such; under a key it is carried out once."""
+        """Carry out a command, only once under one Idempotency-Key. Failures after its commit are answered as such."""
 
         async def carry_out(recording: Recording) -> Response:
             async def attempt() -> Response:
@@ -233,7 +237,7 @@ class ContractRoute(APIRoute):
         return await answered_as_recorded(carry_out, self.answered, self.resource_type)
 
     async def _carry_out(self, request: Request, arguments: dict[str, Any], principal: Principal | None) -> Response:
-        """Return the answer. The principal is looked at again when a right ended before it was recorded (ruling O7)."""
+        """Return the answer. Authenticate again and retry if a right ended before the command was recorded (O7)."""
         if principal is None or self.reads:
             return await self._carry_out_as(request, arguments, principal)
         for _ in range(MAX_DECISIONS - 1):
@@ -250,35 +254,35 @@ class ContractRoute(APIRoute):
                 arguments[signature.principal_name] = principal
             for name, dependency in signature.dependencies:
                 arguments[name] = await dependency(request)
-            return await self._asked(arguments)
+            return await self._call_endpoint(arguments)
         except DomainError as error:
             signature.locate(error)
             if not isinstance(error, NotFound):
                 raise
-            missing = error
-            if missing.parameter is missing.pointer is None and "id" in request.path_params:
-                missing.parameter = "id"  # the path named it (ruling D12)
+            not_found = error
+            if not_found.parameter is not_found.pointer is None and "id" in request.path_params:
+                not_found.parameter = "id"  # the id in the path was not found (ruling D12)
             raise
 
-    async def _asked(self, arguments: dict[str, Any]) -> Response:
-        """A read is asked once more when its connection was lost; of a command what makes its answer (ruling O26)."""
-        ask = partial(self.signature.endpoint, **arguments)
-        return await (retry_if_lost(ask) if self.reads else retry_if_lost(ask, is_carried_out))
+    async def _call_endpoint(self, arguments: dict[str, Any]) -> Response:
+        """Call the endpoint, again if a read or the answer to a command loses its database connection (O26)."""
+        call = partial(self.signature.endpoint, **arguments)
+        return await (retry_if_lost(call) if self.reads else retry_if_lost(call, is_carried_out))
 
 
 def is_small(headers: Headers) -> bool:
-    """Return whether the body is announced to be so small that reading it costs less than a query."""
+    """Return whether Content-Length announces a body so small that reading it costs less than a query."""
     announced = headers.get("content-length", "")
     return announced.isdecimal() and int(announced) <= MAX_READ_AT_ONCE
 
 
 def resource_type(document: Any) -> str | None:
-    """Return the type of the one resource in a document; None for lists, null and what is no resource."""
+    """Return the type of the resource in a document of one resource; None for other documents."""
     data = getattr(document, "model_fields", {}).get("data")
     kind = getattr(getattr(data, "annotation", None), "model_fields", {}).get("type")
     return None if kind is None else kind.default
 
 
 def contract_router(tag: str, description: str = "") -> ResourceRouter:
-    """A router of contract routes; tag and description are those of the resource in the OpenAPI document."""
+    """Return a router of contract routes. The OpenAPI document shows the tag and the description of the resource."""
     return ResourceRouter(tag, description, route_class=ContractRoute, default_response_class=DocumentResponse)

@@ -1,4 +1,4 @@
-"""What an endpoint asks for in its signature, and how a request gives it."""
+"""The signature of an endpoint, and how its arguments are read from a request."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated, Any, Protocol
@@ -21,7 +21,7 @@ Endpoint = Callable[..., Awaitable[Response]]
 
 
 class Parameter(Protocol):
-    """What FastAPI has read of a parameter in an endpoint's signature."""
+    """A parameter in the signature of an endpoint, as FastAPI describes it."""
 
     @property
     def name(self) -> str: ...
@@ -30,17 +30,17 @@ class Parameter(Protocol):
 
 
 class Signature:
-    """What an endpoint asks for, and how that is read from a request."""
+    """The arguments that an endpoint declares. It reads them from requests."""
 
     def __init__(self, route: APIRoute, *, form: bool) -> None:
-        found = route.dependant
+        dependant = route.dependant
         self.endpoint: Endpoint = route.endpoint
         self.principal_name = ""
-        """Of the argument that takes the principal; "" without one."""
+        """The name of the argument that takes the principal; "" if there is none."""
         self.looks_up_session = False
-        """Whether the endpoint takes the caller, and looks up their session itself."""
+        """Whether the endpoint takes the caller and looks up their session itself."""
         self.dependencies: list[tuple[str, Callable[[Request], Awaitable[Any]]]] = []
-        for dependency in found.dependencies:
+        for dependency in dependant.dependencies:
             assert dependency.call is not None
             if dependency.call is authenticate:
                 self.principal_name = dependency.name or ""
@@ -48,21 +48,21 @@ class Signature:
                 assert dependency.request_param_name, f"{route.path}: {dependency.name} must ask for the request alone"
                 self.looks_up_session = self.looks_up_session or dependency.call is caller
                 self.dependencies.append((dependency.name or "", dependency.call))
-        assert len(found.query_params) <= 1, f"{route.path}: one model for the query string"
-        assert len(found.body_params) <= 1, f"{route.path}: one model for the body"
-        self._path = [(field.name, field.alias, _adapter(field)) for field in found.path_params]
-        self._query_field = found.query_params[0] if found.query_params else None
+        assert len(dependant.query_params) <= 1, f"{route.path}: one model for the query string"
+        assert len(dependant.body_params) <= 1, f"{route.path}: one model for the body"
+        self._path = [(field.name, field.alias, _adapter(field)) for field in dependant.path_params]
+        self._query_field = dependant.query_params[0] if dependant.query_params else None
         self._query = _query_model(self._query_field)
         self._single = self._query.single()
         self._arrays = {field.alias or name for name, field in self._query.model_fields.items()} - self._single
-        self._body_field = found.body_params[0] if found.body_params else None
+        self._body_field = dependant.body_params[0] if dependant.body_params else None
         self._body = TypeAdapter[Any](EmptyBody) if self._body_field is None else _adapter(self._body_field)
         self._body_required = self._body_field is not None and self._body_field.field_info.is_required()
         self._form = form
-        self._places = dict(self._argument_places())
+        self._locations = dict(self._argument_locations())
 
-    def _argument_places(self) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Where each argument stands in a request, by its Python name: ("pointer" or "parameter", where)."""
+    def _argument_locations(self) -> Iterator[tuple[str, tuple[str, str]]]:
+        """Yield the Python name and the location of each argument in a request: ("pointer" or "parameter", path)."""
         if self._body_field is not None:
             model: Any = self._body_field.field_info.annotation
             prefix = ""
@@ -77,16 +77,16 @@ class Signature:
             yield name, ("parameter", alias)
 
     def locate(self, error: DomainError) -> None:
-        """Say where in the request the arguments stand that the refusals name."""
-        for each in (error, *error.others):
-            if each.argument is not None and each.parameter is each.pointer is None:
-                name, *parts = each.argument.split("/")
-                kind, place = self._places.get(name, ("", ""))
+        """Set the location in the request of the arguments that the refusals are about."""
+        for refusal in (error, *error.others):
+            if refusal.argument is not None and refusal.parameter is refusal.pointer is None:
+                name, *parts = refusal.argument.split("/")
+                kind, location = self._locations.get(name, ("", ""))
                 if kind:
-                    setattr(each, kind, "/".join([place, *map(kebab, parts)]))
+                    setattr(refusal, kind, "/".join([location, *map(kebab, parts)]))
 
     def read_parameters(self, request: Request) -> dict[str, Any]:
-        """The arguments that path and query give. Raises InvalidParameter, one for each violation."""
+        """Return the arguments from the path and the query string. Raises InvalidParameter for each violation."""
         if not self._path and self._query_field is None and not request.scope["query_string"]:
             return {}
         arguments: dict[str, Any] = {}
@@ -96,10 +96,10 @@ class Signature:
                 arguments[name] = adapter.validate_python(request.path_params[alias])
             except ValidationError as error:
                 problems += violations(error, "path", [alias])
-        given, repeated = self._given(request)
-        problems += [InvalidParameter("It may be given once only.", parameter=name) for name in repeated]
+        parameters, repeated = self._query_parameters(request)
+        problems += [InvalidParameter("The parameter may occur only once.", parameter=name) for name in repeated]
         try:
-            query = self._query.model_validate(given)
+            query = self._query.model_validate(parameters)
         except ValidationError as error:
             problems += violations(error, "query")
         else:
@@ -110,7 +110,7 @@ class Signature:
         return arguments
 
     def read_body(self, request: Request, sent: bytes) -> dict[str, Any]:
-        """The argument that the body gives. Raises Invalid, TypeConflict, IdConflict, ClientIdNotAllowed."""
+        """Return the argument from the body. Raises Invalid, TypeConflict, IdConflict, ClientIdNotAllowed."""
         if not sent and not self._body_required:
             return {} if self._body_field is None else {self._body_field.name: self._body_field.get_default()}
         value = parsed_form(sent) if self._form else parsed_body(sent)
@@ -124,24 +124,24 @@ class Signature:
             body.verify(request.path_params.get("id"))
         return {} if self._body_field is None else {self._body_field.name: body}
 
-    def _given(self, request: Request) -> tuple[dict[str, Any], list[str]]:
-        """The query string, and the parameters that stand in it twice but must not (ruling D2)."""
-        given: dict[str, Any] = {}
+    def _query_parameters(self, request: Request) -> tuple[dict[str, Any], list[str]]:
+        """Return the parameters of the query string, and the names that occur in it more than once (ruling D2)."""
+        parameters: dict[str, Any] = {}
         repeated: dict[str, None] = {}
         if request.scope["query_string"]:
             for name, value in request.query_params.multi_items():
                 if name in self._arrays:
-                    given.setdefault(name, []).append(value)
+                    parameters.setdefault(name, []).append(value)
                 else:
-                    if name in given and name in self._single:
+                    if name in parameters and name in self._single:
                         repeated[name] = None
-                    given[name] = value
-        return given, list(repeated)
+                    parameters[name] = value
+        return parameters, list(repeated)
 
 
 def _adapter(field: Parameter) -> TypeAdapter[Any]:
-    described: Any = Annotated[field.field_info.annotation, field.field_info]
-    return TypeAdapter(described)
+    annotation: Any = Annotated[field.field_info.annotation, field.field_info]
+    return TypeAdapter(annotation)
 
 
 def _query_model(field: Parameter | None) -> type[Parameters]:

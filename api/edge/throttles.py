@@ -1,10 +1,10 @@
-"""What bounds how often an operation is called, declared on its route and taken before its work (rulings O12 to O14).
+"""Throttles, which routes declare and which count a call before its work (rulings O12 to O14).
 
     PER_TOKEN = CallThrottle("refreshes", lambda settings: settings.refreshes_session, 60, token_of)
 
     @router.post("/v1/refresh-token/", **answers(…, throttle=PER_TOKEN))
 
-Each operation that needs no token has one, or stands in the list of tests/api/edge/test_signatures.py.
+Every operation without a token has a throttle, or is in the list of tests/api/edge/test_signatures.py.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -20,25 +20,25 @@ from api.services import Services
 from domain.core.errors import Unauthenticated
 
 Arguments = Mapping[str, Any]
-"""Of the endpoint, by name, as the request gives them."""
-Most = Callable[[Settings], int]
-"""How many calls the settings allow in the time; 0: any number."""
+"""The arguments of the endpoint by name."""
+MaxCalls = Callable[[Settings], int]
+"""Returns how many calls the settings allow in the time; 0 for no limit."""
 
 
 class RouteThrottle(Protocol):
     """Counts the calls of an operation."""
 
     def bound(self, services: Services, arguments: Arguments) -> AbstractAsyncContextManager[None]:
-        """Count a call, whose work stands inside. Raises TooMany before it when there were too many lately."""
+        """Count a call and run its work inside. Raises TooMany before the work after too many recent calls."""
         ...
 
 
 @dataclass(frozen=True)
 class CallThrottle:
-    """Counts all calls, by a subject out of their arguments."""
+    """Counts all calls, by a subject that it takes from their arguments."""
 
     name: str
-    most: Most
+    most: MaxCalls
     seconds: int
     subject: Callable[[Arguments], str]
 
@@ -55,13 +55,13 @@ class FailureThrottle:
     """Counts the calls of an address that end in Unauthenticated, and reports them to the security log as `event`."""
 
     name: str
-    most: Most
+    most: MaxCalls
     seconds: int
     event: SecurityEvent
 
     @asynccontextmanager
     async def bound(self, services: Services, arguments: Arguments) -> AsyncIterator[None]:  # noqa: ARG002
-        """As in `RouteThrottle`. A call counts until it turns out to be no failure."""
+        """As in `RouteThrottle`. A call counts as a failure until it succeeds."""
         address = CLIENT_ADDRESS.get()
         failures = Counter(Limit(self.name, self.most(services.settings), self.seconds), address)
         taken = await services.throttle.take(failures)
@@ -78,7 +78,7 @@ class FailureThrottle:
 
 @dataclass(frozen=True)
 class CommandThrottle:
-    """Declares that the command counts, before its work, by what only the command knows."""
+    """Declares that the command itself counts the call before its work, by something that only the command knows."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""Bodies that are files: kept on disk while they are large, and read by the endpoint as often as it needs them."""
+"""Bodies that are files: large ones are kept on disk, and the endpoint can read them more than once."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ MAX_IN_MEMORY = 256 * 1024
 
 
 class Upload(NamedTuple):
-    """A file that was sent whole. `media_type` is as the client named it, `digest` its SHA-256."""
+    """A completely received file. `media_type` is the one that the client sent, `digest` is the SHA-256."""
 
     file: IO[bytes]
     size: int
@@ -27,7 +27,7 @@ class Upload(NamedTuple):
 
 @asynccontextmanager
 async def received(request: Request, max_body: int) -> AsyncIterator[Upload]:
-    """Inside, the body is there for `UploadDep`. Raises PayloadTooLarge for more than `max_body` bytes, at once."""
+    """Receive the body and keep it for `UploadDep` inside. Raises PayloadTooLarge as soon as it exceeds `max_body`."""
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > max_body:
         raise PayloadTooLarge(max_body)
@@ -48,7 +48,7 @@ async def received(request: Request, max_body: int) -> AsyncIterator[Upload]:
 
 
 async def upload_of(request: Request) -> Upload:
-    """The file of this request, from its beginning."""
+    """Return the file of this request, positioned at its beginning."""
     upload: Upload = request.scope[UPLOAD]
     upload.file.seek(0)
     return upload

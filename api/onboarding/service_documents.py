@@ -13,7 +13,7 @@ from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, FromQuery, PathId, ReadingDep
 from api.edge.kinds import AnswerKind
 from api.edge.reading import Read
-from api.edge.records import ANYBODY, RecordView
+from api.edge.records import ANONYMOUS, RecordView
 from api.edge.route import answers, contract_router
 from api.edge.throttles import CallThrottle
 from api.services import services_of
@@ -101,7 +101,7 @@ async def get_service_document(
     """Return one document, with its text in the best locale if asked for."""
 
     async def respond(read: Read) -> Response:
-        row = await shown.row(read, ANYBODY, document_id)
+        row = await shown.row(read, ANONYMOUS, document_id)
         if not query.html:
             return read.single(documents.ServiceDocumentDocument, shown.resource(row))
         locale = row.fields.best_locale(query.locale)
@@ -123,7 +123,7 @@ async def service_document_page(
     """Return the text in the best locale as a page, which may run nothing and load nothing."""
 
     async def respond(read: Read) -> Response:
-        row = await shown.row(read, ANYBODY, document_id)
+        row = await shown.row(read, ANONYMOUS, document_id)
         locale = row.fields.best_locale(query.locale)
         headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Content-Language": locale.replace("_", "-")}
         return HTMLResponse(await html_of(read.cursor, document_id, locale), headers=headers)

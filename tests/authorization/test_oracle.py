@@ -109,7 +109,7 @@ class Trial:
         """Now and then, so that it is more and more out of date between times."""
         indexing = self._world.services.indexing
         if turn % 10 == 3:
-            indexing.least = 0
+            indexing.min_individuals = 0
             await indexing.renew()
         elif turn % 10 == 6:
             await indexing.renew_delta()
