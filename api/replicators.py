@@ -1,4 +1,4 @@
-"""/v1/replicators/: who follows the log and how far, true at every moment (semantics 11, ruling I1)."""
+"""/v1/replicators/: the followers of the log and their positions, read at the time of the request (ruling I1)."""
 
 from starlette.responses import Response
 
@@ -16,7 +16,7 @@ router = contract_router("replicators", "The projections and reactions that foll
 
 @router.get("/v1/replicators/", **answers(ReplicatorList))
 async def list_replicators(principal: Authenticated, reading: ReadingDep) -> Response:
-    """Every projection and reaction, by classpath."""
+    """Return all projections and reactions, by class path."""
     principal.require_reads_all()
 
     async def respond(read: Read) -> Response:
@@ -28,7 +28,7 @@ async def list_replicators(principal: Authenticated, reading: ReadingDep) -> Res
 
 @router.get("/v1/replicators/{id}/", **answers(ReplicatorDocument))
 async def get_replicator(replicator_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
-    """One of them."""
+    """Return one projection or reaction."""
     principal.require_reads_all()
 
     async def respond(read: Read) -> Response:
@@ -41,7 +41,7 @@ async def get_replicator(replicator_id: PathId, principal: Authenticated, readin
 
 
 def resource(row: Replicator) -> ReplicatorResource:
-    """A follower as the contract shows it, with our extensions."""
+    """Return the follower as a resource of the contract, with the extensions of this service."""
     attributes = ReplicatorAttributes.model_construct(
         classpath=row.classpath,
         created_time=row.created_at,

@@ -1,4 +1,4 @@
-"""/v1/authz-*: what users may do, which things they may do it to, and who may do it (semantics 6)."""
+"""/v1/authz-*: what users may do, with which resources, and which users may do it (semantics 6)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,12 +29,12 @@ from projections.core.visibility import permitted, viewer
 router = contract_router("authorization", "What users may do with resources, and which users may do it.")
 
 FEW_USERS = 20
-"""Whose answers are rendered in one go: each may have asked 50 questions."""
+"""Users whose answers are rendered without a pause; each may have 50 queries."""
 
 
 @router.post("/v1/authz-resource-access/", **answers(documents.ResourceAccessAnswer, 201, reads=True))
 async def check(body: documents.ResourceAccess, caller: CallerDep, access: AccessDep, reading: ReadingDep) -> Response:
-    """Whether the user passes all queries."""
+    """Return whether the user passes all queries."""
     queries = [sent.query for sent in body.access_query]
 
     async def ask() -> Decided:
@@ -50,18 +50,18 @@ async def check(body: documents.ResourceAccess, caller: CallerDep, access: Acces
 async def check_many(
     body: documents.BulkResourceAccess, principal: Authenticated, access: AccessDep, reading: ReadingDep
 ) -> Response:
-    """For each user in order one row, or one for each query: all from one snapshot."""
-    asked = body.multi_user_ids
-    require_own(principal, *asked.user_ids)
-    queries = [sent.query for sent in asked.access_query]
-    decided = await reading.at_once(lambda: access.decided_for_all(asked.user_ids, queries))
-    texts = [sent.text for sent in asked.access_query]
+    """Return one row for each user in their order, or one for each user and query, all from one snapshot."""
+    request = body.multi_user_ids
+    require_own(principal, *request.user_ids)
+    queries = [sent.query for sent in request.access_query]
+    decided = await reading.at_once(lambda: access.decided_for_all(request.user_ids, queries))
+    texts = [sent.text for sent in request.access_query]
     rows: list[dict[str, Any]] = []
-    async for some in InTurns(zip(asked.user_ids, decided.allowed, strict=True), FEW_USERS):
+    async for batch in InTurns(zip(request.user_ids, decided.allowed, strict=True), FEW_USERS):
         rows += [
-            {"access-query": asked_queries, "allow": allow, "user-id": user_id}
-            for user_id, allowed in some
-            for asked_queries, allow in answered(texts, allowed, individually=asked.individually)
+            {"access-query": row_queries, "allow": allow, "user-id": user_id}
+            for user_id, allowed in batch
+            for row_queries, allow in rows_of(texts, allowed, individually=request.individually)
         ]
     return answer({"access-queries": rows}, 201, position=decided.position)
 
@@ -70,17 +70,17 @@ async def check_many(
 async def accessible_resources(
     body: documents.AccessibleResources, principal: Authenticated, reading: ReadingDep, indexing: IndexingDep
 ) -> Response:
-    """The resources that make all queries true, by id."""
+    """Return the resources for which the user passes all queries, by id."""
     require_one_type(body.access_query)
     require_own(principal, body.user_id)
     queries = [sent.query for sent in body.access_query]
 
     async def respond(read: Read) -> Response:
         sees = await viewer(read.cursor, principal.user_id)
-        found = await accessible(
+        ids = await accessible(
             read.cursor, body.user_id, queries, slice_of(body), body.organization_id, sees, indexing.index()
         )
-        return page(read, body, found, 201)
+        return page(read, body, ids, 201)
 
     return await reading.read((), respond)
 
@@ -92,12 +92,12 @@ async def list_individuals(
     reading: ReadingDep,
     indexing: IndexingDep,
 ) -> Response:
-    """The individuals that the user may read or write, of those that the filters let through, by id."""
+    """Return the individuals that match the filters and that the user may read or write, by id."""
     require_own(principal, query.user_id)
     filters = filters_of(query)
 
     async def respond(read: Read) -> Response:
-        found = await accessible_individuals(
+        ids = await accessible_individuals(
             read.cursor,
             query.user_id,
             query.operation,
@@ -108,7 +108,7 @@ async def list_individuals(
             index=indexing.index(),
             limits=indexing.limits,
         )
-        return page(read, query, found)
+        return page(read, query, ids)
 
     return await reading.read([READ_MODEL] if filters.owner else [], respond)
 
@@ -117,11 +117,14 @@ async def list_individuals(
 async def list_accessors(
     query: FromQuery[documents.AccessorsQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """The users who may do it to all of the resources, by id; for an administrator those of their organization."""
+    """Return the users who may do the operation on all of the resources, by id.
+
+    An administrator gets the users of their organization.
+    """
 
     async def respond(read: Read) -> Response:
         await require_asking_for_accessors(read, principal, query.organization_id)
-        found = await accessors(
+        users = await accessors(
             read.cursor,
             query.resource_type,
             query.resource_id,
@@ -129,15 +132,15 @@ async def list_accessors(
             slice_of(query),
             organization_id=query.organization_id,
         )
-        meta = read.meta(query.page_limit, query.page_offset, found.total)
-        return read.answer({"data": [{"id": user_id} for user_id in found.ids], "meta": meta})
+        meta = read.meta(query.page_limit, query.page_offset, users.total)
+        return read.answer({"data": [{"id": user_id} for user_id in users.ids], "meta": meta})
 
     return await reading.read((), respond)
 
 
 @router.get("/v1/authz-user-status/{id}/", **answers(documents.AccessStatusDocument))
 async def user_status(user_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
-    """When the user's access was last touched, and up to when this service has applied what happened."""
+    """Return when the user's access last changed, and up to when the service has applied all changes."""
     if user_id != principal.user_id and not principal.unlimited:
         raise UserNotFound
 
@@ -158,23 +161,23 @@ async def user_status(user_id: PathId, principal: Authenticated, reading: Readin
 
 
 def require_own(principal: Principal, *user_ids: UUID) -> None:
-    """Raise Forbidden when others than system administrators and services ask about other users (ruling G1)."""
+    """Raise Forbidden for other users, except to system administrators and services (ruling G1)."""
     if not principal.unlimited and any(user_id != principal.user_id for user_id in user_ids):
         raise Forbidden
 
 
 def require_one_type(queries: Sequence[documents.SentQuery]) -> None:
-    """Raise InvalidAccessQuery when queries without an id ask for things of several types."""
+    """Raise InvalidAccessQuery when queries without an id have several resource types."""
     types = [sent.query.resource_type for sent in queries if sent.query.resource_id is None]
-    for place, sent in enumerate(queries):
+    for index, sent in enumerate(queries):
         if sent.query.resource_id is None and sent.query.resource_type != types[0]:
             raise InvalidAccessQuery(
-                "Queries without an id should all be of one type.", argument=f"access_query/{place}"
+                "All queries without an id must have the same type.", argument=f"access_query/{index}"
             )
 
 
 async def require_asking_for_accessors(read: Read, principal: Principal, organization_id: UUID | None) -> None:
-    """Raise Forbidden to all but those who administer the organization, and to those who name none (ruling G11)."""
+    """Raise Forbidden unless the principal is unlimited or administers the given organization (ruling G11)."""
     if principal.unlimited:
         return
     if organization_id is None:
@@ -183,15 +186,15 @@ async def require_asking_for_accessors(read: Read, principal: Principal, organiz
         raise Forbidden
 
 
-def answered(texts: list[str], decisions: list[bool], *, individually: bool) -> list[tuple[list[str], bool]]:
-    """What one user's rows say: each query's answer, or that of all of them."""
+def rows_of(texts: list[str], decisions: list[bool], *, individually: bool) -> list[tuple[list[str], bool]]:
+    """Return the queries and the answer of each row of a user: one row for each query, or one for all of them."""
     if individually:
         return [([text], allow) for text, allow in zip(texts, decisions, strict=True)]
     return [(texts, all(decisions))]
 
 
 def filters_of(query: documents.AccessibleIndividualsQuery) -> IndividualFilter:
-    """The filters as the engine takes them."""
+    """Return the filters in the form of the authorization engine."""
     owner = {
         "account_type": query.account_type,
         "birth_date": query.birth_date,
@@ -211,12 +214,12 @@ def filters_of(query: documents.AccessibleIndividualsQuery) -> IndividualFilter:
     )
 
 
-def slice_of(asked: RequestedPage) -> Slice:
-    """The page that was asked for."""
-    return Slice(asked.page_limit, asked.page_offset)
+def slice_of(requested: RequestedPage) -> Slice:
+    """Return the slice of the requested page."""
+    return Slice(requested.page_limit, requested.page_offset)
 
 
-def page(read: Read, asked: RequestedPage, found: Ids, status: int = 200) -> Response:
-    """A page of ids. Written without their model, which takes longer than finding them."""
-    meta = read.meta(asked.page_limit, asked.page_offset, found.total)
-    return read.answer({"meta": meta, "resource-ids": found.ids}, status)
+def page(read: Read, requested: RequestedPage, ids: Ids, status: int = 200) -> Response:
+    """Return a page of ids, without the model of the answer: it would take longer than finding the ids."""
+    meta = read.meta(requested.page_limit, requested.page_offset, ids.total)
+    return read.answer({"meta": meta, "resource-ids": ids.ids}, status)

@@ -1,4 +1,4 @@
-"""/v1/role-users/: who holds a role."""
+"""/v1/role-users/: the users who hold a role."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ router = contract_router("role-users", "Roles of users, everywhere or in one org
 async def list_role_users(
     query: FromQuery[documents.RoleUserListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """Holders of a role of an organization that the caller may read, by user id."""
+    """Return the holders of a role of an organization that the caller may read, by user id."""
 
     async def respond(read: Read) -> Response:
         if not await _readable(read, principal, query.role_id):
@@ -44,14 +44,14 @@ async def create_role_user(
     execute: ExecuteDep,
     reading: ReadingDep,
 ) -> Response:
-    """Give one of the organization's providers the role, or show that they hold it."""
+    """Grant the role to a provider of the organization. Return the role-user, also if it exists already."""
     role_id = body.attributes.role_id
     name = UserIdOrEmail(body.attributes.user_id, body.attributes.email)
     outcome = await execute(identity.role_users.grant(principal, role_id, name))
 
     async def respond(read: Read) -> Response:
         row = await role_users.role_user(read.cursor, role_id, outcome.made)
-        if row is None:  # taken back meanwhile; a grant's number is its position
+        if row is None:  # revoked meanwhile; the id of a role-user is the position of the grant
             return identified("role-users", outcome.position, outcome.status, outcome.position)
         if outcome.repeated and not await _readable(read, principal, role_id):
             return identified("role-users", row.number, outcome.status, outcome.position)
@@ -65,7 +65,7 @@ async def _readable(read: Read, principal: Principal, role_id: UUID) -> bool:
 
 
 def resource(row: RoleUserRow) -> documents.RoleUserResource:
-    """A holder as the contract shows them."""
+    """Return the role-user as a resource of the contract."""
     role = documents.HeldRole(id=row.role_id, name=row.role_name)
     holder = documents.RoleHolder(email=row.email, id=row.user_id)
     return documents.RoleUserResource(attributes=documents.RoleUserAttributes(role=role, user=holder), id=row.number)

@@ -1,4 +1,4 @@
-"""/v1/roles/: roles of organizations, and who gets or loses one."""
+"""/v1/roles/: the roles of organizations, and the older operations that grant and revoke them."""
 
 from starlette.responses import Response
 
@@ -20,7 +20,7 @@ router = contract_router("roles", "The roles that users can have.")
 async def list_roles(
     query: FromQuery[documents.RoleListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """Roles of all organizations that the caller may read, or of one of them."""
+    """Return the roles of all organizations that the caller may read, or of one of them."""
 
     async def respond(read: Read) -> Response:
         rows = await roles.roles(
@@ -38,7 +38,7 @@ async def list_roles(
 async def role_add_user(
     role_id: PathId, body: documents.AddRoleUser, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
-    """Give one of the organization's providers the role."""
+    """Grant the role to a provider of the organization."""
     name = UserIdOrEmail(body.attributes.user_id, body.attributes.email)
     outcome = await execute(identity.role_users.grant(principal, role_id, name))
     return answer(None, outcome.status, position=outcome.position)
@@ -52,14 +52,14 @@ async def role_remove_user(
     identity: IdentityDep,
     execute: ExecuteDep,
 ) -> Response:
-    """Take the role back; a user who does not hold it stays without it."""
+    """Revoke the role from a user. Do nothing if they do not hold it."""
     name = UserIdOrEmail(body.attributes.user_id, body.attributes.email)
     outcome = await execute(identity.role_users.revoke(principal, role_id, name))
     return answer(None, outcome.status, position=outcome.position)
 
 
 def resource(row: RoleRow) -> documents.RoleResource:
-    """A role as the contract shows it."""
+    """Return the role as a resource of the contract."""
     organization = documents.RoleOrganization(
         display_name=row.organization_display_name, id=row.organization_id, name=row.organization_name
     )

@@ -22,27 +22,27 @@ router = contract_router("individual-groups", "Groups of individuals, the tree t
 async def listed(
     read: Read, principal: Principal, query: documents.GroupListV2Query, *, people: bool
 ) -> tuple[list[GroupRow], int]:
-    """The page asked for. Raises Forbidden for participants, and for staff who ask about individuals (ruling A2)."""
-    seen_by = await viewer(read.cursor, principal.user_id)
-    asked = {
+    """Return the page and the total. Raises Forbidden to participants, and to staff who filter by people (A2)."""
+    caller = await viewer(read.cursor, principal.user_id)
+    filters = {
         name: getattr(query, name) for name in documents.GroupListV2Query.model_fields if name in vars(GroupFilter())
     }
-    wanted = GroupFilter(**asked, types=query.type, with_people=people)
-    if seen_by.participant or (seen_by.only_staff and wanted.tells_of_people):
+    group_filter = GroupFilter(**filters, types=query.type, with_people=people)
+    if caller.participant or (caller.only_staff and group_filter.tells_of_people):
         raise Forbidden
-    return await group_lists.page(read.cursor, seen_by, wanted, limit=query.page_limit, offset=query.page_offset)
+    return await group_lists.page(read.cursor, caller, group_filter, limit=query.page_limit, offset=query.page_offset)
 
 
 @router.get("/v1/individual-groups/", deprecated=True, **answers(documents.GroupList))
 async def list_groups(
     query: FromQuery[documents.GroupListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """Groups that the caller may see, with their leaders. Deprecated: the second version costs less."""
+    """Return groups that the caller may see, with their leaders. Deprecated: the second version is faster."""
 
     async def respond(read: Read) -> Response:
         rows, total = await listed(read, principal, query, people=query.with_individuals)
-        shown = await resources(read.cursor, principal, rows, individuals=query.with_individuals)
-        return read.listing(documents.GroupList, shown, query, total)
+        groups = await resources(read.cursor, principal, rows, individuals=query.with_individuals)
+        return read.listing(documents.GroupList, groups, query, total)
 
     return await reading.read(MODELS, respond)
 
@@ -51,7 +51,7 @@ async def list_groups(
 async def list_groups_v2(
     query: FromQuery[documents.GroupListV2Query], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """Groups that the caller may see."""
+    """Return groups that the caller may see."""
 
     async def respond(read: Read) -> Response:
         rows, total = await listed(read, principal, query, people=False)
@@ -68,7 +68,7 @@ async def create_group(
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
-    """A new top-level group, with the people named."""
+    """Create a top-level group with the given leaders and individuals."""
     outcome = await execute(identity.groups.create(principal, **dict(body.attributes)))
     return await show(principal, outcome)
 
@@ -77,15 +77,15 @@ async def create_group(
 async def group(
     group_id: PathId, query: FromQuery[documents.GroupQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """An active group."""
+    """Return an active group."""
 
     async def respond(read: Read) -> Response:
         row = existing(await group_lists.detail(read.cursor, await viewer(read.cursor, principal.user_id), group_id))
         if query.with_individuals:
             await require_readable_people(read.cursor, principal, group_id, argument="with_individuals")
         individuals, members = query.with_individuals, query.with_members
-        (shown,) = await resources(read.cursor, principal, [row], individuals=individuals, members=members)
-        return read.single(documents.GroupDocument, shown)
+        (resource,) = await resources(read.cursor, principal, [row], individuals=individuals, members=members)
+        return read.single(documents.GroupDocument, resource)
 
     return await reading.read(MODELS, respond)
 
@@ -94,11 +94,11 @@ async def group(
 async def group_v2(
     group_id: PathId, query: FromQuery[documents.GroupV2Query], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """A group without its people."""
+    """Return a group without its people."""
 
     async def respond(read: Read) -> Response:
-        seen_by = await viewer(read.cursor, principal.user_id)
-        row = await group_lists.detail(read.cursor, seen_by, group_id, include_inactive=query.include_inactive)
+        caller = await viewer(read.cursor, principal.user_id)
+        row = await group_lists.detail(read.cursor, caller, group_id, include_inactive=query.include_inactive)
         return read.single(documents.GroupV2Document, resource_v2(existing(row)))
 
     return await reading.read(("groups",), respond)
@@ -113,7 +113,7 @@ async def update_group(
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
-    """Another name, other tags, other leaders."""
+    """Change the name, the tags or the leaders of a group."""
     change = identity.groups.change(principal, group_id, **body.attributes.given())
     return await show(principal, await execute(change, about=group_id))
 
@@ -122,7 +122,7 @@ async def update_group(
 async def deactivate_group(
     group_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
-    """End the group and the rights that rest on it."""
+    """Deactivate a group, which ends the rights that rest on it."""
     outcome = await execute(identity.groups.deactivate(principal, group_id), about=group_id)
     return no_content(position=outcome.position)
 
@@ -136,7 +136,7 @@ async def add_individuals(
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
-    """Place individuals, all or none."""
+    """Add individuals to the group, all or none."""
     command = identity.rosters.add_individuals(
         principal, group_id, body.individual_ids, remove_from_group=body.remove_from_group
     )
@@ -152,7 +152,7 @@ async def remove_individuals(
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
-    """Take individuals out."""
+    """Remove individuals from the group."""
     command = identity.rosters.remove_individuals(principal, group_id, body.individual_ids)
     return await show(principal, await execute(command, about=group_id), body)
 
@@ -166,7 +166,7 @@ async def add_leaders(
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
-    """Let providers lead the group, all or none."""
+    """Add providers to the leaders of the group, all or none."""
     command = identity.rosters.add_users(
         principal,
         group_id,
@@ -187,7 +187,7 @@ async def add_members(
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
-    """Let providers belong to the group, all or none."""
+    """Add providers to the members of the group, all or none."""
     command = identity.rosters.add_users(
         principal,
         group_id,
@@ -208,7 +208,7 @@ async def remove_leaders(
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
-    """Take leaders out."""
+    """Remove leaders from the group."""
     command = identity.rosters.remove_users(
         principal, group_id, "leader", user_ids=body.user_ids, user_emails=body.user_emails
     )
@@ -224,7 +224,7 @@ async def remove_members(
     execute: ExecuteDep,
     show: ShowGroupDep,
 ) -> Response:
-    """Take members out."""
+    """Remove members from the group."""
     command = identity.rosters.remove_users(
         principal, group_id, "member", user_ids=body.user_ids, user_emails=body.user_emails
     )
@@ -235,7 +235,7 @@ async def remove_members(
 async def move_group(
     group_id: PathId, body: documents.MoveGroup, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
-    """Have a task put the group under another one, with everything below it."""
+    """Create a task that moves the group, and all groups below it, under another group."""
     outcome = await execute(identity.group_moves.request(principal, group_id, body.to_parent_group_id))
     task = documents.MoveTask(task_id=outcome.made)
     return answer(documents.MoveGroupAnswer(data=task), outcome.status, position=outcome.position)

@@ -1,4 +1,4 @@
-"""/v1/individual-group-logs/: who came into and went out of groups (semantics 5, rulings E9 and F6)."""
+"""/v1/individual-group-logs/: the log of people added to and removed from groups (semantics 5, rulings E9 and F6)."""
 
 from starlette.responses import Response
 
@@ -20,18 +20,18 @@ router = contract_router("individual-group-logs", "Who was added to groups and r
 async def list_group_logs(
     query: FromQuery[documents.GroupLogQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """Changes of rosters, the newest first."""
+    """Return changes of rosters, the newest first."""
 
     async def respond(read: Read) -> Response:
-        seen_by = await viewer(read.cursor, principal.user_id)
-        if seen_by.participant:
+        caller = await viewer(read.cursor, principal.user_id)
+        if caller.participant:
             raise Forbidden
-        await _require_named(read, principal, query)
+        await _require_permitted_filters(read, principal, query)
         rows, total = await group_logs.page(
             read.cursor,
-            seen_by,
+            caller,
             group_id=query.individual_group_id,
-            individual_ids=[each for each in (query.individual_id, query.also_individual_id) if each],
+            individual_ids=list(filter(None, (query.individual_id, query.also_individual_id))),
             organization_id=query.organization_id,
             **query.page,
         )
@@ -40,20 +40,20 @@ async def list_group_logs(
     return await reading.read(("group_logs", "users"), respond)
 
 
-NAMED = {
+REQUIRED_RIGHTS = {
     "individual_group_id": ("group", "read"),
     "individual_id": ("individual", "read"),
     "also_individual_id": ("individual", "read"),
     "organization_id": ("organization", "write"),
 }
-"""What the caller must be allowed on what an argument names."""
+"""The right that the caller needs on the resource in each argument."""
 
 
-async def _require_named(read: Read, principal: Principal, query: documents.GroupLogQuery) -> None:
-    """Raise NotFound for the first argument that names what the caller is not shown."""
-    for argument, (resource_type, operation) in NAMED.items():
-        named = getattr(query, argument)
-        if named and not await permitted(read.cursor, principal.user_id, resource_type, operation, [named]):
+async def _require_permitted_filters(read: Read, principal: Principal, query: documents.GroupLogQuery) -> None:
+    """Raise NotFound for the first argument with a resource on which the caller lacks the right."""
+    for argument, (resource_type, operation) in REQUIRED_RIGHTS.items():
+        resource_id = getattr(query, argument)
+        if resource_id and not await permitted(read.cursor, principal.user_id, resource_type, operation, [resource_id]):
             raise NotFound(argument=argument)
 
 

@@ -1,4 +1,4 @@
-"""Groups and their people as documents show them."""
+"""Resources of groups with their people."""
 
 import asyncio
 from collections.abc import Sequence
@@ -40,11 +40,11 @@ from projections.groups.lists import GroupRow
 from projections.groups.rosters import IndividualRow, ProviderRow
 
 MODELS = ("groups", "users")
-"""The read models that a group with its people is from."""
+"""The read models that a group with its people needs."""
 
 
-class Shown(Protocol):
-    """Which people an answer shows beside the leaders."""
+class PeopleToShow(Protocol):
+    """Which people an answer shows besides the leaders."""
 
     @property
     def with_individuals(self) -> bool: ...
@@ -53,16 +53,16 @@ class Shown(Protocol):
 
 
 class ShowGroup:
-    """Answers a command with the group that it was about."""
+    """Renders the answer to a command on a group."""
 
     def __init__(self, services: Services, reading: Reading) -> None:
         self._services = services
         self._reading = reading
 
-    async def __call__(self, principal: Principal, outcome: Outcome, people: Shown | None = None) -> Response:
-        """The group with its leaders, and with its other people as far as `people` says.
+    async def __call__(self, principal: Principal, outcome: Outcome, people: PeopleToShow | None = None) -> Response:
+        """Return the group with its leaders and with the other people that `people` selects.
 
-        Raises NotFound when the caller of a repeated request may not read the group any more.
+        Raises NotFound when the caller of a repeated request may no longer read the group.
         """
         group_id = outcome.made
         await require_still_readable(self._services.identity.permissions, principal, outcome, "group", group_id)
@@ -82,7 +82,7 @@ class ShowGroup:
         return await self._reading.read_after(outcome, MODELS, respond)
 
     async def _led(self, principal: Principal, outcome: Outcome) -> GroupResource | None:
-        """Return the group with its leaders, in one round trip; None while its read models are behind."""
+        """Return the group with its leaders in one round trip; None while its read models lag."""
         group_id = outcome.made
         models = outcome.models.intersection(MODELS)
         led, decided = await asyncio.gather(
@@ -94,18 +94,18 @@ class ShowGroup:
         return await _resource(led.row, all(decided.allowed), led.leaders, None, None)
 
     async def _recorded(self, cursor: AsyncCursor, outcome: Outcome) -> GroupRow:
-        """The group as its events and the tables that decide access have it, while the lists are behind (A5)."""
+        """Return the group from its events and the inline tables, while the read models of lists lag (A5)."""
         group_id = outcome.made
         facts = await group_lists.facts(cursor, group_id)
-        wanted = [group_id] if facts.parent_id is None else [group_id, facts.parent_id]
-        groups = await self._services.identity.store.get_many(Group, wanted)
+        ids = [group_id] if facts.parent_id is None else [group_id, facts.parent_id]
+        groups = await self._services.identity.store.get_many(Group, ids)
         parent = None if facts.parent_id is None else groups[facts.parent_id]
         row = GroupRow.of(groups[group_id], facts, parent)
         return row if outcome.recorded_at is None else row._replace(modified_at=outcome.recorded_at)
 
 
 async def show_group(request: Request) -> ShowGroup:
-    """For commands on groups."""
+    """Return what renders the answers to commands on groups."""
     return ShowGroup(services_of(request), await reading(request))
 
 
@@ -119,7 +119,7 @@ async def require_readable_people(cursor: AsyncCursor, principal: Principal, gro
 
 
 def existing(row: GroupRow | None) -> GroupRow:
-    """The row. Raises GroupNotFound when there is none."""
+    """Return the row. Raises GroupNotFound when there is none."""
     if row is None:
         raise GroupNotFound
     return row
@@ -128,15 +128,15 @@ def existing(row: GroupRow | None) -> GroupRow:
 async def resources(
     cursor: AsyncCursor, principal: Principal, rows: Sequence[GroupRow], *, individuals: bool, members: bool = False
 ) -> list[GroupResource]:
-    """Groups with their leaders, and with their other people as far as asked for (ruling F13)."""
+    """Return groups with their leaders, and with their individuals and members if requested (ruling F13)."""
     ids = [row.group_id for row in rows]
     writable = await permitted(cursor, principal.user_id, "group", "write", ids)
     leaders = await rosters.providers(cursor, ids, "leader")
     members_of = await rosters.providers(cursor, ids, "member") if members else None
     rows_of_individuals = None
     if individuals:
-        asked = [rosters.RosterSource(row.group_id, row.organization_id, row.type) for row in rows]
-        rows_of_individuals = await rosters.individuals(cursor, asked)
+        sources = [rosters.RosterSource(row.group_id, row.organization_id, row.type) for row in rows]
+        rows_of_individuals = await rosters.individuals(cursor, sources)
     return [
         await _resource(
             row,
@@ -150,13 +150,13 @@ async def resources(
 
 
 def resource_v2(row: GroupRow) -> GroupV2Resource:
-    """A group without its people."""
+    """Return a group without its people."""
     attributes = GroupV2Attributes.model_construct(**_attributes(row))
     return GroupV2Resource.model_construct(id=row.group_id, attributes=attributes, type="individual-groups")
 
 
 def individual_summary(row: IndividualRow) -> IndividualSummary:
-    """An individual as rosters show it."""
+    """Return an individual as an element of a roster."""
     return IndividualSummary.model_construct(
         id=row.id,
         owner=Owner.model_construct(id=row.owner_id, type=row.owner_type),
@@ -184,9 +184,9 @@ async def _resource(
 ) -> GroupResource:
     attributes = GroupAttributes.model_construct(
         **_attributes(row),
-        individual_ids=None if individuals is None else [each.id for each in individuals],
+        individual_ids=None if individuals is None else [individual.id for individual in individuals],
         individuals=None if individuals is None else await in_turns(individual_summary, individuals),
-        leader_ids=[each.id for each in leaders],
+        leader_ids=[leader.id for leader in leaders],
         leaders=await in_turns(_leader, leaders),
         members=None if members is None else await in_turns(_member, members),
         self_can_write=can_write,

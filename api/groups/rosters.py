@@ -1,4 +1,4 @@
-"""/v1/individual-group-individuals/, /v1/individual-group-leaders/ and who could be added (semantics 5 and 11)."""
+"""/v1/individual-group-individuals/, /v1/individual-group-leaders/ and eligible members (semantics 5 and 11)."""
 
 from starlette.responses import Response
 
@@ -20,14 +20,14 @@ from projections.groups.rosters import IndividualRow, ProviderRow
 router = contract_router("individual-group-rosters", "Lists of individuals, leaders and eligible members of groups.")
 
 GROUP = "individual_group_id"
-"""The argument that refusals about the group name."""
+"""The argument that refusals about the group are about."""
 
 
 @router.get("/v1/individual-group-individuals/", **answers(documents.GroupIndividualList))
 async def list_individuals(
     query: FromQuery[documents.RosterQuery], principal: Authenticated, permissions: PermissionsDep, reading: ReadingDep
 ) -> Response:
-    """Individuals that stand in the group directly."""
+    """Return the individuals that the group contains directly."""
     await permissions.require(principal, AccessQuery("group", query.individual_group_id, "read"), argument=GROUP)
 
     async def respond(read: Read) -> Response:
@@ -45,7 +45,7 @@ async def list_individuals(
 async def list_leaders(
     query: FromQuery[documents.RosterQuery], principal: Authenticated, permissions: PermissionsDep, reading: ReadingDep
 ) -> Response:
-    """Users who lead the group directly."""
+    """Return the users who lead the group directly."""
     await permissions.require(principal, AccessQuery("group", query.individual_group_id, "read"), argument=GROUP)
 
     async def respond(read: Read) -> Response:
@@ -63,9 +63,9 @@ async def list_eligible_members(
     permissions: PermissionsDep,
     reading: ReadingDep,
 ) -> Response:
-    """Who could be added to the group by this caller."""
+    """Return the people whom the caller may add to the group."""
     await permissions.require(principal, AccessQuery("group", group_id, "write"))
-    wanted = EligibleFilter(
+    filters = EligibleFilter(
         member_type=query.member_type,
         for_children=bool(query.for_children),
         text=query.text,
@@ -74,11 +74,10 @@ async def list_eligible_members(
     )
 
     async def respond(read: Read) -> Response:
-        seen_by = await viewer(read.cursor, principal.user_id)
+        caller = await viewer(read.cursor, principal.user_id)
         page = {"limit": query.page_limit, "offset": query.page_offset}
-        rows, total = await eligible_members.page(read.cursor, seen_by, group_id, wanted, **page)
-        shown = [_eligible(row, query.member_type) for row in rows]
-        return read.listing(EligibleMemberList, shown, query, total)
+        rows, total = await eligible_members.page(read.cursor, caller, group_id, filters, **page)
+        return read.listing(EligibleMemberList, [_eligible(row, query.member_type) for row in rows], query, total)
 
     return await reading.read(("users",), respond)
 
@@ -99,8 +98,8 @@ def _leader(row: ProviderRow) -> documents.GroupLeaderResource:
 
 
 def _eligible(row: EligibleRow, member_type: str) -> EligibleMember:
-    known = {
+    attributes = {
         **row._asdict(),
         "communication_preferences": CommunicationPreferences.stored(row.communication_preferences),
     }
-    return EligibleMember.model_construct(**known, member_type=member_type)
+    return EligibleMember.model_construct(**attributes, member_type=member_type)

@@ -1,4 +1,4 @@
-"""/v1/tasks/{id}/, an extension: how a background task fares (semantics 12, ruling F9)."""
+"""/v1/tasks/{id}/, an extension: the state of a background task (semantics 12, ruling F9)."""
 
 from uuid import UUID
 
@@ -20,18 +20,18 @@ router = contract_router("tasks", "Work that goes on after its request was answe
 
 @router.get("/v1/tasks/{id}/", **answers(TaskDocument, extension=True))
 async def task(task_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
-    """A task that the caller started."""
+    """Return a task that the caller started."""
 
-    async def look(read: Read) -> tuple[TaskRow, int]:
+    async def find(read: Read) -> tuple[TaskRow, int]:
         return await _visible(read.cursor, principal, task_id), read.position
 
     async def respond(read: Read) -> Response:
         return read.single(TaskDocument, _resource(row))
 
-    row, position = await reading.read(("tasks",), look)
+    row, position = await reading.read(("tasks",), find)
     if row.finished_position is None:
         return single(TaskDocument, _resource(row), position)
-    # a caller who reads that it is done finds it done in the lists as well
+    # a finished task is shown only when the lists of groups show its result too
     return await reading.at_least(position).read(("tasks", "groups"), respond)
 
 

@@ -1,4 +1,4 @@
-"""/v1/onboarding-requests/: bringing people in."""
+"""/v1/onboarding-requests/: requests that bring people into organizations."""
 
 import orjson
 from starlette.responses import Response
@@ -24,7 +24,7 @@ router = contract_router("onboarding-requests", "Invitations of individuals and 
 async def create_onboarding_request(
     body: documents.CreateOnboardingRequest, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
-    """Bring a person into an organization, at once or when they claim it."""
+    """Bring a person into an organization, at once or when they claim the request."""
     outcome = await execute(identity.onboarding_requests.create(principal, invitation(body.attributes)))
     request = await identity.store.get(OnboardingRequest, outcome.made)
     if outcome.repeated:
@@ -33,40 +33,40 @@ async def create_onboarding_request(
 
 
 async def require_readable(permissions: Permissions, principal: Principal, request: OnboardingRequest) -> None:
-    """Raise NotFound when the principal may not read the request (semantics 4): a provider's is for administrators."""
+    """Raise NotFound when the principal may not read the request; administrators alone read a provider's."""
     operation: Operation = "read" if request.onboard_type == "patient" else "write"
     query = AccessQuery("organization", request.organization_id, operation)
     if not all(await permissions.allows(principal, query)):
         raise NotFound
 
 
-def invitation(asked: documents.OnboardingToRequest) -> Invitation:
-    """What is asked for, in the words of the domain."""
+def invitation(attributes: documents.OnboardingToRequest) -> Invitation:
+    """Return the invitation that the attributes of the request describe."""
     return Invitation(
-        organization_id=asked.organization_id,
-        onboard_type=asked.onboard_type,
-        email=asked.patient_email,
-        phone=asked.phone_number,
-        username=asked.username,
-        password=None if asked.password is None else asked.password.get_secret_value(),
-        individual_id=asked.individual_id,
-        group_ids=asked.all_group_ids,
-        provider_roles=asked.provider_roles,
-        notifications=asked.notifications,
-        email_user_now=asked.email_user_now,
-        auto_sign_up=asked.auto_sign_up,
-        auto_confirm=asked.auto_confirm,
-        communication_preferences=preferences(asked.communication_preferences),
+        organization_id=attributes.organization_id,
+        onboard_type=attributes.onboard_type,
+        email=attributes.patient_email,
+        phone=attributes.phone_number,
+        username=attributes.username,
+        password=None if attributes.password is None else attributes.password.get_secret_value(),
+        individual_id=attributes.individual_id,
+        group_ids=attributes.all_group_ids,
+        provider_roles=attributes.provider_roles,
+        notifications=attributes.notifications,
+        email_user_now=attributes.email_user_now,
+        auto_sign_up=attributes.auto_sign_up,
+        auto_confirm=attributes.auto_confirm,
+        communication_preferences=preferences(attributes.communication_preferences),
     )
 
 
 def preferences(given: GivenCommunicationPreferences | None) -> str | None:
-    """As JSON."""
+    """Return the preferences as JSON."""
     return None if given is None else orjson.dumps(given.given(), option=orjson.OPT_SORT_KEYS).decode()
 
 
 def resource(request: OnboardingRequest) -> documents.OnboardingRequestResource:
-    """Return the request as the contract shows it; the user behind the contact shows once they have claimed it (A1)."""
+    """Return the request as a resource of the contract; it shows the user only after they have claimed it (A1)."""
     attributes = documents.OnboardingRequestAttributes(
         claimed_by=request.claimed_by,
         claimed_time=request.claimed_at,
@@ -88,10 +88,10 @@ def resource(request: OnboardingRequest) -> documents.OnboardingRequestResource:
 
 def last_invite(request: OnboardingRequest) -> documents.LastInvite:
     """Return the last invitation over each channel."""
-    shown = {
+    invites = {
         channel: documents.Invite(
-            created_time=each.created_at, error=each.error, id=each.id, status=each.status, type=channel
+            created_time=invite.created_at, error=invite.error, id=invite.id, status=invite.status, type=channel
         )
-        for channel, each in request.last_invites.items()
+        for channel, invite in request.last_invites.items()
     }
-    return documents.LastInvite(email=shown.get("email"), sms=shown.get("sms"))
+    return documents.LastInvite(email=invites.get("email"), sms=invites.get("sms"))

@@ -1,4 +1,4 @@
-"""/v1/service-documents/: terms, policies and the like. Anybody reads them, with any token or none (ruling K63)."""
+"""/v1/service-documents/: terms, policies and other documents, which callers read without a token (ruling K63)."""
 
 import re
 from typing import Annotated, Any
@@ -32,11 +32,11 @@ REFLOW = (
     "body{margin:1rem}img,table{height:auto}pre{white-space:pre-wrap}</style>"
 )
 BEFORE_STYLE = re.compile(r".*?(?=</head\s*>)|\s*(?:<!doctype[^>]*>)?", re.IGNORECASE | re.DOTALL)
-"""The beginning of a text, up to where a style sheet may stand."""
+"""The beginning of a text, up to the place for a style sheet."""
 
 
 class ServiceDocumentView(RecordView[ServiceDocumentFields, documents.ServiceDocumentResource]):
-    """Shows documents with links to pages below `base`."""
+    """Renders documents with links to pages below `base`."""
 
     def __init__(self, base: str) -> None:
         super().__init__(
@@ -48,21 +48,24 @@ class ServiceDocumentView(RecordView[ServiceDocumentFields, documents.ServiceDoc
         self._base = base
 
     def resource(self, row: RecordRow[ServiceDocumentFields], **more: Any) -> documents.ServiceDocumentResource:
-        """Return the document as documents show it in its own locale, or in `locale` with its `html`."""
+        """Return the resource in the locale of the document, or in the given `locale` with its `html`."""
         titles, organization_id = row.fields.titles, row.fields.organization_id
         translations = [
             documents.Translation.model_construct(
-                html_link=f"{self._base}/service-documents/{row.id}/?locale={each}", locale=each, title=titles[each]
+                html_link=f"{self._base}/service-documents/{row.id}/?locale={locale}",
+                locale=locale,
+                title=titles[locale],
             )
-            for each in sorted(titles)
+            for locale in sorted(titles)
         ]
-        (shown,) = (each for each in translations if each.locale == more.get("locale", row.fields.locale))
+        chosen = more.get("locale", row.fields.locale)
+        (translation,) = (translation for translation in translations if translation.locale == chosen)
         attributes = documents.ServiceDocumentAttributes.model_construct(
             created_time=row.created_at,
             html=more.get("html"),
-            html_link=shown.html_link,
+            html_link=translation.html_link,
             organization=None if organization_id is None else documents.OrganizationReference(id=organization_id),
-            title=shown.title,
+            title=translation.title,
             translations=translations,
             type=row.fields.type,
             version=row.fields.version,
@@ -80,34 +83,34 @@ ViewDep = Annotated[ServiceDocumentView, Depends(view)]
 
 @router.get("/v1/service-documents/", **answers(documents.ServiceDocumentList, throttle=READS))
 async def list_service_documents(
-    query: FromQuery[documents.ServiceDocumentListQuery], shown: ViewDep, reading: ReadingDep
+    query: FromQuery[documents.ServiceDocumentListQuery], document_view: ViewDep, reading: ReadingDep
 ) -> Response:
-    """Return the documents for all, and those of the organizations named."""
-    return await shown.all(reading, query)
+    """Return the documents for all organizations, and those of the given organizations."""
+    return await document_view.all(reading, query)
 
 
 @router.post("/v1/service-documents/", **answers(documents.ServiceDocumentDocument, 201, extension=True))
 async def create_service_document(
-    body: documents.CreateServiceDocument, principal: Authenticated, shown: ViewDep, execute: ExecuteDep
+    body: documents.CreateServiceDocument, principal: Authenticated, document_view: ViewDep, execute: ExecuteDep
 ) -> Response:
-    """Add a document, or a further version of one."""
-    return await shown.create(execute, principal, body.attributes.fields())
+    """Create a document or another version of one."""
+    return await document_view.create(execute, principal, body.attributes.fields())
 
 
 @router.get("/v1/service-documents/{id}/", **answers(documents.ServiceDocumentDocument, throttle=READS))
 async def get_service_document(
-    document_id: PathId, query: FromQuery[documents.ServiceDocumentQuery], shown: ViewDep, reading: ReadingDep
+    document_id: PathId, query: FromQuery[documents.ServiceDocumentQuery], document_view: ViewDep, reading: ReadingDep
 ) -> Response:
-    """Return one document, with its text in the best locale if asked for."""
+    """Return one document, with its text in the best locale if requested."""
 
     async def respond(read: Read) -> Response:
-        row = await shown.row(read, ANONYMOUS, document_id)
+        row = await document_view.row(read, ANONYMOUS, document_id)
         if not query.html:
-            return read.single(documents.ServiceDocumentDocument, shown.resource(row))
+            return read.single(documents.ServiceDocumentDocument, document_view.resource(row))
         locale = row.fields.best_locale(query.locale)
         html = await html_of(read.cursor, document_id, locale)
         html = reflowed(html) if query.reflow else html
-        return read.single(documents.ServiceDocumentDocument, shown.resource(row, locale=locale, html=html))
+        return read.single(documents.ServiceDocumentDocument, document_view.resource(row, locale=locale, html=html))
 
     return await reading.read((), respond)
 
@@ -118,12 +121,12 @@ async def get_service_document(
     **answers(None, kind=AnswerKind.PAGE, extension=True, throttle=READS),
 )
 async def service_document_page(
-    document_id: PathId, query: FromQuery[documents.PageQuery], shown: ViewDep, reading: ReadingDep
+    document_id: PathId, query: FromQuery[documents.PageQuery], document_view: ViewDep, reading: ReadingDep
 ) -> Response:
-    """Return the text in the best locale as a page, which may run nothing and load nothing."""
+    """Return the text in the best locale as a page that runs no script and loads no other resource."""
 
     async def respond(read: Read) -> Response:
-        row = await shown.row(read, ANONYMOUS, document_id)
+        row = await document_view.row(read, ANONYMOUS, document_id)
         locale = row.fields.best_locale(query.locale)
         headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Content-Language": locale.replace("_", "-")}
         return HTMLResponse(await html_of(read.cursor, document_id, locale), headers=headers)

@@ -45,11 +45,11 @@ async def get_email_template(template_id: PathId, principal: Authenticated, read
 async def update_email_template(
     template_id: PathId, body: documents.UpdateEmailTemplate, principal: Authenticated, execute: ExecuteDep
 ) -> Response:
-    """Change what was sent of it."""
+    """Change the attributes that were sent."""
     return await VIEW.change(execute, principal, template_id, body.attributes)
 
 
 @router.delete("/v1/organization-email-templates/{id}/", **answers(None, 204, extension=True))
 async def delete_email_template(template_id: PathId, principal: Authenticated, execute: ExecuteDep) -> Response:
-    """Delete it; messages of its type are sent as the theme or the default has them."""
+    """Delete a template. Messages of its type use the template of the theme or the default text afterwards."""
     return await VIEW.delete(execute, principal, template_id)

@@ -1,4 +1,4 @@
-"""/v1/organization-general-messages/: plain texts that people see beside an organization."""
+"""/v1/organization-general-messages/: plain texts of organizations that applications show to their people."""
 
 from starlette.responses import Response
 
@@ -51,11 +51,11 @@ async def get_general_message(message_id: PathId, principal: Authenticated, read
 async def update_general_message(
     message_id: PathId, body: documents.UpdateGeneralMessage, principal: Authenticated, execute: ExecuteDep
 ) -> Response:
-    """Change its text."""
+    """Change the text of a message."""
     return await VIEW.change(execute, principal, message_id, body.attributes)
 
 
 @router.delete("/v1/organization-general-messages/{id}/", **answers(None, 204, extension=True))
 async def delete_general_message(message_id: PathId, principal: Authenticated, execute: ExecuteDep) -> Response:
-    """Delete it."""
+    """Delete a message."""
     return await VIEW.delete(execute, principal, message_id)

@@ -1,4 +1,4 @@
-"""/v1/organizations/: what they are, and who is a provider of them."""
+"""/v1/organizations/: organizations and their providers."""
 
 from starlette.responses import Response
 
@@ -26,14 +26,14 @@ MODEL = organizations.OrganizationsProjection.name
 async def list_organizations(
     query: FromQuery[documents.OrganizationListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """Organizations that the caller may see."""
-    wanted = OrganizationFilter(query.name, query.name_contains, query.modified, query.include_inactive)
+    """Return organizations that the caller may see."""
+    filters = OrganizationFilter(query.name, query.name_contains, query.modified, query.include_inactive)
 
     async def respond(read: Read) -> Response:
         rows, total = await organizations.organizations(
             read.cursor,
             await viewer(read.cursor, principal.user_id),
-            wanted,
+            filters,
             limit=query.page_limit,
             offset=query.page_offset,
         )
@@ -50,14 +50,14 @@ async def create_organization(
     execute: ExecuteDep,
     reading: ReadingDep,
 ) -> Response:
-    """A new organization with its administrators' role and its two computed groups."""
+    """Create an organization with the role of its administrators and its two computed groups."""
     outcome = await execute(services.identity.organizations.create(principal, **body.attributes.model_dump()))
     return await _recorded(services, reading, principal, outcome)
 
 
 @router.get("/v1/organizations/{id}/", **answers(documents.OrganizationDocument))
 async def get_organization(organization_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
-    """An organization that the caller may see."""
+    """Return an organization that the caller may see."""
 
     async def respond(read: Read) -> Response:
         return await _shown(read, principal, organization_id, 200)
@@ -74,7 +74,7 @@ async def update_organization(
     execute: ExecuteDep,
     reading: ReadingDep,
 ) -> Response:
-    """Change what was sent; most of it is for system administrators."""
+    """Change the attributes that were sent; most of them only as a system administrator."""
     command = services.identity.organizations.change(principal, organization_id, body.attributes.given())
     return await _recorded(services, reading, principal, await execute(command, about=organization_id))
 
@@ -87,7 +87,7 @@ async def organization_add_user(
     identity: IdentityDep,
     execute: ExecuteDep,
 ) -> Response:
-    """Make a user a provider of the organization, and give them one of its roles."""
+    """Make a user a provider of the organization, and grant them the role if one is given."""
     name, role_id = user_name(body.attributes), body.attributes.role_id
     outcome = await execute(identity.memberships.add(principal, organization_id, name, role_id))
     return answer(None, outcome.status, position=outcome.position)
@@ -101,19 +101,19 @@ async def organization_remove_user(
     identity: IdentityDep,
     execute: ExecuteDep,
 ) -> Response:
-    """End the membership, with it the user's roles and roster entries in the organization's groups."""
+    """End the membership. Revoke the user's roles and remove them from the organization's groups."""
     outcome = await execute(identity.memberships.remove(principal, organization_id, user_name(body.attributes)))
     return answer(None, outcome.status, position=outcome.position)
 
 
 def user_name(reference: UserReference) -> UserIdOrEmail:
-    """How the request names a user."""
+    """Return the id or the e-mail address with which the request names a user."""
     return UserIdOrEmail(reference.user_id, reference.email)
 
 
 def resource(row: OrganizationRow) -> documents.OrganizationResource:
-    """As the caller may see it: a participant the display attributes only (ruling E10)."""
-    shown = documents.OrganizationAttributes(
+    """Return the organization as the caller may see it: participants see the display attributes only (ruling E10)."""
+    attributes = documents.OrganizationAttributes(
         display_name=row.display_name,
         is_active=row.active,
         logo_ready_to_use=False,
@@ -125,11 +125,11 @@ def resource(row: OrganizationRow) -> documents.OrganizationResource:
         provider_type=row.provider_type if row.whole else None,
         timezone=row.timezone if row.whole else None,
     )
-    return documents.OrganizationResource(attributes=shown, id=row.organization_id)
+    return documents.OrganizationResource(attributes=attributes, id=row.organization_id)
 
 
 async def _shown(read: Read, principal: Principal, organization_id: PathId, status: int) -> Response:
-    """The document. An inactive organization is there for system administrators and services only."""
+    """Return the document. Only system administrators and services see an inactive organization."""
     row = await organizations.organization(read.cursor, await viewer(read.cursor, principal.user_id), organization_id)
     if row is None or not (row.active or principal.unlimited):
         raise OrganizationNotFound
@@ -137,14 +137,14 @@ async def _shown(read: Read, principal: Principal, organization_id: PathId, stat
 
 
 async def _recorded(services: Services, reading: ReadingDep, principal: Principal, outcome: Outcome) -> Response:
-    """As it can be read from now on; while the lists are behind, as its events have it (ruling A5)."""
+    """Return the answer to a command: from the read model, or from the events while the read model lags (A5)."""
 
     async def respond(read: Read) -> Response | None:
         return await _shown(read, principal, outcome.made, outcome.status) if read.current else None
 
-    shown = await reading.read_after(outcome, (MODEL,), respond)
-    if shown is not None:
-        return shown
+    response = await reading.read_after(outcome, (MODEL,), respond)
+    if response is not None:
+        return response
     await require_still_readable(services.identity.permissions, principal, outcome, "organization", outcome.made)
     organization = await services.identity.store.get(Organization, outcome.made)
     return single(

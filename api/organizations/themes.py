@@ -21,7 +21,7 @@ router = contract_router("organization-themes", "Host names and support addresse
 
 
 class ThemeView(RecordView[ThemeFields, documents.ThemeResource]):
-    """Themes are shown with the names of those who created and changed them."""
+    """Renders themes with the names of the users who created and changed them."""
 
     async def resources(self, read: Read, rows: Sequence[RecordRow[ThemeFields]]) -> list[documents.ThemeResource]:
         people = await names_of(read.cursor, {user_id for row in rows for user_id in (row.created_by, row.modified_by)})
@@ -71,5 +71,5 @@ async def get_theme(theme_id: PathId, principal: Authenticated, reading: Reading
 async def update_theme(
     theme_id: PathId, body: documents.UpdateTheme, principal: Authenticated, execute: ExecuteDep
 ) -> Response:
-    """Change what was sent of it."""
+    """Change the attributes that were sent."""
     return await VIEW.change(execute, principal, theme_id, body.attributes)

@@ -1,4 +1,4 @@
-"""/v1/user-organizations/: memberships of providers."""
+"""/v1/user-organizations/: the memberships of providers in organizations."""
 
 from uuid import UUID
 
@@ -22,7 +22,7 @@ router = contract_router("user-organizations", "Which organizations users belong
 async def list_user_organizations(
     query: FromQuery[documents.UserOrganizationListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """The caller's own memberships, and those in organizations that they may read."""
+    """Return the caller's own memberships, and those in organizations that they may read."""
 
     async def respond(read: Read) -> Response:
         rows, total = await user_organizations.user_organizations(
@@ -51,12 +51,12 @@ async def create_user_organization(
     outcome = await execute(command, about=membership_id(user_id, organization_id))
 
     async def respond(read: Read) -> Response:
-        looking = Viewer(principal.user_id, unlimited=True)  # what was just made is shown to them, whatever they read
+        caller = Viewer(principal.user_id, unlimited=True)  # the first answer shows the membership in any case
         if outcome.repeated:
-            looking = await viewer(read.cursor, principal.user_id)
+            caller = await viewer(read.cursor, principal.user_id)
         rows, _ = await user_organizations.user_organizations(
             read.cursor,
-            looking,
+            caller,
             user_id=user_id,
             organization_id=organization_id,
             limit=1,
@@ -70,12 +70,12 @@ async def create_user_organization(
 
 
 def membership_id(user_id: UUID, organization_id: UUID) -> str:
-    """The contract's id of a membership."""
+    """Return the contract's id of a membership."""
     return f"{user_id}:{organization_id}"
 
 
 def resource(row: UserOrganizationRow) -> documents.UserOrganizationResource:
-    """A membership as the contract shows it."""
+    """Return the membership as a resource of the contract."""
     attributes = documents.UserOrganizationAttributes(
         organization_count=row.organizations,
         organization_display_name=row.display_name,

@@ -1,4 +1,4 @@
-"""/v1/individuals/: who owns an individual and with whom it is shared."""
+"""/v1/individuals/: individuals, their owners and their shares."""
 
 from uuid import UUID
 
@@ -26,12 +26,12 @@ async def create_individual(
     execute: ExecuteDep,
     reading: ReadingDep,
 ) -> Response:
-    """Register the owner of an individual, a user or an organization."""
+    """Register an individual with its owner, a user or an organization."""
     individual_id, owner_id = body.attributes.individual_id, body.attributes.owner_id
     outcome = await execute(identity.individuals.create(principal, individual_id, owner_id), about=individual_id)
     if outcome.recorded_at is None:
         return await _recorded(reading, principal, outcome)
-    # just created: shared with no one yet, and a service may read all of it
+    # a new individual has no shares, and a service account may read all of it
     return single(
         documents.IndividualDocument, _resource(individual_id, owner_id, []), outcome.position, outcome.status
     )
@@ -39,7 +39,7 @@ async def create_individual(
 
 @router.get("/v1/individuals/{id}/", **answers(documents.IndividualDocument))
 async def get_individual(individual_id: PathId, principal: Authenticated, reading: ReadingDep) -> Response:
-    """Its owner; for those who may write it also with whom it is shared, as far as they may know (ruling O9)."""
+    """Return an individual with its owner; for callers who may write it, with the shares they may see (ruling O9)."""
 
     async def respond(read: Read) -> Response:
         return await _shown(read, principal, individual_id, 200)
@@ -56,7 +56,7 @@ async def share_individual(
     execute: ExecuteDep,
     reading: ReadingDep,
 ) -> Response:
-    """Share it with an organization, or with a user for reading or writing."""
+    """Share an individual with an organization, or with a user for reading or writing."""
     party = body.with_
     command = identity.individuals.share(principal, individual_id, party.type, party.id, body.operation)
     return await _recorded(reading, principal, await execute(command, about=individual_id))
@@ -71,13 +71,13 @@ async def unshare_individual(
     execute: ExecuteDep,
     reading: ReadingDep,
 ) -> Response:
-    """End a share; an organization's groups lose the individual with it."""
+    """End a share. If it was with an organization, remove the individual from the organization's groups."""
     command = identity.individuals.unshare(principal, individual_id, body.with_.type, body.with_.id)
     return await _recorded(reading, principal, await execute(command, about=individual_id))
 
 
 async def _recorded(reading: ReadingDep, principal: Principal, outcome: Outcome) -> Response:
-    """As the caller may read it after the command."""
+    """Return the individual as the caller may read it after the command."""
 
     async def respond(read: Read) -> Response:
         return await _shown(read, principal, outcome.made, outcome.status)
@@ -86,7 +86,7 @@ async def _recorded(reading: ReadingDep, principal: Principal, outcome: Outcome)
 
 
 async def _shown(read: Read, principal: Principal, individual_id: UUID, status: int) -> Response:
-    """The document. Raises IndividualNotFound when the caller may not read it."""
+    """Return the document. Raises IndividualNotFound when the caller may not read the individual."""
     owner_id = await individuals.owner_of(read.cursor, individual_id)
     if owner_id is None or not await _permitted(read, principal, "read", individual_id):
         raise IndividualNotFound

@@ -1,4 +1,4 @@
-"""/v1/user-replications/: which services hold a copy of a user."""
+"""/v1/user-replications/: the services that have a copy of a user."""
 
 from starlette.responses import Response
 
@@ -22,7 +22,7 @@ async def list_user_replications(
     permissions: PermissionsDep,
     reading: ReadingDep,
 ) -> Response:
-    """Services that a user is replicated to, oldest first."""
+    """Return the services that a user is replicated to, the oldest replication first."""
     principal.require_unlimited()
     await permissions.require_readable_user(principal, query.user_id, argument="user_id")
 
@@ -37,19 +37,19 @@ async def list_user_replications(
 async def create_user_replication(
     body: documents.CreateUserReplication, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
-    """Mark a user as replicated to a service."""
+    """Record that a user is replicated to a service."""
     user_id, service = body.attributes.user_id, body.attributes.service
     outcome = await execute(identity.user_replications.create(principal, user_id, service))
     if outcome.repeated:
         principal.require_unlimited()
         await identity.permissions.require_readable_user(principal, user_id)
-    mark = await identity.store.get(UserReplication, outcome.made)
-    row = UserReplicationRow(mark.id, mark.user_id, mark.service, mark.modified_on)
+    replication = await identity.store.get(UserReplication, outcome.made)
+    row = UserReplicationRow(replication.id, replication.user_id, replication.service, replication.modified_on)
     return single(documents.UserReplicationDocument, resource(row), outcome.position, outcome.status)
 
 
 def resource(row: UserReplicationRow) -> documents.UserReplicationResource:
-    """A mark as the contract shows it."""
+    """Return the replication as a resource of the contract."""
     attributes = documents.UserReplicationAttributes(
         created_time=row.created_at, service=row.service, user_id=row.user_id
     )

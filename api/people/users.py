@@ -1,4 +1,4 @@
-"""/v1/users/: people with accounts, as those may see them who work with them."""
+"""/v1/users/: users, as callers who work with them may see them."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -35,7 +35,7 @@ STATUS = {"archived": "ARCHIVED", "force_reset_password": "RESET_REQUIRED"}
 async def list_users(
     query: FromQuery[documents.UserListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """Users of an organization; for staff and services of all."""
+    """Return the users of an organization, or all users for staff and services."""
 
     async def respond(read: Read) -> Response:
         sees = await viewer(read.cursor, principal.user_id)
@@ -47,9 +47,9 @@ async def list_users(
             sort=query.sort_by[0] if query.sort_by else "id",
             **query.page,
         )
-        shown = await attributes_of(read, rows, query.organization_id, sees if whole else None)
+        attributes = await attributes_of(read, rows, query.organization_id, sees if whole else None)
         resources = [
-            documents.UserResource.model_construct(attributes=shown[row.user_id], id=row.user_id) for row in rows
+            documents.UserResource.model_construct(attributes=attributes[row.user_id], id=row.user_id) for row in rows
         ]
         return read.listing(documents.UserList, resources, query, total)
 
@@ -64,7 +64,7 @@ async def get_user(
     identity: IdentityDep,
     reading: ReadingDep,
 ) -> Response:
-    """A user: oneself, or a user inside one's organizations."""
+    """Return the caller, or a user in an organization that the caller works in."""
     await identity.permissions.require_readable_user(principal, user_id)
     if principal.service and user_id == principal.user_id:
         return await _account(reading, await identity.store.get(User, user_id))
@@ -81,7 +81,7 @@ async def get_user(
 async def user_disable(
     user_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
-    """End the user's sessions and suspend their rights; they cannot sign in any more."""
+    """Disable a user: end their sessions, suspend their rights, and refuse further logins."""
     outcome = await execute(identity.users.disable(principal, user_id), about=user_id)
     return await _shown(identity, reading, principal, outcome)
 
@@ -90,13 +90,13 @@ async def user_disable(
 async def user_enable(
     user_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep, reading: ReadingDep
 ) -> Response:
-    """Let the user sign in again."""
+    """Enable a user, who may sign in again."""
     outcome = await execute(identity.users.enable(principal, user_id), about=user_id)
     return await _shown(identity, reading, principal, outcome)
 
 
 def require_listable(principal: Principal, sees: Viewer, query: documents.UserListQuery) -> None:
-    """Raise Forbidden for participants, InvalidParameter without an organization, OrganizationNotFound."""
+    """Raise Forbidden to participants, InvalidParameter for a query without an organization, OrganizationNotFound."""
     if principal.reads_all:
         return
     if not sees.works_in:
@@ -110,7 +110,7 @@ def require_listable(principal: Principal, sees: Viewer, query: documents.UserLi
 
 
 async def user_filter(read: Read, query: documents.UserListQuery) -> UserFilter:
-    """The query's filters. Testers are in unless they are asked to be left out."""
+    """Return the filters of the query. Testers are included unless the query excludes them."""
     sharee = query.shared_with_id
     with_organization = sharee is not None and await user_lists.is_organization(read.cursor, sharee)
     return UserFilter(
@@ -136,7 +136,7 @@ async def user_filter(read: Read, query: documents.UserListQuery) -> UserFilter:
 
 
 def visible_filter(wanted: UserFilter, sees: Viewer, *, whole: bool) -> UserFilter:
-    """The filter on what the caller is shown: an attribute that is null for them does not match (ruling O9)."""
+    """Return the filter on the attributes that the caller may see; hidden attributes never match (ruling O9)."""
     if not whole:
         return replace(wanted, nobody=wanted.hidden, testers=True)
     sharee = wanted.shared_with_organization or wanted.shared_with_user
@@ -146,7 +146,7 @@ def visible_filter(wanted: UserFilter, sees: Viewer, *, whole: bool) -> UserFilt
 async def attributes_of(
     read: Read, rows: list[UserRow], organization_id: UUID | None, sees: Viewer | None
 ) -> dict[UUID, documents.UserAttributes]:
-    """By user id: what is seen of all attributes, or the basics only, one's own row in a list included (E10)."""
+    """Return the attributes by user id: all that `sees` may see, or the basic ones if it is None (E10)."""
     if sees is None or not rows:
         return {row.user_id: documents.UserAttributes.model_construct(**_basic(row)) for row in rows}
     around = await user_details.surroundings(read.cursor, [row.user_id for row in rows], sees)
@@ -161,31 +161,33 @@ async def _detail(
     row = await _row(read, user_id)
     sees = await viewer(read.cursor, principal.user_id)
     unlimited = principal.reads_all or principal.user_id == user_id
-    governed = sees.administers & await user_details.insides(read.cursor, user_id)
-    if not (unlimited or governed):
+    administered = sees.administers & await user_details.insides(read.cursor, user_id)
+    if not (unlimited or administered):
         return documents.UserDetailAttributes.model_construct(**_basic(row))
     around = await user_details.surroundings(read.cursor, [user_id], sees)
-    shown = _whole(row, around, query.organization_id, None if unlimited else governed)
-    # of organizations that they do not administer, administrators are told nothing but that they are there
-    limits = None if unlimited else list(governed)
+    attributes = _whole(row, around, query.organization_id, None if unlimited else administered)
+    # of organizations that they do not administer, administrators see only the existence
+    limits = None if unlimited else list(administered)
     organizations = await user_details.organizations_of(read.cursor, user_id, limits)
-    shown["organizations"] = [documents.UserOrganizationRef.model_construct(**each._asdict()) for each in organizations]
+    attributes["organizations"] = [
+        documents.UserOrganizationRef.model_construct(**organization._asdict()) for organization in organizations
+    ]
     if query.with_roles:
         held = await user_details.roles_of(read.cursor, user_id, limits)
-        shown["roles"] = [
-            documents.UserRole.model_construct(**each._asdict())
-            for each in held
-            if query.organization_id in (None, each.organization_id)
+        attributes["roles"] = [
+            documents.UserRole.model_construct(**role._asdict())
+            for role in held
+            if query.organization_id in (None, role.organization_id)
         ]
     if query.with_signups:
         requests = await onboarding_requests.requests_of(read.cursor, user_id, limits)
-        shown["onboarding_requests"] = [documents.OnboardingRequestRef(id=each) for each in requests]
-        shown["org_code_signup_requests"] = []
-    return documents.UserDetailAttributes.model_construct(**shown)
+        attributes["onboarding_requests"] = [documents.OnboardingRequestRef(id=request_id) for request_id in requests]
+        attributes["org_code_signup_requests"] = []
+    return documents.UserDetailAttributes.model_construct(**attributes)
 
 
 async def _account(reading: ReadingDep, service: User) -> Response:
-    """A service account, which no read model of people holds, as it sees itself: what only people have is null."""
+    """Return a service account as it sees itself, from its events; attributes that only people have are null."""
 
     async def respond(read: Read) -> Response:
         attributes = documents.UserDetailAttributes.model_construct(
@@ -211,7 +213,7 @@ async def _row(read: Read, user_id: UUID) -> UserRow:
 
 
 async def _shown(identity: Identity, reading: ReadingDep, principal: Principal, outcome: Outcome) -> Response:
-    """The user after the command; to a repeated request as much as its caller may still read."""
+    """Return the user after the command; the answer to a repeated request shows what the caller may still read."""
     user_id = outcome.made
     if outcome.repeated:
         await identity.permissions.require_readable_user(principal, user_id)
@@ -222,8 +224,8 @@ async def _shown(identity: Identity, reading: ReadingDep, principal: Principal, 
             row = UserRow.of(await identity.store.get(User, user_id), row)
         sees = await viewer(read.cursor, principal.user_id)
         whole = not outcome.repeated or await _reads_whole(read, principal, sees, user_id)
-        shown = await attributes_of(read, [row], None, sees if whole else None)
-        resource = documents.UserResource.model_construct(attributes=shown[user_id], id=user_id)
+        attributes = await attributes_of(read, [row], None, sees if whole else None)
+        resource = documents.UserResource.model_construct(attributes=attributes[user_id], id=user_id)
         return read.single(documents.UserDocument, resource, outcome.status)
 
     return await reading.read_after(outcome, (MODEL,), respond)
@@ -236,7 +238,7 @@ async def _reads_whole(read: Read, principal: Principal, sees: Viewer, user_id: 
 
 
 def _basic(row: UserRow) -> dict[str, Any]:
-    """Return what all see who may see the user (ruling E10)."""
+    """Return the attributes that every caller who may see the user may see (ruling E10)."""
     return {
         "email": row.email,
         "enabled": row.enabled,
@@ -249,15 +251,19 @@ def _basic(row: UserRow) -> dict[str, Any]:
 
 
 def _whole(
-    row: UserRow, around: Surroundings, organization_id: UUID | None, governed: Collection[UUID] | None = None
+    row: UserRow, around: Surroundings, organization_id: UUID | None, administered: Collection[UUID] | None = None
 ) -> dict[str, Any]:
-    """Return all of it; that they administer others than the `governed` organizations is left out with these."""
-    administers = {each for each in around.administers.get(row.user_id, ()) if governed is None or each in governed}
+    """Return all attributes, but those about administered organizations only for the `administered` ones, if given."""
+    administers = {
+        organization_id
+        for organization_id in around.administers.get(row.user_id, ())
+        if administered is None or organization_id in administered
+    }
     further = around.further_individuals.get(row.user_id, [])
     shares = around.shares.get(row.user_id, [])
     access = around.access.get(row.user_id)
     return _basic(row) | {
-        "additional_individuals": [documents.AdditionalIndividual(id=each) for each in further],
+        "additional_individuals": [documents.AdditionalIndividual(id=individual_id) for individual_id in further],
         "authz_last_event_time": None if access is None else access.latest_event_at,
         "authz_last_populated_time": None if access is None else access.last_populated_at,
         "auto_confirm": row.auto_confirm,

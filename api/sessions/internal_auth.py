@@ -1,4 +1,4 @@
-"""Service accounts getting in: /v1/internal-auth/ and /v2/internal-auth/."""
+"""/v1/internal-auth/ and /v2/internal-auth/: access tokens for service accounts."""
 
 from typing import Any
 
@@ -30,33 +30,33 @@ def hands_out(document: Any) -> dict[str, Any]:
 async def internal_auth(
     body: documents.InternalAuth, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
 ) -> Response:
-    """An access token for a service account that knows the hash of one of its tokens."""
+    """Issue an access token to a service account that sends the hash of one of its tokens."""
     named = ServiceName(body.namespace, body.sa_name)
-    account = proven(await reviewer.by_hash(named, body.sa_token_sha512.get_secret_value()))
+    account = require_account(await reviewer.by_hash(named, body.sa_token_sha512.get_secret_value()))
     signed_in = await identity.sessions.open_for_service(account.user_id)
-    shown = documents.InternalAuthAnswer(
+    document = documents.InternalAuthAnswer(
         access_token=_access_token(signer, signed_in),
         expires_in=signed_in.session.access_seconds,
         user_id=account.user_id,
         username=str(account),
     )
-    return answer(shown, 201)
+    return answer(document, 201)
 
 
 @router.post("/v2/internal-auth/", **hands_out(documents.InternalAuthDocument))
 async def internal_auth_v2(
     body: documents.InternalAuthV2, identity: IdentityDep, reviewer: ReviewerDep, signer: SignerDep
 ) -> Response:
-    """An access token for the service account whose token it is."""
-    account = proven(await reviewer.by_token(body.attributes.token.get_secret_value()))
+    """Issue an access token to the service account to which the sent token belongs."""
+    account = require_account(await reviewer.by_token(body.attributes.token.get_secret_value()))
     signed_in = await identity.sessions.open_for_service(account.user_id)
     attributes = documents.InternalAuthAttributes(access_token=_access_token(signer, signed_in))
     resource = documents.InternalAuthResource(attributes=attributes, id=signed_in.session.id)
     return answer(documents.InternalAuthDocument(data=resource), 201)
 
 
-def proven(account: ServiceName | None) -> ServiceName:
-    """The account. Raises Unauthenticated, which says nothing of why."""
+def require_account(account: ServiceName | None) -> ServiceName:
+    """Return the account. Raises Unauthenticated, which gives no reason, for None."""
     if account is None:
         raise Unauthenticated
     return account

@@ -1,4 +1,4 @@
-"""Getting in and staying in: /v1/login/, /v1/refresh-token/, /v1/authenticate/, /v1/sessions/, and the public keys."""
+"""/v1/login/, /v1/refresh-token/, /v1/authenticate/, /v1/sessions/ and the public keys."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ LOCALES: dict[str, Locale] = {"en_US": "en_US", "es_US": "es_US"}
 
 
 class JsonWebKeys(Attributes):
-    """A JWK set (RFC 7517)."""
+    """Writes a JWK set (RFC 7517)."""
 
     keys: list[dict[str, Any]]
 
@@ -44,7 +44,7 @@ PER_TOKEN = CallThrottle(
     60,
     lambda arguments: str(arguments["body"].refresh_token.get_secret_value()),
 )
-"""A session keeps its refresh token: only its bearer can use up what it may (ruling O14)."""
+"""Counts by refresh token, so that only the bearer of a token can exhaust its limit (ruling O14)."""
 
 
 @router.post(
@@ -59,7 +59,7 @@ PER_TOKEN = CallThrottle(
     ),
 )
 async def login(body: documents.Login, identity: IdentityDep, signer: SignerDep) -> Response:
-    """A session for whoever knows the password. `totp-code` is not looked at as long as nobody can have one."""
+    """Open a session for a user who sends the right password. `totp-code` is ignored: users cannot enrol TOTP yet."""
     signed_in = await identity.sessions.log_in(wish(body), CLIENT_ADDRESS.get())
     tokens = _tokens(signer, signed_in) | {"refresh_token": signed_in.refresh_token}
     return answer(documents.LoginTokens(**tokens), 201)
@@ -72,7 +72,7 @@ async def login(body: documents.Login, identity: IdentityDep, signer: SignerDep)
     ),
 )
 async def refresh_token(body: documents.RefreshToken, identity: IdentityDep, signer: SignerDep) -> Response:
-    """Another access token for a session that still counts."""
+    """Issue another access token for a live session."""
     signed_in = await identity.sessions.refresh(body.refresh_token.get_secret_value())
     return answer(documents.RefreshedTokens(**_tokens(signer, signed_in)), 201)
 
@@ -81,7 +81,7 @@ async def refresh_token(body: documents.RefreshToken, identity: IdentityDep, sig
 async def authenticate(
     principal: Authenticated, reading: ReadingDep, identity: IdentityDep, body: documents.Authenticate | None = None
 ) -> Response:
-    """Who the bearer is. Sessions of service accounts are no good on requests that come from outside."""
+    """Return who the caller is. Refuse sessions of service accounts on requests from outside."""
     if body is not None and body.edge_request and principal.service:
         raise Forbidden
 
@@ -90,14 +90,14 @@ async def authenticate(
         email = known.email
         if not known.projected:
             email = revealed((await identity.store.get(User, principal.user_id)).names.email)
-        shown = documents.AuthenticatedCaller(
+        caller = documents.AuthenticatedCaller(
             email=email,
             organization_id=principal.organization_id,
             roles=known.roles,
             session_id=principal.session_id,
             user_id=principal.user_id,
         )
-        return read.answer(documents.AuthenticateAnswer(data=shown), 201)
+        return read.answer(documents.AuthenticateAnswer(data=caller), 201)
 
     return await reading.read((UsersProjection.name, RolesProjection.name), respond)
 
@@ -110,7 +110,7 @@ async def get_session(
     identity: IdentityDep,
     reading: ReadingDep,
 ) -> Response:
-    """A session that still counts: one's own; for system administrators and services all."""
+    """Return a live session of the caller; system administrators and services may read all sessions."""
     session = await identity.sessions.find(principal, session_id)
     about = None
     if query.include_login_info:
@@ -130,7 +130,7 @@ async def get_session(
 async def delete_session(
     session_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
-    """Log out: neither the session's access tokens nor its refresh token open anything any more."""
+    """End a session. Its access tokens and its refresh token are no longer valid."""
 
     async def revoke() -> int:
         position = await identity.sessions.revoke(principal, session_id)
@@ -142,12 +142,12 @@ async def delete_session(
 
 @router.get("/.well-known/jwks.json", **answers(JsonWebKeys, extension=True, waits=False))
 async def public_keys(signer: SignerDep) -> Response:
-    """With what other applications verify access tokens."""
+    """Return the public keys with which other applications verify access tokens."""
     return answer(signer.jwks())
 
 
 def wish(body: documents.Login) -> LoginWish:
-    """What is asked for, in the words of the domain."""
+    """Return the login that the request describes."""
     return LoginWish(
         username=body.username,
         password=body.password.get_secret_value(),
@@ -161,7 +161,7 @@ def wish(body: documents.Login) -> LoginWish:
 
 
 def login_info(session: Session, user: User) -> dict[str, Any]:
-    """Who has signed in."""
+    """Return the user who has signed in."""
     return {
         "email": revealed(user.names.email),
         "first_name": revealed(user.first_name),

@@ -31,7 +31,7 @@ from tests.support.world.product import a_world
 async def test_young_sets_from_lagging_users_are_replaced(database_url: str) -> None:
     async with a_world(database_url, projecting=False) as world:
         indexing = world.services.indexing
-        indexing.least = 0
+        indexing.min_individuals = 0
         user = User.create(uuid4(), classification="customer", individual_id=None)
         mine = Individual.create(uuid4(), "user", user.id)
         await world.identity.store.save(user, mine)
