@@ -1,4 +1,4 @@
-"""The application: which resources it has, and who builds what they ask for. Importing this opens nothing."""
+"""The application: its resources and its lifespan. Importing this module opens no connection."""
 
 import asyncio
 import importlib.metadata
@@ -68,13 +68,13 @@ Building = Callable[[], AbstractAsyncContextManager[Services]]
 
 
 class State(TypedDict):
-    """What the lifespan hands to every request."""
+    """The state that the lifespan passes to every request."""
 
     services: Services
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application of these settings. Everything is opened when it starts and closed when it stops."""
+    """Return the application of these settings. Its lifespan opens and closes everything that it needs."""
 
     @asynccontextmanager
     async def building() -> AsyncIterator[Services]:
@@ -85,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def application(settings: Settings, with_routers: list[ResourceRouter], building: Building) -> FastAPI:
-    """An application of these routers; `building` makes what they ask for, for as long as it runs."""
+    """Return an application of these routers; `building` opens and closes the services that they need."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
@@ -117,12 +117,12 @@ def application(settings: Settings, with_routers: list[ResourceRouter], building
 
 
 def routers() -> list[ResourceRouter]:
-    """Those of all resources."""
+    """Return the routers of all resources."""
     return [resource.router for resource in RESOURCES]
 
 
 def openapi_document() -> dict[str, Any]:
-    """The OpenAPI document; nothing is read from the environment and nothing opened."""
+    """Return the OpenAPI document, without reading the environment or opening a connection."""
     return create_app(Settings.model_construct()).openapi()
 
 

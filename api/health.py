@@ -1,4 +1,4 @@
-"""Is this process alive, can it serve, and what does it count (architecture 8, rulings J4 and J6). Anybody may ask."""
+"""Health, readiness and metrics of this process, without authentication (architecture 8, rulings J4 and J6)."""
 
 import asyncio
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 class Readiness(NamedTuple):
-    """What has to be there before requests can be answered; without projectors lists are late, and nothing is lost."""
+    """What this process needs to answer requests. Without projectors lists lag, but nothing is lost."""
 
     postgres: bool = False
     migrated: bool = False
@@ -38,38 +38,38 @@ class Readiness(NamedTuple):
 
     @property
     def ready(self) -> bool:
-        """Whether this process can take a login and carry out commands (ruling O28)."""
+        """Return whether this process can carry out logins and commands (ruling O28)."""
         return self.postgres and self.migrated and self.writable
 
 
 @router.get("/healthz", openapi_extra=EXTENSION)
 async def healthz(request: Request) -> Response:
-    """Tells that this process answers. Without Redis everything works, more slowly, and it says so."""
+    """Return that this process answers, and whether Redis does. Without Redis the service works, but more slowly."""
     return _json({"status": "ok", "redis": await _redis(services_of(request))})
 
 
 @router.get("/readyz", openapi_extra=EXTENSION, responses={503: {"description": "Not ready"}})
 async def readyz(request: Request) -> Response:
-    """200 when the database is there, migrated and can be written to, else 503. Tells whether somebody projects."""
+    """Return 200 if the database is reachable, migrated and writable, else 503, and whether a worker projects."""
     services = services_of(request)
     readiness = await _readiness(services)
-    told = {"ready": readiness.ready, **readiness._asdict(), "redis": await _redis(services)}
-    return _json(told, 200 if readiness.ready else 503)
+    document = {"ready": readiness.ready, **readiness._asdict(), "redis": await _redis(services)}
+    return _json(document, 200 if readiness.ready else 503)
 
 
 @router.get("/metrics", openapi_extra=EXTENSION)
 async def metrics(request: Request) -> Response:
-    """Figures for Prometheus, when the setting says that they are served here. Raises NotFound."""
+    """Return the metrics for Prometheus. Raises NotFound unless the setting enables them."""
     services = services_of(request)
     if not services.settings.metrics:
-        raise NotFound("There is nothing at this path.")
+        raise NotFound("No resource has this path.")
     figures = _Figures(await _looked_up(services))
-    # in a thread: what several processes counted stands in files of theirs
+    # in a thread, because the metrics of several processes are in files
     return Response(await asyncio.to_thread(generate_latest, figures), media_type=CONTENT_TYPE_LATEST)
 
 
 class _Figures(NamedTuple):
-    """As prometheus_client wants them: what was counted, and what was looked up."""
+    """A collector for prometheus_client: the counted metrics and the looked up ones."""
 
     looked_up: Iterable[Metric]
 
@@ -90,7 +90,7 @@ async def _readiness(services: Services) -> Readiness:
 
 
 async def _projecting(connection: AsyncConnection) -> bool:
-    """Whether some worker follows the log; one projection that fails does not stop the service."""
+    """Return whether a worker follows the log. A failing projection does not make the service unready."""
     cursor = await connection.execute(
         "SELECT EXISTS (SELECT FROM projections"
         " WHERE mode = 'background' AND last_poll_at > now() - interval '5 seconds')"
@@ -110,7 +110,7 @@ async def _redis(services: Services) -> str:
 
 
 async def _looked_up(services: Services) -> list[Metric]:
-    """Figures that no process keeps: they are the same whoever is asked."""
+    """Return the metrics that are read from the database and are the same for every process."""
     labels = ["projection", "state"]
     behind = GaugeMetricFamily("rollbook_projection_lag_events", "Events that are still to be applied.", labels=labels)
     late = GaugeMetricFamily("rollbook_projection_lag_seconds", "Age of the oldest of them.", labels=labels)

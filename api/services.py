@@ -1,4 +1,4 @@
-"""What the application is made of, built once in its lifespan and found again from a request."""
+"""The services of the application, built once in its lifespan."""
 
 from dataclasses import dataclass
 
@@ -22,11 +22,12 @@ from domain.sessions.service_accounts import TokenReviewer
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """`pool` is for reading, its connections commit by themselves; the stores have a pool of their own.
+    """The services that endpoints use.
 
-    `settings` are for what an answer depends on, `answers` for requests with an Idempotency-Key, `signer` for answers
-    that hand out tokens, `reviewer` for the proofs of service accounts, `indexing` for long lists of individuals,
-    `throttle` for what is bounded by address or session.
+    `pool` is for reads, with connections in autocommit mode; the stores have a pool of their own. `answers` stores the
+    results of requests with an Idempotency-Key. `signer` signs issued tokens, `reviewer` reviews the tokens of service
+    accounts, `indexing` keeps the index for long lists of individuals, and `throttle` limits calls by address or
+    session.
     """
 
     settings: Settings
@@ -47,6 +48,6 @@ class Services:
 
 
 def services_of(request: Request) -> Services:
-    """The services of the application that got this request."""
+    """Return the services of the application that received this request."""
     services: Services = request.scope["state"]["services"]
     return services

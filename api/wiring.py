@@ -1,4 +1,4 @@
-"""Who builds what the application is made of, and closes it again in the opposite order."""
+"""Builds the services of the application, and closes them in the opposite order."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,9 +31,9 @@ from projections.sessions.sessions import SessionReader
 
 @asynccontextmanager
 async def built(settings: Settings) -> AsyncIterator[Services]:
-    """Everything an API process needs, open. Raises what Postgres raises when it cannot be reached."""
+    """Open everything that an API process needs. Raises psycopg's error when Postgres cannot be reached."""
     async with AsyncExitStack() as stack:
-        # the stores have a pool of their own, so that neither starves the other
+        # reads and stores have separate pools, so that neither starves the other
         pool = await stack.enter_async_context(_pool(settings))
         writing = await stack.enter_async_context(_pool(settings))
         redis = await stack.enter_async_context(opened_redis(settings.redis()))

@@ -1,7 +1,7 @@
-"""The decision that is being made for a caller: which rights it rests on, and how far the log was when it began.
+"""Decisions: the rights on which a command of a caller rests, and the position of the log at which they were read.
 
-A command that is appended after the event that ended its right does not exist (ruling O7). So the store compares what
-stands here with what happened since, under the lock under which it appends.
+No command may be appended after an event that ended its right (ruling O7). So the store compares the decision with the
+events since its position, under the lock of the append.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -17,12 +17,12 @@ from domain.core.turns import InTurns
 
 @dataclass(eq=False)
 class Decision:
-    """`position` is that of the log when the session was looked up, so none of the rights is older.
+    """What a command rests on.
 
-    `granted` are the queries that were answered with yes, and `readable` the users whom a caller was found to be
-    allowed to read: both by the user whose right it is. `always_rechecked` is true when the recorded losses cannot tell
-    that one of the rights has ended: a right on any resource of a type, and "contain", end by events that name neither
-    the user nor the resource.
+    `position` is the position of the log at which the session was looked up; all rights were read at it or later.
+    `granted` are the granted queries with the user whose right each is; `readable` are the users that a user may read.
+    `always_rechecked` is true if recorded losses cannot tell that one of the rights has ended: a right on any resource
+    of a type, and "contain", end by events that name neither the user nor the resource.
     """
 
     actor: UUID
@@ -33,14 +33,14 @@ class Decision:
     always_rechecked: bool = field(init=False, default=False)
 
     def rest_on(self, user_id: UUID, queries: Collection[AccessQuery]) -> None:
-        """Let it rest on these, which were answered with yes."""
+        """Add granted queries to what the decision rests on."""
         self.granted |= {(user_id, query): None for query in queries}
         self.always_rechecked = self.always_rechecked or any(map(_ends_unnamed, queries))
 
     def subjects(self) -> set[UUID]:
-        """The ids of everything that the decision rests on."""
-        named = {query.resource_id for _, query in self.granted if isinstance(query.resource_id, UUID)}
-        return named.union({self.actor, self.session}, *self.readable.values())
+        """Return the ids of all users, sessions and resources that the decision rests on."""
+        resources = {query.resource_id for _, query in self.granted if isinstance(query.resource_id, UUID)}
+        return resources.union({self.actor, self.session}, *self.readable.values())
 
 
 def _ends_unnamed(query: AccessQuery) -> bool:
@@ -48,7 +48,7 @@ def _ends_unnamed(query: AccessQuery) -> bool:
 
 
 class Losses(NamedTuple):
-    """Whose rights events may have ended: those that rest on these subjects, or, with `any_right`, on anything."""
+    """Rights that events may have ended: those on these subjects, or all rights if `any_right` is true."""
 
     subjects: frozenset[UUID]
     any_right: bool
@@ -58,13 +58,13 @@ _CURRENT: ContextVar[Decision | None] = ContextVar("decision", default=None)
 
 
 def current_decision() -> Decision | None:
-    """The decision inside which this runs; None for jobs, bootstrap and callers without a token."""
+    """Return the present decision; None for jobs, bootstrap and callers without a token."""
     return _CURRENT.get()
 
 
 @contextmanager
 def deciding(decision: Decision) -> Iterator[None]:
-    """Everything appended inside rests on this decision."""
+    """Let everything that is appended inside rest on this decision."""
     token = _CURRENT.set(decision)
     try:
         yield
@@ -73,15 +73,15 @@ def deciding(decision: Decision) -> Iterator[None]:
 
 
 async def note_granted(user_id: UUID, queries: Sequence[AccessQuery], allowed: Sequence[bool]) -> None:
-    """Let the current decision, if any, rest on those of the queries that were answered with yes."""
+    """Let the present decision, if any, rest on the granted queries."""
     decision = _CURRENT.get()
     if decision is not None:
-        async for some in InTurns(zip(queries, allowed, strict=True)):
-            decision.rest_on(user_id, [query for query, yes in some if yes])
+        async for batch in InTurns(zip(queries, allowed, strict=True)):
+            decision.rest_on(user_id, [query for query, granted in batch if granted])
 
 
 def note_readable(reader_id: UUID, user_ids: Iterable[UUID]) -> None:
-    """Let the current decision, if any, rest on the right of a user to read these others."""
+    """Let the present decision, if any, rest on the right of a user to read these users."""
     decision = _CURRENT.get()
     if decision is not None:
         decision.readable.setdefault(reader_id, set()).update(user_ids)

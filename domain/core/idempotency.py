@@ -1,7 +1,7 @@
-"""What is known of the command that is being carried out: its Idempotency-Key, and what the store has recorded of it.
+"""The recording of a running command: its Idempotency-Key, and what the store has recorded of it.
 
-The edge opens a recording around each command. The store writes the request's key and the result's id beside the
-events, in one transaction, and notes in the recording what was appended where, once that is committed.
+The edge opens a recording around each command. The store writes the key of the request and the id of the result in the
+transaction of the events. After the commit, it notes the events and their position in the recording.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from domain.core.recorded import Event
 
 @dataclass(frozen=True)
 class IdempotentRequest:
-    """`key` and `fingerprint` as adapters/log/idempotency_store.py makes them from what the client sent."""
+    """A request with an Idempotency-Key. adapters/log/idempotency_store.py derives `key` and `fingerprint` from it."""
 
     user_id: UUID
     key: str
@@ -26,12 +26,12 @@ class IdempotentRequest:
 
 @dataclass
 class Recording:
-    """One command, on its way or recorded.
+    """One command, running or recorded.
 
-    `request` is None without an Idempotency-Key. `resource_id` names what the command is about, or what it made.
-    `position` is where it was recorded (of a command without events, the head it was decided on), None until then.
-    `recorded_at` and `kinds` are the time and the classes of its events. `repeated` tells whether an earlier request
-    with the same key recorded it. `carried_out` tells that only its answer is still to be made.
+    `request` is None without an Idempotency-Key. `resource_id` is the id of the resource that the command is about or
+    created. `position` is the position of its last event (without events, the head on which it was decided); None
+    before the commit. `recorded_at` and `kinds` are the time and the classes of its events. `repeated` is true if an
+    earlier request with the same key recorded it. `carried_out` is true when only the answer is missing.
     """
 
     request: IdempotentRequest | None = None
@@ -43,13 +43,13 @@ class Recording:
     carried_out: bool = False
 
     def recall(self, status: int, resource_id: str | None, position: int) -> None:
-        """An earlier request with the same key was recorded so."""
+        """Take over the result that an earlier request with the same key recorded."""
         assert self.request is not None
         self.request = replace(self.request, status=status)
         self.resource_id, self.position, self.repeated = resource_id, position, True
 
     def note(self, position: int, events: Iterable[Event] = ()) -> None:
-        """These events are committed, the last of them at the position."""
+        """Note that these events are committed, the last of them at the position."""
         self.position = position
         for event in events:
             self.recorded_at = vars(event)["timestamp"]
@@ -60,13 +60,13 @@ _CURRENT: ContextVar[Recording | None] = ContextVar("recording", default=None)
 
 
 def current_recording() -> Recording | None:
-    """The recording of the command inside which this runs; None outside a command of the edge."""
+    """Return the recording of the present command; None outside a command of the edge."""
     return _CURRENT.get()
 
 
 @contextmanager
 def recording(opened: Recording) -> Iterator[Recording]:
-    """Everything appended inside belongs to this command."""
+    """Let everything that is appended inside belong to this recording."""
     token = _CURRENT.set(opened)
     try:
         yield opened

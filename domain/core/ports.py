@@ -1,4 +1,4 @@
-"""What the domain needs of the outside world, as protocols. Adapters and projections implement them."""
+"""The ports of the domain: protocols that adapters and projections implement."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
@@ -19,24 +19,24 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 100
-"""Of a command. Of many processes that change one thing at once one comes through each time."""
+"""Attempts of one command. Of several processes that change the same stream, one succeeds each time."""
 PAUSE, MAX_PAUSE = 0.001, 0.02
-"""Seconds: what the longest pause grows by with each further attempt, and up to."""
+"""Seconds. The maximal pause before an attempt grows by PAUSE with each attempt, up to MAX_PAUSE."""
 
 
 class Store(Protocol):
-    """An ordered event log, seen as aggregates."""
+    """An ordered event log that loads and saves aggregates."""
 
     async def find(self, kind: type[TAggregate], aggregate_id: UUID) -> TAggregate | None:
-        """The aggregate as its events made it, None when it has none."""
+        """Return the aggregate; None when it has no events."""
         ...
 
     async def get(self, kind: type[TAggregate], aggregate_id: UUID) -> TAggregate:
-        """The aggregate as its events made it. Raises NotFound when it has none."""
+        """Return the aggregate. Raises NotFound when it has no events."""
         ...
 
     async def get_many(self, kind: type[TAggregate], aggregate_ids: Iterable[UUID]) -> dict[UUID, TAggregate]:
-        """Those that exist, by id, in the order given: in one round trip, or in several when they are very many."""
+        """Return the aggregates that exist, by id and in the given order: very many of them in several round trips."""
         ...
 
     @overload
@@ -47,19 +47,20 @@ class Store(Protocol):
     async def find_each(
         self, one: tuple[type[TOne], UUID], other: tuple[type[TOther], UUID], third: tuple[type[TThird], UUID], /
     ) -> tuple[TOne | None, TOther | None, TThird | None]: ...
-    async def find_each(self, *wanted: tuple[type[Audited], UUID]) -> tuple[Audited | None, ...]:
-        """As `find`, for several kinds in one round trip."""
+    async def find_each(self, *references: tuple[type[Audited], UUID]) -> tuple[Audited | None, ...]:
+        """Return aggregates of several kinds, each as `find` does, in one round trip."""
         ...
 
     async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
-        """Append all pending events in one transaction, all or nothing.
+        """Append all pending events of the aggregates in one transaction.
 
-        `result` is the id of what the command made or found, where the request does not name it: a retry of the
-        request with its Idempotency-Key is answered with it.
+        Return the position of the last event; without events, the head of the log on which the decision rests.
 
-        Returns the position of the last event appended, or, when there was nothing to append, the head of the
-        log that was decided on. Raises LostRace when one of the aggregates, or of those in `unchanged` (which
-        the decision rests on), has got further events meanwhile; AlreadyExists when something unique is taken.
+        `result` is the id of what the command created or found, if the request does not name it; a retry with the
+        same Idempotency-Key is answered with it. `unchanged` are further aggregates on which the decision rests.
+
+        Raises LostRace when another command has appended events to one of these aggregates meanwhile; AlreadyExists
+        when a unique value is taken.
         """
         ...
 
@@ -67,21 +68,25 @@ class Store(Protocol):
 async def save_resting_on(
     store: Store, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None
 ) -> int:
-    """Save as `Store.save` does, and have those of the aggregates that did not change rest as they were seen."""
-    changed = [each for each in aggregates if each.pending_events]
-    seen = {each.stream_of(each.id): each for each in (*aggregates, *unchanged) if not each.pending_events}
-    return await store.save(*changed, unchanged=list(seen.values()), result=result)
+    """Save the aggregates as `Store.save` does; those without pending events count as `unchanged`."""
+    changed = [aggregate for aggregate in aggregates if aggregate.pending_events]
+    not_changed = {
+        aggregate.stream_of(aggregate.id): aggregate
+        for aggregate in (*aggregates, *unchanged)
+        if not aggregate.pending_events
+    }
+    return await store.save(*changed, unchanged=list(not_changed.values()), result=result)
 
 
 def retry_on_conflict(command: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Run the command again from the start when it lost a race, ATTEMPTS times at most.
+    """Run the command again from its start after a lost race, at most ATTEMPTS times.
 
-    Commands of this process that lost a race for the same streams take turns; against those of other processes, which
-    do not, a pause of random length helps.
+    Commands of this process that lost a race for the same streams lock them. Between commands of several processes, a
+    pause of random length separates the attempts.
     """
 
     @wraps(command)
-    async def deciding(*args: P.args, **kwargs: P.kwargs) -> R:
+    async def attempt_command(*args: P.args, **kwargs: P.kwargs) -> R:
         contended: frozenset[UUID] = frozenset()
         attempts = iter(range(1, ATTEMPTS + 1))
         while True:
@@ -97,16 +102,16 @@ def retry_on_conflict(command: Callable[P, Awaitable[R]]) -> Callable[P, Corouti
                             break
                     await asyncio.sleep(random() * min(MAX_PAUSE, attempt * PAUSE))  # noqa: S311 - nothing secret
 
-    return deciding
+    return attempt_command
 
 
 Operation = Literal["read", "write", "contain"]
 LISTABLE = ("group", "individual", "organization")
-"""Types of resources that can be listed, and asked for without an id."""
+"""Types of resources that can be listed, and for which queries may lack an id."""
 
 
 class AccessQuery(NamedTuple):
-    """`type:id:operation` (semantics 6.1). `resource_id` is None for "any"; text for system and app.*."""
+    """A query `type:id:operation` (semantics 6.1). `resource_id` is None for any resource, text for system and app."""
 
     resource_type: str
     resource_id: UUID | str | None
@@ -114,37 +119,37 @@ class AccessQuery(NamedTuple):
 
 
 class Access(Protocol):
-    """The authorization engine, as the domain asks it."""
+    """The authorization engine."""
 
     async def decide(self, user_id: UUID, queries: Sequence[AccessQuery]) -> list[bool]:
-        """Return one answer per query, all from one snapshot that holds every command answered so far."""
+        """Return one answer for each query, all from one snapshot that includes every command answered so far."""
         ...
 
     async def readable_users(self, user_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
-        """Return those of `user_ids` that the user may read (semantics 4, ruling E3).
+        """Return the `user_ids` that the user may read (semantics 4, ruling E3).
 
-        Themselves; those inside an organization whose provider they are, that is its providers and the owners of
-        individuals shared with it; for staff and services all that exist.
+        Users may read themselves. A provider may read the other providers of their organizations and the owners of
+        individuals that are shared with these. Staff and services may read all users.
         """
         ...
 
 
 class Hasher(Protocol):
-    """Password hashing, off the event loop and bounded."""
+    """Hashes passwords outside of the event loop, a limited number at a time."""
 
     async def hash(self, password: str) -> str: ...
 
     async def verify(self, password: str, hashed: str | None) -> bool:
-        """False for a wrong password; takes as long when `hashed` is None. Raises TooMany when overloaded."""
+        """Return whether the password is right; False after the same time without a hash. Raises TooMany if overloaded."""
         ...
 
 
 Lookup = Callable[[str, str], bytes]
-"""(kind, value) to the keyed hash under which the value is found again (HMAC-SHA-256)."""
+"""Returns the keyed hash (HMAC-SHA-256) of a value of a kind, by which the value can be looked up."""
 
 
 class Claims(NamedTuple):
-    """What an access token says, once its signature, issuer, audience and time were found good."""
+    """The claims of an access token whose signature, issuer, audience and time are valid."""
 
     user_id: UUID
     session_id: UUID
@@ -154,8 +159,8 @@ class Claims(NamedTuple):
 
 
 class TokenVerifier(Protocol):
-    """Reads access tokens."""
+    """Verifies access tokens."""
 
     def verify(self, token: str) -> Claims:
-        """Raises TokenExpired; Unauthenticated for whatever else is wrong with it."""
+        """Return the claims of the token. Raises TokenExpired, and Unauthenticated for every other fault."""
         ...

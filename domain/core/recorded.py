@@ -1,4 +1,4 @@
-"""An event with its place in the log, as everything that follows the log receives it."""
+"""Recorded events: events with their positions, as followers of the log receive them."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -12,29 +12,32 @@ Event = CanMutateAggregate[UUID]
 
 
 class Recorded(NamedTuple):
-    """Positions start at 1 and have no gaps. The event's `timestamp` is when it was recorded: it grows with them."""
+    """An event and its position.
+
+    Positions start at 1 and have no gaps. The event's `timestamp` is the time of its append and grows with positions.
+    """
 
     position: int
     event: Event
 
 
 def stamp(event: Event, recorded_at: datetime) -> None:
-    """Let the event's `timestamp` be the time of its append instead of the time of the decision.
+    """Set the event's `timestamp` to the time of its append, in place of the time of the decision.
 
-    Clients sync by the times that read models make of it, and clocks of processes differ.
+    Clients synchronize by the times that read models derive from it, and the clocks of processes differ.
     """
     vars(event)["timestamp"] = recorded_at
 
 
 def topics_of(kinds: Iterable[type[Event]] | None) -> list[str] | None:
-    """The topics under which events of these classes, or of classes derived from them, stand in the log."""
+    """Return the topics of these event classes and their subclasses; None for None, that is, for all events."""
     if kinds is None:
         return None
-    return sorted({get_topic(each) for each in families_of(kinds)})
+    return sorted({get_topic(kind) for kind in families_of(kinds)})
 
 
 def families_of(kinds: Iterable[type[Event]]) -> Iterator[type[Event]]:
-    """These classes and all that are derived from them."""
+    """Yield these classes and all their subclasses."""
     for kind in kinds:
         yield kind
         yield from families_of(kind.__subclasses__())
