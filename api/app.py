@@ -127,15 +127,15 @@ def openapi_document() -> dict[str, Any]:
 
 
 def _document_of(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
-    """Serves the document. It is made in a thread, and once: that takes a second, for which nobody else should wait."""
-    making = asyncio.Lock()
-    made: list[bytes] = []
+    """Return an endpoint that serves the document, which it builds once and in a thread, because that takes a second."""
+    building = asyncio.Lock()
+    document: list[bytes] = []
 
     async def openapi(_: Request) -> Response:
-        async with making:
-            if not made:
-                made.append(await asyncio.to_thread(lambda: orjson.dumps(app.openapi())))
-        return Response(made[0], media_type="application/json")
+        async with building:
+            if not document:
+                document.append(await asyncio.to_thread(lambda: orjson.dumps(app.openapi())))
+        return Response(document[0], media_type="application/json")
 
     return openapi
 

@@ -135,12 +135,12 @@ async def user_filter(read: Read, query: documents.UserListQuery) -> UserFilter:
     )
 
 
-def visible_filter(wanted: UserFilter, sees: Viewer, *, whole: bool) -> UserFilter:
+def visible_filter(filters: UserFilter, sees: Viewer, *, whole: bool) -> UserFilter:
     """Return the filter on the attributes that the caller may see; hidden attributes never match (ruling O9)."""
     if not whole:
-        return replace(wanted, nobody=wanted.hidden, testers=True)
-    sharee = wanted.shared_with_organization or wanted.shared_with_user
-    return replace(wanted, nobody=sharee is not None and not sees.sees_shares_with(sharee))
+        return replace(filters, nobody=filters.hidden, testers=True)
+    sharee = filters.shared_with_organization or filters.shared_with_user
+    return replace(filters, nobody=sharee is not None and not sees.sees_shares_with(sharee))
 
 
 async def attributes_of(

@@ -140,7 +140,7 @@ class Hasher(Protocol):
     async def hash(self, password: str) -> str: ...
 
     async def verify(self, password: str, hashed: str | None) -> bool:
-        """Return whether the password is right; False after the same time without a hash. Raises TooMany if overloaded."""
+        """Return whether the password is right; without a hash, False after the same time. Raises TooMany."""
         ...
 
 
