@@ -127,7 +127,7 @@ def openapi_document() -> dict[str, Any]:
 
 
 def _document_of(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
-    """Return an endpoint that serves the document, which it builds once and in a thread, because that takes a second."""
+    """Return an endpoint that serves the document, built once and in a thread, because that takes a second."""
     building = asyncio.Lock()
     document: list[bytes] = []
 
