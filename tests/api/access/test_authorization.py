@@ -61,6 +61,29 @@ async def test_users_ask_about_themselves_and_unlimited_callers_about_all(databa
         await world.get(f"{STATUS}ann/", world.service, 400)
 
 
+async def test_a_revoked_session_is_refused_before_anything_else_of_a_check(database_url: str) -> None:
+    """A check looks up its session in the statement of the decision, after the body was read."""
+    async with a_world(database_url) as world:
+        clinic = await world.organization()
+        ann = await world.provider(clinic)
+        await world.post(f"/v1/users/{ann.user_id}/disable/", {}, world.system)
+        own = about(ann.user_id, f"organization:{clinic}:read")
+        requests: list[dict[str, Any]] = [
+            {"json": own},
+            {"json": about(world.system.user_id, f"organization:{clinic}:read")},
+            {"json": {}},
+            {"json": own | {"unknown": "x" * 20_000}},
+            {"content": b"{", "headers": {"Content-Type": "application/json"}},
+            {"content": b"x", "headers": {"Content-Type": "text/plain"}},
+            {"json": own, "headers": {"Accept": "text/html"}},
+            {"json": own, "headers": {"X-At-Least-Position": str(2**62)}},
+        ]
+        for request in requests:
+            headers = ann.bearer | request.pop("headers", {})
+            answer = await world.client.post(CHECK, headers=headers, **request)
+            assert (answer.status_code, answer.json()["errors"][0]["code"]) == (401, "session-revoked"), request
+
+
 async def test_accessors_are_shown_to_administrators_and_unlimited_callers(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic, other = await world.organization(), await world.organization()
