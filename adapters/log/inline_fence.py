@@ -12,9 +12,10 @@ from domain.core.errors import Unavailable
 
 
 class OutdatedProcess(Unavailable):
-    """The inline projections of this process differ from those that were declared last."""
+    """The process and the read models have different versions; another process can answer.
 
-    detail = "This process and the read models have different versions; another process can answer."
+    The inline projections of this process differ from those that were declared last.
+    """
 
 
 class Versioned(Protocol):

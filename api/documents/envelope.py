@@ -19,15 +19,15 @@ IdRule = Literal["forbidden", "path", "path-optional"]
 
 
 class TypeConflict(Conflict, code="type-conflict"):
-    detail = "The document's type is not the type of this resource."
+    """The document's type is not the type of this resource."""
 
 
 class IdConflict(Conflict, code="id-conflict"):
-    detail = "The document's id is not the id in the path."
+    """The document's id is not the id in the path."""
 
 
 class ClientIdNotAllowed(Forbidden, code="client-id-not-allowed"):
-    detail = "The server chooses the id."
+    """The server chooses the id."""
 
 
 class _Announced:

@@ -37,21 +37,22 @@ AN_ERROR_CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 
 
 class MissingAttribute(Invalid, code="missing-attribute"):
-    detail = "This attribute is required."
+    """The attribute is required."""
 
 
 class NotAcceptable(DomainError, code="not-acceptable"):
-    detail = "The answer is application/vnd.api+json, which the Accept header excludes."
+    """The answer is application/vnd.api+json, which the Accept header excludes."""
 
 
 class UnsupportedMediaType(DomainError, code="unsupported-media-type"):
-    detail = "The body must be application/json or application/vnd.api+json."
+    """The body must be application/json or application/vnd.api+json."""
 
 
 class PayloadTooLarge(DomainError, code="payload-too-large"):
-    """The body exceeds `max_body`, the limit of the operation in bytes."""
+    """The body is too large.
 
-    detail = "The body is too large."
+    The body exceeds `max_body`, the limit of the operation in bytes.
+    """
 
     def __init__(self, max_body: int) -> None:
         super().__init__(f"The body is larger than {max_body // 1024} KiB.")
@@ -62,15 +63,15 @@ class EndsConnection(DomainError):
 
 
 class MalformedRequest(EndsConnection, code="malformed-request"):
-    detail = "The request is not valid HTTP/1.1."
+    """The request is not valid HTTP/1.1."""
 
 
 class RequestTimeout(EndsConnection, code="request-timeout"):
-    detail = "The request did not arrive in time."
+    """The request did not arrive in time."""
 
 
 class HeadTooLarge(EndsConnection, code="request-head-too-large"):
-    detail = "The head of a request may have at most 64 KiB and 100 headers."
+    """The head of a request may have at most 64 KiB and 100 headers."""
 
 
 class TooManyConnections(Unavailable, EndsConnection):
@@ -78,9 +79,10 @@ class TooManyConnections(Unavailable, EndsConnection):
 
 
 class MethodNotAllowed(DomainError, code="method-not-allowed"):
-    """The path does not have the method of the request; `allowed` are the methods that it has."""
+    """The path does not have this method; the Allow header lists its methods.
 
-    detail = "This path does not have this method; the Allow header lists its methods."
+    `allowed` are the methods that it has.
+    """
 
     def __init__(self, allowed: Iterable[str]) -> None:
         super().__init__()
@@ -88,9 +90,10 @@ class MethodNotAllowed(DomainError, code="method-not-allowed"):
 
 
 class ReadModelBehind(Unavailable, code="read-model-behind"):
-    """A read model lags behind the required position. `recorded` is the position of a command that succeeded (A5)."""
+    """The requested state is not readable yet; try again.
 
-    detail = "The requested state is not readable yet; try again."
+    A read model lags behind the required position. `recorded` is the position of a command that succeeded (A5).
+    """
 
     def __init__(self, retry_after: int = 1, *, recorded: int | None = None) -> None:
         super().__init__(retry_after, meta={} if recorded is None else {"position": recorded})
@@ -98,9 +101,10 @@ class ReadModelBehind(Unavailable, code="read-model-behind"):
 
 
 class Unhandled(DomainError, code="internal-error"):
-    """An unexpected error. The log has its id and the reason; the answer has only the id."""
+    """The service failed to answer this request.
 
-    detail = "The service failed to answer this request."
+    An unexpected error. The log has its id and the reason; the answer has only the id.
+    """
 
 
 STATUS: Mapping[type[DomainError], int] = {

@@ -31,11 +31,12 @@ class Sent(NamedTuple):
 
 
 class KeyReused(Conflict):
-    detail = "This Idempotency-Key was used for another request."
+    """The Idempotency-Key was used for another request."""
 
 
 class StillRunning(Conflict):
-    detail = "The first request with this Idempotency-Key is still running; try again."
+    """The first request with this Idempotency-Key is still running; try again."""
+
     retry_after = 1
 
 

@@ -21,7 +21,7 @@ _NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class InvalidAccessQuery(Invalid, code="invalid-access-query"):
-    detail = "An access query has the form type:id:operation, for example group::read."
+    """An access query has the form type:id:operation, for example group::read."""
 
 
 def parse(text: str) -> AccessQuery:

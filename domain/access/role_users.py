@@ -12,7 +12,7 @@ from domain.people.named_users import NamedUsers, UserIdOrEmail
 
 
 class NotInOrganization(Conflict, code="not-in-organization"):
-    detail = "The user is not one of the organization's providers."
+    """The user is not one of the organization's providers."""
 
 
 class RoleUsers:

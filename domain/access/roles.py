@@ -20,11 +20,11 @@ class RoleNotFound(NotFound):
 
 
 class LastAdmin(Conflict, code="last-admin"):
-    detail = "At least one user who can sign in has to keep this role."
+    """At least one user who can sign in has to keep this role."""
 
 
 class SystemRole(Forbidden):
-    detail = "Only a system administrator may grant or revoke this role."
+    """Only a system administrator may grant or revoke this role."""
 
 
 def role_id(organization_id: UUID, name: str) -> UUID:

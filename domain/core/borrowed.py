@@ -22,7 +22,7 @@ FORBIDDEN: Mapping[Act, frozenset[SessionKind]] = MappingProxyType({
 
 
 class ImpersonationNotAllowed(Forbidden, code="impersonation-not-allowed"):
-    detail = "Only the user may do this, in a session that they opened themselves."
+    """Only the user may do this, in a session that they opened themselves."""
 
 
 def require_own_session(principal: Principal, act: Act) -> None:

@@ -21,7 +21,8 @@ from uuid import UUID
 class DomainError(Exception):
     """A refusal. Its text never contains a secret or a personal value.
 
-    `code` is the contract's error code; a class without a code of its own inherits the code of its kind.
+    `code` is the contract's error code; a class without a code of its own inherits the code of its kind. `detail` is
+    the text for the client: the first line of the docstring, unless the class has a text of its own.
 
     `argument` is the Python name of the command's argument that the refusal is about ("organization_id", or
     "endpoints/3/path" for a part of an argument). The edge derives `parameter` or `pointer` from it, which locate the
@@ -33,10 +34,14 @@ class DomainError(Exception):
     detail: ClassVar[str]
     argument: str | None = None
 
-    def __init_subclass__(cls, *, code: str | None = None, **options: Any) -> None:
-        super().__init_subclass__(**options)
+    def __init_subclass__(cls, *, code: str | None = None, argument: str | None = None) -> None:
+        super().__init_subclass__()
         if code is not None:
             cls.code = code
+        if argument is not None:
+            cls.argument = argument
+        if cls.__doc__ is not None and "detail" not in vars(cls):
+            cls.detail = cls.__doc__.partition("\n")[0]
 
     def __init__(
         self,
@@ -58,46 +63,49 @@ class DomainError(Exception):
 
 
 class Invalid(DomainError, code="invalid-attribute"):
-    detail = "The value is not acceptable."
+    """The value is not acceptable."""
 
 
 class Unauthenticated(DomainError, code="not-authenticated"):
-    detail = "A valid access token is needed."
+    """A valid access token is needed."""
 
 
 class TokenExpired(Unauthenticated, code="token-expired"):
-    detail = "The access token has expired."
+    """The access token has expired."""
 
 
 class SessionRevoked(Unauthenticated, code="session-revoked"):
-    detail = "The session has ended."
+    """The session has ended."""
 
 
 class Forbidden(DomainError, code="forbidden"):
-    detail = "You may not do this."
+    """You may not do this."""
 
 
 class NotFound(DomainError, code="not-found"):
-    """The resource does not exist, or the caller may not read it.
+    """The resource does not exist, or you may not see it.
 
-    Subclasses set neither code nor detail, so that the answer does not tell which of the two it is (ruling O10).
+    Subclasses have this text too, so that the answer does not tell which of the two it is (ruling O10).
     """
 
-    detail = "The resource does not exist, or you may not see it."
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.detail = NotFound.detail
 
 
 class Conflict(DomainError, code="conflict"):
-    detail = "The present state does not allow this request."
+    """The present state does not allow this request."""
 
 
 class Expired(DomainError, code="expired"):
-    detail = "It has expired."
+    """It has expired."""
 
 
 class TooMany(DomainError, code="too-many-requests"):
-    """The caller sent too many requests. `retry_after` is the number of whole seconds to wait."""
+    """You have sent too many requests; try again later.
 
-    detail = "You have sent too many requests; try again later."
+    `retry_after` is the number of whole seconds to wait.
+    """
 
     def __init__(self, retry_after: int = 1, **options: Any) -> None:
         super().__init__(**options)
@@ -105,9 +113,10 @@ class TooMany(DomainError, code="too-many-requests"):
 
 
 class Unavailable(DomainError, code="unavailable"):
-    """The service cannot answer now. `retry_after` is the number of whole seconds to wait."""
+    """The service cannot answer now; try again.
 
-    detail = "The service cannot answer now; try again."
+    `retry_after` is the number of whole seconds to wait.
+    """
 
     def __init__(self, retry_after: int = 1, **options: Any) -> None:
         super().__init__(**options)
@@ -115,24 +124,24 @@ class Unavailable(DomainError, code="unavailable"):
 
 
 class InvalidParameter(Invalid, code="invalid-parameter"):
-    detail = "The value of the parameter is not acceptable."
+    """The value of the parameter is not acceptable."""
 
 
 class InvalidState(Conflict, code="invalid-state"):
-    detail = "The state of the resource does not allow this."
+    """The state of the resource does not allow this."""
 
 
 class AlreadyExists(Conflict, code="already-exists"):
-    detail = "The resource exists already."
+    """The resource exists already."""
 
 
 class LostRace(Conflict):
-    """Another command changed what this command's decision rests on; `retry_on_conflict` runs the command again.
+    """Another request changed the resource at the same time; try again.
+
+    Another command changed what this command's decision rests on; `retry_on_conflict` runs the command again.
 
     `streams` are the streams that the other command changed, as far as they are known.
     """
-
-    detail = "Another request changed the resource at the same time; try again."
 
     def __init__(self, *, streams: Iterable[UUID] = ()) -> None:
         super().__init__()
@@ -140,4 +149,7 @@ class LostRace(Conflict):
 
 
 class DecisionOutdated(Unavailable):
-    """A right that the command rests on may have ended since its check; the edge authenticates the caller again."""
+    """The service cannot answer now; try again.
+
+    A right that the command rests on may have ended since its check; the edge authenticates the caller again.
+    """

@@ -6,7 +6,7 @@ from domain.core.errors import InvalidState
 
 
 class PersonErased(InvalidState):
-    detail = "This person has been erased; the service no longer records anything personal about them."
+    """The person has been erased; the service no longer records anything personal about them."""
 
 
 class Personal:

@@ -19,19 +19,19 @@ class GroupNotFound(NotFound):
 
 
 class GroupSystemManaged(Conflict, code="group-system-managed"):
-    detail = "The service manages this group; it cannot be changed."
+    """The service manages this group; it cannot be changed."""
 
 
 class GroupInactive(InvalidState):
-    detail = "The group is no longer active."
+    """The group is no longer active."""
 
 
 class GroupNotEmpty(Conflict, code="group-not-empty"):
-    detail = "The group contains other groups."
+    """The group contains other groups."""
 
 
 class GroupProviderOnly(Conflict, code="group-provider-only"):
-    detail = "The group is for providers only and cannot contain individuals."
+    """The group is for providers only and cannot contain individuals."""
 
 
 def system_group_id(organization_id: UUID, group_type: GroupType) -> UUID:

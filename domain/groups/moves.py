@@ -19,11 +19,11 @@ JOB_DEAD = "job-dead"
 
 
 class ParentElsewhere(Conflict):
-    detail = "The new parent belongs to another organization."
+    """The new parent belongs to another organization."""
 
 
 class DivisionUnderGroup(Conflict):
-    detail = "The parent of a division must be a division."
+    """The parent of a division must be a division."""
 
 
 class GroupMoves:

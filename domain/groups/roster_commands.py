@@ -20,15 +20,15 @@ from domain.people.users import User, UserNotFound
 
 
 class NotEligible(Conflict, code="not-eligible"):
-    detail = "At least one of these people cannot be in this roster."
+    """At least one of these people cannot be in this roster."""
 
 
 class SameGroup(Invalid):
-    detail = "The group to remove people from must differ from the group to add them to."
+    """The group to remove people from must differ from the group to add them to."""
 
 
 class OtherOrganization(Conflict):
-    detail = "The two groups belong to different organizations."
+    """The two groups belong to different organizations."""
 
 
 class Roster(NamedTuple):

@@ -15,7 +15,7 @@ MAX_LEVELS = 32
 
 
 class GroupCycle(Conflict, code="group-cycle"):
-    detail = "The parent is the group itself or is below it."
+    """The parent is the group itself or is below it."""
 
 
 class TooDeep(Conflict):
@@ -23,7 +23,7 @@ class TooDeep(Conflict):
 
 
 class MoveInProgress(Conflict, code="move-in-progress"):
-    detail = "Another task is moving the group already."
+    """Another task is moving the group already."""
 
 
 def tree_id(organization_id: UUID) -> UUID:

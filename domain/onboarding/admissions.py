@@ -20,7 +20,7 @@ from domain.people.users import ProvisionalUser, User
 
 
 class AlreadyProvider(Conflict):
-    detail = "The user is a provider; their individual cannot be shared."
+    """The user is a provider; their individual cannot be shared."""
 
 
 class NewIds(NamedTuple):

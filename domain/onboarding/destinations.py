@@ -20,19 +20,19 @@ from domain.people.users import User
 
 
 class UnknownRole(Conflict):
-    detail = "The organization does not have this role."
+    """The organization does not have this role."""
 
 
 class ForeignGroup(Conflict):
-    detail = "The group belongs to another organization."
+    """The group belongs to another organization."""
 
 
 class ForeignIndividual(Conflict):
-    detail = "The organization does not own the individual."
+    """The organization does not own the individual."""
 
 
 class StaffPatient(Conflict):
-    detail = "Staff work in this organization; it cannot have patients."
+    """Staff work in this organization; it cannot have patients."""
 
 
 class Destination(NamedTuple):

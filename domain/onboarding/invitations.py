@@ -12,19 +12,19 @@ OnboardType = Literal["patient", "provider"]
 
 
 class ForProvidersOnly(Invalid):
-    detail = "This attribute is for providers only."
+    """The attribute is for providers only."""
 
 
 class ForPatientsOnly(Invalid):
-    detail = "This attribute is for patients only."
+    """The attribute is for patients only."""
 
 
 class PasswordWithoutSignUp(Invalid):
-    detail = "A password requires auto-sign-up."
+    """A password requires auto-sign-up."""
 
 
 class ChannelWithoutContact(Invalid):
-    detail = "The person has no contact for this channel."
+    """The person has no contact for this channel."""
 
 
 class Invitation(NamedTuple):

@@ -17,7 +17,7 @@ InviteStatus = Literal["created", "failed", "sent"]
 
 
 class OnboardingRequestOpen(AlreadyExists):
-    detail = "The organization already has an open request for the same person."
+    """The organization already has an open request for the same person."""
 
 
 @dataclass(frozen=True)

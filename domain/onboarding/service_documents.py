@@ -20,10 +20,8 @@ MAX_HTML = 1024 * 1024
 """Bytes."""
 
 
-class ServiceDocumentExists(AlreadyExists):
-    """The organization has this version of a document of this type already, or the service for all organizations."""
-
-    argument = "version"
+class ServiceDocumentExists(AlreadyExists, argument="version"):
+    """A document of this type and version exists already for the organization, or for all organizations."""
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,8 @@ PLACEHOLDERS = {
 """The placeholders of each type, in addition to those of all types."""
 
 
-class EmailTemplateExists(AlreadyExists):
+class EmailTemplateExists(AlreadyExists, argument="type"):
     """The organization or theme has a template of this type, locale and format already."""
-
-    argument = "type"
 
 
 @dataclass(frozen=True)

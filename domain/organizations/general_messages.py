@@ -8,10 +8,8 @@ from domain.core.errors import AlreadyExists
 from domain.core.records import Record, RecordChanged, RecordCreated, RecordDeleted
 
 
-class GeneralMessageExists(AlreadyExists):
+class GeneralMessageExists(AlreadyExists, argument="name"):
     """The organization has a message of this name in this locale already."""
-
-    argument = "name"
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,15 @@ from domain.people.users import User
 
 
 class UserIsParticipant(Conflict, code="user-is-participant"):
-    detail = "The user is a participant: others may read their individual, or they own several."
+    """The user is a participant: others may read their individual, or they own several."""
 
 
 class ForeignRole(Conflict):
-    detail = "The role belongs to another organization."
+    """The role belongs to another organization."""
 
 
 class StaffOrganization(Forbidden):
-    detail = "Only a system administrator may add people to this organization."
+    """Only a system administrator may add people to this organization."""
 
 
 class Memberships:

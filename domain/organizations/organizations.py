@@ -29,13 +29,12 @@ class OrganizationNotFound(NotFound):
     """The organization does not exist, or the caller may not see it."""
 
 
-class OrganizationNameTaken(AlreadyExists):
-    detail = "Another organization has this name."
-    argument = "name"
+class OrganizationNameTaken(AlreadyExists, argument="name"):
+    """Another organization has this name."""
 
 
 class SystemAdminsOnly(Forbidden):
-    detail = "Only a system administrator may do this."
+    """Only a system administrator may do this."""
 
 
 class Organization(Audited):

@@ -18,15 +18,15 @@ _TRIPLE = re.compile(r"\{{3}|\}{3}")
 
 
 class UnknownPlaceholders(Invalid):
-    detail = "Messages of this type do not have these placeholders."
+    """Messages of this type do not have these placeholders."""
 
 
 class MalformedPlaceholder(Invalid):
-    detail = "A placeholder has the form {{ name }}; other markup is not allowed."
+    """A placeholder has the form {{ name }}; other markup is not allowed."""
 
 
 class MissingPlaceholder(Invalid):
-    detail = "A message of this type must contain the code or the link."
+    """A message of this type must contain the code or the link."""
 
 
 def require_placeholders(text: str, allowed: Collection[str], *, argument: str, one_of: Collection[str] = ()) -> None:

@@ -16,10 +16,8 @@ PLACEHOLDERS = {
 """The placeholders of each type, in addition to those of all types. A template must contain one of them."""
 
 
-class SmsTemplateExists(AlreadyExists):
+class SmsTemplateExists(AlreadyExists, argument="type"):
     """The organization or theme has a template of this type in this locale already."""
-
-    argument = "type"
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,12 @@ from domain.core.principal import Principal
 from domain.core.records import Owner, Record, RecordChanged, RecordCreated
 
 
-class DomainTaken(AlreadyExists):
+class DomainTaken(AlreadyExists, argument="domain"):
     """Another theme, active or not, has this domain."""
-
-    argument = "domain"
 
 
 class ThemeInUse(InvalidState):
-    detail = "An organization uses this theme."
+    """An organization uses this theme."""
 
 
 @dataclass(frozen=True)

@@ -23,19 +23,19 @@ class OwnerNotFound(NotFound):
 
 
 class IndividualTaken(AlreadyExists):
-    detail = "The individual has another owner."
+    """The individual has another owner."""
 
 
 class ProviderOwner(Conflict):
-    detail = "A provider has exactly one individual, their own."
+    """A provider has exactly one individual, their own."""
 
 
 class ProvidersIndividual(InvalidState):
-    detail = "The individual of a provider cannot be shared."
+    """The individual of a provider cannot be shared."""
 
 
 class NotTheOwner(Forbidden):
-    detail = "Only the owner of an individual may share it."
+    """Only the owner of an individual may share it."""
 
 
 @lru_cache(maxsize=10_000)

@@ -28,11 +28,11 @@ _INVISIBLE = re.compile(
 
 
 class UnusableUserName(Invalid):
-    detail = "A user name cannot contain blank, invisible, control or unassigned characters."
+    """A user name cannot contain blank, invisible, control or unassigned characters."""
 
 
 class ForeignUserName(Invalid):
-    detail = "A user name that looks like an e-mail address or a phone number must be the user's own address or number."
+    """A user name that looks like an e-mail address or a phone number must be the user's own address or number."""
 
 
 class LoginName(NamedTuple):

@@ -12,7 +12,7 @@ MIN_SCORE = 2
 
 
 class WeakPassword(Invalid, code="weak-password"):
-    detail = "The password is too easy to guess."
+    """The password is too easy to guess."""
 
 
 class Passwords(Hasher, Protocol):

@@ -23,27 +23,27 @@ class UserNotFound(NotFound):
 
 
 class UserArchived(InvalidState):
-    detail = "The user is archived."
+    """The user is archived."""
 
 
 class IdentifierTaken(AlreadyExists):
-    detail = "Another user has this e-mail address, phone number or user name."
+    """Another user has this e-mail address, phone number or user name."""
 
 
 class ProvisionalUser(InvalidState):
-    detail = "The user has no verified contact and therefore belongs to one organization only."
+    """The user has no verified contact and therefore belongs to one organization only."""
 
 
 class VerifiedUser(InvalidState):
-    detail = "The user has a verified contact; only they may replace their credentials."
+    """The user has a verified contact; only they may replace their credentials."""
 
 
 class NotYourself(InvalidState):
-    detail = "You cannot disable yourself."
+    """You cannot disable yourself."""
 
 
 class NotYourProvider(Forbidden):
-    detail = "You must administer every organization of the user."
+    """You must administer every organization of the user."""
 
 
 class User(Audited):

@@ -26,27 +26,27 @@ class SessionNotFound(NotFound):
 
 
 class InvalidCredentials(Unauthenticated, code="invalid-credentials"):
-    detail = "The user name or the password is wrong."
+    """The user name or the password is wrong."""
 
 
 class InvalidRefreshToken(Unauthenticated):
-    detail = "The refresh token is not valid."
+    """The refresh token is not valid."""
 
 
 class UserNotConfirmed(Forbidden, code="user-not-confirmed"):
-    detail = "The user is not confirmed yet."
+    """The user is not confirmed yet."""
 
 
 class UserDisabled(Forbidden, code="user-disabled"):
-    detail = "The user is disabled."
+    """The user is disabled."""
 
 
 class PasswordResetRequired(Forbidden, code="password-reset-required"):
-    detail = "The user must reset their password first."
+    """The user must reset their password first."""
 
 
 class UnknownServiceDocuments(Invalid):
-    detail = "At least one of the documents does not exist or is obsolete."
+    """At least one of the documents does not exist or is obsolete."""
 
     def __init__(self) -> None:
         super().__init__(argument="service_document_agreements")

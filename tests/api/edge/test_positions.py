@@ -21,7 +21,7 @@ from tests.support.edge import Edge, an_edge, eventually
 
 
 class ThingNotFound(NotFound):
-    detail = "There is no such thing."
+    """There is no such thing."""
 
 
 OWNER: list[str] = []

@@ -123,6 +123,7 @@ CASES = [
     Case({"organization-id": "organization"}, "/v1/roles/", method="GET"),
     *(Case({"id": "role", f"{INVITE}user-id": "user"}, f"/v1/roles/{{id}}/{each}/",
            body=data("roles", user_id="<FAR-PROV>")) for each in ("add-user", "remove-user")),
+    Case({"organizations": "organization"}, "/v1/service-documents/", {"latest": "true"}, method="GET"),
     Case({"id": "session"}, "/v1/sessions/{id}/", method="GET"),
     Case({"id": "session"}, "/v1/sessions/{id}/", method="DELETE"),
     Case({"id": "task"}, "/v1/tasks/{id}/", method="GET"),
@@ -151,7 +152,8 @@ OWN = {
 READ_BY_ALL_CALLERS = {
     ("POST", "/v1/individuals/"), ("POST", "/v1/user-replications/"), ("GET", "/v1/user-replications/"),
     ("GET", "/v1/replicators/{id}/"), ("GET", "/v1/organization-themes/{id}/"),
-    ("PATCH", "/v1/organization-themes/{id}/"),
+    ("PATCH", "/v1/organization-themes/{id}/"), ("POST", "/v1/service-documents/"),
+    ("GET", "/v1/service-documents/{id}/"), ("GET", "/service-documents/{id}/"),
 }  # fmt: skip
 """Operations of those only who read everything that the ids may name."""
 TOLD = {

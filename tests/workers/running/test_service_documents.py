@@ -62,7 +62,10 @@ async def test_refusals_are_one_line(database_url: str, english: str, tmp_path: 
     async with a_world(database_url) as world:
         await command(world, english, *REQUIRED)
         for arguments, refusal in (
-            ((english, *REQUIRED), "The resource exists already."),
+            (
+                (english, *REQUIRED),
+                "A document of this type and version exists already for the organization, or for all organizations.",
+            ),
             ((english, *REQUIRED, "--organization", "nobody"), "No organization has the name nobody."),
             ((english, *REQUIRED, "--type", "Terms"), "This type is not acceptable."),
             ((english, *REQUIRED, "--version", "1" * 33), "This version is not acceptable."),
