@@ -42,17 +42,5 @@ async def get_replicator(replicator_id: PathId, principal: Authenticated, readin
 
 def resource(row: Replicator) -> ReplicatorResource:
     """Return the follower as a resource of the contract, with the extensions of this service."""
-    attributes = ReplicatorAttributes.model_construct(
-        classpath=row.classpath,
-        created_time=row.created_at,
-        last_poll_time=row.last_poll_at,
-        mode=row.mode,
-        version=row.version,
-        position=row.position,
-        head=row.head,
-        lag_events=row.lag_events,
-        lag_seconds=row.lag_seconds,
-        state=row.state,
-        error=row.error,
-    )
+    attributes = ReplicatorAttributes.of(row, created_time=row.created_at, last_poll_time=row.last_poll_at)
     return ReplicatorResource.model_construct(id=row.id, attributes=attributes, type="replicators")

@@ -19,6 +19,7 @@ from projections.core.visibility import viewer
 from projections.people.users import UsersProjection
 
 router = contract_router("role-users", "Roles of users, everywhere or in one organization.")
+MODELS = (UsersProjection.name,)
 
 
 @router.get("/v1/role-users/", **answers(documents.RoleUserList))
@@ -33,7 +34,7 @@ async def list_role_users(
         rows, total = await role_users.role_users(read.cursor, query.role_id, **query.page)
         return read.listing(documents.RoleUserList, [resource(row) for row in rows], query, total)
 
-    return await reading.read((UsersProjection.name,), respond)
+    return await reading.read(MODELS, respond)
 
 
 @router.post("/v1/role-users/", **answers(documents.RoleUserDocument, 201))
@@ -57,7 +58,7 @@ async def create_role_user(
             return identified("role-users", row.number, outcome.status, outcome.position)
         return read.single(documents.RoleUserDocument, resource(row), outcome.status)
 
-    return await reading.read_after(outcome, (UsersProjection.name,), respond)
+    return await reading.read_after(outcome, MODELS, respond)
 
 
 async def _readable(read: Read, principal: Principal, role_id: UUID) -> bool:

@@ -14,6 +14,7 @@ from projections.access.roles import RoleRow
 from projections.core.visibility import viewer
 
 router = contract_router("roles", "The roles that users can have.")
+MODELS = (roles.RolesProjection.name,)
 
 
 @router.get("/v1/roles/", **answers(documents.RoleList))
@@ -31,7 +32,7 @@ async def list_roles(
         )
         return read.listing(documents.RoleList, [resource(row) for row in rows])
 
-    return await reading.read((roles.RolesProjection.name,), respond)
+    return await reading.read(MODELS, respond)
 
 
 @router.post("/v1/roles/{id}/add-user/", deprecated=True, **answers(None, 201))

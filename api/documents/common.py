@@ -1,6 +1,6 @@
 """The bases of requests and answers, and the documents that all resources share (JSON:API 1.1, semantics 2)."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 from uuid import UUID
 
 from pydantic import AliasGenerator, BaseModel, ConfigDict, Field
@@ -56,6 +56,13 @@ class Attributes(BaseModel):
         serialize_by_alias=True,
         json_schema_serialization_defaults_required=True,
     )
+
+    @classmethod
+    def of(cls, row: Any, **others: Any) -> Self:
+        """Return what a row says under the names of the attributes, and the others as they are given."""
+        return cls.model_construct(
+            **{name: getattr(row, name) for name in cls.model_fields if name not in others}, **others
+        )
 
 
 def _absent(value: Any) -> bool:

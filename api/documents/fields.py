@@ -1,16 +1,11 @@
 """Field types of requests: what a value must look like to be taken (semantics 2, rulings D6, D8 and D17)."""
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
-from functools import cache, partial
-from itertools import islice
+from functools import partial
 from typing import Annotated, Any, TypeVar, Union, get_args
 from uuid import UUID
-from zoneinfo import available_timezones
 
-import email_validator
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -18,38 +13,19 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
-    PlainSerializer,
     SecretStr,
     StringConstraints,
     ValidationError,
-    WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
-from domain.core.errors import Invalid
-from domain.people.login_names import address_domain, email_key, is_blank
+from domain.people.login_names import is_blank
 from domain.people.passwords import normal_password
 
 T = TypeVar("T")
 
-# The library's own way to accept addresses in reserved domains such as `.test` (ruling D17).
-email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
-
-# Addresses that need no library: it takes up to a millisecond for one, and a roster call may bring 10,000.
-PLAIN_ADDRESS = re.compile(
-    r"(?=.{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@(?:(?=[A-Za-z0-9-]{1,63}\.)[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+[A-Za-z]{2,63}"
-)
-LIKE_AN_ADDRESS = re.compile(r"[^@]+@[^@\s]+|\".*\"@[^@\s]+", re.DOTALL)
-MAX_UNUSUAL_ADDRESSES = 100
-"""Of one request (ruling O8): those that only the library can judge, non-ASCII ones above all."""
 CANONICAL_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-MOMENT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})?"
-)
-DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
 EXTENSION: dict[str, Any] = {"x-extension": True}
 
 
@@ -135,7 +111,7 @@ MAX_PARTS = 4
 """Characters that canonical decomposition makes of one (U+1F82)."""
 
 
-def _in_nfc(value: Any, most: int) -> Any:
+def in_nfc(value: Any, most: int) -> Any:
     """Text in NFC, so that lengths are counted and values compared whatever a keyboard sends (ruling O5).
 
     Text that is too long in any form stays as it is: sorting its combining marks takes time that grows with the square.
@@ -146,7 +122,7 @@ def _in_nfc(value: Any, most: int) -> Any:
 
 
 def _composed(most: int) -> BeforeValidator:
-    return BeforeValidator(partial(_in_nfc, most=most))
+    return BeforeValidator(partial(in_nfc, most=most))
 
 
 def _composed_password(value: Any) -> Any:
@@ -167,36 +143,36 @@ def _one_line(text: str) -> str:
     return text
 
 
-_STORABLE = AfterValidator(without_nul)
+STORABLE = AfterValidator(without_nul)
 _VISIBLE = AfterValidator(_visible)
 
-Text10 = Annotated[str, StringConstraints(strict=True, max_length=10), _composed(10), _STORABLE]
-Text16 = Annotated[str, StringConstraints(strict=True, max_length=16), _composed(16), _STORABLE]
-Text20 = Annotated[str, StringConstraints(strict=True, max_length=20), _composed(20), _STORABLE]
-Text64 = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64), _composed(64), _STORABLE]
-Text255 = Annotated[str, StringConstraints(strict=True, max_length=255), _composed(255), _STORABLE]
-Text512 = Annotated[str, StringConstraints(strict=True, max_length=512), _composed(512), _STORABLE]
+Text10 = Annotated[str, StringConstraints(strict=True, max_length=10), _composed(10), STORABLE]
+Text16 = Annotated[str, StringConstraints(strict=True, max_length=16), _composed(16), STORABLE]
+Text20 = Annotated[str, StringConstraints(strict=True, max_length=20), _composed(20), STORABLE]
+Text64 = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64), _composed(64), STORABLE]
+Text255 = Annotated[str, StringConstraints(strict=True, max_length=255), _composed(255), STORABLE]
+Text512 = Annotated[str, StringConstraints(strict=True, max_length=512), _composed(512), STORABLE]
 MailSubject = Annotated[
     str,
     StringConstraints(strict=True, min_length=1, max_length=255),
     _composed(255),
-    _STORABLE,
+    STORABLE,
     AfterValidator(_one_line),
 ]
 """One line of 1 to 255 characters."""
-TemplateText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=65_536), _STORABLE]
-SmsText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1_600), _STORABLE]
-MessageText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1_000), _STORABLE, _VISIBLE]
+TemplateText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=65_536), STORABLE]
+SmsText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1_600), STORABLE]
+MessageText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1_000), STORABLE, _VISIBLE]
 Name = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=255),
     _composed(255),
-    _STORABLE,
+    STORABLE,
     _VISIBLE,
 ]
 """1 to 255 characters, counted without surrounding blanks, which are cut off; one of them is visible."""
 DisplayName = Name
-Tag = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=127), _composed(127), _STORABLE, _VISIBLE]
+Tag = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=127), _composed(127), STORABLE, _VISIBLE]
 Slug = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 """1 to 63 of a-z, 0-9 and hyphens, none of them at the edges."""
 PhoneText = Annotated[str, StringConstraints(strict=True, max_length=30, pattern=r"^\+[1-9][0-9]{6,14}$")]
@@ -213,103 +189,9 @@ JsonObject = dict[str, Any]
 """Any object; the texts in it are judged with the whole body (`api/edge/bodies.py`)."""
 
 
-def _composed_address(value: Any) -> Any:
-    """In NFC where it may be an address, which few of a long list may be."""
-    if not isinstance(value, str) or value.isascii() or not LIKE_AN_ADDRESS.fullmatch(value[:255]):
-        return value
-    return _in_nfc(value, 254)
-
-
-def _email_syntax(text: str) -> str:
-    if PLAIN_ADDRESS.fullmatch(text):
-        return text
-    try:
-        if not LIKE_AN_ADDRESS.fullmatch(text):
-            raise email_validator.EmailSyntaxError
-        email_validator.validate_email(text, check_deliverability=False, allow_quoted_local=True, strict=True)
-        address_domain(text.rpartition("@")[2])
-    except (email_validator.EmailNotValidError, Invalid):
-        # the library's text quotes the address
-        raise PydanticCustomError("email", "Input should be an e-mail address") from None
-    return text
-
-
-EmailText = Annotated[
-    str,
-    StringConstraints(strict=True, max_length=254),
-    BeforeValidator(_composed_address),
-    AfterValidator(_email_syntax),
-    _STORABLE,
-    WithJsonSchema({"type": "string", "format": "email", "maxLength": 254}),
-]
-"""An e-mail address by its syntax (RFC 2822), as given but for NFC: nothing is asked of the DNS."""
-
-
-@cache
-def _timezones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-def _known_timezone(text: str) -> str:
-    if text not in _timezones():
-        raise PydanticCustomError("timezone", "Input should be the IANA name of a time zone")
-    return text
-
-
-Timezone = Annotated[str, StringConstraints(strict=True, max_length=64), AfterValidator(_known_timezone)]
-
-
-def moment(text: str) -> datetime:
-    """The UTC time that `YYYY-MM-DD hh:mm:ss` or RFC 3339 text says. Raises ValueError when it says none."""
-    if not MOMENT.fullmatch(text):
-        raise ValueError("not a datetime")
-    parsed = datetime.fromisoformat(text.upper())
-    try:
-        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("not a datetime in UTC") from None
-
-
-def _day(text: Any) -> Any:
-    if not isinstance(text, str) or not DAY.fullmatch(text):
-        raise PydanticCustomError("day", "Input should be a date in the form YYYY-MM-DD")
-    return text
-
-
-DateText = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
-
-
-def _contract_time(time: datetime) -> str:
-    in_utc = time.astimezone(UTC) if time.tzinfo else time
-    return in_utc.isoformat(" ", "seconds")[:19]
-
-
-ContractDatetime = Annotated[datetime, PlainSerializer(_contract_time, return_type=str)]
-"""Answers `YYYY-MM-DD hh:mm:ss` in UTC, fractions of a second cut off (ruling D6)."""
-
-
 def folded(items: Iterable[T]) -> tuple[T, ...]:
     """The items in their order, each once (ruling F14)."""
     return tuple(dict.fromkeys(items))
-
-
-def folded_emails(emails: Iterable[str]) -> tuple[str, ...]:
-    """The addresses in their order, each once, as they are compared (ruling O5)."""
-    first: dict[str, str] = {}
-    for email in emails:
-        first.setdefault(email_key(email), email)
-    return tuple(first.values())
-
-
-def few_unusual_addresses(items: Any) -> Any:
-    """What was sent, unless more of it than MAX_UNUSUAL_ADDRESSES would have to be judged by the library."""
-    if isinstance(items, list):
-        unusual = (each for each in items if isinstance(each, str) and not PLAIN_ADDRESS.fullmatch(each))
-        costly = (each for each in unusual if LIKE_AN_ADDRESS.fullmatch(each[:255]))
-        if next(islice(costly, MAX_UNUSUAL_ADDRESSES, None), None) is not None:
-            text = f"At most {MAX_UNUSUAL_ADDRESSES} unusual e-mail addresses may be given at once"
-            raise PydanticCustomError("emails", text)
-    return items
 
 
 class Items:
@@ -343,9 +225,6 @@ class Items:
 
 RosterIds = Annotated[tuple[UuidText, ...], Items(most=10_000, made=folded)]
 SomeRosterIds = Annotated[tuple[UuidText, ...], Items(least=1, most=10_000, made=folded)]
-SomeRosterEmails = Annotated[
-    tuple[EmailText, ...], Items(least=1, most=10_000, made=folded_emails, check=few_unusual_addresses)
-]
 Ids = Annotated[tuple[UuidText, ...], Items(most=1000, made=folded)]
 SomeIds = Annotated[tuple[UuidText, ...], Items(least=1, most=1000, made=folded)]
 Tags = Annotated[tuple[Tag, ...], Items(most=50, made=folded)]

@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api.documents.common import Strict
-from api.documents.fields import Items, Parsed, moment
+from api.documents.fields import Items, Parsed
+from api.documents.times import moment
 
 DECIMAL = re.compile(r"-?[0-9]{1,18}")
 LARGEST_OFFSET = 2**31 - 1

@@ -3,8 +3,8 @@
 from typing import Any, ClassVar
 
 from api.documents.common import Attributes
-from api.documents.fields import ContractDatetime
 from api.documents.parameters import Page, Parameters
+from api.documents.times import ContractDatetime
 
 
 class RecordFilters(Parameters):

@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from api.documents.common import Attributes, Listing, Resource, Single
-from api.documents.fields import EXTENSION, ContractDatetime
+from api.documents.fields import EXTENSION
+from api.documents.times import ContractDatetime
 
 
 class ReplicatorAttributes(Attributes):

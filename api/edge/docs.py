@@ -1,7 +1,6 @@
 """The page /docs: the reference of all operations. This process serves the page and all its assets (ruling O16)."""
 
 from collections.abc import Awaitable, Callable
-from html import escape
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
+from api.edge.pages import page
 from domain.core.errors import NotFound
 
 ASSETS = "/docs/"
@@ -33,21 +33,12 @@ FILES = {asset.name: asset for asset in (SCRIPT, STYLE, ICON)}
 START = "start.js"
 
 # relative, because a gateway may add a prefix to all paths
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="icon" href=".{assets}{icon}">
-<link rel="stylesheet" href=".{assets}{style}">
-</head>
-<body>
-<main id="reference"></main>
-<script src=".{assets}{script}"></script>
-<script src=".{assets}{start}"></script>
-</body>
-</html>
+_HEAD = f"""<link rel="icon" href=".{ASSETS}{ICON.name}">
+<link rel="stylesheet" href=".{ASSETS}{STYLE.name}">
+"""
+_BODY = f"""<main id="reference"></main>
+<script src=".{ASSETS}{SCRIPT.name}"></script>
+<script src=".{ASSETS}{START}"></script>
 """
 # without a validator, which would be another host
 _START = """SwaggerUIBundle({{
@@ -58,13 +49,10 @@ _START = """SwaggerUIBundle({{
 
 def routes(title: str, document: str) -> list[Route]:
     """Return the routes of the page and of its assets; `document` is the path of the OpenAPI document."""
-    page = _PAGE.format(
-        title=escape(title), assets=ASSETS, icon=ICON.name, style=STYLE.name, script=SCRIPT.name, start=START
-    )
     start = Response(_START.format(document=document), headers=CACHE_HEADERS, media_type="text/javascript")
     policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer"}
     answers = {
-        "/docs": _always(HTMLResponse(page, headers=policy)),
+        "/docs": _always(HTMLResponse(page(title, _BODY, _HEAD), headers=policy)),
         f"{ASSETS}{START}": _always(start),
         f"{ASSETS}{{name}}": _asset,
     }

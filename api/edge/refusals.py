@@ -14,6 +14,7 @@ from api.edge.envelope import rendered
 from api.edge.errors import refusal_of
 from api.edge.kinds import AnswerKind, BodyKind
 from api.edge.middleware import REQUEST_ID
+from api.edge.pages import page
 from domain.core.errors import DomainError
 
 RFC_6749_CODES = frozenset({
@@ -24,21 +25,12 @@ RFC_6749_CODES = frozenset({
 BY_STATUS = {401: "invalid_client", 429: "temporarily_unavailable", 503: "temporarily_unavailable"}
 """The codes of RFC 6749 for refusals with other codes, by status; for all other statuses `invalid_request`."""
 CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-</head>
-<body>
-<main>
+TITLE = "The request failed"
+_BODY = """<main>
 <h1>{title}</h1>
 <p>{detail}</p>
 <p>Status {status}, code <code>{code}</code>, request <code>{request_id}</code></p>
 </main>
-</body>
-</html>
 """
 
 
@@ -56,14 +48,16 @@ def refusal_for(
         content = rendered({"error": oauth_code, "error_description": _ascii(detail)})
         return Response(content, document.status_code, headers, "application/json")
     if answer in {AnswerKind.PAGE, AnswerKind.REDIRECT} and "text/html" in request.headers.get("accept", "").lower():
-        page = _PAGE.format(
-            title="The request failed",
+        shown = _BODY.format(
+            title=TITLE,
             detail=escape(detail),
             status=document.status_code,
             code=escape(code),
             request_id=escape(str(request.scope.get(REQUEST_ID, ""))),
         )
-        return HTMLResponse(page, document.status_code, headers | {"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+        return HTMLResponse(
+            page(TITLE, shown), document.status_code, headers | {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+        )
     return document
 
 

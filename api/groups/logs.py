@@ -14,6 +14,7 @@ from projections.groups import logs as group_logs
 from projections.groups.logs import GroupLogRow
 
 router = contract_router("individual-group-logs", "Who was added to groups and removed from them.")
+MODELS = ("group_logs", "users")
 
 
 @router.get("/v1/individual-group-logs/", **answers(documents.GroupLogList))
@@ -37,7 +38,7 @@ async def list_group_logs(
         )
         return read.listing(documents.GroupLogList, [_resource(row) for row in rows], query, total)
 
-    return await reading.read(("group_logs", "users"), respond)
+    return await reading.read(MODELS, respond)
 
 
 REQUIRED_RIGHTS = {

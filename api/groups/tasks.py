@@ -43,12 +43,7 @@ async def _visible(cursor: AsyncCursor, principal: Principal, task_id: UUID) -> 
 
 
 def _resource(row: TaskRow) -> TaskResource:
-    attributes = TaskAttributes.model_construct(
-        kind=row.kind,
-        state=row.state,
-        created_time=row.created_at,
-        finished_time=row.finished_at,
-        error=row.error,
-        position=row.finished_position,
+    attributes = TaskAttributes.of(
+        row, created_time=row.created_at, finished_time=row.finished_at, position=row.finished_position
     )
     return TaskResource.model_construct(id=row.task_id, attributes=attributes, type="tasks")

@@ -76,11 +76,10 @@ def membership_id(user_id: UUID, organization_id: UUID) -> str:
 
 def resource(row: UserOrganizationRow) -> documents.UserOrganizationResource:
     """Return the membership as a resource of the contract."""
-    attributes = documents.UserOrganizationAttributes(
+    attributes = documents.UserOrganizationAttributes.of(
+        row,
         organization_count=row.organizations,
         organization_display_name=row.display_name,
-        organization_id=row.organization_id,
         organization_name=row.name,
-        user_id=row.user_id,
     )
     return documents.UserOrganizationResource(attributes=attributes, id=membership_id(row.user_id, row.organization_id))

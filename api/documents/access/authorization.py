@@ -7,21 +7,9 @@ from pydantic import Field, StrictBool, StrictInt
 from pydantic_core import PydanticCustomError
 
 from api.documents.common import Attributes, Meta, Resource, Single, Strict
-from api.documents.fields import (
-    ContractDatetime,
-    DateText,
-    Ids,
-    Items,
-    Omittable,
-    Parsed,
-    SomeIds,
-    Text10,
-    Text255,
-    UuidText,
-    folded,
-    without_nul,
-)
+from api.documents.fields import Ids, Items, Omittable, Parsed, SomeIds, Text10, Text255, UuidText, folded, without_nul
 from api.documents.parameters import LARGEST_OFFSET, Flag, WidePage
+from api.documents.times import ContractDatetime, DateText
 from domain.access.queries import InvalidAccessQuery, parse
 from domain.core.ports import AccessQuery
 

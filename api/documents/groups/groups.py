@@ -5,15 +5,14 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, model_validator
 
+from api.documents.addresses import SomeRosterEmails
 from api.documents.common import Attributes, Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import (
-    ContractDatetime,
     Ids,
     Name,
     Omittable,
     RosterIds,
-    SomeRosterEmails,
     SomeRosterIds,
     Tags,
     Text255,
@@ -22,12 +21,13 @@ from api.documents.fields import (
 )
 from api.documents.parameters import Bounds, Flag, Page, Parameters
 from api.documents.people.people import (
-    CommunicationPreferences,
     GroupLeader,
     GroupMember,
     IndividualSummary,
+    ProviderSummary,
     RegistrationInvite,
 )
+from api.documents.times import ContractDatetime
 
 NodeType = Literal["division", "group"]
 GroupType = Literal["all_participants", "provider_only", "regular", "unassigned"]
@@ -206,19 +206,10 @@ class GroupList(Listing[GroupResource]):
     """Answers GET /v1/individual-groups/."""
 
 
-class EligibleMember(Attributes):
+class EligibleMember(ProviderSummary):
     """A person who could be added; flat, not a JSON:API resource."""
 
-    communication_preferences: CommunicationPreferences | None = None
-    email: str | None = None
-    email_verified: bool
-    first_name: str | None = None
-    id: UUID
-    individual_id: UUID | None = None
-    last_name: str | None = None
     member_type: MemberType
-    phone_verified: bool
-    verified: bool
 
 
 class EligibleMemberList(Listing[EligibleMember]):

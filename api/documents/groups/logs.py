@@ -6,8 +6,9 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from api.documents.common import Attributes, Listing, Resource
-from api.documents.fields import EXTENSION, ContractDatetime, Omittable, UuidText, violation
+from api.documents.fields import EXTENSION, Omittable, UuidText, violation
 from api.documents.parameters import Page
+from api.documents.times import ContractDatetime
 
 
 class GroupLogQuery(Page):

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from api.documents.common import Attributes, Resource, Single
-from api.documents.fields import ContractDatetime
+from api.documents.times import ContractDatetime
 
 
 class TaskAttributes(Attributes):

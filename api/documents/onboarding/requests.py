@@ -5,12 +5,11 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, model_validator
 
+from api.documents.addresses import EmailText
 from api.documents.common import Attributes, Resource, Single, Strict
 from api.documents.envelope import CreateRequest
 from api.documents.fields import (
     EXTENSION,
-    ContractDatetime,
-    EmailText,
     Items,
     Name,
     Omittable,
@@ -22,6 +21,7 @@ from api.documents.fields import (
     violation,
 )
 from api.documents.people.people import GivenCommunicationPreferences
+from api.documents.times import ContractDatetime
 
 OnboardType = Literal["patient", "provider"]
 Channel = Literal["email", "sms"]

@@ -7,20 +7,10 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from api.documents.common import Attributes, Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest
-from api.documents.fields import (
-    EXTENSION,
-    ContractDatetime,
-    Items,
-    Name,
-    Omittable,
-    Text16,
-    Text20,
-    UuidText,
-    violation,
-    without_nul,
-)
+from api.documents.fields import EXTENSION, Items, Name, Omittable, Text16, Text20, UuidText, violation, without_nul
 from api.documents.parameters import Flag, Parameters
 from api.documents.records import RecordFilters
+from api.documents.times import ContractDatetime
 from domain.core.locales import Locale
 from domain.onboarding.service_documents import MAX_HTML, MAX_VERSION, TYPE, ServiceDocumentFields
 from projections.onboarding.service_documents import IS_LATEST

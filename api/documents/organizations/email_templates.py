@@ -5,9 +5,10 @@ from uuid import UUID
 
 from pydantic import Field
 
+from api.documents.addresses import EmailText
 from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
-from api.documents.fields import EmailText, MailSubject, Omittable, TemplateText, Text255
+from api.documents.fields import MailSubject, Omittable, TemplateText, Text255
 from api.documents.organizations.templates import OrganizationOrTheme, TemplateListQuery
 from api.documents.records import Times
 from domain.core.locales import Locale

@@ -7,20 +7,11 @@ from pydantic import Field, StrictBool
 
 from api.documents.common import Attributes, Listing, Resource, Single, Strict
 from api.documents.envelope import ActionRequest, CreateRequest, UpdateRequest
-from api.documents.fields import (
-    EXTENSION,
-    ContractDatetime,
-    DisplayName,
-    Omittable,
-    Slug,
-    Text64,
-    Text255,
-    Timezone,
-    UuidText,
-)
+from api.documents.fields import EXTENSION, DisplayName, Omittable, Slug, Text64, Text255, UuidText
 from api.documents.parameters import Decimal, Flag, PageOffset, Parameters, StrictBounds
 from api.documents.people.people import Classification
 from api.documents.people.user_references import UserReference
+from api.documents.times import ContractDatetime, Timezone
 
 AuthorizationType = Literal["open", "restricted"]
 

@@ -4,9 +4,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StrictBool, StringConstraints
 
+from api.documents.addresses import EmailText
 from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
-from api.documents.fields import EXTENSION, EmailText, Omittable, Text255
+from api.documents.fields import EXTENSION, Omittable, Text255
 from api.documents.parameters import Bounds, Flag
 from api.documents.people.people import PersonReference
 from api.documents.records import RecordListQuery, Times

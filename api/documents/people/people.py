@@ -68,11 +68,10 @@ class IndividualSummary(Attributes):
     verified: bool
 
 
-class GroupMember(Attributes):
-    """A member of a group: a provider."""
+class ProviderSummary(Attributes):
+    """A provider as groups show them."""
 
     communication_preferences: CommunicationPreferences | None = None
-    created_by_id: UUID | None = None
     email: str | None = None
     email_verified: bool
     first_name: str | None = None
@@ -80,8 +79,14 @@ class GroupMember(Attributes):
     individual_id: UUID | None = None
     last_name: str | None = None
     phone_verified: bool
-    registration_invite: RegistrationInvite
     verified: bool
+
+
+class GroupMember(ProviderSummary):
+    """A member of a group."""
+
+    created_by_id: UUID | None = None
+    registration_invite: RegistrationInvite
 
 
 class GroupLeader(GroupMember):

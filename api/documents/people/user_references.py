@@ -4,8 +4,9 @@ from typing import Self
 
 from pydantic import model_validator
 
+from api.documents.addresses import EmailText
 from api.documents.common import Strict
-from api.documents.fields import EmailText, Omittable, UuidText, require_exactly_one
+from api.documents.fields import Omittable, UuidText, require_exactly_one
 
 
 class UserReference(Strict):

@@ -7,8 +7,9 @@ from pydantic import StringConstraints
 
 from api.documents.common import Attributes, Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest
-from api.documents.fields import ContractDatetime, UuidText
+from api.documents.fields import UuidText
 from api.documents.parameters import Page
+from api.documents.times import ContractDatetime
 
 Service = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9-]{1,64}$")]
 

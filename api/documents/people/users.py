@@ -7,9 +7,10 @@ from uuid import UUID
 from pydantic import Field
 
 from api.documents.common import Attributes, Listing, Resource, Single
-from api.documents.fields import ContractDatetime, Ids, Items, Omittable, PhoneText, Text255, UuidText
+from api.documents.fields import Ids, Items, Omittable, PhoneText, Text255, UuidText
 from api.documents.parameters import Flag, OnlyTrue, Page, Parameters, StrictBounds
 from api.documents.people.people import Classification, CommunicationPreferences, RegistrationInvite
+from api.documents.times import ContractDatetime
 from domain.core.locales import Locale
 
 UserState = Literal[

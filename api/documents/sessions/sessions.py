@@ -6,17 +6,9 @@ from uuid import UUID
 from pydantic import Field, StrictBool, StrictInt
 
 from api.documents.common import Attributes, Resource, Single, Strict
-from api.documents.fields import (
-    ContractDatetime,
-    Ids,
-    Omittable,
-    Secret,
-    Secret2048,
-    Text16,
-    Text20,
-    Text255,
-)
+from api.documents.fields import Ids, Omittable, Secret, Secret2048, Text16, Text20, Text255
 from api.documents.parameters import Flag, Parameters
+from api.documents.times import ContractDatetime
 from domain.core.locales import Locale
 
 THIRTY_DAYS = 30 * 24 * 3600

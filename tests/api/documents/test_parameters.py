@@ -1,5 +1,6 @@
 """Query strings through FastAPI: names, limits and what is refused (rulings D2, D5, D6)."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
@@ -11,51 +12,36 @@ from api.documents.groups.groups import GroupListQuery
 from api.documents.groups.logs import GroupLogQuery
 from api.documents.organizations.organizations import OrganizationListQuery
 from api.documents.organizations.user_organizations import UserOrganizationListQuery
-from api.documents.parameters import NoParameters
+from api.documents.parameters import NoParameters, Parameters
 from api.documents.people.users import UserListQuery
 from tests.api.documents.violations import ANN, BOB
 
 app = FastAPI()
 
 
-@app.get("/groups")
-async def groups(query: Annotated[GroupListQuery, Query()]) -> dict[str, Any]:
-    return query.given()
+QUERIES: dict[str, type[Parameters]] = {
+    "/groups": GroupListQuery,
+    "/organizations": OrganizationListQuery,
+    "/users": UserListQuery,
+    "/logs": GroupLogQuery,
+    "/memberships": UserOrganizationListQuery,
+    "/individuals": AccessibleIndividualsQuery,
+    "/accessors": AccessorsQuery,
+    "/nothing": NoParameters,
+}
 
 
-@app.get("/organizations")
-async def organizations(query: Annotated[OrganizationListQuery, Query()]) -> dict[str, Any]:
-    return query.given()
+def answering(model: type[Parameters]) -> Callable[..., Any]:
+    async def given(query: Any) -> dict[str, Any]:
+        members: dict[str, Any] = query.given()
+        return members
+
+    given.__annotations__["query"] = Annotated[model, Query()]
+    return given
 
 
-@app.get("/users")
-async def users(query: Annotated[UserListQuery, Query()]) -> dict[str, Any]:
-    return query.given()
-
-
-@app.get("/logs")
-async def logs(query: Annotated[GroupLogQuery, Query()]) -> dict[str, Any]:
-    return query.given()
-
-
-@app.get("/memberships")
-async def memberships(query: Annotated[UserOrganizationListQuery, Query()]) -> dict[str, Any]:
-    return query.given()
-
-
-@app.get("/individuals")
-async def individuals(query: Annotated[AccessibleIndividualsQuery, Query()]) -> dict[str, Any]:
-    return query.given()
-
-
-@app.get("/accessors")
-async def accessors(query: Annotated[AccessorsQuery, Query()]) -> dict[str, Any]:
-    return query.given()
-
-
-@app.get("/nothing")
-async def nothing(query: Annotated[NoParameters, Query()]) -> dict[str, Any]:
-    return query.given()
+for path, query_model in QUERIES.items():
+    app.add_api_route(path, answering(query_model))
 
 
 client = TestClient(app)

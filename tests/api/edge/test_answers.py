@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api import health
 from api.documents.common import Attributes, Single
-from api.documents.fields import ContractDatetime
+from api.documents.times import ContractDatetime
 from api.edge.caller import Authenticated
 from api.edge.docs import CONTENT_SECURITY_POLICY
 from api.edge.envelope import answer, rendered
