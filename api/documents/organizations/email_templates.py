@@ -1,7 +1,6 @@
 """E-mail templates: /v1/organization-email-templates/ (semantics 10, rulings L53 to L55, L62)."""
 
 from typing import Annotated, ClassVar, Literal
-from uuid import UUID
 
 from pydantic import Field
 
@@ -9,14 +8,11 @@ from api.documents.addresses import EmailText
 from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import MailSubject, Omittable, TemplateText, Text255
-from api.documents.organizations.templates import OrganizationOrTheme, TemplateListQuery
-from api.documents.records import Times
+from api.documents.organizations.templates import OrganizationOrTheme, TemplateAttributes, TemplateListQuery
 from domain.core.locales import Locale
 
-EmailType = Literal[
-    "forgot-password", "messaging-patient", "messaging-provider", "onboarding", "onboarding-provider", "reverify-email",
-    "verify-email",
-]  # fmt: skip
+EmailType = Literal["forgot-password", "messaging-patient", "messaging-provider", "onboarding", "onboarding-provider",
+                    "reverify-email", "verify-email"]  # fmt: skip
 EmailFormat = Literal["html", "txt"]
 
 
@@ -31,7 +27,6 @@ class EmailTemplateListQuery(TemplateListQuery):
 
 class EmailTemplateToCreate(OrganizationOrTheme):
     type: EmailType
-    locale: Locale
     format: EmailFormat
     subject: MailSubject
     template: TemplateText
@@ -59,15 +54,11 @@ class UpdateEmailTemplate(UpdateRequest[Literal["organization-email-templates"],
     """PATCH /v1/organization-email-templates/{id}/."""
 
 
-class EmailTemplateAttributes(Times):
+class EmailTemplateAttributes(TemplateAttributes):
     format: EmailFormat
-    locale: Locale
-    organization_id: UUID | None
     subject: str
     support_email: str | None
     support_email_title: str | None
-    template: str
-    theme_id: UUID | None
     type: EmailType
 
 

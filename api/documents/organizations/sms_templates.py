@@ -1,15 +1,13 @@
 """Text message templates: /v1/organization-sms-templates/ (semantics 10, rulings L53 to L55, L62)."""
 
 from typing import Annotated, ClassVar, Literal
-from uuid import UUID
 
 from pydantic import Field
 
 from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import Omittable, SmsText
-from api.documents.organizations.templates import OrganizationOrTheme, TemplateListQuery
-from api.documents.records import Times
+from api.documents.organizations.templates import OrganizationOrTheme, TemplateAttributes, TemplateListQuery
 from domain.core.locales import Locale
 
 SmsType = Literal["onboarding", "onboarding-provider", "reset-password", "verify"]
@@ -25,7 +23,6 @@ class SmsTemplateListQuery(TemplateListQuery):
 
 class SmsTemplateToCreate(OrganizationOrTheme):
     type: SmsType
-    locale: Locale
     template: SmsText
 
 
@@ -45,11 +42,7 @@ class UpdateSmsTemplate(UpdateRequest[Literal["organization-sms-templates"], Sms
     """PATCH /v1/organization-sms-templates/{id}/."""
 
 
-class SmsTemplateAttributes(Times):
-    locale: Locale
-    organization_id: UUID | None
-    template: str
-    theme_id: UUID | None
+class SmsTemplateAttributes(TemplateAttributes):
     type: SmsType
 
 

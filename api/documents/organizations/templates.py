@@ -1,18 +1,20 @@
 """What both kinds of templates share: they are of an organization or of a theme (ruling L54)."""
 
 from typing import Annotated, Self
+from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from api.documents.common import Strict
 from api.documents.fields import EXTENSION, Omittable, UuidText, require_exactly_one
-from api.documents.records import RecordListQuery
+from api.documents.records import RecordListQuery, Times
 from domain.core.locales import Locale
 
 
 class OrganizationOrTheme(Strict):
     """Exactly one of the two ids is given."""
 
+    locale: Locale
     organization_id: Omittable[UuidText] = None
     theme_id: Annotated[Omittable[UuidText], Field(json_schema_extra=EXTENSION)] = None
 
@@ -28,3 +30,10 @@ class TemplateListQuery(RecordListQuery):
     organization_id: Omittable[UuidText] = None
     theme_id: Omittable[UuidText] = None
     locale: Annotated[Omittable[Locale], Field(alias="filter[locale]")] = None
+
+
+class TemplateAttributes(Times):
+    locale: Locale
+    organization_id: UUID | None
+    template: str
+    theme_id: UUID | None
