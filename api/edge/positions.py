@@ -78,7 +78,7 @@ class Positions:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait."""
+        """Return the number of waiting requests."""
         return len(self._waiting)
 
     def learn(self, name: str, position: int) -> None:

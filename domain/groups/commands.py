@@ -8,7 +8,7 @@ from domain.core.ports import AccessQuery, Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.groups.groups import Group, GroupNotEmpty, GroupType, NodeType
 from domain.groups.permissions import GroupPermissions
-from domain.groups.roster_commands import NO_CHANGE, Roster, RosterChange, RosterEditor
+from domain.groups.roster_editor import NO_CHANGE, Roster, RosterChange, RosterEditor
 from domain.groups.trees import GroupTree, tree_id
 from domain.people.directory import Directory
 

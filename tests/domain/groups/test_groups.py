@@ -14,7 +14,7 @@ from domain.groups.groups import (
     GroupSystemManaged,
     system_group_id,
 )
-from domain.groups.roster_commands import NotEligible
+from domain.groups.roster_editor import NotEligible
 from domain.groups.trees import GroupTree, tree_id
 from domain.people.individuals import IndividualNotFound
 from domain.people.users import UserNotFound

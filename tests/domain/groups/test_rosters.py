@@ -6,7 +6,8 @@ import pytest
 
 from domain.core.errors import Forbidden
 from domain.groups.groups import GroupInactive, GroupNotFound, GroupProviderOnly, GroupSystemManaged
-from domain.groups.roster_commands import NotEligible, OtherOrganization, SameGroup
+from domain.groups.roster_commands import OtherOrganization, SameGroup
+from domain.groups.roster_editor import NotEligible
 from domain.people.individuals import IndividualNotFound
 from domain.people.users import UserNotFound
 from tests.domain.groups.test_groups import a_computed_group
