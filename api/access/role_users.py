@@ -12,7 +12,6 @@ from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.access.roles import RoleNotFound
 from domain.core.principal import Principal
-from domain.people.named_users import UserIdOrEmail
 from projections.access import role_users, roles
 from projections.access.role_users import RoleUserRow
 from projections.core.visibility import viewer
@@ -47,8 +46,7 @@ async def create_role_user(
 ) -> Response:
     """Grant the role to a provider of the organization. Return the role-user, also if it exists already."""
     role_id = body.attributes.role_id
-    name = UserIdOrEmail(body.attributes.user_id, body.attributes.email)
-    outcome = await execute(identity.role_users.grant(principal, role_id, name))
+    outcome = await execute(identity.role_users.grant(principal, role_id, body.attributes.user))
 
     async def respond(read: Read) -> Response:
         row = await role_users.role_user(read.cursor, role_id, outcome.made)

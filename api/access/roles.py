@@ -8,7 +8,6 @@ from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
-from domain.people.named_users import UserIdOrEmail
 from projections.access import roles
 from projections.access.roles import RoleRow
 from projections.core.visibility import viewer
@@ -40,8 +39,7 @@ async def role_add_user(
     role_id: PathId, body: documents.AddRoleUser, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
     """Grant the role to a provider of the organization."""
-    name = UserIdOrEmail(body.attributes.user_id, body.attributes.email)
-    outcome = await execute(identity.role_users.grant(principal, role_id, name))
+    outcome = await execute(identity.role_users.grant(principal, role_id, body.attributes.user))
     return answer(None, outcome.status, position=outcome.position)
 
 
@@ -54,8 +52,7 @@ async def role_remove_user(
     execute: ExecuteDep,
 ) -> Response:
     """Revoke the role from a user. Do nothing if they do not hold it."""
-    name = UserIdOrEmail(body.attributes.user_id, body.attributes.email)
-    outcome = await execute(identity.role_users.revoke(principal, role_id, name))
+    outcome = await execute(identity.role_users.revoke(principal, role_id, body.attributes.user))
     return answer(None, outcome.status, position=outcome.position)
 
 

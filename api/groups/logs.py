@@ -59,14 +59,9 @@ async def _require_permitted_filters(read: Read, principal: Principal, query: do
 
 
 def _resource(row: GroupLogRow) -> documents.GroupLogResource:
-    attributes = documents.GroupLogAttributes.model_construct(
-        created_by=None if row.created_by is None else documents.GroupLogAuthor.model_construct(id=row.created_by),
-        created_time=row.created_at,
-        event=row.event,
-        individual_group_id=row.group_id,
-        individual_id=row.individual_id,
-        subject=row.subject,
-        user_id=row.user_id,
+    author = None if row.created_by is None else documents.GroupLogAuthor.model_construct(id=row.created_by)
+    attributes = documents.GroupLogAttributes.of(
+        row, created_by=author, created_time=row.created_at, individual_group_id=row.group_id
     )
     return documents.GroupLogResource.model_construct(
         id=row.log_id, attributes=attributes, type="individual-group-logs"

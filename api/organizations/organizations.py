@@ -3,7 +3,6 @@
 from starlette.responses import Response
 
 from api.documents.organizations import organizations as documents
-from api.documents.people.user_references import UserReference
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.edge.envelope import answer
@@ -13,7 +12,6 @@ from api.edge.route import answers, contract_router
 from api.services import Services
 from domain.core.principal import Principal
 from domain.organizations.organizations import Organization, OrganizationNotFound
-from domain.people.named_users import UserIdOrEmail
 from projections.core.visibility import viewer
 from projections.organizations import organizations
 from projections.organizations.organizations import OrganizationFilter, OrganizationRow
@@ -88,8 +86,8 @@ async def organization_add_user(
     execute: ExecuteDep,
 ) -> Response:
     """Make a user a provider of the organization, and grant them the role if one is given."""
-    name, role_id = user_name(body.attributes), body.attributes.role_id
-    outcome = await execute(identity.memberships.add(principal, organization_id, name, role_id))
+    user, role_id = body.attributes.user, body.attributes.role_id
+    outcome = await execute(identity.memberships.add(principal, organization_id, user, role_id))
     return answer(None, outcome.status, position=outcome.position)
 
 
@@ -102,13 +100,8 @@ async def organization_remove_user(
     execute: ExecuteDep,
 ) -> Response:
     """End the membership. Revoke the user's roles and remove them from the organization's groups."""
-    outcome = await execute(identity.memberships.remove(principal, organization_id, user_name(body.attributes)))
+    outcome = await execute(identity.memberships.remove(principal, organization_id, body.attributes.user))
     return answer(None, outcome.status, position=outcome.position)
-
-
-def user_name(reference: UserReference) -> UserIdOrEmail:
-    """Return the id or the e-mail address with which the request names a user."""
-    return UserIdOrEmail(reference.user_id, reference.email)
 
 
 def resource(row: OrganizationRow) -> documents.OrganizationResource:

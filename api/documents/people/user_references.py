@@ -7,6 +7,7 @@ from pydantic import model_validator
 from api.documents.addresses import EmailText
 from api.documents.common import Strict
 from api.documents.fields import Omittable, UuidText, require_exactly_one
+from domain.people.named_users import UserIdOrEmail
 
 
 class UserReference(Strict):
@@ -19,3 +20,8 @@ class UserReference(Strict):
     def _exactly_one(self) -> Self:
         require_exactly_one(self, "user-id", "email")
         return self
+
+    @property
+    def user(self) -> UserIdOrEmail:
+        """Return the id or the e-mail address."""
+        return UserIdOrEmail(self.user_id, self.email)
