@@ -12,7 +12,7 @@ from api.edge.caller import Authenticated
 from api.edge.deps import PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.execution import Outcome
-from api.edge.positions import HEAD, MOMENT, POLL
+from api.edge.positions import HEAD, POLL
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from domain.core.errors import NotFound
@@ -185,66 +185,6 @@ async def test_a_question_by_post_waits_too(database_url: str) -> None:
         assert (await get(edge, "/v1/questions/", 2, "POST")).status_code == 503
         await project(database_url, things=2)
         assert (await get(edge, "/v1/questions/", 2, "POST")).status_code == 201
-
-
-END_LISTENERS = (
-    b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    b" WHERE application_name = 'rollbook-listener' AND datname = current_database()"
-)
-
-
-async def is_read_without_notification(edge: Edge, database_url: str) -> None:
-    """Fail unless a reader who waits is answered although nothing announces what is projected."""
-    reading = asyncio.create_task(get(edge, "/v1/things/", 4))
-    await waited_for(edge)
-    await project(database_url, notify=False, things=4)
-    assert (await reading).status_code == 200
-
-
-async def test_a_lost_listener_only_delays_reads(database_url: str) -> None:
-    async with an_edge(database_url, router) as edge:
-        await project(database_url, things=1, others=9)
-        await heard(edge)
-        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-            await connection.execute(END_LISTENERS)
-        await is_read_without_notification(edge, database_url)
-
-
-async def test_a_reconnected_listener_looks_for_missed_notifications(database_url: str) -> None:
-    async with an_edge(database_url, router, position_wait=10.0) as edge:
-        edge.services.positions.poll = 60
-        await project(database_url, things=1, others=9)
-        await heard(edge)
-        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
-        await waited_for(edge)
-        await asyncio.sleep(3 * MOMENT)  # the look that began with the wait is over
-        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-            await stand(connection, things=4)
-            await connection.execute(END_LISTENERS)
-        assert (await reading).status_code == 200
-
-
-async def test_a_failed_look_is_repeated(database_url: str) -> None:
-    async with an_edge(database_url, router, position_wait=5.0) as edge:
-        await project(database_url, others=9)
-        await heard(edge)
-        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-            await connection.execute("REVOKE SELECT ON log_head FROM rollbook_app")
-            assert not await edge.services.positions.reached(["things"], 4, 5 * MOMENT)
-            await connection.execute("GRANT SELECT ON log_head TO rollbook_app")
-        await is_read_without_notification(edge, database_url)
-
-
-async def test_a_lost_notification_delays_a_read_by_a_second(database_url: str) -> None:
-    async with an_edge(database_url, router, position_wait=5.0) as edge:
-        await project(database_url, things=1, others=9)
-        await heard(edge)
-        await asyncio.sleep(3 * MOMENT)  # without a waiting reader no query is sent
-        reading = asyncio.create_task(get(edge, "/v1/things/", 4))
-        await waited_for(edge)
-        await asyncio.sleep(0.1)  # the look that began with the wait is over
-        await project(database_url, notify=False, things=4)
-        assert (await reading).status_code == 200
 
 
 async def test_a_read_gives_up(database_url: str) -> None:
