@@ -135,18 +135,10 @@ class Settings(BaseSettings):
     login_failures: int = _limit(10, "Failed logins of one name in 15 minutes")
     login_failures_address: int = _limit(100, "Failed logins from one address in 15 minutes")
     logins_address: int = _limit(60, "Logins from one address in a minute")
-    service_documents_address: int = Field(
-        default=600,
-        ge=0,
-        description="Reads of service documents from one address in a minute before 429; 0 disables this limit.",
-    )
+    service_documents_address: int = _limit(600, "Reads of service documents from one address in a minute")
     refreshes_session: int = _limit(30, "Refreshes of one session in a minute")
     service_failures_address: int = _limit(20, "Refused service accounts from one address in 15 minutes")
-    known_addresses: int = Field(
-        default=50,
-        ge=0,
-        description="Known addresses that onboarding reveals to an administrator in a day; 0 disables this limit.",
-    )
+    known_addresses: int = _limit(50, "Known addresses that onboarding reveals to an administrator in a day")
     session_log_days: int = Field(
         default=400, ge=31, description="Days that logins stay in the log of sessions; a session lives at most 30."
     )

@@ -31,6 +31,16 @@ class NewIds(NamedTuple):
     individual: UUID
 
 
+class Onboarding(NamedTuple):
+    """What the caller asks for, where it leads, and what was computed before the decision."""
+
+    principal: Principal
+    invitation: Invitation
+    destination: Destination
+    password_hash: str | None
+    ids: NewIds
+
+
 class Admission(NamedTuple):
     """Everything that is saved with the request. `released` are users who lose login names to `user`."""
 
@@ -52,15 +62,9 @@ class Admissions:
 
     store: Store
 
-    async def admit_new_user(
-        self,
-        principal: Principal,
-        invitation: Invitation,
-        destination: Destination,
-        password_hash: str | None,
-        ids: NewIds,
-    ) -> Admission:
+    async def admit_new_user(self, onboarding: Onboarding) -> Admission:
         """Create the user. Until the claim the organization owns a patient's individual; a provider owns their own."""
+        principal, invitation, destination, password_hash, ids = onboarding
         organization = destination.organization
         if invitation.onboard_type == "provider":
             individual = Individual.create(ids.individual, "user", ids.user, provider=True)
@@ -88,19 +92,13 @@ class Admissions:
             entries = await self._add_entries(destination, "individual", individual.id)
         return Admission(user, [individual], [], entries)
 
-    async def admit_existing_user(
-        self,
-        matched: MatchedUsers,
-        principal: Principal,
-        invitation: Invitation,
-        destination: Destination,
-        password_hash: str | None,
-    ) -> Admission:
+    async def admit_existing_user(self, matched: MatchedUsers, onboarding: Onboarding) -> Admission:
         """Admit a user who has an account, as if they claimed the request.
 
         The password stays, unless a system administrator or a service takes over an unverified account. Its password
         was chosen by the administrator who created it, or by the person who signed up with the contact.
         """
+        principal, invitation, destination, password_hash, _ = onboarding
         user = matched.user
         assert user.individual_id is not None, "only service accounts have none, and no contact finds them"
         if user.state not in {"confirmed", "init", "registered"}:

@@ -9,7 +9,7 @@ from domain.core.errors import LostRace
 from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
-from domain.onboarding.admissions import Admission, Admissions, NewIds
+from domain.onboarding.admissions import Admission, Admissions, NewIds, Onboarding
 from domain.onboarding.destinations import Destination, Destinations
 from domain.onboarding.invitations import Invitation, require_consistent
 from domain.onboarding.provisional_users import MatchedUsers, match_user
@@ -67,78 +67,61 @@ class OnboardingRequests:
         # after the permission: scoring a password costs more than the checks
         await self._require_strong_password(invitation)
         password_hash = None if invitation.password is None else await self._passwords.hash(invitation.password)
-        return await self._decide(principal, invitation, destination, password_hash, NewIds(uuid4(), uuid4(), uuid4()))
+        ids = NewIds(uuid4(), uuid4(), uuid4())
+        return await self._decide(Onboarding(principal, invitation, destination, password_hash, ids))
 
     @retry_on_conflict
-    async def _decide(
-        self,
-        principal: Principal,
-        invitation: Invitation,
-        destination: Destination,
-        password_hash: str | None,
-        ids: NewIds,
-    ) -> tuple[OnboardingRequest, int]:
-        destination = await self._destinations.reload(destination)
+    async def _decide(self, onboarding: Onboarding) -> tuple[OnboardingRequest, int]:
+        principal, invitation = onboarding.principal, onboarding.invitation
+        onboarding = onboarding._replace(destination=await self._destinations.reload(onboarding.destination))
         users = await self._known_users(invitation)
-        if users and not await self._may_claim(principal, invitation, users, destination):
+        if users and not await self._may_claim(onboarding, users):
             if invitation.claimed_at_once and not principal.unlimited:  # an unclaimed request tells that they are known
                 await self._known_addresses.count(principal.user_id)
-            request = self._open(ids, invitation, users[0].id, principal, new_user=False)
+            request = self._open(onboarding, users[0].id, new_user=False)
             self._invite(request, invitation)
-            return request, await self._store.save(request, unchanged=destination.rests_on, result=request.id)
+            rests_on = onboarding.destination.rests_on
+            return request, await self._store.save(request, unchanged=rests_on, result=request.id)
         if not users:
             await self._require_free_username(invitation)
-            return await self._onboard_new_user(principal, invitation, destination, password_hash, ids)
+            return await self._onboard_new_user(onboarding)
         matched = match_user(users)
         await self._require_free_username(invitation, matched.user)
-        return await self._onboard_existing_user(matched, principal, invitation, destination, password_hash, ids)
+        return await self._onboard_existing_user(matched, onboarding)
 
-    async def _onboard_new_user(
-        self,
-        principal: Principal,
-        invitation: Invitation,
-        destination: Destination,
-        password_hash: str | None,
-        ids: NewIds,
-    ) -> tuple[OnboardingRequest, int]:
-        request = self._open(ids, invitation, ids.user, principal, new_user=True)
-        admission = await self._admissions.admit_new_user(principal, invitation, destination, password_hash, ids)
+    async def _onboard_new_user(self, onboarding: Onboarding) -> tuple[OnboardingRequest, int]:
+        invitation = onboarding.invitation
+        request = self._open(onboarding, onboarding.ids.user, new_user=True)
+        admission = await self._admissions.admit_new_user(onboarding)
         if invitation.claimed_at_once:
             request.claim(admission.user.id, admission.individual.id)
         elif invitation.auto_sign_up:
             request.register()
         else:
             self._invite(request, invitation)
-        return request, await self._save(destination, admission, request, result=request.id)
+        return request, await self._save(onboarding.destination, admission, request, result=request.id)
 
     async def _onboard_existing_user(
-        self,
-        matched: MatchedUsers,
-        principal: Principal,
-        invitation: Invitation,
-        destination: Destination,
-        password_hash: str | None,
-        ids: NewIds,
+        self, matched: MatchedUsers, onboarding: Onboarding
     ) -> tuple[OnboardingRequest, int]:
         """Claim the open requests for the user, or a new one. Return the first of them that has the same type."""
-        open_requests = await self._open_requests(invitation) if principal.unlimited else []
+        invitation, destination = onboarding.invitation, onboarding.destination
+        open_requests = await self._open_requests(invitation) if onboarding.principal.unlimited else []
         same_type = [request for request in open_requests if request.onboard_type == invitation.onboard_type]
         for request in same_type:
             destination = await self._destinations.merge(destination, request, matched.user)
         if not same_type:
-            same_type = [self._open(ids, invitation, matched.user.id, principal, new_user=False)]
+            same_type = [self._open(onboarding, matched.user.id, new_user=False)]
             open_requests += same_type
-        admission = await self._admissions.admit_existing_user(
-            matched, principal, invitation, destination, password_hash
-        )
+        onboarding = onboarding._replace(destination=destination)
+        admission = await self._admissions.admit_existing_user(matched, onboarding)
         for request in open_requests:
             request.claim(admission.user.id, admission.individual.id)
         return same_type[0], await self._save(destination, admission, *open_requests, result=same_type[0].id)
 
     @staticmethod
-    def _open(
-        ids: NewIds, invitation: Invitation, user_id: UUID, principal: Principal, *, new_user: bool
-    ) -> OnboardingRequest:
+    def _open(onboarding: Onboarding, user_id: UUID, *, new_user: bool) -> OnboardingRequest:
+        principal, invitation, ids = onboarding.principal, onboarding.invitation, onboarding.ids
         by = principal.user_id
         return OnboardingRequest.open(ids.request, invitation, user_id, new_user=new_user, created_by=by)
 
@@ -161,14 +144,13 @@ class OnboardingRequests:
             message_id = uuid4()
             request.invite(message_id, channel, hash_of_code(self._codes.code(message_id)), self._codes.lifetime)
 
-    async def _may_claim(
-        self, principal: Principal, invitation: Invitation, users: Sequence[User], destination: Destination
-    ) -> bool:
+    async def _may_claim(self, onboarding: Onboarding, users: Sequence[User]) -> bool:
         """Return whether the request for existing users is claimed at once.
 
         Only system administrators and services may do that for a user who does not belong to the organization (I7).
         """
-        if principal.unlimited or not invitation.claimed_at_once:
+        invitation, destination = onboarding.invitation, onboarding.destination
+        if onboarding.principal.unlimited or not invitation.claimed_at_once:
             return invitation.claimed_at_once
         user = users[0]
         if len(users) > 1 or not user.live or destination.individual is not None:
