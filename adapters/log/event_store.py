@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from itertools import chain, islice
 from time import monotonic
-from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
 
@@ -31,10 +30,10 @@ from adapters.postgres.outages import retry_in_outage
 from adapters.security.keyring import Keyring
 from domain.core.audited import Audited
 from domain.core.decisions import current_decision
-from domain.core.errors import NotFound
 from domain.core.idempotency import current_recording
 from domain.core.logs import IDENTITY, events_table, snapshots_table
 from domain.core.personal import PersonErased
+from domain.core.ports import Store
 from domain.core.recorded import Event
 from domain.core.turns import InTurns, in_turns
 
@@ -46,7 +45,7 @@ MAX_STREAMS = 500
 """Streams read by one query. No other task runs while a query is sent or its rows are fetched."""
 
 
-class EventStore:
+class EventStore(Store):
     """Implements `domain.core.ports.Store` for one log. The writer runs inside its `with` block."""
 
     def __init__(
@@ -70,20 +69,12 @@ class EventStore:
         self._writer.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._writer.stop()
         await asyncio.gather(*self._snapshotting, return_exceptions=True)
 
     async def find(self, kind: type[TAggregate], aggregate_id: UUID) -> TAggregate | None:
         return (await self.get_many(kind, [aggregate_id])).get(aggregate_id)
-
-    async def get(self, kind: type[TAggregate], aggregate_id: UUID) -> TAggregate:
-        aggregate = await self.find(kind, aggregate_id)
-        if aggregate is None:
-            raise NotFound
-        return aggregate
 
     async def get_many(self, kind: type[TAggregate], aggregate_ids: Iterable[UUID]) -> dict[UUID, TAggregate]:
         aggregates: dict[UUID, TAggregate] = {}

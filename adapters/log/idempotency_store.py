@@ -10,7 +10,6 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import NamedTuple, Self
 from uuid import UUID
 
@@ -61,9 +60,7 @@ class IdempotencyStore:
         self._cleaner.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._stopping.set()  # instead of a cancellation, which psycopg may turn into an error
         await self._cleaner.stop()
         if self._connection is not None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from types import TracebackType
 from typing import Self
 
 import psycopg
@@ -43,9 +42,7 @@ class Indexing:
         self._task.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._task.cancel()
 
     def index(self) -> AccessIndex | None:

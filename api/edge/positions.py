@@ -9,7 +9,6 @@ for a stalled read model (ruling A5). Its position is read once a second until i
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Mapping
-from types import TracebackType
 from typing import Self
 
 import psycopg
@@ -64,9 +63,7 @@ class Positions:
         self._task.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._stopping = True  # a cancellation can get lost in a query that is being cancelled
         self._look.set()
         await self._task.stop()

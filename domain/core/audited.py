@@ -1,13 +1,14 @@
 """The audit context on every event: who caused it, on whose behalf, in which session and because of what."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate, CanMutateAggregate
+
+from domain.core.context import bound
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,9 @@ class AuditContext:
 AUDIT_CONTEXT: ContextVar[AuditContext] = ContextVar("acting", default=AuditContext())  # noqa: B039 - frozen
 
 
-@contextmanager
-def audited_as(context: AuditContext) -> Iterator[None]:
+def audited_as(context: AuditContext) -> AbstractContextManager[AuditContext]:
     """Give the events that are triggered inside this audit context."""
-    token = AUDIT_CONTEXT.set(context)
-    try:
-        yield
-    finally:
-        AUDIT_CONTEXT.reset(token)
+    return bound(AUDIT_CONTEXT, context)
 
 
 class Audited(Aggregate):

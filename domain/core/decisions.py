@@ -4,13 +4,14 @@ No command may be appended after an event that ended its right (ruling O7). So t
 events since its position, under the lock of the append.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
+from domain.core.context import bound
 from domain.core.ports import LISTABLE, AccessQuery
 from domain.core.turns import InTurns
 
@@ -62,14 +63,9 @@ def current_decision() -> Decision | None:
     return _CURRENT.get()
 
 
-@contextmanager
-def deciding(decision: Decision) -> Iterator[None]:
+def deciding(decision: Decision) -> AbstractContextManager[Decision]:
     """Let everything that is appended inside rest on this decision."""
-    token = _CURRENT.set(decision)
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
+    return bound(_CURRENT, decision)
 
 
 async def note_granted(user_id: UUID, queries: Sequence[AccessQuery], allowed: Sequence[bool]) -> None:

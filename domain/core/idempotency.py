@@ -4,13 +4,14 @@ The edge opens a recording around each command. The store writes the key of the 
 transaction of the events. After the commit, it notes the events and their position in the recording.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from domain.core.context import bound
 from domain.core.recorded import Event
 
 
@@ -64,11 +65,6 @@ def current_recording() -> Recording | None:
     return _CURRENT.get()
 
 
-@contextmanager
-def recording(opened: Recording) -> Iterator[Recording]:
+def recording(opened: Recording) -> AbstractContextManager[Recording]:
     """Let everything that is appended inside belong to this recording."""
-    token = _CURRENT.set(opened)
-    try:
-        yield opened
-    finally:
-        _CURRENT.reset(token)
+    return bound(_CURRENT, opened)

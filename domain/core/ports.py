@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, overl
 from uuid import UUID
 
 from domain.core.audited import Audited
-from domain.core.errors import LostRace
+from domain.core.errors import LostRace, NotFound
 from domain.core.stream_locks import lock_streams
 
 TAggregate = TypeVar("TAggregate", bound=Audited)
@@ -25,7 +25,7 @@ PAUSE, MAX_PAUSE = 0.001, 0.02
 
 
 class Store(Protocol):
-    """An ordered event log that loads and saves aggregates."""
+    """An ordered event log that loads and saves aggregates. Implementations inherit from it."""
 
     async def find(self, kind: type[TAggregate], aggregate_id: UUID) -> TAggregate | None:
         """Return the aggregate; None when it has no events."""
@@ -33,7 +33,10 @@ class Store(Protocol):
 
     async def get(self, kind: type[TAggregate], aggregate_id: UUID) -> TAggregate:
         """Return the aggregate. Raises NotFound when it has no events."""
-        ...
+        aggregate = await self.find(kind, aggregate_id)
+        if aggregate is None:
+            raise NotFound
+        return aggregate
 
     async def get_many(self, kind: type[TAggregate], aggregate_ids: Iterable[UUID]) -> dict[UUID, TAggregate]:
         """Return the aggregates that exist, by id and in the given order: very many of them in several round trips."""

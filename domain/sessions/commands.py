@@ -233,6 +233,6 @@ class Sessions:
         return SignedIn(session, user, session.access_until(), refresh_token)
 
 
-def _as(user: User, session_id: UUID | None = None) -> AbstractContextManager[None]:
+def _as(user: User, session_id: UUID | None = None) -> AbstractContextManager[object]:
     """Make the user who signs in the actor of the events; the request has no principal."""
     return audited_as(replace(AUDIT_CONTEXT.get(), actor=user.id, session=session_id))

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from domain.core.audited import Audited
-from domain.core.errors import Conflict, LostRace, NotFound
+from domain.core.errors import Conflict, LostRace
 from domain.core.idempotency import current_recording
-from domain.core.ports import AccessQuery
+from domain.core.ports import AccessQuery, Store
 from domain.core.recorded import Event
 from domain.groups.rosters import RosterEntry, RosterKind
 from domain.people.login_names import LoginName
@@ -16,7 +16,7 @@ from domain.people.login_names import LoginName
 T = TypeVar("T", bound=Audited)
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """A `Store` in memory, held to the same contract as `EventStore` in tests/adapters/log/test_store_contract.py.
 
     `events` are all events ever saved. `meanwhile` runs once, between a decision and its save. `found` counts the
@@ -34,12 +34,6 @@ class MemoryStore:
         found = self.streams.get(kind.stream_of(aggregate_id))
         self.found += found is not None
         return deepcopy(found) if isinstance(found, kind) else None
-
-    async def get(self, kind: type[T], aggregate_id: UUID) -> T:
-        found = await self.find(kind, aggregate_id)
-        if found is None:
-            raise NotFound
-        return found
 
     async def get_many(self, kind: type[T], aggregate_ids: Iterable[UUID]) -> dict[UUID, T]:
         found = {each: await self.find(kind, each) for each in aggregate_ids}
