@@ -73,7 +73,7 @@ class Admissions:
         vouched = principal.unlimited and invitation.claimed_at_once
         user = User.create(
             ids.user,
-            classification=organization.classification,
+            classification=organization.details.classification,
             individual_id=individual.id,
             email=invitation.email,
             phone=invitation.phone,

@@ -89,7 +89,8 @@ class InvitationMessages:
         )
         if organization is None:
             raise NotFound
-        theme = None if organization.theme_id is None else await self.store.find(Theme, organization.theme_id)
+        theme_id = organization.details.theme_id
+        theme = None if theme_id is None else await self.store.find(Theme, theme_id)
         return _Context(request, invite, user, organization, theme)
 
     async def _message(self, context: _Context) -> Message:
@@ -100,7 +101,7 @@ class InvitationMessages:
             raise MessageRefused("no-address")
         locale = (user.locale if user is not None else None) or FALLBACK_LOCALE
         support = None if theme is None else Mailbox(theme.fields.support_email, theme.fields.support_email_name)
-        origin = Origin(organization.id, organization.theme_id, support)
+        origin = Origin(organization.id, organization.details.theme_id, support)
         base = self.link_base if theme is None else f"https://{theme.fields.domain}"
         code = self.codes.code(invite.id)
         link = f"{base}/sign-up?referral-code={quote(code)}"
@@ -108,7 +109,7 @@ class InvitationMessages:
             "first_name": _revealed(user, "first_name"),
             "last_name": _revealed(user, "last_name"),
             "email": revealed(request.names.email),
-            "organization_name": organization.display_name,
+            "organization_name": organization.details.display_name,
             "domain": base.partition("://")[2].partition("/")[0],
             "code": code,
             "link": link,

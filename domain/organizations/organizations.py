@@ -1,7 +1,7 @@
 """Organizations: care providers and their settings."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
@@ -19,7 +19,6 @@ from domain.people.users import STAFF
 
 OPERATOR_ID = uuid5(NAMESPACE_URL, "rollbook:operator")
 """The operator's own organization, created at the first start; only this one has system administrators."""
-DESCRIPTIVE = ("name", "display_name", "classification", "provider_type", "timezone", "theme_id")
 LOCAL = frozenset({"display_name", "timezone"})
 """Attributes that an organization's own administrators may change."""
 SYSTEM_GROUP_NAMES: dict[GroupType, str] = {"all_participants": "All participants", "unassigned": "Unassigned"}
@@ -37,41 +36,39 @@ class SystemAdminsOnly(Forbidden):
     """Only a system administrator may do this."""
 
 
-class Organization(Audited):
-    """A care provider and its settings."""
-
-    TOPIC = "organization"
+@dataclass(frozen=True)
+class Details:
+    """The descriptive settings of an organization."""
 
     name: str
     display_name: str
     classification: str
     provider_type: str
     timezone: str
-    authorization_type: str
     theme_id: UUID | None = None
+
+
+class Organization(Audited):
+    """A care provider and its settings."""
+
+    TOPIC = "organization"
+
+    details: Details
+    authorization_type: str
     active: bool = True
 
     class Created(Audited.Created):
         """An organization was created."""
 
         TOPIC = "organization.created"
-        name: str
-        display_name: str
-        classification: str
-        provider_type: str
-        timezone: str
+        details: Details
         authorization_type: str
 
     class DetailsChanged(Audited.Event):
         """The descriptive settings of the organization were replaced by these."""
 
         TOPIC = "organization.details-changed"
-        name: str
-        display_name: str
-        classification: str
-        provider_type: str
-        timezone: str
-        theme_id: UUID | None
+        details: Details
 
     class AuthorizationTypeChanged(Audited.Event):
         """The authorization type changed: what the organization's providers may do by default."""
@@ -90,60 +87,32 @@ class Organization(Audited):
         TOPIC = "organization.deactivated"
 
     @classmethod
-    def create(
-        cls,
-        organization_id: UUID,
-        name: str,
-        *,
-        display_name: str,
-        classification: str,
-        provider_type: str,
-        timezone: str,
-    ) -> "Organization":
-        """Return a new organization with the authorization type "restricted"."""
+    def create(cls, organization_id: UUID, name: str, **details: Any) -> "Organization":
+        """Return a new organization with the authorization type "restricted". `details` are the other `Details`."""
         return cls._create(
-            cls.Created,
-            id=organization_id,
-            name=name,
-            display_name=display_name,
-            classification=classification,
-            provider_type=provider_type,
-            timezone=timezone,
-            authorization_type="restricted",
+            cls.Created, id=organization_id, details=Details(name, **details), authorization_type="restricted"
         )
 
     @property
     def staffed(self) -> bool:
         """Return whether staff work in the organization; only a system administrator may add people to it."""
-        return is_staffed(self.id, self.classification)
+        return is_staffed(self.id, self.details.classification)
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Change the given attributes; `is_active` is the name of `active`."""
-        assert changes.keys() <= {*DESCRIPTIVE, "authorization_type", "is_active"}, changes.keys()
-        details = {name: getattr(self, name) for name in DESCRIPTIVE}
-        if any(changes.get(name, value) != value for name, value in details.items()):
-            self._details_changed(**{name: changes.get(name, value) for name, value in details.items()})
+        details = {name: value for name, value in changes.items() if name in Details.__dataclass_fields__}
+        assert changes.keys() - details.keys() <= {"authorization_type", "is_active"}, changes.keys()
+        changed = replace(self.details, **details)
+        if changed != self.details:
+            self._details_changed(changed)
         if changes.get("authorization_type", self.authorization_type) != self.authorization_type:
             self._authorization_type_changed(changes["authorization_type"])
         if changes.get("is_active", self.active) != self.active:
             self._activated() if changes["is_active"] else self._deactivated()
 
     @event(DetailsChanged)
-    def _details_changed(
-        self,
-        name: str,
-        display_name: str,
-        classification: str,
-        provider_type: str,
-        timezone: str,
-        theme_id: UUID | None,
-    ) -> None:
-        self.name = name
-        self.display_name = display_name
-        self.classification = classification
-        self.provider_type = provider_type
-        self.timezone = timezone
-        self.theme_id = theme_id
+    def _details_changed(self, details: Details) -> None:
+        self.details = details
 
     @event(AuthorizationTypeChanged)
     def _authorization_type_changed(self, authorization_type: str) -> None:
@@ -209,22 +178,22 @@ class Organizations:
         organization = await self.store.get(Organization, organization_id)
         if not principal.system:
             require_local(changes)
-        themes = await self._assign_theme(organization, changes.get("theme_id", organization.theme_id))
+        themes = await self._assign_theme(organization, changes.get("theme_id", organization.details.theme_id))
         organization.change(changes)
         return organization, await self.store.save(organization, *themes)
 
     async def _assign_theme(self, organization: Organization, theme_id: UUID | None) -> list[Theme]:
         """Assign the theme to the organization in place of its present one. Return both themes (ruling L60)."""
-        if theme_id == organization.theme_id:
+        if theme_id == organization.details.theme_id:
             return []
-        theme_ids = [changed_id for changed_id in (theme_id, organization.theme_id) if changed_id]
+        theme_ids = [changed_id for changed_id in (theme_id, organization.details.theme_id) if changed_id]
         themes = await self.store.get_many(Theme, theme_ids)
         if theme_id is not None:
             if theme_id not in themes:
                 raise ThemeNotFound(argument="theme_id")
             themes[theme_id].assign(organization.id)
-        if organization.theme_id in themes:
-            themes[organization.theme_id].unassign(organization.id)
+        if organization.details.theme_id in themes:
+            themes[organization.details.theme_id].unassign(organization.id)
         return list(themes.values())
 
 

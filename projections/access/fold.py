@@ -116,14 +116,14 @@ class AccessFold(Fold):
 
     @handler
     def create_organization(self, event: Organization.Created) -> None:
-        staffed = is_staffed(event.originator_id, event.classification)
+        staffed = is_staffed(event.originator_id, event.details.classification)
         is_open = event.authorization_type == "open"
         self.new_organizations.append((event.originator_id, is_open, staffed, event.timestamp))
         _stamp(self.authorization_changed, event.originator_id, event)
 
     @handler
     def change_details(self, event: Organization.DetailsChanged) -> None:
-        self.staffed[event.originator_id] = staffed = is_staffed(event.originator_id, event.classification)
+        self.staffed[event.originator_id] = staffed = is_staffed(event.originator_id, event.details.classification)
         if not staffed:  # its staff may have ceased to be it
             self._lose_in(event.originator_id)
         _stamp(self.authorization_changed, event.originator_id, event)

@@ -24,7 +24,7 @@ class OrganizationNamesFold(UniqueFold):
 
     @handler
     def name(self, event: Organization.Created | Organization.DetailsChanged) -> None:
-        row = (event.originator_id, event.name, event.display_name)
+        row = (event.originator_id, event.details.name, event.details.display_name)
         self.hold(row[:1], [row], new=isinstance(event, Organization.Created))
 
 

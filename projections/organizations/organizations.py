@@ -37,15 +37,10 @@ class OrganizationRow(NamedTuple):
         """Return the row that the projection will make of it."""
         return cls(
             organization.id,
-            organization.name,
-            organization.display_name,
-            organization.classification,
-            organization.provider_type,
-            organization.timezone,
-            organization.theme_id,
-            organization.authorization_type,
-            organization.active,
-            organization.modified_on,
+            **vars(organization.details),
+            authorization_type=organization.authorization_type,
+            active=organization.active,
+            modified_at=organization.modified_on,
         )
 
 
@@ -59,13 +54,14 @@ class OrganizationsFold(Fold):
     @handler
     def create(self, event: Organization.Created) -> None:
         self.totals[True] += 1
-        authorization = {"authorization_type": event.authorization_type, "active": True, "theme_id": None}
-        self.rows[event.originator_id] = {"organization_id": event.originator_id, **_details(event), **authorization}
+        authorization = {"authorization_type": event.authorization_type, "active": True}
+        row = {"organization_id": event.originator_id, **vars(event.details), **authorization}
+        self.rows[event.originator_id] = row
         self._change(event)
 
     @handler
     def change_details(self, event: Organization.DetailsChanged) -> None:
-        self._change(event, theme_id=event.theme_id, **_details(event))
+        self._change(event, **vars(event.details))
 
     @handler
     def change_authorization_type(self, event: Organization.AuthorizationTypeChanged) -> None:
@@ -96,10 +92,6 @@ class OrganizationsProjection(Projection):
         await upsert(cursor, "organizations", ("organization_id",), fold.rows.values())
         totals = ({"active": active, "total": change} for active, change in fold.totals.items())
         await add_to_totals(cursor, "organization_totals", ("active",), totals)
-
-
-def _details(event: Organization.Created | Organization.DetailsChanged) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in COLUMNS[1:6]}
 
 
 COLUMNS = OrganizationRow._fields[:-1]

@@ -116,7 +116,7 @@ class History:
 
     async def _describe(self) -> None:
         organization = self._one(self._organizations)
-        name = self._random.choice([organization.name, self._free_name()])
+        name = self._random.choice([organization.details.name, self._free_name()])
         organization.change({"name": name, "display_name": f"Organization {self._random.random()}"})
         await self._store.save(organization)
 
@@ -423,7 +423,7 @@ class History:
         return taken
 
     def _free_name(self) -> str:
-        taken = {each.name for each in self._organizations}
+        taken = {each.details.name for each in self._organizations}
         free = [name for name in (f"org-{number}" for number in FEW) if name not in taken]
         return self._random.choice(free) if free else f"org-{uuid4()}"
 

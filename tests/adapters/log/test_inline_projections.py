@@ -29,9 +29,11 @@ class Names(InlineProjection):
         for recorded in events:
             event = recorded.event
             assert isinstance(event, Organization.Created)
-            if event.name == "poison":
+            if event.details.name == "poison":
                 await cursor.execute("SELECT 1 / 0")
-            await cursor.execute("INSERT INTO names (name, position) VALUES (%s, %s)", (event.name, recorded.position))
+            await cursor.execute(
+                "INSERT INTO names (name, position) VALUES (%s, %s)", (event.details.name, recorded.position)
+            )
 
 
 def an_organization(name: str) -> Organization:

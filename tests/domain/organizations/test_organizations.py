@@ -23,13 +23,14 @@ def refused_arguments(error: DomainError) -> list[str | None]:
 async def test_a_new_organization_has_a_role_and_computed_groups() -> None:
     store = MemoryStore()
     organization, position = await Organizations(store, EVERYTHING).create(SYSTEM, "clinic")
-    assert (organization.name, organization.display_name) == ("clinic", "clinic")
-    assert (organization.classification, organization.provider_type, organization.timezone) == (
+    assert (organization.details.name, organization.details.display_name) == ("clinic", "clinic")
+    assert (organization.details.classification, organization.details.provider_type, organization.details.timezone) == (
         "customer",
         "coach",
         "UTC",
     )
-    assert (organization.authorization_type, organization.active, organization.theme_id) == ("restricted", True, None)
+    assert (organization.authorization_type, organization.active) == ("restricted", True)
+    assert organization.details.theme_id is None
     role = await store.get(Role, role_id(organization.id, "org.admin"))
     assert (role.organization_id, role.holders) == (organization.id, {})
     everybody = await store.get(Group, system_group_id(organization.id, "all_participants"))
@@ -63,10 +64,11 @@ async def test_a_system_administrator_changes_everything() -> None:
     }
     await Organizations(store, EVERYTHING).change(SYSTEM, organization.id, changes)
     changed = await store.get(Organization, organization.id)
-    assert {name: getattr(changed, name.removeprefix("is_")) for name in changes} == changes
+    values = {**vars(changed.details), "authorization_type": changed.authorization_type, "is_active": changed.active}
+    assert {name: values[name] for name in changes} == changes
     await Organizations(store, EVERYTHING).change(SYSTEM, organization.id, {"is_active": True, "theme_id": None})
     changed = await store.get(Organization, organization.id)
-    assert (changed.active, changed.theme_id, changed.name) == (True, None, "other")
+    assert (changed.active, changed.details.theme_id, changed.details.name) == (True, None, "other")
 
 
 async def test_its_own_administrators_change_display_name_and_time_zone() -> None:
@@ -74,7 +76,7 @@ async def test_its_own_administrators_change_display_name_and_time_zone() -> Non
     organization = await a_founded(store)
     changes = {"display_name": "The clinic", "timezone": "Europe/Vienna"}
     changed, _ = await Organizations(store, EVERYTHING).change(a_principal(), organization.id, changes)
-    assert (changed.display_name, changed.timezone) == ("The clinic", "Europe/Vienna")
+    assert (changed.details.display_name, changed.details.timezone) == ("The clinic", "Europe/Vienna")
 
 
 async def test_each_forbidden_attribute_is_refused_even_with_the_value_it_has() -> None:
@@ -88,7 +90,7 @@ async def test_each_forbidden_attribute_is_refused_even_with_the_value_it_has() 
         "is_active",
         "theme_id",
     ]
-    assert (await store.get(Organization, organization.id)).display_name == "clinic"
+    assert (await store.get(Organization, organization.id)).details.display_name == "clinic"
 
 
 async def test_an_unknown_organization_is_not_found() -> None:
