@@ -168,12 +168,7 @@ async def add_leaders(
 ) -> Response:
     """Add providers to the leaders of the group, all or none."""
     command = identity.rosters.add_users(
-        principal,
-        group_id,
-        "leader",
-        user_ids=body.user_ids,
-        user_emails=body.user_emails,
-        remove_from_group=body.remove_from_group,
+        principal, group_id, "leader", body.users, remove_from_group=body.remove_from_group
     )
     return await show(principal, await execute(command, about=group_id), body)
 
@@ -189,12 +184,7 @@ async def add_members(
 ) -> Response:
     """Add providers to the members of the group, all or none."""
     command = identity.rosters.add_users(
-        principal,
-        group_id,
-        "member",
-        user_ids=body.user_ids,
-        user_emails=body.user_emails,
-        remove_from_group=body.remove_from_group,
+        principal, group_id, "member", body.users, remove_from_group=body.remove_from_group
     )
     return await show(principal, await execute(command, about=group_id), body)
 
@@ -209,9 +199,7 @@ async def remove_leaders(
     show: ShowGroupDep,
 ) -> Response:
     """Remove leaders from the group."""
-    command = identity.rosters.remove_users(
-        principal, group_id, "leader", user_ids=body.user_ids, user_emails=body.user_emails
-    )
+    command = identity.rosters.remove_users(principal, group_id, "leader", body.users)
     return await show(principal, await execute(command, about=group_id), body)
 
 
@@ -225,9 +213,7 @@ async def remove_members(
     show: ShowGroupDep,
 ) -> Response:
     """Remove members from the group."""
-    command = identity.rosters.remove_users(
-        principal, group_id, "member", user_ids=body.user_ids, user_emails=body.user_emails
-    )
+    command = identity.rosters.remove_users(principal, group_id, "member", body.users)
     return await show(principal, await execute(command, about=group_id), body)
 
 

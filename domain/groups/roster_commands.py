@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.errors import Conflict, Invalid
@@ -29,6 +30,13 @@ FEW = 50
 """Individuals that are loaded together with the permissions, before these are checked, to save a round trip."""
 PLACEHOLDER_IDS = (UUID(int=0),)
 """Looked up when no e-mail address has an account, so that the time of the answer does not reveal that."""
+
+
+class UserSelection(NamedTuple):
+    """Users, given by their ids or by their e-mail addresses."""
+
+    ids: Sequence[UUID] | None = None
+    emails: Sequence[str] | None = None
 
 
 class Rosters:
@@ -78,26 +86,25 @@ class Rosters:
         principal: Principal,
         group_id: UUID,
         kind: RosterKind,
+        added: UserSelection,
         *,
-        user_ids: Sequence[UUID] | None = None,
-        user_emails: Sequence[str] | None = None,
         remove_from_group: UUID | None = None,
     ) -> int:
-        """Add providers, given by id or by e-mail address, as leaders or members, all or none.
+        """Add providers as leaders or members, all or none.
 
         Raises UserNotFound, NotEligible, SameGroup, OtherOrganization.
         """
         _require_different(group_id, remove_from_group)
         group = await self._groups.require_changeable(principal, group_id)
         other = await self._other_group(principal, group, remove_from_group)
-        if user_emails is None:
+        if added.emails is None:
             argument = "user_ids"
-            users = await self._editor.require_readable(principal, list(user_ids or ()), argument)
+            users = await self._editor.require_readable(principal, list(added.ids or ()), argument)
         else:
             argument = "user_emails"
-            users = await self._users_by_email(principal, user_emails, argument)
-        added = await self._editor.add_user_entries(Roster.of(group, kind), users, argument)
-        return await self._save(group, added, await self._remove_from(other, kind, users), other)
+            users = await self._users_by_email(principal, added.emails, argument)
+        change = await self._editor.add_user_entries(Roster.of(group, kind), users, argument)
+        return await self._save(group, change, await self._remove_from(other, kind, users), other)
 
     @retry_on_conflict
     async def remove_individuals(self, principal: Principal, group_id: UUID, individual_ids: Sequence[UUID]) -> int:
@@ -106,20 +113,12 @@ class Rosters:
         return await self._save(group, NO_CHANGE, await self._remove_from(group, "individual", individual_ids))
 
     @retry_on_conflict
-    async def remove_users(
-        self,
-        principal: Principal,
-        group_id: UUID,
-        kind: RosterKind,
-        *,
-        user_ids: Sequence[UUID] | None = None,
-        user_emails: Sequence[str] | None = None,
-    ) -> int:
+    async def remove_users(self, principal: Principal, group_id: UUID, kind: RosterKind, removed: UserSelection) -> int:
         """Remove users from the leaders or members; ignore users who are unknown or not in the roster."""
         group = await self._groups.require_changeable(principal, group_id)
-        ids = list(user_ids or ())
-        if user_emails is not None:
-            ids = list((await self._directory.users_by_email(user_emails)).values() or PLACEHOLDER_IDS)
+        ids = list(removed.ids or ())
+        if removed.emails is not None:
+            ids = list((await self._directory.users_by_email(removed.emails)).values() or PLACEHOLDER_IDS)
         return await self._save(group, NO_CHANGE, await self._remove_from(group, kind, ids))
 
     async def _other_group(self, principal: Principal, group: Group, remove_from_group: UUID | None) -> Group | None:

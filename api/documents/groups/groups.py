@@ -28,6 +28,7 @@ from api.documents.people.people import (
     RegistrationInvite,
 )
 from api.documents.times import ContractDatetime
+from domain.groups.roster_commands import UserSelection
 
 NodeType = Literal["division", "group"]
 GroupType = Literal["all_participants", "provider_only", "regular", "unassigned"]
@@ -137,6 +138,11 @@ class RemoveUsers(_Shown):
     def _one_way_to_name_them(self) -> Self:
         require_exactly_one(self, "user-ids", "user-emails")
         return self
+
+    @property
+    def users(self) -> UserSelection:
+        """Return the users as commands take them."""
+        return UserSelection(self.user_ids, self.user_emails)
 
 
 class AddUsers(RemoveUsers):

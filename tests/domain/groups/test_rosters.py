@@ -6,7 +6,7 @@ import pytest
 
 from domain.core.errors import Forbidden
 from domain.groups.groups import GroupInactive, GroupNotFound, GroupProviderOnly, GroupSystemManaged
-from domain.groups.roster_commands import OtherOrganization, SameGroup
+from domain.groups.roster_commands import OtherOrganization, SameGroup, UserSelection
 from domain.groups.roster_editor import NotEligible
 from domain.people.individuals import IndividualNotFound
 from domain.people.users import UserNotFound
@@ -69,8 +69,8 @@ async def test_permission_is_asked_also_when_nothing_would_change() -> None:
 async def test_users_lead_and_belong_to_a_group_at_once() -> None:
     team = Team()
     group, user = await team.group(), await team.provider()
-    await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[user])
-    await team.rosters.add_users(a_principal(team.admin), group, "member", user_ids=[user])
+    await team.rosters.add_users(a_principal(team.admin), group, "leader", UserSelection([user]))
+    await team.rosters.add_users(a_principal(team.admin), group, "member", UserSelection([user]))
     assert await team.subjects(group, "leader") == await team.subjects(group, "member") == {user}
 
 
@@ -81,10 +81,12 @@ async def test_users_are_found_by_their_addresses_in_any_case() -> None:
         await team.provider(email="ann@x.test"),
         await team.provider(email="bob@x.test"),
     )
-    await team.rosters.add_users(a_principal(team.admin), group, "member", user_emails=["Ann@X.test", "bob@x.test"])
+    await team.rosters.add_users(
+        a_principal(team.admin), group, "member", UserSelection(emails=["Ann@X.test", "bob@x.test"])
+    )
     assert await team.subjects(group, "member") == {ann, bob}
     await team.rosters.remove_users(
-        a_principal(team.admin), group, "member", user_emails=["ANN@x.test", "nobody@x.test"]
+        a_principal(team.admin), group, "member", UserSelection(emails=["ANN@x.test", "nobody@x.test"])
     )
     assert await team.subjects(group, "member") == {bob}
 
@@ -96,10 +98,12 @@ async def test_an_unreadable_user_is_treated_like_an_unknown_one() -> None:
     team.grants.let_read(leader, known)
     hidden, unknown = await team.provider(email="ann@x.test"), uuid4()
     with pytest.raises(UserNotFound) as by_id:
-        await team.rosters.add_users(a_principal(leader), group, "leader", user_ids=[known, hidden, unknown])
+        await team.rosters.add_users(a_principal(leader), group, "leader", UserSelection([known, hidden, unknown]))
     assert by_id.value.meta == {"user-ids": [str(hidden), str(unknown)]}
     with pytest.raises(UserNotFound) as by_address:
-        await team.rosters.add_users(a_principal(leader), group, "leader", user_emails=["ann@x.test", "no@x.test"])
+        await team.rosters.add_users(
+            a_principal(leader), group, "leader", UserSelection(emails=["ann@x.test", "no@x.test"])
+        )
     assert by_address.value.meta == {"user-emails": ["ann@x.test", "no@x.test"]}
     assert await team.subjects(group, "leader") == set()
 
@@ -113,11 +117,11 @@ async def test_only_enabled_providers_of_the_organization_are_eligible() -> None
     team.store.streams[archived].archived = True  # type: ignore[attr-defined]
     with pytest.raises(NotEligible) as refusal:
         await team.rosters.add_users(
-            a_principal(team.admin), group, "leader", user_ids=[good, disabled, elsewhere, archived]
+            a_principal(team.admin), group, "leader", UserSelection([good, disabled, elsewhere, archived])
         )
     assert refusal.value.meta == {"user-ids": [str(disabled), str(elsewhere), str(archived)]}
     await team.entry(group, "leader", [disabled])
-    await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[good, disabled])
+    await team.rosters.add_users(a_principal(team.admin), group, "leader", UserSelection([good, disabled]))
     assert await team.subjects(group, "leader") == {good, disabled}
 
 
@@ -126,7 +130,7 @@ async def test_a_user_who_leaves_at_that_moment_is_not_added() -> None:
     group, user = await team.group(), await team.provider()
     team.let_leave_meanwhile(user)
     with pytest.raises(NotEligible):
-        await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[user])
+        await team.rosters.add_users(a_principal(team.admin), group, "leader", UserSelection([user]))
     assert await team.subjects(group, "leader") == set()
 
 
@@ -139,7 +143,7 @@ async def test_no_user_is_added_to_a_group_deactivated_at_that_moment() -> None:
 
     team.store.meanwhile = the_group_ends
     with pytest.raises(GroupInactive):
-        await team.rosters.add_users(a_principal(team.admin), group, "leader", user_ids=[user])
+        await team.rosters.add_users(a_principal(team.admin), group, "leader", UserSelection([user]))
 
 
 async def test_no_user_is_removed_from_a_group_deactivated_at_that_moment() -> None:
@@ -162,7 +166,7 @@ async def test_naming_the_same_group_twice_is_refused_without_a_look_up() -> Non
         await team.rosters.add_individuals(a_principal(team.admin), unknown, [uuid4()], remove_from_group=unknown)
     with pytest.raises(SameGroup):
         await team.rosters.add_users(
-            a_principal(team.admin), unknown, "leader", user_ids=[uuid4()], remove_from_group=unknown
+            a_principal(team.admin), unknown, "leader", UserSelection([uuid4()]), remove_from_group=unknown
         )
 
 
@@ -172,7 +176,7 @@ async def test_removing_ignores_people_who_are_not_in_the_roster() -> None:
     await team.entry(group, "individual", [individual])
     await team.entry(group, "leader", [user])
     await team.rosters.remove_individuals(a_principal(team.admin), group, [individual, uuid4()])
-    position = await team.rosters.remove_users(a_principal(team.admin), group, "leader", user_ids=[user, uuid4()])
+    position = await team.rosters.remove_users(a_principal(team.admin), group, "leader", UserSelection([user, uuid4()]))
     assert await team.subjects(group, "individual") == await team.subjects(group, "leader") == set()
     assert await team.rosters.remove_individuals(a_principal(team.admin), group, [individual]) == position
 
@@ -197,7 +201,7 @@ async def test_people_change_groups_in_one_step() -> None:
     user = await team.provider()
     await team.entry(old, "leader", [user])
     await team.entry(old, "member", [user])
-    await team.rosters.add_users(a_principal(team.admin), new, "member", user_ids=[user], remove_from_group=old)
+    await team.rosters.add_users(a_principal(team.admin), new, "member", UserSelection([user]), remove_from_group=old)
     assert await team.subjects(old, "leader") == {user}
     assert await team.subjects(old, "member") == set()
 
