@@ -80,10 +80,8 @@ TPositioned = TypeVar("TPositioned", bound=Positioned)
 class RequestedPage(Protocol):
     """The page of a list that a request asks for."""
 
-    @property
-    def page_limit(self) -> int: ...
-    @property
-    def page_offset(self) -> int: ...
+    page_limit: int
+    page_offset: int
 
 
 class Read:

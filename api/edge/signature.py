@@ -23,10 +23,8 @@ Endpoint = Callable[..., Awaitable[Response]]
 class Parameter(Protocol):
     """A parameter in the signature of an endpoint, as FastAPI describes it."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def field_info(self) -> FieldInfo: ...
+    name: str
+    field_info: FieldInfo
 
 
 class Signature:

@@ -46,10 +46,8 @@ MODELS = ("groups", "users")
 class PeopleToShow(Protocol):
     """Which people an answer shows besides the leaders."""
 
-    @property
-    def with_individuals(self) -> bool: ...
-    @property
-    def with_members(self) -> bool: ...
+    with_individuals: bool
+    with_members: bool
 
 
 class ShowGroup:
