@@ -31,7 +31,7 @@ async def test_a_damaged_value_fails_requests_and_projections_and_is_kept(databa
         assert answer.status_code == 500
         assert EMAIL not in answer.text
         (alarm,) = [line for line in said if line["event"] == "sealed-value-damaged"]
-        assert alarm["place"] == f"email of user.created at {ann.user_id}/1"
+        assert alarm["place"] == f"names/email of user.created at {ann.user_id}/1"
         with pytest.raises(NotCaughtUpError):
             await world.catch_up()
         rows = (await world.get("/v1/replicators/", world.system))["data"]

@@ -123,9 +123,13 @@ ANONYMOUS: dict[str, dict[str, Any]] = {
 """Return a wrong request for each operation without a session, except for static documents."""
 
 
+PUBLIC = {"/.well-known/jwks.json", "/service-documents/{id}/", "/v1/service-documents/", "/v1/service-documents/{id}/"}
+"""A static document, and the service documents, whose own tests prove their limit."""
+
+
 def test_the_list_of_anonymous_operations_is_whole() -> None:
     routes = [route for router in routers() for route in router.routes if isinstance(route, ContractRoute)]
-    assert {route.path for route in routes if route.anonymous} == {*ANONYMOUS, "/.well-known/jwks.json"}
+    assert {route.path for route in routes if route.anonymous} == {*ANONYMOUS, *PUBLIC}
 
 
 @pytest.mark.parametrize("path", ANONYMOUS)
