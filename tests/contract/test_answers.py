@@ -16,6 +16,8 @@ from tests.contract.described import Operation, Schema, documents, merged, opera
 from tests.support.world.named import Ward, a_ward
 from tests.support.world.product import UNLIMITED
 
+pytestmark = pytest.mark.slow
+
 MEDIA_TYPE = "application/vnd.api+json"
 ASKING = ("LEAD", "OADM", "SYS", "SVC", "PROV", "PAT")
 TYPES: dict[str, tuple[type, ...]] = {

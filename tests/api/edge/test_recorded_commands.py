@@ -11,6 +11,8 @@ import pytest
 from tests.support.proxy import Proxy, a_proxy
 from tests.support.world.product import World, a_world
 
+pytestmark = pytest.mark.slow
+
 KEY = {"Idempotency-Key": "once"}
 
 

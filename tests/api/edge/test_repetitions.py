@@ -6,6 +6,8 @@ import pytest
 from tests.api.edge.permission_matrix import Row, families
 from tests.support.world.named import Ward, a_ward
 
+pytestmark = pytest.mark.slow
+
 ANEW = {
     "POST /v1/individual-groups/", "POST /v1/organizations/", "POST /v1/onboarding-requests/",
     "POST /v1/individual-groups/{id}/move-group/",

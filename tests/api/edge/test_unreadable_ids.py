@@ -12,6 +12,8 @@ from domain.core.errors import NotFound
 from tests.support.world.named import Ward, a_ward
 from tests.support.world.product import settings_for
 
+pytestmark = pytest.mark.slow
+
 FAR = "FAR-OADM"
 """An administrator of another organization, who reads none of the things below."""
 UNREADABLE = {

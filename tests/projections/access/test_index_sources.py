@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from psycopg import AsyncConnection, AsyncCursor
 from pyroaring import BitMap
 
@@ -26,6 +27,8 @@ from projections.sessions.sessions import SessionsProjection
 from tests.support.histories import BEGINNING, STEPS, History
 from tests.support.stores import MASTER_KEY, a_pool, a_store
 from tests.support.world.product import a_world
+
+pytestmark = pytest.mark.slow
 
 
 async def test_young_sets_from_lagging_users_are_replaced(database_url: str) -> None:
