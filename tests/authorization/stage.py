@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from domain.access.roles import ORGANIZATION_ADMIN, role_id
 from domain.core.principal import Principal
 from domain.groups.groups import SYSTEM_TYPES, Group, system_group_id
+from domain.groups.roster_commands import UserSelection
 from domain.groups.rosters import RosterKind
 from domain.organizations.organizations import OPERATOR_ID
 from domain.people.named_users import UserIdOrEmail
@@ -185,7 +186,7 @@ class Stage:
             if roster == "individuals_":
                 await individuals(self._by, self.ids[group], self._ids(names))
             else:
-                await users(self._by, self.ids[group], ROSTERS[roster], user_ids=self._ids(names))
+                await users(self._by, self.ids[group], ROSTERS[roster], UserSelection(self._ids(names)))
 
     async def do_deactivate(self, deactivate_: str) -> None:
         await self.world.identity.groups.deactivate(self._by, self.ids[deactivate_])
