@@ -112,7 +112,7 @@ def migrate() -> None:
 
 @app.command()
 def status(*, once: Annotated[bool, typer.Option("--once", help="Print the table once and exit.")] = False) -> None:
-    """Show the state, position and lag of every projection and reaction."""
+    """Show the state, position and lag of every projection and reaction; on a terminal until Ctrl-C."""
     from rich.console import Console
 
     from workers.running.part_settings import settings_with_tables

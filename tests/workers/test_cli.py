@@ -135,6 +135,10 @@ def test_status_prints_the_replicators_once(database_url: str) -> None:
     assert "failed" not in done.stdout
 
 
+def test_status_ends_when_its_output_is_no_terminal(database_url: str) -> None:
+    assert "replicator" in rollbook("status", DATABASE_URL=database_url).stdout
+
+
 def test_status_tells_of_dead_jobs(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO procrastinate_jobs (queue_name, task_name, status) VALUES ('q', 't', 'failed')")

@@ -16,8 +16,8 @@ COLOURS = {"running": "green", "rebuilding": "cyan", "failed": "bold red", "stop
 
 
 async def show(settings: Settings, console: Console, *, once: bool) -> None:
-    """Print the table, once or updated until the user interrupts it."""
-    if once:
+    """Print the table: once, or updated until the user interrupts it if the output is a terminal."""
+    if once or not console.is_terminal:
         console.print(table_of(*await _now(settings.looking_dsn())))
         return
     with Live(console=console, auto_refresh=False) as live:
