@@ -11,7 +11,7 @@ from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.core.turns import filter_in_turns
 from domain.groups.groups import Group
-from domain.groups.permissions import GroupPermissions
+from domain.groups.permissions import GroupPermissions, writing
 from domain.groups.roster_editor import NO_CHANGE, Roster, RosterChange, RosterEditor, individual_queries
 from domain.groups.rosters import RosterEntry, RosterKind
 from domain.people.directory import Directory
@@ -27,7 +27,8 @@ class OtherOrganization(Conflict):
 
 
 FEW = 50
-"""Individuals that are loaded together with the permissions, before these are checked, to save a round trip."""
+"""Individuals that are loaded together with the group and the permissions, before these are checked, to save a round
+trip."""
 PLACEHOLDER_IDS = (UUID(int=0),)
 """Looked up when no e-mail address has an account, so that the time of the answer does not reveal that."""
 
@@ -49,6 +50,7 @@ class Rosters:
     def __init__(self, store: Store, directory: Directory, permissions: Permissions) -> None:
         self._store = store
         self._directory = directory
+        self._permissions = permissions
         self._groups = GroupPermissions(store, permissions)
         self._editor = RosterEditor(store, permissions)
 
@@ -66,19 +68,17 @@ class Rosters:
         Raises IndividualNotFound, NotEligible, GroupProviderOnly, SameGroup, OtherOrganization.
         """
         _require_different(group_id, remove_from_group)
-        reading_rights = self._groups.rights(principal, group_id, *await individual_queries(individual_ids, "write"))
-        candidates = None
-        if len(individual_ids) <= FEW:
-            rights, candidates = await asyncio.gather(reading_rights, self._editor.candidates(group_id, individual_ids))
-        else:
-            rights = await reading_rights
-        rights.require_changeable()
-        other = await self._other_group(principal, rights.group, remove_from_group)
-        await self._editor.require_all_writable(principal, individual_ids, rights.others, "individual_ids")
-        roster = Roster.of(rights.group, "individual")
+        (found, candidates), (writes, *writable) = await asyncio.gather(
+            self._editor.group_with_candidates(group_id, individual_ids if len(individual_ids) <= FEW else None),
+            self._permissions.allows(principal, writing(group_id), *await individual_queries(individual_ids, "write")),
+        )
+        group = await self._groups.require_changeable_as_read(principal, found, writes=writes)
+        other = await self._other_group(principal, group, remove_from_group)
+        await self._editor.require_all_writable(principal, individual_ids, writable, "individual_ids")
+        roster = Roster.of(group, "individual")
         entries = await self._editor.add_individual_entries(roster, individual_ids, "individual_ids", candidates)
         removed = await self._remove_from(other, "individual", individual_ids)
-        return await self._save(rights.group, RosterChange(entries, []), removed, other)
+        return await self._save(group, RosterChange(entries, []), removed, other)
 
     @retry_on_conflict
     async def add_users(

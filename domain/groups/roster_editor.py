@@ -56,6 +56,22 @@ class RosterEditor:
     store: Store
     permissions: Permissions
 
+    async def group_with_candidates(
+        self, group_id: UUID, individual_ids: Sequence[UUID] | None
+    ) -> tuple[Group | None, Candidates | None]:
+        """Return the group, if it exists, and what `candidates` returns, from one read; without ids only the group."""
+        if individual_ids is None:
+            return await self.store.find(Group, group_id), None
+        group, *others = await self.store.find_each(
+            (Group, group_id),
+            *((Individual, individual_id) for individual_id in individual_ids),
+            *((RosterEntry, roster_entry_id(group_id, "individual", each)) for each in individual_ids),
+        )
+        individuals = {each.id: each for each in others if isinstance(each, Individual)}
+        entries = {each.subject_id: each for each in others if isinstance(each, RosterEntry)}
+        assert group is None or isinstance(group, Group)
+        return group, Candidates(individuals, entries)
+
     async def candidates(self, group_id: UUID, individual_ids: Sequence[UUID]) -> Candidates:
         """Return these individuals and their entries in the group, loaded concurrently."""
         individuals, entries = await asyncio.gather(
