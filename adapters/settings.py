@@ -132,6 +132,10 @@ class Settings(BaseSettings):
         le=256,
         description="Number of password hashes computed at the same time; one per processor when absent.",
     )
+    password_length: int = Field(default=8, ge=8, le=64, description="Smallest number of characters of a new password.")
+    pwned_url: SecretUrl = Field(
+        default=None, description="Range service of breached passwords (Have I Been Pwned); not checked when absent."
+    )
     login_failures: int = _limit(10, "Failed logins of one name in 15 minutes")
     login_failures_address: int = _limit(100, "Failed logins from one address in 15 minutes")
     logins_address: int = _limit(60, "Logins from one address in a minute")

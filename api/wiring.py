@@ -7,6 +7,7 @@ from adapters.log.event_store import EventStore
 from adapters.log.idempotency_store import IdempotencyStore
 from adapters.log.notifications import Notifications
 from adapters.log.write_probe import WriteProbe
+from adapters.outbound.breached_passwords import breached_passwords
 from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
 from adapters.security.known_addresses import CountedAddresses
@@ -22,6 +23,7 @@ from api.edge.positions import Positions
 from api.services import Services
 from domain.application import Identity
 from domain.onboarding.referral_codes import ReferralCodes
+from domain.people.passwords import PasswordPolicy
 from domain.sessions.service_accounts import TokenReviewer
 from projections import registry
 from projections.access.rights import CurrentRights
@@ -47,6 +49,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
         throttle = Throttle(redis, lookup)
         directory = InlineDirectory(pool, lookup)
         signer = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
+        passwords = stack.enter_context(PasswordPool(settings.argon2, settings.hashing_threads))
         stores = [
             await stack.enter_async_context(store)
             for store in (
@@ -67,7 +70,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 *stores,
                 access=access,
                 directory=directory,
-                passwords=stack.enter_context(PasswordPool(settings.argon2, settings.hashing_threads)),
+                password_policy=PasswordPolicy(passwords, breached_passwords(settings), settings.password_length),
                 attempts=LoginThrottle(throttle, lookup, settings),
                 live_sessions=SessionReader(pool),
                 known_addresses=CountedAddresses(throttle, settings.known_addresses),

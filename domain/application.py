@@ -19,7 +19,7 @@ from domain.organizations.sms_templates import SmsTemplate
 from domain.organizations.themes import Theme, ThemeOwner
 from domain.people.directory import Directory
 from domain.people.individual_commands import Individuals
-from domain.people.passwords import Passwords
+from domain.people.passwords import PasswordPolicy
 from domain.people.user_commands import Users
 from domain.people.user_replications import UserReplications
 from domain.sessions.commands import Attempts, LiveSessions, Sessions
@@ -36,7 +36,7 @@ class Identity:
         *,
         access: Access,
         directory: Directory,
-        passwords: Passwords,
+        password_policy: PasswordPolicy,
         attempts: Attempts,
         live_sessions: LiveSessions,
         known_addresses: KnownAddresses,
@@ -59,8 +59,8 @@ class Identity:
         self.user_replications = UserReplications(store)
         self.users = Users(store, permissions)
         self.onboarding_requests = OnboardingRequests(
-            store, directory, permissions, passwords, known_addresses, referral_codes
+            store, directory, permissions, password_policy, known_addresses, referral_codes
         )
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.service_accounts = ServiceAccounts(store)
-        self.sessions = Sessions(store, session_store, directory, passwords, attempts, live_sessions)
+        self.sessions = Sessions(store, session_store, directory, password_policy.passwords, attempts, live_sessions)

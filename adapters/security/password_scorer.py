@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from domain.core.errors import TooMany
+from domain.people.passwords import Rating
 
 PROGRAM = Path(__file__).with_name("password_scoring.py")
 PATIENCE = 10.0
@@ -25,8 +26,8 @@ class PasswordScorer:
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
 
-    def score(self, password: str, about: Sequence[str]) -> int:
-        """Return a score from 0 to 4; 0 if scoring takes too long. Raises TooMany if the process does not answer."""
+    def rate(self, password: str, about: Sequence[str]) -> Rating:
+        """Return the rating; its score is 0 if that takes too long. Raises TooMany if the process does not answer."""
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -40,7 +41,8 @@ class PasswordScorer:
         if not answer:
             self.stop()
             raise TooMany
-        return int(answer)
+        score, suggestions = json.loads(answer)
+        return Rating(score, suggestions)
 
     def close(self) -> None:
         """Stop the process for good."""

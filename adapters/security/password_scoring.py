@@ -1,7 +1,7 @@
 """The program of the process that scores passwords. `adapters.security.password_scorer` runs it by its path.
 
-A line of input is a JSON array: the password, then words that an attacker knows about the user. A line of output is the
-score. The program ends when its input ends, because its parent has ended.
+A line of input is a JSON array: the password, then words that an attacker knows about the user. A line of output is a
+JSON array: the score, then a list of suggestions. The program ends when its input ends, because its parent has ended.
 """
 
 import json
@@ -19,14 +19,15 @@ class TooLongError(Exception):
     """Scoring the password takes more than MAX_SECONDS."""
 
 
-def score(password: str, about: list[str]) -> int:
-    """Return a score from 0 (guessed at once) to 4, and 0 if scoring takes too long."""
+def rate(password: str, about: list[str]) -> tuple[int, list[str]]:
+    """Return a score from 0 (guessed at once) to 4 with suggestions; 0 if scoring takes too long."""
     words = [part for word in about for part in (word, *word.split("@"))]
     signal.setitimer(signal.ITIMER_VIRTUAL, MAX_SECONDS)
     try:
-        return int(zxcvbn(password, user_inputs=words)["score"])
+        judged = zxcvbn(password, user_inputs=words)
+        return int(judged["score"]), list(judged["feedback"]["suggestions"])
     except TooLongError:
-        return 0
+        return 0, []
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
@@ -41,7 +42,7 @@ def main() -> None:
     signal.signal(signal.SIGVTALRM, _give_up)
     for line in sys.stdin:
         password, *about = json.loads(line)
-        sys.stdout.write(f"{score(password, about)}\n")
+        sys.stdout.write(json.dumps(rate(password, about)) + "\n")
         sys.stdout.flush()
 
 

@@ -15,7 +15,7 @@ from adapters.security.client_address import CLIENT_ADDRESS
 from adapters.security.password_scorer import PasswordScorer
 from adapters.setting_values import Argon2Parameters
 from domain.core.errors import TooMany
-from domain.people.passwords import normal_password
+from domain.people.passwords import Rating, normal_password
 
 T = TypeVar("T")
 
@@ -85,8 +85,8 @@ class PasswordPool:
     def outdated(self, hashed: str) -> bool:
         return self._hasher.check_needs_rehash(hashed)
 
-    async def score(self, password: str, about: Sequence[str]) -> int:
-        return await self._scoring.run(lambda: self._scorer.score(normal_password(password)[:MAX_SCORED], about))
+    async def rate(self, password: str, about: Sequence[str]) -> Rating:
+        return await self._scoring.run(lambda: self._scorer.rate(normal_password(password)[:MAX_SCORED], about))
 
     def _matches(self, hashed: str, password: str) -> bool:
         try:

@@ -18,7 +18,7 @@ from domain.onboarding.requests import OnboardingRequest
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
 from domain.people.login_names import names_of
-from domain.people.passwords import Passwords, WeakPassword, is_strong
+from domain.people.passwords import PasswordPolicy
 from domain.people.users import IdentifierTaken, User
 
 
@@ -38,13 +38,13 @@ class OnboardingRequests:
         store: Store,
         directory: Directory,
         permissions: Permissions,
-        passwords: Passwords,
+        password_policy: PasswordPolicy,
         known_addresses: KnownAddresses,
         codes: ReferralCodes,
     ) -> None:
         self._store = store
         self._directory = directory
-        self._passwords = passwords
+        self._password_policy = password_policy
         self._known_addresses = known_addresses
         self._codes = codes
         self._destinations = Destinations(store, permissions)
@@ -58,15 +58,15 @@ class OnboardingRequests:
         that claims the organization's open request for the same person, if there is one (ruling O6), and takes over an
         account without a verified contact (ruling O1).
 
-        Raises Invalid (WeakPassword among others), OrganizationNotFound, StaffOrganization, Forbidden, InvalidState,
-        the refusals of `GroupPermissions.require_changeable`, IndividualNotFound, Conflict, OnboardingRequestOpen,
-        IdentifierTaken; TooMany when the answer would tell another principal of too many known addresses.
+        Raises Invalid, the refusals of `PasswordPolicy.require`, OrganizationNotFound, StaffOrganization, Forbidden,
+        InvalidState, the refusals of `GroupPermissions.require_changeable`, IndividualNotFound, Conflict,
+        OnboardingRequestOpen, IdentifierTaken; TooMany when the answer would tell another principal of too many known
+        addresses.
         """
         require_consistent(invitation)
         destination = await self._destinations.find(principal, invitation)
-        # after the permission: scoring a password costs more than the checks
-        await self._require_strong_password(invitation)
-        password_hash = None if invitation.password is None else await self._passwords.hash(invitation.password)
+        # after the permission: a password costs more than the checks
+        password_hash = await self._hash_password(invitation)
         ids = NewIds(uuid4(), uuid4(), uuid4())
         return await self._decide(Onboarding(principal, invitation, destination, password_hash, ids))
 
@@ -176,7 +176,8 @@ class OnboardingRequests:
         if any(user is None or holder != user.id for holder in holders):
             raise IdentifierTaken(argument="username")
 
-    async def _require_strong_password(self, invitation: Invitation) -> None:
-        password = invitation.password
-        if password is not None and not await is_strong(self._passwords, password, invitation.contacts):
-            raise WeakPassword(argument="password")
+    async def _hash_password(self, invitation: Invitation) -> str | None:
+        if invitation.password is None:
+            return None
+        await self._password_policy.require(invitation.password, invitation.contacts)
+        return await self._password_policy.passwords.hash(invitation.password)

@@ -9,17 +9,19 @@ from uuid import uuid4
 
 import structlog
 
+from adapters.outbound.breached_passwords import breached_passwords
 from adapters.postgres.connections import connect
 from adapters.security.passwords import PasswordPool
 from adapters.security.private_files import replace
 from adapters.settings import InvalidSettingsError, Settings
 from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, Role
+from domain.core.errors import Invalid
 from domain.core.personal import revealed
 from domain.core.ports import Store, retry_on_conflict
 from domain.organizations.organizations import OPERATOR_ID, Organization, system_groups
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
-from domain.people.passwords import MIN_LENGTH, is_strong
+from domain.people.passwords import PasswordPolicy
 from domain.people.users import STAFF, User
 from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from projections.people.directory import InlineDirectory
@@ -46,7 +48,7 @@ async def bootstrap(settings: Settings) -> FirstAdministrator | None:
     """Prepare a migrated database for this version; return the first administrator if this call creates them.
 
     Processes that start at the same time take turns. Raises InvalidSettingsError when the first administrator's
-    password is too weak (ruling J5).
+    password is not acceptable (ruling J5).
     """
     async with _one_at_a_time(settings) as (store, directory):
         accounts = [ServiceName(account.namespace, account.name) for account in settings.service_accounts]
@@ -72,7 +74,7 @@ async def _one_at_a_time(settings: Settings) -> AsyncIterator[tuple[Store, Direc
 async def _first_administrator(settings: Settings, store: Store, passwords: PasswordPool) -> FirstAdministrator:
     given = settings.admin_password
     if given is not None:
-        await _require_strong(given.get_secret_value(), settings.admin_email, passwords)
+        await _require_acceptable(given.get_secret_value(), settings, passwords)
     if given is None:
         password, file = secrets.token_urlsafe(12), settings.data / PASSWORD_FILE
         replace(file, password)  # before the administrator exists; after a crash the next start writes a new password
@@ -82,11 +84,14 @@ async def _first_administrator(settings: Settings, store: Store, passwords: Pass
     return FirstAdministrator(settings.admin_email, file)
 
 
-async def _require_strong(password: str, email: str, passwords: PasswordPool) -> None:
-    if not await is_strong(passwords, password, [email]):
+async def _require_acceptable(password: str, settings: Settings, passwords: PasswordPool) -> None:
+    policy = PasswordPolicy(passwords, breached_passwords(settings), settings.password_length)
+    try:
+        await policy.require(password, [settings.admin_email])
+    except Invalid as refusal:
         raise InvalidSettingsError(
-            f"ROLLBOOK_ADMIN_PASSWORD: must have at least {MIN_LENGTH} characters and not be easy to guess"
-        )
+            f"ROLLBOOK_ADMIN_PASSWORD: {refusal} It must have at least {policy.min_length} characters."
+        ) from None
 
 
 async def _warn_of_ignored_password(

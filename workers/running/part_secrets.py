@@ -20,12 +20,15 @@ SECRETS = frozenset({
     "ROLLBOOK_SMTP_URL",
     "ROLLBOOK_SMS_URL",
     "ROLLBOOK_SMS_SECRET",
+    "ROLLBOOK_PWNED_URL",
 })  # fmt: skip
 """All variables that hold a secret. Connection strings contain passwords; two variables have a second name."""
 
 WORKER_SECRETS = frozenset({"ROLLBOOK_APP_DATABASE_URL", "ROLLBOOK_LISTEN_URL", "ROLLBOOK_MASTER_KEY"})
 JOBS_SECRETS = WORKER_SECRETS | {"ROLLBOOK_SMTP_URL", "ROLLBOOK_SMS_URL", "ROLLBOOK_SMS_SECRET"}
-API_SECRETS = WORKER_SECRETS | {"REDIS_URL", "ROLLBOOK_SIGNING_KEY", "ROLLBOOK_SERVICE_ACCOUNTS"}
+API_SECRETS = WORKER_SECRETS | {
+    "REDIS_URL", "ROLLBOOK_SIGNING_KEY", "ROLLBOOK_SERVICE_ACCOUNTS", "ROLLBOOK_PWNED_URL",
+}  # fmt: skip
 
 
 def environment(settings: Settings, secrets: frozenset[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from adapters.security.password_scorer import PROGRAM
 from adapters.security.passwords import MAX_WAITING_SCORES, WAITING_PER_THREAD, PasswordPool
 from adapters.setting_values import Argon2Parameters
 from domain.core.errors import TooMany
+from domain.people.passwords import Rating
 from tests.support.processes import processes, wait_until
 
 HARD_TO_JUDGE = "@({[<691!|1!|7l105+" * 4
@@ -92,24 +93,24 @@ async def test_the_score_of_a_password_follows_the_effort_to_guess_it(
     password: str, about: tuple[str, ...], good: bool
 ) -> None:
     with PasswordPool(CHEAP, 2) as passwords:
-        assert (await passwords.score(password, about) >= 2) is good
+        assert ((await passwords.rate(password, about)).score >= 2) is good
 
 
 async def test_known_words_of_one_user_do_not_affect_another() -> None:
     with PasswordPool(CHEAP, 2) as passwords:
         name = "jonathan.smithers"
-        scores = await asyncio.gather(*(passwords.score(name, (name,) if odd % 2 else ()) for odd in range(20)))
-        assert {score >= 2 for score in scores[::2]} == {True}
-        assert {score >= 2 for score in scores[1::2]} == {False}
+        ratings = await asyncio.gather(*(passwords.rate(name, (name,) if odd % 2 else ()) for odd in range(20)))
+        assert {rating.score >= 2 for rating in ratings[::2]} == {True}
+        assert {rating.score >= 2 for rating in ratings[1::2]} == {False}
 
 
 async def test_scoring_holds_up_neither_logins_nor_the_event_loop() -> None:
     with PasswordPool(CHEAP, 1) as passwords:
         hashed = await passwords.hash("walrus")
-        assert await passwords.score("quite-a-walrus-77", ()) >= 2  # the process runs
+        assert (await passwords.rate("quite-a-walrus-77", ())).score >= 2  # the process runs
         (pid,) = scorers()
         before = processor_seconds(pid)
-        scoring = [asyncio.create_task(passwords.score(HARD_TO_JUDGE, ())) for _ in range(12)]
+        scoring = [asyncio.create_task(passwords.rate(HARD_TO_JUDGE, ())) for _ in range(12)]
         await asyncio.sleep(0)
         assert await passwords.verify("walrus", hashed)
         assert not any(task.done() for task in scoring)
@@ -117,7 +118,7 @@ async def test_scoring_holds_up_neither_logins_nor_the_event_loop() -> None:
         while not all(task.done() for task in scoring):
             await asyncio.sleep(0)
             turns += 1
-        assert await asyncio.gather(*scoring) == [0] * 12
+        assert [rating.score for rating in await asyncio.gather(*scoring)] == [0] * 12
         assert turns > 1000
         assert processor_seconds(pid) - before < 12 * 0.3
 
@@ -140,25 +141,25 @@ def processor_seconds(pid: int) -> float:
 async def test_no_address_holds_more_than_half_of_the_scores() -> None:
     with PasswordPool(CHEAP, 1) as passwords:
         coming_from = CLIENT_ADDRESS.set("192.0.2.7")
-        scoring = [asyncio.create_task(passwords.score("walrus", ())) for _ in range(MAX_WAITING_SCORES)]
+        scoring = [asyncio.create_task(passwords.rate("walrus", ())) for _ in range(MAX_WAITING_SCORES)]
         CLIENT_ADDRESS.reset(coming_from)
-        assert await passwords.score("walrus", ()) == 1
+        assert (await passwords.rate("walrus", ())).score == 1
         outcomes = await asyncio.gather(*scoring, return_exceptions=True)
-        assert len([each for each in outcomes if isinstance(each, int)]) == (MAX_WAITING_SCORES + 1) // 2
+        assert len([each for each in outcomes if isinstance(each, Rating)]) == (MAX_WAITING_SCORES + 1) // 2
 
 
 async def test_the_scoring_process_knows_no_secrets_and_ends_with_us(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLBOOK_MASTER_KEY", "secret")
     with PasswordPool(CHEAP, 1) as passwords:
-        await passwords.score("walrus", ())
+        await passwords.rate("walrus", ())
         (pid,) = scorers()
         assert environment_of(pid) == b""
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not scorers())
-        assert await passwords.score("quite-a-walrus-77", ()) >= 2
+        assert (await passwords.rate("quite-a-walrus-77", ())).score >= 2
         (pid,) = scorers()
         os.kill(pid, signal.SIGSTOP)
-        scoring = asyncio.create_task(passwords.score("walrus", ()))
+        scoring = asyncio.create_task(passwords.rate("walrus", ()))
         await asyncio.sleep(0)
     assert scorers() == []
     with pytest.raises(TooMany):

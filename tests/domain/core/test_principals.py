@@ -12,6 +12,7 @@ from api.edge.route import ContractRoute
 from domain.application import Identity
 from domain.core.errors import DomainError, Invalid
 from domain.core.permissions import Permissions
+from domain.people.passwords import PasswordPolicy
 from tests.support.doubles import MemoryDirectory, MemoryStore
 from tests.support.world.principals import Everything
 
@@ -32,7 +33,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         store,
         access=Everything(),
         directory=MemoryDirectory(store),
-        passwords=nothing,
+        password_policy=PasswordPolicy(nothing, nothing, 8),
         attempts=nothing,
         live_sessions=nothing,
         known_addresses=nothing,

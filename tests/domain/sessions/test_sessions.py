@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core.errors import TooMany
+from domain.people.passwords import Rating
 from domain.people.users import User
 from domain.sessions.commands import Login, Sessions, SignedIn
 from domain.sessions.sessions import (
@@ -43,8 +44,8 @@ class Plain:
     def outdated(self, hashed: str) -> bool:
         return hashed.startswith("old:")
 
-    async def score(self, password: str, about: Sequence[str]) -> int:
-        return 4
+    async def rate(self, password: str, about: Sequence[str]) -> Rating:
+        return Rating(4)
 
 
 class Counted:

@@ -16,6 +16,7 @@ from adapters.settings import InvalidSettingsError, Settings
 from domain.organizations.organizations import OPERATOR_ID
 from domain.sessions.service_accounts import ServiceName
 from tests.support.logins import application_login
+from tests.support.range_services import a_range_service
 from workers.running.bootstrap import FirstAdministrator, bootstrap
 
 GOOD = "quite-a-walrus-77"
@@ -95,6 +96,20 @@ async def test_a_weak_password_stops_the_first_start(database_url: str, tmp_path
     assert rows(database_url, "SELECT count(*) FROM access_organizations") == [(0,)]
 
 
+async def test_a_leaked_password_stops_the_first_start(database_url: str, tmp_path: Path) -> None:
+    with a_range_service(GOOD) as service:
+        with pytest.raises(InvalidSettingsError, match="data leak"):
+            await bootstrap(
+                settings(database_url, tmp_path, admin_password=SecretStr(GOOD), pwned_url=SecretStr(service.url))
+            )
+        assert rows(database_url, "SELECT count(*) FROM access_organizations") == [(0,)]
+
+
+async def test_the_length_of_the_first_password_is_a_setting(database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettingsError, match="at least 18 characters"):
+        await bootstrap(settings(database_url, tmp_path, admin_password=SecretStr(GOOD), password_length=18))
+
+
 async def test_starts_at_the_same_time_make_one_administrator(database_url: str, tmp_path: Path) -> None:
     ready = settings(database_url, tmp_path)
     made = await asyncio.gather(*(bootstrap(ready) for _ in range(4)))
@@ -137,7 +152,7 @@ async def test_the_password_opens_the_account(database_url: str, tmp_path: Path)
     made = await bootstrap(ready)
     assert made is not None
     with PasswordPool(ready.argon2, 1) as passwords:
-        assert await passwords.score((tmp_path / "admin-password").read_text(), [made.email]) == 4
+        assert (await passwords.rate((tmp_path / "admin-password").read_text(), [made.email])).score == 4
 
 
 async def test_the_password_of_a_start_that_was_killed_is_replaced(database_url: str, tmp_path: Path) -> None:
