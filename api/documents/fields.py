@@ -16,6 +16,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
@@ -24,6 +25,7 @@ from domain.people.login_names import is_blank
 from domain.people.passwords import normal_password
 
 T = TypeVar("T")
+TModel = TypeVar("TModel", bound=BaseModel)
 
 CANONICAL_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 EXTENSION: dict[str, Any] = {"x-extension": True}
@@ -49,13 +51,21 @@ def violation(member: str, code: str, message: str = "") -> ValidationError:
     return ValidationError.from_exception_data("violation", [InitErrorDetails(type=kind, loc=(member,), input=None)])
 
 
-def require_exactly_one(model: BaseModel, first: str, second: str, *, about: str | None = None) -> None:
-    """Raise the violation of the first member when neither is given, of the second or of `about` when both are."""
-    given = [name for name in (first, second) if getattr(model, name.replace("-", "_")) is not None]
-    if not given:
-        raise violation(first, "missing")
-    if len(given) > 1:
-        raise violation(about or second, "both", f"Input should be either {first} or {second}")
+def exactly_one(first: str, second: str, *, about: str | None = None) -> Any:
+    """Return the validator of a model of whose two members exactly one must be given.
+
+    The violation is of the first member when neither is given, of the second or of `about` when both are.
+    """
+
+    def require(model: TModel) -> TModel:
+        given = [name for name in (first, second) if getattr(model, name.replace("-", "_")) is not None]
+        if not given:
+            raise violation(first, "missing")
+        if len(given) > 1:
+            raise violation(about or second, "both", f"Input should be either {first} or {second}")
+        return model
+
+    return model_validator(mode="after")(require)
 
 
 class _NotNull:

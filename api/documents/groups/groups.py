@@ -1,9 +1,9 @@
 """Groups: /v1/individual-groups/ and /v2/individual-groups/ (semantics 5, rulings F1 to F15)."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import Field, StrictBool
 
 from api.documents.addresses import SomeRosterEmails
 from api.documents.common import Attributes, Listing, Resource, Single, Strict
@@ -17,7 +17,7 @@ from api.documents.fields import (
     Tags,
     Text255,
     UuidText,
-    require_exactly_one,
+    exactly_one,
 )
 from api.documents.parameters import Bounds, Flag, Page, Parameters
 from api.documents.people.people import (
@@ -134,10 +134,7 @@ class RemoveUsers(_Shown):
     user_ids: Omittable[SomeRosterIds] = None
     user_emails: Omittable[SomeRosterEmails] = None
 
-    @model_validator(mode="after")
-    def _one_way_to_name_them(self) -> Self:
-        require_exactly_one(self, "user-ids", "user-emails")
-        return self
+    _one_way_to_name_the_users = exactly_one("user-ids", "user-emails")
 
     @property
     def users(self) -> UserSelection:

@@ -6,7 +6,7 @@ from uuid import UUID
 from api.documents.common import Attributes, Listing
 from api.documents.fields import UuidText
 from api.documents.parameters import Page
-from api.documents.people.people import IndividualSummary
+from api.documents.people.people import IndividualSummary, UserNames
 
 
 class RosterQuery(Page):
@@ -29,11 +29,8 @@ class GroupIndividualList(Listing[GroupIndividualResource]):
     """Answers GET /v1/individual-group-individuals/."""
 
 
-class LeaderSummary(Attributes):
-    first_name: str | None = None
+class LeaderSummary(UserNames):
     id: UUID
-    last_name: str | None = None
-    username: str | None = None
 
 
 class GroupLeaderAttributes(Attributes):

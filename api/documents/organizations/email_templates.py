@@ -8,8 +8,12 @@ from api.documents.addresses import EmailText
 from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import MailSubject, Omittable, TemplateText, Text255
-from api.documents.organizations.templates import OrganizationOrTheme, TemplateAttributes, TemplateListQuery
-from domain.core.locales import Locale
+from api.documents.organizations.templates import (
+    OrganizationOrTheme,
+    TemplateAttributes,
+    TemplateChanges,
+    TemplateListQuery,
+)
 
 EmailType = Literal["forgot-password", "messaging-patient", "messaging-provider", "onboarding", "onboarding-provider",
                     "reverify-email", "verify-email"]  # fmt: skip
@@ -25,29 +29,31 @@ class EmailTemplateListQuery(TemplateListQuery):
     format: Annotated[Omittable[EmailFormat], Field(alias="filter[format]")] = None
 
 
-class EmailTemplateToCreate(OrganizationOrTheme):
+class SupportContact(Strict):
+    """The address that a message names for questions; null means that it names the one of the theme."""
+
+    support_email: EmailText | None = None
+    support_email_title: Text255 | None = None
+
+
+class EmailTemplateToCreate(OrganizationOrTheme, SupportContact):
     type: EmailType
     format: EmailFormat
     subject: MailSubject
     template: TemplateText
-    support_email: EmailText | None = None
-    support_email_title: Text255 | None = None
 
 
 class CreateEmailTemplate(CreateRequest[Literal["organization-email-templates"], EmailTemplateToCreate]):
     """POST /v1/organization-email-templates/."""
 
 
-class EmailTemplateChanges(Strict):
+class EmailTemplateChanges(TemplateChanges, SupportContact):
     """What is to change; `given()` tells which were sent."""
 
     type: Omittable[EmailType] = None
-    locale: Omittable[Locale] = None
     format: Omittable[EmailFormat] = None
     subject: Omittable[MailSubject] = None
     template: Omittable[TemplateText] = None
-    support_email: EmailText | None = None
-    support_email_title: Text255 | None = None
 
 
 class UpdateEmailTemplate(UpdateRequest[Literal["organization-email-templates"], EmailTemplateChanges]):

@@ -4,11 +4,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from api.documents.common import Listing, Resource, Single, Strict
+from api.documents.common import Listing, Resource, Single
 from api.documents.envelope import CreateRequest, UpdateRequest
 from api.documents.fields import Omittable, SmsText
-from api.documents.organizations.templates import OrganizationOrTheme, TemplateAttributes, TemplateListQuery
-from domain.core.locales import Locale
+from api.documents.organizations.templates import (
+    OrganizationOrTheme,
+    TemplateAttributes,
+    TemplateChanges,
+    TemplateListQuery,
+)
 
 SmsType = Literal["onboarding", "onboarding-provider", "reset-password", "verify"]
 
@@ -30,11 +34,10 @@ class CreateSmsTemplate(CreateRequest[Literal["organization-sms-templates"], Sms
     """POST /v1/organization-sms-templates/."""
 
 
-class SmsTemplateChanges(Strict):
+class SmsTemplateChanges(TemplateChanges):
     """What is to change; `given()` tells which were sent."""
 
     type: Omittable[SmsType] = None
-    locale: Omittable[Locale] = None
     template: Omittable[SmsText] = None
 
 

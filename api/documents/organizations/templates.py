@@ -1,12 +1,12 @@
 """What both kinds of templates share: they are of an organization or of a theme (ruling L54)."""
 
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from api.documents.common import Strict
-from api.documents.fields import EXTENSION, Omittable, UuidText, require_exactly_one
+from api.documents.fields import EXTENSION, Omittable, UuidText, exactly_one
 from api.documents.records import RecordListQuery, Times
 from domain.core.locales import Locale
 
@@ -18,10 +18,13 @@ class OrganizationOrTheme(Strict):
     organization_id: Omittable[UuidText] = None
     theme_id: Annotated[Omittable[UuidText], Field(json_schema_extra=EXTENSION)] = None
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        require_exactly_one(self, "organization-id", "theme-id", about="organization-id")
-        return self
+    _one_owner = exactly_one("organization-id", "theme-id", about="organization-id")
+
+
+class TemplateChanges(Strict):
+    """What is to change; `given()` tells which were sent."""
+
+    locale: Omittable[Locale] = None
 
 
 class TemplateListQuery(RecordListQuery):

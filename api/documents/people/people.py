@@ -49,37 +49,44 @@ class Owner(Attributes):
     type: Literal["organization", "user"]
 
 
-class IndividualSummary(Attributes):
+class PersonNames(Attributes):
+    """The names are null for a person who has none, for callers who may not see them, and after an erasure."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+
+
+class UserNames(PersonNames):
+    username: str | None = None
+
+
+class PersonSummary(PersonNames):
+    """What groups show of every person in them."""
+
+    communication_preferences: CommunicationPreferences | None = None
+    email_verified: bool
+    id: UUID
+    phone_verified: bool
+    verified: bool
+
+
+class IndividualSummary(PersonSummary):
     """An individual as group rosters show it."""
 
     birth_date: date | None = None
-    communication_preferences: CommunicationPreferences | None = None
-    email_verified: bool
-    first_name: str | None = None
-    id: UUID
-    last_name: str | None = None
     name: str | None = None
     owner: Owner
-    phone_verified: bool
     preferred_name: str | None = None
     registered: bool
     registration_invite: RegistrationInvite
     tz: str | None = None
-    verified: bool
 
 
-class ProviderSummary(Attributes):
+class ProviderSummary(PersonSummary):
     """A provider as groups show them."""
 
-    communication_preferences: CommunicationPreferences | None = None
     email: str | None = None
-    email_verified: bool
-    first_name: str | None = None
-    id: UUID
     individual_id: UUID | None = None
-    last_name: str | None = None
-    phone_verified: bool
-    verified: bool
 
 
 class GroupMember(ProviderSummary):

@@ -1,12 +1,8 @@
 """Naming a user in a request, by id or by e-mail address."""
 
-from typing import Self
-
-from pydantic import model_validator
-
 from api.documents.addresses import EmailText
 from api.documents.common import Strict
-from api.documents.fields import Omittable, UuidText, require_exactly_one
+from api.documents.fields import Omittable, UuidText, exactly_one
 from domain.people.named_users import UserIdOrEmail
 
 
@@ -16,10 +12,7 @@ class UserReference(Strict):
     email: Omittable[EmailText] = None
     user_id: Omittable[UuidText] = None
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        require_exactly_one(self, "user-id", "email")
-        return self
+    _one_way_to_name_the_user = exactly_one("user-id", "email")
 
     @property
     def user(self) -> UserIdOrEmail:

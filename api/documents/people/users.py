@@ -9,7 +9,13 @@ from pydantic import Field
 from api.documents.common import Attributes, Listing, Resource, Single
 from api.documents.fields import Ids, Items, Omittable, PhoneText, Text255, UuidText
 from api.documents.parameters import Flag, OnlyTrue, Page, Parameters, StrictBounds
-from api.documents.people.people import Classification, CommunicationPreferences, RegistrationInvite
+from api.documents.people.people import (
+    Classification,
+    CommunicationPreferences,
+    PersonNames,
+    RegistrationInvite,
+    UserNames,
+)
 from api.documents.times import ContractDatetime
 from domain.core.locales import Locale
 
@@ -50,11 +56,9 @@ class UserQuery(Parameters):
     with_signups: Flag = False
 
 
-class AdditionalIndividual(Attributes):
+class AdditionalIndividual(PersonNames):
     birth_date: date | None = None
-    first_name: str | None = None
     id: UUID
-    last_name: str | None = None
     organization_logo_url: str | None = None
 
 
@@ -75,7 +79,7 @@ class SharedWith(Attributes):
     type: Literal["organization", "user"]
 
 
-class UserAttributes(Attributes):
+class UserAttributes(UserNames):
     """The attributes with no default are those that everybody gets who may see the user (ruling E10)."""
 
     additional_individuals: list[AdditionalIndividual] | None = None
@@ -92,10 +96,8 @@ class UserAttributes(Attributes):
     email: str | None = None
     email_verified: bool | None = None
     enabled: bool
-    first_name: str | None = None
     last_login_time: ContractDatetime | None = None
     last_modified_time: ContractDatetime | None = None
-    last_name: str | None = None
     locale: Locale | None = None
     locale_explicit: bool | None = None
     organization_admin: bool | None = None
@@ -116,7 +118,6 @@ class UserAttributes(Attributes):
     status: str | None = None
     tz: str | None = None
     tz_explicit: bool | None = None
-    username: str | None = None
 
 
 class OnboardingRequestRef(Attributes):

@@ -8,6 +8,7 @@ from pydantic import Field, StrictBool, StrictInt
 from api.documents.common import Attributes, Resource, Single, Strict
 from api.documents.fields import Ids, Omittable, Secret, Secret2048, Text16, Text20, Text255
 from api.documents.parameters import Flag, Parameters
+from api.documents.people.people import UserNames
 from api.documents.times import ContractDatetime
 from domain.core.locales import Locale
 
@@ -58,14 +59,12 @@ class PrimaryIndividual(Attributes):
     id: UUID | None = None
 
 
-class LoginInfo(Attributes):
+class LoginInfo(UserNames):
     """Who has signed in."""
 
     email: str | None = None
-    first_name: str | None = None
     impersonated_by: Impersonator | None = None
     individual: PrimaryIndividual
-    last_name: str | None = None
     locale: Locale
     locale_explicit: bool
     multi_organization: bool
@@ -74,7 +73,6 @@ class LoginInfo(Attributes):
     tz: str | None = None
     tz_explicit: bool
     user_id: UUID
-    username: str | None = None
 
 
 class RefreshedTokens(LoginInfo):
