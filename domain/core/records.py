@@ -1,19 +1,6 @@
 """Plain records: aggregates whose state is one frozen dataclass of fields, and their commands (decision 0043).
 
-    @dataclass(frozen=True)
-    class GeneralMessageFields:
-        organization_id: UUID
-        …
-
-    class GeneralMessage(Record[GeneralMessageFields]):
-        TOPIC = "general-message"
-
-        class Created(RecordCreated):
-            TOPIC = "general-message.created"
-            fields: GeneralMessageFields
-
-        class Changed(RecordChanged): …
-        class Deleted(RecordDeleted): …
+`domain/organizations/general_messages.py` is an example. Its commands are
 
     general_messages = Records(GeneralMessage, store, OrganizationOwner(store, permissions))
 
