@@ -15,6 +15,12 @@ from domain.people.users import STAFF, User
 from projections.core.fold import Fold, handler
 
 Stamps = dict[UUID, datetime]
+OrganizationChange = (
+    Organization.DetailsChanged
+    | Organization.AuthorizationTypeChanged
+    | Organization.Activated
+    | Organization.Deactivated
+)
 
 
 class AccessFold(Fold):
@@ -108,8 +114,7 @@ class AccessFold(Fold):
     @handler
     def leave(self, event: User.LeftOrganization) -> None:
         self.providers[event.originator_id, event.organization_id] = False
-        self.leaving_users.add(event.originator_id)
-        self.losing_users[event.originator_id] = self.position
+        self._take_rights(event.originator_id)
         for name in ADMIN_ROLES:  # revoked by the same command; no right rests on that
             self.role_holders[role_id(event.organization_id, name), event.originator_id] = False
         _stamp(self.touched_users, event.originator_id, event)
@@ -124,21 +129,20 @@ class AccessFold(Fold):
     @handler
     def change_details(self, event: Organization.DetailsChanged) -> None:
         self.staffed[event.originator_id] = staffed = is_staffed(event.originator_id, event.details.classification)
-        if not staffed:  # its staff may have ceased to be it
-            self._lose_in(event.originator_id)
-        _stamp(self.authorization_changed, event.originator_id, event)
+        self._change_authorization(event, may_lose=not staffed)  # its staff may have ceased to be it
 
     @handler
     def change_authorization_type(self, event: Organization.AuthorizationTypeChanged) -> None:
         self.open[event.originator_id] = is_open = event.authorization_type == "open"
-        if not is_open:
-            self._lose_in(event.originator_id)
-        _stamp(self.authorization_changed, event.originator_id, event)
+        self._change_authorization(event, may_lose=not is_open)
 
     @handler
     def activate(self, event: Organization.Activated | Organization.Deactivated) -> None:
         self.active[event.originator_id] = active = isinstance(event, Organization.Activated)
-        if not active:
+        self._change_authorization(event, may_lose=not active)
+
+    def _change_authorization(self, event: OrganizationChange, *, may_lose: bool) -> None:
+        if may_lose:
             self._lose_in(event.originator_id)
         _stamp(self.authorization_changed, event.originator_id, event)
 
@@ -147,16 +151,15 @@ class AccessFold(Fold):
         self.new_roles.append((event.originator_id, event.organization_id, event.name))
 
     @handler
-    def grant(self, event: Role.Granted) -> None:
-        self.role_holders[event.originator_id, event.user_id] = True
+    def grant(self, event: Role.Granted | Role.Revoked) -> None:
+        self.role_holders[event.originator_id, event.user_id] = granted = isinstance(event, Role.Granted)
+        if not granted:
+            self._take_rights(event.user_id)
         _stamp(self.touched_users, event.user_id, event)
 
-    @handler
-    def revoke(self, event: Role.Revoked) -> None:
-        self.role_holders[event.originator_id, event.user_id] = False
-        self.leaving_users.add(event.user_id)
-        self.losing_users[event.user_id] = self.position
-        _stamp(self.touched_users, event.user_id, event)
+    def _take_rights(self, user_id: UUID) -> None:
+        self.leaving_users.add(user_id)
+        self.losing_users[user_id] = self.position
 
     @handler
     def create_individual(self, event: Individual.Created) -> None:
