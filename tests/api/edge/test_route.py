@@ -1,5 +1,6 @@
 """The order of refusals (ruling A10), one step at a time, and what each step refuses."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from api.edge.route import answers, contract_router
 from domain.core.audited import AUDIT_CONTEXT
 from domain.core.errors import Conflict
 from domain.core.ports import AccessQuery
+from domain.core.principal import Principal
 from tests.support.edge import an_edge
 
 router = contract_router("things")
@@ -71,28 +73,24 @@ async def actors(principal: Authenticated) -> Response:
     return answer({"actor": by.actor, "session": by.session, "correlation": by.correlation})
 
 
-@router.get("/v1/services/", **answers(None))
-async def services_only(principal: Authenticated) -> Response:
-    principal.require_service()
-    return answer("service")
+LIMITED: dict[str, Callable[[Principal], None]] = {
+    "services": Principal.require_service,
+    "systems": Principal.require_system_administrator,
+    "system-or-services": Principal.require_unlimited,
+    "staff": Principal.require_reads_all,
+}
+"""The operations that only some principals may call, and what those operations require."""
 
 
-@router.get("/v1/systems/", **answers(None))
-async def systems_only(principal: Authenticated) -> Response:
-    principal.require_system_administrator()
-    return answer("system")
+def add_limited(path: str, require: Callable[[Principal], None]) -> None:
+    @router.get(f"/v1/{path}/", **answers(None))
+    async def limited(principal: Authenticated) -> Response:
+        require(principal)
+        return answer(path)
 
 
-@router.get("/v1/system-or-services/", **answers(None))
-async def systems_or_services(principal: Authenticated) -> Response:
-    principal.require_unlimited()
-    return answer("system or service")
-
-
-@router.get("/v1/staff/", **answers(None))
-async def staff_and_services(principal: Authenticated) -> Response:
-    principal.require_reads_all()
-    return answer("staff")
+for path, require in LIMITED.items():
+    add_limited(path, require)
 
 
 def an_update(thing_id: object, **other: Any) -> dict[str, Any]:

@@ -6,17 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.people.test_planted_accounts import (
-    EMAIL,
-    NAME,
-    PHONE,
-    PLANTED,
-    REAL,
-    allowed,
-    clinics,
-    log_in,
-    onboard,
-)
+from tests.api.people.test_planted_accounts import EMAIL, NAME, PHONE, PLANTED, REAL, allowed, clinics, log_in, onboard
 from tests.support.world.product import a_world
 
 pytestmark = pytest.mark.slow
