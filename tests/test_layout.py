@@ -77,7 +77,7 @@ def test_a_resource_stands_in_one_context_in_every_layer() -> None:
 def test_a_file_name_belongs_to_one_context() -> None:
     """File names of resources only: `own` are names that each context may use for its own parts."""
     contexts: dict[str, set[str]] = {}
-    own = {"__init__", "commands", "access", "lists", "moves"}
+    own = {"__init__", "commands", "access", "lists", "moves", "rendering"}
     for layer in ("domain", "projections", "api", "api/documents"):
         for path in (PROJECT / layer).glob("*/*.py"):
             if path.stem not in own and path.parent.name not in {"core", "edge"}:

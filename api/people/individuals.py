@@ -92,8 +92,8 @@ async def _shown(read: Read, principal: Principal, individual_id: UUID, status: 
         raise IndividualNotFound
     shares = None
     if await _permitted(read, principal, "write", individual_id):
-        sees = await viewer(read.cursor, principal.user_id)
-        rows = await individuals.shares_of(read.cursor, individual_id, sees)
+        caller = await viewer(read.cursor, principal.user_id)
+        rows = await individuals.shares_of(read.cursor, individual_id, caller)
         shares = [documents.IndividualShare(type=row.type, id=row.id, operation=row.operation) for row in rows]
     return read.single(documents.IndividualDocument, _resource(individual_id, owner_id, shares), status)
 

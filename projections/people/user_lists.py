@@ -111,9 +111,9 @@ class UserRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class UserFilter:
-    """Which users; all conditions must hold. `modified` are comparators with moments; `nobody` selects none."""
+    """Which users; all conditions must hold. `modified` are comparators with moments. `matches_none` selects none."""
 
-    nobody: bool = False
+    matches_none: bool = False
     organization: UUID | None = None
     participants: bool = False
     inactive: bool = False
@@ -147,7 +147,7 @@ class UserFilter:
         personal = (self.email, self.phone, self.username, self.text, *self.individuals)
         from_users = self.organization is None or any(value is not None for value in personal)
         found = Selection("users u" if from_users else "organization_people p")
-        if self.nobody:
+        if self.matches_none:
             found.add("false")
         self._select_kinds(found)
         self._select_flags(found)
