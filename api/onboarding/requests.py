@@ -14,7 +14,7 @@ from domain.core.permissions import Permissions
 from domain.core.personal import revealed
 from domain.core.ports import AccessQuery, Operation
 from domain.core.principal import Principal
-from domain.onboarding.invitations import Invitation
+from domain.onboarding.invitations import Contacts, Invitation
 from domain.onboarding.requests import OnboardingRequest
 
 router = contract_router("onboarding-requests", "Invitations of individuals and providers.")
@@ -45,9 +45,7 @@ def invitation(attributes: documents.OnboardingToRequest) -> Invitation:
     return Invitation(
         organization_id=attributes.organization_id,
         onboard_type=attributes.onboard_type,
-        email=attributes.patient_email,
-        phone=attributes.phone_number,
-        username=attributes.username,
+        contacts=Contacts(attributes.patient_email, attributes.phone_number, attributes.username),
         password=None if attributes.password is None else attributes.password.get_secret_value(),
         individual_id=attributes.individual_id,
         group_ids=attributes.all_group_ids,

@@ -75,9 +75,9 @@ class Admissions:
             ids.user,
             classification=organization.details.classification,
             individual_id=individual.id,
-            email=invitation.email,
-            phone=invitation.phone,
-            username=invitation.username,
+            email=invitation.contacts.email,
+            phone=invitation.contacts.phone,
+            username=invitation.contacts.username,
             provisional_in=None if vouched else organization.id,
         )
         if invitation.communication_preferences is not None:

@@ -162,16 +162,16 @@ class OnboardingRequests:
 
     async def _known_users(self, invitation: Invitation) -> list[User]:
         """Return the users who have one of the login names, in the order of the names."""
-        ids = await self._directory.users_named(invitation.names)
+        ids = await self._directory.users_named(invitation.contacts.login_names)
         return list((await self._store.get_many(User, ids)).values())
 
     async def _open_requests(self, invitation: Invitation) -> list[OnboardingRequest]:
-        ids = await self._directory.open_requests(invitation.organization_id, invitation.names)
+        ids = await self._directory.open_requests(invitation.organization_id, invitation.contacts.login_names)
         return list((await self._store.get_many(OnboardingRequest, ids)).values())
 
     async def _require_free_username(self, invitation: Invitation, user: User | None = None) -> None:
         """Raise IdentifierTaken when another user has the user name."""
-        name = [] if invitation.username is None else names_of(None, None, invitation.username)
+        name = names_of(None, None, invitation.contacts.username)
         holders = await self._directory.users_named(name) if name else []
         if any(user is None or holder != user.id for holder in holders):
             raise IdentifierTaken(argument="username")
@@ -179,5 +179,5 @@ class OnboardingRequests:
     async def _hash_password(self, invitation: Invitation) -> str | None:
         if invitation.password is None:
             return None
-        await self._password_policy.require(invitation.password, invitation.contacts)
+        await self._password_policy.require(invitation.password, invitation.contacts.given)
         return await self._password_policy.passwords.hash(invitation.password)

@@ -27,6 +27,29 @@ class ChannelWithoutContact(Invalid):
     """The person has no contact for this channel."""
 
 
+class Contacts(NamedTuple):
+    """What reaches a person or finds their account, as it was written."""
+
+    email: str | None = None
+    phone: str | None = None
+    username: str | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """Return those of the three that were given."""
+        return [contact for contact in self if contact is not None]
+
+    @property
+    def login_names(self) -> list[LoginName]:
+        """Return the login names that find the person: the contacts, or else the user name (ruling O2)."""
+        return finding_names(*self)
+
+    @property
+    def by_channel(self) -> dict[Channel, str | None]:
+        """Return the contact that each channel needs."""
+        return {"email": self.email, "sms": self.phone}
+
+
 class Invitation(NamedTuple):
     """A person, the organization to onboard them into, and how to do that.
 
@@ -35,9 +58,7 @@ class Invitation(NamedTuple):
 
     organization_id: UUID
     onboard_type: OnboardType
-    email: str | None = None
-    phone: str | None = None
-    username: str | None = None
+    contacts: Contacts
     password: str | None = None
     individual_id: UUID | None = None
     group_ids: Sequence[UUID] = ()
@@ -49,32 +70,20 @@ class Invitation(NamedTuple):
     communication_preferences: str | None = None
 
     @property
-    def contacts(self) -> list[str]:
-        """Return the given e-mail address, phone number and user name."""
-        return [contact for contact in (self.email, self.phone, self.username) if contact is not None]
-
-    @property
-    def names(self) -> list[LoginName]:
-        """Return the login names that find the person: the contacts, or else the user name (ruling O2)."""
-        return finding_names(self.email, self.phone, self.username)
-
-    @property
     def channels(self) -> list[Channel]:
         """Return the channels of the invitation: the requested ones, else e-mail, else text message (ruling K95)."""
-        reachable: list[Channel] = [channel for channel, contact in self._contacts.items() if contact is not None]
+        contacts = self.contacts.by_channel
+        reachable: list[Channel] = [channel for channel, contact in contacts.items() if contact is not None]
         channels = reachable[:1] if self.notifications is None else list(self.notifications)
-        if self.email_user_now and self.email is not None:
+        if self.email_user_now and self.contacts.email is not None:
             channels.append("email")
         return list(dict.fromkeys(channels))
 
     @property
     def unreachable(self) -> list[int]:
         """Return the indexes of the requested notifications for which the person has no contact."""
-        return [index for index, channel in enumerate(self.notifications or ()) if self._contacts[channel] is None]
-
-    @property
-    def _contacts(self) -> dict[Channel, str | None]:
-        return {"email": self.email, "sms": self.phone}
+        contacts = self.contacts.by_channel
+        return [index for index, channel in enumerate(self.notifications or ()) if contacts[channel] is None]
 
     @property
     def claimed_at_once(self) -> bool:
@@ -97,5 +106,6 @@ def require_consistent(invitation: Invitation) -> None:
         raise ForPatientsOnly(argument="individual_id")
     if invitation.password is not None and not invitation.auto_sign_up:
         raise PasswordWithoutSignUp(argument="password")
-    if invitation.username is not None:
-        require_usable_username(invitation.username, invitation.email, invitation.phone)
+    email, phone, username = invitation.contacts
+    if username is not None:
+        require_usable_username(username, email, phone)

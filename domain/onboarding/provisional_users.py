@@ -31,8 +31,8 @@ def match_user(users: Sequence[User]) -> MatchedUsers:
 def confirm(user: User, invitation: Invitation, *, vouched: bool) -> None:
     """Let the user sign in. `vouched` verifies their contacts: a system administrator or a service entered them."""
     user.confirm(
-        email_verified=vouched and invitation.email is not None,
-        phone_verified=vouched and invitation.phone is not None,
+        email_verified=vouched and invitation.contacts.email is not None,
+        phone_verified=vouched and invitation.contacts.phone is not None,
     )
 
 
@@ -44,18 +44,18 @@ def take_over(
     End the shares with users, because the person did not decide them. Other users who did not prove the login names
     lose them.
     """
-    user = matched.user
+    user, contacts = matched.user, invitation.contacts
     user.take_over(
-        email=invitation.email,
-        phone=invitation.phone,
-        username=invitation.username,
+        email=contacts.email,
+        phone=contacts.phone,
+        username=contacts.username,
         password_hash=password_hash,
-        email_verified=invitation.email is not None,
-        phone_verified=invitation.phone is not None,
+        email_verified=contacts.email is not None,
+        phone_verified=contacts.phone is not None,
     )
     confirm(user, invitation, vouched=True)
     for individual in individuals:
         if individual.owner_id == user.id:
             individual.unshare_users()
     for other in matched.others:
-        other.release_login_names(invitation.names)
+        other.release_login_names(contacts.login_names)

@@ -142,7 +142,7 @@ class OnboardingRequest(Audited):
             user_id=user_id,
             new_user=new_user,
             individual_id=invitation.individual_id,
-            names=LoginNames.of(user_id, invitation.email, invitation.phone, invitation.username),
+            names=LoginNames.of(user_id, *invitation.contacts),
             provider_roles=list(invitation.provider_roles),
             group_ids=list(invitation.group_ids),
             notifications=None if invitation.notifications is None else list(invitation.notifications),

@@ -16,7 +16,7 @@ from domain.core.records import Record
 from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry, RosterKind
 from domain.groups.trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
-from domain.onboarding.invitations import Invitation
+from domain.onboarding.invitations import Contacts, Invitation
 from domain.onboarding.requests import OnboardingRequest
 from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentFields
 from domain.organizations.email_templates import EmailTemplate, EmailTemplateFields
@@ -162,7 +162,7 @@ class History:
     async def _register(self) -> None:
         """A request that stays open, or is claimed at once."""
         user_id, organization_id = uuid4(), self._one(self._organizations).id
-        invitation = Invitation(organization_id, "patient", f"guest-{self._random.choice(FEW)}@example.org")
+        invitation = Invitation(organization_id, "patient", Contacts(f"guest-{self._random.choice(FEW)}@example.org"))
         request = OnboardingRequest.open(uuid4(), invitation, user_id, new_user=True, created_by=None)
         still_open = (each for each in self._requests if each.organization_id == organization_id and not each.done)
         if request.names.revealed in (each.names.revealed for each in still_open):

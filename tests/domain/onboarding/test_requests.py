@@ -4,12 +4,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.core.personal import revealed
-from domain.onboarding.invitations import Invitation
+from domain.onboarding.invitations import Contacts, Invitation
 from domain.onboarding.requests import OnboardingRequest
 
 
 def a_request(user_id: UUID | None = None, *, new_user: bool = True, **changes: Any) -> OnboardingRequest:
-    given = Invitation(uuid4(), "patient", "ann@people.test", notifications=[])._replace(**changes)
+    given = Invitation(uuid4(), "patient", Contacts("ann@people.test"), notifications=[])._replace(**changes)
     return OnboardingRequest.open(uuid4(), given, user_id or uuid4(), new_user=new_user, created_by=None)
 
 
@@ -39,7 +39,9 @@ def test_repeating_records_nothing() -> None:
 
 def test_contacts_belong_to_the_person_and_are_never_shown() -> None:
     user = uuid4()
-    request = a_request(user, phone="+16505550100", communication_preferences='{"email": {}}')
+    request = a_request(
+        user, contacts=Contacts("ann@people.test", "+16505550100"), communication_preferences='{"email": {}}'
+    )
     assert request.names.email is not None
     assert request.names.email.subject == user
     assert revealed(request.names.phone) == "+16505550100"

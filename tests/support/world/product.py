@@ -28,7 +28,7 @@ from domain.application import Identity
 from domain.core.audited import AuditContext, audited_as
 from domain.core.ports import Lookup
 from domain.core.principal import Principal, SessionKind
-from domain.onboarding.invitations import Invitation, OnboardType
+from domain.onboarding.invitations import Contacts, Invitation, OnboardType
 from domain.people.users import User
 from domain.sessions.service_accounts import ServiceName
 from domain.sessions.sessions import Session
@@ -226,7 +226,7 @@ class World:
         invitation = Invitation(
             organization_id,
             onboard_type,
-            email=email or f"{onboard_type}-{uuid4().hex[:12]}@people.test",
+            Contacts(email or f"{onboard_type}-{uuid4().hex[:12]}@people.test"),
             password=PASSWORD,
             provider_roles=roles,
             notifications=[],

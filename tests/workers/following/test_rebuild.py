@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from adapters.security.keyring import Keyring
 from domain.core.recorded import Recorded
-from domain.onboarding.invitations import Invitation
+from domain.onboarding.invitations import Contacts, Invitation
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.organizations import Organization, OrganizationNameTaken
 from domain.people.users import User
@@ -141,7 +141,7 @@ def an_organization(name: str) -> Organization:
 
 
 def a_request(organization_id: UUID, email: str) -> OnboardingRequest:
-    invitation = Invitation(organization_id, "patient", email)
+    invitation = Invitation(organization_id, "patient", Contacts(email))
     return OnboardingRequest.open(uuid4(), invitation, uuid4(), new_user=True, created_by=None)
 
 
