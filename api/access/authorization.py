@@ -76,9 +76,9 @@ async def accessible_resources(
     queries = [sent.query for sent in body.access_query]
 
     async def respond(read: Read) -> Response:
-        sees = await viewer(read.cursor, principal.user_id)
+        caller = await viewer(read.cursor, principal.user_id)
         ids = await accessible(
-            read.cursor, body.user_id, queries, slice_of(body), body.organization_id, sees, indexing.index()
+            read.cursor, body.user_id, queries, slice_of(body), body.organization_id, caller, indexing.index()
         )
         return page(read, body, ids, 201)
 
@@ -87,10 +87,7 @@ async def accessible_resources(
 
 @router.get("/v1/authz-individuals/", **answers(documents.ResourceIds))
 async def list_individuals(
-    query: FromQuery[documents.AccessibleIndividualsQuery],
-    principal: Authenticated,
-    reading: ReadingDep,
-    indexing: IndexingDep,
+    query: FromQuery[documents.IndividualsQuery], principal: Authenticated, reading: ReadingDep, indexing: IndexingDep
 ) -> Response:
     """Return the individuals that match the filters and that the user may read or write, by id."""
     require_own(principal, query.user_id)
@@ -193,7 +190,7 @@ def rows_of(texts: list[str], decisions: list[bool], *, individually: bool) -> l
     return [(texts, all(decisions))]
 
 
-def filters_of(query: documents.AccessibleIndividualsQuery) -> IndividualFilter:
+def filters_of(query: documents.IndividualsQuery) -> IndividualFilter:
     """Return the filters in the form of the authorization engine."""
     owner = {
         "account_type": query.account_type,

@@ -33,9 +33,9 @@ TFields = TypeVar("TFields", bound=Any)
 TResource = TypeVar("TResource")
 
 
-def administrators_and_staff(principal: Principal, sees: Viewer) -> bool:
+def administrators_and_staff(principal: Principal, caller: Viewer) -> bool:
     """Return whether the principal may list records of organizations: as an administrator, staff or a service."""
-    return principal.reads_all or bool(sees.administers)
+    return principal.reads_all or bool(caller.administers)
 
 
 ANONYMOUS = Viewer(UUID(int=0))
@@ -74,10 +74,10 @@ class RecordView(Generic[TFields, TResource]):
         """Answer a page of what the principal may read. Raises Forbidden for those who may not list (ruling L16)."""
 
         async def respond(read: Read) -> Response:
-            sees = await viewer(read.cursor, principal.user_id)
-            if not self._lists(principal, sees):
+            caller = await viewer(read.cursor, principal.user_id)
+            if not self._lists(principal, caller):
                 raise Forbidden
-            rows, total = await self._table.page(read.cursor, sees, query.conditions(), **query.page, order=order)
+            rows, total = await self._table.page(read.cursor, caller, query.conditions(), **query.page, order=order)
             return read.listing(self._listing, await self.resources(read, rows), query, total)
 
         return await reading.read(self._models, respond)
@@ -124,9 +124,9 @@ class RecordView(Generic[TFields, TResource]):
         resource: TResource = self._resource(attributes=attributes, id=row.id)
         return resource
 
-    async def row(self, read: Read, sees: Viewer, record_id: UUID) -> RecordRow[TFields]:
+    async def row(self, read: Read, caller: Viewer, record_id: UUID) -> RecordRow[TFields]:
         """Return one record. Raises NotFound, also for a record that the viewer may not see."""
-        row = await self._table.one(read.cursor, sees, record_id)
+        row = await self._table.one(read.cursor, caller, record_id)
         if row is None:
             raise NotFound
         return row

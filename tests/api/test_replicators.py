@@ -73,8 +73,7 @@ async def test_one_of_them(database_url: str) -> None:
 
 async def test_only_staff_and_services_see_replicators(database_url: str) -> None:
     async with a_world(database_url) as world:
-        clinic = await world.organization()
-        staff = await world.provider(OPERATOR_ID)
+        clinic, staff = await world.organization(), await world.provider(OPERATOR_ID)
         people = [await world.admin(clinic), await world.provider(clinic), await world.patient(clinic)]
         for path in (PATH, f"{PATH}{replicator_id('users')}/"):
             for allowed in (world.system, world.service, staff):

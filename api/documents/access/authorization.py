@@ -85,7 +85,7 @@ class ResourceIds(Attributes):
     resource_ids: list[UUID]
 
 
-class AccessibleIndividualsQuery(WidePage):
+class IndividualsQuery(WidePage):
     """GET /v1/authz-individuals/: all filters must hold; text is compared without case."""
 
     operation: Operation

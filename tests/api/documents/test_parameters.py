@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI, Query
 from fastapi.testclient import TestClient
 
-from api.documents.access.authorization import AccessibleIndividualsQuery, AccessorsQuery
+from api.documents.access.authorization import AccessorsQuery, IndividualsQuery
 from api.documents.groups.groups import GroupListQuery
 from api.documents.groups.logs import GroupLogQuery
 from api.documents.organizations.organizations import OrganizationListQuery
@@ -25,7 +25,7 @@ QUERIES: dict[str, type[Parameters]] = {
     "/users": UserListQuery,
     "/logs": GroupLogQuery,
     "/memberships": UserOrganizationListQuery,
-    "/individuals": AccessibleIndividualsQuery,
+    "/individuals": IndividualsQuery,
     "/accessors": AccessorsQuery,
     "/nothing": NoParameters,
 }
