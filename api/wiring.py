@@ -57,6 +57,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 EventStore(writing, "sessions", registry.inline(lookup, "sessions"), keyring),
             )
         ]
+        positions.when_waiting(stores[0].hurry)
         yield Services(
             settings=settings,
             pool=pool,

@@ -82,6 +82,11 @@ class AppendWriter:
         finally:
             self._pending.discard(append)
 
+    def hurry(self) -> None:
+        """Announce what is written at once, because a request waits for a follower."""
+        if self._announcer is not None:
+            self._announcer.hurry()
+
     def _sweep_later(self) -> None:
         self._sweeping = asyncio.get_running_loop().call_later(SWEEP_INTERVAL, self._fail_overdue)
 

@@ -125,6 +125,10 @@ class EventStore(Store):
             if await cursor.fetchone() is None:
                 raise OutdatedProcess
 
+    def hurry(self) -> None:
+        """Announce at once what this process has saved, because a request waits for a read model."""
+        self._writer.hurry()
+
     async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
         """As in `domain.core.ports.Store`. Notes the position in the command's recording after the commit."""
         recording = current_recording() if self._log == IDENTITY else None

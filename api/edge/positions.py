@@ -54,6 +54,7 @@ class Positions:
         self._waiting: set[_Waiter] = set()
         self._look = asyncio.Event()
         self._stopping = False
+        self._hurry: Callable[[], None] = lambda: None
         self._task = BackgroundTask("positions", self._look_while_somebody_waits)
         notifications.on(LOG, self._heard_head)
         notifications.on(PROJECTED, self._heard_projection)
@@ -67,6 +68,10 @@ class Positions:
         self._stopping = True  # a cancellation can get lost in a query that is being cancelled
         self._look.set()
         await self._task.stop()
+
+    def when_waiting(self, hurry: Callable[[], None]) -> None:
+        """Call `hurry` whenever a request begins to wait: it announces what this process has appended."""
+        self._hurry = hurry
 
     @property
     def known(self) -> Mapping[str, int]:
@@ -109,8 +114,10 @@ class Positions:
             return True
         self._waiting.add(waiter)
         self._look.set()
+        self._hurry()
         try:
-            await asyncio.wait_for(waiter.done.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await waiter.done.wait()
         except TimeoutError:
             return False
         else:
