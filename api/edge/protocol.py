@@ -27,6 +27,7 @@ from api.edge.errors import (
     refusal,
     status_of,
 )
+from api.edge.joined_writes import JoinedWrites
 from api.edge.middleware import CUT_OFF, REQUEST_ID, Header, Observed, private_headers, report
 
 
@@ -69,7 +70,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # ------------------------------------------------------------------------------------ the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
         host = self.client[0] if self.client else None
         gateway = isinstance(self.app, ProxyHeadersMiddleware) and host in self.app.trusted_hosts
         self._counted = None if gateway else host
