@@ -143,6 +143,7 @@ class Settings(BaseSettings):
     refreshes_session: int = _limit(30, "Refreshes of one session in a minute")
     service_failures_address: int = _limit(20, "Refused service accounts from one address in 15 minutes")
     known_addresses: int = _limit(50, "Known addresses that onboarding reveals to an administrator in a day")
+    lookup_misses_address: int = _limit(100, "Look-ups of codes that found nothing, from one address in 15 minutes")
     session_log_days: int = Field(
         default=400, ge=31, description="Days that logins stay in the log of sessions; a session lives at most 30."
     )

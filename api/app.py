@@ -22,6 +22,7 @@ from api.edge.middleware import Observed
 from api.edge.operations import ResourceRouter
 from api.groups import groups, rosters, tasks
 from api.groups import logs as group_logs
+from api.onboarding import claims as onboarding_claims
 from api.onboarding import requests as onboarding_requests
 from api.onboarding import service_documents
 from api.organizations import (
@@ -46,6 +47,7 @@ RESOURCES = (
     health,
     individuals,
     internal_auth,
+    onboarding_claims,
     onboarding_requests,
     organizations,
     replicators,

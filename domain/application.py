@@ -7,6 +7,7 @@ from domain.core.records import Records
 from domain.groups.commands import Groups
 from domain.groups.moves import GroupMoves
 from domain.groups.roster_commands import Rosters
+from domain.onboarding.claims import Claims
 from domain.onboarding.commands import KnownAddresses, OnboardingRequests
 from domain.onboarding.referral_codes import ReferralCodes
 from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentOwner
@@ -61,6 +62,7 @@ class Identity:
         self.onboarding_requests = OnboardingRequests(
             store, directory, permissions, password_policy, known_addresses, referral_codes
         )
+        self.claims = Claims(store, directory, permissions)
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.service_accounts = ServiceAccounts(store)
         self.sessions = Sessions(store, session_store, directory, password_policy.passwords, attempts, live_sessions)

@@ -14,6 +14,7 @@ from projections.groups.groups import GroupsProjection
 from projections.groups.logs import GroupLogsProjection
 from projections.groups.tasks import TasksProjection
 from projections.onboarding.invitations import InvitationsProjection
+from projections.onboarding.referral_codes import ReferralCodesProjection
 from projections.onboarding.requests import OpenOnboardingRequestsProjection
 from projections.onboarding.service_documents import SERVICE_DOCUMENTS
 from projections.organizations.email_templates import EMAIL_TEMPLATES
@@ -33,6 +34,7 @@ def _inline_of_identity(lookup: Lookup) -> list[InlineProjection]:
         AuthorizationProjection(),
         IdentifiersProjection(lookup),
         OpenOnboardingRequestsProjection(lookup),
+        ReferralCodesProjection(),
         SessionEndsProjection(),
         OrganizationNamesProjection(),
         RoleUsersProjection(),

@@ -191,6 +191,7 @@ Secret = Annotated[
     SecretStr, Field(max_length=MAX_PASSWORD), BeforeValidator(_composed_password), AfterValidator(_secret_without_nul)
 ]
 """A password in its normal form: `repr` shows asterisks, `get_secret_value()` the text."""
+Secret20 = Annotated[SecretStr, Field(max_length=20), AfterValidator(_secret_without_nul)]
 Secret512 = Annotated[SecretStr, Field(max_length=512), AfterValidator(_secret_without_nul)]
 Secret2048 = Annotated[SecretStr, Field(max_length=2048), AfterValidator(_secret_without_nul)]
 LongSecret = Annotated[SecretStr, Field(max_length=16384), AfterValidator(_secret_without_nul)]

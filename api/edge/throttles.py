@@ -17,7 +17,7 @@ from adapters.security.throttle import Counter, Limit
 from adapters.security_log import SecurityEvent, report
 from adapters.settings import Settings
 from api.services import Services
-from domain.core.errors import Unauthenticated
+from domain.core.errors import DomainError, NotFound, Unauthenticated
 
 Arguments = Mapping[str, Any]
 """The arguments of the endpoint by name."""
@@ -52,12 +52,13 @@ class CallThrottle:
 
 @dataclass(frozen=True)
 class FailureThrottle:
-    """Counts the calls of an address that end in Unauthenticated, and reports them to the security log as `event`."""
+    """Counts the calls of an address that end in the refusal `counted`, and reports them to the security log."""
 
     name: str
     most: MaxCalls
     seconds: int
-    event: SecurityEvent
+    event: SecurityEvent | None = None
+    counted: type[DomainError] = Unauthenticated
 
     @asynccontextmanager
     async def bound(self, services: Services, arguments: Arguments) -> AsyncIterator[None]:  # noqa: ARG002
@@ -67,13 +68,20 @@ class FailureThrottle:
         taken = await services.throttle.take(failures)
         try:
             yield
-        except Unauthenticated:
-            report(self.event, address=address)
+        except self.counted:
+            if self.event is not None:
+                report(self.event, address=address)
             raise
         except BaseException:
             await taken.refund(failures)
             raise
         await taken.refund(failures)
+
+
+LOOKUP_MISSES = FailureThrottle(
+    "lookup-misses", lambda settings: settings.lookup_misses_address, 15 * 60, counted=NotFound
+)
+"""Counts look-ups of codes, addresses and links that find nothing, those of all such operations together (K23)."""
 
 
 @dataclass(frozen=True)

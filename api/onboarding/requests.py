@@ -88,7 +88,12 @@ def last_invite(request: OnboardingRequest) -> documents.LastInvite:
     """Return the last invitation over each channel."""
     invites = {
         channel: documents.Invite(
-            created_time=invite.created_at, error=invite.error, id=invite.id, status=invite.status, type=channel
+            created_time=invite.created_at,
+            error=invite.reason,
+            id=invite.id,
+            respond_time=invite.responded_at,
+            status=invite.status,
+            type=channel,
         )
         for channel, invite in request.last_invites.items()
     }

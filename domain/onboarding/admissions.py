@@ -11,7 +11,7 @@ from domain.core.ports import Store
 from domain.core.principal import Principal
 from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
 from domain.onboarding.destinations import Destination
-from domain.onboarding.invitations import Invitation
+from domain.onboarding.invitations import Invitation, OnboardType
 from domain.onboarding.provisional_users import MatchedUsers, confirm, is_unverified, take_over
 from domain.organizations.memberships import require_no_participant
 from domain.people.individuals import Individual
@@ -86,7 +86,7 @@ class Admissions:
             user.set_password(password_hash)
         if invitation.claimed_at_once:
             confirm(user, invitation, vouched=vouched)
-            return await self._enter(user, individual, invitation, destination)
+            return await self.enter(user, individual, invitation.onboard_type, destination)
         entries = []
         if invitation.onboard_type == "patient":
             entries = await self._add_entries(destination, "individual", individual.id)
@@ -113,14 +113,15 @@ class Admissions:
             raise AlreadyProvider
         if destination.individual is not None and primary.owner_id != user.id:
             raise InvalidState(argument="individual_id")  # the user has not claimed their primary individual yet
-        admission = await self._enter(user, destination.individual or primary, invitation, destination)
+        individual = destination.individual or primary
+        admission = await self.enter(user, individual, invitation.onboard_type, destination)
         further = [individual for individual in individuals.values() if individual.id != admission.individual.id]
         return admission._replace(individuals=[*admission.individuals, *further], released=matched.others)
 
-    async def _enter(
-        self, user: User, individual: Individual, invitation: Invitation, destination: Destination
+    async def enter(
+        self, user: User, individual: Individual, onboard_type: OnboardType, destination: Destination
     ) -> Admission:
-        """Make the user a provider or a patient of the organization now."""
+        """Make the user a provider or a patient of the organization now. Raises ProvisionalUser."""
         organization_id = destination.organization.id
         former_owner_id = individual.owner_id
         if user.provisional and individual.all_organizations - {organization_id}:
@@ -129,7 +130,7 @@ class Admissions:
         user.acquire_individual(individual.id)
         roles = {role.id: role for role in destination.roles}
         roles |= {role.id: role for role in await update_admin_roles(self.store, user)}
-        if invitation.onboard_type == "patient":
+        if onboard_type == "patient":
             if former_owner_id != user.id:
                 individual.share("organization", former_owner_id)
             individual.share("organization", organization_id)

@@ -46,7 +46,7 @@ class OnboardingRequests:
         self._directory = directory
         self._password_policy = password_policy
         self._known_addresses = known_addresses
-        self._codes = codes
+        self.codes = codes
         self._destinations = Destinations(store, permissions)
         self._admissions = Admissions(store)
 
@@ -142,7 +142,7 @@ class OnboardingRequests:
     def _invite(self, request: OnboardingRequest, invitation: Invitation) -> None:
         for channel in invitation.channels:
             message_id = uuid4()
-            request.invite(message_id, channel, hash_of_code(self._codes.code(message_id)), self._codes.lifetime)
+            request.invite(message_id, channel, hash_of_code(self.codes.code(message_id)), self.codes.lifetime)
 
     async def _may_claim(self, onboarding: Onboarding, users: Sequence[User]) -> bool:
         """Return whether the request for existing users is claimed at once.

@@ -83,17 +83,26 @@ class Destinations:
 
     async def merge(self, destination: Destination, request: OnboardingRequest, user: User) -> Destination:
         """Return the destination together with that of an open request for the same user and organization."""
-        requested_groups = await self._store.get_many(Group, request.group_ids)
-        groups = {group.id: group for group in [*requested_groups.values(), *destination.groups] if group.active}
-        role_ids = [role_id(request.organization_id, name) for name in request.provider_roles]
-        roles = await self._store.get_many(Role, role_ids)
-        individual = destination.individual
-        if individual is None and request.individual_id is not None and request.individual_id not in user.individuals:
-            individual = await self._store.find(Individual, request.individual_id)
-            if individual is not None and individual.owner_id != request.organization_id:
-                individual = None
-        roles |= {role.id: role for role in destination.roles}
+        left = await self.left_of(request, user, destination.organization)
+        groups = {group.id: group for group in [*left.groups, *destination.groups] if group.active}
+        roles = {role.id: role for role in [*left.roles, *destination.roles]}
+        individual = destination.individual or left.individual
         return destination._replace(groups=list(groups.values()), roles=list(roles.values()), individual=individual)
+
+    async def left_of(self, request: OnboardingRequest, user: User, organization: Organization) -> Destination:
+        """Return the destination of an open request, without groups, roles and an individual that are gone (K99).
+
+        Its individual is one that the user does not have yet.
+        """
+        groups = await self._store.get_many(Group, request.group_ids)
+        roles = await self._store.get_many(Role, [role_id(organization.id, name) for name in request.provider_roles])
+        individual = None
+        if request.individual_id is not None and request.individual_id not in user.individuals:
+            individual = await self._store.find(Individual, request.individual_id)
+            if individual is not None and individual.owner_id != organization.id:
+                individual = None
+        active = [group for group in groups.values() if group.active]
+        return Destination(organization, active, list(roles.values()), individual)
 
     async def _organization(self, principal: Principal, invitation: Invitation) -> Organization:
         """Return the organization if the principal may onboard the person there.

@@ -11,8 +11,9 @@ from domain.core.locales import FALLBACK_LOCALE
 from domain.core.messages import Mailbox, Message, MessageRefused, MessageSenders
 from domain.core.personal import Personal, revealed
 from domain.core.ports import Store, retry_on_conflict
+from domain.onboarding.invites import Invite
 from domain.onboarding.referral_codes import ReferralCodes
-from domain.onboarding.requests import Invite, OnboardingRequest
+from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.message_texts import MessageTexts, Origin
 from domain.organizations.organizations import Organization
 from domain.organizations.themes import Theme
@@ -49,13 +50,15 @@ class InvitationMessages:
     async def send(self, request_id: UUID, message_id: UUID) -> int | None:
         """Send the invitation and record that. Return the position, None when nothing new is recorded.
 
-        Record an invitation as failed if it cannot be delivered, if its code has expired (ruling K43) or if its request
-        is claimed. Raises DeliveryFailed, MessageRefused.
+        Record an invitation as failed if it cannot be delivered, if its code has expired (ruling K43) or is void, or if
+        its request is claimed. Raises DeliveryFailed, MessageRefused.
         """
         request = await self.store.get(OnboardingRequest, request_id)
         invite = request.invites.get(message_id)
-        if invite is None or invite.status == "sent":
+        if invite is None or not invite.waiting:
             return None
+        if invite.void:
+            return await self._fail(request_id, message_id, "void")
         if request.done:
             return await self._fail(request_id, message_id, "claimed")
         if datetime.now(UTC) >= invite.expires_at:

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.ports import Lookup
@@ -10,6 +11,15 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base32: no letter looks like a digit or another letter."""
 CODE_BYTES = 10
 _READ_AS = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
+
+
+class ReferralCode(NamedTuple):
+    """A code that counts, by the id of its message, and the request that it leads to."""
+
+    message_id: UUID
+    request_id: UUID
+    organization_id: UUID
+    claimed: bool
 
 
 class ReferralCodes:

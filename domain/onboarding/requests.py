@@ -1,36 +1,27 @@
 """Onboarding requests, which bring a person into an organization when they are claimed (semantics 9, A1)."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from domain.core.audited import Audited
-from domain.core.errors import AlreadyExists
+from domain.core.errors import AlreadyExists, InvalidState
 from domain.core.messages import Channel
 from domain.core.personal import Personal, sealed
 from domain.onboarding.invitations import Invitation, OnboardType
+from domain.onboarding.invites import Invite, InviteStatus
 from domain.people.login_names import LoginNames
 
 Status = Literal["claimed", "created", "invited", "registering"]
-InviteStatus = Literal["created", "failed", "sent"]
 
 
 class OnboardingRequestOpen(AlreadyExists):
     """The organization already has an open request for the same person."""
 
 
-@dataclass(frozen=True)
-class Invite:
-    """An invitation over one channel. `id` is the id of its message, `code_hash` the hash of its referral code."""
-
-    id: UUID
-    channel: Channel
-    created_at: datetime
-    code_hash: str
-    expires_at: datetime
-    status: InviteStatus = "created"
-    error: str | None = None
+class RequestClaimed(InvalidState):
+    """The request is claimed already."""
 
 
 class OnboardingRequest(Audited):
@@ -46,6 +37,7 @@ class OnboardingRequest(Audited):
     group_ids: list[UUID]
     created_by: UUID | None
     individual_id: UUID | None
+    invited: bool = False
     registering_at: datetime | None = None
     claimed_at: datetime | None = None
     claimed_by: UUID | None = None
@@ -115,7 +107,8 @@ class OnboardingRequest(Audited):
         message_id: UUID
 
         def apply(self, aggregate: "OnboardingRequest") -> None:
-            aggregate.invites[self.message_id] = replace(aggregate.invites[self.message_id], status="sent", error=None)
+            aggregate.invited = True
+            aggregate.replace_invite(self.message_id, status="sent", error=None)
 
     class InvitationFailed(Audited.Event):
         """The message of an invitation cannot be delivered; `error` contains nothing personal."""
@@ -125,9 +118,59 @@ class OnboardingRequest(Audited):
         error: str
 
         def apply(self, aggregate: "OnboardingRequest") -> None:
-            aggregate.invites[self.message_id] = replace(
-                aggregate.invites[self.message_id], status="failed", error=self.error
+            aggregate.replace_invite(self.message_id, status="failed", error=self.error)
+
+    class InvitationDelivered(Audited.Event):
+        """A delivery service reported that the message of an invitation arrived."""
+
+        TOPIC = "onboarding-request.invitation-delivered"
+        message_id: UUID
+
+        def apply(self, aggregate: "OnboardingRequest") -> None:
+            aggregate.invited = True
+            aggregate.replace_invite(self.message_id, status="delivered")
+
+    class InvitationUndelivered(Audited.Event):
+        """A delivery service reported that the message of an invitation did not arrive, and why."""
+
+        TOPIC = "onboarding-request.invitation-undelivered"
+        message_id: UUID
+        report: Personal | None
+
+        def apply(self, aggregate: "OnboardingRequest") -> None:
+            aggregate.replace_invite(self.message_id, status="failed", report=self.report)
+
+    class InvitationResponded(Audited.Event):
+        """The person used the referral code of an invitation."""
+
+        TOPIC = "onboarding-request.invitation-responded"
+        message_id: UUID
+
+        def apply(self, aggregate: "OnboardingRequest") -> None:
+            aggregate.invited = True
+            aggregate.replace_invite(
+                self.message_id, status="responded", error=None, report=None, responded_at=self.timestamp
             )
+
+    class Readdressed(Audited.Event):
+        """The person got another e-mail address; codes that were sent by e-mail and an earlier sign-up are void.
+
+        The request is about the user `user_id` from now on, who has the address. `new_user` tells whether that user was
+        created with this event. `organization_id` is the organization of the request.
+        """
+
+        TOPIC = "onboarding-request.readdressed"
+        organization_id: UUID
+        user_id: UUID
+        new_user: bool
+        names: LoginNames
+
+        def apply(self, aggregate: "OnboardingRequest") -> None:
+            aggregate.registering_at = None
+            aggregate.user_id, aggregate.names = self.user_id, self.names
+            for message_id, invite in aggregate.invites.items():
+                if invite.channel == "email":
+                    aggregate.replace_invite(message_id, void=True)
 
     @classmethod
     def open(
@@ -165,7 +208,11 @@ class OnboardingRequest(Audited):
             return "claimed"
         if self.registering_at is not None:
             return "registering"
-        return "invited" if any(invite.status == "sent" for invite in self.invites.values()) else "created"
+        return "invited" if self.invited else "created"
+
+    def is_registering(self, user_id: UUID) -> bool:
+        """Return whether this user has signed up for the request and not claimed it yet."""
+        return self.registering_at is not None and not self.done and self.user_id == user_id
 
     @property
     def last_invites(self) -> dict[Channel, Invite]:
@@ -182,6 +229,19 @@ class OnboardingRequest(Audited):
         if not self.done:
             self.trigger_event(self.Claimed, user_id=user_id, individual_id=individual_id)
 
+    def readdress(self, email: str, user_id: UUID, *, new_user: bool) -> None:
+        """Replace the e-mail address of the person, who is the user `user_id`. Raises RequestClaimed."""
+        if self.done:
+            raise RequestClaimed
+        _, phone, username = self.names.revealed
+        self.trigger_event(
+            self.Readdressed,
+            organization_id=self.organization_id,
+            user_id=user_id,
+            new_user=new_user,
+            names=LoginNames.of(user_id, email, phone, username),
+        )
+
     def invite(self, message_id: UUID, channel: Channel, code_hash: str, lifetime: timedelta) -> None:
         """Issue an invitation over the channel; earlier codes stay valid (ruling K31)."""
         self.trigger_event(
@@ -194,7 +254,7 @@ class OnboardingRequest(Audited):
 
     def record_sent(self, message_id: UUID) -> None:
         """Record that the invitation was sent, even if it was recorded as failed before."""
-        if self.invites[message_id].status != "sent":
+        if self.invites[message_id].waiting:
             self.trigger_event(self.InvitationSent, message_id=message_id)
 
     def record_failed(self, message_id: UUID, error: str) -> None:
@@ -202,3 +262,25 @@ class OnboardingRequest(Audited):
         invite = self.invites.get(message_id)
         if invite is not None and invite.status == "created":
             self.trigger_event(self.InvitationFailed, message_id=message_id, error=error)
+
+    def record_report(self, message_id: UUID, status: InviteStatus, report: str | None) -> None:
+        """Record what a delivery service reported of the invitation, unless a later or final status is known (K100)."""
+        if not self.invites[message_id].may_become(status):
+            return
+        if status == "sent":
+            self.trigger_event(self.InvitationSent, message_id=message_id)
+        elif status == "delivered":
+            self.trigger_event(self.InvitationDelivered, message_id=message_id)
+        elif status == "responded":
+            self.trigger_event(self.InvitationResponded, message_id=message_id)
+        else:
+            self.trigger_event(self.InvitationUndelivered, message_id=message_id, report=sealed(self.user_id, report))
+
+    def record_response(self, message_id: UUID) -> None:
+        """Record that the person used the code of the invitation, even if its message is known as failed."""
+        if self.invites[message_id].status != "responded":
+            self.trigger_event(self.InvitationResponded, message_id=message_id)
+
+    def replace_invite(self, message_id: UUID, **changes: Any) -> None:
+        """Assign these attributes of the invitation; only events call this."""
+        self.invites[message_id] = replace(self.invites[message_id], **changes)

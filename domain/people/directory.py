@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.groups.rosters import RosterKind
+from domain.onboarding.referral_codes import ReferralCode
 from domain.people.login_names import LoginName
 
 
@@ -25,6 +26,14 @@ class Directory(Protocol):
 
     async def open_requests(self, organization_id: UUID, names: Sequence[LoginName]) -> list[UUID]:
         """Return the organization's unclaimed onboarding requests for a person with one of these login names."""
+        ...
+
+    async def referral_code(self, code: str) -> ReferralCode | None:
+        """Return what a referral code leads to; None for one that is unknown, expired or void."""
+        ...
+
+    async def registering_requests(self, user_id: UUID) -> list[UUID]:
+        """Return the unclaimed onboarding requests for which the user has signed up."""
         ...
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:

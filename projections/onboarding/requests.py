@@ -32,10 +32,15 @@ class OpenOnboardingRequestsFold(HashedNamesFold):
         self.hold(request, rows, new=True)
 
     @handler
+    def readdress(self, event: OnboardingRequest.Readdressed) -> None:
+        request = (event.originator_id,)
+        self.hold(request, ((event.organization_id, contact, *request) for contact in self._contacts(event)))
+
+    @handler
     def claim(self, event: OnboardingRequest.Claimed) -> None:
         self.hold((event.originator_id,), ())
 
-    def _contacts(self, event: OnboardingRequest.Created) -> set[bytes]:
+    def _contacts(self, event: OnboardingRequest.Created | OnboardingRequest.Readdressed) -> set[bytes]:
         return {self.hashed(name) for name in finding_names(*event.names.revealed)}
 
 

@@ -8,8 +8,10 @@ from psycopg import AsyncCursor
 
 from domain.core.ports import Lookup
 from domain.groups.rosters import RosterKind
+from domain.onboarding.referral_codes import ReferralCode
 from domain.people.login_names import LoginName
 from projections.core.projection import Reader
+from projections.onboarding import referral_codes
 from projections.onboarding import requests as onboarding_requests
 from projections.people import identifiers
 
@@ -35,6 +37,12 @@ class InlineDirectory:
         return await self._reader.ask(
             lambda cursor: onboarding_requests.open_requests(cursor, self._lookup, organization_id, names)
         )
+
+    async def referral_code(self, code: str) -> ReferralCode | None:
+        return await self._reader.ask(lambda cursor: referral_codes.valid_code(cursor, code))
+
+    async def registering_requests(self, user_id: UUID) -> list[UUID]:
+        return await self._reader.ask(lambda cursor: referral_codes.registering_requests(cursor, user_id))
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
         return await self._column(

@@ -11,7 +11,7 @@ SECTION_12 = {
     "DELETE /v1/sessions/{id}/", "DELETE /v1/individual-groups/{id}/", "POST /v1/individuals/{id}/share/",
     "POST /v1/individuals/{id}/unshare/", "DELETE /v1/organization-email-templates/{id}/",
     "DELETE /v1/organization-general-messages/{id}/", "DELETE /v1/organization-sms-templates/{id}/",
-    "POST /v1/service-documents/", "GET /service-documents/{id}/",
+    "POST /v1/onboarding-requests/claim/", "POST /v1/service-documents/", "GET /service-documents/{id}/",
     "GET /v1/tasks/{id}/", "GET /.well-known/jwks.json", "GET /healthz", "GET /readyz", "GET /metrics",
 }  # fmt: skip
 MARKS = {

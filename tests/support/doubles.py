@@ -11,6 +11,7 @@ from domain.core.idempotency import current_recording
 from domain.core.ports import AccessQuery, Store
 from domain.core.recorded import Event
 from domain.groups.rosters import RosterEntry, RosterKind
+from domain.onboarding.referral_codes import ReferralCode
 from domain.people.login_names import LoginName
 
 T = TypeVar("T", bound=Audited)
@@ -117,6 +118,12 @@ class MemoryDirectory:
         return [self.emails[name.key] for name in names if name.key in self.emails]
 
     async def open_requests(self, organization_id: UUID, names: Sequence[LoginName]) -> list[UUID]:
+        return []
+
+    async def referral_code(self, code: str) -> ReferralCode | None:
+        return None
+
+    async def registering_requests(self, user_id: UUID) -> list[UUID]:
         return []
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:

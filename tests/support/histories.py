@@ -17,6 +17,7 @@ from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry, RosterKind
 from domain.groups.trees import GroupCycle, GroupTree, MoveInProgress, TooDeep
 from domain.onboarding.invitations import Contacts, Invitation
+from domain.onboarding.invites import InviteStatus
 from domain.onboarding.requests import OnboardingRequest
 from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentFields
 from domain.organizations.email_templates import EmailTemplate, EmailTemplateFields
@@ -34,11 +35,13 @@ T = TypeVar("T")
 
 KINDS: list[RosterKind] = ["individual", "leader", "member"]
 CHANNELS: list[Channel] = ["email", "sms"]
+REPORTS: list[InviteStatus] = ["sent", "delivered", "responded", "failed"]
 STEPS = (
     "found", "describe", "settle", "onboard", "register", "take_over", "release", "claim", "disable", "enable",
     "prefer", "settle_in", "mark", "leave", "join", "grant", "revoke", "record", "share", "unshare", "unshare_user",
     "change_owner", "make_group", "rename", "tag", "entry", "unseat", "move", "deactivate", "sign_in", "sign_out",
-    "replicate", "theme", "message", "sms_template", "email_template", "document", "invite",
+    "replicate", "theme", "message", "sms_template", "email_template", "document", "invite", "respond", "readdress",
+    "sign_up",
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (
@@ -183,13 +186,38 @@ class History:
         if not self._requests:
             await self._register()
         request = self._one(self._requests)
-        request.invite(uuid4(), self._random.choice(CHANNELS), "hash", timedelta(days=1))
+        request.invite(uuid4(), self._random.choice(CHANNELS), uuid4().hex, timedelta(days=1))
         message_id = self._random.choice(list(request.invites))
         if self._random.random() < 0.4:
             request.record_failed(message_id, "smtp-554")
         if self._random.random() < 0.4:
             request.record_sent(message_id)
         await self._store.save(request)
+
+    async def _respond(self) -> None:
+        """A report of a delivery service, or the code is used."""
+        if with_invites := [each for each in self._requests if each.invites]:
+            request = self._one(with_invites)
+            message_id = self._one(list(request.invites))
+            request.record_report(message_id, self._random.choice(REPORTS), "no such number")
+            await self._store.save(request)
+
+    async def _readdress(self) -> None:
+        """Another free address, and perhaps another user."""
+        if still_open := [each for each in self._requests if not each.done]:
+            request = self._one(still_open)
+            organization_id, email = request.organization_id, f"guest-{self._random.choice(FEW)}@example.org"
+            taken = (each.names.revealed[0] for each in still_open if each.organization_id == organization_id)
+            if email not in taken:
+                user_id = self._random.choice([request.user_id, uuid4()])
+                request.readdress(email, user_id, new_user=user_id != request.user_id)
+                await self._store.save(request)
+
+    async def _sign_up(self) -> None:
+        if self._requests:
+            request = self._one(self._requests)
+            request.register()
+            await self._store.save(request)
 
     async def _disable(self) -> None:
         user = self._one(self._users)

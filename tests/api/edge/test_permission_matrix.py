@@ -35,7 +35,10 @@ async def test_each_principal_may_do_exactly_what_the_matrix_says(database_url: 
         assert not wrong, "\n".join(wrong)
 
 
-FORBIDDEN_TO_BORROWED: dict[Act, str] = {"end another session": "DELETE /v1/sessions/{id}/ (another one of one's own)"}
+FORBIDDEN_TO_BORROWED: dict[Act, str] = {
+    "claim an onboarding request": "POST /v1/onboarding-requests/claim/",
+    "end another session": "DELETE /v1/sessions/{id}/ (another one of one's own)",
+}
 """The row of the matrix that each entry of the table is about."""
 
 

@@ -18,6 +18,7 @@ from tests.support.world.principals import Everything
 
 ROOT = Path(__file__).parents[3]
 WITHOUT_A_PRINCIPAL = {
+    "claims.of_confirmed",  # by the confirmation, which saves it: the code proved who they are
     "group_moves.carry_out", "group_moves.give_up",  # by jobs: what was requested was permitted then
     "service_accounts.sync",  # by the start
     "sessions.log_in", "sessions.open_for_service", "sessions.refresh",  # who proves who they are
