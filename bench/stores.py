@@ -46,6 +46,13 @@ async def token_of(settings: Settings, user_id: UUID) -> str:
     ):
         user = await store.get(User, user_id)
         kind: SessionKind = "service" if user.kind == "service" else "password"
-        session = Session.open(uuid4(), user, position=await store.head(), kind=kind, seconds=MAX_ACCESS_SECONDS)
+        session = Session.open(
+            uuid4(),
+            user,
+            organization_id=user.current_organization,
+            position=await store.head(),
+            kind=kind,
+            seconds=MAX_ACCESS_SECONDS,
+        )
         await sessions.save(session)
     return signer.access_token(user.id, session.id, session.organization_id, session.access_until())

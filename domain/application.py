@@ -25,6 +25,7 @@ from domain.people.user_commands import Users
 from domain.people.user_replications import UserReplications
 from domain.sessions.commands import Attempts, LiveSessions, Sessions
 from domain.sessions.service_accounts import ServiceAccounts
+from domain.sessions.switching import OrganizationSwitches
 
 
 class Identity:
@@ -65,4 +66,5 @@ class Identity:
         self.claims = Claims(store, directory, permissions)
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.service_accounts = ServiceAccounts(store)
+        self.organization_switches = OrganizationSwitches(store, session_store, permissions)
         self.sessions = Sessions(store, session_store, directory, password_policy.passwords, attempts, live_sessions)

@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +20,7 @@ ALGORITHM = "EdDSA"
 ACCESS = "at+jwt"
 """`typ` of access tokens (RFC 9068). It tells them from id tokens, which the same key signs."""
 ID = "JWT"
+NO_CLAIMS: Mapping[str, str] = MappingProxyType({})
 LEEWAY = 30
 """Seconds by which the clocks of machines that run Rollbook may differ (ruling O24)."""
 MAX_TOKENS = 20_000
@@ -47,16 +50,26 @@ class Tokens:
         expires_at: datetime,
         *,
         impersonator: UUID | None = None,
+        further: Mapping[str, str] = NO_CLAIMS,
     ) -> str:
-        """Return a token with which its bearer may call as the user until `expires_at` while the session is valid."""
-        claims: dict[str, Any] = {"org": None if organization_id is None else str(organization_id)}
-        if impersonator is not None:
-            claims["impersonated-by"] = str(impersonator)
-        return self._sign(ACCESS, user_id, session_id, expires_at, claims)
+        """Return a token with which its bearer may call as the user until `expires_at` while the session is valid.
 
-    def id_token(self, user_id: UUID, session_id: UUID, expires_at: datetime, about: dict[str, Any]) -> str:
+        `further` are claims for other applications; they replace none of ours.
+        """
+        claims = {**further, "org": None if organization_id is None else str(organization_id)}
+        return self._sign(ACCESS, user_id, session_id, expires_at, claims | _acting(impersonator))
+
+    def id_token(
+        self,
+        user_id: UUID,
+        session_id: UUID,
+        expires_at: datetime,
+        about: Mapping[str, Any],
+        *,
+        impersonator: UUID | None = None,
+    ) -> str:
         """Return a token that tells a client which user has logged in, with the claims `about`. It grants no access."""
-        return self._sign(ID, user_id, session_id, expires_at, about)
+        return self._sign(ID, user_id, session_id, expires_at, {**about, **_acting(impersonator)})
 
     def verify(self, token: str) -> Claims:
         try:
@@ -120,14 +133,20 @@ class RememberedTokens:
         return claims
 
 
+def _acting(impersonator: UUID | None) -> dict[str, Any]:
+    """Return the claims of a token of an impersonated session: who acts as the user, also as RFC 8693 has it."""
+    if impersonator is None:
+        return {}
+    return {"impersonated-by": str(impersonator), "act": {"sub": str(impersonator)}}
+
+
 def _claims(payload: dict[str, Any]) -> Claims:
-    organization, impersonator = payload.get("org"), payload.get("impersonated-by")
+    organization = payload.get("org")
     return Claims(
         UUID(payload["sub"]),
         UUID(payload["sid"]),
         None if organization is None else UUID(organization),
         payload["exp"],
-        None if impersonator is None else UUID(impersonator),
     )
 
 

@@ -1,4 +1,4 @@
-"""/v1/login/, /v1/refresh-token/, /v1/authenticate/, /v1/sessions/ and the public keys."""
+"""/v1/login/, /v1/refresh-token/, /v1/authenticate/, /v1/sessions/, switch-organization and the public keys."""
 
 from typing import Any
 
@@ -10,25 +10,22 @@ from api.documents.common import Attributes
 from api.documents.sessions import sessions as documents
 from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep, SignerDep
+from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep, ServicesDep, SignerDep
 from api.edge.envelope import answer, no_content
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from api.edge.throttles import CallThrottle, CommandThrottle
+from api.sessions.tokens import access_token, id_token, login_info, login_tokens, refreshed_tokens
 from domain.core.errors import Forbidden
-from domain.core.locales import Locale
 from domain.core.personal import revealed
 from domain.people.users import User
 from domain.sessions.commands import Login as LoginWish
-from domain.sessions.commands import SignedIn
-from domain.sessions.sessions import Session
+from domain.sessions.sessions import impersonator_of
 from projections.access.roles import RolesProjection
 from projections.people.users import UsersProjection
 from projections.sessions import sessions
 
 router = contract_router("sessions", "Logging in and out, tokens, and the keys that verify them.")
-
-LOCALES: dict[str, Locale] = {"en_US": "en_US", "es_US": "es_US"}
 
 
 class JsonWebKeys(Attributes):
@@ -61,8 +58,7 @@ PER_TOKEN = CallThrottle(
 async def login(body: documents.Login, identity: IdentityDep, signer: SignerDep) -> Response:
     """Open a session for a user who sends the right password. `totp-code` is ignored: users cannot enrol TOTP yet."""
     signed_in = await identity.sessions.log_in(wish(body), CLIENT_ADDRESS.get())
-    tokens = _tokens(signer, signed_in) | {"refresh_token": signed_in.refresh_token}
-    return answer(documents.LoginTokens(**tokens), 201)
+    return answer(documents.LoginTokens(**login_tokens(signer, signed_in)), 201)
 
 
 @router.post(
@@ -74,7 +70,7 @@ async def login(body: documents.Login, identity: IdentityDep, signer: SignerDep)
 async def refresh_token(body: documents.RefreshToken, identity: IdentityDep, signer: SignerDep) -> Response:
     """Issue another access token for a live session."""
     signed_in = await identity.sessions.refresh(body.refresh_token.get_secret_value())
-    return answer(documents.RefreshedTokens(**_tokens(signer, signed_in)), 201)
+    return answer(documents.RefreshedTokens(**refreshed_tokens(signer, signed_in)), 201)
 
 
 @router.post("/v1/authenticate/", **answers(documents.AuthenticateAnswer, 201, reads=True))
@@ -115,7 +111,7 @@ async def get_session(
     about = None
     if query.include_login_info:
         user = await identity.store.get(User, session.user_id)
-        about = documents.LoginInfo(**login_info(session, user))
+        about = documents.LoginInfo(**login_info(session, user, await impersonator_of(identity.store, session)))
     attributes = documents.SessionAttributes(
         expiration_time=session.expires_at, login_info=about, user_id=session.user_id
     )
@@ -140,6 +136,34 @@ async def delete_session(
     return no_content(position=(await execute(revoke())).position)
 
 
+@router.post(
+    "/v1/users/{id}/switch-organization/",
+    **answers(documents.SwitchOrganizationTokens, 201, secret=True, waits=False),
+)
+async def user_switch_organization(
+    user_id: PathId,
+    body: documents.SwitchOrganization,
+    principal: Authenticated,
+    identity: IdentityDep,
+    signer: SignerDep,
+    services: ServicesDep,
+) -> Response:
+    """End the caller's session and open one in another of their organizations."""
+    signed_in, position = await identity.organization_switches.switch(
+        principal, user_id, body.organization_id, set_default=body.set_default
+    )
+    report("session-revoked", user=str(user_id), session=str(principal.session_id))
+    if body.set_default:  # the answer has the only tokens of the session, so that it is given even if this takes long
+        await services.positions.shown([UsersProjection.name], position, services.settings.position_wait)
+    assert signed_in.refresh_token is not None
+    tokens = documents.SwitchOrganizationTokens(
+        access_token=access_token(signer, signed_in),
+        id_token=id_token(signer, signed_in),
+        refresh_token=signed_in.refresh_token,
+    )
+    return answer(tokens, 201, position=position)
+
+
 @router.get("/.well-known/jwks.json", **answers(JsonWebKeys, extension=True, waits=False))
 async def public_keys(signer: SignerDep) -> Response:
     """Return the public keys with which other applications verify access tokens."""
@@ -158,32 +182,3 @@ def wish(body: documents.Login) -> LoginWish:
         service_documents=body.service_document_agreements or (),
         queue_delay=body.simulated_queue_delay or 0,
     )
-
-
-def login_info(session: Session, user: User) -> dict[str, Any]:
-    """Return the user who has signed in."""
-    return {
-        "email": revealed(user.names.email),
-        "first_name": revealed(user.first_name),
-        "impersonated_by": None,
-        "individual": documents.PrimaryIndividual(id=user.individual_id),
-        "last_name": revealed(user.last_name),
-        "locale": LOCALES.get(user.locale or session.locale or "", "en_US"),
-        "locale_explicit": user.locale is not None,
-        "multi_organization": len(user.organizations) > 1,
-        "organizations": list(user.organizations),
-        "session_id": session.id,
-        "tz": user.tz,
-        "tz_explicit": user.tz is not None,
-        "user_id": user.id,
-        "username": user.login_name,
-    }
-
-
-def _tokens(signer: SignerDep, signed_in: SignedIn) -> dict[str, Any]:
-    session, user, until = signed_in.session, signed_in.user, signed_in.access_until
-    about = {"email": revealed(user.names.email), "username": user.login_name}
-    return login_info(session, user) | {
-        "access_token": signer.access_token(user.id, session.id, session.organization_id, until),
-        "id_token": signer.id_token(user.id, session.id, until, about),
-    }

@@ -12,13 +12,14 @@ from typing import Literal
 from domain.core.errors import Forbidden
 from domain.core.principal import Principal, SessionKind
 
-Act = Literal["claim an onboarding request", "end another session"]
+Act = Literal["claim an onboarding request", "end another session", "switch the organization"]
 
 IMPERSONATED, SYNTHETIC = frozenset[SessionKind]({"impersonated"}), frozenset[SessionKind]({"synthetic"})
 
 FORBIDDEN: Mapping[Act, frozenset[SessionKind]] = MappingProxyType({
     "claim an onboarding request": IMPERSONATED | SYNTHETIC,
     "end another session": IMPERSONATED | SYNTHETIC,
+    "switch the organization": SYNTHETIC,
 })  # fmt: skip
 
 

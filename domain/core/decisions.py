@@ -20,7 +20,8 @@ from domain.core.turns import InTurns
 class Decision:
     """What a command rests on.
 
-    `position` is the position of the log at which the session was looked up; all rights were read at it or later.
+    `position` is the position of the log at which the session was looked up; all rights were read at it or later. An
+    impersonated session counts only while `opened_from`, the session of the `impersonator`, does (ruling K130).
     `granted` are the granted queries with the user whose right each is; `readable` are the users that a user may read.
     `always_rechecked` is true if recorded losses cannot tell that one of the rights has ended: a right on any resource
     of a type, and "contain", end by events that name neither the user nor the resource.
@@ -29,6 +30,8 @@ class Decision:
     actor: UUID
     session: UUID
     position: int
+    impersonator: UUID | None = None
+    opened_from: UUID | None = None
     granted: dict[tuple[UUID, AccessQuery], None] = field(init=False, default_factory=dict)
     readable: dict[UUID, set[UUID]] = field(init=False, default_factory=dict)
     always_rechecked: bool = field(init=False, default=False)
@@ -41,7 +44,8 @@ class Decision:
     def subjects(self) -> set[UUID]:
         """Return the ids of all users, sessions and resources that the decision rests on."""
         resources = {query.resource_id for _, query in self.granted if isinstance(query.resource_id, UUID)}
-        return resources.union({self.actor, self.session}, *self.readable.values())
+        session = (self.actor, self.session, self.impersonator, self.opened_from)
+        return resources.union((each for each in session if each is not None), *self.readable.values())
 
 
 def _ends_unnamed(query: AccessQuery) -> bool:

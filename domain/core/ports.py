@@ -160,7 +160,6 @@ class Claims(NamedTuple):
     session_id: UUID
     organization_id: UUID | None
     expires_at: int
-    impersonator: UUID | None = None
 
 
 class TokenVerifier(Protocol):

@@ -9,9 +9,9 @@ from domain.core.decisions import Decision
 from domain.core.errors import Forbidden
 from domain.core.ports import AccessQuery, Operation
 
-SessionKind = Literal["password", "service", "synthetic", "impersonated"]
+SessionKind = Literal["password", "service", "synthetic", "impersonated", "anonymous"]
 """How a session was opened: with a password, with a service account's token, or by a service (synthetic) or by staff
-(impersonated) to act as the user."""
+(impersonated) to act as the user, or for one call through an anonymous access."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,16 @@ class Principal:
     """A user in a session. `staff` includes `system` (system administrators); a service is neither.
 
     `organization_id` is the session's current organization; no right depends on it (ruling C5). `impersonator` is the
-    staff member who opened an impersonated session. `queue_delay` is the deliberate delay of the session's background
-    jobs in milliseconds. `known_at` is the position of the log at which all of this was read.
+    staff member who opened an impersonated session, and `opened_from` their own session. `queue_delay` is the delay of
+    the session's background jobs in milliseconds, on purpose. `known_at` is the position of the log at which all of
+    this was read.
     """
 
     user_id: UUID
     session_id: UUID
     organization_id: UUID | None
     impersonator: UUID | None = None
+    opened_from: UUID | None = None
     kind: SessionKind = "password"
     staff: bool = False
     system: bool = False
@@ -70,7 +72,7 @@ class Principal:
 
     def decision(self) -> Decision:
         """Return the decision of a command of this principal; it rests on their system rights (ruling O7)."""
-        decision = Decision(self.user_id, self.session_id, self.known_at)
+        decision = Decision(self.user_id, self.session_id, self.known_at, self.impersonator, self.opened_from)
         rights: dict[Operation, bool] = {"read": self.reads_all, "write": self.unlimited}
         granted = [AccessQuery("system", None, operation) for operation, allowed in rights.items() if allowed]
         decision.rest_on(self.user_id, granted)

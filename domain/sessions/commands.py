@@ -1,6 +1,5 @@
 """Commands that open, refresh and end sessions."""
 
-import secrets
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,9 @@ from domain.sessions.sessions import (
     SessionNotFound,
     SessionRevocation,
     UnknownServiceDocuments,
+    current_organization,
+    impersonator_of,
+    new_refresh_token,
     revocation_id,
     session_id_of_token,
 )
@@ -78,12 +80,16 @@ class Login(NamedTuple):
 
 
 class SignedIn(NamedTuple):
-    """A session that was opened or refreshed. `refresh_token` is None for services and after a refresh."""
+    """A session that was opened or refreshed. `refresh_token` is None for services and after a refresh.
+
+    `impersonator` is the staff member who acts as the user, if any.
+    """
 
     session: Session
     user: User
     access_until: datetime
     refresh_token: str | None
+    impersonator: User | None = None
 
 
 @dataclass(eq=False)
@@ -136,7 +142,14 @@ class Sessions:
             raise Unauthenticated
         session_id = uuid4()
         with _as(user, session_id):
-            session = Session.open(session_id, user, position=position, kind="service", seconds=MAX_ACCESS_SECONDS)
+            session = Session.open(
+                session_id,
+                user,
+                organization_id=None,
+                position=position,
+                kind="service",
+                seconds=MAX_ACCESS_SECONDS,
+            )
             await self.sessions.save(session)
         return SignedIn(session, user, session.access_until(), None)
 
@@ -153,7 +166,8 @@ class Sessions:
             if not await self.live_sessions.is_live(session.id):
                 raise InvalidRefreshToken
             await self.sessions.save(session)
-        return SignedIn(session, user, session.access_until(refreshed=True), None)
+        impersonator = await impersonator_of(self.identity, session)
+        return SignedIn(session, user, session.access_until(refreshed=True), None, impersonator)
 
     async def find(self, principal: Principal, session_id: UUID) -> Session:
         """Return a session of the principal; system administrators and services find all sessions.
@@ -215,11 +229,13 @@ class Sessions:
 
     async def _open(self, user: User, login: Login, position: int) -> SignedIn:
         session_id = uuid4()
-        refresh_token = f"{session_id.hex}.{secrets.token_urlsafe(32)}"
+        refresh_token = new_refresh_token(session_id)
+        organization_id = await current_organization(self.identity, user)
         with _as(user, session_id):
             session = Session.open(
                 session_id,
                 user,
+                organization_id=organization_id,
                 position=position,
                 kind="password",
                 seconds=login.refresh_seconds or MAX_REFRESH_SECONDS,
@@ -228,6 +244,7 @@ class Sessions:
                 sticky=login.sticky,
                 locale=login.locale,
                 queue_delay=login.queue_delay,
+                authenticated_by=["pwd"],
             )
             await self.sessions.save(session)
         return SignedIn(session, user, session.access_until(), refresh_token)

@@ -6,15 +6,19 @@ the identity log, so that it is ordered among all other events that decide acces
 
 import hashlib
 import hmac
+import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import event
 
 from domain.core.audited import Audited
 from domain.core.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from domain.core.ports import Store
 from domain.core.principal import SessionKind
+from domain.organizations.organizations import Organization
 from domain.people.users import User
 
 MAX_ACCESS_SECONDS = 3600
@@ -65,6 +69,11 @@ def hash_refresh_token(refresh_token: str) -> str:
     return hashlib.sha256(refresh_token.encode()).hexdigest()
 
 
+def new_refresh_token(session_id: UUID) -> str:
+    """Return a new refresh token of the session."""
+    return f"{session_id.hex}.{secrets.token_urlsafe(32)}"
+
+
 def session_id_of_token(refresh_token: str) -> UUID | None:
     """Return the id of the session that a refresh token belongs to; None for a malformed token."""
     session_id, dot, secret = refresh_token.partition(".")
@@ -74,10 +83,19 @@ def session_id_of_token(refresh_token: str) -> UUID | None:
         return None
 
 
+class Origin(NamedTuple):
+    """The session of a staff member from which they opened an impersonated session."""
+
+    user_id: UUID
+    session_id: UUID
+
+
 class Session(Audited):
     """A session of a user.
 
     `access_seconds` is the lifetime of the first access token, and of the later ones too when `sticky` is true.
+    `authenticated_at` and `authenticated_by` tell when and how the user proved who they are: a session that replaces
+    another one keeps both. `impersonator` and `opened_from` are the origin of an impersonated session.
     """
 
     TOPIC = "session"
@@ -91,15 +109,22 @@ class Session(Audited):
     sticky: bool
     locale: str | None
     queue_delay: int
+    authenticated_at: datetime
+    authenticated_by: list[str]
+    impersonator: UUID | None
+    opened_from: UUID | None
 
     class Created(Audited.Created):
         """A session was opened.
 
         `opened_at_position` is the position of the identity log at which the user was checked. A later event that ends
-        the user's sessions ends this one, even if the user may sign in again afterwards.
+        the user's sessions ends this one, even if the user may sign in again afterwards. `authenticated_by` has the
+        methods of RFC 8176 by which the user proved who they are. An impersonated session was `opened_from` a session
+        of the `impersonator`.
         """
 
         TOPIC = "session.opened"
+        class_version = 2
         user_id: UUID
         kind: SessionKind
         organization_id: UUID | None
@@ -110,6 +135,16 @@ class Session(Audited):
         sticky: bool
         locale: str | None
         queue_delay: int
+        authenticated_at: datetime
+        authenticated_by: list[str]
+        impersonator: UUID | None
+        opened_from: UUID | None
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            state["authenticated_at"] = state["timestamp"]
+            state["authenticated_by"] = ["pwd"] if state["kind"] == "password" else []
+            state["impersonator"] = state["opened_from"] = None
 
     class Refreshed(Audited.Event):
         """An access token was issued for the refresh token of the session."""
@@ -126,6 +161,7 @@ class Session(Audited):
         session_id: UUID,
         user: User,
         *,
+        organization_id: UUID | None,
         position: int,
         kind: SessionKind,
         seconds: int,
@@ -134,21 +170,51 @@ class Session(Audited):
         sticky: bool = False,
         locale: str | None = None,
         queue_delay: int = 0,
+        authenticated_by: Sequence[str] = (),
+        origin: Origin | None = None,
     ) -> "Session":
-        """Return a new session of the user, which expires after `seconds`."""
+        """Return a new session of the user in the organization, which expires after `seconds`."""
+        now = datetime.now(UTC)
         return cls._create(
             cls.Created,
             id=session_id,
             user_id=user.id,
             kind=kind,
-            organization_id=user.current_organization,
+            organization_id=organization_id,
             opened_at_position=position,
-            expires_at=datetime.now(UTC) + timedelta(seconds=seconds),
+            expires_at=now + timedelta(seconds=seconds),
             refresh_token_hash=None if refresh_token is None else hash_refresh_token(refresh_token),
             access_seconds=access_seconds,
             sticky=sticky,
             locale=locale,
             queue_delay=queue_delay,
+            authenticated_at=now,
+            authenticated_by=list(authenticated_by),
+            impersonator=None if origin is None else origin.user_id,
+            opened_from=None if origin is None else origin.session_id,
+        )
+
+    def moved_to(
+        self, organization_id: UUID, session_id: UUID, refresh_token: str | None, *, position: int
+    ) -> "Session":
+        """Return a new session in the organization in place of this one, with its kind, lifetime and origin."""
+        return self._create(
+            self.Created,
+            id=session_id,
+            user_id=self.user_id,
+            kind=self.kind,
+            organization_id=organization_id,
+            opened_at_position=position,
+            expires_at=self.expires_at,
+            refresh_token_hash=None if refresh_token is None else hash_refresh_token(refresh_token),
+            access_seconds=self.access_seconds,
+            sticky=self.sticky,
+            locale=self.locale,
+            queue_delay=self.queue_delay,
+            authenticated_at=self.authenticated_at,
+            authenticated_by=self.authenticated_by,
+            impersonator=self.impersonator,
+            opened_from=self.opened_from,
         )
 
     def refresh(self, refresh_token: str) -> None:
@@ -166,6 +232,21 @@ class Session(Audited):
     @event(Refreshed)
     def _refreshed(self) -> None:
         pass
+
+
+async def current_organization(store: Store, user: User) -> UUID | None:
+    """Return the organization of a new session: the user's default one, else their oldest one (ruling C5).
+
+    Inactive organizations do not count (ruling K144).
+    """
+    preferred = [] if user.current_organization is None else [user.current_organization]
+    organizations = await store.get_many(Organization, [*preferred, *user.organizations])
+    return next((each for each, organization in organizations.items() if organization.active), None)
+
+
+async def impersonator_of(store: Store, session: Session) -> User | None:
+    """Return the staff member who acts as the user in the session, if any."""
+    return None if session.impersonator is None else await store.get(User, session.impersonator)
 
 
 def revocation_id(session_id: UUID) -> UUID:

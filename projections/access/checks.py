@@ -55,7 +55,10 @@ SELECT head.position, found.* FROM log_head head LEFT JOIN ({branches}
 ) AS found(place) ON true WHERE head.log = 'identity'"""
 
 _SESSIONS = ASKED_SESSIONS.format(place=f"{SESSION}::smallint, ", position="")
-_PADDING = ", NULL::uuid, NULL::text, NULL::timestamptz, NULL::boolean, NULL::boolean, NULL::boolean, NULL::integer"
+_PADDING = (
+    ", NULL::uuid, NULL::text, NULL::timestamptz, NULL::boolean, NULL::boolean, NULL::boolean, NULL::integer"
+    ", NULL::uuid, NULL::uuid, NULL::timestamptz"
+)
 """In place of the columns that a session has beside its user and its id."""
 
 _HEAD = "SELECT position FROM log_head WHERE log = 'identity'"

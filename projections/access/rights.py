@@ -36,6 +36,13 @@ SELECT seen.place, false
 FROM unnest((SELECT %(places)b::bigint[]), (SELECT %(users)b::uuid[])) AS seen(place, user_id)
 JOIN access_users u USING (user_id)
 WHERE u.lost_at_position > ((SELECT %(positions)b::bigint[]))[seen.place]
+UNION ALL
+SELECT opened.place, true
+FROM unnest((SELECT %(impersonated)b::bigint[]), (SELECT %(impersonators)b::uuid[]), (SELECT %(origins)b::uuid[]))
+     AS opened(place, user_id, session_id)
+JOIN access_users u USING (user_id)
+LEFT JOIN revoked_sessions r USING (session_id)
+WHERE u.lost_at_position > ((SELECT %(positions)b::bigint[]))[opened.place] OR r.session_id IS NOT NULL
 """
 
 
@@ -55,6 +62,7 @@ class CurrentRights:
     async def ask(self, cursor: AsyncCursor, decisions: Sequence[Decision]) -> None:
         """Ask which decisions something was taken from since, without waiting for the answer."""
         seen = [(place, user_id) for place, each in enumerate(decisions, 1) for user_id in _seen(each)]
+        impersonated = [(place, each) for place, each in enumerate(decisions, 1) if each.impersonator is not None]
         await cursor.execute(
             _DOUBTED,
             {
@@ -63,6 +71,9 @@ class CurrentRights:
                 "positions": [each.position for each in decisions],
                 "places": [place for place, _ in seen],
                 "users": [user_id for _, user_id in seen],
+                "impersonated": [place for place, _ in impersonated],
+                "impersonators": [each.impersonator for _, each in impersonated],
+                "origins": [each.opened_from for _, each in impersonated],
             },
             prepare=True,
         )

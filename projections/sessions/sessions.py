@@ -21,9 +21,13 @@ class SessionsProjection(EventRows, InlineProjection):
     """Follows the log of the sessions."""
 
     name = "sessions"
+    version = 2
     events = (Session.Created,)
     id_column, time_column = "session_id", "opened_at"
-    fields = ("user_id", "kind", "organization_id", "opened_at_position", "expires_at", "queue_delay")
+    fields = (
+        "user_id", "kind", "organization_id", "opened_at_position", "expires_at", "queue_delay", "impersonator",
+        "opened_from", "authenticated_at",
+    )  # fmt: skip
 
 
 class SessionEndsFold(Fold):
@@ -60,7 +64,8 @@ class SessionRow(NamedTuple):
     """A session and its user as they are now.
 
     `revoked` is also true when the user is not live, when all their sessions were ended after this one was opened,
-    or when they left the organization that it is in. It says nothing about `expires_at`.
+    when they left the organization that it is in, or when the session that it was opened from no longer counts (ruling
+    K130). It says nothing about `expires_at`.
     """
 
     user_id: UUID
@@ -72,6 +77,9 @@ class SessionRow(NamedTuple):
     staff: bool
     system: bool
     queue_delay: int
+    impersonator: UUID | None
+    opened_from: UUID | None
+    authenticated_at: datetime
     position: int
 
     @property
@@ -79,12 +87,23 @@ class SessionRow(NamedTuple):
         return not self.revoked and datetime.now(UTC) < self.expires_at
 
 
-# The array is in a SELECT so that its length does not enter the plan: see `projections.access.checks`.
+# An impersonated session ends no later than the one that it was opened from, so the times are not compared here. A user
+# without an account may be the subject of an anonymous access. The array is in a SELECT so that its length does not
+# enter the plan: see `projections.access.checks`.
 ASKED_SESSIONS = """
 SELECT {place}s.user_id, s.session_id, s.organization_id, s.kind, s.expires_at,
-       NOT u.live OR u.sessions_ended_at_position > s.opened_at_position OR r.session_id IS NOT NULL
-           OR coalesce(l.left_at_position > s.opened_at_position, false),
-       u.staff, u.staff AND u.system_role, s.queue_delay{position}
+       NOT (u.live OR s.kind = 'anonymous' AND u.enabled AND NOT u.archived)
+           OR u.sessions_ended_at_position > s.opened_at_position OR r.session_id IS NOT NULL
+           OR coalesce(l.left_at_position > s.opened_at_position, false)
+           OR s.opened_from IS NOT NULL AND NOT EXISTS (
+               SELECT FROM sessions o JOIN access_users i USING (user_id)
+               WHERE o.session_id = s.opened_from AND i.live AND i.staff
+                 AND i.sessions_ended_at_position <= o.opened_at_position
+                 AND NOT EXISTS (SELECT FROM revoked_sessions WHERE session_id = o.session_id)
+                 AND NOT EXISTS (
+                     SELECT FROM left_organizations g WHERE g.user_id = o.user_id
+                       AND g.organization_id = o.organization_id AND g.left_at_position > o.opened_at_position)),
+       u.staff, u.staff AND u.system_role, s.queue_delay, s.impersonator, s.opened_from, s.authenticated_at{position}
 FROM unnest((SELECT %(sessions)b::uuid[])) AS asked(session_id)
 JOIN sessions s USING (session_id)
 JOIN access_users u USING (user_id)

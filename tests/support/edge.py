@@ -102,6 +102,9 @@ def sessions_of(people: dict[UUID, Person]) -> Callable[[UUID], Any]:
             staff=person.staff or person.system,
             system=person.system,
             queue_delay=0,
+            impersonator=None,
+            opened_from=None,
+            authenticated_at=datetime.now(UTC),
             position=0,
         )
 

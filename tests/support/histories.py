@@ -374,7 +374,15 @@ class History:
 
     async def _sign_in(self) -> None:
         user = self._one(self._users)
-        session = Session.open(uuid4(), user, position=user.version, kind="password", seconds=3600, refresh_token="t")
+        session = Session.open(
+            uuid4(),
+            user,
+            organization_id=user.current_organization,
+            position=user.version,
+            kind="password",
+            seconds=3600,
+            refresh_token="t",
+        )
         await self._sessions_store.save(session)
         self._sessions.append(session)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, StrictBool, StrictInt
 
 from api.documents.common import Attributes, Resource, Single, Strict
-from api.documents.fields import Ids, Omittable, Secret, Secret2048, Text16, Text20, Text255
+from api.documents.fields import Ids, Omittable, Secret, Secret2048, Text16, Text20, Text255, UuidText
 from api.documents.parameters import Flag, Parameters
 from api.documents.people.people import UserNames
 from api.documents.times import ContractDatetime
@@ -125,3 +125,19 @@ class SessionResource(Resource[SessionAttributes]):
 
 class SessionDocument(Single[SessionResource]):
     """Answers GET /v1/sessions/{id}/."""
+
+
+class SwitchOrganization(Strict):
+    """POST /v1/users/{id}/switch-organization/."""
+
+    organization_id: UuidText
+    set_default: Annotated[StrictBool, Field(json_schema_extra={"default": False})]
+    """The contract requires it and names a default nevertheless."""
+
+
+class SwitchOrganizationTokens(Attributes):
+    """The tokens of the new session."""
+
+    access_token: str = Field(repr=False)
+    id_token: str = Field(repr=False)
+    refresh_token: str = Field(repr=False)

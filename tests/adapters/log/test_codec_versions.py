@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from domain.access.roles import Role
 from domain.core.audited import Audited
 from domain.core.personal import Personal
 from domain.people.users import User
+from domain.sessions.sessions import Session
 from tests.adapters.log.test_codec import EMAIL, KeysInMemory, a_user
 from tests.support.stores import MASTER_KEY, a_pool, a_store
 
@@ -65,6 +67,21 @@ async def test_events_of_the_latest_version_are_not_cast_again() -> None:
     assert json.loads(row.state)["class_version"] == 3
     (created,) = await codec.decode_many([row])
     assert (created.grams, created.sender) == (5, sender)
+
+
+async def test_sessions_of_the_first_version_keep_the_time_of_their_login() -> None:
+    user_id, at = str(uuid4()), "2026-01-01T00:00:00Z"
+    state: dict[str, Any] = {
+        "by": {}, "timestamp": at, "originator_topic": "session", "user_id": user_id, "kind": "password",
+        "organization_id": None, "opened_at_position": 1, "expires_at": at, "refresh_token_hash": None,
+        "access_seconds": 60, "sticky": False, "locale": None, "queue_delay": 0,
+    }  # fmt: skip
+    row = StoredEvent(uuid4(), 1, "session.opened", json.dumps(state).encode())
+    (opened,) = await EventCodec(KeysInMemory()).decode_many([row])
+    session = opened.mutate(None)
+    assert isinstance(session, Session)
+    assert (session.authenticated_at, session.authenticated_by) == (datetime(2026, 1, 1, tzinfo=UTC), ["pwd"])
+    assert session.impersonator is session.opened_from is None
 
 
 async def test_snapshots_hold_no_personal_value_in_clear(database_url: str) -> None:

@@ -27,12 +27,19 @@ def later(seconds: float = 60) -> datetime:
 
 
 def test_an_access_token_names_user_session_and_organization() -> None:
-    user, session, organization, impersonator = (uuid4() for _ in range(4))
-    claims = TOKENS.verify(TOKENS.access_token(user, session, organization, later(), impersonator=impersonator))
+    user, session, organization = (uuid4() for _ in range(3))
+    claims = TOKENS.verify(TOKENS.access_token(user, session, organization, later()))
     assert claims[:3] == (user, session, organization)
-    assert claims.impersonator == impersonator
-    plain = TOKENS.verify(TOKENS.access_token(user, session, None, later()))
-    assert (plain.organization_id, plain.impersonator) == (None, None)
+    assert TOKENS.verify(TOKENS.access_token(user, session, None, later())).organization_id is None
+
+
+def test_further_claims_replace_none_of_ours() -> None:
+    user, session, impersonator = (uuid4() for _ in range(3))
+    further = {"sub": "somebody", "org": "all", "act": "x", "study": "17"}
+    token = TOKENS.access_token(user, session, None, later(), impersonator=impersonator, further=further)
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert TOKENS.verify(token)[:3] == (user, session, None)
+    assert (claims["study"], claims["act"]) == ("17", {"sub": str(impersonator)})
 
 
 def test_an_expired_token_is_told_from_a_wrong_one() -> None:

@@ -1,6 +1,6 @@
 """Reads `permission_matrix.yaml`: its rows, and the requests that they stand for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ class Row:
         answer = await ward.world.client.request(**request, headers={**caller.bearer, **at_least})
         if answer.is_success and self.operation.method != "GET":
             ward.forget()
+        if answer.is_success and self.operation.path.endswith("/switch-organization/"):
+            bearer = {"Authorization": f"Bearer {answer.json()['access-token']}"}
+            ward.people[name] = replace(caller, bearer=bearer)  # the former session has ended
         return answer
 
     def allowed(self) -> list[str]:

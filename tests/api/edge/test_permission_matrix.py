@@ -12,7 +12,7 @@ from tests.support.world.product import UNLIMITED
 
 pytestmark = pytest.mark.slow
 
-CODES = {403: {"forbidden"}, 404: {"not-found"}, 401: {"not-authenticated"}}
+CODES = {403: {"forbidden", "not-in-organization"}, 404: {"not-found"}, 401: {"not-authenticated"}}
 CODE_OF_THE_DISABLED = {"session-revoked"}
 CODE_OF_BORROWED = "impersonation-not-allowed"
 
@@ -38,6 +38,7 @@ async def test_each_principal_may_do_exactly_what_the_matrix_says(database_url: 
 FORBIDDEN_TO_BORROWED: dict[Act, str] = {
     "claim an onboarding request": "POST /v1/onboarding-requests/claim/",
     "end another session": "DELETE /v1/sessions/{id}/ (another one of one's own)",
+    "switch the organization": "POST /v1/users/{id}/switch-organization/ (one's own session)",
 }
 """The row of the matrix that each entry of the table is about."""
 

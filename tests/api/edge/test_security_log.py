@@ -98,17 +98,13 @@ async def test_refused_permissions_are_logged_with_user_and_operation(database_u
 async def test_each_request_of_an_impersonator_is_logged(database_url: str) -> None:
     async with a_world(database_url, projecting=False, metrics=True) as world:
         before = await counted(world, "impersonation-used")
-        person, impersonator = world.system, uuid4()
-        until = datetime.now(UTC) + timedelta(minutes=5)
-        token = world.tokens.access_token(
-            person.user_id, session_of(world, person), None, until, impersonator=impersonator
-        )
+        person = await world.provider(await world.organization())
+        acting = await world.borrowed(person, "impersonated")
         with security_log() as lines:
-            answer = await world.client.post("/v1/authenticate/", headers=bearer(token))
-            assert answer.status_code == 201
+            await world.post("/v1/authenticate/", {}, acting)
         (line,) = lines
         assert line == {
-            "event": "impersonation-used", "user": str(person.user_id), "impersonator": str(impersonator),
+            "event": "impersonation-used", "user": str(person.user_id), "impersonator": str(world.system.user_id),
             "operation": "POST /v1/authenticate/",
         }  # fmt: skip
         assert await counted(world, "impersonation-used") == before + 1

@@ -136,6 +136,8 @@ CASES = [
           "shared-with-id": "organization"}, "/v1/users/", {"organization-id": "<south>"}, method="GET"),
     Case({"id": "user", "organization-id": "organization"}, "/v1/users/{id}/", method="GET"),
     *(Case({"id": "user"}, f"/v1/users/{{id}}/{each}/", body={}) for each in ("disable", "enable")),
+    Case({"id": "user", "/organization-id": "organization"}, "/v1/users/{id}/switch-organization/",
+         body={"organization-id": "<south>", "set-default": False}),
     *(Case({"id": kind}, f"/v1/organization-{name}/{{id}}/", method=method, body=body)
       for name, kind in RECORDS.items() for method, body in (
           ("GET", None), ("DELETE", None),

@@ -52,7 +52,9 @@ async def slowed(world: World, person: Person, milliseconds: int) -> Person:
     """The same person in a session whose background jobs are delayed."""
     user = await world.identity.store.get(User, person.user_id)
     position = await world.identity.store.save()
-    session = Session.open(uuid4(), user, position=position, kind="password", seconds=3600, queue_delay=milliseconds)
+    session = Session.open(
+        uuid4(), user, organization_id=None, position=position, kind="password", seconds=3600, queue_delay=milliseconds
+    )
     await world.session_store.save(session)
     token = world.tokens.access_token(user.id, session.id, session.organization_id, session.access_until())
     return Person(person.user_id, person.individual_id, person.email, {"Authorization": f"Bearer {token}"})

@@ -60,11 +60,9 @@ async def test_events_name_the_organization_and_impersonator_of_the_session(data
     async with a_world(database_url) as world:
         north = await world.organization("north")
         admin, ann = await world.admin(north), await world.provider(north)
-        session_id = UUID((await log_in(world, admin.email))["session-id"])
-        soon = datetime.now(UTC) + timedelta(minutes=1)
-        token = world.tokens.access_token(admin.user_id, session_id, None, soon, impersonator=world.system.user_id)
-        answer = await world.client.post(f"/v1/users/{ann.user_id}/disable/", headers=bearer(token))
-        assert answer.status_code == 201
+        acting = await world.borrowed(admin, "impersonated")
+        session_id = world.tokens.verify(acting.token).session_id
+        await world.post(f"/v1/users/{ann.user_id}/disable/", {}, acting)
         async with world.pool.connection() as connection:
             cursor = await connection.execute(
                 "SELECT actor, organization_id, convert_from(state, 'utf8') FROM events WHERE topic = 'user.disabled'"

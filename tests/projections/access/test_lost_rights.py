@@ -64,7 +64,14 @@ class Lives(RandomWorld):
 
     def do_sign_in(self, a: int, _: int, __: int) -> None:
         user = self.streams[self.people[a % len(self.people)]]
-        session = Session.open(self._id(), user, position=self._position, kind="password", seconds=3600)
+        session = Session.open(
+            self._id(),
+            user,
+            organization_id=user.current_organization,
+            position=self._position,
+            kind="password",
+            seconds=3600,
+        )
         self.opened.append(session)
         self.standing.append(session)
 

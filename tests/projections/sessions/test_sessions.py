@@ -28,7 +28,13 @@ class Logs:
 
     async def open(self, user: User, kind: SessionKind = "password", seconds: int = 60, delay: int = 0) -> UUID:
         session = Session.open(
-            uuid4(), user, position=await self.identity.save(), kind=kind, seconds=seconds, queue_delay=delay
+            uuid4(),
+            user,
+            organization_id=user.current_organization,
+            position=await self.identity.save(),
+            kind=kind,
+            seconds=seconds,
+            queue_delay=delay,
         )
         await self.sessions.save(session)
         return session.id
@@ -115,7 +121,7 @@ async def test_a_login_during_disabling_does_not_survive(database_url: str) -> N
         user.disable()
         user.enable()
         await both.identity.save(user)
-        session = Session.open(uuid4(), user, position=position, kind="password", seconds=60)
+        session = Session.open(uuid4(), user, organization_id=None, position=position, kind="password", seconds=60)
         await both.sessions.save(session)
         assert not await both.live_sessions.is_live(session.id)
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, role_id
 from domain.organizations.organizations import OPERATOR_ID
+from domain.people.users import User
 from tests.api.organizations.templates import a_theme, created
 from tests.support.world.product import PASSWORD, SERVICE, Person, World, a_world
 
@@ -89,6 +90,8 @@ class Ward:
                 return str(caller.user_id)
             case "my session":
                 return self.session_of(caller)
+            case "my organization":
+                return await self._organization_of(caller)
             case "my new session":
                 return self.session_of(await self.world.as_(caller.user_id)) if caller.bearer else str(uuid4())
         if name in self._makers:
@@ -100,6 +103,11 @@ class Ward:
     def session_of(self, person: Person) -> str:
         """Return the session of the person, or a random id without one."""
         return str(self.world.tokens.verify(person.token).session_id) if person.token else str(uuid4())
+
+    async def _organization_of(self, person: Person) -> str:
+        """Return the oldest organization of the person, or north without one."""
+        user = await self.world.identity.store.find(User, person.user_id)
+        return str(next(iter(user.organizations), self.id("north")) if user else self.id("north"))
 
     async def _provider(self) -> UUID:
         return (await self.world.provider(self.id("north"))).user_id

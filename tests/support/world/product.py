@@ -31,7 +31,7 @@ from domain.core.principal import Principal, SessionKind
 from domain.onboarding.invitations import Contacts, Invitation, OnboardType
 from domain.people.users import User
 from domain.sessions.service_accounts import ServiceName
-from domain.sessions.sessions import Session
+from domain.sessions.sessions import Origin, Session, current_organization
 from projections import registry
 from projections.people.directory import InlineDirectory
 from tests.support.world.principals import a_system_administrator
@@ -163,21 +163,28 @@ class World:
         email = user.names.email.value if user.names.email and user.names.email.value else ""
         return Person(user_id, user.individual_id, email, {"Authorization": f"Bearer {token}"})
 
-    async def session_of(self, user_id: UUID, kind: SessionKind) -> Session:
+    async def session_of(self, user_id: UUID, kind: SessionKind, origin: Origin | None = None) -> Session:
         """A fresh session of the user."""
         user = await self.identity.store.get(User, user_id)
         position = await self.identity.store.save()
-        session = Session.open(uuid4(), user, position=position, kind=kind, seconds=3600)
+        organization_id = await current_organization(self.identity.store, user)
+        session = Session.open(
+            uuid4(), user, organization_id=organization_id, position=position, kind=kind, seconds=3600, origin=origin
+        )
         await self.session_store.save(session)
         return session
 
     async def borrowed(self, person: Person, kind: SessionKind) -> Person:
         """The person in a session in which a service, or the first administrator, acts as them."""
-        synthetic = kind == "synthetic"
-        session = await self.session_of(person.user_id, "synthetic" if synthetic else "password")
-        impersonator = None if synthetic else self.system.user_id
+        own = self.tokens.verify(self.system.token).session_id
+        origin = Origin(self.system.user_id, own) if kind == "impersonated" else None
+        session = await self.session_of(person.user_id, kind, origin)
         token = self.tokens.access_token(
-            person.user_id, session.id, session.organization_id, session.access_until(), impersonator=impersonator
+            person.user_id,
+            session.id,
+            session.organization_id,
+            session.access_until(),
+            impersonator=session.impersonator,
         )
         return replace(person, bearer={"Authorization": f"Bearer {token}"})
 

@@ -51,7 +51,9 @@ async def a_session(world: World, person: Person, *, opened: float, refreshed: f
     session_id = UUID(int=int(opened * 1000))
     with days_ago(opened):
         token = f"{session_id.hex}.secret"
-        session = Session.open(session_id, user, position=0, kind="password", seconds=MONTH, refresh_token=token)
+        session = Session.open(
+            session_id, user, organization_id=None, position=0, kind="password", seconds=MONTH, refresh_token=token
+        )
         recorded(world, await world.session_store.save(session), opened)
     if refreshed is not None:
         with days_ago(refreshed):
