@@ -5,8 +5,7 @@ The state of an event looks like {"by": {"actor": "…"}, "timestamp": "…", "n
 
 import dataclasses
 import hashlib
-from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, ClassVar, TypedDict, get_origin, get_type_hints
@@ -14,49 +13,29 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from cryptography.exceptions import InvalidTag
 from eventsourcing.domain import CanMutateAggregate, Snapshot
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 from eventsourcing.utils import get_topic, resolve_topic
 
+from adapters.log.sealing import (
+    FIELD,
+    Sealed,
+    SealedValueDamaged,
+    carries_personal,
+    note_fields,
+    personals,
+    seal,
+    sealed_fields,
+)
 from adapters.metrics import DAMAGED_VALUES
 from adapters.security.keyring import DataKey, Keyring, ValueLocation
 from domain.core.audited import AuditContext, Audited
-from domain.core.personal import Personal, PersonErased
+from domain.core.personal import Personal
 from domain.core.turns import in_turns
 
 Event = CanMutateAggregate[UUID]
 _NOT_STATE = {"originator_id", "originator_version", "originator_id_type"}
-_NOWHERE = UUID(int=0)
-_FIELD = "field"  # added to a sealed value while its event is upcast, and never stored
 _log = structlog.get_logger()
-
-
-class SealedValueDamaged(Exception):
-    """A sealed value cannot be decrypted although its key was not destroyed: it was changed or moved."""
-
-    def __init__(self, location: ValueLocation) -> None:
-        super().__init__(f"{location.field} of {location.topic} at {location.stream}/{location.version}")
-
-
-class _Sealed(Personal):
-    """A personal value from the log that is not decrypted yet."""
-
-    __slots__ = ("location", "sealed")
-
-    def __init__(self, subject: UUID, sealed: str, field: str) -> None:
-        super().__init__(subject, None)
-        self.sealed = sealed
-        self.location = ValueLocation(_NOWHERE, 0, "", field)
-
-    def reveal(self, key: DataKey | None) -> None:
-        """Decrypt the value. Raises SealedValueDamaged; also without a key, because the person was not erased."""
-        if key is None:
-            raise SealedValueDamaged(self.location)
-        try:
-            self._value = key.open(b64decode(self.sealed, validate=True), self.location).decode()
-        except (InvalidTag, ValueError):
-            raise SealedValueDamaged(self.location) from None
 
 
 class MsgspecTranscoder(Transcoder):
@@ -100,7 +79,7 @@ class EventCodec(Mapper[UUID]):
     def __init__(self, keyring: Keyring) -> None:
         super().__init__(transcoder=MsgspecTranscoder())
         self._keyring = keyring
-        self._unrevealed: list[_Sealed] = []
+        self._unrevealed: list[Sealed] = []
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 
     async def encode_many(self, events: Sequence[Event]) -> list[StoredEvent]:
@@ -108,8 +87,8 @@ class EventCodec(Mapper[UUID]):
         subjects = {
             personal.subject
             for event in events
-            if _carries_personal(type(event))  # type: ignore[arg-type]  # as below
-            for personal in _personals(vars(event).values())
+            if carries_personal(type(event))  # type: ignore[arg-type]  # as below
+            for personal in personals(vars(event).values())
         }
         keys = await self._keyring.keys_for_writing(subjects)
         return await in_turns(lambda event: self._to_row(event, keys), events)
@@ -119,7 +98,7 @@ class EventCodec(Mapper[UUID]):
 
         Rows of events name their stream, rows of snapshots their aggregate. Raises SealedValueDamaged.
         """
-        unrevealed: list[_Sealed] = []
+        unrevealed: list[Sealed] = []
 
         def decode(row: StoredEvent) -> Any:
             self._unrevealed = unrevealed  # each time, because other tasks decode between two batches
@@ -131,13 +110,13 @@ class EventCodec(Mapper[UUID]):
             await self._reveal(unrevealed)
         return events
 
-    async def _reveal(self, values: Sequence[_Sealed]) -> None:
+    async def _reveal(self, values: Sequence[Sealed]) -> None:
         """Decrypt the values. Those of persons whose keys were destroyed stay None; any other failure is an alarm."""
         keys = await self._keyring.keys({sealed.subject for sealed in values})
         without_key = {sealed.subject for sealed in values} - keys.keys()
         erased = await self._keyring.destroyed(without_key) if without_key else set()
 
-        def reveal(sealed: _Sealed) -> None:
+        def reveal(sealed: Sealed) -> None:
             if sealed.subject not in erased:
                 sealed.reveal(keys.get(sealed.subject))
 
@@ -153,10 +132,10 @@ class EventCodec(Mapper[UUID]):
         state = {
             name: value for name, value in vars(aggregate).items() if name not in {"_id", "_version", "_pending_events"}
         }
-        keys = await self._keyring.keys_for_writing({personal.subject for personal in _personals(state.values())})
+        keys = await self._keyring.keys_for_writing({personal.subject for personal in personals(state.values())})
         kind = type(aggregate)
         location = ValueLocation(kind.stream_of(aggregate.id), aggregate.version, snapshot_topic(kind), "")
-        sealed = {name: _seal(value, keys, location._replace(field=name)) for name, value in state.items()}
+        sealed = {name: seal(value, keys, location._replace(field=name)) for name, value in state.items()}
         return StoredEvent(location.stream, location.version, location.topic, self.transcoder.encode(sealed))
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
@@ -187,7 +166,7 @@ class EventCodec(Mapper[UUID]):
         if version == 1:
             return self._typed(kind, data)
         raw = self.transcoder.decode(data)
-        _note_fields(raw)  # before the upcasts, which may rename fields: values are sealed for their original field
+        note_fields(raw)  # before the upcasts, which may rename fields: values are sealed for their original field
         for older in range(raw.pop("class_version", 1), version):
             getattr(kind, f"upcast_v{older}_v{older + 1}")(raw)
         return msgspec.convert(raw, _shape(kind), dec_hook=self._unseal)  # type: ignore[no-any-return]
@@ -199,14 +178,14 @@ class EventCodec(Mapper[UUID]):
         before = len(self._unrevealed)
         state: dict[str, Any] = decoder.decode(data)
         if len(self._unrevealed) > before:
-            for field, sealed in _fields(state, ""):
+            for field, sealed in sealed_fields(state, ""):
                 sealed.location = sealed.location._replace(field=field)
         return state
 
     def _unseal(self, kind: type, value: Any) -> Any:
         if kind is not Personal:
             raise NotImplementedError(f"an event cannot contain {kind.__name__}")
-        sealed = _Sealed(UUID(value["subject"]), value["sealed"], value.get(_FIELD, ""))
+        sealed = Sealed(UUID(value["subject"]), value["sealed"], value.get(FIELD, ""))
         self._unrevealed.append(sealed)
         return sealed
 
@@ -216,10 +195,10 @@ class EventCodec(Mapper[UUID]):
         stream, topic = event.originator_id, get_topic(kind)
         if getattr(kind, "NAMED_BY", None) is not None:
             stream = kind.stream_of(stream)  # type: ignore[attr-defined]  # `domain.core.audited.Audited.Event`
-        if _carries_personal(kind):  # type: ignore[arg-type]  # mypy takes the instances' __hash__ for the class's
+        if carries_personal(kind):  # type: ignore[arg-type]  # mypy takes the instances' __hash__ for the class's
             location = ValueLocation(stream, event.originator_version, topic, "")
             state = {
-                name: _seal(value, keys, location._replace(field=name))
+                name: seal(value, keys, location._replace(field=name))
                 for name, value in fields.items()
                 if name not in _NOT_STATE
             }
@@ -250,74 +229,6 @@ def _snapshot(row: StoredEvent, topic: str, state: dict[str, Any]) -> Snapshot:
         timestamp=state["_modified_on"],
         topic=topic,
         state=state,
-    )
-
-
-def _personals(values: Iterable[Any]) -> Iterable[Personal]:
-    for value in values:
-        if isinstance(value, Personal):
-            yield value
-        elif isinstance(value, dict):
-            yield from _personals(value.values())
-        elif isinstance(value, list | tuple):
-            yield from _personals(value)
-        elif dataclasses.is_dataclass(value):
-            yield from _personals(vars(value).values())
-
-
-def _seal(value: Any, keys: Mapping[UUID, DataKey], location: ValueLocation) -> Any:
-    match value:
-        case Personal(subject=subject, value=None):
-            return {"subject": subject, "sealed": ""}
-        case Personal(subject=subject, value=str(clear)):
-            if subject not in keys:
-                raise PersonErased
-            return {"subject": subject, "sealed": b64encode(keys[subject].seal(clear.encode(), location)).decode()}
-        case dict():
-            return {key: _seal(part, keys, _within(location, key)) for key, part in value.items()}
-        case list() | tuple():
-            return [_seal(part, keys, _within(location, number)) for number, part in enumerate(value)]
-        case _ if dataclasses.is_dataclass(value):
-            return _seal(vars(value), keys, location)
-        case _:
-            return value
-
-
-def _within(location: ValueLocation, key: object) -> ValueLocation:
-    return location._replace(field=f"{location.field}/{key}")
-
-
-def _fields(value: Any, field: str) -> Iterable[tuple[str, "_Sealed"]]:
-    """Yield the sealed values in a decoded state, each with its path."""
-    if isinstance(value, _Sealed):
-        yield field, value
-    for key, part in _parts(value):
-        yield from _fields(part, f"{field}/{key}" if field else str(key))
-
-
-def _note_fields(value: Any, field: str = "") -> None:
-    """Add its path to each sealed value in a state decoded from JSON."""
-    if isinstance(value, dict) and value.keys() >= {"subject", "sealed"}:
-        value[_FIELD] = field
-        return
-    for key, part in _parts(value):
-        _note_fields(part, f"{field}/{key}" if field else str(key))
-
-
-def _parts(value: Any) -> Iterable[tuple[object, Any]]:
-    if isinstance(value, dict):
-        return value.items()
-    if dataclasses.is_dataclass(value):
-        return vars(value).items()
-    return enumerate(value) if isinstance(value, list | tuple) else ()
-
-
-@cache
-def _carries_personal(kind: type) -> bool:
-    """Return whether events of this class, or the dataclasses in them, have a field for a personal value."""
-    return any(
-        "Personal" in str(hint) or (dataclasses.is_dataclass(hint) and _carries_personal(hint))  # type: ignore[arg-type]
-        for hint in get_type_hints(kind).values()
     )
 
 

@@ -18,7 +18,8 @@ from hypothesis.strategies import SearchStrategy
 from psycopg_pool import AsyncConnectionPool
 from structlog.testing import capture_logs
 
-from adapters.log.codec import EventCodec, MsgspecTranscoder, SealedValueDamaged
+from adapters.log.codec import EventCodec, MsgspecTranscoder
+from adapters.log.sealing import SealedValueDamaged
 from adapters.metrics import DAMAGED_VALUES
 from adapters.security.keyring import DataKey, Keyring, ValueLocation
 from domain.core.audited import AuditContext, Audited
