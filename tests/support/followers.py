@@ -23,6 +23,7 @@ from projections.core.projection import Projection, WriteCursor
 from tests.support.logins import application_dsn
 from tests.support.stores import MASTER_KEY
 from workers.following import projectors
+from workers.following.projector import Projector
 
 
 class RoleNames(Projection):
@@ -96,16 +97,14 @@ async def save_roles_together(store: EventStore, *names: str) -> int:
 
 
 @contextlib.asynccontextmanager
-async def a_projector(
-    database_url: str, *projections: Projection, batch: int = 1000
-) -> AsyncIterator[projectors.Projector]:
+async def a_projector(database_url: str, *projections: Projection, batch: int = 1000) -> AsyncIterator[Projector]:
     """On a connection of its own, like a worker's; it leads nothing yet."""
     dsn = application_dsn(database_url)
     pool = Pool(dsn, application_name="tests", max_size=1)
     async with pool, await projectors.connect(dsn) as connection:
         await replicators.register(connection, projections)
         reader = LogReader(EventCodec(Keyring(pool, MASTER_KEY)))
-        yield projectors.Projector(connection, reader, projections, batch)
+        yield Projector(connection, reader, projections, batch)
 
 
 async def follow(

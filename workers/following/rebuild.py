@@ -6,7 +6,7 @@ A killed rebuild is resumed where it stopped. The live tables are written and re
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,9 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 from adapters.log.codec import EventCodec
 from adapters.log.execute_only import ExecuteOnlyCursor
 from adapters.log.reader import Batch, LogReader
-from adapters.postgres.arrays import send_arrays_in_binary
-from adapters.postgres.connections import Pool, connect
-from adapters.postgres.session_settings import session_dsn
+from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
 from adapters.settings import Settings
 from domain.core.logs import IDENTITY
@@ -30,6 +28,7 @@ from workers.following import table_copies as copies
 from workers.following.failures import describe
 from workers.following.followers import register_all
 from workers.following.inline_sets import declare_inline
+from workers.following.rebuild_connections import connect, record_heartbeat
 from workers.following.swap_locks import MAX_LOCK_WAIT, MIN_LOCK_WAIT, drop_retired, has_old_readers, lock_position
 
 BATCH = 3000  # a third faster than 1,000 where many tables are written
@@ -89,9 +88,9 @@ async def rebuild_one(
     """
     reader = LogReader(EventCodec(keyring), log)
     async with (
-        await _connect(owner_dsn, "public") as control,
-        await _connect(owner_dsn, f"{copies.COPY},public") as filler,
-        _heartbeat(pool, projection.name, heartbeat),
+        await connect(owner_dsn, "public") as control,
+        await connect(owner_dsn, f"{copies.COPY},public") as filler,
+        record_heartbeat(pool, projection.name, heartbeat),
     ):
         if not await leases.take(control, [leases.rebuild_of(projection.name)]):
             raise RebuildRefusedError(f"{projection.name} is being rebuilt by another process")
@@ -272,40 +271,6 @@ class _Rebuild:
 
     def _say(self, text: str) -> None:
         self.report(f"{self.projection.name}: {text}")
-
-
-async def _connect(dsn: str, search_path: str) -> AsyncConnection:
-    """Open a connection whose locks end soon after this process is killed, even during a statement."""
-    rebuild_dsn = session_dsn(
-        dsn,
-        "rebuild",
-        search_path=search_path,
-        synchronous_commit="off",
-        client_connection_check_interval="500ms",
-    )
-    connection = await connect(rebuild_dsn, application_name="rollbook-rebuild")
-    return send_arrays_in_binary(connection)
-
-
-@contextlib.asynccontextmanager
-async def _heartbeat(pool: AsyncConnectionPool, name: str, seconds: float) -> AsyncIterator[None]:
-    """Record every `seconds` that the rebuild is alive, even during a long statement."""
-    done = asyncio.Event()
-
-    async def beat() -> None:
-        while not done.is_set():
-            with contextlib.suppress(errors.OperationalError):
-                async with pool.connection() as connection:
-                    await connection.execute("UPDATE rebuilds SET alive_at = now() WHERE name = %s", (name,))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(done.wait(), seconds)
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        done.set()
-        await beating
 
 
 _BEGIN = """

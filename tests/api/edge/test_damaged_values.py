@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from domain.people.users import User
 from tests.support.world.product import a_world
-from workers.following.projectors import NotCaughtUpError
+from workers.following.projector import NotCaughtUpError
 
 EMAIL = "ann@people.test"
 DAMAGE = r"""

@@ -18,7 +18,7 @@ from tests.support.edge import eventually
 from tests.support.world.named import Ward, a_ward
 from tests.support.world.product import World, a_world
 from workers.following.followers import all_followers
-from workers.following.projectors import Projector
+from workers.following.projector import Projector
 
 pytestmark = pytest.mark.slow
 

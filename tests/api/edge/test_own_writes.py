@@ -15,7 +15,7 @@ from tests.support.edge import eventually
 from tests.support.world.product import PASSWORD, Person, World, a_world
 from workers.following import leases
 from workers.following.followers import all_followers
-from workers.following.projectors import Projector
+from workers.following.projector import Projector
 
 GROUPS = "/v2/individual-groups/"
 LOGS = "/v1/individual-group-logs/"

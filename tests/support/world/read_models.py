@@ -22,7 +22,7 @@ from projections.people.users import UsersProjection
 from tests.support.followers import a_projector
 from tests.support.stores import a_pool, a_store
 from tests.support.world.log import LogWorld
-from workers.following.projectors import Projector
+from workers.following.projector import Projector
 
 PROJECTED = (
     "groups", "group_totals", "group_logs", "group_log_totals", "tasks", "users", "user_onboarding_requests",

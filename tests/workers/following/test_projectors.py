@@ -16,7 +16,7 @@ from tests.support.followers import (
     save_roles_together,
 )
 from tests.support.stores import a_store
-from workers.following.projectors import NotCaughtUpError
+from workers.following.projector import NotCaughtUpError
 
 pytestmark = pytest.mark.slow
 

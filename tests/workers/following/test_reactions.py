@@ -22,6 +22,7 @@ from tests.support.followers import a_projector, eventually
 from tests.support.stores import MASTER_KEY, a_pool, a_store
 from tests.support.world.principals import Everything
 from workers.following import projectors
+from workers.following.projector import NotCaughtUpError
 from workers.following.reactions import MovesReaction
 from workers.jobs import worker as jobs
 from workers.jobs.kinds import Commands
@@ -82,7 +83,7 @@ async def test_a_reaction_that_fails_half_way_leaves_no_job(database_url: str) -
     async with a_store(database_url) as store, await looking(database_url) as connection:
         await a_requested_move(store)
         async with a_projector(database_url, Failing()) as projector:
-            with pytest.raises(projectors.NotCaughtUpError):
+            with pytest.raises(NotCaughtUpError):
                 await projector.catch_up()
         await eventually(connection, "SELECT error IS NOT NULL FROM projections", True)
         await eventually(connection, JOBS, 0)
