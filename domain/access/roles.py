@@ -33,7 +33,7 @@ def role_id(organization_id: UUID, name: str) -> UUID:
 
 
 class Holder(Protocol):
-    """A user who holds a role, or to whom it is granted."""
+    """A user who holds a role or is being granted it."""
 
     @property
     def live(self) -> bool: ...

@@ -1,4 +1,4 @@
-"""Users without a verified contact, and how the person whom a contact reaches gets such an account (ruling O1)."""
+"""Users without a verified contact, and how the person who owns a contact gets such an account (ruling O1)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -5,11 +5,19 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.access.roles import ADMIN_ROLES, Role, role_id
-from domain.core.errors import Forbidden
+from domain.core.errors import Forbidden, InvalidState
 from domain.core.permissions import Permissions
 from domain.core.ports import AccessQuery, Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
-from domain.people.users import NotYourProvider, NotYourself, User, UserNotFound
+from domain.people.users import User, UserNotFound
+
+
+class NotYourself(InvalidState):
+    """You cannot disable yourself."""
+
+
+class NotYourProvider(Forbidden):
+    """You must administer every organization of the user."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from uuid import UUID
 from eventsourcing.domain import event
 
 from domain.core.audited import Audited
-from domain.core.errors import AlreadyExists, Forbidden, InvalidState, NotFound
+from domain.core.errors import AlreadyExists, InvalidState, NotFound
 from domain.core.personal import Personal, revealed, sealed
 from domain.people.login_names import LoginName, LoginNames, NameKind, parse_login_name
 
@@ -36,14 +36,6 @@ class ProvisionalUser(InvalidState):
 
 class VerifiedUser(InvalidState):
     """The user has a verified contact; only they may replace their credentials."""
-
-
-class NotYourself(InvalidState):
-    """You cannot disable yourself."""
-
-
-class NotYourProvider(Forbidden):
-    """You must administer every organization of the user."""
 
 
 class User(Audited):
@@ -120,7 +112,7 @@ class User(Audited):
         phone_verified: bool
 
     class TakenOver(Audited.Event):
-        """A provisional account was handed over to the person whom its contact reaches (ruling O1).
+        """A provisional account was handed over to the person who owns its contact (ruling O1).
 
         The password and the names replace all earlier ones, None removes one. The user's sessions have ended.
         """
@@ -281,7 +273,7 @@ class User(Audited):
         email_verified: bool = False,
         phone_verified: bool = False,
     ) -> None:
-        """Hand a provisional account over to the person whom a contact reaches. Replace its names and password.
+        """Hand a provisional account over to the person who owns its contact. Replace its names and password.
 
         All sessions of the user end. Without a password the user cannot sign in until they set one. Raises
         UserArchived; VerifiedUser for a confirmed user who is not provisional.

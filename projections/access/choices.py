@@ -112,7 +112,7 @@ def _owned_by(*organization_ids: UUID) -> Choice:
 async def _add_group(
     cursor: AsyncCursor, parameters: dict[str, Any], kept: list[Choice], dropped: list[Choice]
 ) -> None:
-    """Add the choices of a group. A computed group is what its rule says; an unknown one has nobody."""
+    """Add the choices of a group. A computed group is what its rule says; an unknown one has no individuals."""
     match parameters["group_type"]:
         case "regular" | "provider_only":
             kept.append(await _placed(cursor, _BELOW_GROUP, parameters))

@@ -93,8 +93,9 @@ class IndividualFilter:
     ) -> tuple[dict[str, Any], str]:
         """Return parameters and a condition, which keeps individuals of the organization if there is one.
 
-        A computed group's condition is its rule; an unknown group has nobody, nor has one whose people the caller does
-        not read. What else they are not shown of a row does not match (ruling O9). It refers to `whole` as well.
+        A computed group's condition is its rule. An unknown group has no individuals, and neither has a group whose
+        people the caller may not read. What else they are not shown of a row does not match (ruling O9). It refers to
+        `whole` as well.
         """
         parameters: dict[str, Any] = {
             **viewer.parameters(),

@@ -67,7 +67,7 @@ _COUNT_WHOLE = """
        WHERE several AND organization_id = ANY(%(whole)s::uuid[]))"""
 
 # An organization gives no more than the page can need. An individual of several of them counts in the first, so that
-# the ranges share nobody and need no sorting together.
+# no individual is in two ranges and the ranges need no sorting together.
 _RANGE = """(
     SELECT b.individual_id AS id FROM individual_organizations b
     WHERE b.organization_id = %(whole{place})s AND NOT (b.several AND EXISTS (

@@ -132,7 +132,7 @@ def _lists(values: dict[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-# where it costs little: a group that has just been deactivated is nobody's to read, whatever its row still says
+# where it costs little: no caller may read a group that has just been deactivated, whatever its row still says
 _ACTIVE_NOW = "EXISTS (SELECT FROM access_groups a WHERE a.group_id = g.group_id AND a.active)"
 _TOTAL = "SELECT sum(g.total) AS number FROM group_totals g"
 _PER_WHOLE = "SELECT x.* FROM unnest(%(whole)s::uuid[]) o(id) CROSS JOIN LATERAL ({inner}) x"

@@ -124,7 +124,7 @@ UNASSIGNED = """
         WHERE q.individual_id = p.individual_id AND q.organization_id = p.organization_id AND r.active)"""
 """Individuals of an organization that are in none of its active groups: in none at all, or in inactive ones only.
 
-Only regular groups take individuals, so nobody asks for the type.
+Only regular groups take individuals, so no query asks for the type.
 """
 
 _FACTS = """

@@ -155,7 +155,7 @@ class UserFilter:
         return found
 
     def _select_kinds(self, found: "Selection") -> None:
-        # somebody who shares is a participant: asking for sharers is asking for participants
+        # a user who shares is a participant: a filter for sharers is a filter for participants
         sharers = self.shared_with_organization is not None or self.shared_with_user is not None
         participants = self.participants or sharers
         if self.organization is not None:

@@ -8,9 +8,8 @@ from domain.access.roles import ORGANIZATION_ADMIN, LastAdmin, Role, role_id
 from domain.core.errors import DomainError
 from domain.core.personal import Personal, revealed
 from domain.people.login_names import normal_login, parse_login_name
+from domain.people.user_commands import NotYourProvider, NotYourself
 from domain.people.users import (
-    NotYourProvider,
-    NotYourself,
     ProvisionalUser,
     User,
     UserArchived,
