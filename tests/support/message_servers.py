@@ -5,13 +5,12 @@ import contextlib
 import json
 import ssl
 import tempfile
-import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -20,6 +19,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+from tests.support.http_servers import Quiet, an_http_server
 
 
 @dataclass
@@ -120,7 +121,7 @@ class TextProvider:
 def a_text_provider(*answers: int) -> Iterator[TextProvider]:
     taken = TextProvider(answers=list(answers))
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             taken.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
             taken.headers.append({name.lower(): value for name, value in self.headers.items()})
@@ -130,16 +131,6 @@ def a_text_provider(*answers: int) -> Iterator[TextProvider]:
                 self.send_header("Location", taken.url)
             self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
-        taken.url = f"http://127.0.0.1:{server.server_address[1]}/messages"
+    with an_http_server(Handler) as url:
+        taken.url = f"{url}/messages"
         yield taken
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()

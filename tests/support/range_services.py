@@ -5,7 +5,9 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.support.http_servers import Quiet, an_http_server
 
 PADDING = ["0" * 35 + ":0", "F" * 35 + ":0"]
 
@@ -32,7 +34,7 @@ def a_range_service(*known: str) -> Iterator[RangeService]:
     service = RangeService(list(known))
     service.held.set()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             service.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
             service.held.wait(30)
@@ -41,17 +43,9 @@ def a_range_service(*known: str) -> Iterator[RangeService]:
                 self.end_headers()
                 self.wfile.write(service.answer(self.path.rpartition("/")[2]).encode())
 
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
-        service.url = f"http://127.0.0.1:{server.server_address[1]}/range"
-        yield service
-    finally:
-        service.held.set()
-        server.shutdown()
-        serving.join()
-        server.server_close()
+    with an_http_server(Handler) as url:
+        service.url = f"{url}/range"
+        try:
+            yield service
+        finally:
+            service.held.set()
