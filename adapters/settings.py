@@ -25,6 +25,7 @@ from adapters.setting_values import (
     WebhookSecret,
 )
 from domain.core.messages import Mailbox
+from domain.people.verification_codes import CodeLifetimes
 
 APPLICATION_ROLE = "rollbook_app"
 """The database role of API and workers. It owns nothing; `migrations/grants.py` grants its rights by name."""
@@ -95,6 +96,16 @@ class Settings(BaseSettings):
     )
     referral_code_seconds: int = Field(
         default=2_592_000, ge=60, description="Lifetime of the code in an invitation in seconds."
+    )
+    sign_up_code_seconds: int = Field(default=86_400, ge=60, description="Lifetime of a confirmation code in seconds.")
+    reset_code_seconds: int = Field(
+        default=3_600, ge=60, description="Lifetime of a code to set a new password in seconds."
+    )
+    sms_code_seconds: int = Field(
+        default=600, ge=60, description="Longest lifetime of a code that is sent by SMS in seconds."
+    )
+    code_tries: int = Field(
+        default=5, ge=0, le=1000, description="Tries of a code, after which it is void; 0 disables this limit."
     )
     redis_url: RedisUrl = Field(
         default=None, validation_alias="REDIS_URL", description="Redis or Valkey; embedded when absent."
@@ -216,6 +227,11 @@ class Settings(BaseSettings):
         """Our own address, without a slash at the end (rulings K11, L12)."""
         host = "localhost" if self.host == "0.0.0.0" else self.host  # noqa: S104 - compared
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def code_lifetimes(self) -> CodeLifetimes:
+        """Return the lifetimes of confirmation and reset codes (ruling K18)."""
+        return CodeLifetimes(self.sign_up_code_seconds, self.reset_code_seconds, self.sms_code_seconds)
 
     @property
     def link_base(self) -> str:

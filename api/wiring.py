@@ -9,6 +9,7 @@ from adapters.log.notifications import Notifications
 from adapters.log.write_probe import WriteProbe
 from adapters.outbound.breached_passwords import breached_passwords
 from adapters.postgres.connections import Pool
+from adapters.security.code_tries import CountedTries
 from adapters.security.keyring import Keyring
 from adapters.security.known_addresses import CountedAddresses
 from adapters.security.login_throttle import LoginThrottle
@@ -24,6 +25,7 @@ from api.services import Services
 from domain.application import Identity
 from domain.onboarding.referral_codes import ReferralCodes
 from domain.people.passwords import PasswordPolicy
+from domain.people.verification_codes import CodeCheck, CodeDerivation
 from domain.sessions.service_accounts import TokenReviewer
 from projections import registry
 from projections.access.rights import CurrentRights
@@ -76,6 +78,9 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 live_sessions=SessionReader(pool),
                 known_addresses=CountedAddresses(throttle, settings.known_addresses),
                 referral_codes=ReferralCodes(lookup, settings.referral_code_seconds),
+                code_checks=CodeCheck(
+                    CountedTries(writing, settings.code_tries), CodeDerivation(lookup, settings.code_lifetimes)
+                ),
             ),
             directory=directory,
             signer=signer,

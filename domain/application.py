@@ -18,11 +18,15 @@ from domain.organizations.organizations import Organizations
 from domain.organizations.ownership import OrganizationOwner
 from domain.organizations.sms_templates import SmsTemplate
 from domain.organizations.themes import Theme, ThemeOwner
+from domain.people.account_codes import AccountCodes
+from domain.people.confirmations import Confirmations
 from domain.people.directory import Directory
 from domain.people.individual_commands import Individuals
+from domain.people.password_resets import PasswordResets
 from domain.people.passwords import PasswordPolicy
 from domain.people.user_commands import Users
 from domain.people.user_replications import UserReplications
+from domain.people.verification_codes import CodeCheck
 from domain.sessions.commands import Attempts, LiveSessions, Sessions
 from domain.sessions.service_accounts import ServiceAccounts
 from domain.sessions.switching import OrganizationSwitches
@@ -43,6 +47,7 @@ class Identity:
         live_sessions: LiveSessions,
         known_addresses: KnownAddresses,
         referral_codes: ReferralCodes,
+        code_checks: CodeCheck,
     ) -> None:
         self.store = store
         self.permissions = permissions = Permissions(access)
@@ -60,6 +65,9 @@ class Identity:
         self.individuals = Individuals(store, directory, permissions)
         self.user_replications = UserReplications(store)
         self.users = Users(store, permissions)
+        accounts = AccountCodes(store, directory, code_checks)
+        self.confirmations = Confirmations(store, accounts)
+        self.password_resets = PasswordResets(store, accounts, password_policy)
         self.onboarding_requests = OnboardingRequests(
             store, directory, permissions, password_policy, known_addresses, referral_codes
         )

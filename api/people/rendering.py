@@ -169,7 +169,7 @@ def _whole(
         "email_verified": row.email_verified,
         "last_login_time": around.last_logins.get(row.user_id),
         "last_modified_time": row.modified_at,
-        "locale": row.locale,
+        "locale": row.locale or row.assumed_locale,
         "locale_explicit": row.locale is not None,
         "organization_admin": organization_id in administers if organization_id else bool(administers),
         "organization_count": len(row.organization_ids),
@@ -188,6 +188,6 @@ def _whole(
             for share in shares
         ],
         "status": STATUS.get(row.state, "CONFIRMED" if row.confirmed else "UNCONFIRMED"),
-        "tz": row.tz,
+        "tz": row.tz or row.assumed_tz,
         "tz_explicit": row.tz is not None,
     }

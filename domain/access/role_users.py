@@ -3,16 +3,12 @@
 from uuid import UUID
 
 from domain.access.roles import Role, RoleNotFound
-from domain.core.errors import Conflict
 from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.people.directory import Directory
 from domain.people.named_users import NamedUsers, UserIdOrEmail
-
-
-class NotInOrganization(Conflict, code="not-in-organization"):
-    """The user is not one of the organization's providers."""
+from domain.people.users import NotInOrganization
 
 
 class RoleUsers:

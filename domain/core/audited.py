@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -34,6 +34,11 @@ AUDIT_CONTEXT: ContextVar[AuditContext] = ContextVar("acting", default=AuditCont
 def audited_as(context: AuditContext) -> AbstractContextManager[AuditContext]:
     """Give the events that are triggered inside this audit context."""
     return bound(AUDIT_CONTEXT, context)
+
+
+def caused_by(user_id: UUID, session_id: UUID | None = None) -> AbstractContextManager[AuditContext]:
+    """Make the user the actor of the events, for a request that has no principal yet."""
+    return audited_as(replace(AUDIT_CONTEXT.get(), actor=user_id, session=session_id))
 
 
 class Audited(Aggregate):

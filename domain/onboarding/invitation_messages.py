@@ -2,21 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
-from domain.core.errors import NotFound
 from domain.core.locales import FALLBACK_LOCALE
-from domain.core.messages import Mailbox, Message, MessageRefused, MessageSenders
+from domain.core.messages import Message, MessageRefused, MessageSenders
 from domain.core.personal import Personal, revealed
 from domain.core.ports import Store, retry_on_conflict
 from domain.onboarding.invites import Invite
 from domain.onboarding.referral_codes import ReferralCodes
 from domain.onboarding.requests import OnboardingRequest
-from domain.organizations.message_texts import MessageTexts, Origin
-from domain.organizations.organizations import Organization
-from domain.organizations.themes import Theme
+from domain.organizations.message_origins import MessageOrigins
+from domain.organizations.message_texts import MessageTexts
 from domain.people.users import User
 
 TEMPLATES = {"patient": "onboarding", "provider": "onboarding-provider"}
@@ -24,28 +21,15 @@ JOB_DEAD = "job-dead"
 """The error of an invitation whose job failed in its last attempt, or no longer exists."""
 
 
-class _Context(NamedTuple):
-    """The present state of what a message is made of."""
-
-    request: OnboardingRequest
-    invite: Invite
-    user: User | None
-    organization: Organization
-    theme: Theme | None
-
-
 @dataclass(frozen=True, eq=False)
 class InvitationMessages:
-    """Sends invitations and records whether they were sent.
-
-    `link_base` is the URL with which links begin, without a slash at the end, unless the theme has a domain.
-    """
+    """Sends invitations and records whether they were sent."""
 
     store: Store
     texts: MessageTexts
     senders: MessageSenders
+    origins: MessageOrigins
     codes: ReferralCodes
-    link_base: str
 
     async def send(self, request_id: UUID, message_id: UUID) -> int | None:
         """Send the invitation and record that. Return the position, None when nothing new is recorded.
@@ -64,7 +48,7 @@ class InvitationMessages:
         if datetime.now(UTC) >= invite.expires_at:
             return await self._fail(request_id, message_id, "expired")
         try:
-            await self.senders[invite.channel].send(await self._message(await self._context(request, invite)))
+            await self.senders[invite.channel].send(await self._message(request, invite))
         except MessageRefused as refused:
             await self._fail(request_id, message_id, refused.reason)
             raise
@@ -86,47 +70,30 @@ class InvitationMessages:
         request.record_failed(message_id, error)
         return await self.store.save(request) if request.pending_events else None
 
-    async def _context(self, request: OnboardingRequest, invite: Invite) -> _Context:
-        organization, user = await self.store.find_each(
-            (Organization, request.organization_id), (User, request.user_id)
-        )
-        if organization is None:
-            raise NotFound
-        theme_id = organization.details.theme_id
-        theme = None if theme_id is None else await self.store.find(Theme, theme_id)
-        return _Context(request, invite, user, organization, theme)
-
-    async def _message(self, context: _Context) -> Message:
+    async def _message(self, request: OnboardingRequest, invite: Invite) -> Message:
         """Return the message. Raises MessageRefused when the person has no address any more, as an erased person."""
-        request, invite, user, organization, theme = context
         address = _contact(request, invite)
         if address is None:
             raise MessageRefused("no-address")
+        origin = await self.origins.of(request.organization_id)
+        user = await self.store.find(User, request.user_id)
         locale = (user.locale if user is not None else None) or FALLBACK_LOCALE
-        support = None if theme is None else Mailbox(theme.fields.support_email, theme.fields.support_email_name)
-        origin = Origin(organization.id, organization.details.theme_id, support)
-        base = self.link_base if theme is None else f"https://{theme.fields.domain}"
         code = self.codes.code(invite.id)
-        link = f"{base}/sign-up?referral-code={quote(code)}"
+        link = f"{origin.link_base}/sign-up?referral-code={quote(code)}"
         values = {
+            **origin.values,
             "first_name": _revealed(user, "first_name"),
             "last_name": _revealed(user, "last_name"),
             "email": revealed(request.names.email),
-            "organization_name": organization.details.display_name,
-            "domain": base.partition("://")[2].partition("/")[0],
             "code": code,
             "link": link,
         }
         template = TEMPLATES[request.onboard_type]
-        subject, html, reply_to = None, None, None
-        text: str | None
-        if invite.channel == "email":
-            subject, text, html, reply_to = await self.texts.email(template, locale, origin, values)
-        else:
-            text = await self.texts.text_message(template, locale, origin, values)
+        text = await self.texts.of_channel(invite.channel, template, locale, origin.texts, values)
         return Message(
-            invite.id, invite.channel, address, template, locale, subject, text, html, code, link, request.user_id,
-            organization.id, invite.created_at, support if invite.channel == "email" else None, reply_to,
+            invite.id, invite.channel, address, template, locale, text.subject, text.text, text.html, code, link,
+            request.user_id, request.organization_id, invite.created_at,
+            origin.support if invite.channel == "email" else None, text.reply_to,
         )  # fmt: skip
 
 

@@ -118,7 +118,10 @@ PARAGRAPHS
 """
 
 
-def _email(type_: str, locale: str, text_format: str, subject: str, paragraphs: tuple[str, ...]) -> EmailTemplateFields:
+def default_email(
+    type_: str, locale: str, text_format: str, subject: str, paragraphs: tuple[str, ...]
+) -> EmailTemplateFields:
+    """Return the text of an e-mail in a format; the name of the organization stands below its paragraphs."""
     with_signature = (*paragraphs, "{{organization_name}}")
     template = "\n\n".join(with_signature) + "\n" if text_format == "txt" else _html(locale, subject, with_signature)
     return EmailTemplateFields(None, None, type_, locale, text_format, subject, template)
@@ -131,7 +134,7 @@ def _html(locale: str, subject: str, paragraphs: tuple[str, ...]) -> str:
 
 
 DEFAULT_EMAILS = [
-    _email(type_, locale, text_format, subject, tuple(paragraphs))
+    default_email(type_, locale, text_format, subject, tuple(paragraphs))
     for (type_, locale), (subject, *paragraphs) in _EMAILS.items()
     for text_format in ("html", "txt")
 ]

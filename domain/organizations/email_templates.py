@@ -70,7 +70,7 @@ class EmailTemplate(Record[EmailTemplateFields]):
 
 def require_valid_email(fields: EmailTemplateFields) -> None:
     """Raise Invalid for placeholders that the type does not have, or without the code or link that it needs."""
-    placeholders = PLACEHOLDERS[fields.type]
+    placeholders = PLACEHOLDERS.get(fields.type, frozenset())  # none for notices, which are no templates
     needed = () if placeholders is MESSAGE else placeholders
     require_placeholders(fields.template, placeholders, argument="template", one_of=needed)
     require_placeholders(fields.subject, placeholders, argument="subject")

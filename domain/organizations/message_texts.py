@@ -8,9 +8,10 @@ from uuid import UUID
 
 from domain.core.errors import Invalid
 from domain.core.locales import FALLBACK_LOCALE
-from domain.core.messages import Mailbox
+from domain.core.messages import Channel, Mailbox
 from domain.organizations.default_texts import DEFAULT_EMAILS, DEFAULT_TEXT_MESSAGES
 from domain.organizations.email_templates import EmailTemplateFields, require_valid_email
+from domain.organizations.notice_texts import NOTICES
 from domain.organizations.placeholders import substitute
 from domain.organizations.sms_templates import SmsTemplateFields, require_valid_sms
 
@@ -28,10 +29,10 @@ class Origin(NamedTuple):
     support: Mailbox | None = None
 
 
-class EmailText(NamedTuple):
-    """The text of an e-mail; a format that the template lacks is None. Answers to the e-mail go to `reply_to`."""
+class MessageText(NamedTuple):
+    """The text of a message; a format that the template lacks is None. Answers to an e-mail go to `reply_to`."""
 
-    subject: str
+    subject: str | None
     text: str | None
     html: str | None
     reply_to: Mailbox | None
@@ -55,10 +56,18 @@ class MessageTexts:
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
 
-    async def email(self, message_type: str, locale: str, origin: Origin, values: Values) -> EmailText:
+    async def of_channel(
+        self, channel: Channel, message_type: str, locale: str, origin: Origin, values: Values
+    ) -> MessageText:
+        """Return the text of an e-mail or a text message in the locale, or in English when no template has it."""
+        if channel == "email":
+            return await self.email(message_type, locale, origin, values)
+        return MessageText(None, await self.text_message(message_type, locale, origin, values), None, None)
+
+    async def email(self, message_type: str, locale: str, origin: Origin, values: Values) -> MessageText:
         """Return the e-mail in the locale, or in English when no template has the locale."""
         templates = await self._templates.emails(message_type, origin)
-        defaults = [template for template in DEFAULT_EMAILS if template.type == message_type]
+        defaults = [template for template in (*DEFAULT_EMAILS, *NOTICES) if template.type == message_type]
         return _first(_levels([*templates, *defaults], locale, origin), lambda level: _email(level, origin, values))
 
     async def text_message(self, message_type: str, locale: str, origin: Origin, values: Values) -> str:
@@ -101,7 +110,7 @@ def _first(levels: Iterator[list[TFields]], render: Callable[[list[TFields]], TT
     raise LookupError("a default text cannot be rendered")
 
 
-def _email(level: list[EmailTemplateFields], origin: Origin, values: Values) -> EmailText:
+def _email(level: list[EmailTemplateFields], origin: Origin, values: Values) -> MessageText:
     texts = {}
     templates = sorted(level, key=lambda template: template.format)  # "html" before "txt"
     for fields in templates:
@@ -116,7 +125,7 @@ def _email(level: list[EmailTemplateFields], origin: Origin, values: Values) -> 
     reply_to = None
     if with_support is not None and with_support.support_email is not None:
         reply_to = Mailbox(with_support.support_email, with_support.support_email_title)
-    return EmailText(subject, texts.get("txt"), texts.get("html"), reply_to)
+    return MessageText(subject, texts.get("txt"), texts.get("html"), reply_to)
 
 
 def _text(fields: SmsTemplateFields, origin: Origin, values: Values) -> str:

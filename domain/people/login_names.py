@@ -17,6 +17,7 @@ from domain.core.errors import Invalid
 from domain.core.personal import Personal, revealed, sealed
 
 NameKind = Literal["email", "phone", "username"]
+ContactKind = Literal["email", "phone"]
 
 _DIALLED = re.compile(r"[+0-9 ().\-/]*\+[+0-9 ().\-/]*")
 _UNUSABLE = frozenset({"Cc", "Cf", "Cn", "Cs", "Zl", "Zp", "Zs"})
@@ -59,6 +60,16 @@ class LoginNames:
     def revealed(self) -> tuple[str | None, str | None, str | None]:
         """Return the e-mail address, the phone number and the user name in clear."""
         return revealed(self.email), revealed(self.phone), revealed(self.username)
+
+    def shown(self, chosen: ContactKind | None = None) -> str | None:
+        """Return the login name that is shown: the chosen contact, the user name, the e-mail address or the number."""
+        return shown_name(*self.revealed, chosen)
+
+
+def shown_name(email: str | None, phone: str | None, username: str | None, chosen: ContactKind | None) -> str | None:
+    """Return the login name that is shown: the chosen contact, the user name, the e-mail address or the number."""
+    contact = {"email": email, "phone": phone, None: None}[chosen]
+    return contact or username or email or phone
 
 
 def folded(text: str) -> str:

@@ -3,15 +3,15 @@
 from collections.abc import Collection, Sequence
 from dataclasses import field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from eventsourcing.domain import event
 
 from domain.core.audited import Audited
-from domain.core.errors import AlreadyExists, InvalidState, NotFound
+from domain.core.errors import AlreadyExists, Conflict, InvalidState, NotFound
 from domain.core.personal import Personal, revealed, sealed
-from domain.people.login_names import LoginName, LoginNames, NameKind, parse_login_name
+from domain.people.login_names import ContactKind, LoginName, LoginNames, NameKind, parse_login_name
 
 Kind = Literal["person", "service"]
 STAFF = "carium"
@@ -38,6 +38,27 @@ class VerifiedUser(InvalidState):
     """The user has a verified contact; only they may replace their credentials."""
 
 
+class LastContact(Conflict):
+    """The contact is the user's login name or their only contact."""
+
+
+class UnverifiedLoginName(Conflict):
+    """The contact is not verified; only a verified contact can be the login name."""
+
+
+class NotInOrganization(Conflict, code="not-in-organization"):
+    """The user is not one of the organization's providers."""
+
+
+class Profile(NamedTuple):
+    """What a person says of themselves; None for what they did not say."""
+
+    first_name: str | None
+    last_name: str | None
+    locale: str | None
+    tz: str | None
+
+
 class User(Audited):
     """A person or a service account.
 
@@ -57,12 +78,15 @@ class User(Audited):
     password_hash: Personal | None = None
     locale: str | None = None
     tz: str | None = None
+    assumed_locale: str | None = None
+    assumed_tz: str | None = None
     confirmed: bool = False
     email_verified: bool = False
     phone_verified: bool = False
     enabled: bool = True
     reset_required: bool = False
     archived: bool = False
+    login_contact: ContactKind | None = None
     communication_preferences: Personal | None = None
     organizations: dict[UUID, datetime] = field(default_factory=dict)
     former_organizations: dict[UUID, datetime] = field(default_factory=dict)
@@ -97,6 +121,76 @@ class User(Audited):
 
         TOPIC = "user.password-rehashed"
         password_hash: Personal
+
+    class PasswordChanged(Audited.Event):
+        """The user changed their password.
+
+        If `ends_sessions` is true, all their sessions except `kept_session_id` have ended.
+        """
+
+        TOPIC = "user.password-changed"
+        password_hash: Personal
+        ends_sessions: bool
+        kept_session_id: UUID
+
+    class PasswordReset(Audited.Event):
+        """The user set a new password with a code; their sessions have ended, and no reset is required any more."""
+
+        TOPIC = "user.password-reset"
+        password_hash: Personal
+
+    class PasswordResetRequired(Audited.Event):
+        """Staff set another password; the user must reset it before they can log in (ruling K71)."""
+
+        TOPIC = "user.password-reset-required"
+        password_hash: Personal
+        ends_sessions: bool
+
+    class ProfileChanged(Audited.Event):
+        """The profile was replaced by these values; None for a locale or time zone that the user did not choose."""
+
+        TOPIC = "user.profile-changed"
+        first_name: Personal | None
+        last_name: Personal | None
+        locale: str | None
+        tz: str | None
+
+    class RegionAssumed(Audited.Event):
+        """A client told the locale or time zone of the user, which count until the user chooses others."""
+
+        TOPIC = "user.region-assumed"
+        locale: str | None
+        tz: str | None
+
+    class ContactChanged(Audited.Event):
+        """The e-mail address or the phone number was replaced; the new one is not verified. None removes it."""
+
+        TOPIC = "user.contact-changed"
+        kind: ContactKind
+        contact: Personal | None
+
+    class ContactVerified(Audited.Event):
+        """The user proved that they read the messages of this contact, or a service vouched for that."""
+
+        TOPIC = "user.contact-verified"
+        kind: ContactKind
+
+    class LoginNameChosen(Audited.Event):
+        """The user logs in under the name of this contact; a user name of their own is given up."""
+
+        TOPIC = "user.login-name-chosen"
+        kind: ContactKind
+
+    class ClassificationChanged(Audited.Event):
+        """A system administrator changed the classification."""
+
+        TOPIC = "user.classification-changed"
+        classification: str
+
+    class Archived(Audited.Event):
+        """The account was archived for ever: names and password are given up, and all sessions have ended."""
+
+        TOPIC = "user.archived"
 
     class CommunicationPreferencesSet(Audited.Event):
         """The communication preferences were replaced; `preferences` is JSON with an object for each channel."""
@@ -201,9 +295,8 @@ class User(Audited):
 
     @property
     def login_name(self) -> str | None:
-        """Return the contract's `username`: the user name, else the e-mail address, else the phone number."""
-        email, phone, username = self.names.revealed
-        return username or email or phone
+        """Return the contract's `username`: the chosen name, else the e-mail address, else the phone number."""
+        return self.names.shown(self.login_contact)
 
     @property
     def individuals(self) -> list[UUID]:
@@ -235,8 +328,8 @@ class User(Audited):
 
     @property
     def live(self) -> bool:
-        """Return whether the user may use their rights (semantics, 6.2: the gate)."""
-        return self.state == "confirmed"
+        """Return whether the user may use their rights (semantics, 6.2: the gate; ruling K64)."""
+        return self.confirmed and self.enabled and not self.archived
 
     def is_staff_of(self, organization_id: UUID) -> bool:
         """Return whether the user is staff and a provider of the organization (ruling O4)."""
@@ -246,6 +339,93 @@ class User(Audited):
         """Replace the password; a first password makes the user registered. Raises UserArchived."""
         self._require_not_archived()
         self._password_set(Personal(self.id, password_hash))
+
+    def change_password(self, password_hash: str, *, session_id: UUID, ends_others: bool) -> None:
+        """Replace the password; the session `session_id` stays. Raises UserArchived."""
+        self._require_not_archived()
+        self._password_changed(Personal(self.id, password_hash), ends_others, session_id)
+
+    def reset_password(self, password_hash: str) -> None:
+        """Replace the password by one that was set with a code, and end all sessions. Raises UserArchived."""
+        self._require_not_archived()
+        self._password_reset(Personal(self.id, password_hash))
+
+    def require_password_reset(self, password_hash: str, *, ends_sessions: bool) -> None:
+        """Replace the password by one with which the user cannot log in. Raises InvalidState if not confirmed."""
+        self._require_not_archived()
+        if not self.confirmed:
+            raise InvalidState
+        self._password_reset_required(Personal(self.id, password_hash), ends_sessions)
+
+    def change_profile(self, profile: Profile) -> None:
+        """Replace the profile. Raises UserArchived."""
+        self._require_not_archived()
+        if profile != self.profile:
+            names = (sealed(self.id, profile.first_name), sealed(self.id, profile.last_name))
+            self._profile_changed(*names, profile.locale, profile.tz)
+
+    def assume_region(self, *, locale: str | None = None, tz: str | None = None) -> None:
+        """Record the locale or time zone that a client told, which count until the user chooses others."""
+        assumed = locale or self.assumed_locale, tz or self.assumed_tz
+        if assumed != (self.assumed_locale, self.assumed_tz):
+            self._region_assumed(*assumed)
+
+    def change_contact(self, kind: ContactKind, contact: str | None) -> bool:
+        """Replace the e-mail address or the phone number. Return whether that changed anything.
+
+        Raises UserArchived; LastContact when it is removed although it is the login name or the only contact.
+        """
+        self._require_not_archived()
+        email, phone, _ = self.names.revealed
+        former, other = (email, phone) if kind == "email" else (phone, email)
+        if contact == former or (contact and former and parse_login_name(contact) == parse_login_name(former)):
+            return False
+        if contact is None and (other is None or self.login_name == former):
+            raise LastContact(argument=kind)
+        self._contact_changed(kind, sealed(self.id, contact))
+        return True
+
+    def verify_contact(self, kind: ContactKind) -> None:
+        """Record that the user reads the messages of the contact. Raises UserArchived."""
+        self._require_not_archived()
+        if not self.is_verified(kind):
+            self._contact_verified(kind)
+
+    def is_verified(self, kind: ContactKind) -> bool:
+        """Return whether the contact is verified."""
+        return self.email_verified if kind == "email" else self.phone_verified
+
+    def choose_login_name(self, kind: ContactKind) -> None:
+        """Let the user log in under a contact. Raises UserArchived; UnverifiedLoginName unless it is verified."""
+        self._require_not_archived()
+        if not self.is_verified(kind):
+            raise UnverifiedLoginName(argument="username")
+        if self.login_contact != kind or self.names.username is not None:
+            self._login_name_chosen(kind)
+
+    def classify(self, classification: str) -> None:
+        """Change the classification. Raises UserArchived."""
+        self._require_not_archived()
+        if self.classification != classification:
+            self._classification_changed(classification)
+
+    def archive(self) -> None:
+        """Archive the account for ever."""
+        if not self.archived:
+            self._archived()
+
+    def change_default_organization(self, organization_id: UUID | None) -> None:
+        """Choose the organization of new sessions, None for the oldest. Raises UserArchived, NotInOrganization."""
+        self._require_not_archived()
+        if organization_id is not None and organization_id not in self.organizations:
+            raise NotInOrganization(argument="default_organization_id")
+        if organization_id != self.default_organization_id:
+            self._default_organization_changed(organization_id)
+
+    @property
+    def profile(self) -> Profile:
+        """Return what people say of themselves."""
+        return Profile(revealed(self.first_name), revealed(self.last_name), self.locale, self.tz)
 
     def rehash_password(self, password_hash: str) -> None:
         """Replace the hash of the unchanged password."""
@@ -348,6 +528,60 @@ class User(Audited):
     @event(PasswordRehashed)
     def _password_rehashed(self, password_hash: Personal) -> None:
         self.password_hash = password_hash
+
+    @event(PasswordChanged)
+    def _password_changed(self, password_hash: Personal, ends_sessions: bool, kept_session_id: UUID) -> None:  # noqa: ARG002
+        self.password_hash = password_hash
+
+    @event(PasswordReset)
+    def _password_reset(self, password_hash: Personal) -> None:
+        self.password_hash = password_hash
+        self.reset_required = False
+
+    @event(PasswordResetRequired)
+    def _password_reset_required(self, password_hash: Personal, ends_sessions: bool) -> None:  # noqa: ARG002
+        self.password_hash = password_hash
+        self.reset_required = True
+
+    @event(ProfileChanged)
+    def _profile_changed(
+        self, first_name: Personal | None, last_name: Personal | None, locale: str | None, tz: str | None
+    ) -> None:
+        self.first_name, self.last_name, self.locale, self.tz = first_name, last_name, locale, tz
+
+    @event(RegionAssumed)
+    def _region_assumed(self, locale: str | None, tz: str | None) -> None:
+        self.assumed_locale, self.assumed_tz = locale, tz
+
+    @event(ContactChanged)
+    def _contact_changed(self, kind: ContactKind, contact: Personal | None) -> None:
+        self.names = replace(self.names, **{kind: contact})
+        if kind == "email":
+            self.email_verified = False
+        else:
+            self.phone_verified = False
+
+    @event(ContactVerified)
+    def _contact_verified(self, kind: ContactKind) -> None:
+        if kind == "email":
+            self.email_verified = True
+        else:
+            self.phone_verified = True
+
+    @event(LoginNameChosen)
+    def _login_name_chosen(self, kind: ContactKind) -> None:
+        self.login_contact = kind
+        self.names = replace(self.names, username=None)
+
+    @event(ClassificationChanged)
+    def _classification_changed(self, classification: str) -> None:
+        self.classification = classification
+
+    @event(Archived)
+    def _archived(self) -> None:
+        self.archived = True
+        self.names, self.password_hash = LoginNames(), None
+        self.email_verified = self.phone_verified = False
 
     @event(CommunicationPreferencesSet)
     def _communication_preferences_set(self, preferences: Personal) -> None:

@@ -1,13 +1,13 @@
 """Commands that open, refresh and end sessions."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID, uuid4
 
-from domain.core.audited import AUDIT_CONTEXT, audited_as
+from domain.core.audited import caused_by
 from domain.core.borrowed import require_own_session
 from domain.core.errors import TooMany, Unauthenticated
 from domain.core.ports import Store, retry_on_conflict
@@ -141,7 +141,7 @@ class Sessions:
         if user is None or user.kind != "service" or not user.live:
             raise Unauthenticated
         session_id = uuid4()
-        with _as(user, session_id):
+        with caused_by(user.id, session_id):
             session = Session.open(
                 session_id,
                 user,
@@ -161,7 +161,7 @@ class Sessions:
         if session is None:
             raise InvalidRefreshToken
         user = await self.identity.get(User, session.user_id)
-        with _as(user, session.id):
+        with caused_by(user.id, session.id):
             session.refresh(refresh_token)
             if not await self.live_sessions.is_live(session.id):
                 raise InvalidRefreshToken
@@ -223,7 +223,7 @@ class Sessions:
     async def _rehash(self, user_id: UUID, old: str, new: str) -> None:
         user = await self.identity.get(User, user_id)
         if user.password_hash is not None and user.password_hash.value == old:
-            with _as(user):
+            with caused_by(user.id):
                 user.rehash_password(new)
                 await self.identity.save(user)
 
@@ -231,7 +231,7 @@ class Sessions:
         session_id = uuid4()
         refresh_token = new_refresh_token(session_id)
         organization_id = await current_organization(self.identity, user)
-        with _as(user, session_id):
+        with caused_by(user.id, session_id):
             session = Session.open(
                 session_id,
                 user,
@@ -248,8 +248,3 @@ class Sessions:
             )
             await self.sessions.save(session)
         return SignedIn(session, user, session.access_until(), refresh_token)
-
-
-def _as(user: User, session_id: UUID | None = None) -> AbstractContextManager[object]:
-    """Make the user who signs in the actor of the events; the request has no principal."""
-    return audited_as(replace(AUDIT_CONTEXT.get(), actor=user.id, session=session_id))

@@ -21,7 +21,7 @@ class AuthorizationProjection(InlineProjection):
     """Kept in the transaction of the append, and so never behind the log."""
 
     name = "authorization"
-    version = 2
+    version = 3
     tables = (
         "access_users",
         "access_organizations",
@@ -65,12 +65,15 @@ class AuthorizationProjection(InlineProjection):
         await write(cursor, sql.ADD_USERS, fold.new_users)
         await write(cursor, sql.CONFIRM_USERS, ((user_id,) for user_id in fold.confirmed))
         await write(cursor, sql.ENABLE_USERS, _keyed(fold.enabled))
-        await write(cursor, sql.END_SESSIONS, fold.sessions_ended_at_position.items())
+        await write(cursor, sql.REQUIRE_RESET, fold.reset_required.items())
+        await write(cursor, sql.ARCHIVE_USERS, ((user_id,) for user_id in fold.archived))
+        await write(cursor, sql.END_SESSIONS, ((key, *ended) for key, ended in fold.ended_sessions.items()))
+        await write(cursor, sql.SET_CLASSIFIED, fold.classified.items())
         await write(cursor, sql.SET_PROVIDERS, _keyed(fold.providers))
         await write(cursor, sql.SET_ADMINS, _keyed(fold.role_holders))
         await write(cursor, sql.SET_SYSTEM_ROLE, _keyed(fold.role_holders))
-        if fold.providers or fold.staffed:
-            members = {user_id for user_id, _ in fold.providers}
+        if fold.providers or fold.staffed or fold.classified:
+            members = {user_id for user_id, _ in fold.providers} | fold.classified.keys()
             changed = {"users": list(members), "organizations": list(fold.staffed)}
             await cursor.execute(sql.SET_STAFF, changed)
         await write(cursor, sql.DROP_MEMBERSHIPS, ((user_id,) for user_id in fold.leaving_users))

@@ -27,7 +27,17 @@ FROM unnest(%b::uuid[], %b::text[], %b::boolean[], %b::timestamptz[]) AS new(id,
 """
 CONFIRM_USERS = "UPDATE access_users SET confirmed = true WHERE user_id = ANY(%b::uuid[])"
 ENABLE_USERS = _set("access_users", "user_id", "enabled", "boolean")
-END_SESSIONS = _set("access_users", "user_id", "sessions_ended_at_position", "bigint")
+REQUIRE_RESET = _set("access_users", "user_id", "reset_required", "boolean")
+ARCHIVE_USERS = "UPDATE access_users SET archived = true WHERE user_id = ANY(%b::uuid[])"
+END_SESSIONS = """
+UPDATE access_users u SET sessions_ended_at_position = new.position, kept_session_id = new.kept
+FROM unnest(%b::uuid[], %b::bigint[], %b::uuid[]) AS new(user_id, position, kept) WHERE u.user_id = new.user_id
+"""
+# Whoever loses the classification is no longer staff; SET_STAFF makes staff of those who get it.
+SET_CLASSIFIED = """
+UPDATE access_users u SET classified = new.value, staff = u.staff AND new.value
+FROM unnest(%b::uuid[], %b::boolean[]) AS new(user_id, value) WHERE u.user_id = new.user_id
+"""
 
 SET_PROVIDERS = """
 INSERT INTO organization_users (user_id, organization_id, provider, admin)

@@ -33,7 +33,10 @@ class AccessFold(Fold):
         self.new_groups: list[tuple[UUID, UUID, str, datetime]] = []
         self.confirmed: set[UUID] = set()
         self.enabled: dict[UUID, bool] = {}
-        self.sessions_ended_at_position: dict[UUID, int] = {}
+        self.ended_sessions: dict[UUID, tuple[int, UUID | None]] = {}  # position, and the one session that stays
+        self.reset_required: dict[UUID, bool] = {}
+        self.classified: dict[UUID, bool] = {}
+        self.archived: set[UUID] = set()
         self.open: dict[UUID, bool] = {}
         self.active: dict[UUID, bool] = {}
         self.staffed: dict[UUID, bool] = {}
@@ -96,14 +99,39 @@ class AccessFold(Fold):
         _stamp(self.touched_users, event.originator_id, event)
 
     @handler
+    def change_password(self, event: User.PasswordChanged | User.PasswordReset | User.PasswordResetRequired) -> None:
+        if isinstance(event, User.PasswordReset):
+            self.reset_required[event.originator_id] = False
+            self._end_sessions(event.originator_id)
+        elif isinstance(event, User.PasswordResetRequired):
+            self.reset_required[event.originator_id] = True
+            if event.ends_sessions:
+                self._end_sessions(event.originator_id)
+        elif event.ends_sessions:
+            self._end_sessions(event.originator_id, kept=event.kept_session_id)
+        _stamp(self.touched_users, event.originator_id, event)
+
+    @handler
+    def classify(self, event: User.ClassificationChanged) -> None:
+        self.classified[event.originator_id] = event.classification == STAFF
+        self.losing_users[event.originator_id] = self.position
+        _stamp(self.touched_users, event.originator_id, event)
+
+    @handler
+    def archive(self, event: User.Archived) -> None:
+        self.archived.add(event.originator_id)
+        self._end_sessions(event.originator_id)
+        _stamp(self.touched_users, event.originator_id, event)
+
+    @handler
     def enable(self, event: User.Enabled | User.Disabled) -> None:
         self.enabled[event.originator_id] = enabled = isinstance(event, User.Enabled)
         if not enabled:
             self._end_sessions(event.originator_id)
         _stamp(self.touched_users, event.originator_id, event)
 
-    def _end_sessions(self, user_id: UUID) -> None:
-        self.sessions_ended_at_position[user_id] = self.position
+    def _end_sessions(self, user_id: UUID, *, kept: UUID | None = None) -> None:
+        self.ended_sessions[user_id] = self.position, kept
         self.losing_users[user_id] = self.position
 
     @handler

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
+from domain.core.personal import revealed
 from domain.core.ports import Lookup
 from domain.core.turns import in_turns
 from domain.people.login_names import LoginName, LoginNames, NameKind, email_key, names_of, parse_login_name
@@ -50,6 +51,25 @@ class IdentifiersFold(HashedNamesFold):
         for kind in KINDS:
             held = [row for row in rows if row[2] == kind]
             self.hold((event.originator_id, kind), held, new=isinstance(event, User.Created))
+
+    @handler
+    def change_contact(self, event: User.ContactChanged) -> None:
+        """Let the user hold the new contact in place of the former one."""
+        contact = revealed(event.contact)
+        names = [] if contact is None else [parse_login_name(contact)]
+        rows = ((self.hashed(name), event.originator_id, name.kind) for name in names)
+        self.hold((event.originator_id, event.kind), rows)
+
+    @handler
+    def choose_login_name(self, event: User.LoginNameChosen) -> None:
+        """Release the user name."""
+        self.hold((event.originator_id, "username"), ())
+
+    @handler
+    def archive(self, event: User.Archived) -> None:
+        """Release all names."""
+        for kind in KINDS:
+            self.hold((event.originator_id, kind), ())
 
     @handler
     def release(self, event: User.LoginNamesReleased) -> None:

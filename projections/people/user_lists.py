@@ -48,6 +48,8 @@ class UserRow(NamedTuple):
     communication_preferences: dict[str, Any] | None
     locale: str | None
     tz: str | None
+    assumed_locale: str | None
+    assumed_tz: str | None
     email_verified: bool
     phone_verified: bool
     registered: bool
@@ -83,6 +85,8 @@ class UserRow(NamedTuple):
             communication_preferences=None if preferences is None else orjson.loads(preferences),
             locale=user.locale,
             tz=user.tz,
+            assumed_locale=user.assumed_locale,
+            assumed_tz=user.assumed_tz,
             email_verified=user.email_verified,
             phone_verified=user.phone_verified,
             registered=user.password_hash is not None,

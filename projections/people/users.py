@@ -12,7 +12,7 @@ from domain.core.audited import AuditContext
 from domain.core.personal import Personal, revealed
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.individuals import Individual
-from domain.people.login_names import email_key, folded, normal_phone, parse_login_name
+from domain.people.login_names import email_key, folded, normal_phone, parse_login_name, shown_name
 from domain.people.users import User
 from projections.core.fold import Fold, handler
 from projections.core.projection import PersonalColumns, Projection, Recorded
@@ -21,27 +21,29 @@ from projections.people import organization_people
 from projections.people.organization_people import OrganizationPeopleFold
 
 COLUMNS = (
-    "user_id", "classification", "account_type", "individual_id", "email", "phone", "username", "first_name",
-    "last_name", "birth_date", "communication_preferences", "locale", "tz", "email_verified", "phone_verified",
-    "registered", "confirmed", "enabled", "reset_required", "archived", "registration_invite",
-    "registration_completed_at", "auto_sign_up", "auto_confirm", "organization_ids", "default_organization_id",
-    "created_by", "created_at", "modified_at", "username_key", "email_key", "email_text", "phone_key", "first_name_key",
-    "last_name_key",
+    "user_id", "classification", "account_type", "individual_id", "email", "phone", "username", "own_username",
+    "login_contact", "first_name", "last_name", "birth_date", "communication_preferences", "locale", "tz",
+    "assumed_locale", "assumed_tz", "email_verified", "phone_verified", "registered", "confirmed", "enabled",
+    "reset_required", "archived", "registration_invite", "registration_completed_at", "auto_sign_up", "auto_confirm",
+    "organization_ids", "default_organization_id", "created_by", "created_at", "modified_at", "username_key",
+    "email_key", "email_text", "phone_key", "first_name_key", "last_name_key",
 )  # fmt: skip
 
 NAMES = ("email", "phone", "username")
+"""What is shown of a user's names."""
 
 PERSONAL = PersonalColumns(
     table="users",
     subject="user_id",
     columns=(
-        *NAMES, "first_name", "last_name", "birth_date", "communication_preferences", "username_key", "email_key",
-        "email_text", "phone_key", "first_name_key", "last_name_key",
+        *NAMES, "own_username", "first_name", "last_name", "birth_date", "communication_preferences", "username_key",
+        "email_key", "email_text", "phone_key", "first_name_key", "last_name_key",
     ),
 )  # fmt: skip
 
 NOTHING_YET: dict[str, Any] = {
     "account_type": "patient", "birth_date": None, "communication_preferences": None, "locale": None, "tz": None,
+    "assumed_locale": None, "assumed_tz": None,
     "email_verified": False, "phone_verified": False, "registered": False, "confirmed": False, "enabled": True,
     "reset_required": False, "archived": False, "registration_invite": "none", "registration_completed_at": None,
     "auto_sign_up": False, "auto_confirm": False, "default_organization_id": None,
@@ -83,6 +85,48 @@ class UsersFold(Fold):
         self._change_user(event, registered=True)
 
     @handler
+    def change_password(self, event: User.PasswordChanged | User.PasswordReset | User.PasswordResetRequired) -> None:
+        required = None if isinstance(event, User.PasswordChanged) else isinstance(event, User.PasswordResetRequired)
+        self._change_user(event, **({} if required is None else {"reset_required": required}))
+
+    @handler
+    def change_profile(self, event: User.ProfileChanged) -> None:
+        first, last = map(revealed, (event.first_name, event.last_name))
+        names = {"first_name": first, "last_name": last, "first_name_key": _key(first), "last_name_key": _key(last)}
+        self._change_user(event, **names, locale=event.locale, tz=event.tz)
+
+    @handler
+    def assume_region(self, event: User.RegionAssumed) -> None:
+        self._change_user(event, assumed_locale=event.locale, assumed_tz=event.tz)
+
+    @handler
+    def change_contact(self, event: User.ContactChanged) -> None:
+        if (row := self._rows.get(event.originator_id)) is not None:
+            row[event.kind] = revealed(event.contact)
+            row[f"{event.kind}_verified"] = False
+            self._change(row, event, **_names_of(row))
+
+    @handler
+    def verify_contact(self, event: User.ContactVerified) -> None:
+        self._change_user(event, **{f"{event.kind}_verified": True})
+
+    @handler
+    def choose_login_name(self, event: User.LoginNameChosen) -> None:
+        if (row := self._rows.get(event.originator_id)) is not None:
+            row["login_contact"], row["own_username"] = event.kind, None
+            self._change(row, event, **_names_of(row))
+
+    @handler
+    def classify(self, event: User.ClassificationChanged) -> None:
+        self._change_user(event, classification=event.classification)
+
+    @handler
+    def archive(self, event: User.Archived) -> None:
+        """Blank all personal values."""
+        gone = dict.fromkeys(PERSONAL.columns)
+        self._change_user(event, **gone, archived=True, registered=False, email_verified=False, phone_verified=False)
+
+    @handler
     def set_preferences(self, event: User.CommunicationPreferencesSet) -> None:
         self._change_user(event, communication_preferences=_parsed(event.preferences))
 
@@ -101,8 +145,9 @@ class UsersFold(Fold):
     @handler
     def release_names(self, event: User.LoginNamesReleased) -> None:
         if (row := self._rows.get(event.originator_id)) is not None:
-            released = {row[name] for name in event.kinds}
-            self._change(row, event, **_names(*(None if row[name] in released else row[name] for name in NAMES)))
+            for kind in event.kinds:
+                row["own_username" if kind == "username" else kind] = None
+            self._change(row, event, **_names_of(row))
 
     @handler
     def enable(self, event: User.Enabled | User.Disabled) -> None:
@@ -155,7 +200,7 @@ class UsersProjection(Projection):
     """A batch is folded onto the rows it touches, which are read and written in one statement each."""
 
     name = "users"
-    version = 4
+    version = 5
     tables = ("users", "user_onboarding_requests", *organization_people.TABLES)
     events = (*UsersFold.events, *OrganizationPeopleFold.events)
     personal = (PERSONAL, organization_people.PERSONAL)
@@ -203,11 +248,19 @@ def _new(event: User.Created) -> dict[str, Any]:
 
 
 def _names(email: str | None, phone: str | None, username: str | None) -> dict[str, Any]:
-    """Return what is shown and compared of a user's names."""
-    shown = username or email or phone
+    """Return what is shown and compared of the names of a user who has not chosen one of them as their login name."""
+    return _names_of({"email": email, "phone": phone, "own_username": username, "login_contact": None})
+
+
+def _names_of(row: Row) -> dict[str, Any]:
+    """Return what is shown and compared of the names in the row."""
+    email, phone, username, chosen = (row[name] for name in ("email", "phone", "own_username", "login_contact"))
+    shown = shown_name(email, phone, username, chosen)
     return {
         "email": email,
         "phone": phone,
+        "own_username": username,
+        "login_contact": chosen,
         "username": shown,
         "username_key": None if shown is None else parse_login_name(shown).key,
         "email_key": None if email is None else email_key(email),

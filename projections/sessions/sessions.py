@@ -93,12 +93,13 @@ class SessionRow(NamedTuple):
 ASKED_SESSIONS = """
 SELECT {place}s.user_id, s.session_id, s.organization_id, s.kind, s.expires_at,
        NOT (u.live OR s.kind = 'anonymous' AND u.enabled AND NOT u.archived)
-           OR u.sessions_ended_at_position > s.opened_at_position OR r.session_id IS NOT NULL
+           OR (u.sessions_ended_at_position > s.opened_at_position AND s.session_id IS DISTINCT FROM u.kept_session_id)
+           OR r.session_id IS NOT NULL
            OR coalesce(l.left_at_position > s.opened_at_position, false)
            OR s.opened_from IS NOT NULL AND NOT EXISTS (
                SELECT FROM sessions o JOIN access_users i USING (user_id)
                WHERE o.session_id = s.opened_from AND i.live AND i.staff
-                 AND i.sessions_ended_at_position <= o.opened_at_position
+                 AND (i.sessions_ended_at_position <= o.opened_at_position OR o.session_id = i.kept_session_id)
                  AND NOT EXISTS (SELECT FROM revoked_sessions WHERE session_id = o.session_id)
                  AND NOT EXISTS (
                      SELECT FROM left_organizations g WHERE g.user_id = o.user_id

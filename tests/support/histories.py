@@ -28,8 +28,8 @@ STEPS = (
     "found", "describe", "settle", "onboard", "register", "take_over", "release", "claim", "disable", "enable",
     "prefer", "settle_in", "mark", "leave", "join", "grant", "revoke", "record", "share", "unshare", "unshare_user",
     "change_owner", "make_group", "rename", "tag", "entry", "unseat", "move", "deactivate", "sign_in", "sign_out",
-    "replicate", "theme", "message", "sms_template", "email_template", "document", "invite", "respond", "readdress",
-    "sign_up",
+    "replicate", "change_account", "change_account", "archive", "theme", "message", "sms_template", "email_template",
+    "document", "invite", "respond", "readdress", "sign_up",
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (

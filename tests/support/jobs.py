@@ -19,7 +19,6 @@ from workers.jobs.queue import Job, enqueue
 from workers.jobs.worker import job_app, run, work
 
 NO_COMMANDS = cast("Commands", None)
-NOTHING = "SELECT NULL::jsonb WHERE false"
 
 
 def a_queue(dsn: str, *, fail: bool = False, last: float = 0) -> App:
@@ -32,7 +31,7 @@ def a_queue(dsn: str, *, fail: bool = False, last: float = 0) -> App:
         if fail:
             raise ValueError("a secret value")
 
-    return job_app(NO_COMMANDS, dsn, [JobKind("note", lambda _: note, lambda _: note, NOTHING)])
+    return job_app(NO_COMMANDS, dsn, [JobKind("note", lambda _: note)])
 
 
 async def enqueue_notes(connection: AsyncConnection, *numbers: int) -> None:

@@ -15,9 +15,11 @@ from psycopg import AsyncCursor
 from domain.core.recorded import Recorded
 from domain.groups.trees import GroupTree
 from domain.onboarding.requests import OnboardingRequest
+from domain.people.security_notices import SecurityNotice
+from domain.people.verification_codes import VerificationCodes
 from projections.core.projection import Projection
 from workers.jobs import queue
-from workers.jobs.kinds import MOVE_GROUP, SEND_INVITATION
+from workers.jobs.kinds import MOVE_GROUP, SEND_CODE, SEND_INVITATION, SEND_NOTICE
 
 
 class Reaction(Projection):
@@ -68,6 +70,28 @@ class InvitationsReaction(Reaction):
         return {"request_id": event.originator_id, "message_id": event.message_id}
 
 
+class CodesReaction(Reaction):
+    """Enqueues a job that sends each issued confirmation or reset code."""
+
+    name = "reaction_codes"
+    task = SEND_CODE
+    events = (VerificationCodes.Issued,)
+
+    def arguments(self, event: VerificationCodes.Issued) -> Mapping[str, UUID]:
+        return {"user_id": event.user_id, "message_id": event.message_id}
+
+
+class NoticesReaction(Reaction):
+    """Enqueues a job that sends each security notice."""
+
+    name = "reaction_notices"
+    task = SEND_NOTICE
+    events = (SecurityNotice.Created,)
+
+    def arguments(self, event: SecurityNotice.Created) -> Mapping[str, UUID]:
+        return {"notice_id": event.originator_id}
+
+
 def reactions() -> list[Projection]:
     """Return all reactions."""
-    return [MovesReaction(), InvitationsReaction()]
+    return [MovesReaction(), InvitationsReaction(), CodesReaction(), NoticesReaction()]

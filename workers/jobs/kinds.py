@@ -12,10 +12,13 @@ from procrastinate.jobs import Job as QueuedJob
 from domain.core.messages import MessageRefused
 from domain.groups.moves import GroupMoves
 from domain.onboarding.invitation_messages import InvitationMessages
+from domain.people.account_messages import AccountMessages
 from workers.following.failures import describe
 
 MOVE_GROUP = "move-group"
 SEND_INVITATION = "send-invitation"
+SEND_CODE = "send-code"
+SEND_NOTICE = "send-notice"
 
 _log = structlog.get_logger(__name__)
 
@@ -26,6 +29,7 @@ class Commands:
 
     group_moves: GroupMoves
     invitations: InvitationMessages
+    account_messages: AccountMessages
 
 
 Command = Callable[..., Awaitable[object]]
@@ -51,19 +55,24 @@ class BackOff(BaseRetryStrategy):
         return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=min(2**job.attempts, self.max_wait)))
 
 
-class JobKind(NamedTuple):
-    """A kind of job. `command` and `on_dead` take the job's arguments; both are idempotent.
+class Rescue(NamedTuple):
+    """What happens to resources that wait for a job which is dead or deleted, so that none waits for ever.
 
-    `unfinished` is a query on the read model of the resource that waits for the job. It returns the job's arguments,
-    one jsonb column. The worker calls `on_dead` for each row that has no waiting or running job, whether the job is
-    dead or deleted. So no resource waits for ever.
+    `unfinished` is a query on the read model of the resource. It returns the job's arguments, one jsonb column. The
+    worker calls `on_dead` with the arguments of each row that has no waiting or running job; it is idempotent.
     """
+
+    on_dead: Callable[[Commands], Command]
+    unfinished: LiteralString
+
+
+class JobKind(NamedTuple):
+    """A kind of job. `command` takes the job's arguments and is idempotent. `rescue` is None if no resource waits."""
 
     name: str
     command: Callable[[Commands], Command]
-    on_dead: Callable[[Commands], Command]
-    unfinished: LiteralString
     retry: BackOff = BackOff()
+    rescue: Rescue | None = None
 
 
 # The conditions on positions leave out rows for which the reaction has not enqueued the job yet.
@@ -83,14 +92,14 @@ KINDS = (
     JobKind(
         MOVE_GROUP,
         lambda commands: commands.group_moves.carry_out,
-        lambda commands: commands.group_moves.give_up,
-        _UNFINISHED_MOVES,
+        rescue=Rescue(lambda commands: commands.group_moves.give_up, _UNFINISHED_MOVES),
     ),
     JobKind(
         SEND_INVITATION,
         lambda commands: commands.invitations.send,
-        lambda commands: commands.invitations.give_up,
-        _UNFINISHED_INVITATIONS,
         _ONE_DAY,
+        Rescue(lambda commands: commands.invitations.give_up, _UNFINISHED_INVITATIONS),
     ),
+    JobKind(SEND_CODE, lambda commands: commands.account_messages.send_code, _ONE_DAY),
+    JobKind(SEND_NOTICE, lambda commands: commands.account_messages.send_notice, _ONE_DAY),
 )

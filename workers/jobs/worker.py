@@ -26,12 +26,15 @@ from domain.core.ports import AccessQuery, Lookup, Store
 from domain.groups.moves import GroupMoves
 from domain.onboarding.invitation_messages import InvitationMessages
 from domain.onboarding.referral_codes import ReferralCodes
+from domain.organizations.message_origins import MessageOrigins
 from domain.organizations.message_texts import MessageTexts
+from domain.people.account_messages import AccountMessages
+from domain.people.verification_codes import CodeDerivation
 from projections.core.projection import Reader
 from projections.organizations.message_texts import StoredTemplates
 from workers.following.failures import describe
 from workers.following.identity_store import identity_store
-from workers.jobs.kinds import KINDS, BackOff, Commands, JobKind
+from workers.jobs.kinds import KINDS, BackOff, Command, Commands, JobKind
 from workers.jobs.queue import QUEUE
 
 POLL = 0.5  # seconds; Postgres sends no notification when a job becomes due
@@ -98,11 +101,13 @@ async def run_due_jobs(app: App) -> bool:
 
 def job_commands(store: Store, reader: Reader, lookup: Lookup, settings: Settings) -> Commands:
     """Return the commands that jobs call. They check no permission: it was checked when the job was requested."""
-    codes = ReferralCodes(lookup, settings.referral_code_seconds)
-    texts = MessageTexts(StoredTemplates(reader))
+    texts, senders = MessageTexts(StoredTemplates(reader)), message_senders(settings)
+    origins = MessageOrigins(store, settings.link_base)
+    referral_codes = ReferralCodes(lookup, settings.referral_code_seconds)
     return Commands(
         GroupMoves(store, Permissions(_NoQueries())),
-        InvitationMessages(store, texts, message_senders(settings), codes, settings.link_base),
+        InvitationMessages(store, texts, senders, origins, referral_codes),
+        AccountMessages(store, texts, senders, origins, CodeDerivation(lookup, settings.code_lifetimes)),
     )
 
 
@@ -123,8 +128,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 async def record_deaths(app: App, commands: Commands) -> None:
     """Call `on_dead` for all resources that wait for a job which is dead or deleted. The app must be open."""
     for kind in KINDS:
-        for row in await app.connector.execute_query_all_async(_WITHOUT_A_JOB.format(kind.unfinished), task=kind.name):
-            await _record_death(commands, kind, row["arguments"])
+        if kind.rescue is not None:
+            query = _WITHOUT_A_JOB.format(kind.rescue.unfinished)
+            for row in await app.connector.execute_query_all_async(query, task=kind.name):
+                await _record_death(kind.name, kind.rescue.on_dead(commands), row["arguments"])
 
 
 class _NoQueries:
@@ -135,15 +142,15 @@ class _NoQueries:
         raise NotImplementedError
 
 
-async def _record_death(commands: Commands, kind: JobKind, arguments: dict[str, str]) -> None:
+async def _record_death(task: str, on_dead: Command, arguments: dict[str, str]) -> None:
     try:
         with audited_as(AuditContext()):
-            recorded = await kind.on_dead(commands)(**_ids(arguments))
+            recorded = await on_dead(**_ids(arguments))
     except Exception as error:  # noqa: BLE001 - the others are recorded all the same; this one is tried again later
-        _log.warning("death-not-recorded", task=kind.name, **arguments, error=describe(error))
+        _log.warning("death-not-recorded", task=task, **arguments, error=describe(error))
     else:
         if recorded is not None:
-            _log.error("death-recorded", task=kind.name, **arguments)
+            _log.error("death-recorded", task=task, **arguments)
 
 
 async def _run_worker(app: App, stalled: float, *, wait: bool) -> None:

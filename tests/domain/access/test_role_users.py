@@ -2,11 +2,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.access.role_users import NotInOrganization
 from domain.access.roles import LastAdmin, Role, SystemRole, role_id
 from domain.core.errors import NotFound
 from domain.people.named_users import UserIdOrEmail
-from domain.people.users import User, UserNotFound
+from domain.people.users import NotInOrganization, User, UserNotFound
 from tests.support.world.memory import MemoryWorld
 from tests.support.world.people import a_person, an_organization
 from tests.support.world.principals import a_principal

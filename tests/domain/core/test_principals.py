@@ -22,6 +22,7 @@ WITHOUT_A_PRINCIPAL = {
     "group_moves.carry_out", "group_moves.give_up",  # by jobs: what was requested was permitted then
     "service_accounts.sync",  # by the start
     "sessions.log_in", "sessions.open_for_service", "sessions.refresh",  # who proves who they are
+    "confirmations.confirm", "confirmations.resend", "password_resets.request", "password_resets.reset",  # with codes
 }  # fmt: skip
 
 
@@ -39,6 +40,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         live_sessions=nothing,
         known_addresses=nothing,
         referral_codes=nothing,
+        code_checks=nothing,
     )
     for resource, of_resource in vars(identity).items():
         if isinstance(of_resource, MemoryStore | Permissions):

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
+from typing import get_args
 from uuid import UUID
 
 import pytest
@@ -13,7 +14,9 @@ from domain.organizations import email_templates, sms_templates
 from domain.organizations.default_texts import DEFAULT_EMAILS, DEFAULT_TEXT_MESSAGES
 from domain.organizations.email_templates import EmailTemplateFields, require_valid_email
 from domain.organizations.message_texts import MessageTexts, Origin
+from domain.organizations.notice_texts import notice_type
 from domain.organizations.sms_templates import SmsTemplateFields, require_valid_sms
+from domain.people.security_notices import NoticeReason
 
 NORTH, THEME = UUID(int=1), UUID(int=2)
 ORIGIN = Origin(NORTH, THEME, Mailbox("help@theme.test", "Theme"))
@@ -42,7 +45,7 @@ class Stored:
         return self._text_messages
 
 
-async def subject(*templates: EmailTemplateFields, locale: str = "en_US", origin: Origin = ORIGIN) -> str:
+async def subject(*templates: EmailTemplateFields, locale: str = "en_US", origin: Origin = ORIGIN) -> str | None:
     return (await MessageTexts(Stored(*templates)).email("onboarding", locale, origin, VALUES)).subject
 
 
@@ -62,6 +65,16 @@ def test_every_default_email_uses_the_values_of_its_type(fields: EmailTemplateFi
         assert f'<html lang="{fields.locale[:2]}">' in fields.template
         assert not {"<img", "<script", "http:", "https:"} & set(fields.template.split())
     assert len(fields.template) <= 65_536
+
+
+@pytest.mark.parametrize("reason", get_args(NoticeReason))
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_every_security_notice_has_a_text_without_code_and_link(reason: str, locale: str) -> None:
+    text = await MessageTexts(Stored()).email(notice_type(reason), locale, ORIGIN, VALUES)
+    assert text.subject
+    assert text.text
+    assert text.html
+    assert not {"{{code}}", "{{link}}", "http"} & {*text.text.split(), *text.html.split()}
 
 
 @pytest.mark.parametrize("fields", DEFAULT_TEXT_MESSAGES, ids=lambda each: f"{each.type} {each.locale}")

@@ -78,7 +78,7 @@ def test_states_follow_from_facts() -> None:
     assert not user.live
     user.enable()
     user.reset_required = True
-    assert (user.state, user.live) == ("force_reset_password", False)
+    assert (user.state, user.live) == ("force_reset_password", True)
     assert archived(user).state == "archived"
 
 

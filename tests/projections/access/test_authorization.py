@@ -105,7 +105,7 @@ async def contents(log: Log) -> dict[str, list[Any]]:
         (columns,) = (
             await log.rows(
                 "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute WHERE attrelid = %s::regclass"
-                " AND attnum > 0 AND attname !~ '_at$'",
+                " AND attnum > 0 AND NOT attisdropped AND attname !~ '_at$'",
                 table,
             )
         )[0]

@@ -1,5 +1,6 @@
 """Steps of a history about users and individuals."""
 
+from random import Random
 from uuid import uuid4
 
 from domain.access.roles import LastAdmin
@@ -7,11 +8,16 @@ from domain.core.personal import revealed
 from domain.people.individuals import Individual
 from domain.people.login_names import parse_login_name
 from domain.people.users import User
-from tests.support.history_steps.made import MadeAggregates
+from tests.support.history_steps.accounts import AccountChanges
+from tests.support.history_steps.made import MadeAggregates, Saving
 
 
 class PeopleSteps(MadeAggregates):
     """What happens to users, their memberships and roles, and individuals."""
+
+    def __init__(self, store: Saving, session_store: Saving, randomness: Random) -> None:
+        super().__init__(store, session_store, randomness)
+        self._accounts = AccountChanges(randomness, self._free_email)
 
     async def _onboard(self) -> None:
         organization = self._one(self._organizations)
@@ -55,6 +61,18 @@ class PeopleSteps(MadeAggregates):
         user = self._one(self._users)
         user.enable()
         await self._store.save(user)
+
+    async def _change_account(self) -> None:
+        await self._store.save(*self._accounts.change(self._one(self._users)))
+
+    async def _archive(self) -> None:
+        """Archive a user who works nowhere."""
+        idle = [each for each in self._users if not each.organizations]
+        if len(self._users) > 3 and idle:
+            user = self._one(idle)
+            user.archive()
+            await self._store.save(user)
+            self._users.remove(user)
 
     async def _prefer(self) -> None:
         preferences = f'{{"email": {{"chosen": {self._random.randrange(3)}}}}}'

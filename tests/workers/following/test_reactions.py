@@ -18,6 +18,7 @@ from domain.groups.groups import Group
 from domain.groups.moves import GroupMoves
 from domain.groups.trees import GroupTree, tree_id
 from domain.onboarding.invitation_messages import InvitationMessages
+from domain.people.account_messages import AccountMessages
 from tests.support.followers import a_projector, eventually
 from tests.support.stores import MASTER_KEY, a_pool, a_store
 from tests.support.world.principals import Everything
@@ -32,7 +33,9 @@ JOBS = "SELECT count(*) FROM procrastinate_jobs"
 
 def commands_over(store: EventStore) -> Commands:
     """For moves alone."""
-    return Commands(GroupMoves(store, Permissions(Everything())), cast("InvitationMessages", None))
+    return Commands(
+        GroupMoves(store, Permissions(Everything())), cast("InvitationMessages", None), cast("AccountMessages", None)
+    )
 
 
 async def looking(database_url: str) -> AsyncConnection:
