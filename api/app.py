@@ -33,13 +33,14 @@ from api.organizations import (
     themes,
     user_organizations,
 )
-from api.people import individuals, user_replications, users
+from api.people import confirmations, individuals, password_resets, user_replications, users
 from api.services import Services
 from api.sessions import internal_auth, sessions
 from api.wiring import built
 
 RESOURCES = (
     authorization,
+    confirmations,
     email_templates,
     general_messages,
     group_logs,
@@ -50,6 +51,7 @@ RESOURCES = (
     onboarding_claims,
     onboarding_requests,
     organizations,
+    password_resets,
     replicators,
     role_users,
     roles,

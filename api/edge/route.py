@@ -137,10 +137,10 @@ class ContractRoute(APIRoute):
         assert self.methods
         self.reads = self.flags.reads or self.methods == {"GET"}
         self.commands = not self.reads and not self.flags.secret
-        self.remembers = self.methods == {"POST"} and self.commands
         self.answered = self.status_code or 200
         self.resource_type = resource_type(self.response_model)
         self.signature = Signature(self, form=self.flags.body is BodyKind.FORM)
+        self.remembers = self.methods == {"POST"} and self.commands and not self.anonymous
         extra["security"] = [] if self.anonymous else [{"bearer": []}]
         names = [AT_LEAST] if self.reads else [IDEMPOTENCY_KEY] if self.remembers else []
         headers: list[dict[str, Any]] = [{"name": name, "in": "header", "schema": {"type": "string"}} for name in names]

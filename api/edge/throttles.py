@@ -18,6 +18,7 @@ from adapters.security_log import SecurityEvent, report
 from adapters.settings import Settings
 from api.services import Services
 from domain.core.errors import DomainError, NotFound, Unauthenticated
+from domain.people.login_names import normal_login
 
 Arguments = Mapping[str, Any]
 """The arguments of the endpoint by name."""
@@ -82,6 +83,78 @@ LOOKUP_MISSES = FailureThrottle(
     "lookup-misses", lambda settings: settings.lookup_misses_address, 15 * 60, counted=NotFound
 )
 """Counts look-ups of codes, addresses and links that find nothing, those of all such operations together (K23)."""
+
+
+@dataclass(frozen=True)
+class NamedLimits:
+    """At most so many uses in `seconds`, of a login name as it was typed and of an address (ruling K9)."""
+
+    name: str
+    most: MaxCalls
+    most_address: MaxCalls
+    seconds: int
+    typed: Callable[[Arguments], str]
+
+    def of_name(self, services: Services, name: str) -> Counter:
+        """Return the counter of a login name in its comparable form."""
+        return Counter(Limit(f"{self.name}-name", self.most(services.settings), self.seconds), name)
+
+    def counters(self, services: Services, arguments: Arguments) -> tuple[Counter, Counter]:
+        """Return the counters of the name, whether or not somebody has it, and of the client's address."""
+        of_address = Limit(f"{self.name}-address", self.most_address(services.settings), self.seconds)
+        name = normal_login(self.typed(arguments))
+        return self.of_name(services, name), Counter(of_address, CLIENT_ADDRESS.get())
+
+
+@dataclass(frozen=True)
+class NamedCallThrottle:
+    """Counts all calls by login name and by address, before anything is looked up."""
+
+    limits: NamedLimits
+
+    @asynccontextmanager
+    async def bound(self, services: Services, arguments: Arguments) -> AsyncIterator[None]:
+        """As in `RouteThrottle`."""
+        await services.throttle.take(*self.limits.counters(services, arguments))
+        yield
+
+
+def code_requests(operation: str, typed: Callable[[Arguments], str]) -> NamedCallThrottle:
+    """Return the throttle of an operation that sends codes; each operation counts for itself (ruling K20)."""
+    limits = NamedLimits(
+        operation,
+        lambda settings: settings.code_requests,
+        lambda settings: settings.code_requests_address,
+        3600,
+        typed,
+    )
+    return NamedCallThrottle(limits)
+
+
+@dataclass(frozen=True)
+class NamedFailureThrottle:
+    """Counts the calls that end in one of the refusals, by login name and by address.
+
+    Success clears the count of the name.
+    """
+
+    limits: NamedLimits
+    refusals: tuple[type[DomainError], ...]
+
+    @asynccontextmanager
+    async def bound(self, services: Services, arguments: Arguments) -> AsyncIterator[None]:
+        """As in `RouteThrottle`. A call counts as a failure until it ends otherwise."""
+        of_name, of_address = self.limits.counters(services, arguments)
+        taken = await services.throttle.take(of_name, of_address)
+        try:
+            yield
+        except self.refusals:
+            raise
+        except BaseException:
+            await taken.refund(of_name, of_address)
+            raise
+        await services.throttle.clear(of_name)
+        await taken.refund(of_address)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def id_claims(session: Session, user: User) -> dict[str, Any]:
         "family_name": revealed(user.last_name),
         "preferred_username": user.login_name,
         "locale": locale_of(session, user).replace("_", "-"),
-        "zoneinfo": user.tz,
+        "zoneinfo": user.tz or user.assumed_tz,
     }
     return {name: value for name, value in claims.items() if value is not None}
 
@@ -76,7 +76,7 @@ def login_info(session: Session, user: User, impersonator: User | None) -> dict[
         "multi_organization": len(user.organizations) > 1,
         "organizations": list(user.organizations),
         "session_id": session.id,
-        "tz": user.tz,
+        "tz": user.tz or user.assumed_tz,
         "tz_explicit": user.tz is not None,
         "user_id": user.id,
         "username": user.login_name,
@@ -92,4 +92,4 @@ def impersonated_by(session: Session, impersonator: User) -> documents.Impersona
 
 def locale_of(session: Session, user: User) -> Locale:
     """Return the language of the user: their explicit one, else that of the login."""
-    return LOCALES.get(user.locale or session.locale or "", "en_US")
+    return LOCALES.get(user.locale or user.assumed_locale or session.locale or "", "en_US")

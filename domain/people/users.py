@@ -414,14 +414,6 @@ class User(Audited):
         if not self.archived:
             self._archived()
 
-    def change_default_organization(self, organization_id: UUID | None) -> None:
-        """Choose the organization of new sessions, None for the oldest. Raises UserArchived, NotInOrganization."""
-        self._require_not_archived()
-        if organization_id is not None and organization_id not in self.organizations:
-            raise NotInOrganization(argument="default_organization_id")
-        if organization_id != self.default_organization_id:
-            self._default_organization_changed(organization_id)
-
     @property
     def profile(self) -> Profile:
         """Return what people say of themselves."""

@@ -65,6 +65,10 @@ class Attempts(Protocol):
         """Count an attempt. Raises TooMany when there were too many lately."""
         ...
 
+    async def unlock(self, name: str) -> None:
+        """Clear the failures of a name from all addresses."""
+        ...
+
 
 class Login(NamedTuple):
     """What a user sends to sign in; lifetimes in seconds, the delay in milliseconds."""
@@ -130,6 +134,17 @@ class Sessions:
         if login.service_documents:
             raise UnknownServiceDocuments
         return await self._open(user, login, position)
+
+    async def log_in_with_code(self, user_id: UUID) -> SignedIn:
+        """Open a session for a user who has just proved with a code to be themselves.
+
+        Raises UserDisabled, PasswordResetRequired.
+        """
+        position = await self.identity.save()
+        user = await self.identity.get(User, user_id)
+        if user.state in REFUSALS_BY_STATE:
+            raise REFUSALS_BY_STATE[user.state]
+        return await self._open(user, Login(user.login_name or "", ""), position)
 
     async def open_for_service(self, user_id: UUID) -> SignedIn:
         """Open a session of at most an hour for a service account that the edge has recognized.

@@ -49,6 +49,10 @@ class PasswordResetRequired(Forbidden, code="password-reset-required"):
     """The user must reset their password first."""
 
 
+class CodeUsed(Forbidden, code="code-mismatch"):
+    """The code was used before; it opens one session only."""
+
+
 class UnknownServiceDocuments(Invalid):
     """At least one of the documents does not exist or is obsolete."""
 

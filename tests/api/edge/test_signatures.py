@@ -14,16 +14,22 @@ ANYBODY = {
     "GET /service-documents/{id}/",
     "GET /v1/service-documents/",
     "GET /v1/service-documents/{id}/",
+    "POST /v1/confirm-forgot-password/",
+    "POST /v1/confirm-sign-up/",
+    "POST /v1/forgot-password/",
     "POST /v1/internal-auth/",
     "POST /v1/login/",
     "POST /v1/refresh-token/",
+    "POST /v1/resend-confirmation/",
     "POST /v2/internal-auth/",
 }
 
 WITHOUT_KEYS = {
     "POST /v1/internal-auth/", "POST /v1/login/", "POST /v1/refresh-token/", "POST /v2/internal-auth/",
     "POST /v1/authenticate/", "POST /v1/authz-get-accessible-resources/", "POST /v1/authz-resource-access/",
-    "POST /v1/bulk-authz-resource-access/", "POST /v1/users/{id}/switch-organization/",
+    "POST /v1/bulk-authz-resource-access/", "POST /v1/confirm-forgot-password/", "POST /v1/confirm-sign-up/",
+    "POST /v1/forgot-password/", "POST /v1/resend-confirmation/",
+    "POST /v1/users/{id}/switch-organization/",
 }  # fmt: skip
 """They hand out tokens, or only look (rulings A6, B4 and K141)."""
 HAND_OUT_TOKENS = {"POST /v1/users/{id}/switch-organization/"}

@@ -60,6 +60,9 @@ class Counted:
             raise TooMany(60)
         return CountedAttempt(self, name, address)
 
+    async def unlock(self, name: str) -> None:
+        self.outcomes.append((name, "", "unlocked"))
+
 
 class CountedAttempt:
     def __init__(self, attempts: Counted, name: str, address: str) -> None:
