@@ -65,13 +65,13 @@ class Identity:
         self.individuals = Individuals(store, directory, permissions)
         self.user_replications = UserReplications(store)
         self.users = Users(store, permissions)
-        accounts = AccountCodes(store, directory, code_checks)
-        self.confirmations = Confirmations(store, accounts)
-        self.password_resets = PasswordResets(store, accounts, password_policy)
         self.onboarding_requests = OnboardingRequests(
             store, directory, permissions, password_policy, known_addresses, referral_codes
         )
         self.claims = Claims(store, directory, permissions)
+        accounts = AccountCodes(store, directory, code_checks)
+        self.confirmations = Confirmations(store, accounts, self.claims)
+        self.password_resets = PasswordResets(store, accounts, password_policy, self.claims)
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.service_accounts = ServiceAccounts(store)
         self.organization_switches = OrganizationSwitches(store, session_store, permissions)

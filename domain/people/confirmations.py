@@ -6,8 +6,8 @@ from uuid import UUID
 from domain.core.audited import caused_by
 from domain.core.messages import Channel
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
+from domain.onboarding.claims import Claims
 from domain.people.account_codes import AccountCodes, channels_of, kind_of
-from domain.people.user_commands import update_admin_roles
 from domain.people.users import User
 from domain.people.verification_codes import CodeMismatch
 
@@ -21,6 +21,7 @@ class Confirmations:
 
     store: Store
     accounts: AccountCodes
+    claims: Claims
 
     async def confirm(self, username: str, typed: str, *, tz: str | None = None) -> int:
         """Verify a contact with its code, and confirm a user who has signed up. Return the position of the events.
@@ -43,15 +44,14 @@ class Confirmations:
             return await self.store.save(result=user_id)
         with caused_by(user_id):
             kind = kind_of(code.channel)
-            if user.confirmed:
-                user.verify_contact(kind)
-            else:
-                user.confirm(email_verified=kind == "email", phone_verified=kind == "phone")
+            user.prove(kind)
             if user.tz is None:
                 user.assume_region(tz=tz)
             codes.use(code)
-            roles = await update_admin_roles(self.store, user)
-            return await save_resting_on(self.store, user, codes, *roles, result=user_id)
+            claimed = await self.claims.of_confirmed(user)
+            return await save_resting_on(
+                self.store, user, codes, *claimed.changed, unchanged=claimed.rests_on, result=user_id
+            )
 
     async def resend(self, username: str, channel: Channel | None = None) -> None:
         """Send another code to the first contact, or that of the channel, that is not verified yet (ruling K93)."""

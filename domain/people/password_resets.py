@@ -6,10 +6,10 @@ from uuid import UUID
 from domain.core.audited import caused_by
 from domain.core.messages import Channel
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
+from domain.onboarding.claims import Claims
 from domain.people.account_codes import AccountCodes, channels_of, kind_of
 from domain.people.passwords import PasswordPolicy
 from domain.people.security_notices import notices_of
-from domain.people.user_commands import update_admin_roles
 from domain.people.users import User
 from domain.people.verification_codes import CodeMismatch
 
@@ -23,6 +23,7 @@ class PasswordResets:
     store: Store
     accounts: AccountCodes
     password_policy: PasswordPolicy
+    claims: Claims
 
     async def request(self, username: str, channel: Channel | None = None) -> None:
         """Send a code to the first contact, or that of the channel, to which the user may have one sent.
@@ -65,17 +66,13 @@ class PasswordResets:
         if user is None or codes is None or code is None or code.state != "valid" or not _may_reset(user):
             raise CodeMismatch
         with caused_by(user_id):
-            kind = kind_of(code.channel)
             user.reset_password(password_hash)
-            if user.confirmed:
-                user.verify_contact(kind)
-            else:
-                user.confirm(email_verified=kind == "email", phone_verified=kind == "phone")
+            user.prove(kind_of(code.channel))
             codes.use(code)
             codes.void(codes.codes.values())
-            roles = await update_admin_roles(self.store, user)
-            notices = notices_of(user, "password-changed")
-            return await save_resting_on(self.store, user, codes, *roles, *notices, result=user_id)
+            claimed = await self.claims.of_confirmed(user)
+            changed = [user, codes, *claimed.changed, *notices_of(user, "password-changed")]
+            return await save_resting_on(self.store, *changed, unchanged=claimed.rests_on, result=user_id)
 
 
 def _may_reset(user: User) -> bool:

@@ -391,6 +391,13 @@ class User(Audited):
         if not self.is_verified(kind):
             self._contact_verified(kind)
 
+    def prove(self, kind: ContactKind) -> None:
+        """Verify the contact whose code the user knows, and confirm a user who is not. Raises UserArchived."""
+        if self.confirmed:
+            self.verify_contact(kind)
+        else:
+            self.confirm(email_verified=kind == "email", phone_verified=kind == "phone")
+
     def is_verified(self, kind: ContactKind) -> bool:
         """Return whether the contact is verified."""
         return self.email_verified if kind == "email" else self.phone_verified
