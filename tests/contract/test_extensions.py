@@ -12,7 +12,8 @@ SECTION_12 = {
     "POST /v1/individuals/{id}/unshare/", "DELETE /v1/organization-email-templates/{id}/",
     "DELETE /v1/organization-general-messages/{id}/", "DELETE /v1/organization-sms-templates/{id}/",
     "POST /v1/onboarding-requests/claim/", "POST /v1/service-documents/", "GET /service-documents/{id}/",
-    "POST /v1/forgot-password/", "POST /v1/resend-confirmation/", "GET /v1/tasks/{id}/", "GET /.well-known/jwks.json", "GET /healthz", "GET /readyz", "GET /metrics",
+    "POST /v1/forgot-password/", "POST /v1/resend-confirmation/",
+    "GET /v1/tasks/{id}/", "GET /.well-known/jwks.json", "GET /healthz", "GET /readyz", "GET /metrics",
 }  # fmt: skip
 SHOWN_IN_PART = {"POST /v1/login/", "POST /v1/confirm-sign-up/", "POST /v1/confirm-forgot-password/"}
 """Operations that log in: the contract shows one of their two answers only."""
