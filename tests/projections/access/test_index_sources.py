@@ -134,11 +134,12 @@ async def facts(cursor: AsyncCursor) -> dict[UUID, str]:
         """
         SELECT i.individual_id, concat_ws(' ', i.owner_id, u.registered, u.email_verified, u.phone_verified,
             u.account_type,
-            (SELECT array_agg(organization_id ORDER BY 1) FROM individual_organizations o
+            (SELECT array_agg(organization_id ORDER BY organization_id) FROM individual_organizations o
              WHERE o.individual_id = i.individual_id),
-            (SELECT array_agg((user_id, writes) ORDER BY 1) FROM individual_users s
+            (SELECT array_agg((user_id, writes) ORDER BY user_id) FROM individual_users s
              WHERE s.individual_id = i.individual_id),
-            (SELECT array_agg(group_id ORDER BY 1) FROM group_individuals g WHERE g.individual_id = i.individual_id))
+            (SELECT array_agg(group_id ORDER BY group_id) FROM group_individuals g
+             WHERE g.individual_id = i.individual_id))
         FROM access_individuals i LEFT JOIN users u ON u.user_id = i.owner_id
         """
     )
