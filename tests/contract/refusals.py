@@ -22,6 +22,8 @@ LARGEST_BODY = 8 * 1024 * 1024
 SMALL_BODY = 16 * 1024
 TAKE_SMALL_BODIES = {
     "POST /v1/login/", "POST /v1/refresh-token/", "POST /v1/internal-auth/", "POST /v2/internal-auth/",
+    "POST /v1/confirm-sign-up/", "POST /v1/confirm-forgot-password/", "POST /v1/forgot-password/",
+    "POST /v1/resend-confirmation/",
 }  # fmt: skip
 """Of those that are built, what ruling O15 names."""
 DEEPEST = 32
