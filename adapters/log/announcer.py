@@ -1,7 +1,7 @@
 """Notifies followers of appends, after the commit: within the transaction appends would queue for NOTIFY's lock.
 
-A notice is sent at once when a request of this process waits for a read model. Nobody waits for the others, so the
-followers apply several appends in one transaction: that takes less processor time than one transaction for each.
+The notice of a command whose client prefers `return=minimal` may be late: nobody waits for a read model, so the
+followers apply several appends in one transaction. That takes less processor time than one transaction for each.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from adapters.background import BackgroundTask
 
 SECONDS_BETWEEN_NOTICES = 0.004
 SECONDS_OF_DELAY = 0.02
-"""How long after its append a notice is sent for which nobody waits."""
+"""How long after its append a late notice is sent, if no request waits for a read model before."""
 SECONDS_FOR_A_NOTICE = 2.0
 
 # A notice need not be durable, because readers also poll.
@@ -42,10 +42,12 @@ class Announcer:
         self._wake.set()
         await self._task.stop()
 
-    def announce(self, position: int) -> None:
+    def announce(self, position: int, *, at_once: bool = True) -> None:
         """Schedule a notification to the followers of the log."""
         self._position = max(self._position, position)
-        if self._delayed is None:
+        if at_once:
+            self._wake.set()
+        elif self._delayed is None:
             self._delayed = asyncio.get_running_loop().call_later(SECONDS_OF_DELAY, self._wake.set)
 
     def hurry(self) -> None:

@@ -164,7 +164,7 @@ class AppendWriter:
     def _succeed(self, append: Append, position: int) -> None:
         append.succeed(position)
         if self._announcer is not None:
-            self._announcer.announce(position)
+            self._announcer.announce(position, at_once=append.awaited)
 
     def _refusal(self, error: Exception) -> Exception:
         """Return the refusal that a projection declares for this error, or the error itself."""

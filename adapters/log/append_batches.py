@@ -50,6 +50,7 @@ class Append:
 
     `outcome` is the position of the last event. `id` tells its rows from those of another append. `unchanged` are the
     streams that the decision relies on, with the versions that it saw. `resource_id` is stored with the `request`.
+    `awaited` is false if nobody waits until read models show the events.
     """
 
     id: UUID
@@ -60,6 +61,7 @@ class Append:
     request: IdempotentRequest | None
     resource_id: str | None = None
     decision: Decision | None = None
+    awaited: bool = True
     since: float = field(default_factory=monotonic)
     outcome: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 

@@ -152,6 +152,7 @@ class EventStore(Store):
             request=None if recording is None else recording.request,
             resource_id=None if recording is None else recording.resource_id,
             decision=current_decision() if self._log == IDENTITY else None,
+            awaited=recording is None or recording.awaited,
         )
         position = await self._writer.append(append)
         APPENDS.observe(monotonic() - append.since)

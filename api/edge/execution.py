@@ -102,6 +102,7 @@ class Execute:
             position, models = recorded.position, registry.background_names()
         else:
             recorded.resource_id = None if about is None else str(about)
+            recorded.awaited = not self._prefers_minimal
             returned = await command
             position = returned if isinstance(returned, int) else returned[1]
             models = registry.background_names(recorded.kinds)

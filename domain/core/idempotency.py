@@ -32,7 +32,8 @@ class Recording:
     `request` is None without an Idempotency-Key. `resource_id` is the id of the resource that the command is about or
     created. `position` is the position of its last event (without events, the head on which it was decided); None
     before the commit. `recorded_at` and `kinds` are the time and the classes of its events. `repeated` is true if an
-    earlier request with the same key recorded it. `carried_out` is true when only the answer is missing.
+    earlier request with the same key recorded it. `carried_out` is true when only the answer is missing. `awaited`
+    is false if the answer does not wait for read models.
     """
 
     request: IdempotentRequest | None = None
@@ -42,6 +43,7 @@ class Recording:
     kinds: set[type[Event]] = field(default_factory=set)
     repeated: bool = False
     carried_out: bool = False
+    awaited: bool = True
 
     def recall(self, status: int, resource_id: str | None, position: int) -> None:
         """Take over the result that an earlier request with the same key recorded."""

@@ -27,12 +27,12 @@ async def test_a_notice_for_which_nobody_waits_covers_later_appends(monkeypatch:
     notices = Notices()
     notices.start()
     for position in (1, 2, 3):
-        notices.announce(position)
+        notices.announce(position, at_once=False)
         await asyncio.sleep(0)
     assert notices.sent == []
     await eventually(lambda: notices.sent)
     assert notices.sent == [3]
-    notices.announce(4)
+    notices.announce(4, at_once=False)
     await eventually(lambda: len(notices.sent) == 2)
     await notices.stop()
     assert notices.sent == [3, 4]
@@ -44,11 +44,22 @@ async def test_a_notice_for_which_a_request_waits_is_sent_at_once(monkeypatch: p
     notices.start()
     notices.hurry()  # there is nothing to announce
     for number in (1, 2):
-        notices.announce(number)
+        notices.announce(number, at_once=False)
         notices.hurry()
         await eventually(partial(_has_sent, notices, number))
     await notices.stop()
     assert notices.sent == [1, 2]
+
+
+async def test_other_notices_are_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SECONDS_OF_DELAY", 60)
+    notices = Notices()
+    notices.start()
+    notices.announce(1, at_once=False)
+    notices.announce(2)
+    await eventually(partial(_has_sent, notices, 1))
+    await notices.stop()
+    assert notices.sent == [2]
 
 
 async def test_the_end_sends_a_notice_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +67,7 @@ async def test_the_end_sends_a_notice_that_waits(monkeypatch: pytest.MonkeyPatch
     notices = Notices()
     notices.start()
     await asyncio.sleep(0)  # it has begun
-    notices.announce(1)
+    notices.announce(1, at_once=False)
     await notices.stop()
     assert notices.sent == [1]
 
