@@ -158,6 +158,7 @@ class Settings(BaseSettings):
     code_failures: int = _limit(10, "Wrong codes for one name in 15 minutes")
     code_failures_address: int = _limit(100, "Wrong codes from one address in 15 minutes")
     known_addresses: int = _limit(50, "Known addresses that onboarding reveals to an administrator in a day")
+    onboarding_resends: int = _limit(5, "Times that the invitation of an onboarding request is sent again in an hour")
     lookup_misses_address: int = _limit(100, "Look-ups of codes that found nothing, from one address in 15 minutes")
     session_log_days: int = Field(
         default=400, ge=31, description="Days that logins stay in the log of sessions; a session lives at most 30."

@@ -23,8 +23,8 @@ from api.edge.operations import ResourceRouter
 from api.groups import groups, rosters, tasks
 from api.groups import logs as group_logs
 from api.onboarding import claims as onboarding_claims
+from api.onboarding import invitation_reports, referral_codes, service_documents
 from api.onboarding import requests as onboarding_requests
-from api.onboarding import service_documents
 from api.organizations import (
     email_templates,
     general_messages,
@@ -48,10 +48,12 @@ RESOURCES = (
     health,
     individuals,
     internal_auth,
+    invitation_reports,
     onboarding_claims,
     onboarding_requests,
     organizations,
     password_resets,
+    referral_codes,
     replicators,
     role_users,
     roles,

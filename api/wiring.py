@@ -14,6 +14,7 @@ from adapters.security.keyring import Keyring
 from adapters.security.known_addresses import CountedAddresses
 from adapters.security.login_throttle import LoginThrottle
 from adapters.security.passwords import PasswordPool
+from adapters.security.resends import CountedResends
 from adapters.security.throttle import Throttle, opened_redis
 from adapters.security.token_reviewers import KubernetesReviewer, SettingReviewer
 from adapters.security.tokens import RememberedTokens, Tokens
@@ -77,6 +78,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 attempts=LoginThrottle(throttle, lookup, settings),
                 live_sessions=SessionReader(pool),
                 known_addresses=CountedAddresses(throttle, settings.known_addresses),
+                resends=CountedResends(throttle, settings.onboarding_resends),
                 referral_codes=ReferralCodes(lookup, settings.referral_code_seconds),
                 code_checks=CodeCheck(
                     CountedTries(writing, settings.code_tries), CodeDerivation(lookup, settings.code_lifetimes)

@@ -9,7 +9,10 @@ from domain.groups.moves import GroupMoves
 from domain.groups.roster_commands import Rosters
 from domain.onboarding.claims import Claims
 from domain.onboarding.commands import KnownAddresses, OnboardingRequests
+from domain.onboarding.invitation_reports import InvitationReports
 from domain.onboarding.referral_codes import ReferralCodes
+from domain.onboarding.request_changes import RequestChanges, Resends
+from domain.onboarding.request_permissions import OnboardingPermissions
 from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentOwner
 from domain.organizations.email_templates import EmailTemplate
 from domain.organizations.general_messages import GeneralMessage
@@ -46,6 +49,7 @@ class Identity:
         attempts: Attempts,
         live_sessions: LiveSessions,
         known_addresses: KnownAddresses,
+        resends: Resends,
         referral_codes: ReferralCodes,
         code_checks: CodeCheck,
     ) -> None:
@@ -68,6 +72,9 @@ class Identity:
         self.onboarding_requests = OnboardingRequests(
             store, directory, permissions, password_policy, known_addresses, referral_codes
         )
+        self.onboarding_permissions = OnboardingPermissions(store, permissions)
+        self.request_changes = RequestChanges(store, permissions, resends, referral_codes)
+        self.invitation_reports = InvitationReports(store, directory)
         self.claims = Claims(store, directory, permissions)
         accounts = AccountCodes(store, directory, code_checks)
         self.confirmations = Confirmations(store, accounts, self.claims)

@@ -15,6 +15,7 @@ from projections.groups.logs import GroupLogsProjection
 from projections.groups.tasks import TasksProjection
 from projections.onboarding.invitations import InvitationsProjection
 from projections.onboarding.referral_codes import ReferralCodesProjection
+from projections.onboarding.request_lists import OnboardingRequestsProjection
 from projections.onboarding.requests import OpenOnboardingRequestsProjection
 from projections.onboarding.service_documents import SERVICE_DOCUMENTS
 from projections.organizations.email_templates import EMAIL_TEMPLATES
@@ -56,6 +57,7 @@ def _background_of_identity() -> list[Projection]:
         GroupLogsProjection(),
         TasksProjection(),
         InvitationsProjection(),
+        OnboardingRequestsProjection(),
     ]
 
 

@@ -75,6 +75,14 @@ async def authenticate(request: Request) -> Principal:
     return calling.principal(await services_of(request).session_of(calling.session_id))
 
 
+async def known_caller(request: Request) -> Principal | None:
+    """Return the principal; None without a token, and for one that is not valid, which is ignored (K63)."""
+    try:
+        return await authenticate(request)
+    except Unauthenticated:
+        return None
+
+
 def _principal_of(claims: Claims, session: SessionRow | None) -> Principal:
     if session is None or session.user_id != claims.user_id:
         raise Unauthenticated
@@ -125,5 +133,7 @@ def report_permission_refusals(request: Request) -> Iterator[None]:
 
 Authenticated = Annotated[Principal, Depends(authenticate)]
 """The principal of a caller with a valid token and a live session. The command or read checks what they may do."""
+KnownCaller = Annotated[Principal | None, Depends(known_caller)]
+"""The principal of a caller of an operation that needs no token, if they sent a valid one."""
 CallerDep = Annotated[Caller, Depends(caller)]
 """A caller with a genuine token. The endpoint looks up their session in a statement of its own, and checks it first."""

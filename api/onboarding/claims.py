@@ -9,9 +9,10 @@ from api.edge.deps import ExecuteDep, IdentityDep
 from api.edge.reading import single
 from api.edge.route import answers, contract_router
 from api.edge.throttles import LOOKUP_MISSES
-from api.onboarding.requests import resource
+from api.onboarding.rendering import resource
 from domain.core.errors import NotFound
 from domain.onboarding.requests import OnboardingRequest
+from projections.onboarding.request_lists import RequestRow
 
 router = contract_router("onboarding-claims", "Claims of invitations by people who have an account.")
 
@@ -28,4 +29,4 @@ async def claim_onboarding_request(
     request = await identity.store.get(OnboardingRequest, outcome.made)
     if request.claimed_by != principal.user_id:
         raise NotFound
-    return single(OnboardingRequestDocument, resource(request), outcome.position, outcome.status)
+    return single(OnboardingRequestDocument, resource(RequestRow.of(request)), outcome.position, outcome.status)

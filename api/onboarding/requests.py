@@ -6,18 +6,22 @@ from starlette.responses import Response
 from api.documents.onboarding import requests as documents
 from api.documents.people.people import GivenCommunicationPreferences
 from api.edge.caller import Authenticated
-from api.edge.deps import ExecuteDep, IdentityDep
-from api.edge.reading import single
+from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep
+from api.edge.execution import Outcome
+from api.edge.reading import Read, single
 from api.edge.route import answers, contract_router
-from domain.core.errors import NotFound
-from domain.core.permissions import Permissions
-from domain.core.personal import revealed
-from domain.core.ports import AccessQuery, Operation
+from api.onboarding.rendering import resource
+from domain.application import Identity
+from domain.core.errors import Forbidden, NotFound
 from domain.core.principal import Principal
 from domain.onboarding.invitations import Contacts, Invitation
+from domain.onboarding.request_permissions import OnboardingRequestNotFound
 from domain.onboarding.requests import OnboardingRequest
+from projections.onboarding import request_lists
+from projections.onboarding.request_lists import OnboardingRequestsProjection, RequestFilter, RequestRow
 
 router = contract_router("onboarding-requests", "Invitations of individuals and providers.")
+MODEL = OnboardingRequestsProjection.name
 
 
 @router.post("/v1/onboarding-requests/", **answers(documents.OnboardingRequestDocument, 201))
@@ -26,18 +30,68 @@ async def create_onboarding_request(
 ) -> Response:
     """Bring a person into an organization, at once or when they claim the request."""
     outcome = await execute(identity.onboarding_requests.create(principal, invitation(body.attributes)))
+    return await shown(identity, principal, outcome)
+
+
+@router.get("/v1/onboarding-requests/", **answers(documents.OnboardingRequestList))
+async def list_onboarding_requests(
+    query: FromQuery[documents.OnboardingRequestListQuery],
+    principal: Authenticated,
+    identity: IdentityDep,
+    reading: ReadingDep,
+) -> Response:
+    """Return a page of the requests of an organization, about patients or about providers, the newest first."""
+    patients, providers = await identity.onboarding_permissions.reads(principal, query.organization_id)
+    if not patients:
+        raise NotFound(argument="organization_id")
+    if query.onboard_type == "provider" and not providers:
+        raise Forbidden(argument="onboard_type")
+    chosen = RequestFilter(query.organization_id, query.onboard_type, query.email, query.patient_ids)
+
+    async def respond(read: Read) -> Response:
+        rows, total = await request_lists.page(read.cursor, chosen, **query.page)
+        resources = [resource(row, with_invite=query.with_invite) for row in rows]
+        return read.listing(documents.OnboardingRequestList, resources, query, total)
+
+    return await reading.read((MODEL,), respond)
+
+
+@router.get("/v1/onboarding-requests/{id}/", **answers(documents.OnboardingRequestDocument))
+async def get_onboarding_request(
+    request_id: PathId, principal: Authenticated, identity: IdentityDep, reading: ReadingDep
+) -> Response:
+    """Return one request."""
+
+    async def respond(read: Read) -> Response:
+        row = await request_lists.one(read.cursor, request_id)
+        if row is None:
+            raise OnboardingRequestNotFound
+        await identity.onboarding_permissions.require_readable(principal, row)
+        return read.single(documents.OnboardingRequestDocument, resource(row))
+
+    return await reading.read((MODEL,), respond)
+
+
+@router.post("/v1/onboarding-requests/{id}/email/", **answers(documents.OnboardingRequestDocument, 201))
+async def resend_onboarding_email(
+    request_id: PathId,
+    body: documents.ResendOnboardingEmail,  # noqa: ARG001 - it says nothing more
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+) -> Response:
+    """Send the invitation again, by e-mail and text message."""
+    outcome = await execute(identity.request_changes.resend(principal, request_id), about=request_id)
+    return await shown(identity, principal, outcome)
+
+
+async def shown(identity: Identity, principal: Principal, outcome: Outcome) -> Response:
+    """Answer with the request after a command; a repeated request shows what the caller may still read."""
     request = await identity.store.get(OnboardingRequest, outcome.made)
     if outcome.repeated:
-        await require_readable(identity.permissions, principal, request)
-    return single(documents.OnboardingRequestDocument, resource(request), outcome.position, outcome.status)
-
-
-async def require_readable(permissions: Permissions, principal: Principal, request: OnboardingRequest) -> None:
-    """Raise NotFound when the principal may not read the request; administrators alone read a provider's."""
-    operation: Operation = "read" if request.onboard_type == "patient" else "write"
-    query = AccessQuery("organization", request.organization_id, operation)
-    if not all(await permissions.allows(principal, query)):
-        raise NotFound
+        await identity.onboarding_permissions.require_readable(principal, request)
+    row = RequestRow.of(request)
+    return single(documents.OnboardingRequestDocument, resource(row), outcome.position, outcome.status)
 
 
 def invitation(attributes: documents.OnboardingToRequest) -> Invitation:
@@ -61,40 +115,3 @@ def invitation(attributes: documents.OnboardingToRequest) -> Invitation:
 def preferences(given: GivenCommunicationPreferences | None) -> str | None:
     """Return the preferences as JSON."""
     return None if given is None else orjson.dumps(given.given(), option=orjson.OPT_SORT_KEYS).decode()
-
-
-def resource(request: OnboardingRequest) -> documents.OnboardingRequestResource:
-    """Return the request as a resource of the contract; it shows the user only after they have claimed it (A1)."""
-    attributes = documents.OnboardingRequestAttributes(
-        claimed_by=request.claimed_by,
-        claimed_time=request.claimed_at,
-        created_by=request.created_by,
-        created_time=request.created_on,
-        done=request.done,
-        last_invite=last_invite(request),
-        onboard_type=request.onboard_type,
-        organization=request.organization_id,
-        patient=request.individual_id if request.done else None,
-        patient_email=revealed(request.names.email),
-        phone_number=revealed(request.names.phone),
-        provider_roles=request.provider_roles,
-        registering_time=request.registering_at,
-        status=request.status,
-    )
-    return documents.OnboardingRequestResource(attributes=attributes, id=request.id)
-
-
-def last_invite(request: OnboardingRequest) -> documents.LastInvite:
-    """Return the last invitation over each channel."""
-    invites = {
-        channel: documents.Invite(
-            created_time=invite.created_at,
-            error=invite.reason,
-            id=invite.id,
-            respond_time=invite.responded_at,
-            status=invite.status,
-            type=channel,
-        )
-        for channel, invite in request.last_invites.items()
-    }
-    return documents.LastInvite(email=invites.get("email"), sms=invites.get("sms"))

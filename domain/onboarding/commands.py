@@ -13,7 +13,8 @@ from domain.onboarding.admissions import Admission, Admissions, NewIds, Onboardi
 from domain.onboarding.destinations import Destination, Destinations
 from domain.onboarding.invitations import Invitation, require_consistent
 from domain.onboarding.provisional_users import MatchedUsers, match_user
-from domain.onboarding.referral_codes import ReferralCodes, hash_of_code
+from domain.onboarding.referral_codes import ReferralCodes
+from domain.onboarding.request_changes import invite
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
@@ -79,7 +80,7 @@ class OnboardingRequests:
             if invitation.claimed_at_once and not principal.unlimited:  # an unclaimed request tells that they are known
                 await self._known_addresses.count(principal.user_id)
             request = self._open(onboarding, users[0].id, new_user=False)
-            self._invite(request, invitation)
+            invite(request, invitation.channels, self.codes)
             rests_on = onboarding.destination.rests_on
             return request, await self._store.save(request, unchanged=rests_on, result=request.id)
         if not users:
@@ -98,7 +99,7 @@ class OnboardingRequests:
         elif invitation.auto_sign_up:
             request.register()
         else:
-            self._invite(request, invitation)
+            invite(request, invitation.channels, self.codes)
         return request, await self._save(onboarding.destination, admission, request, result=request.id)
 
     async def _onboard_existing_user(
@@ -138,11 +139,6 @@ class OnboardingRequests:
             )
         except IdentifierTaken:  # a concurrent command created the person: decide again about an existing user
             raise LostRace from None
-
-    def _invite(self, request: OnboardingRequest, invitation: Invitation) -> None:
-        for channel in invitation.channels:
-            message_id = uuid4()
-            request.invite(message_id, channel, hash_of_code(self.codes.code(message_id)), self.codes.lifetime)
 
     async def _may_claim(self, onboarding: Onboarding, users: Sequence[User]) -> bool:
         """Return whether the request for existing users is claimed at once.

@@ -17,8 +17,8 @@ REACHED: tuple[InviteStatus, ...] = ("created", "sent", "delivered", "responded"
 class Invite:
     """An invitation over one channel. `id` is the id of its message, `code_hash` the hash of its referral code.
 
-    `error` is our own reason for a failure, `report` that of a delivery service. The code of a void invitation cannot
-    be used any more, because the person has another address now.
+    `error` is our own reason for a failure. `report` is that of a delivery service, which tells that the message is
+    `undelivered`. The code of a void invitation cannot be used any more, because the person has another address now.
     """
 
     id: UUID
@@ -29,13 +29,14 @@ class Invite:
     status: InviteStatus = "created"
     error: str | None = None
     report: Personal | None = None
+    undelivered: bool = False
     responded_at: datetime | None = None
     void: bool = False
 
     @property
     def waiting(self) -> bool:
-        """Return whether the message was not handed over; the job may repeat a message that failed."""
-        return self.status in {"created", "failed"}
+        """Return whether the message was not handed over; the job may repeat one that failed for our own reasons."""
+        return self.status == "created" or (self.status == "failed" and not self.undelivered)
 
     @property
     def reason(self) -> str | None:

@@ -12,6 +12,7 @@ from domain.core.personal import Personal, sealed
 from domain.onboarding.invitations import Invitation, OnboardType
 from domain.onboarding.invites import Invite, InviteStatus
 from domain.people.login_names import LoginNames
+from domain.people.users import User
 
 Status = Literal["claimed", "created", "invited", "registering"]
 
@@ -22,6 +23,15 @@ class OnboardingRequestOpen(AlreadyExists):
 
 class RequestClaimed(InvalidState):
     """The request is claimed already."""
+
+
+def status_of(*, claimed: bool, registering: bool, invited: bool) -> Status:
+    """Return the contract's status of a request; `invited` tells whether a message was ever handed over (K96)."""
+    if claimed:
+        return "claimed"
+    if registering:
+        return "registering"
+    return "invited" if invited else "created"
 
 
 class OnboardingRequest(Audited):
@@ -37,6 +47,8 @@ class OnboardingRequest(Audited):
     group_ids: list[UUID]
     created_by: UUID | None
     individual_id: UUID | None
+    new_user: bool
+    notifications: list[str] | None
     invited: bool = False
     registering_at: datetime | None = None
     claimed_at: datetime | None = None
@@ -138,7 +150,7 @@ class OnboardingRequest(Audited):
         report: Personal | None
 
         def apply(self, aggregate: "OnboardingRequest") -> None:
-            aggregate.replace_invite(self.message_id, status="failed", report=self.report)
+            aggregate.replace_invite(self.message_id, status="failed", report=self.report, undelivered=True)
 
     class InvitationResponded(Audited.Event):
         """The person used the referral code of an invitation."""
@@ -167,6 +179,8 @@ class OnboardingRequest(Audited):
 
         def apply(self, aggregate: "OnboardingRequest") -> None:
             aggregate.registering_at = None
+            if self.user_id != aggregate.user_id:
+                aggregate.new_user = self.new_user
             aggregate.user_id, aggregate.names = self.user_id, self.names
             for message_id, invite in aggregate.invites.items():
                 if invite.channel == "email":
@@ -204,11 +218,11 @@ class OnboardingRequest(Audited):
     @property
     def status(self) -> Status:
         """Return the contract's status of the request."""
-        if self.done:
-            return "claimed"
-        if self.registering_at is not None:
-            return "registering"
-        return "invited" if self.invited else "created"
+        return status_of(claimed=self.done, registering=self.registering_at is not None, invited=self.invited)
+
+    def has_made(self, user: User) -> bool:
+        """Return whether the user was made with the request, and nobody has proved to be them yet."""
+        return self.new_user and not user.confirmed and user.provisional_in == self.organization_id
 
     def is_registering(self, user_id: UUID) -> bool:
         """Return whether this user has signed up for the request and not claimed it yet."""
@@ -218,6 +232,12 @@ class OnboardingRequest(Audited):
     def last_invites(self) -> dict[Channel, Invite]:
         """Return the last invitation over each channel."""
         return {invite.channel: invite for invite in self.invites.values()}
+
+    @property
+    def reachable(self) -> list[Channel]:
+        """Return the channels over which the person has a contact."""
+        contacts: dict[Channel, Personal | None] = {"email": self.names.email, "sms": self.names.phone}
+        return [channel for channel, contact in contacts.items() if contact is not None]
 
     def register(self) -> None:
         """Record that the user has a password and has to be confirmed."""

@@ -32,6 +32,10 @@ class Directory(Protocol):
         """Return what a referral code leads to; None for one that is unknown, expired or void."""
         ...
 
+    async def invited_request(self, message_id: UUID) -> UUID | None:
+        """Return the onboarding request that a message invites to."""
+        ...
+
     async def registering_requests(self, user_id: UUID) -> list[UUID]:
         """Return the unclaimed onboarding requests for which the user has signed up."""
         ...

@@ -25,7 +25,14 @@ class InvitationsFold(BeginningsAndEnds):
         )
 
     @handler
-    def end(self, event: OnboardingRequest.InvitationSent | OnboardingRequest.InvitationFailed) -> None:
+    def end(
+        self,
+        event: OnboardingRequest.InvitationSent
+        | OnboardingRequest.InvitationFailed
+        | OnboardingRequest.InvitationDelivered
+        | OnboardingRequest.InvitationUndelivered
+        | OnboardingRequest.InvitationResponded,
+    ) -> None:
         self.ended.append({"message_id": event.message_id, "pending": False})
 
 

@@ -45,3 +45,10 @@ async def organization_named(cursor: AsyncCursor, name: str) -> UUID:
     if row is None:
         raise NotFound(f"No organization has the name {name}.")
     return UUID(str(row[0]))
+
+
+async def display_name(cursor: AsyncCursor, organization_id: UUID) -> str | None:
+    """Return the display name of the organization."""
+    await cursor.execute("SELECT display_name FROM organization_names WHERE organization_id = %s", [organization_id])
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])

@@ -41,6 +41,10 @@ class InlineDirectory:
     async def referral_code(self, code: str) -> ReferralCode | None:
         return await self._reader.ask(lambda cursor: referral_codes.valid_code(cursor, code))
 
+    async def invited_request(self, message_id: UUID) -> UUID | None:
+        found = await self._column("SELECT request_id FROM referral_codes WHERE message_id = %s", message_id)
+        return found[0] if found else None
+
     async def registering_requests(self, user_id: UUID) -> list[UUID]:
         return await self._reader.ask(lambda cursor: referral_codes.registering_requests(cursor, user_id))
 

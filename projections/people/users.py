@@ -1,7 +1,7 @@
 """Users as lists and detail pages show them, and the onboarding requests that brought them in (background)."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,9 +16,10 @@ from domain.people.login_names import email_key, folded, normal_phone, parse_log
 from domain.people.users import User
 from projections.core.fold import Fold, handler
 from projections.core.projection import PersonalColumns, Projection, Recorded
-from projections.core.rows import Row, insert, upsert
-from projections.people import organization_people
+from projections.core.rows import Row, upsert
+from projections.people import organization_people, user_requests
 from projections.people.organization_people import OrganizationPeopleFold
+from projections.people.user_requests import UserRequestsFold, touched_requests
 
 COLUMNS = (
     "user_id", "classification", "account_type", "individual_id", "email", "phone", "username", "own_username",
@@ -69,7 +70,6 @@ class UsersFold(Fold):
 
     def __init__(self, rows: Iterable[dict[str, Any]]) -> None:
         self.changed: dict[UUID, Row] = {}
-        self.requests: list[Row] = []
         self._rows = {row["user_id"]: row for row in rows}
         self._of_individuals = {row["individual_id"]: row for row in self._rows.values()}
 
@@ -176,9 +176,6 @@ class UsersFold(Fold):
 
     @handler
     def request(self, event: OnboardingRequest.Created) -> None:
-        """Add the request; one about somebody known changes nothing of them."""
-        request = {"request_id": event.originator_id, "user_id": event.user_id}
-        self.requests.append(request | {"organization_id": event.organization_id})
         if event.new_user and (row := self._rows.get(event.user_id)) is not None:
             self._change(row, event, auto_sign_up=event.auto_sign_up, auto_confirm=event.auto_confirm)
 
@@ -186,6 +183,13 @@ class UsersFold(Fold):
     def claim(self, event: OnboardingRequest.Claimed) -> None:
         if (row := self._rows.get(event.user_id)) is not None:
             self._change(row, event, registration_invite="accepted")
+
+    def invite(self, user_id: UUID, state: str) -> None:
+        """Tell whether the user's last invitation arrived, unless they have accepted one. It changes no profile."""
+        row = self._rows.get(user_id)
+        if row is not None and row["registration_invite"] != "accepted":
+            row["registration_invite"] = state
+            self.changed[user_id] = row
 
     def _change_user(self, event: Any, **values: Any) -> None:
         if (row := self._rows.get(event.originator_id)) is not None:
@@ -200,23 +204,28 @@ class UsersProjection(Projection):
     """A batch is folded onto the rows it touches, which are read and written in one statement each."""
 
     name = "users"
-    version = 5
-    tables = ("users", "user_onboarding_requests", *organization_people.TABLES)
-    events = (*UsersFold.events, *OrganizationPeopleFold.events)
+    version = 6
+    tables = ("users", user_requests.TABLE, *organization_people.TABLES)
+    events = (*UsersFold.events, *UserRequestsFold.events, *OrganizationPeopleFold.events)
     personal = (PERSONAL, organization_people.PERSONAL)
 
     async def apply(self, cursor: AsyncCursor, events: Sequence[Recorded]) -> None:
         about_users = [recorded for recorded in events if isinstance(recorded.event, UsersFold.events)]
-        fold = await UsersFold(await _touched(cursor, about_users)).add_all(about_users)
+        requests = await UserRequestsFold(await touched_requests(cursor, events)).add_all(events)
+        fold = await UsersFold(await _touched(cursor, about_users, requests.states)).add_all(about_users)
+        for user_id, state in requests.states.items():
+            fold.invite(user_id, state)
         people = await OrganizationPeopleFold().add_all(events)
         await upsert(cursor, "users", ("user_id",), fold.changed.values())
         await people.write(cursor, fold.changed)
-        await insert(cursor, "user_onboarding_requests", fold.requests)
+        await requests.write(cursor)
 
 
-async def _touched(cursor: AsyncCursor, events: Sequence[Recorded]) -> list[dict[str, Any]]:
-    """Return the rows of the users that events are about, directly or by their individuals."""
-    ids = {each for _, event in events for each in (event.originator_id, getattr(event, "user_id", None)) if each}
+async def _touched(cursor: AsyncCursor, events: Sequence[Recorded], others: Collection[UUID]) -> list[dict[str, Any]]:
+    """Return the rows of the users that events are about, directly or by their individuals, and of others."""
+    ids = {*others} | {
+        each for _, event in events for each in (event.originator_id, getattr(event, "user_id", None)) if each
+    }
     rows = cursor.connection.cursor(row_factory=dict_row)
     await rows.execute(
         f"SELECT {', '.join(COLUMNS)} FROM users WHERE user_id = ANY(%(ids)s) OR individual_id = ANY(%(ids)s)",

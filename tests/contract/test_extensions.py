@@ -5,8 +5,8 @@ from typing import Any
 
 from tests.contract.described import Schema, documents
 
-SINCE_THE_RULINGS = {"jsonapi", "page[limit]", "page[offset]", "page[total]"}
-"""No extensions of ours: JSON:API's own member, and what every list has in its `meta` (semantics 2, ruling D14)."""
+SINCE_THE_RULINGS = {"jsonapi", "meta", "page[limit]", "page[offset]", "page[total]"}
+"""No extensions of ours: JSON:API's own members, and what every list has in its `meta` (semantics 2, ruling D14)."""
 SECTION_12 = {
     "DELETE /v1/sessions/{id}/", "DELETE /v1/individual-groups/{id}/", "POST /v1/individuals/{id}/share/",
     "POST /v1/individuals/{id}/unshare/", "DELETE /v1/organization-email-templates/{id}/",

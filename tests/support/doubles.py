@@ -123,6 +123,9 @@ class MemoryDirectory:
     async def referral_code(self, code: str) -> ReferralCode | None:
         return None
 
+    async def invited_request(self, message_id: UUID) -> UUID | None:
+        return None
+
     async def registering_requests(self, user_id: UUID) -> list[UUID]:
         return []
 

@@ -1,4 +1,4 @@
-"""Bringing people in: POST /v1/onboarding-requests/ (semantics 9 and 12.1, rulings A1 and I6)."""
+"""Bringing people in: /v1/onboarding-requests/ (semantics 9 and 12.1, rulings A1, I6 and K95 to K98)."""
 
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic import Field, StrictBool, model_validator
 
 from api.documents.addresses import EmailText
-from api.documents.common import Attributes, Resource, Single, Strict
-from api.documents.envelope import CreateRequest
+from api.documents.common import Attributes, Listing, Resource, Single, Strict
+from api.documents.envelope import ActionRequest, CreateRequest
 from api.documents.fields import (
     EXTENSION,
     Items,
@@ -16,16 +16,20 @@ from api.documents.fields import (
     PhoneText,
     RosterIds,
     Secret,
+    Text255,
     UuidText,
     folded,
     violation,
 )
+from api.documents.parameters import Flag, Page
 from api.documents.people.people import GivenCommunicationPreferences
 from api.documents.times import ContractDatetime
 
 OnboardType = Literal["patient", "provider"]
 Channel = Literal["email", "sms"]
+DeliveryState = Literal["bounced", "complained", "delivered", "sent"]
 Notifications = Annotated[tuple[Channel, ...], Items(most=100, made=folded)]
+SomeIds = Annotated[tuple[UuidText, ...], Items(most=100, made=folded)]
 RoleNames = Annotated[tuple[Name, ...], Items(most=100, made=folded)]
 
 
@@ -56,8 +60,9 @@ class OnboardingToRequest(Strict):
 
     @model_validator(mode="after")
     def _can_be_reached_and_signed_up(self) -> Self:
-        if self.patient_email is None and self.phone_number is None and self.username is None:
-            raise violation("patient-email", "missing")
+        at_once = self.auto_sign_up and self.auto_confirm and self.username is not None
+        if self.patient_email is None and self.phone_number is None and not at_once:
+            raise violation("patient-email", "missing")  # nobody could be invited, or be confirmed (ruling K95)
         if self.auto_sign_up and self.password is None:
             raise violation("password", "missing")
         return self
@@ -65,6 +70,24 @@ class OnboardingToRequest(Strict):
 
 class CreateOnboardingRequest(CreateRequest[Literal["onboarding-requests"], OnboardingToRequest]):
     """POST /v1/onboarding-requests/."""
+
+
+class OnboardingRequestListQuery(Page):
+    """GET /v1/onboarding-requests/."""
+
+    email: Text255 | None = None
+    onboard_type: OnboardType = "patient"
+    organization_id: Annotated[UuidText, Field(alias="organization")]
+    patient_ids: SomeIds = ()
+    with_invite: Flag = False
+
+
+class NoAttributes(Strict):
+    """An action without attributes."""
+
+
+class ResendOnboardingEmail(ActionRequest[Literal["onboarding-requests-email"], NoAttributes]):
+    """POST /v1/onboarding-requests/{id}/email/."""
 
 
 class EmailBounce(Attributes):
@@ -76,7 +99,7 @@ class EmailDeliveryAttributes(Attributes):
     bounce: EmailBounce | None = None
     created_at: ContractDatetime
     email: str | None = None
-    state: Literal["bounced", "complained", "delivered", "sent"]
+    state: DeliveryState
     status_at: ContractDatetime | None = None
 
 
@@ -123,4 +146,8 @@ class OnboardingRequestResource(Resource[OnboardingRequestAttributes]):
 
 
 class OnboardingRequestDocument(Single[OnboardingRequestResource]):
-    """Answers POST /v1/onboarding-requests/."""
+    """Answers an operation on one request."""
+
+
+class OnboardingRequestList(Listing[OnboardingRequestResource]):
+    """Answers GET /v1/onboarding-requests/."""

@@ -19,6 +19,7 @@ ANYBODY = {
     "POST /v1/forgot-password/",
     "POST /v1/internal-auth/",
     "POST /v1/login/",
+    "POST /v1/onboarding-info/",
     "POST /v1/refresh-token/",
     "POST /v1/resend-confirmation/",
     "POST /v2/internal-auth/",
@@ -28,13 +29,16 @@ WITHOUT_KEYS = {
     "POST /v1/internal-auth/", "POST /v1/login/", "POST /v1/refresh-token/", "POST /v2/internal-auth/",
     "POST /v1/authenticate/", "POST /v1/authz-get-accessible-resources/", "POST /v1/authz-resource-access/",
     "POST /v1/bulk-authz-resource-access/", "POST /v1/confirm-forgot-password/", "POST /v1/confirm-sign-up/",
-    "POST /v1/forgot-password/", "POST /v1/resend-confirmation/",
+    "POST /v1/forgot-password/", "POST /v1/onboarding-info/", "POST /v1/resend-confirmation/",
     "POST /v1/users/{id}/switch-organization/",
 }  # fmt: skip
 """They hand out tokens, or only look (rulings A6, B4 and K141)."""
 HAND_OUT_TOKENS = {"POST /v1/users/{id}/switch-organization/"}
 """Those of them that need a token."""
 
+
+READ_BY_ANYBODY = {"POST /v1/onboarding-info/"}
+"""Those of them that only look although they need no token."""
 
 UNBOUNDED = {"GET /.well-known/jwks.json": "a small document from memory, the same for every caller"}
 """Operations that need no token and have no throttle, and why they need none."""
@@ -66,7 +70,8 @@ def test_every_operation_but_the_health_is_refused_in_the_one_order() -> None:
 def test_every_other_command_by_post_knows_idempotency_keys() -> None:
     posts = [route for route in routes() if isinstance(route, ContractRoute) and route.methods == {"POST"}]
     assert {named(route) for route in posts if not route.remembers} == WITHOUT_KEYS
-    assert {named(route) for route in posts if route.reads} == WITHOUT_KEYS - ANYBODY - HAND_OUT_TOKENS
+    others = ANYBODY - READ_BY_ANYBODY
+    assert {named(route) for route in posts if route.reads} == WITHOUT_KEYS - others - HAND_OUT_TOKENS
 
 
 def test_anonymous_callers_may_send_small_bodies_only() -> None:

@@ -21,6 +21,7 @@ UNREADABLE = {
     "individual": "individual of PAT",
     **{kind: f"{kind} of north" for kind in ("email template", "message", "text template")},
     "organization": "north",
+    "request": "request of north",
     "role": "administrators of north",
     "session": "session of PROV",
     "task": "task of LEAD",
@@ -111,6 +112,10 @@ CASES = [
     Case({f"{INVITE}organization": "organization", f"{INVITE}patient": "individual",
           f"{INVITE}individual-group-ids": "group", f"{INVITE}individual-group-id": "group"},
          "/v1/onboarding-requests/", body={"data": {"type": "onboarding-requests", "attributes": ONBOARDING}}),
+    Case({"organization": "organization", "patient-ids": "individual"}, "/v1/onboarding-requests/",
+         {"organization": "<south>"}, method="GET"),
+    Case({"id": "request"}, "/v1/onboarding-requests/{id}/", method="GET"),
+    Case({"id": "request"}, "/v1/onboarding-requests/{id}/email/", body=data("onboarding-requests-email")),
     Case({"id": "organization"}, "/v1/organizations/{id}/", method="GET"),
     Case({"id": "organization"}, "/v1/organizations/{id}/", method="PATCH",
          body={"data": {"id": "<south>", **data("organizations", display_name="South")["data"]}}),
@@ -150,11 +155,13 @@ CASES = [
 ]  # fmt: skip
 OWN = {
     **{kind: f"{kind} of south" for kind in NEW},
-    "group": "yard", "individual": "record of south", "organization": "south", "role": "administrators of south",
+    "group": "yard", "individual": "record of south", "organization": "south", "request": "request of south",
+    "role": "administrators of south",
     "session": "my session", "task": "my task", "user": "FAR-PROV",
 }  # fmt: skip
 READ_BY_ALL_CALLERS = {
     ("POST", "/v1/individuals/"), ("POST", "/v1/user-replications/"), ("GET", "/v1/user-replications/"),
+    ("POST", "/v1/onboarding-texts/{id}/update-status/"),
     ("GET", "/v1/replicators/{id}/"), ("GET", "/v1/organization-themes/{id}/"),
     ("PATCH", "/v1/organization-themes/{id}/"), ("POST", "/v1/service-documents/"),
     ("GET", "/v1/service-documents/{id}/"), ("GET", "/service-documents/{id}/"),
@@ -247,6 +254,11 @@ async def furnish(ward: Ward) -> None:
         "administrators of south": roles["data"][0]["id"], "my task": move["data"]["task-id"],
         "my session": ward.session_of(far), "session of PROV": ward.session_of(ward.people["PROV"]),
     }  # fmt: skip
+    for organization in ("north", "south"):
+        address = f"guest.of.{organization}@people.test"
+        body = data("onboarding-requests", organization=ward.things[organization], patient_email=address)
+        made = await world.post("/v1/onboarding-requests/", body, world.system)
+        ward.things[f"request of {organization}"] = made["data"]["id"]
     for name, kind in RECORDS.items():
         for organization in ("north", "south"):
             attributes = NEW[kind] | {"locale": "en_US", "organization-id": ward.things[organization]}

@@ -171,7 +171,21 @@ async def test_an_inactive_organization_onboards_no_user(database_url: str, onbo
             assert (refusal["code"], refusal["source"]) == (code, {"pointer": "/data/attributes/organization"})
 
 
-async def test_a_request_needs_a_contact(database_url: str) -> None:
+@pytest.mark.parametrize(
+    "attributes",
+    [{}, {"username": "ann.b"}, {"username": "ann.b", "auto-sign-up": True, "password": PASSWORD}, AT_ONCE],
+    ids=["nothing", "user name", "user name, to be confirmed", "at once without a name"],
+)
+async def test_a_request_needs_a_contact(database_url: str, attributes: dict[str, Any]) -> None:
+    """Ruling K95."""
     async with a_world(database_url, projecting=False) as world:
-        refusal = await ask(world, world.system, uuid4(), 400)
-        assert refusal["code"] == "missing-attribute"
+        refusal = await ask(world, world.system, uuid4(), 400, **attributes)
+        missing = ("missing-attribute", {"pointer": "/data/attributes/patient-email"})
+        assert (refusal["code"], refusal["source"]) == missing
+
+
+async def test_a_user_name_alone_suffices_at_once(database_url: str) -> None:
+    """Ruling K95."""
+    async with a_world(database_url) as world:
+        claimed = await ask(world, world.system, await world.organization(), **AT_ONCE, username="ann.b")
+        assert claimed["status"] == "claimed"

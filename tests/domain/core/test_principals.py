@@ -40,6 +40,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         attempts=nothing,
         live_sessions=nothing,
         known_addresses=nothing,
+        resends=nothing,
         referral_codes=nothing,
         code_checks=nothing,
     )

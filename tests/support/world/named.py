@@ -59,6 +59,10 @@ class Ward:
             "new organization of OADM": self._organization_of_oadm,
             "new organization with records": self._organization_with_records,
             **{f"new {kind}": partial(self._record, kind) for kind in RECORDS},
+            "new invitation": self._invitation,
+            "address of a guest": self._guest,
+            "new request": partial(self._request, "patient"),
+            "new request for a provider": partial(self._request, "provider"),
             "new id": self._id,
             "new name": self._name,
             "new address": self._address,
@@ -177,6 +181,27 @@ class Ward:
         attributes = {"type": "terms", "version": await self._name(), "title": "Terms", "html": "<p>Terms</p>"}
         body = created("service-documents", **attributes)
         return str((await self.world.post("/v1/service-documents/", body, self.world.system))["data"]["id"])
+
+    async def _request(self, onboard_type: str) -> str:
+        """Return an open request of north."""
+        attributes = {"organization": self.things["north"], "onboard-type": onboard_type, "notifications": []}
+        body = created("onboarding-requests", **attributes, patient_email=await self._address())
+        return str((await self.world.post("/v1/onboarding-requests/", body, self.world.system))["data"]["id"])
+
+    async def _guest(self) -> str:
+        """Return the address of somebody whom north invites."""
+        address = await self._address()
+        await self._invited(address)
+        return address
+
+    async def _invitation(self) -> str:
+        """Return the message of an invitation to north."""
+        return str((await self._invited(await self._address()))["last-invite"]["email"]["id"])
+
+    async def _invited(self, address: str) -> dict[str, Any]:
+        body = created("onboarding-requests", organization=self.things["north"], patient_email=address)
+        answer = await self.world.post("/v1/onboarding-requests/", body, self.world.system)
+        return dict(answer["data"]["attributes"])
 
     async def _organization_of_oadm(self) -> UUID:
         """Return a new organization with OADM and one more administrator."""

@@ -18,6 +18,7 @@ UNLIMITED: dict[str, Any] = {
     "login_failures": 0, "login_failures_address": 0, "service_failures_address": 0, "refreshes_session": 0,
     "code_requests": 0, "code_requests_address": 0, "code_failures": 0, "code_failures_address": 0,
     "lookup_misses_address": 0,
+    "onboarding_resends": 0,
 }  # fmt: skip
 """Settings for tests that ask wrongly very often, and from one address."""
 
