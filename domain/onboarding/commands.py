@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import UUID, uuid4
 
 from domain.core.audited import Audited
+from domain.core.codes import hash_of_code
 from domain.core.errors import LostRace
 from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict, save_resting_on

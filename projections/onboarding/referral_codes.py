@@ -7,8 +7,9 @@ from uuid import UUID
 
 from psycopg import AsyncCursor
 
+from domain.core.codes import hash_of_code
 from domain.core.recorded import Recorded
-from domain.onboarding.referral_codes import ReferralCode, hash_of_code
+from domain.onboarding.referral_codes import ReferralCode
 from domain.onboarding.requests import OnboardingRequest
 from projections.core.fold import Fold, handler
 from projections.core.projection import InlineProjection, WriteCursor

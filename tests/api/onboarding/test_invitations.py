@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.onboarding.referral_codes import hash_of_code
+from domain.core.codes import hash_of_code
 from domain.onboarding.requests import OnboardingRequest
 from tests.api.onboarding.test_requests import AT_ONCE, ask
 from tests.support.message_servers import a_mail_server, a_text_provider
