@@ -144,12 +144,18 @@ class Settings(BaseSettings):
         description="Number of password hashes computed at the same time; one per processor when absent.",
     )
     password_length: int = Field(default=8, ge=8, le=64, description="Smallest number of characters of a new password.")
+    totp_issuer: str = Field(
+        default="Rollbook",
+        pattern=r"^[^:]{1,64}$",
+        description="Name of this service in authenticator apps.",
+    )
     pwned_url: SecretUrl = Field(
         default=None, description="Range service of breached passwords (Have I Been Pwned); not checked when absent."
     )
     login_failures: int = _limit(10, "Failed logins of one name in 15 minutes")
     login_failures_address: int = _limit(100, "Failed logins from one address in 15 minutes")
     logins_address: int = _limit(60, "Logins from one address in a minute")
+    password_checks_address: int = _limit(100, "Ratings of passwords from one address in 15 minutes")
     service_documents_address: int = _limit(600, "Reads of service documents from one address in a minute")
     refreshes_session: int = _limit(30, "Refreshes of one session in a minute")
     service_failures_address: int = _limit(20, "Refused service accounts from one address in 15 minutes")

@@ -33,7 +33,7 @@ from api.organizations import (
     themes,
     user_organizations,
 )
-from api.people import confirmations, individuals, password_resets, user_replications, users
+from api.people import confirmations, individuals, password_resets, passwords, totp, user_replications, users
 from api.services import Services
 from api.sessions import internal_auth, sessions
 from api.wiring import built
@@ -53,6 +53,7 @@ RESOURCES = (
     onboarding_requests,
     organizations,
     password_resets,
+    passwords,
     referral_codes,
     replicators,
     role_users,
@@ -63,6 +64,7 @@ RESOURCES = (
     sms_templates,
     tasks,
     themes,
+    totp,
     user_organizations,
     user_replications,
     users,

@@ -18,6 +18,7 @@ from adapters.security.resends import CountedResends
 from adapters.security.throttle import Throttle, opened_redis
 from adapters.security.token_reviewers import KubernetesReviewer, SettingReviewer
 from adapters.security.tokens import RememberedTokens, Tokens
+from adapters.security.totp import PyotpCodes
 from adapters.settings import Settings
 from api.edge.access import ReadAccess, session_lookup
 from api.edge.indexing import Indexing
@@ -77,6 +78,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 password_policy=PasswordPolicy(passwords, breached_passwords(settings), settings.password_length),
                 attempts=LoginThrottle(throttle, lookup, settings),
                 live_sessions=SessionReader(pool),
+                one_time_codes=PyotpCodes(),
                 known_addresses=CountedAddresses(throttle, settings.known_addresses),
                 resends=CountedResends(throttle, settings.onboarding_resends),
                 referral_codes=ReferralCodes(lookup, settings.referral_code_seconds),

@@ -25,12 +25,16 @@ from domain.people.account_codes import AccountCodes
 from domain.people.confirmations import Confirmations
 from domain.people.directory import Directory
 from domain.people.individual_commands import Individuals
+from domain.people.login_attempts import Attempts
+from domain.people.own_password import OwnPassword
 from domain.people.password_resets import PasswordResets
 from domain.people.passwords import PasswordPolicy
+from domain.people.totp import OneTimeCodes
+from domain.people.totp_commands import Totp
 from domain.people.user_commands import Users
 from domain.people.user_replications import UserReplications
 from domain.people.verification_codes import CodeCheck
-from domain.sessions.commands import Attempts, LiveSessions, Sessions
+from domain.sessions.commands import LiveSessions, Sessions
 from domain.sessions.service_accounts import ServiceAccounts
 from domain.sessions.switching import OrganizationSwitches
 
@@ -48,6 +52,7 @@ class Identity:
         password_policy: PasswordPolicy,
         attempts: Attempts,
         live_sessions: LiveSessions,
+        one_time_codes: OneTimeCodes,
         known_addresses: KnownAddresses,
         resends: Resends,
         referral_codes: ReferralCodes,
@@ -66,6 +71,7 @@ class Identity:
         self.general_messages = Records(GeneralMessage, store, organization_owner)
         self.memberships = Memberships(store, directory, permissions)
         self.role_users = RoleUsers(store, directory, permissions)
+        self.password_policy = password_policy
         self.individuals = Individuals(store, directory, permissions)
         self.user_replications = UserReplications(store)
         self.users = Users(store, permissions)
@@ -82,4 +88,8 @@ class Identity:
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.service_accounts = ServiceAccounts(store)
         self.organization_switches = OrganizationSwitches(store, session_store, permissions)
-        self.sessions = Sessions(store, session_store, directory, password_policy.passwords, attempts, live_sessions)
+        own_password = OwnPassword(password_policy.passwords, attempts)
+        self.totp = Totp(store, session_store, directory, own_password, one_time_codes)
+        self.sessions = Sessions(
+            store, session_store, directory, password_policy.passwords, attempts, live_sessions, one_time_codes
+        )

@@ -25,6 +25,7 @@ from projections.organizations.organizations import OrganizationsProjection
 from projections.organizations.sms_templates import SMS_TEMPLATES
 from projections.organizations.themes import THEMES
 from projections.people.identifiers import IdentifiersProjection
+from projections.people.totp import TotpProjection, TotpUsesProjection
 from projections.people.user_replications import UserReplicationsProjection
 from projections.people.users import UsersProjection
 from projections.sessions.sessions import SessionEndsProjection, SessionsProjection
@@ -39,6 +40,7 @@ def _inline_of_identity(lookup: Lookup) -> list[InlineProjection]:
         SessionEndsProjection(),
         OrganizationNamesProjection(),
         RoleUsersProjection(),
+        TotpProjection(),
         THEMES,
         SMS_TEMPLATES,
         EMAIL_TEMPLATES,
@@ -77,7 +79,9 @@ class LogProjections(NamedTuple):
 LOGS = {
     IDENTITY: LogProjections(_inline_of_identity, _background_of_identity),
     "sessions": LogProjections(
-        lambda _: [SessionsProjection()], kept_for="session_log_days", forgotten={"sessions": "session_id"}
+        lambda _: [SessionsProjection(), TotpUsesProjection()],
+        kept_for="session_log_days",
+        forgotten={"sessions": "session_id"},
     ),
 }
 """All logs by name; each has a row in log_head, and the tables that `domain.core.logs` names."""

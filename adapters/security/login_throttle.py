@@ -17,7 +17,7 @@ KNOWN = "login-addresses"
 
 
 class LoginThrottle:
-    """Implements `domain.sessions.commands.Attempts`.
+    """Implements `domain.people.login_attempts.Attempts`.
 
     Failures are counted by the name as typed, never by the account, so that no answer reveals that two names belong to
     one account. Each name has two counters: one for addresses from which it has logged in lately, one for all others.
@@ -62,7 +62,7 @@ class LoginCounters(NamedTuple):
 
 
 class LoginAttempt:
-    """Implements `domain.sessions.commands.Attempt`."""
+    """Implements `domain.people.login_attempts.Attempt`."""
 
     def __init__(
         self, throttle: Throttle, counted: CountedUses, counters: LoginCounters, pair: str, facts: Mapping[str, str]
@@ -79,6 +79,10 @@ class LoginAttempt:
         await self._throttle.clear(self._counters.of_name)
         await self._counted.refund(self._counters.of_address)
         await self._throttle.mark(KNOWN, self._pair, KNOWN_SECONDS)
+
+    async def forgive(self) -> None:
+        """Count the attempt as a login, not as a failure (ruling K10)."""
+        await self._counted.refund(self._counters.of_name, self._counters.of_address)
 
     async def fail(self) -> None:
         """Count the attempt as a failure only, not as a login."""

@@ -14,7 +14,7 @@
 flags declare an operation that differs from others:
 
     reads=True       a POST that only reads: it honours X-At-Least-Position
-    secret=True      issues tokens or secrets: it ignores Idempotency-Key
+    secret=True      takes or issues secrets outside of `execute`: it ignores Idempotency-Key
     extension=True   is not in the contract
     waits=False      never answers 503 because something is not readable yet, as other operations may
     max_body=…       accepts small bodies only

@@ -34,7 +34,7 @@ class JsonWebKeys(Attributes):
     keys: list[dict[str, Any]]
 
 
-PER_NAME_AND_ADDRESS = CommandThrottle("the name counts as the command normalizes it, and a right password forgives")
+PER_NAME_AND_ADDRESS = CommandThrottle("the name counts as the command normalizes it, and a complete login forgives")
 PER_TOKEN = CallThrottle(
     "refreshes",
     lambda settings: settings.refreshes_session,
@@ -56,7 +56,7 @@ PER_TOKEN = CallThrottle(
     ),
 )
 async def login(body: documents.Login, identity: IdentityDep, signer: SignerDep) -> Response:
-    """Open a session for a user who sends the right password. `totp-code` is ignored: users cannot enrol TOTP yet."""
+    """Open a session for a user who sends the right password, and a TOTP or recovery code if TOTP is enabled."""
     signed_in = await identity.sessions.log_in(wish(body), CLIENT_ADDRESS.get())
     return answer(documents.LoginTokens(**login_tokens(signer, signed_in)), 201)
 
@@ -175,6 +175,7 @@ def wish(body: documents.Login) -> LoginWish:
     return LoginWish(
         username=body.username,
         password=body.password.get_secret_value(),
+        totp_code=None if body.totp_code is None else body.totp_code.get_secret_value(),
         access_seconds=body.access_token_expiration_seconds,
         refresh_seconds=body.refresh_token_expiration_seconds,
         sticky=bool(body.sticky_access_token_expiration),

@@ -12,13 +12,21 @@ from typing import Literal
 from domain.core.errors import Forbidden
 from domain.core.principal import Principal, SessionKind
 
-Act = Literal["claim an onboarding request", "end another session", "switch the organization"]
+Act = Literal[
+    "claim an onboarding request", "create a TOTP configuration", "delete a TOTP configuration", "disable TOTP",
+    "enable TOTP", "end another session", "replace recovery codes", "switch the organization",
+]  # fmt: skip
 
 IMPERSONATED, SYNTHETIC = frozenset[SessionKind]({"impersonated"}), frozenset[SessionKind]({"synthetic"})
 
 FORBIDDEN: Mapping[Act, frozenset[SessionKind]] = MappingProxyType({
     "claim an onboarding request": IMPERSONATED | SYNTHETIC,
+    "create a TOTP configuration": IMPERSONATED | SYNTHETIC,
+    "delete a TOTP configuration": IMPERSONATED | SYNTHETIC,
+    "disable TOTP": IMPERSONATED | SYNTHETIC,
+    "enable TOTP": IMPERSONATED | SYNTHETIC,
     "end another session": IMPERSONATED | SYNTHETIC,
+    "replace recovery codes": IMPERSONATED | SYNTHETIC,
     "switch the organization": SYNTHETIC,
 })  # fmt: skip
 

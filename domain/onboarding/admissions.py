@@ -15,6 +15,7 @@ from domain.onboarding.invitations import Invitation, OnboardType
 from domain.onboarding.provisional_users import MatchedUsers, confirm, is_unverified, take_over
 from domain.organizations.memberships import require_no_participant
 from domain.people.individuals import Individual
+from domain.people.totp import TotpConfigurations, end_totp
 from domain.people.user_commands import update_admin_roles
 from domain.people.users import ProvisionalUser, User
 
@@ -42,13 +43,17 @@ class Onboarding(NamedTuple):
 
 
 class Admission(NamedTuple):
-    """Everything that is saved with the request. `released` are users who lose login names to `user`."""
+    """Everything that is saved with the request.
+
+    `released` are users who lose login names to `user`. `totp` are those of a former holder of it.
+    """
 
     user: User
     individuals: list[Individual]
     roles: list[Role]
     entries: list[RosterEntry]
     released: Sequence[User] = ()
+    totp: Sequence[TotpConfigurations] = ()
 
     @property
     def individual(self) -> Individual:
@@ -104,8 +109,10 @@ class Admissions:
         if user.state not in {"confirmed", "init", "registered"}:
             raise InvalidState
         individuals = await self.store.get_many(Individual, user.individuals)
+        totp: Sequence[TotpConfigurations] = ()
         if principal.unlimited and is_unverified(user):
             take_over(matched, list(individuals.values()), invitation, password_hash)
+            totp = await end_totp(self.store, user.id)
         primary = individuals[user.individual_id]
         if invitation.onboard_type == "provider":
             require_no_participant(list(individuals.values()))
@@ -116,7 +123,7 @@ class Admissions:
         individual = destination.individual or primary
         admission = await self.enter(user, individual, invitation.onboard_type, destination)
         further = [individual for individual in individuals.values() if individual.id != admission.individual.id]
-        return admission._replace(individuals=[*admission.individuals, *further], released=matched.others)
+        return admission._replace(individuals=[*admission.individuals, *further], released=matched.others, totp=totp)
 
     async def enter(
         self, user: User, individual: Individual, onboard_type: OnboardType, destination: Destination

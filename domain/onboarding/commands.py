@@ -5,7 +5,6 @@ from typing import Protocol
 from uuid import UUID, uuid4
 
 from domain.core.audited import Audited
-from domain.core.codes import hash_of_code
 from domain.core.errors import LostRace
 from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
@@ -132,7 +131,8 @@ class OnboardingRequests:
     ) -> int:
         # the user first: projections need the user before the individuals and the request
         admitted: list[Audited] = [
-            *admission.released, admission.user, *admission.individuals, *admission.roles, *admission.entries,
+            *admission.released, admission.user, *admission.totp, *admission.individuals, *admission.roles,
+            *admission.entries,
         ]  # fmt: skip
         try:
             return await save_resting_on(

@@ -51,3 +51,7 @@ class Directory(Protocol):
     async def leaders(self, group_id: UUID) -> list[UUID]:
         """Return the users who lead the group directly."""
         ...
+
+    async def user_of_totp(self, configuration_id: UUID) -> UUID | None:
+        """Return the user who has the TOTP configuration."""
+        ...

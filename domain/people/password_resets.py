@@ -10,6 +10,7 @@ from domain.onboarding.claims import Claims
 from domain.people.account_codes import AccountCodes, channels_of, kind_of
 from domain.people.passwords import PasswordPolicy
 from domain.people.security_notices import notices_of
+from domain.people.totp import end_totp
 from domain.people.users import User
 from domain.people.verification_codes import CodeMismatch
 
@@ -67,11 +68,12 @@ class PasswordResets:
             raise CodeMismatch
         with caused_by(user_id):
             user.reset_password(password_hash)
+            totp = await end_totp(self.store, user_id) if user.provisional else []
             user.prove(kind_of(code.channel))
             codes.use(code)
             codes.void(codes.codes.values())
             claimed = await self.claims.of_confirmed(user)
-            changed = [user, codes, *claimed.changed, *notices_of(user, "password-changed")]
+            changed = [user, codes, *totp, *claimed.changed, *notices_of(user, "password-changed")]
             return await save_resting_on(self.store, *changed, unchanged=claimed.rests_on, result=user_id)
 
 

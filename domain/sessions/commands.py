@@ -13,9 +13,12 @@ from domain.core.errors import TooMany, Unauthenticated
 from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.people.directory import Directory
+from domain.people.login_attempts import Attempts
 from domain.people.login_names import normal_login
 from domain.people.passwords import Passwords
+from domain.people.totp import OneTimeCodes, TotpConfigurations, TotpInvalid, configurations_id
 from domain.people.users import User
+from domain.sessions.second_factors import SecondFactor, SecondFactors
 from domain.sessions.sessions import (
     MAX_ACCESS_SECONDS,
     MAX_REFRESH_SECONDS,
@@ -42,39 +45,12 @@ class LiveSessions(Protocol):
         ...
 
 
-class Attempt(Protocol):
-    """One attempt to log in. It counts as a failure until its outcome is reported."""
-
-    async def succeed(self) -> None:
-        """Report a right password, which resets the failures of the name."""
-        ...
-
-    async def fail(self) -> None:
-        """Report a wrong password."""
-        ...
-
-    async def withdraw(self) -> None:
-        """Report that no password was verified, so that the attempt does not count."""
-        ...
-
-
-class Attempts(Protocol):
-    """Limits the attempts to log in for each typed name and for each network address (rulings O12 and O13)."""
-
-    async def begin(self, name: str, address: str) -> Attempt:
-        """Count an attempt. Raises TooMany when there were too many lately."""
-        ...
-
-    async def unlock(self, name: str) -> None:
-        """Clear the failures of a name from all addresses."""
-        ...
-
-
 class Login(NamedTuple):
     """What a user sends to sign in; lifetimes in seconds, the delay in milliseconds."""
 
     username: str
     password: str
+    totp_code: str | None = None
     access_seconds: int | None = None
     refresh_seconds: int | None = None
     sticky: bool = False
@@ -106,13 +82,15 @@ class Sessions:
     passwords: Passwords
     attempts: Attempts
     live_sessions: LiveSessions
+    codes: OneTimeCodes
     _last_user_id: UUID | None = field(default=None, init=False)
 
     async def log_in(self, login: Login, address: str) -> SignedIn:
         """Open a session for a user who sends the right password. `address` is the network address of the client.
 
         Raises TooMany, InvalidCredentials; after a right password UserNotConfirmed, UserDisabled,
-        PasswordResetRequired, UnknownServiceDocuments.
+        PasswordResetRequired, TotpRequired, TotpInvalid, UnknownServiceDocuments. Only a complete login resets the
+        failures of the name: whoever knows the password could otherwise try all codes (ruling K10).
         """
         name = normal_login(login.username)
         attempt = await self.attempts.begin(name, address)
@@ -127,24 +105,26 @@ class Sessions:
         if user is None or not matches:
             await attempt.fail()
             raise InvalidCredentials
+        try:
+            await self._update_outdated_hash(user, login.password)
+            signed_in = await self._complete(user, login, position)
+        except TotpInvalid:
+            await attempt.fail()
+            raise
+        except Exception:
+            await attempt.forgive()
+            raise
         await attempt.succeed()
-        await self._update_outdated_hash(user, login.password)
-        if user.state in REFUSALS_BY_STATE:
-            raise REFUSALS_BY_STATE[user.state]
-        if login.service_documents:
-            raise UnknownServiceDocuments
-        return await self._open(user, login, position)
+        return signed_in
 
     async def log_in_with_code(self, user_id: UUID) -> SignedIn:
         """Open a session for a user who has just proved with a code to be themselves.
 
-        Raises UserDisabled, PasswordResetRequired.
+        Raises UserDisabled, PasswordResetRequired, TotpRequired.
         """
         position = await self.identity.save()
         user = await self.identity.get(User, user_id)
-        if user.state in REFUSALS_BY_STATE:
-            raise REFUSALS_BY_STATE[user.state]
-        return await self._open(user, Login(user.login_name or "", ""), position)
+        return await self._complete(user, Login(user.login_name or "", ""), position)
 
     async def open_for_service(self, user_id: UUID) -> SignedIn:
         """Open a session of at most an hour for a service account that the edge has recognized.
@@ -242,7 +222,22 @@ class Sessions:
                 user.rehash_password(new)
                 await self.identity.save(user)
 
-    async def _open(self, user: User, login: Login, position: int) -> SignedIn:
+    @retry_on_conflict
+    async def _complete(self, user: User, login: Login, position: int) -> SignedIn:
+        """Open a session for a user with the right password, if nothing else is missing.
+
+        Of two racing logins with one code, one loses its append, decides again and finds the code used.
+        """
+        if user.state in REFUSALS_BY_STATE:
+            raise REFUSALS_BY_STATE[user.state]
+        configurations = await self.identity.find(TotpConfigurations, configurations_id(user.id))
+        with caused_by(user.id):
+            factor = await SecondFactors(self.sessions, self.codes).prove(user, configurations, login.totp_code)
+        if login.service_documents:
+            raise UnknownServiceDocuments
+        return await self._open(user, login, position, factor)
+
+    async def _open(self, user: User, login: Login, position: int, factor: SecondFactor | None) -> SignedIn:
         session_id = uuid4()
         refresh_token = new_refresh_token(session_id)
         organization_id = await current_organization(self.identity, user)
@@ -259,7 +254,9 @@ class Sessions:
                 sticky=login.sticky,
                 locale=login.locale,
                 queue_delay=login.queue_delay,
-                authenticated_by=["pwd"],
+                authenticated_by=["pwd"] if factor is None else ["pwd", "otp"],
             )
-            await self.sessions.save(session)
+            if factor is not None and factor.identity:
+                await self.identity.save(*factor.identity)
+            await self.sessions.save(session, *(() if factor is None else factor.sessions))
         return SignedIn(session, user, session.access_until(), refresh_token)

@@ -13,7 +13,7 @@ from domain.people.login_names import LoginName
 from projections.core.projection import Reader
 from projections.onboarding import referral_codes
 from projections.onboarding import requests as onboarding_requests
-from projections.people import identifiers
+from projections.people import identifiers, totp
 
 
 class InlineDirectory:
@@ -66,6 +66,9 @@ class InlineDirectory:
         return await self._column(
             "SELECT user_id FROM group_users WHERE group_id = %s AND kind = 'leader' ORDER BY 1", group_id
         )
+
+    async def user_of_totp(self, configuration_id: UUID) -> UUID | None:
+        return next(iter(await self._column(totp.OWNER_OF, configuration_id)), None)
 
     async def _rows(self, query: str, *parameters: Any) -> list[Any]:
         async def rows(cursor: AsyncCursor) -> list[Any]:

@@ -25,6 +25,7 @@ TAKE_SMALL_BODIES = {
     "POST /v1/confirm-sign-up/", "POST /v1/confirm-forgot-password/", "POST /v1/forgot-password/",
     "POST /v1/resend-confirmation/",
     "POST /v1/onboarding-info/",
+    "POST /v1/password-strength/",
 }  # fmt: skip
 """Of those that are built, what ruling O15 names."""
 DEEPEST = 32

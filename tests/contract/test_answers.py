@@ -28,8 +28,11 @@ A_TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
 A_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 A_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIMES = re.compile(r"(-time|-at|date-created|date-last-modified)$")
-HANDING_OUT = {"POST /v1/login/", "POST /v1/refresh-token/", "POST /v1/internal-auth/", "POST /v2/internal-auth/"}
-"""They belong to the log of sessions and answer no position (ruling B3)."""
+WITHOUT_POSITION = {
+    "POST /v1/login/", "POST /v1/refresh-token/", "POST /v1/internal-auth/", "POST /v2/internal-auth/",
+    "POST /v1/password-strength/",
+}  # fmt: skip
+"""They belong to the log of sessions (ruling B3), or depend on no log at all."""
 PAGE = {"page[limit]", "page[offset]", "page[total]"}
 ELSEWHERE = {"redirect-url"}
 """The other answer of login, for organizations with single sign-on."""
@@ -89,7 +92,7 @@ def _problems_of_form(schema: Schema, value: Any, pointer: str) -> Iterator[str]
 def problems_of_position(operation: Operation, answer: httpx2.Response) -> Iterator[str]:
     """Rulings B1 to B3, B6."""
     position = answer.headers.get("x-position")
-    if operation.title in HANDING_OUT:
+    if operation.title in WITHOUT_POSITION:
         if position is not None:
             yield "carries a position"
         return

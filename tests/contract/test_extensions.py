@@ -13,6 +13,7 @@ SECTION_12 = {
     "DELETE /v1/organization-general-messages/{id}/", "DELETE /v1/organization-sms-templates/{id}/",
     "POST /v1/onboarding-requests/claim/", "POST /v1/service-documents/", "GET /service-documents/{id}/",
     "POST /v1/forgot-password/", "POST /v1/resend-confirmation/",
+    "POST /v1/mfa-totp/{id}/recovery-codes/",
     "GET /v1/tasks/{id}/", "GET /.well-known/jwks.json", "GET /healthz", "GET /readyz", "GET /metrics",
 }  # fmt: skip
 SHOWN_IN_PART = {"POST /v1/login/", "POST /v1/confirm-sign-up/", "POST /v1/confirm-forgot-password/"}
@@ -25,6 +26,7 @@ MARKS = {
     "POST /v1/onboarding-requests/": {"provider-roles", "position"},
     "GET /v1/sessions/{id}/": {"position"},
     "GET /v1/service-documents/{id}/": {"html", "position"},
+    "POST /v1/mfa-totp/{id}/enable/": {"recovery-codes", "recovery-codes-left", "position"},
 }
 """Some that the rulings name."""
 

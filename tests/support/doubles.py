@@ -13,6 +13,7 @@ from domain.core.recorded import Event
 from domain.groups.rosters import RosterEntry, RosterKind
 from domain.onboarding.referral_codes import ReferralCode
 from domain.people.login_names import LoginName
+from domain.people.totp import TotpConfigurations
 
 T = TypeVar("T", bound=Audited)
 
@@ -128,6 +129,10 @@ class MemoryDirectory:
 
     async def registering_requests(self, user_id: UUID) -> list[UUID]:
         return []
+
+    async def user_of_totp(self, configuration_id: UUID) -> UUID | None:
+        owners = [each for each in self._store.streams.values() if isinstance(each, TotpConfigurations)]
+        return next((each.user_id for each in owners if configuration_id in each.configurations), None)
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
         return [each.group_id for each in self._taken(individual_id, organization_id)]

@@ -21,6 +21,7 @@ from tests.support.history_steps.groups import GroupSteps
 from tests.support.history_steps.made import FEW, Saving
 from tests.support.history_steps.people import PeopleSteps
 from tests.support.history_steps.records import RecordSteps
+from tests.support.history_steps.totp import TotpSteps
 
 CHANNELS: list[Channel] = ["email", "sms"]
 REPORTS: list[InviteStatus] = ["sent", "delivered", "responded", "failed"]
@@ -29,13 +30,13 @@ STEPS = (
     "prefer", "settle_in", "mark", "leave", "join", "grant", "revoke", "record", "share", "unshare", "unshare_user",
     "change_owner", "make_group", "rename", "tag", "entry", "unseat", "move", "deactivate", "sign_in", "sign_out",
     "replicate", "change_account", "change_account", "archive", "theme", "message", "sms_template", "email_template",
-    "document", "invite", "respond", "readdress", "sign_up",
+    "document", "invite", "respond", "readdress", "sign_up", "totp", "use_totp",
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (
     "leave", "found", "onboard", "record", "share", "make_group", "entry", "entry", "entry", "grant", "move",
     "register", "invite", "replicate", "sign_in", "sign_out", "theme", "message", "sms_template", "email_template",
-    "document",
+    "document", "totp", "use_totp",
 ) * 4  # fmt: skip
 """Of everything that adds something: afterwards no table is empty."""
 
@@ -55,7 +56,7 @@ class Appends:
         return self._position
 
 
-class History(PeopleSteps, GroupSteps, RecordSteps):
+class History(PeopleSteps, GroupSteps, RecordSteps, TotpSteps):
     """Takes steps, each of which is one append. `rounds` is how often it begins with one of each kind."""
 
     def __init__(

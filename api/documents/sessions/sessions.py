@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, StrictBool, StrictInt
 
 from api.documents.common import Attributes, Resource, Single, Strict
-from api.documents.fields import Ids, Omittable, Secret, Secret2048, Text16, Text20, Text255, UuidText
+from api.documents.fields import Ids, Omittable, Secret, Secret64, Secret2048, Text16, Text255, UuidText
 from api.documents.parameters import Flag, Parameters
 from api.documents.people.people import UserNames
 from api.documents.times import ContractDatetime
@@ -27,7 +27,7 @@ class Login(Strict):
     service_document_agreements: Omittable[Ids] = None
     simulated_queue_delay: Annotated[Omittable[StrictInt], Field(ge=1, le=60_000)] = None
     sticky_access_token_expiration: Omittable[StrictBool] = None
-    totp_code: Annotated[Omittable[Text20], Field(repr=False)] = None
+    totp_code: Omittable[Secret64] = None
 
 
 class RefreshToken(Strict):

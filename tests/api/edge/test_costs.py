@@ -93,7 +93,7 @@ async def test_passwords_of_callers_without_permission_are_not_scored(
         north = await world.organization()
         patient = await world.patient(north)
         judged: list[str] = []
-        for work in ("score", "hash"):
+        for work in ("rate", "hash"):
             monkeypatch.setattr(PasswordPool, work, noting(judged, getattr(PasswordPool, work)))
         answers, lag = await onboarded_during_a_login(world, north, patient)
         assert {answer.status_code for answer in answers} == {404}

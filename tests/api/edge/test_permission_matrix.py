@@ -37,7 +37,12 @@ async def test_each_principal_may_do_exactly_what_the_matrix_says(database_url: 
 
 FORBIDDEN_TO_BORROWED: dict[Act, str] = {
     "claim an onboarding request": "POST /v1/onboarding-requests/claim/",
+    "create a TOTP configuration": "POST /v1/mfa-totp/",
+    "delete a TOTP configuration": "DELETE /v1/mfa-totp/{id}/ (one's own)",
+    "disable TOTP": "POST /v1/mfa-totp/{id}/disable/ (one's own)",
+    "enable TOTP": "POST /v1/mfa-totp/{id}/enable/ (one's own)",
     "end another session": "DELETE /v1/sessions/{id}/ (another one of one's own)",
+    "replace recovery codes": "POST /v1/mfa-totp/{id}/recovery-codes/ (one's own)",
     "switch the organization": "POST /v1/users/{id}/switch-organization/ (one's own session)",
 }
 """The row of the matrix that each entry of the table is about."""

@@ -20,20 +20,26 @@ ANYBODY = {
     "POST /v1/internal-auth/",
     "POST /v1/login/",
     "POST /v1/onboarding-info/",
+    "POST /v1/password-strength/",
     "POST /v1/refresh-token/",
     "POST /v1/resend-confirmation/",
     "POST /v2/internal-auth/",
 }
 
 WITHOUT_KEYS = {
-    "POST /v1/internal-auth/", "POST /v1/login/", "POST /v1/refresh-token/", "POST /v2/internal-auth/",
+    "POST /v1/mfa-totp/", "POST /v1/mfa-totp/{id}/enable/", "POST /v1/mfa-totp/{id}/recovery-codes/",
+    "POST /v1/password-strength/", "POST /v1/internal-auth/", "POST /v1/login/", "POST /v1/refresh-token/",
+    "POST /v2/internal-auth/",
     "POST /v1/authenticate/", "POST /v1/authz-get-accessible-resources/", "POST /v1/authz-resource-access/",
     "POST /v1/bulk-authz-resource-access/", "POST /v1/confirm-forgot-password/", "POST /v1/confirm-sign-up/",
     "POST /v1/forgot-password/", "POST /v1/onboarding-info/", "POST /v1/resend-confirmation/",
     "POST /v1/users/{id}/switch-organization/",
 }  # fmt: skip
-"""They hand out tokens, or only look (rulings A6, B4 and K141)."""
-HAND_OUT_TOKENS = {"POST /v1/users/{id}/switch-organization/"}
+"""They hand out tokens or secrets, or only look (rulings A6, B4 and K141)."""
+HAND_OUT_SECRETS = {
+    "POST /v1/mfa-totp/", "POST /v1/mfa-totp/{id}/enable/", "POST /v1/mfa-totp/{id}/recovery-codes/",
+    "POST /v1/users/{id}/switch-organization/",
+}  # fmt: skip
 """Those of them that need a token."""
 
 
@@ -71,7 +77,7 @@ def test_every_other_command_by_post_knows_idempotency_keys() -> None:
     posts = [route for route in routes() if isinstance(route, ContractRoute) and route.methods == {"POST"}]
     assert {named(route) for route in posts if not route.remembers} == WITHOUT_KEYS
     others = ANYBODY - READ_BY_ANYBODY
-    assert {named(route) for route in posts if route.reads} == WITHOUT_KEYS - others - HAND_OUT_TOKENS
+    assert {named(route) for route in posts if route.reads} == WITHOUT_KEYS - others - HAND_OUT_SECRETS
 
 
 def test_anonymous_callers_may_send_small_bodies_only() -> None:

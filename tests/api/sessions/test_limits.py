@@ -123,8 +123,11 @@ ANONYMOUS: dict[str, dict[str, Any]] = {
 """Return a wrong request for each operation without a session, except for static documents."""
 
 
-PUBLIC = {"/.well-known/jwks.json", "/service-documents/{id}/", "/v1/service-documents/", "/v1/service-documents/{id}/"}
-"""A static document, and the service documents, whose own tests prove their limit."""
+PUBLIC = {
+    "/.well-known/jwks.json", "/service-documents/{id}/", "/v1/service-documents/", "/v1/service-documents/{id}/",
+    "/v1/password-strength/",
+}  # fmt: skip
+"""A static document, and operations whose own tests prove their limit."""
 
 
 def test_the_list_of_anonymous_operations_is_whole() -> None:

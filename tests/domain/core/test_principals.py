@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[3]
 WITHOUT_A_PRINCIPAL = {
     "claims.of_confirmed",  # by the confirmation, which saves it: the code proved who they are
     "group_moves.carry_out", "group_moves.give_up",  # by jobs: what was requested was permitted then
+    "password_policy.rate", "password_policy.require",  # about nobody who is known yet
     "service_accounts.sync",  # by the start
     "sessions.log_in", "sessions.open_for_service", "sessions.refresh",  # who proves who they are
     "confirmations.confirm", "confirmations.resend", "password_resets.request", "password_resets.reset",  # with codes
@@ -39,6 +40,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         password_policy=PasswordPolicy(nothing, nothing, 8),
         attempts=nothing,
         live_sessions=nothing,
+        one_time_codes=nothing,
         known_addresses=nothing,
         resends=nothing,
         referral_codes=nothing,

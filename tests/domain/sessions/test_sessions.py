@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from adapters.security.totp import PyotpCodes
 from domain.core.errors import TooMany
 from domain.people.passwords import Rating
 from domain.people.users import User
@@ -72,6 +73,9 @@ class CountedAttempt:
     async def succeed(self) -> None:
         self._attempts.outcomes.append((*self._of, "success"))
 
+    async def forgive(self) -> None:
+        self._attempts.outcomes.append((*self._of, "forgiven"))
+
     async def fail(self) -> None:
         self._attempts.outcomes.append((*self._of, "failure"))
 
@@ -94,7 +98,9 @@ class Door:
         self.identity, self.log = MemoryStore(), MemoryStore()
         self.directory = MemoryDirectory(self.identity)
         self.passwords, self.attempts, self.fallen = Plain(), Counted(), Fallen()
-        self.sessions = Sessions(self.identity, self.log, self.directory, self.passwords, self.attempts, self.fallen)
+        self.sessions = Sessions(
+            self.identity, self.log, self.directory, self.passwords, self.attempts, self.fallen, PyotpCodes()
+        )
 
     async def user(self, user: User | None = None, password: str | None = "walrus") -> User:
         user = user or a_user(email=ANN)

@@ -8,10 +8,13 @@ from hashlib import sha512
 from typing import Any
 from uuid import UUID, uuid4
 
+import pyotp
+
 from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, role_id
 from domain.organizations.organizations import OPERATOR_ID
 from domain.people.users import User
 from tests.api.organizations.templates import a_theme, created
+from tests.support.authenticators import Authenticator, a_recorded_authenticator
 from tests.support.world.product import PASSWORD, SERVICE, Person, World, a_world
 
 NAME = re.compile(r"<([^>]+)>")
@@ -37,6 +40,7 @@ class Ward:
         self.people: dict[str, Person] = {}
         self.things: dict[str, str] = {}
         self._made: dict[str, str] = {}
+        self._authenticator = Authenticator("", pyotp.random_base32(), [])
         self._makers: dict[str, Callable[[], Awaitable[Any]]] = {
             "new provider": self._provider,
             "new disabled provider": self._disabled_provider,
@@ -48,6 +52,8 @@ class Ward:
             "new administrator": self._administrator,
             "new session of another user": self._session,
             "new refresh token": self._refresh_token,
+            "new user with TOTP": self._user_with_totp,
+            "new TOTP of another user": self._totp,
             "new group": self._group,
             "new parent": self._group,
             "new inactive group": self._inactive_group,
@@ -98,6 +104,12 @@ class Ward:
                 return await self._organization_of(caller)
             case "my new session":
                 return self.session_of(await self.world.as_(caller.user_id)) if caller.bearer else str(uuid4())
+            case "my new TOTP" | "my enabled TOTP" | "my first code" | "my second code":
+                return await self._of_authenticator(name, caller)
+        return await self._thing(name)
+
+    async def _thing(self, name: str) -> str:
+        """Return what has this name for all callers."""
         if name in self._makers:
             if name not in self._made:
                 self._made[name] = str(await self._makers[name]())
@@ -154,6 +166,24 @@ class Ward:
     async def _refresh_token(self) -> str:
         body = {"username": self.people["PROV"].email, "password": PASSWORD}
         return str((await self.world.post("/v1/login/", body, Person(uuid4(), None, "", {})))["refresh-token"])
+
+    async def _user_with_totp(self) -> UUID:
+        user_id = await self._provider()
+        await a_recorded_authenticator(self.world, user_id, enabled=True)
+        return user_id
+
+    async def _totp(self) -> str:
+        return (await a_recorded_authenticator(self.world, await self._provider(), enabled=True)).id
+
+    async def _of_authenticator(self, name: str, caller: Person) -> str:
+        """Return the caller's only TOTP configuration, or a code of it; a random id for callers who have none."""
+        if name in {"my first code", "my second code"}:
+            return self._authenticator.code(-1 if name == "my first code" else 0)
+        if not caller.bearer or caller is self.world.service:
+            return str(uuid4())
+        enabled = name == "my enabled TOTP"
+        self._authenticator = await a_recorded_authenticator(self.world, caller.user_id, enabled=enabled)
+        return self._authenticator.id
 
     async def _group(self) -> UUID:
         """Led by LEAD, with MEM as a member."""
