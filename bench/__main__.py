@@ -12,7 +12,7 @@ import uvloop
 
 from adapters.embedded.account import open_folder
 from adapters.logging import configure_logging
-from bench import checks, commands, lists, moves, rebuilds, report, rosters, starts, visible
+from bench import checks, commands, lists, logins, moves, rebuilds, report, rosters, starts, visible
 from bench.bench import Bench
 from bench.cluster import Cluster
 from bench.figures import Figure
@@ -31,6 +31,7 @@ QUESTIONS: dict[str, Question] = {
     "moves": moves.measure,
     "rosters": rosters.measure,
     "starts": starts.measure,
+    "logins": logins.measure,
 }
 
 

@@ -102,6 +102,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "REDIS_URL": redis,
         "ROLLBOOK_DATA": str(settings.data),
         "ROLLBOOK_METRICS": "true",
+        "ROLLBOOK_LOGINS_ADDRESS": str(settings.logins_address),
         "ROLLBOOK_SERVICE_ACCOUNTS": ",".join(
             f"{account.namespace}/{account.name}:{account.token.get_secret_value()}"
             for account in settings.service_accounts

@@ -11,11 +11,11 @@ from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
 from adapters.security.tokens import Tokens
 from adapters.settings import Settings
+from domain.core.logs import IDENTITY
 from domain.core.principal import SessionKind
 from domain.people.users import User
 from domain.sessions.sessions import MAX_ACCESS_SECONDS, Session
 from projections import registry
-from projections.sessions.sessions import SessionsProjection
 
 
 @asynccontextmanager
@@ -25,10 +25,10 @@ async def a_pool(settings: Settings) -> AsyncIterator[Pool]:
 
 
 @asynccontextmanager
-async def a_store(settings: Settings, pool: AsyncConnectionPool) -> AsyncIterator[EventStore]:
-    """Open the identity log with all inline projections, as an API process does."""
+async def a_store(settings: Settings, pool: AsyncConnectionPool, log: str = IDENTITY) -> AsyncIterator[EventStore]:
+    """Open the log with all its inline projections, as an API process does."""
     keyring = keyring_of(settings, pool)
-    async with EventStore(pool, "identity", registry.inline(await keyring.lookup()), keyring) as store:
+    async with EventStore(pool, log, registry.inline(await keyring.lookup(), log), keyring) as store:
         yield store
 
 
@@ -42,7 +42,7 @@ async def token_of(settings: Settings, user_id: UUID) -> str:
     async with (
         a_pool(settings) as pool,
         a_store(settings, pool) as store,
-        EventStore(pool, "sessions", [SessionsProjection()], keyring_of(settings, pool)) as sessions,
+        a_store(settings, pool, "sessions") as sessions,
     ):
         user = await store.get(User, user_id)
         kind: SessionKind = "service" if user.kind == "service" else "password"

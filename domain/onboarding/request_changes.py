@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID, uuid4
 
+from domain.core.codes import hash_of_code
 from domain.core.messages import Channel
 from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
-from domain.onboarding.referral_codes import ReferralCodes, hash_of_code
+from domain.onboarding.referral_codes import ReferralCodes
 from domain.onboarding.request_permissions import OnboardingPermissions, OnboardingRequestNotFound
 from domain.onboarding.requests import OnboardingRequest, RequestClaimed
 
