@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     sms_code_seconds: int = Field(
         default=600, ge=60, description="Longest lifetime of a code that is sent by SMS in seconds."
     )
+    fresh_login_seconds: int = Field(
+        default=3_600, ge=0, description="Age in seconds up to which a login lets users change their own contacts."
+    )
     code_tries: int = Field(
         default=5, ge=0, le=1000, description="Tries of a code, after which it is void; 0 disables this limit."
     )

@@ -33,7 +33,17 @@ from api.organizations import (
     themes,
     user_organizations,
 )
-from api.people import confirmations, individuals, password_resets, passwords, totp, user_replications, users
+from api.people import (
+    confirmations,
+    individuals,
+    password_changes,
+    password_resets,
+    passwords,
+    totp,
+    user_changes,
+    user_replications,
+    users,
+)
 from api.services import Services
 from api.sessions import internal_auth, sessions
 from api.wiring import built
@@ -52,6 +62,7 @@ RESOURCES = (
     onboarding_claims,
     onboarding_requests,
     organizations,
+    password_changes,
     password_resets,
     passwords,
     referral_codes,
@@ -65,6 +76,7 @@ RESOURCES = (
     tasks,
     themes,
     totp,
+    user_changes,
     user_organizations,
     user_replications,
     users,
@@ -104,7 +116,7 @@ def application(settings: Settings, with_routers: list[ResourceRouter], building
         title="Rollbook",
         version=importlib.metadata.version("rollbook"),
         summary="Identity and authorization for care platforms.",
-        openapi_tags=[router.tag for router in with_routers],
+        openapi_tags=[router.tag for router in with_routers if router.tag["description"]],
         lifespan=lifespan,
         redirect_slashes=False,
         docs_url=None,

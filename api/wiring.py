@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 from adapters.log.event_store import EventStore
 from adapters.log.idempotency_store import IdempotencyStore
@@ -82,6 +83,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 known_addresses=CountedAddresses(throttle, settings.known_addresses),
                 resends=CountedResends(throttle, settings.onboarding_resends),
                 referral_codes=ReferralCodes(lookup, settings.referral_code_seconds),
+                fresh_login=timedelta(seconds=settings.fresh_login_seconds),
                 code_checks=CodeCheck(
                     CountedTries(writing, settings.code_tries), CodeDerivation(lookup, settings.code_lifetimes)
                 ),

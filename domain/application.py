@@ -1,5 +1,7 @@
 """All commands of the service. Importing this module loads all event classes, which resolves their topics."""
 
+from datetime import timedelta
+
 from domain.access.role_users import RoleUsers
 from domain.core.permissions import Permissions
 from domain.core.ports import Access, Store
@@ -27,10 +29,12 @@ from domain.people.directory import Directory
 from domain.people.individual_commands import Individuals
 from domain.people.login_attempts import Attempts
 from domain.people.own_password import OwnPassword
+from domain.people.password_changes import PasswordChanges
 from domain.people.password_resets import PasswordResets
 from domain.people.passwords import PasswordPolicy
 from domain.people.totp import OneTimeCodes
 from domain.people.totp_commands import Totp
+from domain.people.user_changes import UserChanges
 from domain.people.user_commands import Users
 from domain.people.user_replications import UserReplications
 from domain.people.verification_codes import CodeCheck
@@ -57,6 +61,7 @@ class Identity:
         resends: Resends,
         referral_codes: ReferralCodes,
         code_checks: CodeCheck,
+        fresh_login: timedelta,
     ) -> None:
         self.store = store
         self.permissions = permissions = Permissions(access)
@@ -83,12 +88,14 @@ class Identity:
         self.invitation_reports = InvitationReports(store, directory)
         self.claims = Claims(store, directory, permissions)
         accounts = AccountCodes(store, directory, code_checks)
+        self.user_changes = UserChanges(store, directory, permissions, accounts, fresh_login)
+        own_password = OwnPassword(password_policy.passwords, attempts)
+        self.password_changes = PasswordChanges(store, permissions, password_policy, own_password)
         self.confirmations = Confirmations(store, accounts, self.claims)
         self.password_resets = PasswordResets(store, accounts, password_policy, self.claims)
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.service_accounts = ServiceAccounts(store)
         self.organization_switches = OrganizationSwitches(store, session_store, permissions)
-        own_password = OwnPassword(password_policy.passwords, attempts)
         self.totp = Totp(store, session_store, directory, own_password, one_time_codes)
         self.sessions = Sessions(
             store, session_store, directory, password_policy.passwords, attempts, live_sessions, one_time_codes

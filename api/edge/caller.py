@@ -101,6 +101,7 @@ def _principal_of(claims: Claims, session: SessionRow | None) -> Principal:
         system=session.system,
         queue_delay=session.queue_delay,
         known_at=session.position,
+        authenticated_at=session.authenticated_at,
     )
 
 

@@ -284,5 +284,8 @@ def resource_type(document: Any) -> str | None:
 
 
 def contract_router(tag: str, description: str = "") -> ResourceRouter:
-    """Return a router of contract routes. The OpenAPI document shows the tag and the description of the resource."""
+    """Return a router of contract routes. The OpenAPI document shows the tag and the description of the resource.
+
+    A further router of a resource has no description.
+    """
     return ResourceRouter(tag, description, route_class=ContractRoute, default_response_class=DocumentResponse)

@@ -13,6 +13,7 @@ from domain.core.errors import Forbidden
 from domain.core.principal import Principal, SessionKind
 
 Act = Literal[
+    "change contacts", "change the password",
     "claim an onboarding request", "create a TOTP configuration", "delete a TOTP configuration", "disable TOTP",
     "enable TOTP", "end another session", "replace recovery codes", "switch the organization",
 ]  # fmt: skip
@@ -20,6 +21,8 @@ Act = Literal[
 IMPERSONATED, SYNTHETIC = frozenset[SessionKind]({"impersonated"}), frozenset[SessionKind]({"synthetic"})
 
 FORBIDDEN: Mapping[Act, frozenset[SessionKind]] = MappingProxyType({
+    "change contacts": IMPERSONATED | SYNTHETIC,
+    "change the password": IMPERSONATED | SYNTHETIC,
     "claim an onboarding request": IMPERSONATED | SYNTHETIC,
     "create a TOTP configuration": IMPERSONATED | SYNTHETIC,
     "delete a TOTP configuration": IMPERSONATED | SYNTHETIC,

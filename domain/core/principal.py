@@ -1,6 +1,7 @@
 """The principal: the user in a session for whom a command runs. The edge creates it from the session."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -14,6 +15,9 @@ SessionKind = Literal["password", "service", "synthetic", "impersonated", "anony
 (impersonated) to act as the user, or for one call through an anonymous access."""
 
 
+NEVER = datetime.fromtimestamp(0, UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A user in a session. `staff` includes `system` (system administrators); a service is neither.
@@ -21,7 +25,7 @@ class Principal:
     `organization_id` is the session's current organization; no right depends on it (ruling C5). `impersonator` is the
     staff member who opened an impersonated session, and `opened_from` their own session. `queue_delay` is the delay of
     the session's background jobs in milliseconds, on purpose. `known_at` is the position of the log at which all of
-    this was read.
+    this was read. `authenticated_at` is the time of the login from which the session comes.
     """
 
     user_id: UUID
@@ -34,6 +38,7 @@ class Principal:
     system: bool = False
     queue_delay: int = 0
     known_at: int = 0
+    authenticated_at: datetime = NEVER
 
     @property
     def service(self) -> bool:

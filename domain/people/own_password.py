@@ -1,5 +1,6 @@
 """The check of a logged-in user's own password, which some commands ask for again."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from domain.core.errors import Forbidden
@@ -21,13 +22,24 @@ class OwnPassword:
     hasher: Hasher
     attempts: Attempts
 
-    async def require(self, user: User, password: str, address: str, *, argument: str = "password") -> None:
+    async def require(
+        self,
+        user: User,
+        password: str,
+        address: str,
+        *,
+        argument: str = "password",
+        first: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """Raise WrongPassword unless it is the user's password, TooMany after too many wrong ones.
 
-        `address` is the network address of the client. A right password forgives no earlier failure.
+        `address` is the network address of the client. A right password forgives no earlier failure. `first` is called
+        after the attempt is counted and before the password is checked; if it refuses, the attempt does not count.
         """
         attempt = await self.attempts.begin(normal_login(user.login_name or str(user.id)), address)
         try:
+            if first is not None:
+                await first()
             matches = await self.hasher.verify(password, revealed(user.password_hash))
         except Exception:
             await attempt.withdraw()

@@ -370,6 +370,14 @@ class User(Audited):
         if assumed != (self.assumed_locale, self.assumed_tz):
             self._region_assumed(*assumed)
 
+    def change_default_organization(self, organization_id: UUID | None) -> None:
+        """Choose the organization of new sessions, None for the oldest. Raises UserArchived, NotInOrganization."""
+        self._require_not_archived()
+        if organization_id is not None and organization_id not in self.organizations:
+            raise NotInOrganization(argument="default_organization_id")
+        if organization_id != self.default_organization_id:
+            self._default_organization_changed(organization_id)
+
     def change_contact(self, kind: ContactKind, contact: str | None) -> bool:
         """Replace the e-mail address or the phone number. Return whether that changed anything.
 

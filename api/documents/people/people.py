@@ -36,6 +36,16 @@ class GivenCommunicationPreferences(Strict):
     web: Omittable[JsonObject] = None
 
 
+class ChangedCommunicationPreferences(Strict):
+    """Channels that are replaced; null removes one."""
+
+    email: JsonObject | None = None
+    mobile: JsonObject | None = None
+    sms: JsonObject | None = None
+    voice: JsonObject | None = None
+    web: JsonObject | None = None
+
+
 class PersonReference(Attributes):
     """Somebody who did something; the names are null for those who have none, or are erased."""
 

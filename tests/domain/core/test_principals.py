@@ -45,6 +45,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         resends=nothing,
         referral_codes=nothing,
         code_checks=nothing,
+        fresh_login=nothing,
     )
     for resource, of_resource in vars(identity).items():
         if isinstance(of_resource, MemoryStore | Permissions):
