@@ -72,6 +72,8 @@ class Ward:
             "new id": self._id,
             "new name": self._name,
             "new address": self._address,
+            "new number": self._number,
+            "new patient with the number": self._patient_with_the_number,
         }
 
     def id(self, name: str) -> UUID:
@@ -142,6 +144,16 @@ class Ward:
 
     async def _patient(self) -> UUID:
         return (await self.world.patient(self.id("north"))).user_id
+
+    async def _number(self) -> str:
+        return f"+1202{uuid4().int % 10**7:07}"
+
+    async def _patient_with_the_number(self) -> UUID:
+        user_id = await self._patient()
+        number = {"phone": await self._named("new number", self.world.system)}
+        body = {"data": {"type": "users", "id": str(user_id), "attributes": number}}
+        await self.world.patch(f"/v1/users/{user_id}/", body, self.world.service)
+        return user_id
 
     async def _staff(self) -> UUID:
         return (await self.world.provider(OPERATOR_ID)).user_id
