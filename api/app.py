@@ -26,6 +26,8 @@ from api.onboarding import claims as onboarding_claims
 from api.onboarding import invitation_reports, referral_codes, service_documents
 from api.onboarding import requests as onboarding_requests
 from api.organizations import (
+    code_info,
+    codes,
     email_templates,
     general_messages,
     organizations,
@@ -51,6 +53,8 @@ from api.wiring import built
 RESOURCES = (
     authorization,
     confirmations,
+    code_info,
+    codes,
     email_templates,
     general_messages,
     group_logs,

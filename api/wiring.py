@@ -11,6 +11,7 @@ from adapters.log.write_probe import WriteProbe
 from adapters.outbound.breached_passwords import breached_passwords
 from adapters.postgres.connections import Pool
 from adapters.security.code_tries import CountedTries
+from adapters.security.enrollment_schemas import CheckedEnrollmentSchemas
 from adapters.security.keyring import Keyring
 from adapters.security.known_addresses import CountedAddresses
 from adapters.security.login_throttle import LoginThrottle
@@ -87,6 +88,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 code_checks=CodeCheck(
                     CountedTries(writing, settings.code_tries), CodeDerivation(lookup, settings.code_lifetimes)
                 ),
+                enrollment_schemas=stack.enter_context(CheckedEnrollmentSchemas()),
             ),
             directory=directory,
             signer=signer,

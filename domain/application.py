@@ -16,7 +16,9 @@ from domain.onboarding.referral_codes import ReferralCodes
 from domain.onboarding.request_changes import RequestChanges, Resends
 from domain.onboarding.request_permissions import OnboardingPermissions
 from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentOwner
+from domain.organizations.codes import OrganizationCodes
 from domain.organizations.email_templates import EmailTemplate
+from domain.organizations.enrollment import EnrollmentSchemas
 from domain.organizations.general_messages import GeneralMessage
 from domain.organizations.memberships import Memberships
 from domain.organizations.organizations import Organizations
@@ -62,6 +64,7 @@ class Identity:
         referral_codes: ReferralCodes,
         code_checks: CodeCheck,
         fresh_login: timedelta,
+        enrollment_schemas: EnrollmentSchemas,
     ) -> None:
         self.store = store
         self.permissions = permissions = Permissions(access)
@@ -74,6 +77,7 @@ class Identity:
         self.sms_templates = Records(SmsTemplate, store, organization_owner)
         self.email_templates = Records(EmailTemplate, store, organization_owner)
         self.general_messages = Records(GeneralMessage, store, organization_owner)
+        self.organization_codes = OrganizationCodes(store, permissions, enrollment_schemas)
         self.memberships = Memberships(store, directory, permissions)
         self.role_users = RoleUsers(store, directory, permissions)
         self.password_policy = password_policy

@@ -18,6 +18,7 @@ from projections.onboarding.referral_codes import ReferralCodesProjection
 from projections.onboarding.request_lists import OnboardingRequestsProjection
 from projections.onboarding.requests import OpenOnboardingRequestsProjection
 from projections.onboarding.service_documents import SERVICE_DOCUMENTS
+from projections.organizations.codes import ORGANIZATION_CODES
 from projections.organizations.email_templates import EMAIL_TEMPLATES
 from projections.organizations.general_messages import GENERAL_MESSAGES
 from projections.organizations.names import OrganizationNamesProjection
@@ -45,6 +46,7 @@ def _inline_of_identity(lookup: Lookup) -> list[InlineProjection]:
         SMS_TEMPLATES,
         EMAIL_TEMPLATES,
         GENERAL_MESSAGES,
+        ORGANIZATION_CODES,
         SERVICE_DOCUMENTS,
     ]
 

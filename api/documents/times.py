@@ -49,6 +49,17 @@ def _day(text: Any) -> Any:
 DateText = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 
 
+def _moment(value: Any) -> Any:
+    try:
+        return moment(value)
+    except (TypeError, ValueError):
+        raise PydanticCustomError("moment", "Input should be a datetime, YYYY-MM-DD hh:mm:ss or RFC 3339") from None
+
+
+MomentText = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A point in time; without an offset it is in UTC (ruling D6)."""
+
+
 def _contract_time(time: datetime) -> str:
     in_utc = time.astimezone(UTC) if time.tzinfo else time
     return in_utc.isoformat(" ", "seconds")[:19]

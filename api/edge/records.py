@@ -74,19 +74,21 @@ class RecordView(Generic[TFields, TResource]):
         """Answer a page of what the principal may read. Raises Forbidden for those who may not list (ruling L16)."""
 
         async def respond(read: Read) -> Response:
-            caller = await viewer(read.cursor, principal.user_id)
-            if not self._lists(principal, caller):
-                raise Forbidden
+            caller = await self._lister(read, principal)
             rows, total = await self._table.page(read.cursor, caller, query.conditions(), **query.page, order=order)
             return read.listing(self._listing, await self.resources(read, rows), query, total)
 
         return await reading.read(self._models, respond)
 
-    async def all(self, reading: Reading, query: RecordFilters) -> Response:
-        """Answer all records that a caller without a token may read, without paging (ruling D4)."""
+    async def all(self, reading: Reading, query: RecordFilters, principal: Principal | None = None) -> Response:
+        """Answer all records that the principal, or a caller without a token, may read, without paging (ruling D4).
+
+        Raises Forbidden for those who may not list.
+        """
 
         async def respond(read: Read) -> Response:
-            rows, _ = await self._table.page(read.cursor, ANONYMOUS, query.conditions(), limit=MAX_ROWS, offset=0)
+            caller = ANONYMOUS if principal is None else await self._lister(read, principal)
+            rows, _ = await self._table.page(read.cursor, caller, query.conditions(), limit=MAX_ROWS, offset=0)
             return read.listing(self._listing, await self.resources(read, rows))
 
         return await reading.read(self._models, respond)
@@ -101,12 +103,12 @@ class RecordView(Generic[TFields, TResource]):
 
     async def create(self, execute: Execute, principal: Principal, fields: TFields) -> Response:
         """Create a record and answer with it."""
-        return await self._changed(execute, principal, self._of(execute).create(principal, fields))
+        return await self.changed(execute, principal, self._of(execute).create(principal, fields))
 
     async def change(self, execute: Execute, principal: Principal, record_id: UUID, changes: Strict) -> Response:
         """Change the attributes of a record that were sent, and answer with it."""
         command = self._of(execute).change(principal, record_id, changes.given())
-        return await self._changed(execute, principal, command, about=record_id)
+        return await self.changed(execute, principal, command, about=record_id)
 
     async def delete(self, execute: Execute, principal: Principal, record_id: UUID) -> Response:
         """Delete a record."""
@@ -131,18 +133,31 @@ class RecordView(Generic[TFields, TResource]):
             raise NotFound
         return row
 
-    def _of(self, execute: Execute) -> Records[Any]:
-        return self._commands(execute.services.identity)
-
-    async def _changed(
-        self, execute: Execute, principal: Principal, command: Command, *, about: UUID | None = None
+    async def changed(
+        self,
+        execute: Execute,
+        principal: Principal,
+        command: Command,
+        *,
+        about: UUID | str | None = None,
+        record_id: UUID | None = None,
     ) -> Response:
+        """Carry out a command and answer with the record. `record_id` is its id where answers have another one."""
         outcome = await execute(command, about=about)
 
         async def respond(read: Read) -> Response:
-            return await self._shown(read, principal, outcome.made, outcome.status)
+            return await self._shown(read, principal, record_id or outcome.made, outcome.status)
 
         return await Reading(execute.services, None, is_read=False).read_after(outcome, self._models, respond)
+
+    def _of(self, execute: Execute) -> Records[Any]:
+        return self._commands(execute.services.identity)
+
+    async def _lister(self, read: Read, principal: Principal) -> Viewer:
+        caller = await viewer(read.cursor, principal.user_id)
+        if not self._lists(principal, caller):
+            raise Forbidden
+        return caller
 
     async def _shown(self, read: Read, principal: Principal, record_id: UUID, status: int) -> Response:
         row = await self.row(read, await viewer(read.cursor, principal.user_id), record_id)

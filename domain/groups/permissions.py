@@ -79,6 +79,16 @@ class GroupPermissions:
             raise GroupSystemManaged
         return rights.group
 
+    async def require_readable(self, principal: Principal, group_id: UUID, *, argument: str | None = None) -> Group:
+        """Return the group if the principal may read it, or administers it while it is inactive. Raises GroupNotFound.
+
+        Commands that name a group without changing it begin with this.
+        """
+        rights = await self._rights(principal, await self.store.find(Group, group_id), argument)
+        if not (rights.reads or rights.administers):
+            raise GroupNotFound(argument=argument)
+        return rights.group
+
     async def _rights(self, principal: Principal, group: Group | None, argument: str | None = None) -> GroupRights:
         """Return what the principal may do with the group. Raises GroupNotFound when there is no group.
 

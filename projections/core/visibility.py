@@ -271,5 +271,9 @@ READS_RECORDS = f"""(%(unlimited)s OR r.organization_id = ANY(%(administers)s::u
     OR %(staff)s AND (r.organization_id IS NULL OR {_IN_ACTIVE.format("r.organization_id")}))"""
 """A condition on a record of an organization or a theme: administrators, staff and services read it (L30)."""
 
+IN_READ_ORGANIZATION = f"""(%(unlimited)s OR r.organization_id = ANY(%(works_in)s::uuid[])
+    OR %(staff)s AND {_IN_ACTIVE.format("r.organization_id")})"""
+"""A condition on a record of an organization that all read who read the organization (ruling K54)."""
+
 IN_NO_INACTIVE_ORGANIZATION = f"(r.organization_id IS NULL OR {_IN_ACTIVE.format('r.organization_id')})"
 """A condition on a record that everybody reads, of an organization or of none (rulings K110, L17)."""

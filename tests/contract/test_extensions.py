@@ -11,6 +11,7 @@ SECTION_12 = {
     "DELETE /v1/sessions/{id}/", "DELETE /v1/individual-groups/{id}/", "POST /v1/individuals/{id}/share/",
     "POST /v1/individuals/{id}/unshare/", "DELETE /v1/organization-email-templates/{id}/",
     "DELETE /v1/organization-general-messages/{id}/", "DELETE /v1/organization-sms-templates/{id}/",
+    "DELETE /v1/organization-codes/{id}/",
     "POST /v1/onboarding-requests/claim/", "POST /v1/service-documents/", "GET /service-documents/{id}/",
     "POST /v1/forgot-password/", "POST /v1/resend-confirmation/",
     "POST /v1/mfa-totp/{id}/recovery-codes/",

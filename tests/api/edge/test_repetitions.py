@@ -15,7 +15,7 @@ ANEW = {
 """Each call makes a group, an organization (whose name is then taken), a request or a task."""
 RECORDS = (
     "organization-email-templates", "organization-general-messages", "organization-sms-templates",
-    "organization-themes", "service-documents",
+    "organization-codes", "organization-themes", "service-documents",
 )  # fmt: skip
 """Creating one again is refused because its key is taken, deleting one again because it is gone (semantics 12)."""
 

@@ -12,6 +12,7 @@ ANYBODY = {
     "GET /metrics",
     "GET /readyz",
     "GET /service-documents/{id}/",
+    "GET /v1/organization-code-info/{id}/",
     "GET /v1/service-documents/",
     "GET /v1/service-documents/{id}/",
     "POST /v1/confirm-forgot-password/",

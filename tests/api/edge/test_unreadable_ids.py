@@ -31,7 +31,8 @@ UNREADABLE = {
 
 class Case(NamedTuple):
     """A request of FAR-OADM that would do but for the id at each of `places`: "id" in the path, a name in the query,
-    a pointer into the body. In the templates `<…>` stands for what the ward has under that name.
+    a pointer into the body. In the templates `<…>` stands for what the ward has under that name. `of` is what an "id"
+    in the path names that is no UUID.
     """
 
     places: dict[str, str]
@@ -39,6 +40,7 @@ class Case(NamedTuple):
     query: dict[str, str] = {}  # noqa: RUF012 - never changed
     body: Any = None
     method: str = "POST"
+    of: str = ""
 
 
 def data(kind: str, **attributes: Any) -> dict[str, Any]:
@@ -124,6 +126,11 @@ CASES = [
          body=data("organizations", user_id="<FAR-PROV>", role_id="<administrators of south>")),
     Case({"id": "organization", f"{INVITE}user-id": "user"}, "/v1/organizations/{id}/remove-user/",
          body=data("organizations", user_id="<FAR-PROV>")),
+    Case({"organization-id": "organization"}, "/v1/organization-codes/", method="GET"),
+    Case({f"{INVITE}organization-id": "organization", f"{INVITE}individual-group-id": "group"},
+         "/v1/organization-codes/", body=data("organization-codes", id="South-1", organization_id="<south>")),
+    Case({f"{INVITE}individual-group-id": "group"}, "/v1/organization-codes/{id}/", method="PATCH", of="code",
+         body={"data": {"id": "", **data("organization-codes", expires_at=None)["data"]}}),
     Case({"role-id": "role"}, "/v1/role-users/", method="GET"),
     Case({f"{INVITE}user-id": "user", f"{INVITE}role-id": "role"}, "/v1/role-users/",
          body=data("role-users", user_id="<FAR-PROV>", role_id="<administrators of south>")),
@@ -157,6 +164,8 @@ OWN = {
     **{kind: f"{kind} of south" for kind in NEW},
     "group": "yard", "individual": "record of south", "organization": "south", "request": "request of south",
     "role": "administrators of south",
+    **{kind: f"{kind} of south" for kind in NEW}, "code": "code of south",
+    "group": "yard", "individual": "record of south", "organization": "south", "role": "administrators of south",
     "session": "my session", "task": "my task", "user": "FAR-PROV",
 }  # fmt: skip
 READ_BY_ALL_CALLERS = {
@@ -259,6 +268,10 @@ async def furnish(ward: Ward) -> None:
         body = data("onboarding-requests", organization=ward.things[organization], patient_email=address)
         made = await world.post("/v1/onboarding-requests/", body, world.system)
         ward.things[f"request of {organization}"] = made["data"]["id"]
+    code = await world.post(
+        "/v1/organization-codes/", data("organization-codes", id="South-2", organization_id=str(south)), world.system
+    )
+    ward.things["code of south"] = code["data"]["id"]
     for name, kind in RECORDS.items():
         for organization in ("north", "south"):
             attributes = NEW[kind] | {"locale": "en_US", "organization-id": ward.things[organization]}
@@ -271,7 +284,8 @@ async def furnish(ward: Ward) -> None:
 async def answered(ward: Ward, case: Case, place: str, value: str) -> tuple[int, str]:
     """Status and body of the request with this id at this place, and elsewhere what is the caller's own."""
     far = ward.people[FAR]
-    own = ward.things[OWN[case.places["id"]]] if "id" in case.places else ""
+    kind = case.places.get("id", case.of)
+    own = ward.things[OWN[kind]] if kind else ""
     body, query = await ward.filled(case.body, far), await ward.filled(case.query, far)
     path = case.path.replace("{id}", value if place == "id" else own)
     if place.startswith("/"):
@@ -292,7 +306,7 @@ def put(body: Any, at: list[str], value: str) -> None:
     for name in way:
         body = body[name]
     if last == "individual-group-id":
-        body.pop("individual-group-ids")
+        body.pop("individual-group-ids", None)
     body[last] = [value] if last.endswith("-ids") else value
 
 

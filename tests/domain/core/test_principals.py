@@ -46,6 +46,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         referral_codes=nothing,
         code_checks=nothing,
         fresh_login=nothing,
+        enrollment_schemas=nothing,
     )
     for resource, of_resource in vars(identity).items():
         if isinstance(of_resource, MemoryStore | Permissions):

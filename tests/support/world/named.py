@@ -62,6 +62,8 @@ class Ward:
             "new record of PAT, shared": self._shared_record,
             "new theme": self._theme,
             "new service document": self._service_document,
+            "new code": self._code,
+            "new text": self._text,
             "new organization of OADM": self._organization_of_oadm,
             "new organization with records": self._organization_with_records,
             **{f"new {kind}": partial(self._record, kind) for kind in RECORDS},
@@ -244,6 +246,9 @@ class Ward:
         body = created("onboarding-requests", organization=self.things["north"], patient_email=address)
         answer = await self.world.post("/v1/onboarding-requests/", body, self.world.system)
         return dict(answer["data"]["attributes"])
+    async def _code(self) -> str:
+        body = created("organization-codes", id=await self._text(), organization_id=self.things["north"])
+        return str((await self.world.post("/v1/organization-codes/", body, self.world.system))["data"]["id"])
 
     async def _organization_of_oadm(self) -> UUID:
         """Return a new organization with OADM and one more administrator."""
@@ -278,6 +283,9 @@ class Ward:
 
     async def _name(self) -> str:
         return f"name-{uuid4().hex[:12]}"
+
+    async def _text(self) -> str:
+        return f"Code-{uuid4().hex[:12]}"
 
     async def _address(self) -> str:
         return f"{uuid4().hex[:12]}@people.test"
