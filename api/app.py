@@ -23,12 +23,12 @@ from api.edge.operations import ResourceRouter
 from api.groups import groups, rosters, tasks
 from api.groups import logs as group_logs
 from api.onboarding import claims as onboarding_claims
-from api.onboarding import invitation_reports, referral_codes, service_documents
+from api.onboarding import invitation_reports, referral_codes, registration_invitations, service_documents
 from api.onboarding import requests as onboarding_requests
 from api.organizations import (
     code_info,
-    codes,
     email_templates,
+    enrollment_codes,
     general_messages,
     organizations,
     sms_templates,
@@ -52,10 +52,10 @@ from api.wiring import built
 
 RESOURCES = (
     authorization,
-    confirmations,
     code_info,
-    codes,
+    confirmations,
     email_templates,
+    enrollment_codes,
     general_messages,
     group_logs,
     groups,
@@ -70,6 +70,7 @@ RESOURCES = (
     password_resets,
     passwords,
     referral_codes,
+    registration_invitations,
     replicators,
     role_users,
     roles,

@@ -13,12 +13,13 @@ from domain.onboarding.claims import Claims
 from domain.onboarding.commands import KnownAddresses, OnboardingRequests
 from domain.onboarding.invitation_reports import InvitationReports
 from domain.onboarding.referral_codes import ReferralCodes
+from domain.onboarding.registration_invitations import RegistrationInvitations
 from domain.onboarding.request_changes import RequestChanges, Resends
 from domain.onboarding.request_permissions import OnboardingPermissions
 from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentOwner
-from domain.organizations.codes import OrganizationCodes
 from domain.organizations.email_templates import EmailTemplate
 from domain.organizations.enrollment import EnrollmentSchemas
+from domain.organizations.enrollment_codes import OrganizationCodes
 from domain.organizations.general_messages import GeneralMessage
 from domain.organizations.memberships import Memberships
 from domain.organizations.organizations import Organizations
@@ -97,6 +98,7 @@ class Identity:
         self.password_changes = PasswordChanges(store, permissions, password_policy, own_password)
         self.confirmations = Confirmations(store, accounts, self.claims)
         self.password_resets = PasswordResets(store, accounts, password_policy, self.claims)
+        self.registration_invitations = RegistrationInvitations(store, directory, permissions)
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.service_accounts = ServiceAccounts(store)
         self.organization_switches = OrganizationSwitches(store, session_store, permissions)

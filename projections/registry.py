@@ -15,11 +15,12 @@ from projections.groups.logs import GroupLogsProjection
 from projections.groups.tasks import TasksProjection
 from projections.onboarding.invitations import InvitationsProjection
 from projections.onboarding.referral_codes import ReferralCodesProjection
+from projections.onboarding.registration_invitations import RegistrationInvitationsProjection
 from projections.onboarding.request_lists import OnboardingRequestsProjection
 from projections.onboarding.requests import OpenOnboardingRequestsProjection
 from projections.onboarding.service_documents import SERVICE_DOCUMENTS
-from projections.organizations.codes import ORGANIZATION_CODES
 from projections.organizations.email_templates import EMAIL_TEMPLATES
+from projections.organizations.enrollment_codes import ORGANIZATION_CODES
 from projections.organizations.general_messages import GENERAL_MESSAGES
 from projections.organizations.names import OrganizationNamesProjection
 from projections.organizations.organizations import OrganizationsProjection
@@ -38,6 +39,7 @@ def _inline_of_identity(lookup: Lookup) -> list[InlineProjection]:
         IdentifiersProjection(lookup),
         OpenOnboardingRequestsProjection(lookup),
         ReferralCodesProjection(),
+        RegistrationInvitationsProjection(lookup),
         SessionEndsProjection(),
         OrganizationNamesProjection(),
         RoleUsersProjection(),

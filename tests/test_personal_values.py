@@ -48,7 +48,7 @@ UNTOLD = ("users", "birth_date")
 async def test_personal_values_stand_in_no_column_that_is_not_declared(database_url: str, tmp_path: Path) -> None:
     async with a_world(database_url, outbox=tmp_path, public_url="https://care.test/") as world:
         north = await world.organization()
-        marks = await a_guest(world, north) | await a_colleague(world, north)
+        marks = await a_guest(world, north) | await a_colleague(world, north) | await an_expected_person(world)
         await world.catch_up()
     projections = [each for log in registry.LOGS for each in registry.projected_from(log)]
     declared = [personal for each in projections for personal in each.personal]
@@ -85,6 +85,14 @@ async def a_guest(world: World, organization_id: UUID) -> dict[str, UUID]:
     await world.client.post("/v1/login/", json={"username": f"{mail}@people.test", "password": PASSWORD})
     request = await world.identity.store.get(OnboardingRequest, UUID(answer.json()["data"]["id"]))
     return dict.fromkeys((mail, phone, user_name, preferred), request.user_id)
+
+
+async def an_expected_person(world: World) -> dict[str, UUID]:
+    """Somebody whose address was invited; it is a value of the invitation, because there is no user yet."""
+    mail = "marrowgold"
+    body = {"data": {"type": "registration-invitations", "attributes": {"invited-email": f"{mail}@people.test"}}}
+    answer = await world.post("/v1/registration-invitations/", body, world.system)
+    return {mail: UUID(answer["data"]["id"])}
 
 
 async def a_colleague(world: World, organization_id: UUID) -> dict[str, UUID]:

@@ -87,11 +87,15 @@ class RecordView(Generic[TFields, TResource]):
         """
 
         async def respond(read: Read) -> Response:
-            caller = ANONYMOUS if principal is None else await self._lister(read, principal)
-            rows, _ = await self._table.page(read.cursor, caller, query.conditions(), limit=MAX_ROWS, offset=0)
-            return read.listing(self._listing, await self.resources(read, rows))
+            return await self.all_in(read, query, principal)
 
         return await reading.read(self._models, respond)
+
+    async def all_in(self, read: Read, query: RecordFilters, principal: Principal | None = None) -> Response:
+        """Answer the same from a snapshot, for lists that look something up first."""
+        caller = ANONYMOUS if principal is None else await self._lister(read, principal)
+        rows, _ = await self._table.page(read.cursor, caller, query.conditions(), limit=MAX_ROWS, offset=0)
+        return read.listing(self._listing, await self.resources(read, rows))
 
     async def one(self, reading: Reading, principal: Principal, record_id: UUID) -> Response:
         """Answer one record. Raises NotFound, also for a record that the principal may not read."""

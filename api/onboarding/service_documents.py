@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -18,8 +19,11 @@ from api.edge.route import answers, contract_router
 from api.edge.throttles import CallThrottle
 from api.services import services_of
 from domain.onboarding.service_documents import ServiceDocumentFields
+from domain.organizations.enrollment_codes import organization_code_id
 from projections.core.records import RecordRow
+from projections.onboarding.referral_codes import valid_code
 from projections.onboarding.service_documents import SERVICE_DOCUMENTS, html_of
+from projections.organizations.code_info import open_code
 
 router = contract_router("service-documents", "Terms and policies that people agree to.")
 
@@ -85,8 +89,25 @@ ViewDep = Annotated[ServiceDocumentView, Depends(view)]
 async def list_service_documents(
     query: FromQuery[documents.ServiceDocumentListQuery], document_view: ViewDep, reading: ReadingDep
 ) -> Response:
-    """Return the documents for all organizations, and those of the given organizations."""
-    return await document_view.all(reading, query)
+    """Return the documents for all organizations, and those of the given organizations and codes."""
+
+    async def respond(read: Read) -> Response:
+        organizations = await organizations_of(read, query)
+        return await document_view.all_in(read, query.model_copy(update={"organizations": organizations}))
+
+    return await reading.read((), respond)
+
+
+async def organizations_of(read: Read, query: documents.ServiceDocumentListQuery) -> tuple[UUID, ...]:
+    """Return the organizations that the query names, by their ids or by codes that are valid now."""
+    named: list[UUID | None] = [*query.organizations]
+    if query.organization_code is not None:
+        code = await open_code(read.cursor, organization_code_id(query.organization_code))
+        named.append(code and code.organization_id)
+    if query.referral_code is not None:
+        referral = await valid_code(read.cursor, query.referral_code)
+        named.append(None if referral is None or referral.claimed else referral.organization_id)
+    return tuple(organization_id for organization_id in named if organization_id is not None)
 
 
 @router.post("/v1/service-documents/", **answers(documents.ServiceDocumentDocument, 201, extension=True))

@@ -2,14 +2,14 @@
 
 from starlette.responses import Response
 
-from api.documents.organizations import codes as documents
+from api.documents.organizations import enrollment_codes as documents
 from api.edge.deps import ReadingDep
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from api.edge.throttles import LOOKUP_MISSES
-from api.organizations.codes import PathCode, parsed
+from api.organizations.enrollment_codes import PathCode, parsed
 from domain.core.errors import NotFound
-from domain.organizations.codes import organization_code_id
+from domain.organizations.enrollment_codes import organization_code_id
 from projections.organizations.code_info import open_code
 
 router = contract_router("organization-code-info", "What everybody may know of an organization code.")

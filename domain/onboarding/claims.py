@@ -11,6 +11,7 @@ from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
 from domain.onboarding.admissions import Admissions, AlreadyProvider
 from domain.onboarding.destinations import Destinations, StaffPatient
+from domain.onboarding.registration_invitations import claimed_invitations
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.memberships import require_no_participant
 from domain.organizations.organizations import Organization
@@ -45,7 +46,9 @@ class Claims:
         self._admissions = Admissions(store)
 
     async def of_confirmed(self, user: User) -> Claimed:
-        """Claim the request for which the user signed up last. Call this after `user.confirm`; it saves nothing.
+        """Claim the request for which the user signed up last, and the invitations of their verified address.
+
+        Call this after `user.confirm`; it saves nothing.
 
             claimed = await claims.of_confirmed(user)
             await save_resting_on(store, user, *claimed.changed, unchanged=claimed.rests_on)
@@ -53,6 +56,11 @@ class Claims:
         The changed aggregates include the roles that `update_admin_roles` returns, whether there is a request or not.
         The request stays open if its organization is inactive or cannot admit the user; nothing is refused (K99).
         """
+        claimed = await self._of_request(user)
+        invitations = await claimed_invitations(self._store, self._directory, user)
+        return claimed._replace(changed=[*claimed.changed, *invitations])
+
+    async def _of_request(self, user: User) -> Claimed:
         ids = await self._directory.registering_requests(user.id)
         requests = (await self._store.get_many(OnboardingRequest, ids)).values()
         started = {request.registering_at: request for request in requests if request.is_registering(user.id)}

@@ -14,6 +14,7 @@ from domain.onboarding.destinations import Destination, Destinations
 from domain.onboarding.invitations import Invitation, require_consistent
 from domain.onboarding.provisional_users import MatchedUsers, match_user
 from domain.onboarding.referral_codes import ReferralCodes
+from domain.onboarding.registration_invitations import claimed_invitations
 from domain.onboarding.request_changes import invite
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.directory import Directory
@@ -129,10 +130,11 @@ class OnboardingRequests:
     async def _save(
         self, destination: Destination, admission: Admission, *requests: OnboardingRequest, result: UUID
     ) -> int:
+        invitations = await claimed_invitations(self._store, self._directory, admission.user)
         # the user first: projections need the user before the individuals and the request
         admitted: list[Audited] = [
             *admission.released, admission.user, *admission.totp, *admission.individuals, *admission.roles,
-            *admission.entries,
+            *admission.entries, *invitations,
         ]  # fmt: skip
         try:
             return await save_resting_on(

@@ -40,6 +40,10 @@ class Directory(Protocol):
         """Return the unclaimed onboarding requests for which the user has signed up."""
         ...
 
+    async def registration_invitations(self, emails: Iterable[str], organization_id: UUID | None = None) -> list[UUID]:
+        """Return unclaimed registration invitations of these addresses, those of one organization if it is given."""
+        ...
+
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
         """Return the groups of the organization that directly contain the individual."""
         ...

@@ -12,6 +12,7 @@ class CodeInfo(NamedTuple):
     """What everybody may know of a code."""
 
     code: str
+    organization_id: UUID
     enrollment_schema: str | None
     name: str
     display_name: str
@@ -25,7 +26,7 @@ async def open_code(cursor: AsyncCursor, code_id: UUID) -> CodeInfo | None:
 
 
 _OPEN = """
-SELECT c.code, c.enrollment_schema, n.name, n.display_name
+SELECT c.code, c.organization_id, c.enrollment_schema, n.name, n.display_name
 FROM organization_codes c JOIN organization_names n USING (organization_id)
 JOIN access_organizations o USING (organization_id)
 WHERE c.id = %(id)s AND (c.expires_at IS NULL OR c.expires_at > %(now)s) AND o.active AND NOT o.staffed"""

@@ -11,7 +11,7 @@ from domain.groups.rosters import RosterKind
 from domain.onboarding.referral_codes import ReferralCode
 from domain.people.login_names import LoginName
 from projections.core.projection import Reader
-from projections.onboarding import referral_codes
+from projections.onboarding import referral_codes, registration_invitations
 from projections.onboarding import requests as onboarding_requests
 from projections.people import identifiers, totp
 
@@ -47,6 +47,12 @@ class InlineDirectory:
 
     async def registering_requests(self, user_id: UUID) -> list[UUID]:
         return await self._reader.ask(lambda cursor: referral_codes.registering_requests(cursor, user_id))
+
+    async def registration_invitations(self, emails: Iterable[str], organization_id: UUID | None = None) -> list[UUID]:
+        addresses = list(emails)
+        return await self._reader.ask(
+            lambda cursor: registration_invitations.unclaimed(cursor, self._lookup, addresses, organization_id)
+        )
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
         return await self._column(

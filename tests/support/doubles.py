@@ -134,6 +134,9 @@ class MemoryDirectory:
         owners = [each for each in self._store.streams.values() if isinstance(each, TotpConfigurations)]
         return next((each.user_id for each in owners if configuration_id in each.configurations), None)
 
+    async def registration_invitations(self, emails: Iterable[str], organization_id: UUID | None = None) -> list[UUID]:
+        return []
+
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
         return [each.group_id for each in self._taken(individual_id, organization_id)]
 

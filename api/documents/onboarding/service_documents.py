@@ -23,7 +23,10 @@ Html = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MA
 
 
 class ServiceDocumentListQuery(RecordFilters):
-    """GET /v1/service-documents/. Codes that lead to no organization add nothing (ruling K110)."""
+    """GET /v1/service-documents/. Codes that lead to no organization add nothing (ruling K110).
+
+    The endpoint adds the organizations of the codes to `organizations`.
+    """
 
     FILTERS: ClassVar = {
         "latest": f"(NOT {{}} OR {IS_LATEST})",

@@ -19,6 +19,7 @@ FAR = "FAR-OADM"
 UNREADABLE = {
     "group": "ward",
     "individual": "individual of PAT",
+    "registration invitation": "invitation of north",
     **{kind: f"{kind} of north" for kind in ("email template", "message", "text template")},
     "organization": "north",
     "request": "request of north",
@@ -131,6 +132,7 @@ CASES = [
          "/v1/organization-codes/", body=data("organization-codes", id="South-1", organization_id="<south>")),
     Case({f"{INVITE}individual-group-id": "group"}, "/v1/organization-codes/{id}/", method="PATCH", of="code",
          body={"data": {"id": "", **data("organization-codes", expires_at=None)["data"]}}),
+    Case({"id": "registration invitation"}, "/v1/registration-invitations/{id}/", method="GET"),
     Case({"role-id": "role"}, "/v1/role-users/", method="GET"),
     Case({f"{INVITE}user-id": "user", f"{INVITE}role-id": "role"}, "/v1/role-users/",
          body=data("role-users", user_id="<FAR-PROV>", role_id="<administrators of south>")),
@@ -164,8 +166,7 @@ OWN = {
     **{kind: f"{kind} of south" for kind in NEW},
     "group": "yard", "individual": "record of south", "organization": "south", "request": "request of south",
     "role": "administrators of south",
-    **{kind: f"{kind} of south" for kind in NEW}, "code": "code of south",
-    "group": "yard", "individual": "record of south", "organization": "south", "role": "administrators of south",
+    "code": "code of south", "registration invitation": "invitation of south",
     "session": "my session", "task": "my task", "user": "FAR-PROV",
 }  # fmt: skip
 READ_BY_ALL_CALLERS = {
@@ -268,6 +269,10 @@ async def furnish(ward: Ward) -> None:
         body = data("onboarding-requests", organization=ward.things[organization], patient_email=address)
         made = await world.post("/v1/onboarding-requests/", body, world.system)
         ward.things[f"request of {organization}"] = made["data"]["id"]
+    for name, admin in (("north", ward.people["OADM"]), ("south", far)):
+        invited = data("registration-invitations", invited_email="new@people.test")
+        made = await world.post("/v1/registration-invitations/", invited, admin)
+        ward.things[f"invitation of {name}"] = made["data"]["id"]
     code = await world.post(
         "/v1/organization-codes/", data("organization-codes", id="South-2", organization_id=str(south)), world.system
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.api.organizations.templates import changed, created, deactivated
-from tests.api.organizations.test_codes import FUTURE, INFO, KIND, PAST, PATH, SCHEMA, a_code, named_clinic
+from tests.api.organizations.test_enrollment_codes import FUTURE, INFO, KIND, PAST, PATH, SCHEMA, a_code, named_clinic
 from tests.support.world.product import World, a_world
 
 

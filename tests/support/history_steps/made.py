@@ -11,6 +11,7 @@ from domain.core.records import Record
 from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry
 from domain.groups.trees import GroupTree
+from domain.onboarding.registration_invitations import RegistrationInvitation
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.organizations import Organization
 from domain.people.individuals import Individual
@@ -46,6 +47,7 @@ class MadeAggregates:
         self._sessions: list[Session] = []
         self._requests: list[OnboardingRequest] = []
         self._records: dict[type[Record[Any]], list[Record[Any]]] = {}
+        self._expected: list[RegistrationInvitation] = []
 
     def _standing_up(self, subject_id: UUID, organization_id: UUID) -> list[RosterEntry]:
         taken = [

@@ -1,12 +1,14 @@
-"""Steps of a history about plain records."""
+"""Steps of a history about plain records and registration invitations."""
 
 from collections.abc import Callable
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from domain.core.records import Record
+from domain.onboarding.registration_invitations import RegistrationInvitation
 from domain.onboarding.service_documents import ServiceDocument, ServiceDocumentFields
 from domain.organizations.email_templates import EmailTemplate, EmailTemplateFields
+from domain.organizations.enrollment_codes import OrganizationCode, OrganizationCodeFields
 from domain.organizations.general_messages import GeneralMessage, GeneralMessageFields
 from domain.organizations.sms_templates import SmsTemplate, SmsTemplateFields
 from domain.organizations.themes import Theme, ThemeFields
@@ -14,7 +16,7 @@ from tests.support.history_steps.made import FEW, MadeAggregates
 
 
 class RecordSteps(MadeAggregates):
-    """What happens to plain records."""
+    """What happens to plain records and registration invitations."""
 
     async def _theme(self) -> None:
         domains = [f"{number}.example.org" for number in FEW]
@@ -51,6 +53,33 @@ class RecordSteps(MadeAggregates):
         await self._store.save(
             ServiceDocument.create(ServiceDocumentFields("terms", uuid4().hex, "en_US", organization_id, texts, texts))
         )
+
+    async def _code(self) -> None:
+        live = self._records.setdefault(OrganizationCode, [])
+        if len(live) > 1 and self._random.random() < 0.5:
+            code: Record[Any] = self._one(live)
+            if self._random.random() < 0.5:
+                code.change({"individual_group_id": uuid4()})
+            else:
+                code.delete()
+                live.remove(code)
+        else:
+            organization_id = self._one(self._organizations).id
+            code = OrganizationCode.create(OrganizationCodeFields(f"Code-{uuid4().hex[:12]}", organization_id))
+            live.append(code)
+        await self._store.save(code)
+
+    async def _expect(self) -> None:
+        organization_id = self._one(self._organizations).id
+        invitation = RegistrationInvitation.create(organization_id, f"{uuid4()}@example.org", uuid4())
+        self._expected.append(invitation)
+        await self._store.save(invitation)
+
+    async def _arrive(self) -> None:
+        if self._expected:
+            invitation = self._expected.pop()
+            invitation.claim(uuid4())
+            await self._store.save(invitation)
 
     async def _write(self, kind: type[Record[Any]], unique: str, values: list[str], make: Callable[[str], Any]) -> None:
         """Create, change or delete a record, one of the values of its unique field being free."""

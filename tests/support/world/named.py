@@ -63,6 +63,7 @@ class Ward:
             "new theme": self._theme,
             "new service document": self._service_document,
             "new code": self._code,
+            "new registration invitation": self._registration_invitation,
             "new text": self._text,
             "new organization of OADM": self._organization_of_oadm,
             "new organization with records": self._organization_with_records,
@@ -246,6 +247,12 @@ class Ward:
         body = created("onboarding-requests", organization=self.things["north"], patient_email=address)
         answer = await self.world.post("/v1/onboarding-requests/", body, self.world.system)
         return dict(answer["data"]["attributes"])
+
+    async def _registration_invitation(self) -> str:
+        body = created("registration-invitations", invited_email=await self._address())
+        made = await self.world.post("/v1/registration-invitations/", body, self.people["OADM"])
+        return str(made["data"]["id"])
+
     async def _code(self) -> str:
         body = created("organization-codes", id=await self._text(), organization_id=self.things["north"])
         return str((await self.world.post("/v1/organization-codes/", body, self.world.system))["data"]["id"])

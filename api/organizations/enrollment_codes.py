@@ -7,7 +7,7 @@ import orjson
 from fastapi import Path
 from starlette.responses import Response
 
-from api.documents.organizations import codes as documents
+from api.documents.organizations import enrollment_codes as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, ReadingDep
 from api.edge.envelope import no_content
@@ -15,11 +15,11 @@ from api.edge.reading import Read
 from api.edge.records import RecordView
 from api.edge.route import answers, contract_router
 from domain.core.principal import Principal
-from domain.organizations.codes import OrganizationCodeFields, organization_code_id
+from domain.organizations.enrollment_codes import OrganizationCodeFields, organization_code_id
 from projections.core.records import RecordRow
 from projections.core.visibility import Viewer
 from projections.groups.groups import GroupsProjection
-from projections.organizations.codes import ORGANIZATION_CODES, surroundings
+from projections.organizations.enrollment_codes import ORGANIZATION_CODES, surroundings
 
 router = contract_router("organization-codes", "Codes with which patients sign up for an organization.")
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.organizations.codes import OrganizationCode, OrganizationCodeTaken
+from domain.organizations.enrollment_codes import OrganizationCode, OrganizationCodeTaken
 from projections.core.records import RecordTable
 from projections.core.visibility import IN_READ_ORGANIZATION
 
