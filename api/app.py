@@ -23,7 +23,13 @@ from api.edge.operations import ResourceRouter
 from api.groups import groups, rosters, tasks
 from api.groups import logs as group_logs
 from api.onboarding import claims as onboarding_claims
-from api.onboarding import invitation_reports, referral_codes, registration_invitations, service_documents
+from api.onboarding import (
+    invitation_reports,
+    invitations,
+    referral_codes,
+    registration_invitations,
+    service_documents,
+)
 from api.onboarding import requests as onboarding_requests
 from api.organizations import (
     code_info,
@@ -63,6 +69,7 @@ RESOURCES = (
     individuals,
     internal_auth,
     invitation_reports,
+    invitations,
     onboarding_claims,
     onboarding_requests,
     organizations,

@@ -86,10 +86,10 @@ class Identity:
         self.user_replications = UserReplications(store)
         self.users = Users(store, permissions)
         self.onboarding_requests = OnboardingRequests(
-            store, directory, permissions, password_policy, known_addresses, referral_codes
+            store, directory, permissions, password_policy, known_addresses, referral_codes, code_checks
         )
         self.onboarding_permissions = OnboardingPermissions(store, permissions)
-        self.request_changes = RequestChanges(store, permissions, resends, referral_codes)
+        self.request_changes = RequestChanges(store, directory, permissions, resends, referral_codes)
         self.invitation_reports = InvitationReports(store, directory)
         self.claims = Claims(store, directory, permissions)
         accounts = AccountCodes(store, directory, code_checks)

@@ -72,6 +72,19 @@ async def get_onboarding_request(
     return await reading.read((MODEL,), respond)
 
 
+@router.patch("/v1/onboarding-requests/{id}/", **answers(documents.OnboardingRequestDocument))
+async def update_onboarding_request(
+    request_id: PathId,
+    body: documents.UpdateOnboardingRequest,
+    principal: Authenticated,
+    identity: IdentityDep,
+    execute: ExecuteDep,
+) -> Response:
+    """Replace the e-mail address of the person. A new invitation goes there, and earlier codes by e-mail are void."""
+    command = identity.request_changes.change_email(principal, request_id, body.attributes.email)
+    return await shown(identity, principal, await execute(command, about=request_id))
+
+
 @router.post("/v1/onboarding-requests/{id}/email/", **answers(documents.OnboardingRequestDocument, 201))
 async def resend_onboarding_email(
     request_id: PathId,

@@ -17,11 +17,13 @@ from domain.onboarding.referral_codes import ReferralCodes
 from domain.onboarding.registration_invitations import claimed_invitations
 from domain.onboarding.request_changes import invite
 from domain.onboarding.requests import OnboardingRequest
+from domain.people.confirmations import CONFIRM_TEMPLATES
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
 from domain.people.login_names import names_of
 from domain.people.passwords import PasswordPolicy
 from domain.people.users import IdentifierTaken, User
+from domain.people.verification_codes import CodeCheck, VerificationCodes
 
 
 class KnownAddresses(Protocol):
@@ -43,12 +45,14 @@ class OnboardingRequests:
         password_policy: PasswordPolicy,
         known_addresses: KnownAddresses,
         codes: ReferralCodes,
+        verification: CodeCheck,
     ) -> None:
         self._store = store
         self._directory = directory
         self._password_policy = password_policy
         self._known_addresses = known_addresses
         self.codes = codes
+        self._verification = verification
         self._destinations = Destinations(store, permissions)
         self._admissions = Admissions(store)
 
@@ -95,13 +99,15 @@ class OnboardingRequests:
         invitation = onboarding.invitation
         request = self._open(onboarding, onboarding.ids.user, new_user=True)
         admission = await self._admissions.admit_new_user(onboarding)
+        codes: Sequence[Audited] = ()
         if invitation.claimed_at_once:
             request.claim(admission.user.id, admission.individual.id)
         elif invitation.auto_sign_up:
             request.register()
+            codes = self._verify(admission.user.id, invitation)
         else:
             invite(request, invitation.channels, self.codes)
-        return request, await self._save(onboarding.destination, admission, request, result=request.id)
+        return request, await self._save(onboarding.destination, admission, request, *codes, result=request.id)
 
     async def _onboard_existing_user(
         self, matched: MatchedUsers, onboarding: Onboarding
@@ -127,9 +133,14 @@ class OnboardingRequests:
         by = principal.user_id
         return OnboardingRequest.open(ids.request, invitation, user_id, new_user=new_user, created_by=by)
 
-    async def _save(
-        self, destination: Destination, admission: Admission, *requests: OnboardingRequest, result: UUID
-    ) -> int:
+    def _verify(self, user_id: UUID, invitation: Invitation) -> list[Audited]:
+        """Send a confirmation code over each channel to a user who has a password already (ruling K95)."""
+        codes = VerificationCodes.create(user_id)
+        for channel in invitation.channels:
+            codes.issue(self._verification.derivation, "confirm", channel, CONFIRM_TEMPLATES[channel])
+        return [codes] if invitation.channels else []
+
+    async def _save(self, destination: Destination, admission: Admission, *others: Audited, result: UUID) -> int:
         invitations = await claimed_invitations(self._store, self._directory, admission.user)
         # the user first: projections need the user before the individuals and the request
         admitted: list[Audited] = [
@@ -137,9 +148,7 @@ class OnboardingRequests:
             *admission.entries, *invitations,
         ]  # fmt: skip
         try:
-            return await save_resting_on(
-                self._store, *admitted, *requests, unchanged=destination.rests_on, result=result
-            )
+            return await save_resting_on(self._store, *admitted, *others, unchanged=destination.rests_on, result=result)
         except IdentifierTaken:  # a concurrent command created the person: decide again about an existing user
             raise LostRace from None
 

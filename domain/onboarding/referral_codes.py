@@ -32,3 +32,7 @@ class ReferralCodes:
         """Return 16 characters in four groups, the same for every attempt to send the message."""
         number = int.from_bytes(self._lookup("referral-code", str(message_id))[:CODE_BYTES], "big")
         return code_of(number, GROUPS, GROUP_LENGTH)
+
+    def receipt(self, name: str) -> str:
+        """Return a text that is the same for the same name, and from which the name cannot be derived."""
+        return self._lookup("invitation-receipt", name).hex()[:32]

@@ -1,17 +1,30 @@
-"""Commands on onboarding requests that exist: sending the invitation again."""
+"""Commands on onboarding requests that exist: another address of the person, and sending the invitation again."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID, uuid4
 
+from domain.core.audited import Audited
 from domain.core.codes import hash_of_code
+from domain.core.errors import LostRace
 from domain.core.messages import Channel
 from domain.core.permissions import Permissions
-from domain.core.ports import Store, retry_on_conflict
+from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
+from domain.onboarding.admissions import Admissions, NewIds, Onboarding
+from domain.onboarding.destinations import Destinations
+from domain.onboarding.invitations import Contacts, Invitation
 from domain.onboarding.referral_codes import ReferralCodes
 from domain.onboarding.request_permissions import OnboardingPermissions, OnboardingRequestNotFound
-from domain.onboarding.requests import OnboardingRequest, RequestClaimed
+from domain.onboarding.requests import OnboardingRequest, OnboardingRequestOpen, RequestClaimed
+from domain.organizations.organizations import Organization
+from domain.people.directory import Directory
+from domain.people.login_names import email_key, names_of, normal_login
+from domain.people.users import IdentifierTaken, User
+from domain.people.verification_codes import VerificationCodes, verification_codes_id
+
+NO_REQUEST = UUID(int=0)
+"""What is read when there is no request, so that the time of the answer does not reveal that."""
 
 
 class Resends(Protocol):
@@ -22,20 +35,63 @@ class Resends(Protocol):
         ...
 
 
+class _Person(NamedTuple):
+    """Whom a request is about from now on, and what is saved before the request."""
+
+    user_id: UUID
+    changed: Sequence[Audited] = ()
+    rests_on: Sequence[Audited] = ()
+    new: bool = False
+
+
 class RequestChanges:
     """Commands on onboarding requests that exist."""
 
     def __init__(
         self,
         store: Store,
+        directory: Directory,
         permissions: Permissions,
         resends: Resends,
         codes: ReferralCodes,
     ) -> None:
         self._store = store
+        self._directory = directory
         self._resends = resends
         self._codes = codes
         self._permissions = OnboardingPermissions(store, permissions)
+        self._destinations = Destinations(store, permissions)
+        self._admissions = Admissions(store)
+
+    @retry_on_conflict
+    async def change_email(self, principal: Principal, request_id: UUID, email: str) -> tuple[OnboardingRequest, int]:
+        """Replace the e-mail address of the person. Return the request and the position.
+
+        A user who was made with the request gets the new address. If the request is about somebody known, or somebody
+        has the new address, the request is about whoever has it now, and nobody known is changed (ruling K84). Codes
+        that were sent by e-mail are void. A new invitation goes out, unless the request was made without notifications.
+
+        Raises RequestClaimed, OnboardingRequestOpen, and the refusals of `OnboardingPermissions.require_changeable`.
+        """
+        request = await self.changeable(principal, request_id)
+        former, phone, username = request.names.revealed
+        if former is not None and email_key(former) == email_key(email):
+            return request, await self._store.save(result=request.id)
+        contacts = Contacts(email, phone, username)
+        others = await self._directory.open_requests(request.organization_id, contacts.login_names)
+        if set(others) - {request.id}:
+            raise OnboardingRequestOpen(argument="email")
+        person = await self._person(principal, request, contacts)
+        request.readdress(email, person.user_id, new_user=person.new)
+        if request.notifications != []:
+            invite(request, ["email"], self._codes)
+        try:
+            position = await save_resting_on(
+                self._store, *person.changed, request, unchanged=person.rests_on, result=request.id
+            )
+        except (IdentifierTaken, OnboardingRequestOpen):  # somebody has the address by now: decide again
+            raise LostRace from None
+        return request, position
 
     async def resend(self, principal: Principal, request_id: UUID) -> tuple[OnboardingRequest, int]:
         """Send the invitation again, over every channel that has a contact. Return the request and the position.
@@ -46,6 +102,23 @@ class RequestChanges:
         await self.changeable(principal, request_id)
         await self._resends.count(request_id)
         return await self._resend(principal, request_id)
+
+    @retry_on_conflict
+    async def send_again(self, request_id: UUID | None, notifications: Sequence[Channel] | None) -> None:
+        """Send the invitation again for the person, who proves nothing. Without a request, read as much (ruling K147).
+
+        It goes over the notifications that have a contact, else over those of the request, else over every channel.
+        """
+        request = await self._store.find(OnboardingRequest, request_id or NO_REQUEST)
+        organization_id = NO_REQUEST if request is None else request.organization_id
+        organization = await self._store.find(Organization, organization_id)
+        if request is not None and organization is not None and organization.active and not request.done:
+            invite(request, _channels(request, notifications), self._codes)
+        await (self._store.save() if request is None else self._store.save(request))
+
+    def receipt(self, typed: str) -> str:
+        """Return what a caller without a token is told of a name that they typed: the same for the same name."""
+        return self._codes.receipt(normal_login(typed))
 
     async def changeable(self, principal: Principal, request_id: UUID) -> OnboardingRequest:
         """Return the request. Raises RequestClaimed, and the refusals of `OnboardingPermissions.require_changeable`."""
@@ -62,6 +135,52 @@ class RequestChanges:
         request = await self.changeable(principal, request_id)
         invite(request, request.reachable, self._codes)
         return request, await self._store.save(request)
+
+    async def _person(self, principal: Principal, request: OnboardingRequest, contacts: Contacts) -> _Person:
+        """Return whom the request with these contacts is about."""
+        user = await self._store.get(User, request.user_id)
+        holders = await self._directory.users_named(names_of(contacts.email, None, None))
+        made = request.has_made(user)
+        if made and set(holders) <= {user.id}:
+            user.change_contact("email", contacts.email)
+            return _Person(user.id, [user, *await self._without_codes(user)])
+        named = await self._directory.users_named(contacts.login_names)
+        known = [each for each in named if not (made and each == user.id)]
+        if known:
+            return _Person(known[0])
+        return await self._new_person(principal, request, user, contacts)
+
+    async def _without_codes(self, user: User) -> list[VerificationCodes]:
+        """Return the codes of the user; those that were sent to the former address are void."""
+        codes = await self._store.find(VerificationCodes, verification_codes_id(user.id))
+        if codes is None:
+            return []
+        codes.void(code for code in codes.codes.values() if code.channel == "email")
+        return [codes]
+
+    async def _new_person(
+        self, principal: Principal, request: OnboardingRequest, former: User, contacts: Contacts
+    ) -> _Person:
+        """Create the user of the request, as its creation would have; a user name that somebody has is left out."""
+        email, phone, username = contacts
+        if username is not None and await self._directory.users_named(names_of(None, None, username)):
+            contacts = Contacts(email, phone)
+        organization = await self._store.get(Organization, request.organization_id)
+        destination = await self._destinations.left_of(request, former, organization)
+        invitation = Invitation(request.organization_id, request.onboard_type, contacts)
+        ids = NewIds(request.id, uuid4(), uuid4())
+        admission = await self._admissions.admit_new_user(Onboarding(principal, invitation, destination, None, ids))
+        changed = [admission.user, *admission.individuals, *admission.entries]
+        return _Person(admission.user.id, changed, destination.rests_on, new=True)
+
+
+def _channels(request: OnboardingRequest, notifications: Sequence[Channel] | None) -> list[Channel]:
+    """Return the channels over which an invitation is repeated (ruling K94)."""
+    reachable = request.reachable
+    wanted = request.notifications if notifications is None else notifications
+    if wanted is None:  # the request left the channel to the service
+        return reachable[:1]
+    return [channel for channel in reachable if channel in wanted] or reachable
 
 
 def invite(request: OnboardingRequest, channels: Sequence[Channel], codes: ReferralCodes) -> None:

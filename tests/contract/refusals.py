@@ -24,8 +24,7 @@ TAKE_SMALL_BODIES = {
     "POST /v1/login/", "POST /v1/refresh-token/", "POST /v1/internal-auth/", "POST /v2/internal-auth/",
     "POST /v1/confirm-sign-up/", "POST /v1/confirm-forgot-password/", "POST /v1/forgot-password/",
     "POST /v1/resend-confirmation/",
-    "POST /v1/onboarding-info/",
-    "POST /v1/password-strength/",
+    "POST /v1/onboarding-info/", "POST /v1/password-strength/", "POST /v1/resend-invitation/",
 }  # fmt: skip
 """Of those that are built, what ruling O15 names."""
 DEEPEST = 32

@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, model_validator
 
 from api.documents.addresses import EmailText
 from api.documents.common import Attributes, Listing, Resource, Single, Strict
-from api.documents.envelope import ActionRequest, CreateRequest
+from api.documents.envelope import ActionRequest, CreateRequest, UpdateRequest
 from api.documents.fields import (
     EXTENSION,
     Items,
@@ -80,6 +80,14 @@ class OnboardingRequestListQuery(Page):
     organization_id: Annotated[UuidText, Field(alias="organization")]
     patient_ids: SomeIds = ()
     with_invite: Flag = False
+
+
+class OnboardingChanges(Strict):
+    email: EmailText
+
+
+class UpdateOnboardingRequest(UpdateRequest[Literal["onboarding-requests"], OnboardingChanges]):
+    """PATCH /v1/onboarding-requests/{id}/."""
 
 
 class NoAttributes(Strict):

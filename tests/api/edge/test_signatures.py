@@ -22,6 +22,7 @@ ANYBODY = {
     "POST /v1/login/",
     "POST /v1/onboarding-info/",
     "POST /v1/password-strength/",
+    "POST /v1/resend-invitation/",
     "POST /v1/refresh-token/",
     "POST /v1/resend-confirmation/",
     "POST /v2/internal-auth/",
@@ -34,7 +35,7 @@ WITHOUT_KEYS = {
     "POST /v1/authenticate/", "POST /v1/authz-get-accessible-resources/", "POST /v1/authz-resource-access/",
     "POST /v1/bulk-authz-resource-access/", "POST /v1/confirm-forgot-password/", "POST /v1/confirm-sign-up/",
     "POST /v1/forgot-password/", "POST /v1/onboarding-info/", "POST /v1/resend-confirmation/",
-    "POST /v1/users/{id}/switch-organization/",
+    "POST /v1/resend-invitation/", "POST /v1/users/{id}/switch-organization/",
 }  # fmt: skip
 """They hand out tokens or secrets, or only look (rulings A6, B4 and K141)."""
 HAND_OUT_SECRETS = {

@@ -118,6 +118,8 @@ CASES = [
     Case({"organization": "organization", "patient-ids": "individual"}, "/v1/onboarding-requests/",
          {"organization": "<south>"}, method="GET"),
     Case({"id": "request"}, "/v1/onboarding-requests/{id}/", method="GET"),
+    Case({"id": "request"}, "/v1/onboarding-requests/{id}/", method="PATCH",
+         body={"data": {"id": "", **data("onboarding-requests", email="new@people.test")["data"]}}),
     Case({"id": "request"}, "/v1/onboarding-requests/{id}/email/", body=data("onboarding-requests-email")),
     Case({"id": "organization"}, "/v1/organizations/{id}/", method="GET"),
     Case({"id": "organization"}, "/v1/organizations/{id}/", method="PATCH",

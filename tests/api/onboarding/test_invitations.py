@@ -11,7 +11,7 @@ from domain.core.codes import hash_of_code
 from domain.onboarding.requests import OnboardingRequest
 from tests.api.onboarding.test_requests import AT_ONCE, ask
 from tests.support.message_servers import a_mail_server, a_text_provider
-from tests.support.world.product import World, a_world
+from tests.support.world.product import PASSWORD, World, a_world
 
 pytestmark = pytest.mark.slow
 
@@ -141,3 +141,52 @@ async def test_over_smtp_and_http_no_file_is_written(database_url: str, tmp_path
         assert mail["X-Rollbook-Message"] == request["last-invite"]["email"]["id"]
         assert [text["id"] for text in provider.texts] == [request["last-invite"]["sms"]["id"]]
         assert sent(tmp_path) == []
+
+
+async def test_who_is_signed_up_gets_a_confirmation_code_and_claims_with_it(database_url: str, tmp_path: Path) -> None:
+    """Rulings K95 and K99."""
+    async with a_world(database_url, outbox=tmp_path) as world:
+        north = await world.organization()
+        admin = await world.admin(north)
+        signed_up = {"auto-sign-up": True, "password": PASSWORD}
+        request = await ask(world, admin, north, **ANN, **signed_up)
+        assert (request["status"], request["last-invite"]["email"]) == ("registering", None)
+        await world.catch_up()
+        (mail,) = sent(tmp_path)
+        assert (mail["template"], mail["to"], mail["link"]) == ("verify-email", "ann@people.test", None)
+        confirmation = {"username": "ann@people.test", "confirmation-code": mail["code"]}
+        answer = await world.client.post("/v1/confirm-sign-up/", json=confirmation)
+        assert answer.status_code == 201, answer.text
+        listed = await world.get("/v1/onboarding-requests/", admin, 200, organization=north, email="ann@people.test")
+        (shown,) = (row["attributes"] for row in listed["data"])
+        assert (shown["status"], shown["done"]) == ("claimed", True)
+        user = (await world.get(f"/v1/users/{shown['claimed-by']}/", admin))["data"]["attributes"]
+        assert (user["state"], user["email-verified"], user["registration-invite"]) == ("confirmed", True, "accepted")
+
+
+async def test_the_confirmation_code_goes_over_the_requested_channels(database_url: str, tmp_path: Path) -> None:
+    """Ruling K95."""
+    async with a_world(database_url, outbox=tmp_path) as world:
+        north = await world.organization()
+        signed_up = {"auto-sign-up": True, "password": PASSWORD, "phone-number": "+12125550123"}
+        await ask(world, world.system, north, **signed_up, notifications=["sms"])
+        other = {"phone-number": "+12125550124", "notifications": []}
+        await ask(world, world.system, north, **{**signed_up, **other})
+        await world.catch_up()
+        assert [(text["template"], text["to"]) for text in sent(tmp_path)] == [("verify", "+12125550123")]
+
+
+async def test_a_code_to_a_former_address_confirms_nothing(database_url: str, tmp_path: Path) -> None:
+    """Ruling K84."""
+    async with a_world(database_url, outbox=tmp_path) as world:
+        north = await world.organization()
+        await ask(world, world.system, north, **ANN, **{"auto-sign-up": True, "password": PASSWORD})
+        await world.catch_up()
+        (mail,) = sent(tmp_path)
+        (row,) = (await world.get("/v1/onboarding-requests/", world.system, 200, organization=north))["data"]
+        data = {"type": "onboarding-requests", "id": row["id"], "attributes": {"email": "anna@people.test"}}
+        await world.patch(f"/v1/onboarding-requests/{row['id']}/", {"data": data}, world.system)
+        for name in ("ann@people.test", "anna@people.test"):
+            confirmation = {"username": name, "confirmation-code": mail["code"]}
+            answer = await world.client.post("/v1/confirm-sign-up/", json=confirmation)
+            assert [error["code"] for error in answer.json()["errors"]] == ["code-mismatch"]
