@@ -158,6 +158,20 @@ class NamedFailureThrottle:
 
 
 @dataclass(frozen=True)
+class BothThrottles:
+    """Counts each call with two throttles, the outer one first."""
+
+    outer: RouteThrottle
+    inner: RouteThrottle
+
+    @asynccontextmanager
+    async def bound(self, services: Services, arguments: Arguments) -> AsyncIterator[None]:
+        """As in `RouteThrottle`."""
+        async with self.outer.bound(services, arguments), self.inner.bound(services, arguments):
+            yield
+
+
+@dataclass(frozen=True)
 class CommandThrottle:
     """Declares that the command itself counts the call before its work, by something that only the command knows."""
 

@@ -64,13 +64,18 @@ class Claims:
         ids = await self._directory.registering_requests(user.id)
         requests = (await self._store.get_many(OnboardingRequest, ids)).values()
         started = {request.registering_at: request for request in requests if request.is_registering(user.id)}
-        if started:
-            request = started[max(time for time in started if time is not None)]
-            try:
-                return await self._accept(user, request)
-            except Conflict:
-                pass  # the user may claim it later, with the code
-        return Claimed(None, await update_admin_roles(self._store, user))
+        if not started:
+            return Claimed(None, await update_admin_roles(self._store, user))
+        return await self.of_signed_up(user, started[max(time for time in started if time is not None)])
+
+    async def of_signed_up(
+        self, user: User, request: OnboardingRequest, individuals: Sequence[Individual] = ()
+    ) -> Claimed:
+        """Claim this request as `of_confirmed` does. `individuals` are those of the user that have changed already."""
+        try:
+            return await self._accept(user, request, individuals)
+        except Conflict:  # the user may claim it later, with the code
+            return Claimed(None, await update_admin_roles(self._store, user))
 
     @retry_on_conflict
     async def claim(self, principal: Principal, code: str) -> tuple[OnboardingRequest, int]:
@@ -95,13 +100,16 @@ class Claims:
         )
         return request, position
 
-    async def _accept(self, user: User, request: OnboardingRequest) -> Claimed:
+    async def _accept(
+        self, user: User, request: OnboardingRequest, changed_individuals: Sequence[Individual] = ()
+    ) -> Claimed:
         """Let the user enter the organization: as the owner of the individual, with the groups and roles that are left.
 
         It saves nothing. Raises InvalidState, StaffPatient, ProvisionalUser, AlreadyProvider, UserIsParticipant.
         """
         organization = await self._store.get(Organization, request.organization_id)
         individuals = await self._store.get_many(Individual, user.individuals)
+        individuals |= {individual.id: individual for individual in changed_individuals}
         _require_acceptable(user, list(individuals.values()), request, organization)
         assert user.individual_id is not None, "only service accounts have none, and no request is about them"
         primary = individuals[user.individual_id]

@@ -48,6 +48,7 @@ class OnboardingRequest(Audited):
     created_by: UUID | None
     individual_id: UUID | None
     new_user: bool
+    auto_confirm: bool
     notifications: list[str] | None
     invited: bool = False
     registering_at: datetime | None = None

@@ -181,6 +181,16 @@ class User(Audited):
         TOPIC = "user.login-name-chosen"
         kind: ContactKind
 
+    class LoginNamesChosen(Audited.Event):
+        """The user chose their login names as they signed up; these replace all earlier ones.
+
+        `login_contact` is the contact that they log in under, None for the first of user name, address and number.
+        """
+
+        TOPIC = "user.login-names-chosen"
+        names: LoginNames
+        login_contact: ContactKind | None
+
     class ClassificationChanged(Audited.Event):
         """A system administrator changed the classification."""
 
@@ -418,6 +428,12 @@ class User(Audited):
         if self.login_contact != kind or self.names.username is not None:
             self._login_name_chosen(kind)
 
+    def choose_login_names(self, names: LoginNames, login_contact: ContactKind | None = None) -> None:
+        """Replace all login names, of a user who signs up. Raises UserArchived."""
+        self._require_not_archived()
+        if (names, login_contact) != (self.names, self.login_contact):
+            self._login_names_chosen(names, login_contact)
+
     def classify(self, classification: str) -> None:
         """Change the classification. Raises UserArchived."""
         self._require_not_archived()
@@ -579,6 +595,10 @@ class User(Audited):
     def _login_name_chosen(self, kind: ContactKind) -> None:
         self.login_contact = kind
         self.names = replace(self.names, username=None)
+
+    @event(LoginNamesChosen)
+    def _login_names_chosen(self, names: LoginNames, login_contact: ContactKind | None) -> None:
+        self.names, self.login_contact = names, login_contact
 
     @event(ClassificationChanged)
     def _classification_changed(self, classification: str) -> None:

@@ -111,6 +111,12 @@ class UsersFold(Fold):
         self._change_user(event, **{f"{event.kind}_verified": True})
 
     @handler
+    def choose_login_names(self, event: User.LoginNamesChosen) -> None:
+        email, phone, username = event.names.revealed
+        names = {"email": email, "phone": phone, "own_username": username, "login_contact": event.login_contact}
+        self._change_user(event, **_names_of(names))
+
+    @handler
     def choose_login_name(self, event: User.LoginNameChosen) -> None:
         if (row := self._rows.get(event.originator_id)) is not None:
             row["login_contact"], row["own_username"] = event.kind, None

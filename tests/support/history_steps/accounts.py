@@ -5,7 +5,7 @@ from random import Random
 from uuid import UUID, uuid4
 
 from domain.core.audited import Audited
-from domain.people.login_names import ContactKind
+from domain.people.login_names import ContactKind, LoginNames
 from domain.people.security_notices import notices_of
 from domain.people.users import LastContact, Profile, UnverifiedLoginName, User
 from domain.people.verification_codes import CodeDerivation, CodeLifetimes, VerificationCodes
@@ -25,7 +25,8 @@ class AccountChanges:
 
     def change(self, user: User) -> list[Audited]:
         """Change the account in one way, if that is possible. Return what to save."""
-        changes = (self._profile, self._contact, self._verify, self._password, self._classify, self._code)
+        names = (self._contact, self._choose_names, self._verify)
+        changes = (*names, self._profile, self._password, self._classify, self._code)
         return [user, *self._random.choice(changes)(user)]
 
     def _profile(self, user: User) -> list[Audited]:
@@ -42,6 +43,12 @@ class AccountChanges:
         except LastContact:
             return []
         return [*notices_of(user, "email-changed", former_address="former@example.org")]
+
+    def _choose_names(self, user: User) -> list[Audited]:
+        chosen = self._random.choice([*CONTACTS, None])
+        if chosen is None or getattr(user.names, chosen) is not None:
+            user.choose_login_names(LoginNames.of(user.id, *user.names.revealed[:2], f"name-{uuid4()}"), chosen)
+        return []
 
     def _verify(self, user: User) -> list[Audited]:
         kind = self._random.choice(CONTACTS)

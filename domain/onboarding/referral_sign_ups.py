@@ -1,0 +1,165 @@
+"""Signing up with a referral code: an invited person chooses a password and a login name (rulings K81 to K88)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from domain.core.audited import caused_by
+from domain.core.errors import Invalid, InvalidState, LostRace
+from domain.core.messages import Channel
+from domain.core.ports import Store, retry_on_conflict, save_resting_on
+from domain.onboarding.claims import Claimed, Claims
+from domain.onboarding.invitations import OnboardType
+from domain.onboarding.referral_codes import ReferralCode
+from domain.onboarding.requests import OnboardingRequest
+from domain.people.account_codes import AccountCodes, channels_of, kind_of
+from domain.people.confirmations import CONFIRM_TEMPLATES
+from domain.people.individuals import Individual
+from domain.people.login_names import ContactKind
+from domain.people.passwords import PasswordPolicy
+from domain.people.sign_up_names import ChosenNames, names_chosen
+from domain.people.totp import end_totp
+from domain.people.users import IdentifierTaken, User
+from domain.people.verification_codes import VerificationCodes, verification_codes_id
+
+
+class InvalidReferralCode(Invalid, code="invalid-referral-code", argument="referral_code"):
+    """The referral code is unknown, or can no longer be used."""
+
+
+class InvitationClaimed(InvalidState, argument="referral_code"):
+    """The invitation has been claimed."""
+
+
+class ChannelWithoutContact(Invalid):
+    """The person has no contact for this channel."""
+
+
+class ReferralSignUp(NamedTuple):
+    """What an invited person sends. `source` is the channel of the confirmation code."""
+
+    code: str
+    username: str
+    password: str
+    login_contact: ContactKind | None = None
+    source: Channel | None = None
+    locale: str | None = None
+    tz: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ReferralSignUps:
+    """Commands of invited people, who have no token."""
+
+    store: Store
+    accounts: AccountCodes
+    claims: Claims
+    password_policy: PasswordPolicy
+
+    async def sign_up(self, given: ReferralSignUp) -> tuple[OnboardType, int]:
+        """Give the invited user a password and a login name. Return the kind of account and the position of the events.
+
+        A confirmation code is sent, unless the request was made to confirm at once: then the contact of the invitation
+        is verified, and the request is claimed. The same happens to a provisional account, which is handed over to the
+        person (ruling O1). A second sign-up before the claim replaces the first.
+
+        Raises InvalidReferralCode, InvitationClaimed, ChannelWithoutContact, the refusals of `names_chosen` and of
+        `PasswordPolicy.require`; IdentifierTaken for a name of another user, and for an invitation of somebody who is
+        confirmed.
+        """
+        found = await self.accounts.directory.referral_code(given.code)
+        if found is None:
+            raise InvalidReferralCode
+        if found.claimed:
+            raise InvitationClaimed
+        request, user = await self._load(found)
+        names = _names_of(request, given)
+        words = [word for word in (*request.names.revealed, given.username) if word is not None]
+        await self.password_policy.require(given.password, words)
+        if user.confirmed and not user.provisional:
+            raise IdentifierTaken(argument="username")
+        password_hash = await self.password_policy.passwords.hash(given.password)
+        with caused_by(user.id):
+            return request.onboard_type, await self._sign_up(found, given, names, password_hash)
+
+    async def _load(self, found: ReferralCode) -> tuple[OnboardingRequest, User]:
+        """Return the request and its user. Raises InvalidReferralCode when that user cannot sign up any more."""
+        request = await self.store.get(OnboardingRequest, found.request_id)
+        user = await self.store.find(User, request.user_id)
+        if user is None or user.archived or not user.enabled:
+            raise InvalidReferralCode
+        return request, user
+
+    @retry_on_conflict
+    async def _sign_up(self, found: ReferralCode, given: ReferralSignUp, names: ChosenNames, password_hash: str) -> int:
+        request, user = await self._load(found)
+        invite = request.invites[found.message_id]
+        if request.done:
+            raise InvitationClaimed
+        if invite.void or (user.confirmed and not user.provisional):
+            raise InvalidReferralCode
+        await self._require_free(user, names)
+        proved = kind_of(invite.channel)
+        totp = await end_totp(self.store, user.id) if user.confirmed else []
+        individuals = await self._hand_over(user, names, proved, password_hash)
+        user.assume_region(locale=given.locale, tz=given.tz)
+        request.register()
+        request.record_response(invite.id)
+        codes = await self._codes(user)
+        claimed = Claimed(None, [])
+        if request.auto_confirm or user.confirmed:
+            user.prove(proved)
+            claimed = await self.claims.of_signed_up(user, request, individuals)
+        else:
+            channel = given.source or channels_of(user)[0]
+            codes.issue(self.accounts.derivation, "confirm", channel, CONFIRM_TEMPLATES[channel], locale=given.locale)
+        changed = {
+            aggregate.id: aggregate for aggregate in (user, *totp, *individuals, codes, request, *claimed.changed)
+        }
+        try:
+            return await save_resting_on(self.store, *changed.values(), unchanged=claimed.rests_on, result=user.id)
+        except IdentifierTaken:  # a concurrent command took the name: decide again, to say so
+            raise LostRace from None
+
+    async def _require_free(self, user: User, names: ChosenNames) -> None:
+        holders = await self.accounts.directory.users_named(names.finding)
+        if any(holder != user.id for holder in holders):
+            raise IdentifierTaken(argument="username")
+
+    async def _hand_over(
+        self, user: User, names: ChosenNames, proved: ContactKind, password_hash: str
+    ) -> Sequence[Individual]:
+        """Give the user the password and the names. Return the individuals of a provisional account, which change."""
+        if not user.confirmed:
+            user.set_password(password_hash)
+            user.choose_login_names(names.login_names(user.id), names.login_contact)
+            return []
+        user.take_over(
+            email=names.email,
+            phone=names.phone,
+            username=names.username,
+            password_hash=password_hash,
+            email_verified=proved == "email",
+            phone_verified=proved == "phone",
+        )
+        individuals = await self.store.get_many(Individual, user.individuals)
+        for individual in individuals.values():
+            individual.unshare_users()
+        return list(individuals.values())
+
+    async def _codes(self, user: User) -> VerificationCodes:
+        """Return the codes of the user, of whom the earlier confirmation codes are void."""
+        codes = await self.store.find(VerificationCodes, verification_codes_id(user.id))
+        codes = codes or VerificationCodes.create(user.id)
+        codes.void(codes.of_purpose("confirm"))
+        return codes
+
+
+def _names_of(request: OnboardingRequest, given: ReferralSignUp) -> ChosenNames:
+    """Return the names of the person. Raises the refusals of `names_chosen`, and ChannelWithoutContact."""
+    email, phone, _ = request.names.revealed
+    names = names_chosen(given.username, email, phone, given.login_contact)
+    contact = {"email": names.email, "sms": names.phone, None: ""}[given.source]
+    if contact is None:
+        raise ChannelWithoutContact(argument="source")
+    return names
