@@ -164,6 +164,7 @@ class Settings(BaseSettings):
     service_failures_address: int = _limit(20, "Refused service accounts from one address in 15 minutes")
     code_requests: int = _limit(5, "Requests of a code for one name in an hour")
     code_requests_address: int = _limit(100, "Requests of codes from one address in an hour")
+    sign_ups_address: int = _limit(100, "Sign-ups from one address in an hour")
     code_failures: int = _limit(10, "Wrong codes for one name in 15 minutes")
     code_failures_address: int = _limit(100, "Wrong codes from one address in 15 minutes")
     known_addresses: int = _limit(50, "Known addresses that onboarding reveals to an administrator in a day")

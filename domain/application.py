@@ -13,6 +13,7 @@ from domain.onboarding.claims import Claims
 from domain.onboarding.commands import KnownAddresses, OnboardingRequests
 from domain.onboarding.invitation_reports import InvitationReports
 from domain.onboarding.referral_codes import ReferralCodes
+from domain.onboarding.referral_sign_ups import ReferralSignUps
 from domain.onboarding.registration_invitations import RegistrationInvitations
 from domain.onboarding.request_changes import RequestChanges, Resends
 from domain.onboarding.request_permissions import OnboardingPermissions
@@ -97,6 +98,7 @@ class Identity:
         own_password = OwnPassword(password_policy.passwords, attempts)
         self.password_changes = PasswordChanges(store, permissions, password_policy, own_password)
         self.confirmations = Confirmations(store, accounts, self.claims)
+        self.referral_sign_ups = ReferralSignUps(store, accounts, self.claims, password_policy)
         self.password_resets = PasswordResets(store, accounts, password_policy, self.claims)
         self.registration_invitations = RegistrationInvitations(store, directory, permissions)
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))

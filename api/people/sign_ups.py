@@ -9,7 +9,7 @@ from api.documents.people import sign_ups as documents
 from api.edge.deps import ExecuteDep, IdentityDep
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
-from api.edge.throttles import BothThrottles, CallThrottle, FailureThrottle, LOOKUP_MISSES
+from api.edge.throttles import LOOKUP_MISSES, BothThrottles, CallThrottle
 from domain.onboarding.referral_sign_ups import InvalidReferralCode, ReferralSignUp
 from domain.onboarding.requests import OnboardingRequest
 

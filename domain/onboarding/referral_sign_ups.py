@@ -9,7 +9,6 @@ from domain.core.errors import Invalid, InvalidState, LostRace
 from domain.core.messages import Channel
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.onboarding.claims import Claimed, Claims
-from domain.onboarding.invitations import OnboardType
 from domain.onboarding.referral_codes import ReferralCode
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.account_codes import AccountCodes, channels_of, kind_of
@@ -56,12 +55,13 @@ class ReferralSignUps:
     claims: Claims
     password_policy: PasswordPolicy
 
-    async def sign_up(self, given: ReferralSignUp) -> tuple[OnboardType, int]:
-        """Give the invited user a password and a login name. Return the kind of account and the position of the events.
+    async def sign_up(self, given: ReferralSignUp) -> int:
+        """Give the invited user a password and a login name. Return the position of the events.
 
-        A confirmation code is sent, unless the request was made to confirm at once: then the contact of the invitation
-        is verified, and the request is claimed. The same happens to a provisional account, which is handed over to the
-        person (ruling O1). A second sign-up before the claim replaces the first.
+        The result of the append is the id of the onboarding request. A confirmation code is sent, unless the request
+        was made to confirm at once: then the contact of the invitation is verified, and the request is claimed. So it
+        is for a provisional account, which is handed over to the person (ruling O1). A second sign-up before the claim
+        replaces the first.
 
         Raises InvalidReferralCode, InvitationClaimed, ChannelWithoutContact, the refusals of `names_chosen` and of
         `PasswordPolicy.require`; IdentifierTaken for a name of another user, and for an invitation of somebody who is
@@ -80,7 +80,7 @@ class ReferralSignUps:
             raise IdentifierTaken(argument="username")
         password_hash = await self.password_policy.passwords.hash(given.password)
         with caused_by(user.id):
-            return request.onboard_type, await self._sign_up(found, given, names, password_hash)
+            return await self._sign_up(found, given, names, password_hash)
 
     async def _load(self, found: ReferralCode) -> tuple[OnboardingRequest, User]:
         """Return the request and its user. Raises InvalidReferralCode when that user cannot sign up any more."""
@@ -113,11 +113,10 @@ class ReferralSignUps:
         else:
             channel = given.source or channels_of(user)[0]
             codes.issue(self.accounts.derivation, "confirm", channel, CONFIRM_TEMPLATES[channel], locale=given.locale)
-        changed = {
-            aggregate.id: aggregate for aggregate in (user, *totp, *individuals, codes, request, *claimed.changed)
-        }
+        aggregates = (user, *totp, *individuals, codes, request, *claimed.changed)
+        changed = {aggregate.id: aggregate for aggregate in aggregates}
         try:
-            return await save_resting_on(self.store, *changed.values(), unchanged=claimed.rests_on, result=user.id)
+            return await save_resting_on(self.store, *changed.values(), unchanged=claimed.rests_on, result=request.id)
         except IdentifierTaken:  # a concurrent command took the name: decide again, to say so
             raise LostRace from None
 

@@ -45,7 +45,7 @@ class SignUp(Strict):
     organization_code: Omittable[Text20] = None
     referral_code: Omittable[Secret20] = None
     auto_confirm: Annotated[StrictBool, Field(deprecated=True)] = False
-    auto_sign_up: Omittable[StrictBool] = None
+    auto_sign_up: StrictBool = False
     birth_date: Annotated[Omittable[DateText], AfterValidator(lambda day: day and _past(day))] = None
     contact_phone_mobile: Omittable[PhoneText] = None
     email: Omittable[EmailText] = None
@@ -54,7 +54,7 @@ class SignUp(Strict):
     gender: Omittable[Literal["female", "male", "other", "pnta", "unknown"]] = None
     last_name: Omittable[Name] = None
     locale: Omittable[Locale] = None
-    notifications: Annotated[Omittable[tuple[Source, ...]], Items(most=2, made=tuple)] = None
+    notifications: Omittable[Annotated[tuple[Source, ...], Items(most=2, made=tuple)]] = None
     preferred_name: Omittable[Name] = None
     service_document_agreements: Omittable[Ids] = None
     set_username: Omittable[ContactKind] = None

@@ -25,6 +25,7 @@ ANYBODY = {
     "POST /v1/resend-invitation/",
     "POST /v1/refresh-token/",
     "POST /v1/resend-confirmation/",
+    "POST /v1/sign-up/",
     "POST /v2/internal-auth/",
 }
 

@@ -25,7 +25,7 @@ WITHOUT_A_PRINCIPAL = {
     "service_accounts.sync",  # by the start
     "sessions.log_in", "sessions.open_for_service", "sessions.refresh",  # who proves who they are
     "confirmations.confirm", "confirmations.resend", "password_resets.request", "password_resets.reset",  # with codes
-    "sessions.log_in_with_code",
+    "sessions.log_in_with_code", "referral_sign_ups.sign_up",
 }  # fmt: skip
 
 

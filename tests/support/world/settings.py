@@ -16,6 +16,7 @@ SERVICE = ("apps", "records", "token-of-the-records-application")
 SIGNING_KEY = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 UNLIMITED: dict[str, Any] = {
     "login_failures": 0, "login_failures_address": 0, "service_failures_address": 0, "refreshes_session": 0,
+    "sign_ups_address": 0,
     "code_requests": 0, "code_requests_address": 0, "code_failures": 0, "code_failures_address": 0,
     "lookup_misses_address": 0,
     "onboarding_resends": 0,
