@@ -36,7 +36,7 @@ WITHOUT_KEYS = {
     "POST /v1/authenticate/", "POST /v1/authz-get-accessible-resources/", "POST /v1/authz-resource-access/",
     "POST /v1/bulk-authz-resource-access/", "POST /v1/confirm-forgot-password/", "POST /v1/confirm-sign-up/",
     "POST /v1/forgot-password/", "POST /v1/onboarding-info/", "POST /v1/resend-confirmation/",
-    "POST /v1/resend-invitation/", "POST /v1/users/{id}/switch-organization/",
+    "POST /v1/resend-invitation/", "POST /v1/sign-up/", "POST /v1/users/{id}/switch-organization/",
 }  # fmt: skip
 """They hand out tokens or secrets, or only look (rulings A6, B4 and K141)."""
 HAND_OUT_SECRETS = {
@@ -84,9 +84,13 @@ def test_every_other_command_by_post_knows_idempotency_keys() -> None:
 
 
 def test_anonymous_callers_may_send_small_bodies_only() -> None:
-    """Ruling O15: passwords, tokens and codes; a large body would be read and parsed for an unknown caller."""
+    """Ruling O15: passwords, tokens and codes; a large body would be read and parsed for an unknown caller.
+
+    The body of a sign-up has enrollment data, of up to 64 KiB (ruling K87).
+    """
     posts = [route for route in routes() if isinstance(route, ContractRoute) and route.methods == {"POST"}]
-    assert {route.flags.max_body for route in posts if route.anonymous} == {16 * 1024}
+    assert {route.flags.max_body for route in posts if route.anonymous} == {16 * 1024, 128 * 1024}
+    assert {named(route) for route in posts if route.flags.max_body == 128 * 1024} == {"POST /v1/sign-up/"}
     assert {route.flags.max_body for route in posts if not route.anonymous} == {8 * 1024 * 1024}
 
 
