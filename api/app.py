@@ -54,7 +54,7 @@ from api.people import (
     users,
 )
 from api.services import Services
-from api.sessions import internal_auth, sessions
+from api.sessions import impersonation_requests, internal_auth, sessions, synthetic_user_tokens
 from api.wiring import built
 
 RESOURCES = (
@@ -67,6 +67,7 @@ RESOURCES = (
     group_logs,
     groups,
     health,
+    impersonation_requests,
     individuals,
     internal_auth,
     invitation_reports,
@@ -87,6 +88,7 @@ RESOURCES = (
     sessions,
     sign_ups,
     sms_templates,
+    synthetic_user_tokens,
     tasks,
     themes,
     totp,

@@ -43,8 +43,10 @@ from domain.people.user_commands import Users
 from domain.people.user_replications import UserReplications
 from domain.people.verification_codes import CodeCheck
 from domain.sessions.commands import LiveSessions, Sessions
+from domain.sessions.impersonation_requests import ImpersonationRequests
 from domain.sessions.service_accounts import ServiceAccounts
 from domain.sessions.switching import OrganizationSwitches
+from domain.sessions.synthetic_user_tokens import SyntheticUserTokens
 
 
 class Identity:
@@ -103,6 +105,8 @@ class Identity:
         self.registration_invitations = RegistrationInvitations(store, directory, permissions)
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.service_accounts = ServiceAccounts(store)
+        self.impersonation_requests = ImpersonationRequests(store, session_store, permissions)
+        self.synthetic_user_tokens = SyntheticUserTokens(store, session_store, permissions)
         self.organization_switches = OrganizationSwitches(store, session_store, permissions)
         self.totp = Totp(store, session_store, directory, own_password, one_time_codes)
         self.sessions = Sessions(

@@ -30,6 +30,7 @@ from projections.people.identifiers import IdentifiersProjection
 from projections.people.totp import TotpProjection, TotpUsesProjection
 from projections.people.user_replications import UserReplicationsProjection
 from projections.people.users import UsersProjection
+from projections.sessions.impersonation_requests import ImpersonationRequestsProjection
 from projections.sessions.sessions import SessionEndsProjection, SessionsProjection
 
 
@@ -41,6 +42,7 @@ def _inline_of_identity(lookup: Lookup) -> list[InlineProjection]:
         ReferralCodesProjection(),
         RegistrationInvitationsProjection(lookup),
         SessionEndsProjection(),
+        ImpersonationRequestsProjection(),
         OrganizationNamesProjection(),
         RoleUsersProjection(),
         TotpProjection(),

@@ -45,10 +45,14 @@ class Parsed:
         return dict(self._schema)
 
 
-def violation(member: str, code: str, message: str = "") -> ValidationError:
-    """The refusal of one member, for validators that look at several; `code` "missing" says that it is not there."""
+def violation(member: str, code: str, message: str = "", *, within: tuple[str | int, ...] = ()) -> ValidationError:
+    """The refusal of one member, for validators that look at several; `code` "missing" says that it is not there.
+
+    `within` leads to the object that has the member.
+    """
     kind = code if code == "missing" else PydanticCustomError(code, message)
-    return ValidationError.from_exception_data("violation", [InitErrorDetails(type=kind, loc=(member,), input=None)])
+    details = InitErrorDetails(type=kind, loc=(*within, member), input=None)
+    return ValidationError.from_exception_data("violation", [details])
 
 
 def exactly_one(first: str, second: str, *, about: str | None = None) -> Any:

@@ -1,8 +1,9 @@
 """The tokens of a session, and what they and the answers around them tell about its user (ruling K123)."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from adapters.security.tokens import Tokens
+from adapters.security.tokens import NO_CLAIMS, Tokens
 from api.documents.sessions import sessions as documents
 from domain.core.locales import Locale
 from domain.core.personal import revealed
@@ -27,11 +28,16 @@ def refreshed_tokens(signer: Tokens, signed_in: SignedIn) -> dict[str, Any]:
     }
 
 
-def access_token(signer: Tokens, signed_in: SignedIn) -> str:
-    """Return an access token of the session."""
+def access_token(signer: Tokens, signed_in: SignedIn, further: Mapping[str, str] = NO_CLAIMS) -> str:
+    """Return an access token of the session, with further claims for other applications."""
     session = signed_in.session
     return signer.access_token(
-        session.user_id, session.id, session.organization_id, signed_in.access_until, impersonator=session.impersonator
+        session.user_id,
+        session.id,
+        session.organization_id,
+        signed_in.access_until,
+        impersonator=session.impersonator,
+        further=further,
     )
 
 

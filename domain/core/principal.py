@@ -55,6 +55,11 @@ class Principal:
         """Return whether the principal reads all organizations and users, as staff and service accounts do."""
         return self.staff or self.unlimited
 
+    def require_staff(self) -> None:
+        """Raise Forbidden unless the principal is staff."""
+        if not self.staff:
+            raise Forbidden
+
     def require_system_administrator(self) -> None:
         """Raise Forbidden unless the principal is a system administrator."""
         if not self.system:

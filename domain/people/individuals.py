@@ -9,7 +9,9 @@ from eventsourcing.domain import event
 
 from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists, Conflict, Forbidden, InvalidState, NotFound
+from domain.core.ports import Store
 from domain.core.recorded import Event
+from domain.people.users import User
 
 PartyType = Literal["user", "organization"]
 
@@ -214,3 +216,9 @@ class Individual(Audited):
     @event(UnsharedFromUser)
     def _unshared_from_user(self, user_id: UUID) -> None:
         del self.users[user_id]
+
+
+async def sharing_organizations(store: Store, user: User) -> set[UUID]:
+    """Return the organizations with which the user shares an individual of their own."""
+    individuals = await store.get_many(Individual, user.individuals)
+    return {each for own in individuals.values() if own.owner_id == user.id for each in own.organizations}

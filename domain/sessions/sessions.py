@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import event
 
 from domain.core.audited import Audited
-from domain.core.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from domain.core.errors import Forbidden, Invalid, InvalidState, NotFound, Unauthenticated
 from domain.core.ports import Store
 from domain.core.principal import SessionKind
 from domain.organizations.organizations import Organization
@@ -51,6 +51,10 @@ class PasswordResetRequired(Forbidden, code="password-reset-required"):
 
 class CodeUsed(Forbidden, code="code-mismatch"):
     """The code was used before; it opens one session only."""
+
+
+class UserNotLive(InvalidState, argument="user_id"):
+    """The user is disabled, archived, not confirmed, or has to reset their password."""
 
 
 class UnknownServiceDocuments(Invalid):
@@ -168,7 +172,7 @@ class Session(Audited):
         organization_id: UUID | None,
         position: int,
         kind: SessionKind,
-        seconds: int,
+        seconds: float,
         refresh_token: str | None = None,
         access_seconds: int = MAX_ACCESS_SECONDS,
         sticky: bool = False,
@@ -228,6 +232,11 @@ class Session(Audited):
             raise InvalidRefreshToken
         self._refreshed()
 
+    @property
+    def seconds_left(self) -> float:
+        """Return the seconds until the session expires."""
+        return (self.expires_at - datetime.now(UTC)).total_seconds()
+
     def access_until(self, *, refreshed: bool = False) -> datetime:
         """Return when an access token that is issued now expires; it never outlives the session."""
         seconds = MAX_ACCESS_SECONDS if refreshed and not self.sticky else self.access_seconds
@@ -236,6 +245,12 @@ class Session(Audited):
     @event(Refreshed)
     def _refreshed(self) -> None:
         pass
+
+
+def require_live(user: User) -> None:
+    """Raise UserNotLive unless the user may use their rights."""
+    if not user.live:
+        raise UserNotLive
 
 
 async def current_organization(store: Store, user: User) -> UUID | None:

@@ -16,6 +16,7 @@ from domain.onboarding.invites import InviteStatus
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.organizations import Organization, system_groups
 from domain.people.user_replications import UserReplication
+from domain.sessions.impersonation_requests import ImpersonationRequest
 from domain.sessions.sessions import Session, SessionRevocation
 from tests.support.history_steps.groups import GroupSteps
 from tests.support.history_steps.made import FEW, Saving
@@ -31,13 +32,13 @@ STEPS = (
     "change_owner", "make_group", "rename", "tag", "entry", "unseat", "move", "deactivate", "sign_in", "sign_out",
     "replicate", "change_account", "change_account", "archive", "theme", "message", "sms_template", "email_template",
     "document", "invite", "respond", "readdress", "sign_up", "totp", "use_totp", "code",
-    "expect", "arrive",
+    "expect", "arrive", "ask_to_impersonate", "impersonate",
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (
     "leave", "found", "onboard", "record", "share", "make_group", "entry", "entry", "entry", "grant", "move",
     "register", "invite", "replicate", "sign_in", "sign_out", "theme", "message", "sms_template", "email_template",
-    "document", "totp", "use_totp", "code", "expect",
+    "document", "ask_to_impersonate", "totp", "use_totp", "code", "expect",
 ) * 4  # fmt: skip
 """Of everything that adds something: afterwards no table is empty."""
 
@@ -174,6 +175,17 @@ class History(PeopleSteps, GroupSteps, RecordSteps, TotpSteps):
         if self._sessions:
             session = self._sessions.pop()
             await self._store.save(SessionRevocation.create(session.id, session.user_id))
+
+    async def _ask_to_impersonate(self) -> None:
+        request = ImpersonationRequest.create(self._one(self._users).id, self._one(self._users).id)
+        await self._store.save(request)
+        self._impersonations.append(request)
+
+    async def _impersonate(self) -> None:
+        if self._impersonations:
+            request = self._one(self._impersonations)
+            request.use()
+            await self._store.save(request)
 
     async def _replicate(self) -> None:
         await self._store.save(UserReplication.create(self._one(self._users).id, f"service-{uuid4().hex}"))

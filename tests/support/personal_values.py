@@ -29,6 +29,7 @@ RAW = (
     "projections",
     "rebuilds",
     "idempotency_keys",
+    "impersonation_requests",
     "user_identifiers",
 )
 """The logs, what is derived from them without a need for clear values, the jobs, and the errors of followers."""

@@ -12,7 +12,11 @@ from tests.support.world.product import UNLIMITED
 
 pytestmark = pytest.mark.slow
 
-CODES = {403: {"forbidden", "not-in-organization"}, 404: {"not-found"}, 401: {"not-authenticated"}}
+CODES = {
+    403: {"forbidden", "not-in-organization", "impersonation-not-allowed"},
+    404: {"not-found"},
+    401: {"not-authenticated"},
+}
 CODE_OF_THE_DISABLED = {"session-revoked"}
 CODE_OF_BORROWED = "impersonation-not-allowed"
 
@@ -44,6 +48,8 @@ FORBIDDEN_TO_BORROWED: dict[Act, str] = {
     "disable TOTP": "POST /v1/mfa-totp/{id}/disable/ (one's own)",
     "enable TOTP": "POST /v1/mfa-totp/{id}/enable/ (one's own)",
     "end another session": "DELETE /v1/sessions/{id}/ (another one of one's own)",
+    "impersonate": "POST /v1/impersonation-requests/",
+    "issue a synthetic token": "POST /v1/synthetic-user-tokens/",
     "replace recovery codes": "POST /v1/mfa-totp/{id}/recovery-codes/ (one's own)",
     "switch the organization": "POST /v1/users/{id}/switch-organization/ (one's own session)",
 }

@@ -37,10 +37,12 @@ WITHOUT_KEYS = {
     "POST /v1/bulk-authz-resource-access/", "POST /v1/confirm-forgot-password/", "POST /v1/confirm-sign-up/",
     "POST /v1/forgot-password/", "POST /v1/onboarding-info/", "POST /v1/resend-confirmation/",
     "POST /v1/resend-invitation/", "POST /v1/sign-up/", "POST /v1/users/{id}/switch-organization/",
+    "POST /v1/impersonation-requests/{id}/impersonate/", "POST /v1/synthetic-user-tokens/",
 }  # fmt: skip
 """They hand out tokens or secrets, or only look (rulings A6, B4 and K141)."""
 HAND_OUT_SECRETS = {
     "POST /v1/mfa-totp/", "POST /v1/mfa-totp/{id}/enable/", "POST /v1/mfa-totp/{id}/recovery-codes/",
+    "POST /v1/impersonation-requests/{id}/impersonate/", "POST /v1/synthetic-user-tokens/",
     "POST /v1/users/{id}/switch-organization/",
 }  # fmt: skip
 """Those of them that need a token."""

@@ -177,6 +177,9 @@ READ_BY_ALL_CALLERS = {
     ("GET", "/v1/replicators/{id}/"), ("GET", "/v1/organization-themes/{id}/"),
     ("PATCH", "/v1/organization-themes/{id}/"), ("POST", "/v1/service-documents/"),
     ("GET", "/v1/service-documents/{id}/"), ("GET", "/service-documents/{id}/"),
+    ("GET", "/v1/impersonation-requests/"), ("POST", "/v1/impersonation-requests/"),
+    ("GET", "/v1/impersonation-requests/{id}/"), ("POST", "/v1/impersonation-requests/{id}/impersonate/"),
+    ("POST", "/v1/synthetic-user-tokens/"),
 }  # fmt: skip
 """Operations of those only who read everything that the ids may name."""
 TOLD = {

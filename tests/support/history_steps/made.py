@@ -16,6 +16,7 @@ from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.organizations import Organization
 from domain.people.individuals import Individual
 from domain.people.users import User
+from domain.sessions.impersonation_requests import ImpersonationRequest
 from domain.sessions.sessions import Session
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class MadeAggregates:
         self._groups: list[Group] = []
         self._entries: dict[UUID, RosterEntry] = {}
         self._sessions: list[Session] = []
+        self._impersonations: list[ImpersonationRequest] = []
         self._requests: list[OnboardingRequest] = []
         self._records: dict[type[Record[Any]], list[Record[Any]]] = {}
         self._expected: list[RegistrationInvitation] = []

@@ -318,6 +318,8 @@ async def a_ward(database_url: str, **settings: Any) -> AsyncIterator[Ward]:
             "attributes": {"service": "caredb", "user-id": str(people["PROV"].user_id)},
         }
         await world.post("/v1/user-replications/", {"data": copied}, world.service)
+        wish = created("impersonation-requests", user_id=str(people["PROV"].user_id))
+        impersonation = await world.post("/v1/impersonation-requests/", wish, people["EMP"])
         system = await world.get(GROUPS, world.system, 200, **{"organization-id": north, "type": "all_participants"})
         replicators = await world.get("/v1/replicators/", world.system)
         things: dict[str, Any] = {
@@ -330,6 +332,7 @@ async def a_ward(database_url: str, **settings: Any) -> AsyncIterator[Ward]:
             "replicator": replicators["data"][0]["id"], "password": PASSWORD, "service token": SERVICE[2],
             "hash of the service token": sha512(SERVICE[2].encode()).hexdigest(),
             "address of PROV": people["PROV"].email,
+            "impersonation request of EMP": impersonation["data"]["id"],
         }  # fmt: skip
         things |= {name: person.user_id for name, person in people.items()}
         ward.things = {name: str(thing) for name, thing in things.items()}
