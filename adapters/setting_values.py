@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -83,6 +84,31 @@ def require_unambiguous(accounts: tuple[ServiceAccount, ...]) -> tuple[ServiceAc
         if names.setdefault(account.token, account.name) != account.name:
             raise ValueError(f"{names[account.token]} and {account.name} have the same token")
     return accounts
+
+
+def parse_services(text: object) -> object:
+    """Return the addresses by name in `name=url,…`, split at commas, then at the first equals sign (ruling K15)."""
+    if not isinstance(text, str):
+        return text
+    services: dict[str, str] = {}
+    for number, entry in enumerate((part.strip() for part in text.split(",")), start=1):
+        name, _, url = (part.strip() for part in entry.partition("="))
+        if not re.fullmatch(r"[a-z0-9-]{1,32}", name) or not _is_base_url(url):
+            raise ValueError(f"entry {number} is not name=http(s)://host/path without a query")
+        if name in services:
+            raise ValueError(f"entry {number} has the name of an earlier one")
+        services[name] = url.rstrip("/")
+    return services
+
+
+def _is_base_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = re.fullmatch(r"https?://[^\s@?#\\]+", url) is not None
+    return plain and bool(parts.hostname) and port != 0
 
 
 def parse_argon2_parameters(text: object) -> object:
@@ -206,6 +232,7 @@ SecretUrl = Annotated[SecretStr | None, AfterValidator(require_http_url)]
 WebhookSecret = Annotated[SecretStr | None, AfterValidator(require_signing_secret)]
 SigningKey = Annotated[SecretStr | None, AfterValidator(require_signing_key)]
 Argon2 = Annotated[Argon2Parameters, NoDecode, BeforeValidator(parse_argon2_parameters)]
+Services = Annotated[Mapping[str, str], NoDecode, BeforeValidator(parse_services)]
 ServiceAccounts = Annotated[
     tuple[ServiceAccount, ...],
     NoDecode,

@@ -20,6 +20,7 @@ from adapters.setting_values import (
     RedisUrl,
     SecretUrl,
     ServiceAccounts,
+    Services,
     SigningKey,
     Smtp,
     WebhookSecret,
@@ -170,6 +171,16 @@ class Settings(BaseSettings):
     known_addresses: int = _limit(50, "Known addresses that onboarding reveals to an administrator in a day")
     onboarding_resends: int = _limit(5, "Times that the invitation of an onboarding request is sent again in an hour")
     lookup_misses_address: int = _limit(100, "Look-ups of codes that found nothing, from one address in 15 minutes")
+    services: Services = Field(
+        default_factory=dict, description="Services that anonymous accesses reach, name=url,…; none when absent."
+    )
+    proxy_seconds: float = Field(
+        default=10.0, gt=0, le=60, description="Seconds of a call through an anonymous access, as a whole."
+    )
+    proxy_bytes: int = Field(
+        default=1_048_576, ge=1, le=67_108_864, description="Largest answer to a call through an anonymous access."
+    )
+    proxy_calls: int = _limit(60, "Calls through one anonymous access in a minute")
     session_log_days: int = Field(
         default=400, ge=31, description="Days that logins stay in the log of sessions; a session lives at most 30."
     )

@@ -54,10 +54,11 @@ from api.people import (
     users,
 )
 from api.services import Services
-from api.sessions import impersonation_requests, internal_auth, sessions, synthetic_user_tokens
+from api.sessions import anonymous_accesses, impersonation_requests, internal_auth, sessions, synthetic_user_tokens
 from api.wiring import built
 
 RESOURCES = (
+    anonymous_accesses,
     authorization,
     code_info,
     confirmations,

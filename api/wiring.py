@@ -9,6 +9,7 @@ from adapters.log.idempotency_store import IdempotencyStore
 from adapters.log.notifications import Notifications
 from adapters.log.write_probe import WriteProbe
 from adapters.outbound.breached_passwords import breached_passwords
+from adapters.outbound.proxied_services import CountedCalls, HttpServices
 from adapters.postgres.connections import Pool
 from adapters.security.code_tries import CountedTries
 from adapters.security.enrollment_schemas import CheckedEnrollmentSchemas
@@ -81,6 +82,12 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
                 attempts=LoginThrottle(throttle, lookup, settings),
                 live_sessions=SessionReader(pool),
                 one_time_codes=PyotpCodes(),
+                proxied_services=await stack.enter_async_context(
+                    HttpServices(
+                        settings.services, signer, seconds=settings.proxy_seconds, max_bytes=settings.proxy_bytes
+                    )
+                ),
+                proxied_calls=CountedCalls(throttle, settings.proxy_calls),
                 known_addresses=CountedAddresses(throttle, settings.known_addresses),
                 resends=CountedResends(throttle, settings.onboarding_resends),
                 referral_codes=ReferralCodes(lookup, settings.referral_code_seconds),

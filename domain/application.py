@@ -42,6 +42,7 @@ from domain.people.user_changes import UserChanges
 from domain.people.user_commands import Users
 from domain.people.user_replications import UserReplications
 from domain.people.verification_codes import CodeCheck
+from domain.sessions.anonymous_calls import AnonymousAccesses, ProxiedCallLimit, ProxiedServices
 from domain.sessions.commands import LiveSessions, Sessions
 from domain.sessions.impersonation_requests import ImpersonationRequests
 from domain.sessions.service_accounts import ServiceAccounts
@@ -63,6 +64,8 @@ class Identity:
         attempts: Attempts,
         live_sessions: LiveSessions,
         one_time_codes: OneTimeCodes,
+        proxied_services: ProxiedServices,
+        proxied_calls: ProxiedCallLimit,
         known_addresses: KnownAddresses,
         resends: Resends,
         referral_codes: ReferralCodes,
@@ -107,6 +110,7 @@ class Identity:
         self.service_accounts = ServiceAccounts(store)
         self.impersonation_requests = ImpersonationRequests(store, session_store, permissions)
         self.synthetic_user_tokens = SyntheticUserTokens(store, session_store, permissions)
+        self.anonymous_accesses = AnonymousAccesses(store, session_store, permissions, proxied_services, proxied_calls)
         self.organization_switches = OrganizationSwitches(store, session_store, permissions)
         self.totp = Totp(store, session_store, directory, own_password, one_time_codes)
         self.sessions = Sessions(

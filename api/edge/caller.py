@@ -50,7 +50,10 @@ class Caller:
         return self._claims.session_id
 
     def principal(self, session: SessionRow | None) -> Principal:
-        """Return the principal of the session. Raises Unauthenticated, TokenExpired, SessionRevoked."""
+        """Return the principal of the session. Raises Unauthenticated, TokenExpired, SessionRevoked.
+
+        Raises Forbidden for a session of a call through an anonymous access, unless the operation is for those (K135).
+        """
         with _report_token_refusals():
             principal = _principal_of(self._claims, session)
         scope = self._request.scope
@@ -58,6 +61,8 @@ class Caller:
             who = {"user": str(principal.user_id), "impersonator": str(principal.impersonator)}
             report("impersonation-used", **who, operation=operation_of(self._request))
         scope[PRINCIPAL] = principal
+        if principal.kind == "anonymous" and not scope["route"].flags.for_anonymous_sessions:
+            raise Forbidden
         return principal
 
 

@@ -18,6 +18,7 @@ flags declare an operation that differs from others:
     extension=True   is not in the contract
     waits=False      never answers 503 because something is not readable yet, as other operations may
     max_body=…       accepts small bodies only
+    for_anonymous_sessions=True  accepts sessions of calls through anonymous accesses, which all others refuse
     throttle=…       limits its calls (see `api.edge.throttles`)
     body=…, kind=…   takes or answers something other than a JSON document (see `api.edge.kinds`)
 
@@ -88,6 +89,7 @@ class Flags:
     throttle: RouteThrottle | None = None
     body: BodyKind = BodyKind.JSON
     kind: AnswerKind = AnswerKind.DOCUMENT
+    for_anonymous_sessions: bool = False
 
 
 def answers(
@@ -102,6 +104,7 @@ def answers(
     throttle: RouteThrottle | None = None,
     body: BodyKind = BodyKind.JSON,
     kind: AnswerKind = AnswerKind.DOCUMENT,
+    for_anonymous_sessions: bool = False,
 ) -> dict[str, Any]:
     """Return the arguments of a route's decorator: its answer, its refusals and its flags. See the module."""
     refused = {"model": Errors}
@@ -117,7 +120,9 @@ def answers(
         "response_model": document,
         "response_description": "Done",
         "responses": responses,
-        "openapi_extra": {FLAGS: Flags(reads, secret, extension, max_body, throttle, body, kind)},
+        "openapi_extra": {
+            FLAGS: Flags(reads, secret, extension, max_body, throttle, body, kind, for_anonymous_sessions)
+        },
     }
 
 

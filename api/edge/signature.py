@@ -67,6 +67,8 @@ class Signature:
             if isinstance(model, type) and issubclass(model, JsonApiRequest):
                 data: Any = model.model_fields["data"].annotation
                 model, prefix = data.model_fields["attributes"].annotation, "/data/attributes"
+            elif list(getattr(model, "model_fields", ())) == ["data"]:
+                model, prefix = model.model_fields["data"].annotation, "/data"
             for name, field in getattr(model, "model_fields", {}).items():
                 yield name, ("pointer", f"{prefix}/{field.alias or kebab(name)}")
         for name, field in self._query.model_fields.items():

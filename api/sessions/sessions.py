@@ -73,7 +73,7 @@ async def refresh_token(body: documents.RefreshToken, identity: IdentityDep, sig
     return answer(documents.RefreshedTokens(**refreshed_tokens(signer, signed_in)), 201)
 
 
-@router.post("/v1/authenticate/", **answers(documents.AuthenticateAnswer, 201, reads=True))
+@router.post("/v1/authenticate/", **answers(documents.AuthenticateAnswer, 201, reads=True, for_anonymous_sessions=True))
 async def authenticate(
     principal: Authenticated, reading: ReadingDep, identity: IdentityDep, body: documents.Authenticate | None = None
 ) -> Response:

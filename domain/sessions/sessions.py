@@ -163,6 +163,19 @@ class Session(Audited):
             """Return None when the log has dropped the opening of the session, which has expired long ago."""
             return None if aggregate is None else super().mutate(aggregate)
 
+    class CallProxied(Audited.Event):
+        """A call through an anonymous access was answered: by the other service, or with 502 or 504 in its place.
+
+        `access` is the key of the access.
+        """
+
+        TOPIC = "session.call-proxied"
+        access: UUID
+        service: str
+        path: str
+        method: str
+        status: int
+
     @classmethod
     def open(
         cls,
@@ -241,6 +254,14 @@ class Session(Audited):
         """Return when an access token that is issued now expires; it never outlives the session."""
         seconds = MAX_ACCESS_SECONDS if refreshed and not self.sticky else self.access_seconds
         return min(datetime.now(UTC) + timedelta(seconds=seconds), self.expires_at)
+
+    def record_proxied_call(self, access: UUID, service: str, path: str, method: str, status: int) -> None:
+        """Record the answer to the call for which the session was opened."""
+        self._call_proxied(access, service, path, method, status)
+
+    @event(CallProxied)
+    def _call_proxied(self, access: UUID, service: str, path: str, method: str, status: int) -> None:
+        pass
 
     @event(Refreshed)
     def _refreshed(self) -> None:

@@ -30,7 +30,7 @@ A_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIMES = re.compile(r"(-time|-at|date-created|date-last-modified)$")
 WITHOUT_POSITION = {
     "POST /v1/login/", "POST /v1/refresh-token/", "POST /v1/internal-auth/", "POST /v2/internal-auth/",
-    "POST /v1/password-strength/",
+    "POST /v1/password-strength/", "POST /v1/anonymous-accesses/{id}/proxy/", "POST /v1/synthetic-user-tokens/",
 }  # fmt: skip
 """They belong to the log of sessions (ruling B3), or depend on no log at all."""
 PAGE = {"page[limit]", "page[offset]", "page[total]"}

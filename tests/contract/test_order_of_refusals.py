@@ -11,7 +11,7 @@ from itertools import combinations
 import pytest
 
 from tests.contract.described import Operation, operations
-from tests.contract.refusals import ACTION, OTHER_ID, UNKNOWN, Case, Request, Source, largest_body
+from tests.contract.refusals import ACTION, OTHER_ID, UNKNOWN, Case, Request, Source, in_envelope, largest_body
 from tests.contract.test_refusals import ANYBODY, RESOURCES, Asked, asked, of
 
 Made = Callable[[Request], Request]
@@ -49,7 +49,7 @@ def faults(operation: Operation) -> Iterator[Fault]:
     if operation.takes_body:
         yield Fault(7, _with_content(b"{"), 400, "invalid-attribute", {"pointer": ""})
         yield Fault(8, _with_unknown_member, 400, "invalid-attribute", {"pointer": f"/{UNKNOWN}"})
-    if "data" in (operation.body or {}).get("properties", {}):
+    if in_envelope(operation.body or {}):
         yield Fault(9, _with_data("type", UNKNOWN), 409, "type-conflict", {"pointer": "/data/type"})
         status, code = (409, "id-conflict") if ACTION in operation.path else (403, "client-id-not-allowed")
         yield Fault(10, _with_data("id", OTHER_ID), status, code, {"pointer": "/data/id"})

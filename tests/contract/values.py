@@ -8,7 +8,7 @@ from tests.contract.described import Schema
 
 SOME_ID = "5b3a4a5e-0f6f-4d0e-9d3c-7a2f6f1f0c11"
 BY_FORMAT = {"uuid": SOME_ID, "date": "2024-02-29", "date-time": "2024-02-29 12:00:00", "email": "somebody@people.test"}
-CANDIDATES = ("sample", "care.example.org", "+12025550123", "a1", "2024", "a")
+CANDIDATES = ("sample", "/records/sample", "care.example.org", "+12025550123", "a1", "2024", "a")
 OF_OTHER_TYPES: dict[str, list[Any]] = {
     "string": [1, True, ["x"], {}],
     "integer": ["1", 1.5, True, []],

@@ -18,6 +18,7 @@ ANYBODY = {
     "POST /v1/confirm-forgot-password/",
     "POST /v1/confirm-sign-up/",
     "POST /v1/forgot-password/",
+    "POST /v1/anonymous-accesses/{id}/proxy/",
     "POST /v1/internal-auth/",
     "POST /v1/login/",
     "POST /v1/onboarding-info/",
@@ -30,6 +31,7 @@ ANYBODY = {
 }
 
 WITHOUT_KEYS = {
+    "POST /v1/anonymous-accesses/{id}/proxy/",
     "POST /v1/mfa-totp/", "POST /v1/mfa-totp/{id}/enable/", "POST /v1/mfa-totp/{id}/recovery-codes/",
     "POST /v1/password-strength/", "POST /v1/internal-auth/", "POST /v1/login/", "POST /v1/refresh-token/",
     "POST /v2/internal-auth/",

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 FAR = "FAR-OADM"
 """An administrator of another organization, who reads none of the things below."""
 UNREADABLE = {
+    "anonymous access": "anonymous access of a patient",
     "group": "ward",
     "individual": "individual of PAT",
     "registration invitation": "invitation of north",
@@ -70,6 +71,12 @@ NEW: dict[str, dict[str, str]] = {
 }  # fmt: skip
 CHANGES = {"email template": {"subject": "Hi"}, "message": {"message": "Write."}, "text template": {"type": "verify"}}
 CASES = [
+    Case({f"{INVITE}user-id": "user"}, "/v1/anonymous-accesses/",
+         body=data("anonymous-accesses", user_id="<FAR-PROV>", expired_at="<tomorrow>",
+                   allowed_endpoints=[{"service": "records", "path": "/"}])),
+    Case({"id": "anonymous access"}, "/v1/anonymous-accesses/{id}/", method="GET"),
+    Case({"id": "anonymous access"}, "/v1/anonymous-accesses/{id}/", method="PATCH",
+         body={"data": {"id": "", **data("anonymous-accesses")["data"]}}),
     Case({"/user-id": "user", "/organization-id": "organization"}, "/v1/authz-get-accessible-resources/",
          body={"user-id": "<FAR-OADM>", "access-query": ["individual::read"], "organization-id": "<south>"}),
     Case({"/user-id": "user"}, "/v1/authz-resource-access/",
@@ -169,6 +176,7 @@ OWN = {
     "group": "yard", "individual": "record of south", "organization": "south", "request": "request of south",
     "role": "administrators of south",
     "code": "code of south", "registration invitation": "invitation of south",
+    "anonymous access": "anonymous access of a patient",
     "session": "my session", "task": "my task", "user": "FAR-PROV",
 }  # fmt: skip
 READ_BY_ALL_CALLERS = {
@@ -183,6 +191,7 @@ READ_BY_ALL_CALLERS = {
 }  # fmt: skip
 """Operations of those only who read everything that the ids may name."""
 TOLD = {
+    ("POST", "/v1/anonymous-accesses/{id}/proxy/", "id"),
     ("POST", "/v1/individuals/{id}/share/", "/with/id"),
     ("POST", "/v1/individuals/{id}/unshare/", "/with/id"),
     ("POST", "/v1/login/", "/service-document-agreements"),
@@ -193,7 +202,7 @@ TOLD = {
     ("POST", "/v1/organization-sms-templates/", f"{INVITE}theme-id"),
 }
 """An owner shares with whomever they name, unread (ruling I5); documents are readable for every caller,
-and themes for all who may set them.
+and themes for all who may set them. Whoever has the id of an anonymous access may use it.
 """
 
 
@@ -282,6 +291,8 @@ async def furnish(ward: Ward) -> None:
         "/v1/organization-codes/", data("organization-codes", id="South-2", organization_id=str(south)), world.system
     )
     ward.things["code of south"] = code["data"]["id"]
+    access = await ward.filled("<new anonymous access>", far)
+    ward.things["anonymous access of a patient"] = access
     for name, kind in RECORDS.items():
         for organization in ("north", "south"):
             attributes = NEW[kind] | {"locale": "en_US", "organization-id": ward.things[organization]}

@@ -45,7 +45,9 @@ async def shown(world: World, by: Person, request_id: str) -> Any:
 
 async def a_staff_member_and_a_provider(world: World) -> tuple[Person, Person]:
     staff = await signed_in(world, await world.provider(OPERATOR_ID))
-    return staff, await world.provider(await world.organization(), "ann@people.test")
+    ann = await world.provider(await world.organization(), "ann@people.test")
+    await world.catch_up()  # the requests show the address from a read model
+    return staff, ann
 
 
 async def test_a_request_is_approved_at_once_and_shown_to_all_staff(database_url: str) -> None:

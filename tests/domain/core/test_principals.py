@@ -23,6 +23,7 @@ WITHOUT_A_PRINCIPAL = {
     "group_moves.carry_out", "group_moves.give_up",  # by jobs: what was requested was permitted then
     "password_policy.rate", "password_policy.require",  # about nobody who is known yet
     "service_accounts.sync",  # by the start
+    "anonymous_accesses.call",  # by anybody who knows the id of the access
     "sessions.log_in", "sessions.open_for_service", "sessions.refresh",  # who proves who they are
     "confirmations.confirm", "confirmations.resend", "password_resets.request", "password_resets.reset",  # with codes
     "sessions.log_in_with_code", "referral_sign_ups.sign_up",
@@ -48,6 +49,8 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         code_checks=nothing,
         fresh_login=nothing,
         enrollment_schemas=nothing,
+        proxied_services=nothing,
+        proxied_calls=nothing,
     )
     for resource, of_resource in vars(identity).items():
         if isinstance(of_resource, MemoryStore | Permissions):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha512
 from typing import Any
@@ -72,6 +73,7 @@ class Ward:
             "address of a guest": self._guest,
             "new request": partial(self._request, "patient"),
             "new request for a provider": partial(self._request, "provider"),
+            "new anonymous access": self._anonymous_access,
             "new id": self._id,
             "new name": self._name,
             "new address": self._address,
@@ -129,6 +131,15 @@ class Ward:
         """Return the oldest organization of the person, or north without one."""
         user = await self.world.identity.store.find(User, person.user_id)
         return str(next(iter(user.organizations), self.id("north")) if user else self.id("north"))
+
+    async def _anonymous_access(self) -> str:
+        wish = created(
+            "anonymous-accesses",
+            user_id=str(await self._patient()),
+            expired_at=self.things["tomorrow"],
+            allowed_endpoints=[{"service": "records", "path": "/"}],
+        )
+        return str((await self.world.post("/v1/anonymous-accesses/", wish, self.world.service))["data"]["id"])
 
     async def _provider(self) -> UUID:
         return (await self.world.provider(self.id("north"))).user_id
@@ -332,6 +343,7 @@ async def a_ward(database_url: str, **settings: Any) -> AsyncIterator[Ward]:
             "replicator": replicators["data"][0]["id"], "password": PASSWORD, "service token": SERVICE[2],
             "hash of the service token": sha512(SERVICE[2].encode()).hexdigest(),
             "address of PROV": people["PROV"].email,
+            "tomorrow": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
             "impersonation request of EMP": impersonation["data"]["id"],
         }  # fmt: skip
         things |= {name: person.user_id for name, person in people.items()}

@@ -35,6 +35,7 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
         "service_accounts": f"{namespace}/{name}:{token}",
         "argon2": "1,8,1",
         "logins_address": 0,
+        "services": "records=http://127.0.0.1:9",
         "service_documents_address": 0,
         "hashing_threads": 1,
         "master_key": b64encode(MASTER_KEY).decode(),
