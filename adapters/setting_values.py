@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 MASTER_KEY_BYTES = 32
+PEM = re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL)
 MIN_SERVICE_TOKEN = 24
 """Characters of a service account's token (ruling O14)."""
 
@@ -190,18 +191,29 @@ def require_master_key(key: SecretStr | None) -> SecretStr | None:
     return key
 
 
-def require_signing_key(key: SecretStr | None) -> SecretStr | None:
-    """Raise ValueError unless the key is an Ed25519 private key; return it with its line ends restored."""
-    if key is None:
+def require_signing_keys(keys: SecretStr | None) -> SecretStr | None:
+    """Raise ValueError unless there are one or several Ed25519 private keys; return them with line ends restored."""
+    if keys is None:
         return None
-    pem = key.get_secret_value().replace("\\n", "\n")
-    try:
-        loaded = load_pem_private_key(pem.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        loaded = None
-    if not isinstance(loaded, Ed25519PrivateKey):
-        raise ValueError("must be an Ed25519 private key in PEM: openssl genpkey -algorithm ed25519")  # noqa: TRY004 - pydantic reports ValueError
-    return SecretStr(pem)
+    text = keys.get_secret_value().replace("\\n", "\n")
+    parse_signing_keys(text)
+    return SecretStr(text)
+
+
+def parse_signing_keys(text: str) -> list[Ed25519PrivateKey]:
+    """Return the private keys that the text has in PEM. Raises ValueError for none, and for one of another kind."""
+    blocks = PEM.findall(text)
+    keys = []
+    for block in blocks:
+        try:
+            loaded = load_pem_private_key(block.encode(), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            loaded = None
+        if isinstance(loaded, Ed25519PrivateKey):
+            keys.append(loaded)
+    if not keys or len(keys) < len(blocks):
+        raise ValueError("must be Ed25519 private keys in PEM: openssl genpkey -algorithm ed25519")
+    return keys
 
 
 def require_connection_string(dsn: SecretStr | None) -> SecretStr | None:
@@ -230,7 +242,7 @@ MasterKey = Annotated[SecretStr | None, AfterValidator(require_master_key)]
 Smtp = Annotated[SmtpServer | None, NoDecode, BeforeValidator(parse_smtp_server)]
 SecretUrl = Annotated[SecretStr | None, AfterValidator(require_http_url)]
 WebhookSecret = Annotated[SecretStr | None, AfterValidator(require_signing_secret)]
-SigningKey = Annotated[SecretStr | None, AfterValidator(require_signing_key)]
+SigningKeys = Annotated[SecretStr | None, AfterValidator(require_signing_keys)]
 Argon2 = Annotated[Argon2Parameters, NoDecode, BeforeValidator(parse_argon2_parameters)]
 Services = Annotated[Mapping[str, str], NoDecode, BeforeValidator(parse_services)]
 ServiceAccounts = Annotated[

@@ -21,7 +21,7 @@ from adapters.setting_values import (
     SecretUrl,
     ServiceAccounts,
     Services,
-    SigningKey,
+    SigningKeys,
     Smtp,
     WebhookSecret,
 )
@@ -200,8 +200,9 @@ class Settings(BaseSettings):
         default=None,
         description="New master key for `rollbook rotate-master-key`, if ROLLBOOK_MASTER_KEY is set.",
     )
-    signing_key: SigningKey = Field(
-        default=None, description="Key that signs access tokens, Ed25519 in PEM; <data>/signing.pem when absent."
+    signing_key: SigningKeys = Field(
+        default=None,
+        description="Keys of tokens, Ed25519 in PEM; the first signs, all verify; <data>/signing.pem when absent.",
     )
     issuer: str = Field(default="rollbook", min_length=1, description="`iss` of access tokens.")
     audience: str = Field(default="rollbook", min_length=1, description="`aud` of access tokens.")
@@ -313,10 +314,6 @@ class Settings(BaseSettings):
     def master_key_bytes(self) -> bytes:
         """Return the 32 bytes of the master key."""
         return base64.b64decode(_present(self.master_key, PREFIX + "MASTER_KEY"))
-
-    def signing_key_pem(self) -> bytes:
-        """Return the private key that signs access tokens, in PEM."""
-        return _present(self.signing_key, PREFIX + "SIGNING_KEY").encode()
 
 
 def _user(dsn: str) -> object:

@@ -18,6 +18,7 @@ from adapters.security.known_addresses import CountedAddresses
 from adapters.security.login_throttle import LoginThrottle
 from adapters.security.passwords import PasswordPool
 from adapters.security.resends import CountedResends
+from adapters.security.signing_keys import signing_keys
 from adapters.security.throttle import Throttle, opened_redis
 from adapters.security.token_reviewers import KubernetesReviewer, SettingReviewer
 from adapters.security.tokens import RememberedTokens, Tokens
@@ -55,7 +56,7 @@ async def built(settings: Settings) -> AsyncIterator[Services]:
         secret = lookup("idempotency", "")  # outlives the master key, as a retry's answer must
         throttle = Throttle(redis, lookup)
         directory = InlineDirectory(pool, lookup)
-        signer = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
+        signer = Tokens(signing_keys(settings), settings.issuer, settings.audience)
         passwords = stack.enter_context(PasswordPool(settings.argon2, settings.hashing_threads))
         stores = [
             await stack.enter_async_context(store)

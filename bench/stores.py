@@ -9,6 +9,7 @@ from psycopg_pool import AsyncConnectionPool
 from adapters.log.event_store import EventStore
 from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
+from adapters.security.signing_keys import signing_keys
 from adapters.security.tokens import Tokens
 from adapters.settings import Settings
 from domain.core.logs import IDENTITY
@@ -38,7 +39,7 @@ def keyring_of(settings: Settings, pool: AsyncConnectionPool) -> Keyring:
 
 async def token_of(settings: Settings, user_id: UUID) -> str:
     """Return an access token of the user that is valid for an hour."""
-    signer = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
+    signer = Tokens(signing_keys(settings), settings.issuer, settings.audience)
     async with (
         a_pool(settings) as pool,
         a_store(settings, pool) as store,

@@ -46,6 +46,7 @@ from domain.sessions.anonymous_calls import AnonymousAccesses, ProxiedCallLimit,
 from domain.sessions.commands import LiveSessions, Sessions
 from domain.sessions.impersonation_requests import ImpersonationRequests
 from domain.sessions.service_accounts import ServiceAccounts
+from domain.sessions.signing_keys import SigningKeys
 from domain.sessions.switching import OrganizationSwitches
 from domain.sessions.synthetic_user_tokens import SyntheticUserTokens
 
@@ -107,6 +108,7 @@ class Identity:
         self.password_resets = PasswordResets(store, accounts, password_policy, self.claims)
         self.registration_invitations = RegistrationInvitations(store, directory, permissions)
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
+        self.signing_keys = SigningKeys(store)
         self.service_accounts = ServiceAccounts(store)
         self.impersonation_requests = ImpersonationRequests(store, session_store, permissions)
         self.synthetic_user_tokens = SyntheticUserTokens(store, session_store, permissions)

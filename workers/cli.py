@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.running import service_documents
+from workers.running import service_documents, signing_keys
 
 if TYPE_CHECKING:
     from adapters.settings import Settings
@@ -31,6 +31,7 @@ app = typer.Typer(
 jobs_app = typer.Typer(no_args_is_help=True, help="Show jobs that are waiting or dead, and retry dead jobs.")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(service_documents.app, name="service-documents")
+app.add_typer(signing_keys.app, name="keys")
 
 
 class WorkerKind(StrEnum):

@@ -1,4 +1,4 @@
-"""The master key and the signing key, the same in all processes: from the settings, or from files of the first start.
+"""The master key and the signing keys, the same in all processes: from the settings, or from files of the first start.
 
 During a rotation the new master key is in `master.key.next` until the database uses it.
 """
@@ -10,20 +10,23 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
 from adapters.security.private_files import sync_folder, write_once
+from adapters.security.signing_keys import SIGNING_KEYS, new_key, written
 from adapters.setting_values import MASTER_KEY_BYTES
 from adapters.settings import PREFIX, InvalidSettingsError, Settings
 
 
 def with_keys(settings: Settings, *, make: bool) -> Settings:
-    """Return the settings with both keys. With `make`, create missing key files; else raise InvalidSettingsError."""
+    """Return the settings with the master key; the signing keys stay in their file, where they may change.
+
+    With `make`, create missing key files; else raise InvalidSettingsError.
+    """
     master = master_key(settings, make=make)
-    signing = settings.signing_key or _key(settings.data / "signing.pem", "SIGNING_KEY", _new_signer if make else None)
-    return Settings.model_validate({**dict(settings), "master_key": master, "signing_key": signing})
+    if settings.signing_key is None:
+        _key(settings.data / SIGNING_KEYS, "SIGNING_KEY", _new_signer if make else None)
+    return Settings.model_validate({**dict(settings), "master_key": master})
 
 
 def with_master_key(settings: Settings) -> Settings:
@@ -83,4 +86,4 @@ def _new_master_key() -> str:
 
 
 def _new_signer() -> str:
-    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return written(new_key())

@@ -15,8 +15,10 @@ def write_once(path: Path, content: str) -> None:
 
 
 def replace(path: Path, content: str) -> None:
-    """Write the file, replacing an existing one."""
+    """Write the file, replacing an existing one, whose owner keeps it."""
     with _unfinished(path, content) as unfinished:
+        if path.exists() and (path.stat().st_uid, path.stat().st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(unfinished, path.stat().st_uid, path.stat().st_gid)
         unfinished.replace(path)
     sync_folder(path.parent)
 

@@ -1,6 +1,5 @@
 """Access and id tokens: JWTs signed with Ed25519, which any holder of the published key can verify."""
 
-import base64
 import hashlib
 import time
 from collections.abc import Mapping
@@ -10,9 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from adapters.security.signing_keys import SigningKeys
 from domain.core.errors import TokenExpired, Unauthenticated
 from domain.core.ports import Claims, TokenVerifier
 
@@ -30,17 +28,10 @@ MAX_TOKENS = 20_000
 class Tokens:
     """Signs tokens and verifies its own. Implements `domain.core.ports.TokenVerifier`."""
 
-    def __init__(self, signing_key_pem: bytes, issuer: str, audience: str) -> None:
-        key = load_pem_private_key(signing_key_pem, password=None)
-        assert isinstance(key, Ed25519PrivateKey), "the settings accept no other key"
-        self._private = key
-        self._public = key.public_key()
+    def __init__(self, keys: SigningKeys, issuer: str, audience: str) -> None:
+        self._keys = keys
         self._issuer = issuer
         self._audience = audience
-        raw = self._public.public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self._x = _base64url(raw)
-        # the thumbprint of RFC 7638 with the members of RFC 8037
-        self._kid = _base64url(hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{self._x}"}}'.encode()).digest())
 
     def access_token(
         self,
@@ -73,9 +64,12 @@ class Tokens:
 
     def verify(self, token: str) -> Claims:
         try:
+            key = self._keys.find(jwt.get_unverified_header(token).get("kid"))
+            if key is None:
+                raise Unauthenticated
             decoded = jwt.decode_complete(
                 token,
-                self._public,
+                key.public,
                 algorithms=[ALGORITHM],
                 audience=self._audience,
                 issuer=self._issuer,
@@ -92,8 +86,8 @@ class Tokens:
 
     def jwks(self) -> dict[str, Any]:
         """Return the document of /.well-known/jwks.json (RFC 7517)."""
-        key = {"kty": "OKP", "crv": "Ed25519", "x": self._x, "kid": self._kid, "use": "sig", "alg": ALGORITHM}
-        return {"keys": [key]}
+        common = {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": ALGORITHM}
+        return {"keys": [{**common, "x": key.x, "kid": key.kid} for key in self._keys.known() if key.verifies]}
 
     def _sign(self, kind: str, user_id: UUID, session_id: UUID, expires_at: datetime, further: dict[str, Any]) -> str:
         payload = further | {
@@ -104,7 +98,8 @@ class Tokens:
             "iat": datetime.now(UTC),
             "exp": expires_at,
         }
-        return jwt.encode(payload, self._private, ALGORITHM, headers={"kid": self._kid, "typ": kind})
+        key = self._keys.known()[0]
+        return jwt.encode(payload, key.private, ALGORITHM, headers={"kid": key.kid, "typ": kind})
 
 
 class RememberedTokens:
@@ -148,7 +143,3 @@ def _claims(payload: dict[str, Any]) -> Claims:
         None if organization is None else UUID(organization),
         payload["exp"],
     )
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

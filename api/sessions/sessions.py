@@ -11,7 +11,7 @@ from api.documents.sessions import sessions as documents
 from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep, ServicesDep, SignerDep
-from api.edge.envelope import answer, no_content
+from api.edge.envelope import answer, no_content, rendered
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from api.edge.throttles import CallThrottle, CommandThrottle
@@ -26,6 +26,11 @@ from projections.people.users import UsersProjection
 from projections.sessions import sessions
 
 router = contract_router("sessions", "Logging in and out, tokens, and the keys that verify them.")
+
+
+JWKS = "/.well-known/jwks.json"
+PUBLIC_SECONDS = 300
+"""Seconds for which clients may keep what is published; the former key verifies so much longer after a rotation."""
 
 
 class JsonWebKeys(Attributes):
@@ -164,10 +169,23 @@ async def user_switch_organization(
     return answer(tokens, 201, position=position)
 
 
-@router.get("/.well-known/jwks.json", **answers(JsonWebKeys, extension=True, waits=False))
+@router.get(JWKS, **answers(JsonWebKeys, extension=True, waits=False))
 async def public_keys(signer: SignerDep) -> Response:
     """Return the public keys with which other applications verify access tokens."""
-    return answer(signer.jwks())
+    return published(signer.jwks())
+
+
+@router.get("/.well-known/openid-configuration", **answers(documents.OpenIdConfiguration, extension=True, waits=False))
+async def openid_configuration(services: ServicesDep) -> Response:
+    """Return what clients of OpenID Connect have to know, from the settings alone (OpenID Connect Discovery 1.0)."""
+    settings = services.settings
+    return published(documents.OpenIdConfiguration(issuer=settings.issuer, jwks_uri=f"{settings.public_base}{JWKS}"))
+
+
+def published(document: Any) -> Response:
+    """Return an answer that everybody may keep for some minutes (ruling K146)."""
+    headers = {"Cache-Control": f"public, max-age={PUBLIC_SECONDS}"}
+    return Response(rendered(document), headers=headers, media_type="application/json")
 
 
 def wish(body: documents.Login) -> LoginWish:

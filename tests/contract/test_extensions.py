@@ -15,7 +15,8 @@ SECTION_12 = {
     "POST /v1/onboarding-requests/claim/", "POST /v1/service-documents/", "GET /service-documents/{id}/",
     "POST /v1/forgot-password/", "POST /v1/resend-confirmation/",
     "POST /v1/mfa-totp/{id}/recovery-codes/",
-    "GET /v1/tasks/{id}/", "GET /.well-known/jwks.json", "GET /healthz", "GET /readyz", "GET /metrics",
+    "GET /v1/tasks/{id}/", "GET /.well-known/jwks.json",
+    "GET /.well-known/openid-configuration", "GET /healthz", "GET /readyz", "GET /metrics",
 }  # fmt: skip
 SHOWN_IN_PART = {"POST /v1/login/", "POST /v1/confirm-sign-up/", "POST /v1/confirm-forgot-password/"}
 """Operations that log in: the contract shows one of their two answers only."""

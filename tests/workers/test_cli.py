@@ -42,6 +42,7 @@ COMMANDS = (
     "service-documents",
     "rebuild",
     "rotate-master-key",
+    "keys",
     "unlock",
     "demo",
     "openapi",

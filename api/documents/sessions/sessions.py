@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import BaseModel, Field, StrictBool, StrictInt
 
 from api.documents.common import Attributes, Resource, Single, Strict
 from api.documents.fields import Ids, Omittable, Secret, Secret64, Secret2048, Text16, Text255, UuidText
@@ -13,6 +13,11 @@ from api.documents.times import ContractDatetime
 from domain.core.locales import Locale
 
 THIRTY_DAYS = 30 * 24 * 3600
+CLAIMS = (
+    "iss", "aud", "sub", "sid", "iat", "exp", "auth_time", "amr", "email", "email_verified", "phone_number",
+    "phone_number_verified", "given_name", "family_name", "preferred_username", "locale", "zoneinfo", "act",
+)  # fmt: skip
+"""The claims that id tokens may have (ruling K123)."""
 
 
 class Login(Strict):
@@ -141,3 +146,14 @@ class SwitchOrganizationTokens(Attributes):
     access_token: str = Field(repr=False)
     id_token: str = Field(repr=False)
     refresh_token: str = Field(repr=False)
+
+
+class OpenIdConfiguration(BaseModel):
+    """Answers /.well-known/openid-configuration. Its names have underscores (ruling K124)."""
+
+    issuer: str
+    jwks_uri: str
+    response_types_supported: list[str] = ["code"]
+    subject_types_supported: list[str] = ["public"]
+    id_token_signing_alg_values_supported: list[str] = ["EdDSA"]
+    claims_supported: list[str] = list(CLAIMS)

@@ -6,20 +6,15 @@ from uuid import uuid4
 import jwt
 import pytest
 import time_machine
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from adapters.security.signing_keys import FixedKeys, new_key, written
 from adapters.security.tokens import LEEWAY, RememberedTokens, Tokens
 from domain.core.errors import TokenExpired, Unauthenticated
 from domain.core.ports import Claims
 
-
-def a_key() -> bytes:
-    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-KEY = a_key()
-TOKENS = Tokens(KEY, "us", "them")
+KEYS = FixedKeys(written(new_key()))
+(KEY,) = KEYS.known()
+TOKENS = Tokens(KEYS, "us", "them")
 
 
 def later(seconds: float = 60) -> datetime:
@@ -54,7 +49,7 @@ def test_an_expired_token_is_told_from_a_wrong_one() -> None:
 def test_clocks_may_differ_by_half_a_minute(claim: str, seconds: float, good: bool) -> None:
     payload = jwt.decode(TOKENS.access_token(uuid4(), uuid4(), None, later()), options={"verify_signature": False})
     moved = {**payload, claim: int(later(seconds).timestamp())}
-    token = jwt.encode(moved, KEY, "EdDSA", headers={"typ": "at+jwt"})
+    token = jwt.encode(moved, KEY.private, "EdDSA", headers={"typ": "at+jwt", "kid": KEY.kid})
     if good:
         assert TOKENS.verify(token)
     else:
@@ -66,11 +61,16 @@ def test_clocks_may_differ_by_half_a_minute(claim: str, seconds: float, good: bo
 def test_a_token_of_another_type_is_refused(headers: dict[str, str | None]) -> None:
     payload = jwt.decode(TOKENS.access_token(uuid4(), uuid4(), None, later()), options={"verify_signature": False})
     with pytest.raises(Unauthenticated):
-        TOKENS.verify(jwt.encode(payload, KEY, "EdDSA", headers=headers))
+        TOKENS.verify(jwt.encode(payload, KEY.private, "EdDSA", headers={"kid": KEY.kid, **headers}))
 
 
 @pytest.mark.parametrize(
-    "other", [Tokens(a_key(), "us", "them"), Tokens(KEY, "they", "them"), Tokens(KEY, "us", "others")]
+    "other",
+    [
+        Tokens(FixedKeys(written(new_key())), "us", "them"),
+        Tokens(KEYS, "they", "them"),
+        Tokens(KEYS, "us", "others"),
+    ],
 )
 def test_tokens_of_others_are_refused(other: Tokens) -> None:
     with pytest.raises(Unauthenticated):
@@ -95,7 +95,7 @@ def test_the_published_key_verifies_and_holds_no_secret() -> None:
     assert set(published) == {"kty", "crv", "x", "kid", "use", "alg"}
     assert jwt.get_unverified_header(token)["kid"] == published["kid"]
     assert jwt.decode(token, jwt.PyJWK(published), algorithms=["EdDSA"], audience="them", issuer="us")
-    assert Tokens(KEY, "us", "them").jwks() == TOKENS.jwks()
+    assert Tokens(KEYS, "us", "them").jwks() == TOKENS.jwks()
 
 
 def test_a_token_about_one_user_does_not_authenticate_another() -> None:

@@ -8,6 +8,7 @@ from api.edge.route import ContractRoute
 
 ANYBODY = {
     "GET /.well-known/jwks.json",
+    "GET /.well-known/openid-configuration",
     "GET /healthz",
     "GET /metrics",
     "GET /readyz",
@@ -53,7 +54,8 @@ HAND_OUT_SECRETS = {
 READ_BY_ANYBODY = {"POST /v1/onboarding-info/"}
 """Those of them that only look although they need no token."""
 
-UNBOUNDED = {"GET /.well-known/jwks.json": "a small document from memory, the same for every caller"}
+SMALL = "a small document from memory, the same for every caller"
+UNBOUNDED = {"GET /.well-known/jwks.json": SMALL, "GET /.well-known/openid-configuration": SMALL}
 """Operations that need no token and have no throttle, and why they need none."""
 
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.log.event_store import EventStore
 from adapters.postgres.connections import Pool
 from adapters.security.keyring import Keyring
+from adapters.security.signing_keys import signing_keys
 from adapters.security.tokens import Tokens
 from adapters.settings import Settings
 from api.app import create_app
@@ -266,7 +267,7 @@ async def a_world(database_url: str, *, projecting: bool = True, **changes: Any)
             httpx2.AsyncClient(transport=transport, base_url="http://rollbook.test") as client,
         ):
             services: Services = (state or {})["services"]
-            tokens = Tokens(settings.signing_key_pem(), settings.issuer, settings.audience)
+            tokens = Tokens(signing_keys(settings), settings.issuer, settings.audience)
             unknown = Person(uuid4(), None, "", {})
             world = World(
                 client, services, settings, session_store, tokens, keyring, lookup, pool, following, stop, unknown,
