@@ -4,7 +4,6 @@ from starlette.responses import Response
 
 from adapters.security.client_address import CLIENT_ADDRESS
 from api.documents.people.user_changes import ChangePassword
-from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId
 from api.edge.envelope import answer
@@ -13,7 +12,7 @@ from api.edge.route import answers, contract_router
 router = contract_router("users")
 
 
-@router.post("/v1/users/{id}/change-password/", **answers(None, 201, max_body=MAX_CREDENTIALS_BODY))
+@router.post("/v1/users/{id}/change-password/", **answers(None, 201))
 async def change_user_password(
     user_id: PathId, body: ChangePassword, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
 ) -> Response:
