@@ -132,7 +132,7 @@ class EventStore(Store):
     async def save(self, *aggregates: Audited, unchanged: Sequence[Audited] = (), result: UUID | None = None) -> int:
         """As in `domain.core.ports.Store`. Notes the position in the command's recording after the commit."""
         recording = current_recording() if self._log == IDENTITY else None
-        if recording is not None and result is not None:
+        if recording is not None and result is not None and not recording.named:
             recording.resource_id = str(result)
         fresh: list[Sequence[Event]] = await in_turns(lambda aggregate: aggregate.collect_events(), aggregates)
         events = list(chain.from_iterable(fresh))

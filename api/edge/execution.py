@@ -101,7 +101,7 @@ class Execute:
             assert recorded.position is not None
             position, models = recorded.position, registry.background_names()
         else:
-            recorded.resource_id = None if about is None else str(about)
+            recorded.resource_id, recorded.named = None if about is None else str(about), about is not None
             recorded.awaited = not self._prefers_minimal
             returned = await command
             position = returned if isinstance(returned, int) else returned[1]

@@ -30,7 +30,7 @@ class Recording:
     """One command, running or recorded.
 
     `request` is None without an Idempotency-Key. `resource_id` is the id of the resource that the command is about or
-    created. `position` is the position of its last event (without events, the head on which it was decided); None
+    created, and `named` tells that the request itself names it. `position` is the position of its last event (without events, the head on which it was decided); None
     before the commit. `recorded_at` and `kinds` are the time and the classes of its events. `repeated` is true if an
     earlier request with the same key recorded it. `carried_out` is true when only the answer is missing. `awaited`
     is false if the answer does not wait for read models.
@@ -44,6 +44,7 @@ class Recording:
     repeated: bool = False
     carried_out: bool = False
     awaited: bool = True
+    named: bool = False
 
     def recall(self, status: int, resource_id: str | None, position: int) -> None:
         """Take over the result that an earlier request with the same key recorded."""

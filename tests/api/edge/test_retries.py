@@ -31,6 +31,8 @@ async def tries(ward: Ward, row: Row, owner: psycopg.AsyncConnection) -> list[To
     kept = await owner.execute("SELECT FROM idempotency_keys")
     assert kept.rowcount == 1, f"{row.title} is not remembered"
     await ward.world.catch_up()
+    if row.operation.tag == "onboarding-requests":  # a job has sent the message meanwhile, which the answer shows
+        answers = [told(await ward.world.client.request(**request))]
     head = await ward.world.identity.store.save()
     answers += [told(await ward.world.client.request(**request)) for _ in range(2)]
     assert await ward.world.identity.store.save() == head, f"{row.title} was carried out again"
@@ -63,7 +65,7 @@ async def test_a_retry_without_rights_gets_status_position_and_id(database_url: 
     async with a_ward(database_url) as ward:
         world, ended = ward.world, 0
         for row in commands(family):
-            if "OADM" not in row.allowed():
+            if "OADM" not in row.allowed() or "one's own" in row.title:  # nobody loses the right on what is theirs
                 continue
             ward.people["OADM"] = await world.admin(ward.id("north"))
             user_id = ward.people["OADM"].user_id
@@ -87,8 +89,8 @@ async def test_a_retry_without_rights_gets_status_position_and_id(database_url: 
         assert ended or family in OTHERS_ONLY
 
 
-OTHERS_ONLY = {"service documents", "sessions and services"}
-"""Families none of whose commands an organization's administrator may give."""
+OTHERS_ONLY = {"second factors", "service documents", "sessions and services"}
+"""Families without a command that an administrator may give because of an organization."""
 
 
 def what_is_left(document: Any) -> Any:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pyotp
 
 from domain.access.roles import ORGANIZATION_ADMIN, SYSTEM_ADMIN, role_id
+from domain.onboarding.referral_codes import ReferralCodes
 from domain.organizations.organizations import OPERATOR_ID
 from domain.people.users import User
 from tests.api.organizations.templates import a_theme, created
@@ -78,6 +79,7 @@ class Ward:
             "new name": self._name,
             "new address": self._address,
             "new number": self._number,
+            "new code for PAT": self._code_for_pat,
             "new patient with the number": self._patient_with_the_number,
         }
 
@@ -158,6 +160,17 @@ class Ward:
 
     async def _patient(self) -> UUID:
         return (await self.world.patient(self.id("north"))).user_id
+
+    async def _code_for_pat(self) -> str:
+        """Return the code of an invitation of PAT to another organization."""
+        attributes = {
+            "organization": str(await self.world.organization()), "onboard-type": "patient",
+            "patient-email": self.people["PAT"].email, "notifications": ["email"],
+        }  # fmt: skip
+        body = {"data": {"type": "onboarding-requests", "attributes": attributes}}
+        request = await self.world.post("/v1/onboarding-requests/", body, self.world.system)
+        message_id = UUID(request["data"]["attributes"]["last-invite"]["email"]["id"])
+        return ReferralCodes(self.world.lookup, 60).code(message_id)
 
     async def _number(self) -> str:
         return f"+1202{uuid4().int % 10**7:07}"
