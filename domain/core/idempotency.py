@@ -30,10 +30,10 @@ class Recording:
     """One command, running or recorded.
 
     `request` is None without an Idempotency-Key. `resource_id` is the id of the resource that the command is about or
-    created, and `named` tells that the request itself names it. `position` is the position of its last event (without events, the head on which it was decided); None
-    before the commit. `recorded_at` and `kinds` are the time and the classes of its events. `repeated` is true if an
-    earlier request with the same key recorded it. `carried_out` is true when only the answer is missing. `awaited`
-    is false if the answer does not wait for read models.
+    created, and `named` tells that the request itself names it. `position` is the position of its last event (without
+    events, the head on which it was decided); None before the commit. `recorded_at` and `kinds` are the time and the
+    classes of its events. `repeated` is true if an earlier request with the same key recorded it. `carried_out` is true
+    when only the answer is missing. `awaited` is false if the answer does not wait for read models.
     """
 
     request: IdempotentRequest | None = None
