@@ -42,7 +42,7 @@ async def test_each_principal_may_do_exactly_what_the_matrix_says(database_url: 
 FORBIDDEN_TO_BORROWED: dict[Act, str] = {
     "change contacts": "PATCH /v1/users/{id}/ (one's own login name)",
     "change the password": "POST /v1/users/{id}/change-password/ (one's own)",
-    "claim an onboarding request": "POST /v1/onboarding-requests/claim/",
+    "claim an onboarding request": "POST /v1/onboarding-requests/claim/ (of a participant)",
     "create a TOTP configuration": "POST /v1/mfa-totp/",
     "delete a TOTP configuration": "DELETE /v1/mfa-totp/{id}/ (one's own)",
     "disable TOTP": "POST /v1/mfa-totp/{id}/disable/ (one's own)",
