@@ -9,6 +9,7 @@ from domain.core.records import Records
 from domain.groups.commands import Groups
 from domain.groups.moves import GroupMoves
 from domain.groups.roster_commands import Rosters
+from domain.onboarding.agreements import Agreements
 from domain.onboarding.claims import Claims
 from domain.onboarding.commands import KnownAddresses, OnboardingRequests
 from domain.onboarding.invitation_reports import InvitationReports
@@ -109,6 +110,7 @@ class Identity:
         self.registration_invitations = RegistrationInvitations(store, directory, permissions)
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.signing_keys = SigningKeys(store)
+        self.agreements = Agreements(store, directory, permissions)
         self.service_accounts = ServiceAccounts(store)
         self.impersonation_requests = ImpersonationRequests(store, session_store, permissions)
         self.synthetic_user_tokens = SyntheticUserTokens(store, session_store, permissions)
@@ -116,5 +118,12 @@ class Identity:
         self.organization_switches = OrganizationSwitches(store, session_store, permissions)
         self.totp = Totp(store, session_store, directory, own_password, one_time_codes)
         self.sessions = Sessions(
-            store, session_store, directory, password_policy.passwords, attempts, live_sessions, one_time_codes
+            store,
+            session_store,
+            directory,
+            password_policy.passwords,
+            attempts,
+            live_sessions,
+            one_time_codes,
+            self.agreements,
         )

@@ -13,6 +13,7 @@ from projections.core.projection import Event, InlineProjection, Projection
 from projections.groups.groups import GroupsProjection
 from projections.groups.logs import GroupLogsProjection
 from projections.groups.tasks import TasksProjection
+from projections.onboarding.agreements import AgreementsProjection
 from projections.onboarding.invitations import InvitationsProjection
 from projections.onboarding.referral_codes import ReferralCodesProjection
 from projections.onboarding.registration_invitations import RegistrationInvitationsProjection
@@ -52,6 +53,7 @@ def _inline_of_identity(lookup: Lookup) -> list[InlineProjection]:
         GENERAL_MESSAGES,
         ORGANIZATION_CODES,
         SERVICE_DOCUMENTS,
+        AgreementsProjection(),
     ]
 
 

@@ -243,5 +243,7 @@ class Items:
 RosterIds = Annotated[tuple[UuidText, ...], Items(most=10_000, made=folded)]
 SomeRosterIds = Annotated[tuple[UuidText, ...], Items(least=1, most=10_000, made=folded)]
 Ids = Annotated[tuple[UuidText, ...], Items(most=1000, made=folded)]
+SentIds = Annotated[tuple[UuidText, ...], Items(most=1000, made=tuple)]
+"""Ids in the places where they were sent, which refusals name."""
 SomeIds = Annotated[tuple[UuidText, ...], Items(least=1, most=1000, made=folded)]
 Tags = Annotated[tuple[Tag, ...], Items(most=50, made=folded)]

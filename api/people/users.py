@@ -15,6 +15,7 @@ from api.documents.people.users import (
 )
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep
+from api.edge.envelope import answer
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from api.people.rendering import MODEL, ShowUserDep, account, attributes_of, detail
@@ -80,6 +81,15 @@ async def user_enable(
 ) -> Response:
     """Enable a user, who may sign in again."""
     return await show(principal, await execute(identity.users.enable(principal, user_id), about=user_id))
+
+
+@router.post("/v1/users/{id}/delete-service-document-agreements/", **answers(None, 201))
+async def user_delete_service_document_agreements(
+    user_id: PathId, principal: Authenticated, identity: IdentityDep, execute: ExecuteDep
+) -> Response:
+    """Forget the agreements of a member of the staff, for themselves: their next login must agree again."""
+    outcome = await execute(identity.agreements.forget(principal, user_id), about=user_id)
+    return answer(None, outcome.status, position=outcome.position)
 
 
 def require_listable(principal: Principal, caller: Viewer, query: UserListQuery) -> None:

@@ -74,7 +74,7 @@ async def login(body: documents.Login, identity: IdentityDep, signer: SignerDep)
 )
 async def refresh_token(body: documents.RefreshToken, identity: IdentityDep, signer: SignerDep) -> Response:
     """Issue another access token for a live session."""
-    signed_in = await identity.sessions.refresh(body.refresh_token.get_secret_value())
+    signed_in = await identity.sessions.refresh(body.refresh_token.get_secret_value(), interactive=body.interactive)
     return answer(documents.RefreshedTokens(**refreshed_tokens(signer, signed_in)), 201)
 
 
@@ -198,6 +198,7 @@ def wish(body: documents.Login) -> LoginWish:
         refresh_seconds=body.refresh_token_expiration_seconds,
         sticky=bool(body.sticky_access_token_expiration),
         locale=body.locale,
+        interactive=body.interactive,
         service_documents=body.service_document_agreements or (),
         queue_delay=body.simulated_queue_delay or 0,
     )

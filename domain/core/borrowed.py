@@ -15,8 +15,8 @@ from domain.core.principal import Principal, SessionKind
 Act = Literal[
     "change contacts", "change the password",
     "claim an onboarding request", "create a TOTP configuration", "delete a TOTP configuration", "disable TOTP",
-    "enable TOTP", "end another session", "impersonate", "issue a synthetic token", "replace recovery codes",
-    "switch the organization",
+    "enable TOTP", "end another session", "forget agreements", "impersonate", "issue a synthetic token",
+    "replace recovery codes", "switch the organization",
 ]  # fmt: skip
 
 IMPERSONATED, SYNTHETIC = frozenset[SessionKind]({"impersonated"}), frozenset[SessionKind]({"synthetic"})
@@ -30,6 +30,7 @@ FORBIDDEN: Mapping[Act, frozenset[SessionKind]] = MappingProxyType({
     "disable TOTP": IMPERSONATED | SYNTHETIC,
     "enable TOTP": IMPERSONATED | SYNTHETIC,
     "end another session": IMPERSONATED | SYNTHETIC,
+    "forget agreements": IMPERSONATED | SYNTHETIC,
     "impersonate": IMPERSONATED | SYNTHETIC,
     "issue a synthetic token": IMPERSONATED | SYNTHETIC,
     "replace recovery codes": IMPERSONATED | SYNTHETIC,

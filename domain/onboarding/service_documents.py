@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.audited import Audited
@@ -71,6 +72,17 @@ class ServiceDocument(Record[ServiceDocumentFields]):
         for argument, is_valid in valid.items():
             if not is_valid:
                 raise Invalid(f"This {argument} is not acceptable.", argument=argument)
+
+
+class LatestDocument(NamedTuple):
+    """The latest document of its type and organization.
+
+    `required` tells whether a user has to agree to it, `agreed` whether they have agreed already.
+    """
+
+    id: UUID
+    required: bool
+    agreed: bool
 
 
 @dataclass(frozen=True, eq=False)

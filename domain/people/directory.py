@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.groups.rosters import RosterKind
 from domain.onboarding.referral_codes import ReferralCode
+from domain.onboarding.service_documents import LatestDocument
 from domain.people.login_names import LoginName
 
 
@@ -42,6 +43,16 @@ class Directory(Protocol):
 
     async def registration_invitations(self, emails: Iterable[str], organization_id: UUID | None = None) -> list[UUID]:
         """Return unclaimed registration invitations of these addresses, those of one organization if it is given."""
+        ...
+
+    async def latest_documents(
+        self, user_id: UUID | None, organization_ids: Sequence[UUID], sent: Sequence[UUID]
+    ) -> list[LatestDocument]:
+        """Return the latest service documents for all organizations, the newest first, and those of organizations.
+
+        These are the given ones and those that the user is a provider of or shares an individual with. Documents of
+        other organizations are returned if they are `sent`. Inactive organizations have none.
+        """
         ...
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:

@@ -12,6 +12,7 @@ from domain.core.borrowed import require_own_session
 from domain.core.errors import TooMany, Unauthenticated
 from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
+from domain.onboarding.agreements import Agreements
 from domain.people.directory import Directory
 from domain.people.login_attempts import Attempts
 from domain.people.login_names import normal_login
@@ -28,7 +29,6 @@ from domain.sessions.sessions import (
     Session,
     SessionNotFound,
     SessionRevocation,
-    UnknownServiceDocuments,
     current_organization,
     impersonator_of,
     new_refresh_token,
@@ -46,7 +46,10 @@ class LiveSessions(Protocol):
 
 
 class Login(NamedTuple):
-    """What a user sends to sign in; lifetimes in seconds, the delay in milliseconds."""
+    """What a user sends to sign in; lifetimes in seconds, the delay in milliseconds.
+
+    `interactive` tells whether the user is present and can agree to documents that are missing.
+    """
 
     username: str
     password: str
@@ -55,6 +58,7 @@ class Login(NamedTuple):
     refresh_seconds: int | None = None
     sticky: bool = False
     locale: str | None = None
+    interactive: bool = True
     service_documents: Sequence[UUID] = ()
     queue_delay: int = 0
 
@@ -83,14 +87,16 @@ class Sessions:
     attempts: Attempts
     live_sessions: LiveSessions
     codes: OneTimeCodes
+    agreements: Agreements
     _last_user_id: UUID | None = field(default=None, init=False)
 
     async def log_in(self, login: Login, address: str) -> SignedIn:
         """Open a session for a user who sends the right password. `address` is the network address of the client.
 
         Raises TooMany, InvalidCredentials; after a right password UserNotConfirmed, UserDisabled,
-        PasswordResetRequired, TotpRequired, TotpInvalid, UnknownServiceDocuments. Only a complete login resets the
-        failures of the name: whoever knows the password could otherwise try all codes (ruling K10).
+        PasswordResetRequired, TotpRequired, TotpInvalid, UnknownServiceDocument, ServiceDocumentsRequired.
+        Only a complete login resets the failures of the name: whoever knows the password could otherwise try all
+        codes (ruling K10).
         """
         name = normal_login(login.username)
         attempt = await self.attempts.begin(name, address)
@@ -120,7 +126,7 @@ class Sessions:
     async def log_in_with_code(self, user_id: UUID) -> SignedIn:
         """Open a session for a user who has just proved with a code to be themselves.
 
-        Raises UserDisabled, PasswordResetRequired, TotpRequired.
+        Raises UserDisabled, PasswordResetRequired, TotpRequired, ServiceDocumentsRequired.
         """
         position = await self.identity.save()
         user = await self.identity.get(User, user_id)
@@ -149,8 +155,11 @@ class Sessions:
         return SignedIn(session, user, session.access_until(), None)
 
     @retry_on_conflict
-    async def refresh(self, refresh_token: str) -> SignedIn:
-        """Refresh the session of the token. Raises InvalidRefreshToken for every failure (ruling H7)."""
+    async def refresh(self, refresh_token: str, *, interactive: bool = False) -> SignedIn:
+        """Refresh the session of the token. `interactive` tells whether the user is present.
+
+        Raises InvalidRefreshToken for every failure (ruling H7), and ServiceDocumentsRequired if the user is present.
+        """
         session_id = session_id_of_token(refresh_token)
         session = None if session_id is None else await self.sessions.find(Session, session_id)
         if session is None:
@@ -160,6 +169,8 @@ class Sessions:
             session.refresh(refresh_token)
             if not await self.live_sessions.is_live(session.id):
                 raise InvalidRefreshToken
+            if interactive and session.kind == "password":
+                await self.agreements.require((), user_id=user.id)
             await self.sessions.save(session)
         impersonator = await impersonator_of(self.identity, session)
         return SignedIn(session, user, session.access_until(refreshed=True), None, impersonator)
@@ -233,9 +244,11 @@ class Sessions:
         configurations = await self.identity.find(TotpConfigurations, configurations_id(user.id))
         with caused_by(user.id):
             factor = await SecondFactors(self.sessions, self.codes).prove(user, configurations, login.totp_code)
-        if login.service_documents:
-            raise UnknownServiceDocuments
-        return await self._open(user, login, position, factor)
+        new = await self.agreements.require(login.service_documents, user_id=user.id, complete=login.interactive)
+        signed_in = await self._open(user, login, position, factor)
+        with caused_by(user.id, signed_in.session.id):
+            await self.agreements.record(user.id, new)
+        return signed_in
 
     async def _open(self, user: User, login: Login, position: int, factor: SecondFactor | None) -> SignedIn:
         session_id = uuid4()

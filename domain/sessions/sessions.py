@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import event
 
 from domain.core.audited import Audited
-from domain.core.errors import Forbidden, Invalid, InvalidState, NotFound, Unauthenticated
+from domain.core.errors import Forbidden, InvalidState, NotFound, Unauthenticated
 from domain.core.ports import Store
 from domain.core.principal import SessionKind
 from domain.organizations.organizations import Organization
@@ -55,13 +55,6 @@ class CodeUsed(Forbidden, code="code-mismatch"):
 
 class UserNotLive(InvalidState, argument="user_id"):
     """The user is disabled, archived, not confirmed, or has to reset their password."""
-
-
-class UnknownServiceDocuments(Invalid):
-    """At least one of the documents does not exist or is obsolete."""
-
-    def __init__(self) -> None:
-        super().__init__(argument="service_document_agreements")
 
 
 REFUSALS_BY_STATE: dict[str, type[Forbidden]] = {

@@ -9,9 +9,10 @@ from psycopg import AsyncCursor
 from domain.core.ports import Lookup
 from domain.groups.rosters import RosterKind
 from domain.onboarding.referral_codes import ReferralCode
+from domain.onboarding.service_documents import LatestDocument
 from domain.people.login_names import LoginName
 from projections.core.projection import Reader
-from projections.onboarding import referral_codes, registration_invitations
+from projections.onboarding import agreements, referral_codes, registration_invitations
 from projections.onboarding import requests as onboarding_requests
 from projections.people import identifiers, totp
 
@@ -52,6 +53,13 @@ class InlineDirectory:
         addresses = list(emails)
         return await self._reader.ask(
             lambda cursor: registration_invitations.unclaimed(cursor, self._lookup, addresses, organization_id)
+        )
+
+    async def latest_documents(
+        self, user_id: UUID | None, organization_ids: Sequence[UUID], sent: Sequence[UUID]
+    ) -> list[LatestDocument]:
+        return await self._reader.ask(
+            lambda cursor: agreements.latest_documents(cursor, user_id, organization_ids, sent)
         )
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:

@@ -12,6 +12,7 @@ from domain.core.ports import AccessQuery, Store
 from domain.core.recorded import Event
 from domain.groups.rosters import RosterEntry, RosterKind
 from domain.onboarding.referral_codes import ReferralCode
+from domain.onboarding.service_documents import LatestDocument
 from domain.people.login_names import LoginName
 from domain.people.totp import TotpConfigurations
 
@@ -97,11 +98,12 @@ class Grants:
 
 
 class MemoryDirectory:
-    """What the domain looks up, from the store itself; `emails` by address in lower case."""
+    """What the domain looks up, from the store itself; `emails` by address in lower case, `documents` for all users."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.emails: dict[str, UUID] = {}
+        self.documents: list[LatestDocument] = []
 
     async def users_by_email(self, emails: Iterable[str]) -> dict[str, UUID]:
         return {email: self.emails[email.lower()] for email in emails if email.lower() in self.emails}
@@ -136,6 +138,11 @@ class MemoryDirectory:
 
     async def registration_invitations(self, emails: Iterable[str], organization_id: UUID | None = None) -> list[UUID]:
         return []
+
+    async def latest_documents(
+        self, user_id: UUID | None, organization_ids: Sequence[UUID], sent: Sequence[UUID]
+    ) -> list[LatestDocument]:
+        return self.documents
 
     async def placements(self, individual_id: UUID, organization_id: UUID) -> list[UUID]:
         return [each.group_id for each in self._taken(individual_id, organization_id)]

@@ -31,14 +31,14 @@ STEPS = (
     "prefer", "settle_in", "mark", "leave", "join", "grant", "revoke", "record", "share", "unshare", "unshare_user",
     "change_owner", "make_group", "rename", "tag", "entry", "unseat", "move", "deactivate", "sign_in", "sign_out",
     "replicate", "change_account", "change_account", "archive", "theme", "message", "sms_template", "email_template",
-    "document", "invite", "respond", "readdress", "sign_up", "totp", "use_totp", "code",
+    "document", "agree", "invite", "respond", "readdress", "sign_up", "totp", "use_totp", "code",
     "expect", "arrive", "ask_to_impersonate", "impersonate",
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (
     "leave", "found", "onboard", "record", "share", "make_group", "entry", "entry", "entry", "grant", "move",
     "register", "invite", "replicate", "sign_in", "sign_out", "theme", "message", "sms_template", "email_template",
-    "document", "ask_to_impersonate", "totp", "use_totp", "code", "expect",
+    "document", "agree", "ask_to_impersonate", "totp", "use_totp", "code", "expect",
 ) * 4  # fmt: skip
 """Of everything that adds something: afterwards no table is empty."""
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StrictBool, StrictInt
 
 from api.documents.common import Attributes, Resource, Single, Strict
-from api.documents.fields import Ids, Omittable, Secret, Secret64, Secret2048, Text16, Text255, UuidText
+from api.documents.fields import Omittable, Secret, Secret64, Secret2048, SentIds, Text16, Text255, UuidText
 from api.documents.parameters import Flag, Parameters
 from api.documents.people.people import UserNames
 from api.documents.times import ContractDatetime
@@ -29,7 +29,7 @@ class Login(Strict):
     interactive: StrictBool = True
     locale: Omittable[Text16] = None
     refresh_token_expiration_seconds: Annotated[Omittable[StrictInt], Field(ge=1, le=THIRTY_DAYS)] = None
-    service_document_agreements: Omittable[Ids] = None
+    service_document_agreements: Omittable[SentIds] = None
     simulated_queue_delay: Annotated[Omittable[StrictInt], Field(ge=1, le=60_000)] = None
     sticky_access_token_expiration: Omittable[StrictBool] = None
     totp_code: Omittable[Secret64] = None

@@ -48,6 +48,7 @@ FORBIDDEN_TO_BORROWED: dict[Act, str] = {
     "disable TOTP": "POST /v1/mfa-totp/{id}/disable/ (one's own)",
     "enable TOTP": "POST /v1/mfa-totp/{id}/enable/ (one's own)",
     "end another session": "DELETE /v1/sessions/{id}/ (another one of one's own)",
+    "forget agreements": "POST /v1/users/{id}/delete-service-document-agreements/ (one's own)",
     "impersonate": "POST /v1/impersonation-requests/",
     "issue a synthetic token": "POST /v1/synthetic-user-tokens/",
     "replace recovery codes": "POST /v1/mfa-totp/{id}/recovery-codes/ (one's own)",

@@ -168,12 +168,6 @@ async def test_values_out_of_bounds_are_refused(database_url: str, option: str, 
         assert refusal["errors"][0]["source"] == {"pointer": f"/{option}"}
 
 
-async def test_agreeing_to_a_document_that_is_not_there_is_refused(database_url: str) -> None:
-    async with a_world(database_url, projecting=False) as world:
-        refusal = await log_in(world, ADMIN_EMAIL, PASSWORD, 400, **{"service-document-agreements": [str(uuid4())]})
-        assert refusal["errors"][0]["source"] == {"pointer": "/service-document-agreements"}
-
-
 async def onboard(world: World, organization_id: UUID, email: str | None, **attributes: Any) -> Any:
     given = {"organization": str(organization_id), "onboard-type": "patient", "notifications": [], **attributes}
     if email is not None:

@@ -18,6 +18,7 @@ from tests.support.world.principals import Everything
 
 ROOT = Path(__file__).parents[3]
 WITHOUT_A_PRINCIPAL = {
+    "agreements.require", "agreements.agreed", "agreements.record",  # by logins and sign-ups, which check who they are
     "request_changes.send_again",  # the person, who proves nothing
     "claims.of_confirmed", "claims.of_signed_up",  # by the confirmation, which saves it: the code proved who they are
     "group_moves.carry_out", "group_moves.give_up",  # by jobs: what was requested was permitted then

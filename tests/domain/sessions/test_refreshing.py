@@ -7,11 +7,15 @@ import pytest
 import time_machine
 
 from domain.core.errors import Unauthenticated
+from domain.core.principal import SessionKind
+from domain.onboarding.agreements import ServiceDocumentsRequired
+from domain.onboarding.service_documents import LatestDocument
 from domain.sessions.sessions import (
     MAX_REFRESH_SECONDS,
     InvalidRefreshToken,
     Session,
     SessionNotFound,
+    new_refresh_token,
 )
 from tests.domain.sessions.test_sessions import Door, a_door
 from tests.support.world.people import a_user
@@ -47,6 +51,35 @@ async def test_refreshing_needs_the_sessions_own_token_and_a_session_that_stands
         pytest.raises(InvalidRefreshToken),
     ):
         await door.sessions.refresh(other.refresh_token)
+
+
+async def test_a_refresh_by_a_present_user_needs_the_documents() -> None:
+    door = await a_door()
+    signed_in = await door.log_in()
+    assert signed_in.refresh_token is not None
+    recorded = len(door.log.events)
+    door.directory.documents = [LatestDocument(uuid4(), required=True, agreed=False)]
+    with pytest.raises(ServiceDocumentsRequired):
+        await door.sessions.refresh(signed_in.refresh_token, interactive=True)
+    assert len(door.log.events) == recorded
+    await door.sessions.refresh(signed_in.refresh_token)
+
+
+@pytest.mark.parametrize("kind", ["impersonated", "synthetic"])
+async def test_borrowed_sessions_and_services_need_no_documents(kind: SessionKind) -> None:
+    """Ruling K112."""
+    door, service = Door(), a_user(kind="service")
+    user = await door.user()
+    await door.identity.save(service)
+    door.directory.documents = [LatestDocument(uuid4(), required=True, agreed=False)]
+    session_id = uuid4()
+    token = new_refresh_token(session_id)
+    session = Session.open(
+        session_id, user, organization_id=None, position=0, kind=kind, seconds=60, refresh_token=token
+    )
+    await door.log.save(session)
+    assert (await door.sessions.refresh(token, interactive=True)).session.id == session_id
+    assert (await door.sessions.open_for_service(service.id)).session.kind == "service"
 
 
 async def test_services_get_an_hour_and_nothing_to_refresh_it() -> None:

@@ -7,18 +7,19 @@ import pytest
 
 from adapters.security.totp import PyotpCodes
 from domain.core.errors import TooMany
+from domain.core.permissions import Permissions
+from domain.onboarding.agreements import Agreements, UnknownServiceDocument
 from domain.people.passwords import Rating
 from domain.people.users import User
 from domain.sessions.commands import Login, Sessions, SignedIn
 from domain.sessions.sessions import (
     InvalidCredentials,
     PasswordResetRequired,
-    UnknownServiceDocuments,
     UserDisabled,
     UserNotConfirmed,
     session_id_of_token,
 )
-from tests.support.doubles import MemoryDirectory, MemoryStore
+from tests.support.doubles import Grants, MemoryDirectory, MemoryStore
 from tests.support.world.people import a_user
 
 ANN = "ann@people.test"
@@ -99,8 +100,9 @@ class Door:
         self.directory = MemoryDirectory(self.identity)
         self.passwords, self.attempts, self.fallen = Plain(), Counted(), Fallen()
         self.sessions = Sessions(
-            self.identity, self.log, self.directory, self.passwords, self.attempts, self.fallen, PyotpCodes()
-        )
+            self.identity, self.log, self.directory, self.passwords, self.attempts, self.fallen,
+            PyotpCodes(), Agreements(self.identity, self.directory, Permissions(Grants())),
+        )  # fmt: skip
 
     async def user(self, user: User | None = None, password: str | None = "walrus") -> User:
         user = user or a_user(email=ANN)
@@ -227,10 +229,11 @@ async def test_the_state_is_told_after_the_right_password_only(
     assert door.log.events == []
 
 
-async def test_there_are_no_documents_to_agree_to() -> None:
+async def test_a_login_with_an_unknown_document_opens_no_session() -> None:
     door = await a_door()
-    with pytest.raises(UnknownServiceDocuments):
+    with pytest.raises(UnknownServiceDocument):
         await door.log_in(service_documents=[uuid4()])
+    assert door.log.events == []
 
 
 async def test_an_outdated_hash_is_replaced_after_a_login() -> None:

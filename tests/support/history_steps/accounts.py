@@ -5,6 +5,7 @@ from random import Random
 from uuid import UUID, uuid4
 
 from domain.core.audited import Audited
+from domain.onboarding.agreements import AgreedDocuments
 from domain.people.login_names import ContactKind, LoginNames
 from domain.people.security_notices import notices_of
 from domain.people.users import LastContact, Profile, UnverifiedLoginName, User
@@ -21,12 +22,13 @@ class AccountChanges:
         self._random = randomness
         self._free_email = free_email
         self._codes: dict[UUID, VerificationCodes] = {}
+        self._agreed: dict[UUID, AgreedDocuments] = {}
         self._derivation = CodeDerivation(lambda kind, value: f"{kind}:{value}".encode(), CodeLifetimes(60, 60, 60))
 
     def change(self, user: User) -> list[Audited]:
         """Change the account in one way, if that is possible. Return what to save."""
         names = (self._contact, self._choose_names, self._verify)
-        changes = (*names, self._profile, self._password, self._classify, self._code)
+        changes = (*names, self._profile, self._password, self._classify, self._code, self.agree)
         return [user, *self._random.choice(changes)(user)]
 
     def _profile(self, user: User) -> list[Audited]:
@@ -78,3 +80,12 @@ class AccountChanges:
         codes = self._codes.setdefault(user.id, VerificationCodes.create(user.id))
         codes.issue(self._derivation, "confirm", "email", "verify-email")
         return [codes]
+
+    def agree(self, user: User) -> list[Audited]:
+        """Let the user agree to a service document, often after their earlier agreements were forgotten."""
+        agreed = self._agreed.setdefault(user.id, AgreedDocuments.create(user.id))
+        if self._random.random() < 0.4:
+            agreed.forget()
+        if self._random.random() < 0.8 or not agreed.document_ids:
+            agreed.agree([uuid4()])
+        return [agreed]

@@ -65,6 +65,9 @@ class PeopleSteps(MadeAggregates):
     async def _change_account(self) -> None:
         await self._store.save(*self._accounts.change(self._one(self._users)))
 
+    async def _agree(self) -> None:
+        await self._store.save(*self._accounts.agree(self._one(self._users)))
+
     async def _archive(self) -> None:
         """Archive a user who works nowhere."""
         idle = [each for each in self._users if not each.organizations]
