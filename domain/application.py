@@ -37,6 +37,7 @@ from domain.people.own_password import OwnPassword
 from domain.people.password_changes import PasswordChanges
 from domain.people.password_resets import PasswordResets
 from domain.people.passwords import PasswordPolicy
+from domain.people.sign_ups import SignUps
 from domain.people.totp import OneTimeCodes
 from domain.people.totp_commands import Totp
 from domain.people.user_changes import UserChanges
@@ -111,6 +112,7 @@ class Identity:
         self.service_documents = Records(ServiceDocument, store, ServiceDocumentOwner(store))
         self.signing_keys = SigningKeys(store)
         self.agreements = Agreements(store, directory, permissions)
+        self.sign_ups = SignUps(store, directory, password_policy, enrollment_schemas, self.agreements, code_checks)
         self.service_accounts = ServiceAccounts(store)
         self.impersonation_requests = ImpersonationRequests(store, session_store, permissions)
         self.synthetic_user_tokens = SyntheticUserTokens(store, session_store, permissions)

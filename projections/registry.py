@@ -28,6 +28,7 @@ from projections.organizations.organizations import OrganizationsProjection
 from projections.organizations.sms_templates import SMS_TEMPLATES
 from projections.organizations.themes import THEMES
 from projections.people.identifiers import IdentifiersProjection
+from projections.people.sign_ups import SignUpsProjection
 from projections.people.totp import TotpProjection, TotpUsesProjection
 from projections.people.user_replications import UserReplicationsProjection
 from projections.people.users import UsersProjection
@@ -52,6 +53,7 @@ def _inline_of_identity(lookup: Lookup) -> list[InlineProjection]:
         EMAIL_TEMPLATES,
         GENERAL_MESSAGES,
         ORGANIZATION_CODES,
+        SignUpsProjection(),
         SERVICE_DOCUMENTS,
         AgreementsProjection(),
     ]

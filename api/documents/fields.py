@@ -45,14 +45,23 @@ class Parsed:
         return dict(self._schema)
 
 
+def problem(place: str | tuple[str | int, ...], code: str, message: str = "") -> InitErrorDetails:
+    """What is wrong at one place; `code` "missing" says that nothing is there."""
+    kind = code if code == "missing" else PydanticCustomError(code, message)
+    return InitErrorDetails(type=kind, loc=(place,) if isinstance(place, str) else place, input=None)
+
+
+def violations(problems: list[InitErrorDetails]) -> ValidationError:
+    """The refusal of all these problems."""
+    return ValidationError.from_exception_data("violation", problems)
+
+
 def violation(member: str, code: str, message: str = "", *, within: tuple[str | int, ...] = ()) -> ValidationError:
     """The refusal of one member, for validators that look at several; `code` "missing" says that it is not there.
 
     `within` leads to the object that has the member.
     """
-    kind = code if code == "missing" else PydanticCustomError(code, message)
-    details = InitErrorDetails(type=kind, loc=(*within, member), input=None)
-    return ValidationError.from_exception_data("violation", [details])
+    return violations([problem((*within, member), code, message)])
 
 
 def exactly_one(first: str, second: str, *, about: str | None = None) -> Any:

@@ -1,7 +1,7 @@
 """The signature of an endpoint, and how its arguments are read from a request."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, get_args, get_origin
 
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
@@ -57,6 +57,8 @@ class Signature:
         self._body = TypeAdapter[Any](EmptyBody) if self._body_field is None else _adapter(self._body_field)
         self._body_required = self._body_field is not None and self._body_field.field_info.is_required()
         self._form = form
+        self._objects: set[str] = set()
+        """Arguments that are any JSON object: the names in it are the client's own."""
         self._locations = dict(self._argument_locations())
 
     def _argument_locations(self) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -70,6 +72,8 @@ class Signature:
             elif list(getattr(model, "model_fields", ())) == ["data"]:
                 model, prefix = model.model_fields["data"].annotation, "/data"
             for name, field in getattr(model, "model_fields", {}).items():
+                if dict in [get_origin(choice) for choice in (field.annotation, *get_args(field.annotation))]:
+                    self._objects.add(name)
                 yield name, ("pointer", f"{prefix}/{field.alias or kebab(name)}")
         for name, field in self._query.model_fields.items():
             yield name, ("parameter", field.alias or kebab(name))
@@ -83,7 +87,8 @@ class Signature:
                 name, *parts = refusal.argument.split("/")
                 kind, location = self._locations.get(name, ("", ""))
                 if kind:
-                    setattr(refusal, kind, "/".join([location, *map(kebab, parts)]))
+                    named = parts if name in self._objects else map(kebab, parts)
+                    setattr(refusal, kind, "/".join([location, *named]))
 
     def read_parameters(self, request: Request) -> dict[str, Any]:
         """Return the arguments from the path and the query string. Raises InvalidParameter for each violation."""

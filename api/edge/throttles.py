@@ -59,7 +59,7 @@ class FailureThrottle:
     most: MaxCalls
     seconds: int
     event: SecurityEvent | None = None
-    counted: type[DomainError] = Unauthenticated
+    counted: type[DomainError] | tuple[type[DomainError], ...] = Unauthenticated
 
     @asynccontextmanager
     async def bound(self, services: Services, arguments: Arguments) -> AsyncIterator[None]:  # noqa: ARG002

@@ -8,18 +8,23 @@ from fastapi import Path
 from starlette.responses import Response
 
 from api.documents.organizations import enrollment_codes as documents
+from api.documents.people.users import AccountAttributes, UserAttributes
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, ReadingDep
 from api.edge.envelope import no_content
 from api.edge.reading import Read
 from api.edge.records import RecordView
 from api.edge.route import answers, contract_router
+from api.people.rendering import attributes_of
 from domain.core.principal import Principal
 from domain.organizations.enrollment_codes import OrganizationCodeFields, organization_code_id
 from projections.core.records import RecordRow
-from projections.core.visibility import Viewer
+from projections.core.visibility import Viewer, viewer
 from projections.groups.groups import GroupsProjection
 from projections.organizations.enrollment_codes import ORGANIZATION_CODES, surroundings
+from projections.people import sign_ups
+from projections.people.sign_ups import SignUpFilter
+from projections.people.users import UsersProjection
 
 router = contract_router("organization-codes", "Codes with which patients sign up for an organization.")
 
@@ -93,6 +98,37 @@ async def create_organization_code(
 async def get_organization_code(code: PathCode, principal: Authenticated, reading: ReadingDep) -> Response:
     """Return one code."""
     return await VIEW.one(reading, principal, organization_code_id(code))
+
+
+@router.get("/v1/organization-codes/{id}/users/", **answers(documents.CodeUserList))
+async def list_organization_code_users(
+    code: PathCode, query: FromQuery[documents.CodeUserListQuery], principal: Authenticated, reading: ReadingDep
+) -> Response:
+    """Return the people who signed up with a code, the newest first; providers see their basic attributes."""
+
+    async def respond(read: Read) -> Response:
+        caller = await viewer(read.cursor, principal.user_id)
+        row = await VIEW.row(read, caller, organization_code_id(code))
+        whole = principal.reads_all or row.fields.organization_id in caller.administers
+        # what providers do not see matches nothing either
+        hidden = not whole and query.email_verified is not None
+        filters = SignUpFilter(row.id, query.email, query.email_verified, query.state, query.text, matches_none=hidden)
+        rows, total = await sign_ups.page(read.cursor, filters, **query.page)
+        attributes = await attributes_of(read, rows, row.fields.organization_id, caller if whole else None)
+        people = [
+            documents.CodeUserResource.model_construct(attributes=shown(attributes[each.user_id]), id=each.user_id)
+            for each in rows
+        ]
+        return read.listing(documents.CodeUserList, people, query, total)
+
+    return await reading.read((UsersProjection.name,), respond)
+
+
+def shown(attributes: UserAttributes) -> AccountAttributes:
+    """Return those attributes of a user that this list shows."""
+    return AccountAttributes.model_construct(
+        **{name: getattr(attributes, name) for name in AccountAttributes.model_fields}
+    )
 
 
 @router.patch("/v1/organization-codes/{id}/", **answers(documents.OrganizationCodeDocument))

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +15,9 @@ from api.edge.execution import Outcome
 from api.edge.reading import Read, Reading, reading
 from api.services import services_of
 from domain.application import Identity
+from domain.core.personal import revealed
 from domain.core.principal import Principal
+from domain.people.sign_ups import SignUp
 from domain.people.users import User, UserNotFound
 from projections.core.visibility import Viewer, viewer
 from projections.onboarding import requests as onboarding_requests
@@ -74,9 +77,9 @@ async def attributes_of(
 
 
 async def detail(
-    read: Read, principal: Principal, user_id: UUID, query: documents.UserQuery
+    read: Read, principal: Principal, user_id: UUID, query: documents.UserQuery, sign_up: SignUp | None
 ) -> documents.UserDetailAttributes:
-    """Return the attributes of one user. Raises UserNotFound."""
+    """Return the attributes of one user, who may have registered themselves. Raises UserNotFound."""
     row = await _row(read, user_id)
     caller = await viewer(read.cursor, principal.user_id)
     unlimited = principal.reads_all or principal.user_id == user_id
@@ -101,8 +104,24 @@ async def detail(
     if query.with_signups:
         requests = await onboarding_requests.requests_of(read.cursor, user_id, limits)
         attributes["onboarding_requests"] = [documents.OnboardingRequestRef(id=request_id) for request_id in requests]
-        attributes["org_code_signup_requests"] = []
+        attributes |= _of_sign_up(sign_up, caller, principal)
     return documents.UserDetailAttributes.model_construct(**attributes)
+
+
+def _of_sign_up(sign_up: SignUp | None, caller: Viewer, principal: Principal) -> dict[str, Any]:
+    """Return the sign-ups with codes that the caller may know of; not all of them may read its data (ruling K78)."""
+    if sign_up is None:
+        return {"org_code_signup_requests": []}
+    own = principal.user_id == sign_up.user_id
+    administered = sign_up.organization_id in caller.administers
+    if not (own or administered or principal.reads_all):
+        return {"org_code_signup_requests": []}
+    reference = documents.OrganizationCodeSignUpRef(id=sign_up.id, organization_code_id=sign_up.code)
+    data = revealed(sign_up.enrollment_data) if own or administered or principal.service else None
+    return {
+        "org_code_signup_requests": [reference],
+        "enrollment_data": None if data is None else orjson.loads(data),
+    }
 
 
 def account(service: User) -> documents.UserDetailAttributes:

@@ -5,13 +5,14 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from adapters.security.client_address import CLIENT_ADDRESS
-from api.documents.people import sign_ups as documents
+from api.documents.people.sign_ups import SignUpAnswer, SignUpRequest
 from api.edge.deps import ExecuteDep, IdentityDep
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
 from api.edge.throttles import LOOKUP_MISSES, BothThrottles, CallThrottle
 from domain.onboarding.referral_sign_ups import InvalidReferralCode, ReferralSignUp
 from domain.onboarding.requests import OnboardingRequest
+from domain.people.sign_ups import InvalidOrganizationCode
 
 router = contract_router("sign-ups", "Accounts that people create themselves, with a code.")
 
@@ -20,18 +21,19 @@ MAX_SIGN_UP = 128 * 1024
 """Bytes of a body: enrollment data may have 64 KiB."""
 SIGN_UPS = CallThrottle("sign-ups", lambda settings: settings.sign_ups_address, HOUR, lambda _: CLIENT_ADDRESS.get())
 """Counts all sign-ups of an address that pass the checks of the syntax, whatever comes of them (ruling K22)."""
-INVALID_CODES = replace(LOOKUP_MISSES, counted=InvalidReferralCode)
+INVALID_CODES = replace(LOOKUP_MISSES, counted=(InvalidReferralCode, InvalidOrganizationCode))
 """Counts invalid codes together with other look-ups that find nothing (ruling K23)."""
 
 
 @router.post(
     "/v1/sign-up/",
-    **answers(documents.SignedUp, 201, max_body=MAX_SIGN_UP, throttle=BothThrottles(SIGN_UPS, INVALID_CODES)),
+    **answers(SignUpAnswer, 201, max_body=MAX_SIGN_UP, throttle=BothThrottles(SIGN_UPS, INVALID_CODES)),
 )
-async def sign_up(body: documents.SignUp, identity: IdentityDep, execute: ExecuteDep) -> Response:
+async def sign_up(body: SignUpRequest, identity: IdentityDep, execute: ExecuteDep) -> Response:
     """Create an account, or give an invited person one; a confirmation code is sent to a contact."""
     if body.referral_code is None:
-        raise InvalidReferralCode
+        outcome = await execute(identity.sign_ups.with_organization_code(body.registration()))
+        return answer(SignUpAnswer(account_type="patient"), 201, position=outcome.position)
     given = ReferralSignUp(
         body.referral_code.get_secret_value(),
         body.username,
@@ -43,4 +45,4 @@ async def sign_up(body: documents.SignUp, identity: IdentityDep, execute: Execut
     )
     outcome = await execute(identity.referral_sign_ups.sign_up(given))
     request = await identity.store.get(OnboardingRequest, outcome.made)
-    return answer(documents.SignedUp(account_type=request.onboard_type), 201, position=outcome.position)
+    return answer(SignUpAnswer(account_type=request.onboard_type), 201, position=outcome.position)

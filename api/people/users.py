@@ -22,6 +22,7 @@ from api.people.rendering import MODEL, ShowUserDep, account, attributes_of, det
 from domain.core.errors import Forbidden, InvalidParameter
 from domain.core.principal import Principal
 from domain.organizations.organizations import OrganizationNotFound
+from domain.people.sign_ups import SignUp, sign_up_id
 from domain.people.users import User
 from projections.core.visibility import Viewer, viewer
 from projections.people import user_lists
@@ -59,8 +60,10 @@ async def get_user(
     await identity.permissions.require_readable_user(principal, user_id)
     service = await identity.store.get(User, user_id) if principal.service and user_id == principal.user_id else None
 
+    sign_up = await identity.store.find(SignUp, sign_up_id(user_id)) if query.with_signups else None
+
     async def respond(read: Read) -> Response:
-        attributes = account(service) if service else await detail(read, principal, user_id, query)
+        attributes = account(service) if service else await detail(read, principal, user_id, query, sign_up)
         resource = UserDetailResource.model_construct(attributes=attributes, id=user_id)
         return read.single(UserDetailDocument, resource)
 

@@ -6,6 +6,8 @@ from domain.core.errors import Invalid
 
 MAX_SCHEMA = 64 * 1024
 """Bytes of a schema as compact JSON."""
+MAX_DATA = 64 * 1024
+"""Bytes of enrollment data as compact JSON."""
 
 
 class InvalidSchema(Invalid):
@@ -34,6 +36,45 @@ class EnrollmentSchemas(Protocol):
     async def violations(self, schema: str, data: str) -> list[Violation]:
         """Return the violations of JSON text. Raises InvalidSchema when the check takes too long; TooMany."""
         ...
+
+
+class EnrollmentDataTooLarge(Invalid):
+    """The enrollment data is larger than 64 KiB."""
+
+
+class EnrollmentViolation(Invalid):
+    """The enrollment schema of the organization does not allow this."""
+
+
+class EnrollmentMemberMissing(EnrollmentViolation, code="missing-attribute"):
+    """The enrollment schema of the organization requires this attribute."""
+
+
+async def require_enrollment_data(schemas: EnrollmentSchemas, schema: str | None, data: str) -> None:
+    """Raise a refusal for each violation of the schema, at its place in the data; EnrollmentDataTooLarge; TooMany.
+
+    Data without a schema is only limited in its size. No refusal quotes a value.
+    """
+    if len(data.encode()) > MAX_DATA:
+        raise EnrollmentDataTooLarge(argument="enrollment_data")
+    if schema is None:
+        return
+    try:
+        violations = await schemas.violations(schema, data)
+    except InvalidSchema:  # the check took too long
+        raise EnrollmentViolation(argument="enrollment_data") from None
+    refusals = [_refusal(violation) for violation in violations]
+    if refusals:
+        refusals[0].others = tuple(refusals[1:])
+        raise refusals[0]
+
+
+def _refusal(violation: Violation) -> Invalid:
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in violation.path)
+    argument = "/".join(["enrollment_data", *parts])
+    if violation.missing:
+        return EnrollmentMemberMissing(argument=argument)
+    return EnrollmentViolation(f"The enrollment schema does not allow this ({violation.keyword}).", argument=argument)
 
 
 async def require_enrollment_schema(schemas: EnrollmentSchemas, schema: str | None) -> None:

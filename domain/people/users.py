@@ -288,6 +288,8 @@ class User(Audited):
         email: str | None = None,
         phone: str | None = None,
         username: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
         provisional_in: UUID | None = None,
     ) -> "User":
         """Return a new user without a password, provisional in an organization unless `provisional_in` is None."""
@@ -298,8 +300,8 @@ class User(Audited):
             classification=classification,
             individual_id=individual_id,
             names=LoginNames.of(user_id, email, phone, username),
-            first_name=None,
-            last_name=None,
+            first_name=sealed(user_id, first_name),
+            last_name=sealed(user_id, last_name),
             provisional_in=provisional_in,
         )
 

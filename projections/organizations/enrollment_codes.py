@@ -1,17 +1,43 @@
 """Organization codes (inline), with what lists show beside them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.organizations.enrollment_codes import OrganizationCode, OrganizationCodeTaken
+from domain.organizations.enrollment_codes import (
+    OrganizationCode,
+    OrganizationCodeFields,
+    OrganizationCodeTaken,
+    organization_code_id,
+)
+from domain.people.sign_ups import SignUp
+from projections.core.projection import Event, Recorded, WriteCursor
 from projections.core.records import RecordTable
 from projections.core.visibility import IN_READ_ORGANIZATION
 
-ORGANIZATION_CODES = RecordTable(
+
+class OrganizationCodesTable(RecordTable[OrganizationCodeFields]):
+    """The table of the codes, which also counts the sign-ups with each."""
+
+    @property
+    def events(self) -> tuple[type[Event], ...]:
+        return (*super().events, SignUp.Created)
+
+    async def apply(self, cursor: WriteCursor, events: Sequence[Recorded]) -> None:
+        for counts, run in groupby(events, key=lambda recorded: isinstance(recorded.event, SignUp.Created)):
+            some = list(run)
+            if counts:
+                signed_up = [event for _, event in some if isinstance(event, SignUp.Created)]
+                await cursor.execute(_COUNT, [[organization_code_id(event.code) for event in signed_up]])
+            else:
+                await super().apply(cursor, some)
+
+
+ORGANIZATION_CODES = OrganizationCodesTable(
     "organization_codes",
     OrganizationCode,
     OrganizationCodeTaken,
@@ -38,6 +64,9 @@ async def surroundings(cursor: AsyncCursor, ids: Iterable[UUID]) -> dict[UUID, S
     return {row.id: row for row in await rows.fetchall()}
 
 
+_COUNT = """
+UPDATE organization_codes c SET sign_ups = c.sign_ups + made.number
+FROM (SELECT id, count(*) AS number FROM unnest(%s::uuid[]) AS id GROUP BY id) made WHERE c.id = made.id"""
 _SURROUNDINGS = """
 SELECT c.id, n.name, n.display_name, g.name AS group_name, c.sign_ups
 FROM organization_codes c JOIN organization_names n USING (organization_id)

@@ -13,6 +13,7 @@ from domain.core.personal import Personal, revealed
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.individuals import Individual
 from domain.people.login_names import email_key, folded, normal_phone, parse_login_name, shown_name
+from domain.people.sign_ups import SignUp
 from domain.people.users import User
 from projections.core.fold import Fold, handler
 from projections.core.projection import PersonalColumns, Projection, Recorded
@@ -179,6 +180,12 @@ class UsersFold(Fold):
     def mark_provider(self, event: Individual.Created | Individual.MarkedProvider) -> None:
         if (row := self._of_individuals.get(event.originator_id)) is not None:
             self._change(row, event, account_type="provider" if event.provider else "patient")
+
+    @handler
+    def sign_up(self, event: SignUp.Created) -> None:
+        birth_date = revealed(event.birth_date)
+        if birth_date is not None and (row := self._rows.get(event.user_id)) is not None:
+            self._change(row, event, birth_date=birth_date)
 
     @handler
     def request(self, event: OnboardingRequest.Created) -> None:

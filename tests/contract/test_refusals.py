@@ -41,7 +41,7 @@ ANYBODY = {
     "POST /v1/forgot-password/", "POST /v1/resend-confirmation/",
 }  # fmt: skip
 """Semantics 4, first row, and the anonymous extensions of section 12."""
-JUDGED_BY_COMMANDS = {"code-mismatch", "invalid-referral-code", "weak-password"}
+JUDGED_BY_COMMANDS = {"code-mismatch", "invalid-organization-code", "invalid-referral-code", "weak-password"}
 """Codes of refusals with status 400 that no description of a request can avoid."""
 ALL_PEOPLE_MAY = {"POST /v1/mfa-totp/"}
 """Commands that no person is refused; a service sends them here, and is refused."""

@@ -33,12 +33,14 @@ STEPS = (
     "replicate", "change_account", "change_account", "archive", "theme", "message", "sms_template", "email_template",
     "document", "agree", "invite", "respond", "readdress", "sign_up", "totp", "use_totp", "code",
     "expect", "arrive", "ask_to_impersonate", "impersonate",
+    "register_oneself",
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (
     "leave", "found", "onboard", "record", "share", "make_group", "entry", "entry", "entry", "grant", "move",
     "register", "invite", "replicate", "sign_in", "sign_out", "theme", "message", "sms_template", "email_template",
     "document", "agree", "ask_to_impersonate", "totp", "use_totp", "code", "expect",
+    "register_oneself",
 ) * 4  # fmt: skip
 """Of everything that adds something: afterwards no table is empty."""
 

@@ -5,9 +5,11 @@ from uuid import UUID
 
 from pydantic import StringConstraints
 
-from api.documents.common import Attributes, Listing, Single, Strict
+from api.documents.common import Attributes, Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
-from api.documents.fields import JsonObject, Omittable, UuidText
+from api.documents.fields import JsonObject, Omittable, Text255, UuidText
+from api.documents.parameters import Flag, Page
+from api.documents.people.users import AccountAttributes, UserState
 from api.documents.records import RecordFilters
 from api.documents.times import ContractDatetime, MomentText
 
@@ -100,3 +102,20 @@ class OrganizationCodeInfoResource(Attributes):
 
 class OrganizationCodeInfoDocument(Single[OrganizationCodeInfoResource]):
     """Answers GET /v1/organization-code-info/{id}/."""
+
+
+class CodeUserListQuery(Page):
+    """GET /v1/organization-codes/{id}/users/."""
+
+    email: Omittable[Text255] = None
+    email_verified: Omittable[Flag] = None
+    state: Omittable[UserState] = None
+    text: Omittable[Text255] = None
+
+
+class CodeUserResource(Resource[AccountAttributes]):
+    type: Literal["organization-code-users"] = "organization-code-users"
+
+
+class CodeUserList(Listing[CodeUserResource]):
+    """Answers GET /v1/organization-codes/{id}/users/."""

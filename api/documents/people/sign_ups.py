@@ -1,52 +1,67 @@
-"""POST /v1/sign-up/, with an organization code or with a referral code (rulings K81 to K88)."""
+"""Signing up: POST /v1/sign-up/ (semantics 9, rulings K81 to K87, K149 and K150)."""
 
+import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StrictBool, TypeAdapter, ValidationError, model_validator
+import orjson
+from pydantic import AfterValidator, Field, StrictBool, TypeAdapter, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from api.documents.addresses import EmailText
 from api.documents.common import Attributes, Strict
-from api.documents.fields import Ids, Items, JsonObject, Name, Omittable, PhoneText, Secret, Secret20, Text20, Text255
-from api.documents.people.codes import Source
+from api.documents.fields import (
+    Items,
+    JsonObject,
+    Name,
+    Omittable,
+    PhoneText,
+    Secret,
+    Secret20,
+    Text20,
+    Text255,
+    UuidText,
+    folded,
+    problem,
+    violations,
+)
 from api.documents.times import DateText, Timezone
-from domain.core.locales import Locale
-from domain.people.login_names import ContactKind
+from domain.core.locales import FALLBACK_LOCALE, Locale
+from domain.core.messages import Channel
+from domain.people.login_names import ContactKind, email_key, normal_phone
+from domain.people.sign_ups import Registration
 
-FIRST_BIRTH = date(1900, 1, 1)
-ORGANIZATION_SHAPE = ("first_name", "last_name")
-"""Members that a sign-up with an organization code needs, beside those of both shapes."""
-ORGANIZATION_ONLY = (
-    *ORGANIZATION_SHAPE, "auto_sign_up", "birth_date", "contact_phone_mobile", "email", "enrollment_data", "gender",
-    "notifications", "preferred_name",
-)  # fmt: skip
-_ADDRESS, _NUMBER = TypeAdapter(EmailText), TypeAdapter(PhoneText)
+USERNAME = re.compile(r"[A-Za-z0-9._-]{3,64}")
+EARLIEST_BIRTH = date(1900, 1, 1)
+CHANNELS: dict[Channel, ContactKind] = {"email": "email", "sms": "phone"}
+_EMAIL: TypeAdapter[str] = TypeAdapter(EmailText)
+_PHONE: TypeAdapter[str] = TypeAdapter(PhoneText)
+
+
+def _birth_date(day: date) -> date:
+    if not EARLIEST_BIRTH <= day <= datetime.now(UTC).date():
+        raise PydanticCustomError("birth", "Input should be a day from 1900-01-01 to today")
+    return day
+
+
+BirthDate = Annotated[DateText, AfterValidator(_birth_date)]
+Agreements = Annotated[tuple[UuidText, ...], Items(most=1000, made=tuple)]
 
 
 def _login_name(text: str) -> str:
     """Return the user name. What contains "@" or begins with "+" must be an address or a number (ruling K82)."""
     if "@" in text:
-        return _ADDRESS.validate_python(text.strip())
-    return _NUMBER.validate_python(text.strip()) if text.startswith("+") else text
+        return _EMAIL.validate_python(text.strip())
+    return _PHONE.validate_python(text.strip()) if text.startswith("+") else text
 
 
-def _past(day: date) -> date:
-    if not FIRST_BIRTH <= day <= datetime.now(UTC).date():
-        raise PydanticCustomError("birth_date", "Input should be a date from 1900-01-01 until today")
-    return day
+class SignUpRequest(Strict):
+    """POST /v1/sign-up/, with either of the two codes. `auto-confirm` and `auto-sign-up` are ignored (ruling K86)."""
 
-
-class SignUp(Strict):
-    """Both shapes; members of the other shape are refused."""
-
-    password: Secret
-    username: Annotated[Text255, AfterValidator(_login_name)]
-    organization_code: Omittable[Text20] = None
-    referral_code: Omittable[Secret20] = None
     auto_confirm: Annotated[StrictBool, Field(deprecated=True)] = False
     auto_sign_up: StrictBool = False
-    birth_date: Annotated[Omittable[DateText], AfterValidator(lambda day: day and _past(day))] = None
+    birth_date: Omittable[BirthDate] = None
     contact_phone_mobile: Omittable[PhoneText] = None
     email: Omittable[EmailText] = None
     enrollment_data: Omittable[JsonObject] = None
@@ -54,37 +69,124 @@ class SignUp(Strict):
     gender: Omittable[Literal["female", "male", "other", "pnta", "unknown"]] = None
     last_name: Omittable[Name] = None
     locale: Omittable[Locale] = None
-    notifications: Omittable[Annotated[tuple[Source, ...], Items(most=2, made=tuple)]] = None
+    notifications: Omittable[Annotated[tuple[Channel, ...], Items(most=100, made=tuple)]] = None
+    organization_code: Omittable[Text20] = None
+    password: Secret
     preferred_name: Omittable[Name] = None
-    service_document_agreements: Omittable[Ids] = None
+    referral_code: Omittable[Secret20] = None
+    service_document_agreements: Agreements = ()
     set_username: Omittable[ContactKind] = None
-    source: Omittable[Source] = None
+    source: Omittable[Channel] = None
     tz: Omittable[Timezone] = None
+    username: Annotated[Text255, AfterValidator(_login_name)]
+
+    @property
+    def contacts(self) -> dict[ContactKind, str | None]:
+        """The e-mail address and the phone number, one of which may be the user name."""
+        kind = self._kind_of_username()
+        return {
+            "email": self.email or (self.username if kind == "email" else None),
+            "phone": self.contact_phone_mobile or (self.username if kind == "phone" else None),
+        }
+
+    def registration(self) -> Registration:
+        """Return what the domain needs to know for a sign-up with an organization code."""
+        assert self.organization_code is not None
+        assert self.first_name is not None
+        assert self.last_name is not None
+        kind, contacts = self._kind_of_username(), self.contacts
+        return Registration(
+            organization_code=self.organization_code,
+            first_name=self.first_name,
+            last_name=self.last_name,
+            password=self.password.get_secret_value(),
+            email=contacts["email"],
+            phone=contacts["phone"],
+            username=self.username if kind is None and self.set_username is None else None,
+            named_by=kind,
+            login_contact=self.set_username or kind,
+            channels=self._channels(),
+            enrollment_data=orjson.dumps(self.enrollment_data or {}).decode(),
+            birth_date=None if self.birth_date is None else self.birth_date.isoformat(),
+            gender=self.gender,
+            preferred_name=self.preferred_name,
+            agreements=folded(self.service_document_agreements),
+            locale=self.locale or FALLBACK_LOCALE,
+            tz=self.tz,
+        )
+
+    def _kind_of_username(self) -> ContactKind | None:
+        if "@" in self.username:
+            return "email"
+        return "phone" if self.username.startswith("+") else None
+
+    def _channels(self) -> tuple[Channel, ...]:
+        """The requested channels, else the source, else e-mail before text message (ruling K85)."""
+        usual: tuple[Channel, ...] = tuple(channel for channel, kind in CHANNELS.items() if self.contacts[kind])
+        return folded(self.notifications or ((self.source,) if self.source else usual[:1]))
 
     @model_validator(mode="after")
-    def _one_shape(self) -> Self:
-        """Raise a violation for each member that is missing, or that belongs to the other shape (ruling K81)."""
-        found: list[tuple[str, str, str]] = []
-        if self.organization_code is not None and self.referral_code is not None:
-            found.append(("referral_code", "both", "Input should be either organization-code or referral-code"))
-        elif self.organization_code is None and self.referral_code is None:
-            found.append(("organization_code", "missing", ""))
-        elif self.organization_code is not None:
-            found += [(name, "missing", "") for name in ORGANIZATION_SHAPE if getattr(self, name) is None]
-        else:
-            message = "Input should not be given with referral-code"
-            found += [(name, "other_shape", message) for name in ORGANIZATION_ONLY if name in self.model_fields_set]
-        if found:
-            raise ValidationError.from_exception_data("violation", [_detail(*each) for each in found])
+    def _of_one_shape(self) -> Self:
+        problems = list(self._problems_of_codes())
+        if self.referral_code is None and not problems:
+            problems += [*self._problems_of_names(), *self._problems_of_channels()]
+        if problems:
+            raise violations(problems)
         return self
 
+    def _problems_of_codes(self) -> Iterator[InitErrorDetails]:
+        if self.organization_code is None and self.referral_code is None:
+            yield problem("organization-code", "missing")
+        elif self.organization_code is not None and self.referral_code is not None:
+            yield problem("referral-code", "both", "Input should have one of the two codes")
+        elif self.referral_code is not None:
+            others = (name for name in OF_ORGANIZATION_CODES if self._has(name))
+            yield from (
+                problem(name, "other", "Input belongs to a sign-up with an organization code") for name in others
+            )
 
-def _detail(name: str, code: str, message: str) -> InitErrorDetails:
-    kind: Any = code if code == "missing" else PydanticCustomError(code, message)
-    return InitErrorDetails(type=kind, loc=(name.replace("_", "-"),), input=None)
+    def _problems_of_names(self) -> Iterator[InitErrorDetails]:
+        yield from (problem(name, "missing") for name in ("first-name", "last-name") if not self._has(name))
+        kind = self._kind_of_username()
+        if kind is None and not USERNAME.fullmatch(self.username):
+            yield problem("username", "username", "Input should be 3 to 64 letters, digits, dots, underscores, hyphens")
+        elif kind is None and not any(self.contacts.values()):
+            yield problem("email", "missing")
+        elif not self._fits(kind):
+            yield problem("username", "username", "Input should be the e-mail address or phone number of the person")
+        if self.set_username is not None and not self.contacts[self.set_username]:
+            yield problem("set-username", "contact", "Input should be a contact that is given")
+
+    def _fits(self, kind: ContactKind | None) -> bool:
+        """Whether a user name that is a contact is the one that is given beside it."""
+        if kind == "email":
+            return self.email is None or email_key(self.email) == email_key(self.username)
+        given = self.contact_phone_mobile if kind == "phone" else None
+        return given is None or normal_phone(given) == normal_phone(self.username)
+
+    def _problems_of_channels(self) -> Iterator[InitErrorDetails]:
+        if self.referral_code is not None:
+            return
+        contacts = self.contacts
+        for index, channel in enumerate(self.notifications or ()):
+            if not contacts[CHANNELS[channel]]:
+                yield problem(
+                    ("notifications", index), "contact", "Input should be a channel to a contact that is given"
+                )
+        if self.source is not None and not contacts[CHANNELS[self.source]]:
+            yield problem("source", "contact", "Input should be a channel to a contact that is given")
+
+    def _has(self, name: str) -> bool:
+        return name.replace("-", "_") in self.model_fields_set
 
 
-class SignedUp(Attributes):
-    """Answers a sign-up."""
+OF_ORGANIZATION_CODES = (
+    "auto-sign-up", "birth-date", "contact-phone-mobile", "email", "enrollment-data", "first-name", "gender",
+    "last-name", "notifications", "preferred-name",
+)  # fmt: skip
 
-    account_type: Literal["provider", "patient"]
+
+class SignUpAnswer(Attributes):
+    """Answers POST /v1/sign-up/."""
+
+    account_type: Literal["patient", "provider"]

@@ -79,10 +79,9 @@ class SharedWith(Attributes):
     type: Literal["organization", "user"]
 
 
-class UserAttributes(UserNames):
+class AccountAttributes(UserNames):
     """The attributes with no default are those that everybody gets who may see the user (ruling E10)."""
 
-    additional_individuals: list[AdditionalIndividual] | None = None
     authz_last_event_time: ContractDatetime | None = None
     authz_last_populated_time: ContractDatetime | None = None
     auto_confirm: bool | None = None
@@ -100,8 +99,6 @@ class UserAttributes(UserNames):
     last_modified_time: ContractDatetime | None = None
     locale: Locale | None = None
     locale_explicit: bool | None = None
-    organization_admin: bool | None = None
-    organization_count: int | None = None
     organization_id: UUID | None = None
     organization_ids: list[UUID]
     organization_logo_url: str | None = None
@@ -112,12 +109,20 @@ class UserAttributes(UserNames):
     registered: bool | None = None
     registration_completed_time: ContractDatetime | None = None
     registration_invite: RegistrationInvite | None = None
-    roles: list[UserRole] | None = None
-    shared_with: list[SharedWith] | None = None
     state: UserState
     status: str | None = None
     tz: str | None = None
     tz_explicit: bool | None = None
+
+
+class UserAttributes(AccountAttributes):
+    """With what only lists of users and the detail page show."""
+
+    additional_individuals: list[AdditionalIndividual] | None = None
+    organization_admin: bool | None = None
+    organization_count: int | None = None
+    roles: list[UserRole] | None = None
+    shared_with: list[SharedWith] | None = None
 
 
 class OnboardingRequestRef(Attributes):

@@ -19,6 +19,7 @@ from workers.following.projector import Projector
 
 GROUPS = "/v2/individual-groups/"
 LOGS = "/v1/individual-group-logs/"
+CODES = "/v1/organization-codes/"
 
 
 @asynccontextmanager
@@ -174,3 +175,23 @@ async def test_the_answer_waits_until_group_logs_show_an_onboarding(database_url
             shown = await world.get(f"{GROUPS}{group}/", world.service)
             assert shown["data"]["attributes"]["individuals-count"] == 1
             assert await newest(world, group) == ("add", "individual")
+
+
+@pytest.mark.parametrize("last", ["users", "groups", "group_logs"])
+async def test_the_answer_waits_until_everything_shows_a_sign_up(database_url: str, last: str) -> None:
+    async with a_world(database_url) as world:
+        clinic = await world.organization()
+        group = await world.group(clinic)
+        code = {"id": "North-1", "organization-id": str(clinic), "individual-group-id": str(group)}
+        await world.post(CODES, {"data": {"type": "organization-codes", "attributes": code}}, world.system)
+        body = {
+            "first-name": "Ada", "last-name": "Byron", "organization-code": "North-1", "password": PASSWORD,
+            "username": "seated@people.test",
+        }  # fmt: skip
+        async with nothing_projected(world):
+            answer = await waited_for(world, "/v1/sign-up/", body, world.service, last=last)
+            assert answer.status_code == 201, answer.text
+            shown = await world.get(f"{GROUPS}{group}/", world.service)
+            assert shown["data"]["attributes"]["individuals-count"] == 1
+            assert await newest(world, group) == ("add", "individual")
+            assert len((await world.get(f"{CODES}North-1/users/", world.service))["data"]) == 1

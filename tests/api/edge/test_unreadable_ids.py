@@ -195,6 +195,7 @@ TOLD = {
     ("POST", "/v1/individuals/{id}/share/", "/with/id"),
     ("POST", "/v1/individuals/{id}/unshare/", "/with/id"),
     ("POST", "/v1/login/", "/service-document-agreements"),
+    ("POST", "/v1/sign-up/", "/service-document-agreements"),
     ("PATCH", "/v1/organizations/{id}/", f"{INVITE}theme-id"),
     ("GET", "/v1/organization-email-templates/", "theme-id"),
     ("GET", "/v1/organization-sms-templates/", "theme-id"),

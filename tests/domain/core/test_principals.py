@@ -25,6 +25,7 @@ WITHOUT_A_PRINCIPAL = {
     "password_policy.rate", "password_policy.require",  # about nobody who is known yet
     "service_accounts.sync",  # by the start
     "anonymous_accesses.call",  # by anybody who knows the id of the access
+    "sign_ups.with_organization_code",
     "sessions.log_in", "sessions.open_for_service", "sessions.refresh",  # who proves who they are
     "confirmations.confirm", "confirmations.resend", "password_resets.request", "password_resets.reset",  # with codes
     "sessions.log_in_with_code", "referral_sign_ups.sign_up",

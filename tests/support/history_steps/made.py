@@ -50,6 +50,7 @@ class MadeAggregates:
         self._requests: list[OnboardingRequest] = []
         self._records: dict[type[Record[Any]], list[Record[Any]]] = {}
         self._expected: list[RegistrationInvitation] = []
+        self._self_registered: set[UUID] = set()
 
     def _standing_up(self, subject_id: UUID, organization_id: UUID) -> list[RosterEntry]:
         taken = [

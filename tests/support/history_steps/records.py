@@ -1,7 +1,7 @@
-"""Steps of a history about plain records and registration invitations."""
+"""Steps of a history about plain records, registration invitations and sign-ups."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from domain.core.records import Record
@@ -12,7 +12,14 @@ from domain.organizations.enrollment_codes import OrganizationCode, Organization
 from domain.organizations.general_messages import GeneralMessage, GeneralMessageFields
 from domain.organizations.sms_templates import SmsTemplate, SmsTemplateFields
 from domain.organizations.themes import Theme, ThemeFields
+from domain.people.sign_ups import Registration, SignUp
 from tests.support.history_steps.made import FEW, MadeAggregates
+
+REGISTRATION = Registration(
+    organization_code="Code", first_name="Ada", last_name="Byron", password="secret", email=None, phone=None,
+    username=None, named_by=None, login_contact=None, channels=(), enrollment_data="{}", birth_date="1961-04-12",
+    gender=None, preferred_name=None, agreements=(), locale=None, tz=None,
+)  # fmt: skip
 
 
 class RecordSteps(MadeAggregates):
@@ -68,6 +75,13 @@ class RecordSteps(MadeAggregates):
             code = OrganizationCode.create(OrganizationCodeFields(f"Code-{uuid4().hex[:12]}", organization_id))
             live.append(code)
         await self._store.save(code)
+
+    async def _register_oneself(self) -> None:
+        users = [user for user in self._users if user.id not in self._self_registered]
+        if users and (codes := self._records.get(OrganizationCode)):
+            user = self._one(users)
+            self._self_registered.add(user.id)
+            await self._store.save(SignUp.create(user.id, cast("OrganizationCode", self._one(codes)), REGISTRATION))
 
     async def _expect(self) -> None:
         organization_id = self._one(self._organizations).id

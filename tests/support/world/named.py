@@ -65,6 +65,7 @@ class Ward:
             "new theme": self._theme,
             "new service document": self._service_document,
             "new code": self._code,
+            "new used code": self._used_code,
             "new registration invitation": self._registration_invitation,
             "new text": self._text,
             "new organization of OADM": self._organization_of_oadm,
@@ -276,6 +277,16 @@ class Ward:
         body = created("registration-invitations", invited_email=await self._address())
         made = await self.world.post("/v1/registration-invitations/", body, self.people["OADM"])
         return str(made["data"]["id"])
+
+    async def _used_code(self) -> str:
+        """Return a code with which somebody has signed up."""
+        code = await self._code()
+        body = {
+            "first-name": "Ada", "last-name": "Byron", "organization-code": code, "password": PASSWORD,
+            "username": await self._address(),
+        }  # fmt: skip
+        await self.world.post("/v1/sign-up/", body, self.people["ANON"])
+        return code
 
     async def _code(self) -> str:
         body = created("organization-codes", id=await self._text(), organization_id=self.things["north"])
