@@ -72,7 +72,7 @@ async def test_the_answer_has_the_status_and_json_of_the_service(database_url: s
         assert (received.method, received.path, received.body) == ("GET", f"/api/forms/{FORM}/", b"")
 
 
-async def test_the_service_gets_a_token_of_the_user_and_nothing_of_the_caller(database_url: str) -> None:
+async def test_the_service_gets_a_token_of_the_user_alone(database_url: str) -> None:
     async with an_access(database_url) as call:
         own = {"Cookie": "a=b", "X-Own": "1", "X-Request-ID": "the-request", "Authorization": "Bearer x.y.z"}
         assert (await call.sent(own)).status_code == 201

@@ -171,7 +171,7 @@ async def test_a_request_expires_after_a_day_even_if_it_was_used(database_url: s
                 assert code(await impersonated(world, later, request_id, 409)) == "invalid-state"
 
 
-async def test_whoever_is_no_longer_live_or_now_staff_is_not_impersonated(database_url: str) -> None:
+async def test_users_who_are_no_longer_live_or_now_staff_are_not_impersonated(database_url: str) -> None:
     async with a_world(database_url) as world:
         staff, ann = await a_staff_member_and_a_provider(world)
         bob = await world.provider(OPERATOR_ID)
