@@ -4,13 +4,15 @@ import asyncio
 import os
 import re
 import signal
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from adapters.security.client_address import CLIENT_ADDRESS
 from adapters.security.password_scorer import PROGRAM
-from adapters.security.passwords import MAX_WAITING_SCORES, WAITING_PER_THREAD, PasswordPool
+from adapters.security.passwords import MAX_WAITING_SCORES, NICENESS, WAITING_PER_THREAD, BoundedPool, PasswordPool
 from adapters.setting_values import Argon2Parameters
 from domain.core.errors import TooMany
 from domain.people.passwords import Rating
@@ -75,6 +77,17 @@ async def test_hashing_does_not_hold_up_the_event_loop() -> None:
             await asyncio.sleep(0)
             turns += 1
         assert turns > 100
+
+
+async def test_hashing_yields_to_the_other_threads_of_the_process() -> None:
+    pool = BoundedPool("test", 1, 1)
+    try:
+        own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        theirs = await pool.run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        assert theirs == (min(own + NICENESS, 19) if sys.platform == "linux" else own)
+        assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
+    finally:
+        pool.close(wait=True)
 
 
 @pytest.mark.parametrize(

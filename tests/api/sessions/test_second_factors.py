@@ -170,12 +170,15 @@ async def test_recovery_codes_enable_no_configuration(database_url: str) -> None
 
 @pytest.mark.parametrize("kind", ["code", "recovery code"])
 async def test_one_of_two_racing_logins_with_one_code_wins(database_url: str, kind: str) -> None:
-    async with a_world(database_url, projecting=False, **UNLIMITED) as world:
+    async with (
+        a_world(database_url, projecting=False, **UNLIMITED) as world,
+        a_world(database_url, projecting=False, **UNLIMITED) as other,
+    ):
         person = await world.provider(await world.organization())
         authenticator = await an_enabled_authenticator(world, person)
         code = authenticator.code(1) if kind == "code" else authenticator.recovery_codes[0]
         body = {"username": person.email, "password": PASSWORD, "totp-code": code}
-        answers = await asyncio.gather(*(world.client.post(LOGIN, json=body) for _ in range(8)))
+        answers = await asyncio.gather(*(each.client.post(LOGIN, json=body) for each in (world, other) * 4))
         assert sorted(answer.status_code for answer in answers) == [201] + [401] * 7
         refusals = {error["code"] for answer in answers for error in answer.json().get("errors", [])}
         assert refusals == {"totp-invalid"}
