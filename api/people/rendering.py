@@ -27,7 +27,6 @@ from projections.people.user_lists import UserRow
 from projections.people.users import UsersProjection
 
 MODEL = UsersProjection.name
-STATUS = {"archived": "ARCHIVED", "force_reset_password": "RESET_REQUIRED"}
 
 
 class ShowUser:
@@ -74,6 +73,15 @@ async def attributes_of(
     return {
         row.user_id: documents.UserAttributes.model_construct(**_whole(row, around, organization_id)) for row in rows
     }
+
+
+async def listed_attributes(
+    read: Read, rows: list[UserRow], organization_id: UUID | None, caller: Viewer | None
+) -> dict[UUID, documents.UserAttributes]:
+    """Return what `attributes_of` does; of archived users only their state and dates (ruling K75)."""
+    attributes = await attributes_of(read, [row for row in rows if not row.archived], organization_id, caller)
+    archived = {row.user_id: documents.UserAttributes.model_construct(**_archived(row)) for row in rows if row.archived}
+    return attributes | archived
 
 
 async def detail(
@@ -148,11 +156,32 @@ async def _reads_whole(read: Read, principal: Principal, caller: Viewer, user_id
     return bool(caller.administers & await user_details.insides(read.cursor, user_id))
 
 
+def _archived(row: UserRow) -> dict[str, Any]:
+    """Return the attributes of an archived user in a list."""
+    return {
+        "date_created": row.created_at,
+        "date_last_modified": row.modified_at,
+        "enabled": None,
+        "last_modified_time": row.modified_at,
+        "organization_ids": None,
+        "state": row.state,
+    }
+
+
+def _status(row: UserRow) -> str:
+    """Return the status in the terms of Amazon Cognito (semantics, section 3; ruling K79)."""
+    if row.archived:
+        return "ARCHIVED"
+    if row.confirmed:
+        return "RESET_REQUIRED" if row.reset_required else "CONFIRMED"
+    return "UNCONFIRMED"
+
+
 def _basic(row: UserRow) -> dict[str, Any]:
     """Return the attributes that every caller who may see the user may see (ruling E10)."""
     return {
         "email": row.email,
-        "enabled": row.enabled,
+        "enabled": row.enabled and not row.archived,
         "first_name": row.first_name,
         "last_name": row.last_name,
         "organization_ids": row.organization_ids,
@@ -206,7 +235,7 @@ def _whole(
             )
             for share in shares
         ],
-        "status": STATUS.get(row.state, "CONFIRMED" if row.confirmed else "UNCONFIRMED"),
+        "status": _status(row),
         "tz": row.tz or row.assumed_tz,
         "tz_explicit": row.tz is not None,
     }

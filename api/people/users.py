@@ -18,7 +18,7 @@ from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
-from api.people.rendering import MODEL, ShowUserDep, account, attributes_of, detail
+from api.people.rendering import MODEL, ShowUserDep, account, detail, listed_attributes
 from domain.core.errors import Forbidden, InvalidParameter
 from domain.core.principal import Principal
 from domain.organizations.organizations import OrganizationNotFound
@@ -42,10 +42,10 @@ async def list_users(query: FromQuery[UserListQuery], principal: Authenticated, 
         rows, total = await user_lists.users_page(
             read.cursor,
             visible_filter(await user_filter(read, query), caller, whole=whole),
-            sort=query.sort_by[0] if query.sort_by else "id",
+            sort=query.sort_by[0] if query.sort_by else None,
             **query.page,
         )
-        attributes = await attributes_of(read, rows, query.organization_id, caller if whole else None)
+        attributes = await listed_attributes(read, rows, query.organization_id, caller if whole else None)
         resources = [UserResource.model_construct(attributes=attributes[row.user_id], id=row.user_id) for row in rows]
         return read.listing(UserList, resources, query, total)
 
@@ -136,8 +136,13 @@ async def user_filter(read: Read, query: UserListQuery) -> UserFilter:
 
 
 def visible_filter(filters: UserFilter, caller: Viewer, *, whole: bool) -> UserFilter:
-    """Return the filter on the attributes that the caller may see; hidden attributes never match (ruling O9)."""
+    """Return the filter on the attributes that the caller may see; hidden attributes never match (ruling O9).
+
+    Administrators are shown little of archived users, and others none (ruling K75).
+    """
     if not whole:
-        return replace(filters, matches_none=filters.hidden, testers=True)
+        return replace(filters, matches_none=filters.hidden, testers=True, inactive=False)
+    if not caller.reads_all and (filters.enabled is not None or replace(filters, modified=()).hidden):
+        filters = replace(filters, inactive=False)
     sharee = filters.shared_with_organization or filters.shared_with_user
     return replace(filters, matches_none=sharee is not None and not caller.sees_shares_with(sharee))

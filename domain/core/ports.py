@@ -134,7 +134,7 @@ class Access(Protocol):
         """Return the `user_ids` that the user may read (semantics 4, ruling E3).
 
         Users may read themselves. A provider may read the other providers of their organizations and the owners of
-        individuals that are shared with these. Staff and services may read all users.
+        individuals that are shared with these, unless they are archived. Staff and services may read all users.
         """
         ...
 

@@ -198,8 +198,9 @@ _PERMITTED = {kind: _OF_RESOURCES.format(**vars(policy)) for kind, policy in POL
 _WITH_PEOPLE = _OF_RESOURCES.format(**{**vars(POLICIES["group", "read"]), "everyone": "u.unlimited"})
 
 # Staff, system administrators and services read all users; a provider those inside one of their organizations, that is
-# its providers and the owners of individuals shared with it. Asked from the users in question: from the organization it
-# would be all users in it, 12 ms among 20,000 providers and 240 ms with their 75,000 patients.
+# its providers and the owners of individuals shared with it, until they are archived (ruling K143). Asked from the
+# users in question: from the organization it would be all users in it, 12 ms among 20,000 providers and 240 ms with
+# their 75,000 patients.
 READABLE_USERS = """
 WITH caller AS (
     SELECT user_id, staff OR unlimited AS everybody FROM access_users WHERE user_id = %(viewer)s AND live
@@ -214,14 +215,14 @@ WHERE u.user_id = ANY(%(users)s) AND EXISTS (SELECT FROM caller) AND (
     u.user_id = %(viewer)s
     OR u.service_name IS NULL AND (
         (SELECT everybody FROM caller)
-        OR u.user_id IN (
+        OR NOT u.archived AND (u.user_id IN (
             SELECT o.user_id FROM organization_users o
             WHERE o.user_id = ANY(%(users)s) AND o.provider AND o.organization_id = ANY((SELECT * FROM home)::uuid[])
         )
         OR u.user_id IN (
             SELECT i.owner_id FROM access_individuals i JOIN individual_organizations s USING (individual_id)
             WHERE i.owner_id = ANY(%(users)s) AND s.shared AND s.organization_id = ANY((SELECT * FROM home)::uuid[])
-        )
+        ))
     )
 )
 """

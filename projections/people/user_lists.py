@@ -4,7 +4,7 @@ Rows of users are as far as the background projection; who is inside which organ
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -30,6 +30,13 @@ SHARES_WITH_USER = """{0}.user_id IN (
 ADMINISTERS = "{0}.user_id IN (SELECT user_id FROM organization_users WHERE admin)"
 ADMINISTERS_IT = """{0}.user_id IN (
     SELECT user_id FROM organization_users WHERE admin AND organization_id = %(organization)s)"""
+
+
+TEXTS = ("email_text", "first_name_key", "last_name_key", "full_name_key")
+"""Columns in which a text is searched, each with an index."""
+FEW = 5_000
+"""Matches of a text whose users are looked up one by one, whatever the order of the list."""
+MATCHED = " UNION ALL ".join(f"SELECT user_id FROM users WHERE {column} LIKE %(text)s" for column in TEXTS)
 
 
 class UserRow(NamedTuple):
@@ -115,7 +122,10 @@ class UserRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class UserFilter:
-    """Which users; all conditions must hold. `modified` are comparators with moments. `matches_none` selects none."""
+    """Which users; all conditions must hold. `modified` are comparators with moments. `matches_none` selects none.
+
+    `matched` are the users whom the text matches, if these are known.
+    """
 
     matches_none: bool = False
     organization: UUID | None = None
@@ -128,6 +138,7 @@ class UserFilter:
     phone: str | None = None
     username: str | None = None
     text: str | None = None
+    matched: Sequence[UUID] | None = None
     classification: str | None = None
     email_verified: bool | None = None
     enabled: bool | None = None
@@ -148,8 +159,10 @@ class UserFilter:
 
     def selection(self) -> "Selection":
         """Return the conditions of the filter."""
-        personal = (self.email, self.phone, self.username, self.text, *self.individuals)
-        from_users = self.organization is None or any(value is not None for value in personal)
+        text = self.text if self.matched is None else None
+        personal = (self.email, self.phone, self.username, text, *self.individuals)
+        place = self.organization or self.shared_with_organization
+        from_users = place is None or any(value is not None for value in personal)
         found = Selection("users u" if from_users else "organization_people p")
         if self.matches_none:
             found.add("false")
@@ -165,9 +178,11 @@ class UserFilter:
         if self.organization is not None:
             inside = "p.organization_id = %(organization)s" + ("" if participants else " AND p.provider")
             found.add(inside if found.name == "p" else INSIDE.format(inside), organization=self.organization)
+        elif found.name == "p":
+            found.add("p.organization_id = %(sharee)s AND p.participant", sharee=self.shared_with_organization)
         elif not participants:
             found.add("u.account_type = 'provider'")
-        if self.shared_with_organization is not None:
+        if self.shared_with_organization is not None and not (found.name == "p" and self.organization is None):
             found.add(SHARES_WITH_ORGANIZATION, sharee=self.shared_with_organization)
         if self.shared_with_user is not None:
             found.add(SHARES_WITH_USER, sharee=self.shared_with_user)
@@ -196,12 +211,11 @@ class UserFilter:
             found.add("u.email_key = %(email)s", email=email_key(self.email))
         if self.username is not None:
             found.add("u.username_key = %(username)s", username=parse_login_name(self.username).key)
-        if self.text is not None:
-            columns = ("u.email_text", "u.first_name_key", "u.last_name_key")
-            found.add(
-                f"({' OR '.join(f'{column} LIKE %(text)s' for column in columns)})",
-                text=beginning(folded(self.text)),
-            )
+        if self.matched is not None:
+            found.add("{0}.user_id = ANY(%(matched)s)", matched=list(self.matched))
+        elif self.text is not None:
+            matches = " OR ".join(f"u.{column} LIKE %(text)s" for column in TEXTS)
+            found.add(f"({matches})", text=beginning(folded(self.text)))
         if self.individuals:
             found.add("u.individual_id = ANY(%(individuals)s)", individuals=list(self.individuals))
 
@@ -226,10 +240,14 @@ class Selection:
 
 
 async def users_page(
-    cursor: AsyncCursor, filters: UserFilter, *, sort: str, limit: int, offset: int
+    cursor: AsyncCursor, filters: UserFilter, *, sort: str | None, limit: int, offset: int
 ) -> tuple[list[UserRow], int]:
-    """Return a page, and the number of all. `sort` is a key of SORT_KEYS, with "-" before it for the reverse."""
-    page, count, values = statements(filters, sort=sort, limit=limit, offset=offset)
+    """Return a page, and the number of all. `sort` is a key of SORT_KEYS, with "-" before it for the reverse.
+
+    None stands for the order of modification times if the filter has some, and of ids otherwise (ruling K77).
+    """
+    matched = None if filters.text is None else await _few_matched(cursor, filters.text)
+    page, count, values = statements(replace(filters, matched=matched), sort=sort, limit=limit, offset=offset)
     rows = cursor.connection.cursor(row_factory=class_row(UserRow))
     # planned for these values: a plan for any values reads all people where they select few
     await rows.execute(page, values, prepare=False)
@@ -242,11 +260,23 @@ async def users_page(
     return found, int(counted[0])
 
 
-def statements(filters: UserFilter, *, sort: str, limit: int, offset: int) -> tuple[str, str, dict[str, Any]]:
+async def _few_matched(cursor: AsyncCursor, text: str) -> list[UUID] | None:
+    """Return the users whom the text matches, None for more than a few.
+
+    Those are found soon in any order. For a few, Postgres may walk through all users in the order of the list.
+    """
+    parameters = {"text": beginning(folded(text)), "limit": FEW + 1}
+    await cursor.execute(f"{MATCHED} LIMIT %(limit)s", parameters, prepare=False)
+    found = [row[0] for row in await cursor.fetchall()]
+    return list(dict.fromkeys(found)) if len(found) <= FEW else None
+
+
+def statements(filters: UserFilter, *, sort: str | None, limit: int, offset: int) -> tuple[str, str, dict[str, Any]]:
     """Return the SQL of a page and that which counts, with their parameters; only the page's own rows are fetched."""
-    key, downwards = SORT_KEYS[sort.removeprefix("-")], " DESC" * sort.startswith("-")
-    if filters.modified:  # who follows the times wants them in their order
-        key, downwards = "modified_at", ""
+    chosen = sort or "id"
+    key, downwards = SORT_KEYS[chosen.removeprefix("-")], " DESC" * chosen.startswith("-")
+    if sort is None and filters.modified:  # who follows the times wants them in their order
+        key = "modified_at"
     selection = filters.selection()
     inner, outer = (
         ", ".join(f"{name}.{column}{downwards}" for column in (key, "user_id") if column)

@@ -39,7 +39,7 @@ PERSONAL = PersonalColumns(
     subject="user_id",
     columns=(
         *NAMES, "own_username", "first_name", "last_name", "birth_date", "communication_preferences", "username_key",
-        "email_key", "email_text", "phone_key", "first_name_key", "last_name_key",
+        "email_key", "email_text", "phone_key", "first_name_key", "last_name_key", "full_name_key",
     ),
 )  # fmt: skip
 
@@ -130,7 +130,7 @@ class UsersFold(Fold):
     @handler
     def archive(self, event: User.Archived) -> None:
         """Blank all personal values."""
-        gone = dict.fromkeys(PERSONAL.columns)
+        gone = dict.fromkeys(name for name in PERSONAL.columns if name in COLUMNS)
         self._change_user(event, **gone, archived=True, registered=False, email_verified=False, phone_verified=False)
 
     @handler
@@ -147,7 +147,8 @@ class UsersFold(Fold):
     def take_over(self, event: User.TakenOver) -> None:
         names = _names(*event.names.revealed)
         verified = {"email_verified": event.email_verified, "phone_verified": event.phone_verified}
-        self._change_user(event, registered=event.password_hash is not None, **names, **verified)
+        registered = event.password_hash is not None
+        self._change_user(event, registered=registered, reset_required=False, **names, **verified)
 
     @handler
     def release_names(self, event: User.LoginNamesReleased) -> None:

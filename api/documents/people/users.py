@@ -80,7 +80,10 @@ class SharedWith(Attributes):
 
 
 class AccountAttributes(UserNames):
-    """The attributes with no default are those that everybody gets who may see the user (ruling E10)."""
+    """The attributes with no default are those that everybody gets who may see the user (ruling E10).
+
+    Lists show only the state and the dates of archived users (ruling K75).
+    """
 
     authz_last_event_time: ContractDatetime | None = None
     authz_last_populated_time: ContractDatetime | None = None
@@ -94,13 +97,13 @@ class AccountAttributes(UserNames):
     default_organization_id: UUID | None = None
     email: str | None = None
     email_verified: bool | None = None
-    enabled: bool
+    enabled: bool | None
     last_login_time: ContractDatetime | None = None
     last_modified_time: ContractDatetime | None = None
     locale: Locale | None = None
     locale_explicit: bool | None = None
     organization_id: UUID | None = None
-    organization_ids: list[UUID]
+    organization_ids: list[UUID] | None
     organization_logo_url: str | None = None
     phone: str | None = None
     phone_type: str | None = None

@@ -1,8 +1,10 @@
 """The order, pages and bounds of lists of users."""
 
+from typing import Any
+
 import pytest
 
-from tests.api.people.test_users import EVERYBODY, listed, refused
+from tests.api.people.test_users import EVERYBODY, listed
 from tests.support.world.product import a_world
 
 
@@ -39,9 +41,8 @@ async def test_modification_times_order_users_by_their_last_change(database_url:
             await world.post(f"/v1/users/{people[0]}/{action}/", {}, world.system)
         changed = {"filter[cmp-last-modified-time]": ">2020-01-01 00:00:00", **EVERYBODY}
         for scope in ({"organization-id": str(north)}, {}):
-            for order in ({}, {"sort-by": "-email"}, {"sort-by": "id"}):
-                found = await listed(world, world.system, **scope, **changed, **order)
-                assert [user for user in found if user in people] == [*people[1:], people[0]]
+            found = await listed(world, world.system, **scope, **changed)
+            assert [user for user in found if user in people] == [*people[1:], people[0]]
 
 
 @pytest.mark.parametrize(
@@ -53,10 +54,24 @@ async def test_modification_times_order_users_by_their_last_change(database_url:
         {"page[limit]": "1001"},
         {"organization-id": "x"},
         {"filter[cmp-last-modified-time]": ">=2026-01-01 00:00:00"},
+        {"filter[cmp-last-modified-time]": [">2026-01-01", "<2026-02-01", "<2026-03-01"]},
+        {"filter[phone-number]": "0202 555 0147"},
+        {"filter[classification]": "staff"},
+        {"filter[registration-invite]": "perhaps"},
+        {"filter[enabled]": "yes"},
+        {"filter[primary-individual-ids]": "x"},
+        {"shared-with-id": "x"},
+        {"sort-by": ["email", "id"]},
+        {"sort-by": ""},
+        {"text": "x" * 256},
+        {"email": "x" * 256},
+        {"filter[username]": "x" * 256},
         {"nonsense": "1"},
     ],
     ids=str,
 )
-async def test_parameters_out_of_bounds_are_refused(database_url: str, query: dict[str, str]) -> None:
+async def test_parameters_out_of_bounds_are_refused(database_url: str, query: dict[str, Any]) -> None:
     async with a_world(database_url, projecting=False) as world:
-        assert (await refused(world, "GET", "/v1/users/", world.system, **query))[0] == 400
+        answer = await world.client.get("/v1/users/", params=query, headers=world.system.bearer)
+        errors = [(error["code"], error["source"]) for error in answer.json()["errors"]]
+        assert (answer.status_code, errors) == (400, [("invalid-parameter", {"parameter": next(iter(query))})])

@@ -33,11 +33,12 @@ INSERT INTO roles SELECT md5('role' || n)::uuid, md5('clinic' || n)::uuid, 'a', 
 INSERT INTO access_roles SELECT role_id, organization_id, name FROM roles;
 INSERT INTO access_users (user_id, staff, confirmed, touched_at)
 SELECT md5('user' || n)::uuid, false, true, now() FROM generate_series(1, 50000) n;
-INSERT INTO users (user_id, classification, account_type, individual_id, email, email_key, first_name_key,
+INSERT INTO users (user_id, classification, account_type, individual_id, email, email_key, email_text, first_name_key,
                    last_name_key, birth_date, email_verified, confirmed, enabled, organization_ids, created_at,
                    modified_at)
 SELECT md5('user' || n)::uuid, 'customer', CASE WHEN n <= 10000 OR n > 30000 THEN 'provider' ELSE 'patient' END,
-       md5('individual' || n)::uuid, name || '@p.test', name || '@p.test', name, name, '2000-01-01'::date + n % 10000,
+       md5('individual' || n)::uuid, name || '@p.test', name || '@p.test', name || '@p.test', name, name,
+       '2000-01-01'::date + n % 10000,
        true, true, n % 100 <> 0, CASE WHEN n <= 10000 THEN ARRAY[md5('clinic0')::uuid] ELSE '{}' END, now(), now()
 FROM generate_series(1, 50000) n CROSS JOIN LATERAL (
     SELECT CASE WHEN n > 30000 THEN 'a' ELSE 'b' END || md5('name' || n)) named(name);
@@ -68,11 +69,11 @@ PAGE = {"works_in": [CLINIC], "organization": CLINIC, "role": ROLE, "limit": 100
 
 
 @asynccontextmanager
-async def a_large_clinic(database_url: str) -> AsyncIterator[AsyncCursor]:
+async def a_large_clinic(database_url: str, *, users: int = 50_000) -> AsyncIterator[AsyncCursor]:
     """Planned as for the product, whatever the server is set to."""
     dsn = session_dsn(database_url, "maintain")
     async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
-        await connection.execute(FILL.encode())
+        await connection.execute(FILL.replace("50000", str(users)).encode())
         await connection.execute("VACUUM ANALYZE")
         yield connection.cursor()
 
