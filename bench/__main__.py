@@ -12,7 +12,21 @@ import uvloop
 
 from adapters.embedded.account import open_folder
 from adapters.logging import configure_logging
-from bench import checks, commands, lists, logins, moves, rebuilds, report, rosters, starts, tokens, users, visible
+from bench import (
+    checks,
+    commands,
+    lists,
+    logins,
+    moves,
+    names,
+    rebuilds,
+    report,
+    rosters,
+    starts,
+    tokens,
+    users,
+    visible,
+)
 from bench.bench import Bench
 from bench.cluster import Cluster
 from bench.figures import Figure
@@ -34,6 +48,7 @@ QUESTIONS: dict[str, Question] = {
     "logins": logins.measure,
     "tokens": tokens.measure,
     "users": users.measure,
+    "names": names.measure,
 }
 
 

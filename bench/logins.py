@@ -30,7 +30,7 @@ async def measure(bench: Bench) -> list[Figure]:
     limit = await asyncio.to_thread(_bare_hashes, hasher, hashed, settings.hashing_threads, bench.seconds)
     logins = [
         request("POST", "/v1/login/", "", {"username": name, "password": PASSWORD})
-        for name in await _names(bench, settings, hashed)
+        for name in await named_users(bench, settings, hashed)
     ]
     body = {"access-query": [f"group:{bench.world.large.group(1)}:read"], "user-id": str(bench.world.large.leader(1))}
     checks = [request("POST", "/v1/authz-resource-access/", await bench.token(), body)] * BESIDE
@@ -65,7 +65,7 @@ def _bare_hashes(hasher: PasswordHasher, hashed: str, threads: int, seconds: flo
     return Limit(f"bare Argon2id/s, {threads} threads", done / (time.perf_counter() - began))
 
 
-async def _names(bench: Bench, settings: Settings, hashed: str) -> list[str]:
+async def named_users(bench: Bench, settings: Settings, hashed: str) -> list[str]:
     """Set the password of some users; return their login names."""
     ids: list[UUID] = [bench.world.large.provider(place) for place in range(USERS)]
     async with a_pool(settings) as pool, a_store(settings, pool) as store:

@@ -9,7 +9,7 @@ from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.onboarding.claims import Claims
 from domain.people.account_codes import AccountCodes, channels_of, kind_of
 from domain.people.users import User
-from domain.people.verification_codes import CodeMismatch
+from domain.people.verification_codes import NO_CODE, CodeMismatch
 
 CONFIRM_TEMPLATES: dict[Channel, str] = {"email": "verify-email", "sms": "verify"}
 REVERIFY_TEMPLATES: dict[Channel, str] = {"email": "reverify-email", "sms": "verify"}
@@ -56,8 +56,8 @@ class Confirmations:
     async def resend(self, username: str, channel: Channel | None = None) -> None:
         """Send another code to the first contact, or that of the channel, that is not verified yet (ruling K93)."""
         account = await self.accounts.find(username)
-        if account.user is not None:
-            await self._resend(account.user.id, channel)
+        # for an unknown name the same is read, so that the time does not tell (ruling K147)
+        await self._resend(NO_CODE if account.user is None else account.user.id, channel)
 
     @retry_on_conflict
     async def _resend(self, user_id: UUID, channel: Channel | None) -> None:
