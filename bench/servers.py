@@ -15,6 +15,11 @@ from workers.running.readiness import becomes_ready
 
 READY_PATIENCE = 60.0  # seconds
 STOP_PATIENCE = 10.0  # seconds
+THROTTLES = (
+    "login_failures", "login_failures_address", "logins_address", "code_requests", "code_requests_address",
+    "code_failures", "code_failures_address", "lookup_misses_address",
+)  # fmt: skip
+"""Settings that a benchmark may change."""
 PROJECT = Path(__file__).parents[1]
 ROLLBOOK = (sys.executable, "-m", "workers.cli")  # the code of this folder, even if another version is installed
 
@@ -102,7 +107,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "REDIS_URL": redis,
         "ROLLBOOK_DATA": str(settings.data),
         "ROLLBOOK_METRICS": "true",
-        "ROLLBOOK_LOGINS_ADDRESS": str(settings.logins_address),
+        **{f"ROLLBOOK_{name.upper()}": str(getattr(settings, name)) for name in THROTTLES},
         "ROLLBOOK_SERVICE_ACCOUNTS": ",".join(
             f"{account.namespace}/{account.name}:{account.token.get_secret_value()}"
             for account in settings.service_accounts
