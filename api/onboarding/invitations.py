@@ -7,6 +7,7 @@ from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.caller import KnownCaller
 from api.edge.deps import IdentityDep, ReadingDep
 from api.edge.envelope import answer
+from api.edge.even_times import evenly
 from api.edge.reading import Read
 from api.edge.route import answers, contract_router
 from api.edge.throttles import Arguments, code_requests
@@ -52,9 +53,12 @@ async def resend_invitation(
         rows = await request_lists.named(read.cursor, parse_login_name(body.name), claimed=False)
         return rows[0] if rows else None
 
-    row = await reading.read((), respond)
-    if not await _changed(identity, caller, row, body.new_email):
-        await identity.request_changes.send_again(None if row is None else row.request_id, body.notifications)
+    async def send() -> None:
+        row = await reading.read((), respond)
+        if not await _changed(identity, caller, row, body.new_email):
+            await identity.request_changes.send_again(None if row is None else row.request_id, body.notifications)
+
+    await evenly(send())
     return answer(documents.InvitationResent(signup_request_id=identity.request_changes.receipt(body.name)), 201)
 
 

@@ -8,6 +8,7 @@ from api.documents.people import codes as documents
 from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.deps import ExecuteDep, IdentityDep, ServicesDep, SignerDep
 from api.edge.envelope import answer
+from api.edge.even_times import evenly
 from api.edge.route import answers, contract_router
 from api.edge.throttles import code_requests
 from api.people.code_operations import CODE_FAILURES, clear_failures, log_in_after, typed_name
@@ -55,5 +56,5 @@ async def confirm_sign_up(
 )
 async def resend_confirmation(body: documents.AskForCode, identity: IdentityDep) -> Response:
     """Send another code, if the user has a contact that is not verified; the answer is always the same."""
-    await identity.confirmations.resend(body.username, body.source)
+    await evenly(identity.confirmations.resend(body.username, body.source))
     return answer(documents.CodeAsked(), 201)

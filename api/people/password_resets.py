@@ -6,6 +6,7 @@ from api.documents.people import codes as documents
 from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.deps import ExecuteDep, IdentityDep, ServicesDep, SignerDep
 from api.edge.envelope import answer
+from api.edge.even_times import evenly
 from api.edge.route import answers, contract_router
 from api.edge.throttles import code_requests
 from api.people.code_operations import CODE_FAILURES, clear_failures, log_in_after, typed_name
@@ -28,7 +29,7 @@ router = contract_router("password-resets", "Setting a forgotten password with a
 )
 async def forgot_password(body: documents.AskForCode, identity: IdentityDep) -> Response:
     """Send a code to a verified contact of the user, if there is one; the answer is always the same."""
-    await identity.password_resets.request(body.username, body.source)
+    await evenly(identity.password_resets.request(body.username, body.source))
     return answer(documents.CodeAsked(), 201)
 
 
