@@ -24,7 +24,8 @@ NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify('rollb
 class Announcer:
     """Sends one notice for all appends since the one before. A lost notice is not sent again."""
 
-    def __init__(self, pool: AsyncConnectionPool) -> None:
+    def __init__(self, pool: AsyncConnectionPool, *, delay: float = SECONDS_OF_DELAY) -> None:
+        self._delay = delay
         self._pool = pool
         self._position = 0
         self._announced = 0
@@ -48,7 +49,7 @@ class Announcer:
         if at_once:
             self._wake.set()
         elif self._delayed is None:
-            self._delayed = asyncio.get_running_loop().call_later(SECONDS_OF_DELAY, self._wake.set)
+            self._delayed = asyncio.get_running_loop().call_later(self._delay, self._wake.set)
 
     def hurry(self) -> None:
         """Send the scheduled notification, if any, as soon as possible."""

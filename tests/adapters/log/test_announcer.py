@@ -4,9 +4,6 @@ import asyncio
 from functools import partial
 from typing import Any, cast
 
-import pytest
-
-from adapters.log import announcer as module
 from adapters.log.announcer import Announcer
 from tests.support.edge import eventually
 
@@ -14,17 +11,16 @@ from tests.support.edge import eventually
 class Notices(Announcer):
     """Notes the notices instead of sending them."""
 
-    def __init__(self) -> None:
-        super().__init__(cast(Any, None))
+    def __init__(self, *, delay: float) -> None:
+        super().__init__(cast(Any, None), delay=delay)
         self.sent: list[int] = []
 
     async def _notify(self, position: int) -> None:
         self.sent.append(position)
 
 
-async def test_a_notice_for_which_nobody_waits_covers_later_appends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SECONDS_OF_DELAY", 0.05)
-    notices = Notices()
+async def test_a_notice_without_a_waiting_request_covers_later_appends() -> None:
+    notices = Notices(delay=0.05)
     notices.start()
     for position in (1, 2, 3):
         notices.announce(position, at_once=False)
@@ -38,9 +34,8 @@ async def test_a_notice_for_which_nobody_waits_covers_later_appends(monkeypatch:
     assert notices.sent == [3, 4]
 
 
-async def test_a_notice_for_which_a_request_waits_is_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SECONDS_OF_DELAY", 60)
-    notices = Notices()
+async def test_a_notice_for_which_a_request_waits_is_sent_at_once() -> None:
+    notices = Notices(delay=60)
     notices.start()
     notices.hurry()  # there is nothing to announce
     for number in (1, 2):
@@ -51,9 +46,8 @@ async def test_a_notice_for_which_a_request_waits_is_sent_at_once(monkeypatch: p
     assert notices.sent == [1, 2]
 
 
-async def test_other_notices_are_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SECONDS_OF_DELAY", 60)
-    notices = Notices()
+async def test_other_notices_are_sent_at_once() -> None:
+    notices = Notices(delay=60)
     notices.start()
     notices.announce(1, at_once=False)
     notices.announce(2)
@@ -62,9 +56,8 @@ async def test_other_notices_are_sent_at_once(monkeypatch: pytest.MonkeyPatch) -
     assert notices.sent == [2]
 
 
-async def test_the_end_sends_a_notice_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SECONDS_OF_DELAY", 60)
-    notices = Notices()
+async def test_the_end_sends_a_notice_that_waits() -> None:
+    notices = Notices(delay=60)
     notices.start()
     await asyncio.sleep(0)  # it has begun
     notices.announce(1, at_once=False)

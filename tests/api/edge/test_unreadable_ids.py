@@ -159,6 +159,12 @@ CASES = [
           "shared-with-id": "organization"}, "/v1/users/", {"organization-id": "<south>"}, method="GET"),
     Case({"id": "user", "organization-id": "organization"}, "/v1/users/{id}/", method="GET"),
     *(Case({"id": "user"}, f"/v1/users/{{id}}/{each}/", body={}) for each in ("disable", "enable")),
+    Case({"id": "user", f"{INVITE}default-organization-id": "organization"}, "/v1/users/{id}/", method="PATCH",
+         body={"data": {"id": "", **data("users", default_organization_id="<south>")["data"]}}),
+    Case({"id": "user"}, "/v1/users/{id}/change-email/", body={"email": "new@people.test"}),
+    Case({"id": "user"}, "/v1/users/{id}/change-password/",
+         body={"old-password": "<password>", "new-password": "another-battery-staple-7"}),
+    Case({"id": "user"}, "/v1/users/{id}/confirm-phone/", body={"phone-number": "+12025550147"}),
     Case({"id": "user", "/organization-id": "organization"}, "/v1/users/{id}/switch-organization/",
          body={"organization-id": "<south>", "set-default": False}),
     *(Case({"id": kind}, f"/v1/organization-{name}/{{id}}/", method=method, body=body)

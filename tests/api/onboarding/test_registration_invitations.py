@@ -103,7 +103,7 @@ async def test_the_list_has_the_organizations_that_the_caller_administers(databa
         await world.get(PATH, admin, 400, **{"page[limit]": "1"})
 
 
-async def test_an_inactive_organization_invites_nobody(database_url: str) -> None:
+async def test_an_inactive_organization_sends_no_invitations(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await world.organization()
         admin = await world.admin(clinic)

@@ -7,7 +7,7 @@ from tests.api.organizations.test_enrollment_codes import FUTURE, INFO, KIND, PA
 from tests.support.world.product import World, a_world
 
 
-async def test_everybody_may_know_the_organization_and_what_it_asks(database_url: str) -> None:
+async def test_callers_without_a_token_learn_the_organization_and_its_questions(database_url: str) -> None:
     async with a_world(database_url) as world:
         clinic = await named_clinic(world)
         await a_code(world, clinic, "North-1", enrollment_schema=SCHEMA, expires_at=FUTURE)

@@ -106,7 +106,7 @@ async def test_a_message_with_a_code_is_as_the_ruling_says(database_url: str, tm
             assert (message["link"], message["locale"], message["user-id"]) == (None, "en_US", str(user_id))
 
 
-async def test_repeating_the_very_code_records_nothing_and_logs_nobody_in(database_url: str, tmp_path: Path) -> None:
+async def test_repeating_the_very_code_records_nothing_and_opens_no_session(database_url: str, tmp_path: Path) -> None:
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         await registered(world, "ann@people.test")
         await ask(world, "resend-confirmation", username="ann@people.test")

@@ -136,7 +136,7 @@ async def test_a_required_reset_only_stops_logins(database_url: str) -> None:
         assert await world.post("/v1/authz-resource-access/", body, person) == {"allow": True}
 
 
-async def test_whom_support_may_not_change(database_url: str) -> None:
+async def test_support_may_not_change_some_passwords(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         admin, person = await world.people(organization, "admin", "patient")

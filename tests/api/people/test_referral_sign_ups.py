@@ -103,7 +103,7 @@ async def test_the_code_of_a_claimed_invitation_is_refused(database_url: str, tm
         )  # fmt: skip
 
 
-async def test_an_invitation_of_somebody_who_is_confirmed_is_no_sign_up(database_url: str, tmp_path: Path) -> None:
+async def test_an_invitation_of_a_confirmed_user_is_no_sign_up(database_url: str, tmp_path: Path) -> None:
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         await world.patient(await world.organization(), ADDRESS)
         south = await world.organization()

@@ -224,7 +224,7 @@ async def test_administrators_change_little_of_their_providers(database_url: str
         await change(world, provider, admin, last_name="Quist")
 
 
-async def test_who_may_change_whom(database_url: str) -> None:
+async def test_only_some_callers_may_change_other_users(database_url: str) -> None:
     async with a_world(database_url) as world:
         organization = await world.organization()
         provider, patient = await world.people(organization, "provider", "patient")
