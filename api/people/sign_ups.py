@@ -42,6 +42,7 @@ async def sign_up(body: SignUpRequest, identity: IdentityDep, execute: ExecuteDe
         source=body.source,
         locale=body.locale,
         tz=body.tz,
+        agreements=body.service_document_agreements or (),
     )
     outcome = await execute(identity.referral_sign_ups.sign_up(given))
     request = await identity.store.get(OnboardingRequest, outcome.made)

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from uuid import UUID
 
 from domain.core.audited import caused_by
 from domain.core.errors import Invalid, InvalidState, LostRace
 from domain.core.messages import Channel
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
+from domain.onboarding.agreements import Agreements
 from domain.onboarding.claims import Claimed, Claims
 from domain.onboarding.referral_codes import ReferralCode
 from domain.onboarding.requests import OnboardingRequest
@@ -44,6 +46,7 @@ class ReferralSignUp(NamedTuple):
     source: Channel | None = None
     locale: str | None = None
     tz: str | None = None
+    agreements: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,7 @@ class ReferralSignUps:
     store: Store
     accounts: AccountCodes
     claims: Claims
+    agreements: Agreements
     password_policy: PasswordPolicy
 
     async def sign_up(self, given: ReferralSignUp) -> int:
@@ -63,9 +67,9 @@ class ReferralSignUps:
         is for a provisional account, which is handed over to the person (ruling O1). A second sign-up before the claim
         replaces the first.
 
-        Raises InvalidReferralCode, InvitationClaimed, ChannelWithoutContact, the refusals of `names_chosen` and of
-        `PasswordPolicy.require`; IdentifierTaken for a name of another user, and for an invitation of somebody who is
-        confirmed.
+        Raises InvalidReferralCode, InvitationClaimed, ChannelWithoutContact, the refusals of `names_chosen`, of
+        `Agreements.require` and of `PasswordPolicy.require`; IdentifierTaken for a name of another user, and for an
+        invitation of somebody who is confirmed.
         """
         found = await self.accounts.directory.referral_code(given.code)
         if found is None:
@@ -74,13 +78,16 @@ class ReferralSignUps:
             raise InvitationClaimed
         request, user = await self._load(found)
         names = _names_of(request, given)
+        agreed = await self.agreements.require(
+            given.agreements, user_id=user.id, organization_ids=[request.organization_id]
+        )
         words = [word for word in (*request.names.revealed, given.username) if word is not None]
         await self.password_policy.require(given.password, words)
         if user.confirmed and not user.provisional:
             raise IdentifierTaken(argument="username")
         password_hash = await self.password_policy.passwords.hash(given.password)
         with caused_by(user.id):
-            return await self._sign_up(found, given, names, password_hash)
+            return await self._sign_up(found, given._replace(agreements=agreed), names, password_hash)
 
     async def _load(self, found: ReferralCode) -> tuple[OnboardingRequest, User]:
         """Return the request and its user. Raises InvalidReferralCode when that user cannot sign up any more."""
@@ -113,7 +120,8 @@ class ReferralSignUps:
         else:
             channel = given.source or channels_of(user)[0]
             codes.issue(self.accounts.derivation, "confirm", channel, CONFIRM_TEMPLATES[channel], locale=given.locale)
-        aggregates = (user, *totp, *individuals, codes, request, *claimed.changed)
+        agreements = await self.agreements.agreed(user.id, given.agreements)
+        aggregates = (user, *totp, *individuals, codes, request, *agreements, *claimed.changed)
         changed = {aggregate.id: aggregate for aggregate in aggregates}
         try:
             return await save_resting_on(self.store, *changed.values(), unchanged=claimed.rests_on, result=request.id)

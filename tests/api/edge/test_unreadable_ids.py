@@ -27,6 +27,7 @@ UNREADABLE = {
     "role": "administrators of north",
     "session": "session of PROV",
     "task": "task of LEAD",
+    "TOTP configuration": "TOTP configuration of PROV",
     "user": "PROV",
 }
 
@@ -164,6 +165,13 @@ CASES = [
     Case({"id": "user"}, "/v1/users/{id}/change-email/", body={"email": "new@people.test"}),
     Case({"id": "user"}, "/v1/users/{id}/change-password/",
          body={"old-password": "<password>", "new-password": "another-battery-staple-7"}),
+    Case({"id": "user"}, "/v1/users/{id}/delete-service-document-agreements/", body={}),
+    Case({"filter[user-id]": "user"}, "/v1/mfa-totp/", method="GET"),
+    Case({"id": "TOTP configuration"}, "/v1/mfa-totp/{id}/", method="DELETE"),
+    Case({"id": "TOTP configuration"}, "/v1/mfa-totp/{id}/enable/",
+         body={"password": "<password>", "codes": ["000000", "000001"]}),
+    *(Case({"id": "TOTP configuration"}, f"/v1/mfa-totp/{{id}}/{each}/", body={"password": "<password>"})
+      for each in ("disable", "recovery-codes")),
     Case({"id": "user"}, "/v1/users/{id}/confirm-phone/", body={"phone-number": "+12025550147"}),
     Case({"id": "user", "/organization-id": "organization"}, "/v1/users/{id}/switch-organization/",
          body={"organization-id": "<south>", "set-default": False}),
@@ -182,7 +190,7 @@ OWN = {
     "group": "yard", "individual": "record of south", "organization": "south", "request": "request of south",
     "role": "administrators of south",
     "code": "code of south", "registration invitation": "invitation of south",
-    "anonymous access": "anonymous access of a patient",
+    "anonymous access": "anonymous access of a patient", "TOTP configuration": "my TOTP configuration",
     "session": "my session", "task": "my task", "user": "FAR-PROV",
 }  # fmt: skip
 READ_BY_ALL_CALLERS = {
@@ -300,6 +308,8 @@ async def furnish(ward: Ward) -> None:
     ward.things["code of south"] = code["data"]["id"]
     access = await ward.filled("<new anonymous access>", far)
     ward.things["anonymous access of a patient"] = access
+    for name, person in (("my TOTP configuration", far), ("TOTP configuration of PROV", ward.people["PROV"])):
+        ward.things[name] = (await world.post("/v1/mfa-totp/", {}, person))["data"]["id"]
     for name, kind in RECORDS.items():
         for organization in ("north", "south"):
             attributes = NEW[kind] | {"locale": "en_US", "organization-id": ward.things[organization]}

@@ -11,6 +11,7 @@ import time_machine
 
 from tests.api.onboarding.test_requests import allowed
 from tests.api.onboarding.test_requests import ask as ask_to_onboard
+from tests.api.onboarding.test_service_documents import add
 from tests.api.people.test_codes import MISMATCH, ask, codes, log_in, refusal
 from tests.support.world.product import PASSWORD, Person, World, a_world
 
@@ -228,3 +229,22 @@ async def test_sign_ups_are_limited_by_address(database_url: str) -> None:
             for each in ("", PASSWORD, PASSWORD)
         ]
         assert statuses == [400, 400, 429]
+
+
+async def test_required_documents_come_before_the_password(database_url: str, tmp_path: Path) -> None:
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        north = await world.organization()
+        document = await add(world, organization_id=str(north))
+        _, code = await invited(world, world.system, north)
+        weak = given(code, password="password")
+        answer = await ask(world, "sign-up", **weak)
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["code"]) == (403, "service-documents-required")
+        assert error["meta"] == {"service-documents": [document]}
+        unknown = await refusal(world, "sign-up", **weak, service_document_agreements=[str(UUID(int=1))])
+        assert unknown == ("invalid-attribute", "/service-document-agreements/0")
+        answer = await ask(world, "sign-up", **given(code), service_document_agreements=[document])
+        assert answer.status_code == 201
+        (confirmation,) = await codes(world, ADDRESS, "verify-email")
+        body = {"username": ADDRESS, "confirmation_code": confirmation, "login": True}
+        assert "access-token" in (await ask(world, "confirm-sign-up", **body)).json()

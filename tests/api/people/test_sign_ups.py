@@ -368,7 +368,7 @@ async def test_of_two_sign_ups_with_one_name_one_succeeds(database_url: str) -> 
         assert people["meta"]["page[total]"] == 1
 
 
-async def test_an_inactive_group_of_the_code_gets_nobody(database_url: str) -> None:
+async def test_an_inactive_group_of_the_code_stays_empty(database_url: str) -> None:
     """Ruling K88."""
     async with a_world(database_url, **OPEN) as world:
         clinic = await world.organization()

@@ -126,7 +126,9 @@ ANONYMOUS: dict[str, dict[str, Any]] = {
 PUBLIC = {
     "/.well-known/jwks.json", "/.well-known/openid-configuration", "/service-documents/{id}/",
     "/v1/anonymous-accesses/{id}/proxy/", "/v1/service-documents/", "/v1/service-documents/{id}/",
-    "/v1/password-strength/",
+    "/v1/confirm-forgot-password/", "/v1/confirm-sign-up/", "/v1/forgot-password/", "/v1/onboarding-info/",
+    "/v1/organization-code-info/{id}/", "/v1/password-strength/", "/v1/resend-confirmation/", "/v1/resend-invitation/",
+    "/v1/sign-up/",
 }  # fmt: skip
 """Static documents, and what has tests of its own that prove its limit."""
 
