@@ -170,18 +170,24 @@ class Individuals:
         for user in (await self.store.get_many(User, individual.users)).values():
             if user.provisional and user.provisional_in == organization_id:
                 individual.unshare("user", user.id)
-        groups = await self.directory.placements(individual.id, organization_id)
-        entries = await self.store.get_many(
-            RosterEntry, [roster_entry_id(group, "individual", individual.id) for group in groups]
-        )
-        for entry in entries.values():
-            entry.remove()
-        return list(entries.values())
+        return await leave_groups(self.store, self.directory, individual.id, organization_id)
 
 
 def _party(user: User | None, organization: Organization | None) -> Party | None:
     """Return the user if it is a person, else the organization."""
     return user if user is not None and user.kind == "person" else organization
+
+
+async def leave_groups(
+    store: Store, directory: Directory, individual_id: UUID, organization_id: UUID
+) -> list[RosterEntry]:
+    """Remove an individual from all groups of the organization. Return the roster entries, which the caller saves."""
+    groups = await directory.placements(individual_id, organization_id)
+    ids = [roster_entry_id(group_id, "individual", individual_id) for group_id in groups]
+    entries = list((await store.get_many(RosterEntry, ids)).values())
+    for entry in entries:
+        entry.remove()
+    return entries
 
 
 def party_type(party: Party) -> PartyType:

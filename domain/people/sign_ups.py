@@ -19,6 +19,7 @@ from domain.organizations.enrollment_codes import OrganizationCode, organization
 from domain.organizations.organizations import Organization
 from domain.people.confirmations import CONFIRM_TEMPLATES
 from domain.people.directory import Directory
+from domain.people.individual_commands import leave_groups
 from domain.people.individuals import Individual
 from domain.people.login_names import ContactKind, parse_login_name
 from domain.people.passwords import PasswordPolicy
@@ -177,8 +178,7 @@ class SignUps:
         place = await self._place(registration.organization_code)
         abandoned = await self._abandoned_users(registration)
         with caused_by(ids.user):
-            for user in abandoned:
-                user.archive()
+            given_up = [aggregate for user in abandoned for aggregate in await self._give_up(user)]
             user = _new_user(registration, place.organization, ids)
             user.set_password(password_hash)
             individual = Individual.create(ids.individual, "user", user.id)
@@ -188,7 +188,7 @@ class SignUps:
             made += await self.agreements.agreed(user.id, registration.agreements)
             made.append(self._issued_codes(user, registration))
         try:
-            position = await self.store.save(*abandoned, *made, unchanged=place.rests_on, result=user.id)
+            position = await self.store.save(*given_up, *made, unchanged=place.rests_on, result=user.id)
         except IdentifierTaken:  # by a sign-up at the same time: decide again, which tells the name that is taken
             raise LostRace from None
         return sign_up, position
@@ -215,6 +215,17 @@ class SignUps:
             for user_id in await self.directory.users_named([parse_login_name(name)]):
                 abandoned[user_id] = await self._require_abandoned(user_id, argument)
         return list(abandoned.values())
+
+    async def _give_up(self, user: User) -> list[Audited]:
+        """Archive the user, and take their individual from the organization. Return what has changed."""
+        user.archive()
+        individuals = list((await self.store.get_many(Individual, user.individuals)).values())
+        entries: list[Audited] = []
+        for individual in individuals:
+            for organization_id in list(individual.organizations):
+                individual.unshare("organization", organization_id)
+                entries += await leave_groups(self.store, self.directory, individual.id, organization_id)
+        return [user, *entries, *individuals]
 
     async def _require_abandoned(self, user_id: UUID, argument: str) -> User:
         user, sign_up, codes = await self.store.find_each(

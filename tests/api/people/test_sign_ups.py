@@ -403,7 +403,9 @@ async def test_an_idempotency_key_is_ignored(database_url: str) -> None:
 async def test_an_abandoned_sign_up_gives_way(database_url: str) -> None:
     """Ruling K5: once the lifetime of the last code of a user who never confirmed has passed."""
     async with a_world(database_url, **OPEN) as world:
-        await a_code(world, await world.organization())
+        clinic = await world.organization()
+        admin, group = await world.admin(clinic), await world.group(clinic)
+        await a_code(world, clinic, **{"individual-group-id": str(group)})
         await signed_up(world)
         first = await user_named(world)
         await signed_up(world, 409)
@@ -412,6 +414,11 @@ async def test_an_abandoned_sign_up_gives_way(database_url: str) -> None:
         second = await user_named(world)
         assert second.id != first.id
         assert (await world.identity.store.get(User, first.id)).state == "archived"
+        placed = await world.get(f"{GROUPS}{group}/", world.system)
+        assert placed["data"]["attributes"]["individuals-count"] == 1
+        for individual_id, allow in ((first.individual_id, False), (second.individual_id, True)):
+            query = {"access-query": [f"individual:{individual_id}:write"], "user-id": str(admin.user_id)}
+            assert await world.post("/v1/authz-resource-access/", query, world.system) == {"allow": allow}
 
 
 async def test_an_account_that_was_not_signed_up_never_gives_way(database_url: str) -> None:
