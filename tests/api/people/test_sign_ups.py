@@ -405,7 +405,7 @@ async def test_an_abandoned_sign_up_gives_way(database_url: str) -> None:
     async with a_world(database_url, **OPEN) as world:
         clinic = await world.organization()
         admin, group = await world.admin(clinic), await world.group(clinic)
-        await a_code(world, clinic, **{"individual-group-id": str(group)})
+        await a_code(world, clinic, individual_group_id=str(group))
         await signed_up(world)
         first = await user_named(world)
         await signed_up(world, 409)

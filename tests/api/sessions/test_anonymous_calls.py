@@ -19,7 +19,7 @@ from tests.api.sessions.test_tokens import read_token
 from tests.support.upstreams import Upstream, an_upstream
 from tests.support.world.product import Person, World, a_world
 
-FORM = UUID("6c1f0d0e-3b5a-4c77-9d4e-2a0f5b1c8e11")
+FORM = "6c1f0d0e-3b5a-4c77-9d4e-2a0f5b1c8e11"
 ENDPOINTS = [
     {"service": "records", "path": "/forms/{id}/"},
     {"service": "records", "path": "/forms/", "method": "post"},
