@@ -47,6 +47,27 @@ def test_service_accounts_split_at_commas_then_at_the_first_colon(monkeypatch: p
     ]
 
 
+def test_services_split_at_commas_then_at_the_first_equals_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLBOOK_SERVICES", "records=https://records.test/base/?,chat=http://chat.test:81")
+    with pytest.raises(InvalidSettingsError):
+        load_settings()
+    monkeypatch.setenv("ROLLBOOK_SERVICES", "records=https://records.test/a=b/, chat=http://chat.test:81")
+    assert load_settings().services == {"records": "https://records.test/a=b", "chat": "http://chat.test:81"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["records", "=https://records.test", "Records=https://records.test", "records=ftp://records.test", "records=",
+     f"{'r' * 33}=https://records.test", "a=https://a.test,a=https://b.test", "a=https://a.test?b=c"],
+)  # fmt: skip
+def test_a_bad_service_refuses_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Ruling K15."""
+    monkeypatch.setenv("ROLLBOOK_SERVICES", value)
+    with pytest.raises(InvalidSettingsError) as refused:
+        load_settings()
+    assert "ROLLBOOK_SERVICES" in str(refused.value)
+
+
 def test_argon2_is_read_as_time_memory_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLBOOK_ARGON2", "1,64,1")
     assert load_settings().argon2 == Argon2Parameters(time=1, memory=64, lanes=1)
