@@ -37,6 +37,7 @@ from psycopg import AsyncConnection, AsyncCursor, sql
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.postgres.outages import retry_if_lost
 from api.documents.common import Listing, Meta, Single, SingleMeta
 from api.edge.envelope import answer
 from api.edge.errors import ReadModelBehind
@@ -149,11 +150,16 @@ class Reading:
         If the request requires no position and `respond` raises NotFound in a snapshot that lags behind the log,
         `respond` is called again in a snapshot at the head of the log. Raises ReadModelBehind.
         """
+        if self._is_read:  # the route repeats it if its connection is lost
+            return await self._read(tuple(models), respond)
+        return await retry_if_lost(lambda: self._read(tuple(models), respond))
+
+    async def _read(self, models: tuple[str, ...], respond: Callable[[Read], Awaitable[TAnswer]]) -> TAnswer:
         try:
-            return await self._read_at_least(self._at_least, tuple(models), respond)
+            return await self._read_at_least(self._at_least, models, respond)
         except NotFoundInLaggingSnapshot as not_found:
             head = not_found.head
-        return await self._read_at_least(head, tuple(models), respond)
+        return await self._read_at_least(head, models, respond)
 
     async def read_after(
         self, outcome: Outcome, models: Sequence[str], respond: Callable[[Read], Awaitable[TAnswer]]
@@ -163,6 +169,12 @@ class Reading:
         `execute` has waited for them; they may lag nevertheless.
         """
         affected = tuple(model for model in models if model in outcome.models)
+        # the route repeats the answer to a recorded command, but not to one that hands out a secret
+        return await retry_if_lost(lambda: self._read_after(outcome, affected, respond))
+
+    async def _read_after(
+        self, outcome: Outcome, affected: tuple[str, ...], respond: Callable[[Read], Awaitable[TAnswer]]
+    ) -> TAnswer:
         async with self._services.pool.connection() as connection:
             position, _ = await self._begin(connection, affected)
             current = position >= outcome.position

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from adapters.security.client_address import CLIENT_ADDRESS
 from adapters.security_log import report
@@ -169,13 +169,17 @@ async def user_switch_organization(
     return answer(tokens, 201, position=position)
 
 
-@router.get(JWKS, **answers(JsonWebKeys, extension=True, waits=False))
+@router.get(JWKS, response_class=JSONResponse, **answers(JsonWebKeys, extension=True, waits=False))
 async def public_keys(signer: SignerDep) -> Response:
     """Return the public keys with which other applications verify access tokens."""
     return published(signer.jwks())
 
 
-@router.get("/.well-known/openid-configuration", **answers(documents.OpenIdConfiguration, extension=True, waits=False))
+@router.get(
+    "/.well-known/openid-configuration",
+    response_class=JSONResponse,
+    **answers(documents.OpenIdConfiguration, extension=True, waits=False),
+)
 async def openid_configuration(services: ServicesDep) -> Response:
     """Return what clients of OpenID Connect have to know, from the settings alone (OpenID Connect Discovery 1.0)."""
     settings = services.settings

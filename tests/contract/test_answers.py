@@ -31,7 +31,7 @@ TIMES = re.compile(r"(-time|-at|date-created|date-last-modified)$")
 WITHOUT_POSITION = {
     "POST /v1/login/", "POST /v1/refresh-token/", "POST /v1/internal-auth/", "POST /v2/internal-auth/",
     "POST /v1/password-strength/", "POST /v1/anonymous-accesses/{id}/proxy/", "POST /v1/synthetic-user-tokens/",
-    "POST /v1/resend-invitation/",
+    "POST /v1/resend-invitation/", "POST /v1/resend-confirmation/", "POST /v1/forgot-password/",
 }  # fmt: skip
 """They belong to the log of sessions (ruling B3), depend on no log at all, or tell nothing of what they did (K9)."""
 PAGE = {"page[limit]", "page[offset]", "page[total]"}

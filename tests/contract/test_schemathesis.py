@@ -62,6 +62,9 @@ LAST = "PATCH /v1/organizations/{id}/"
 UNSTABLE = {"GET /healthz", "GET /readyz", "GET /metrics"}
 """Not answers about resources: tests/api/test_health.py has them."""
 
+SIMPLEST_ADDRESS = "0@0.com"
+"""The generator gives it to people, and as a support address to templates of organizations, which is not personal."""
+
 
 class Explorer:
     """Sends what schemathesis makes, from its thread, into the loop that the world lives in."""
@@ -166,7 +169,7 @@ class Explorer:
     [("SYS", GenerationMode.POSITIVE), ("OADM", GenerationMode.POSITIVE), ("OADM", GenerationMode.NEGATIVE)],
 )
 async def test_every_answer_is_one_that_the_document_promises(
-    database_url: str, name: str, mode: GenerationMode
+    database_url: str, name: str, mode: GenerationMode, noted_values: set[str]
 ) -> None:
     async with a_ward(database_url, **UNLIMITED) as ward:
         explorer = Explorer(ward, ward.people[name], asyncio.get_running_loop())
@@ -174,3 +177,4 @@ async def test_every_answer_is_one_that_the_document_promises(
         assert not explorer.wrong, "\n".join(explorer.wrong.values())
         if mode is GenerationMode.POSITIVE:
             assert len(explorer.succeeded) > 25, explorer.succeeded
+        noted_values.discard(SIMPLEST_ADDRESS)

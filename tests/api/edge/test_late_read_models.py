@@ -1,6 +1,7 @@
 """Answers of commands and reads while no worker updates the read models (rulings A5 and A6)."""
 
 import asyncio
+import re
 import time
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,10 @@ from workers.following.followers import all_followers
 from workers.following.projector import Projector
 
 pytestmark = pytest.mark.slow
+
+
+CHANGED_BY_JOBS = re.compile(r'"authz-last-populated-time":"[^"]*"|"email-dsn":.*?"onboard-type"')
+"""The time of the last event, and what becomes of messages: jobs record both between two answers."""
 
 
 class Command:
@@ -46,7 +51,8 @@ class Command:
 async def commands(ward: Ward, family: str) -> list[Command]:
     found = []
     for row in families()[family]:
-        if row.operation.changes and row.allowed():
+        # of one user's configurations one can be enabled, so these commands exclude each other; their tables are inline
+        if row.operation.changes and row.allowed() and row.operation.tag != "mfa-totp":
             name = row.allowed()[0]
             found.append(Command(row, ward, ward.people[name].bearer, await row.request(ward, name)))
             ward.forget()
@@ -68,7 +74,8 @@ async def test_a_command_answers_from_aggregates_and_its_retry_from_lists(databa
             if command.retried:
                 again = await command.sent()
                 assert again.status_code == 201, f"{command.title}: {again.text}"
-                assert (again.text, again.headers["X-Position"]) == (answer.text, answer.headers["X-Position"])
+                assert CHANGED_BY_JOBS.sub("", again.text) == CHANGED_BY_JOBS.sub("", answer.text)
+                assert again.headers["X-Position"] == answer.headers["X-Position"]
         assert await ward.world.identity.store.save() == head
 
 

@@ -10,6 +10,8 @@ from tests.support.world.product import UNLIMITED
 pytestmark = pytest.mark.slow
 
 CONNECTIONS = {"rollbook-api", "rollbook-writer", "rollbook-idempotency"}
+USED_UP = {"POST /v1/mfa-totp/", "POST /v1/users/{id}/switch-organization/"}
+"""Each call uses something up: one of ten configurations, or the caller's session."""
 MAX_STATEMENTS = 60
 """No operation has more."""
 
@@ -25,7 +27,7 @@ async def test_no_operation_fails_when_a_statement_loses_its_connection(database
 
 def first_rows(family: str) -> list[Row]:
     """One of each operation, with an answer that is no refusal."""
-    rows = [row for row in families()[family] if row.allowed()]
+    rows = [row for row in families()[family] if row.allowed() and row.operation.title not in USED_UP]
     return list({row.operation.title: row for row in reversed(rows)}.values())
 
 

@@ -13,7 +13,7 @@ from tests.support.world.product import UNLIMITED
 pytestmark = pytest.mark.slow
 
 CODES = {
-    403: {"forbidden", "not-in-organization", "impersonation-not-allowed"},
+    403: {"forbidden", "invalid-credentials", "not-in-organization", "impersonation-not-allowed"},
     404: {"not-found"},
     401: {"not-authenticated"},
 }
@@ -41,7 +41,7 @@ async def test_each_principal_may_do_exactly_what_the_matrix_says(database_url: 
 
 FORBIDDEN_TO_BORROWED: dict[Act, str] = {
     "change contacts": "PATCH /v1/users/{id}/ (one's own login name)",
-    "change the password": "POST /v1/users/{id}/change-password/ (one's own)",
+    "change the password": "POST /v1/users/{id}/change-password/ (one's own, with a wrong old password)",
     "claim an onboarding request": "POST /v1/onboarding-requests/claim/ (of a participant)",
     "create a TOTP configuration": "POST /v1/mfa-totp/",
     "delete a TOTP configuration": "DELETE /v1/mfa-totp/{id}/ (one's own)",

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 ANEW = {
     "POST /v1/individual-groups/", "POST /v1/organizations/", "POST /v1/onboarding-requests/",
-    "POST /v1/individual-groups/{id}/move-group/",
+    "POST /v1/individual-groups/{id}/move-group/", "POST /v1/impersonation-requests/",
 }  # fmt: skip
 """Each call makes a group, an organization (whose name is then taken), a request or a task."""
 GONE = {"DELETE /v1/mfa-totp/{id}/"}

@@ -56,7 +56,7 @@ def test_a_weak_first_password_stops_an_api_process_too(database_url: str) -> No
         env=environment(DATABASE_URL=database_url, ROLLBOOK_ADMIN_PASSWORD=password, **KEYS),
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("rollbook: ROLLBOOK_ADMIN_PASSWORD: must have at least ")
+    assert done.stderr.startswith("rollbook: ROLLBOOK_ADMIN_PASSWORD: The password is too easy to guess.")
     assert password not in done.stderr
 
 
