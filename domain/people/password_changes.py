@@ -6,6 +6,7 @@ from uuid import UUID
 from domain.core.borrowed import require_own_session
 from domain.core.errors import Forbidden, Invalid, InvalidState
 from domain.core.permissions import Permissions
+from domain.core.personal import revealed
 from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.people.own_password import OwnPassword
@@ -74,7 +75,15 @@ class PasswordChanges:
         if user.archived or not user.confirmed:
             raise InvalidState
         await self.password_policy.require(password, words_about(user), argument="new_password")
+        if await self._is_repeated(user, password, keep_sessions=keep_sessions):
+            return await self.store.save()
         return await self._require_reset(user_id, await self._hashed(password), keep_sessions=keep_sessions)
+
+    async def _is_repeated(self, user: User, password: str, *, keep_sessions: bool) -> bool:
+        """Return whether the user must already reset this very password, and no further session has to end."""
+        if not user.reset_required or (user.reset_kept_sessions and not keep_sessions):
+            return False
+        return await self.password_policy.passwords.verify(password, revealed(user.password_hash))
 
     @retry_on_conflict
     async def _require_reset(self, user_id: UUID, password_hash: str, *, keep_sessions: bool) -> int:

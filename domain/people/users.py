@@ -85,6 +85,7 @@ class User(Audited):
     phone_verified: bool = False
     enabled: bool = True
     reset_required: bool = False
+    reset_kept_sessions: bool = False
     archived: bool = False
     login_contact: ContactKind | None = None
     communication_preferences: Personal | None = None
@@ -564,9 +565,10 @@ class User(Audited):
         self.reset_required = False
 
     @event(PasswordResetRequired)
-    def _password_reset_required(self, password_hash: Personal, ends_sessions: bool) -> None:  # noqa: ARG002
+    def _password_reset_required(self, password_hash: Personal, ends_sessions: bool) -> None:
         self.password_hash = password_hash
         self.reset_required = True
+        self.reset_kept_sessions = not ends_sessions
 
     @event(ProfileChanged)
     def _profile_changed(

@@ -37,7 +37,8 @@ STEPS = (
 )  # fmt: skip
 BEGINNING = ("found", "onboard", "record", "make_group")
 FILLING = (
-    "leave", "found", "onboard", "record", "share", "make_group", "entry", "entry", "entry", "entry", "entry", "entry", "grant", "move",
+    "leave", "found", "onboard", "record", "share", "make_group", "entry", "entry", "entry",
+    "entry", "entry", "entry", "grant", "move",
     "register", "invite", "replicate", "sign_in", "sign_out", "theme", "message", "sms_template", "email_template",
     "document", "agree", "ask_to_impersonate", "totp", "use_totp", "code", "expect",
     "register_oneself",

@@ -11,8 +11,9 @@ pytestmark = pytest.mark.slow
 ANEW = {
     "POST /v1/individual-groups/", "POST /v1/organizations/", "POST /v1/onboarding-requests/",
     "POST /v1/individual-groups/{id}/move-group/", "POST /v1/impersonation-requests/",
+    "POST /v1/anonymous-accesses/", "POST /v1/onboarding-requests/{id}/email/",
 }  # fmt: skip
-"""Each call makes a group, an organization (whose name is then taken), a request or a task."""
+"""Each call makes a group, an organization (whose name is then taken), a request, an access, a message or a task."""
 GONE = {"DELETE /v1/mfa-totp/{id}/"}
 """A second call does not find the configuration (ruling K121)."""
 RECORDS = (
