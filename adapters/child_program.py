@@ -32,7 +32,7 @@ class ChildProgram:
             process.stdin.write(line + b"\n")
             if select.select([process.stdout], [], [], PATIENCE)[0]:
                 answer = process.stdout.readline()
-        except OSError:  # the process has just ended
+        except (OSError, ValueError):  # the process has just ended, or `close` has closed its pipes
             pass
         if not answer:
             self.stop()

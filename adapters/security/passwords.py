@@ -32,10 +32,13 @@ MAX_SCORED = 72
 
 
 class BoundedPool:
-    """Threads with a bounded queue, of which no client address may fill more than half (ruling O14)."""
+    """Threads with a bounded queue, of which no client address may fill more than half (ruling O14).
 
-    def __init__(self, name: str, threads: int, waiting: int) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_yield_to_others)
+    `initializer` runs in each thread as it starts. What it changes also holds for processes that the thread starts.
+    """
+
+    def __init__(self, name: str, threads: int, waiting: int, *, initializer: Callable[[], None] | None = None) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=initializer)
         self._max_busy = threads + waiting
         self._busy: Counter[str] = Counter()  # by client address
 
@@ -72,7 +75,7 @@ class PasswordPool:
     def __init__(self, parameters: Argon2Parameters, threads: int) -> None:
         self._hasher = PasswordHasher(parameters.time, parameters.memory, parameters.lanes, type=Type.ID)
         self._scorer = PasswordScorer()
-        self._hashing = BoundedPool("password", threads, threads * WAITING_PER_THREAD)
+        self._hashing = BoundedPool("password", threads, threads * WAITING_PER_THREAD, initializer=_yield_to_others)
         self._scoring = BoundedPool("password-score", 1, MAX_WAITING_SCORES)  # the scorer is for one thread
         # verified for unknown users, so that the response time does not reveal whether a user exists
         self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())

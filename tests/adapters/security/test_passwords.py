@@ -12,7 +12,7 @@ import pytest
 
 from adapters.security.client_address import CLIENT_ADDRESS
 from adapters.security.password_scorer import PROGRAM
-from adapters.security.passwords import MAX_WAITING_SCORES, NICENESS, WAITING_PER_THREAD, BoundedPool, PasswordPool
+from adapters.security.passwords import MAX_WAITING_SCORES, NICENESS, WAITING_PER_THREAD, PasswordPool
 from adapters.setting_values import Argon2Parameters
 from domain.core.errors import TooMany
 from domain.people.passwords import Rating
@@ -80,14 +80,21 @@ async def test_hashing_does_not_hold_up_the_event_loop() -> None:
 
 
 async def test_hashing_yields_to_the_other_threads_of_the_process() -> None:
-    pool = BoundedPool("test", 1, 1)
-    try:
-        own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-        theirs = await pool.run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-        assert theirs == (min(own + NICENESS, 19) if sys.platform == "linux" else own)
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    with PasswordPool(CHEAP, 1) as passwords:
+        await passwords.hash("walrus")
+        (theirs,) = (thread.native_id for thread in threading.enumerate() if thread.name.startswith("password_"))
+        assert theirs is not None
+        lowered = min(own + NICENESS, 19) if sys.platform == "linux" else own
+        assert os.getpriority(os.PRIO_PROCESS, theirs) == lowered
         assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
-    finally:
-        pool.close(wait=True)
+
+
+async def test_scoring_keeps_its_priority_so_that_it_answers_on_a_busy_machine() -> None:
+    with PasswordPool(CHEAP, 1) as passwords:
+        await passwords.rate("walrus", ())
+        (pid,) = scorers()
+        assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
 
 
 @pytest.mark.parametrize(
