@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import select
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from typing import Any, TypeVar
 
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor, AsyncPipeline, Error
 from psycopg.waiting import READY_R, WAIT_R, WAIT_RW
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
@@ -31,7 +31,27 @@ CLIENT_SETTINGS: Mapping[str, Any] = {
 
 
 class PipelineConnection(Connection):
-    """A connection whose pipelines may send more than fits into the socket's buffer."""
+    """A connection whose pipelines may send more than fits into the socket's buffer, and end with their first error."""
+
+    @contextlib.asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[AsyncPipeline]:
+        """Enter pipeline mode, and raise the first error of the block or, if it has none, of its statements.
+
+        Postgres refuses all statements after the one that failed. psycopg logs these refusals as a warning when they
+        arrive after the error, so a refusal that belongs to the day's work would sometimes be in the log.
+        """
+        failure: BaseException | None = None
+        try:
+            async with super().pipeline() as pipeline:
+                try:
+                    yield pipeline
+                except BaseException as error:  # noqa: BLE001 - raised below
+                    failure = error
+        except Error:
+            if failure is None:
+                raise
+        if failure is not None:
+            raise failure
 
     async def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         """Run psycopg's generator `gen`, but send everything before waiting for an answer."""

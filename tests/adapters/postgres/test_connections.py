@@ -5,12 +5,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
 
 from adapters.log.announcer import Announcer
-from adapters.postgres.connections import Pool, connect
+from adapters.postgres.connections import PipelineConnection, Pool, connect
 from adapters.security.keyring import Keyring
 from domain.access.roles import Role
 from tests.adapters.log.test_held_head import a_role
@@ -136,3 +137,26 @@ async def test_a_pipeline_may_send_more_than_a_socket_holds(database_url: str) -
             await pipeline.sync()
         async with connection.pipeline(), connection.transaction():
             await connection.execute("SELECT length(%s)", ["x" * 20_000_000])
+
+
+@pytest.mark.parametrize("failing", ["SELECT 1/0", "SELECT 1"])
+async def test_a_pipeline_ends_with_its_first_error_and_logs_no_other(
+    database_url: str, failing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with await connect(database_url, application_name="tests") as connection:
+        with pytest.raises(LookupError):
+            await use_pipeline(connection, failing, "SELECT 2", then=LookupError)
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await use_pipeline(connection, "SELECT 1/0")
+        assert await (await connection.execute("SELECT 3")).fetchone() == (3,)
+    assert caplog.text == ""
+
+
+async def use_pipeline(
+    connection: PipelineConnection, *statements: LiteralString, then: type[Exception] | None = None
+) -> None:
+    async with connection.pipeline():
+        for statement in statements:
+            await connection.execute(statement)
+        if then is not None:
+            raise then
