@@ -11,6 +11,7 @@ from domain.core.messages import Channel
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.onboarding.agreements import Agreements
 from domain.onboarding.claims import Claimed, Claims
+from domain.onboarding.invitations import ChannelWithoutContact
 from domain.onboarding.referral_codes import ReferralCode
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.account_codes import AccountCodes, channels_of, kind_of
@@ -30,10 +31,6 @@ class InvalidReferralCode(Invalid, code="invalid-referral-code", argument="refer
 
 class InvitationClaimed(InvalidState, argument="referral_code"):
     """The invitation has been claimed."""
-
-
-class ChannelWithoutContact(Invalid):
-    """The person has no contact for this channel."""
 
 
 class ReferralSignUp(NamedTuple):

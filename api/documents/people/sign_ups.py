@@ -1,6 +1,5 @@
 """Signing up: POST /v1/sign-up/ (semantics 9, rulings K81 to K87, K149 and K150)."""
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal, Self
@@ -29,12 +28,12 @@ from api.documents.fields import (
 from api.documents.times import DateText, Timezone
 from domain.core.locales import FALLBACK_LOCALE, Locale
 from domain.core.messages import Channel
-from domain.people.login_names import ContactKind, email_key, normal_phone
+from domain.people.account_codes import CHANNELS
+from domain.people.login_names import ContactKind, parse_login_name
+from domain.people.sign_up_names import PLAIN
 from domain.people.sign_ups import Registration
 
-USERNAME = re.compile(r"[A-Za-z0-9._-]{3,64}")
 EARLIEST_BIRTH = date(1900, 1, 1)
-CHANNELS: dict[Channel, ContactKind] = {"email": "email", "sms": "phone"}
 _EMAIL: TypeAdapter[str] = TypeAdapter(EmailText)
 _PHONE: TypeAdapter[str] = TypeAdapter(PhoneText)
 
@@ -50,10 +49,11 @@ Agreements = Annotated[tuple[UuidText, ...], Items(most=1000, made=tuple)]
 
 
 def _login_name(text: str) -> str:
-    """Return the user name. What contains "@" or begins with "+" must be an address or a number (ruling K82)."""
-    if "@" in text:
+    """Return the user name. One that looks like an address or a number must be one (ruling K82)."""
+    kind = parse_login_name(text).kind
+    if kind == "email":
         return _EMAIL.validate_python(text.strip())
-    return _PHONE.validate_python(text.strip()) if text.startswith("+") else text
+    return _PHONE.validate_python(text.strip()) if kind == "phone" else text
 
 
 class SignUpRequest(Strict):
@@ -116,9 +116,8 @@ class SignUpRequest(Strict):
         )
 
     def _kind_of_username(self) -> ContactKind | None:
-        if "@" in self.username:
-            return "email"
-        return "phone" if self.username.startswith("+") else None
+        kind = parse_login_name(self.username).kind
+        return None if kind == "username" else kind
 
     def _channels(self) -> tuple[Channel, ...]:
         """The requested channels, else the source, else e-mail before text message (ruling K85)."""
@@ -148,7 +147,7 @@ class SignUpRequest(Strict):
     def _problems_of_names(self) -> Iterator[InitErrorDetails]:
         yield from (problem(name, "missing") for name in ("first-name", "last-name") if not self._has(name))
         kind = self._kind_of_username()
-        if kind is None and not USERNAME.fullmatch(self.username):
+        if kind is None and not PLAIN.fullmatch(self.username):
             yield problem("username", "username", "Input should be 3 to 64 letters, digits, dots, underscores, hyphens")
         elif kind is None and not any(self.contacts.values()):
             yield problem("email", "missing")
@@ -159,10 +158,8 @@ class SignUpRequest(Strict):
 
     def _fits(self, kind: ContactKind | None) -> bool:
         """Whether a user name that is a contact is the one that is given beside it."""
-        if kind == "email":
-            return self.email is None or email_key(self.email) == email_key(self.username)
-        given = self.contact_phone_mobile if kind == "phone" else None
-        return given is None or normal_phone(given) == normal_phone(self.username)
+        given = {"email": self.email, "phone": self.contact_phone_mobile, None: None}[kind]
+        return given is None or parse_login_name(given) == parse_login_name(self.username)
 
     def _problems_of_channels(self) -> Iterator[InitErrorDetails]:
         if self.referral_code is not None:
