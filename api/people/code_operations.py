@@ -3,10 +3,12 @@
 from typing import Any
 
 from adapters.security.tokens import Tokens
-from api.documents.people.codes import LoginError
+from api.documents.people.codes import CodeAsked, LoginError
+from api.edge.bodies import MAX_CREDENTIALS_BODY
 from api.edge.errors import status_of
 from api.edge.execution import Outcome
-from api.edge.throttles import Arguments, NamedFailureThrottle, NamedLimits
+from api.edge.route import answers
+from api.edge.throttles import Arguments, NamedFailureThrottle, NamedLimits, code_requests
 from api.services import Services
 from api.sessions.tokens import login_tokens
 from domain.application import Identity
@@ -33,6 +35,19 @@ CODE_FAILURES = NamedFailureThrottle(
     (CodeMismatch, CodeExpired),
 )
 """Wrong codes, of both operations that take codes (ruling K21)."""
+
+
+def sends_codes(operation: str) -> dict[str, Any]:
+    """Return the arguments of the route of an operation that sends a code to whoever has the typed name (K20)."""
+    return answers(
+        CodeAsked,
+        201,
+        secret=True,
+        extension=True,
+        waits=False,
+        max_body=MAX_CREDENTIALS_BODY,
+        throttle=code_requests(operation, typed_name),
+    )
 
 
 async def clear_failures(services: Services, user: User) -> None:

@@ -10,8 +10,7 @@ from api.edge.deps import ExecuteDep, IdentityDep, ServicesDep, SignerDep
 from api.edge.envelope import answer
 from api.edge.even_times import evenly
 from api.edge.route import answers, contract_router
-from api.edge.throttles import code_requests
-from api.people.code_operations import CODE_FAILURES, clear_failures, log_in_after, typed_name
+from api.people.code_operations import CODE_FAILURES, clear_failures, log_in_after, sends_codes
 from domain.people.users import User
 
 router = contract_router("confirmations", "Codes by which people confirm their accounts and contacts.")
@@ -42,18 +41,7 @@ async def confirm_sign_up(
     return answer(documents.SignUpConfirmationWithLogin(**tokens, **members), 201, position=outcome.position)
 
 
-@router.post(
-    "/v1/resend-confirmation/",
-    **answers(
-        documents.CodeAsked,
-        201,
-        secret=True,
-        extension=True,
-        waits=False,
-        max_body=MAX_CREDENTIALS_BODY,
-        throttle=code_requests("resend-confirmation", typed_name),
-    ),
-)
+@router.post("/v1/resend-confirmation/", **sends_codes("resend-confirmation"))
 async def resend_confirmation(body: documents.AskForCode, identity: IdentityDep) -> Response:
     """Send another code, if the user has a contact that is not verified; the answer is always the same."""
     await evenly(identity.confirmations.resend(body.username, body.source))

@@ -8,25 +8,13 @@ from api.edge.deps import ExecuteDep, IdentityDep, ServicesDep, SignerDep
 from api.edge.envelope import answer
 from api.edge.even_times import evenly
 from api.edge.route import answers, contract_router
-from api.edge.throttles import code_requests
-from api.people.code_operations import CODE_FAILURES, clear_failures, log_in_after, typed_name
+from api.people.code_operations import CODE_FAILURES, clear_failures, log_in_after, sends_codes
 from domain.people.users import User
 
 router = contract_router("password-resets", "Setting a forgotten password with a code.")
 
 
-@router.post(
-    "/v1/forgot-password/",
-    **answers(
-        documents.CodeAsked,
-        201,
-        secret=True,
-        extension=True,
-        waits=False,
-        max_body=MAX_CREDENTIALS_BODY,
-        throttle=code_requests("forgot-password", typed_name),
-    ),
-)
+@router.post("/v1/forgot-password/", **sends_codes("forgot-password"))
 async def forgot_password(body: documents.AskForCode, identity: IdentityDep) -> Response:
     """Send a code to a verified contact of the user, if there is one; the answer is always the same."""
     await evenly(identity.password_resets.request(body.username, body.source))

@@ -528,11 +528,6 @@ class User(Audited):
             if self.default_organization_id == organization_id:
                 self._default_organization_changed(self.current_organization)
 
-    def choose_default_organization(self, organization_id: UUID) -> None:
-        """Let later sessions begin in the organization, one of the user's."""
-        if self.default_organization_id != organization_id:
-            self._default_organization_changed(organization_id)
-
     def acquire_individual(self, individual_id: UUID) -> None:
         """Record that the user became the owner of the individual."""
         if individual_id not in self.individuals:

@@ -51,7 +51,7 @@ class OrganizationSwitches:
         if user is None or organization is None or not organization.active or organization_id not in user.organizations:
             raise NotYourOrganization
         if set_default:
-            user.choose_default_organization(organization_id)
+            user.change_default_organization(organization_id)
         session_id = uuid4()
         refresh_token = new_refresh_token(session_id)
         session = former.moved_to(organization_id, session_id, refresh_token, position=position)

@@ -20,25 +20,27 @@ class AskForCode(Strict):
 
 
 class CodeAsked(Attributes):
-    """Answers both, whoever has the name: an object without members."""
+    """Answers both operations in the same way whether or not the name is known: an object without members."""
 
 
-class ConfirmSignUp(Strict):
-    """POST /v1/confirm-sign-up/."""
+class CodeReceived(Strict):
+    """A code that was sent to the user of this name. With `login`, the answer contains tokens."""
 
     confirmation_code: Secret20
     username: Text255
     login: StrictBool = False
+
+
+class ConfirmSignUp(CodeReceived):
+    """POST /v1/confirm-sign-up/."""
+
     tz: Omittable[Timezone] = None
 
 
-class ConfirmForgotPassword(Strict):
+class ConfirmForgotPassword(CodeReceived):
     """POST /v1/confirm-forgot-password/."""
 
-    confirmation_code: Secret20
     password: Secret
-    username: Text255
-    login: StrictBool = False
     source: Omittable[Source] = None
 
 
