@@ -17,6 +17,7 @@ from domain.core.principal import SessionKind
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.users import User
 from tests.api.onboarding.test_requests import allowed, ask, count
+from tests.support.tables import appended
 from tests.support.world.product import PASSWORD, Person, World, a_world
 
 SIGNED_UP: dict[str, Any] = {"auto-sign-up": True, "password": PASSWORD, "patient-email": "ann@people.test"}
@@ -150,6 +151,38 @@ async def test_a_known_provider_joins_the_other_organization_with_their_roles(da
         assert not await allowed(world, known.user_id, f"organization:{south}:read")
         assert (await claim(world, known, code)).status_code == 201
         assert await allowed(world, known.user_id, f"organization:{south}:write")
+
+
+async def test_everything_of_a_claim_is_one_append(database_url: str) -> None:
+    """Ruling K138."""
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        known, group = await world.patient(north), await world.group(south)
+        code = await invited(world, await world.admin(south), south, known, **{"individual-group-id": str(group)})
+        before = await world.identity.store.save()
+        answer = await claim(world, known, code)
+        async with world.pool.connection() as connection:
+            topics, transactions = await appended(connection, before, int(answer.headers["X-Position"]))
+        assert transactions == 1
+        assert topics >= {
+            "onboarding-request.claimed",
+            "onboarding-request.invitation-responded",
+            "individual.shared-with-organization",
+            "roster-entry.added",
+        }
+
+
+async def test_a_group_that_is_gone_is_left_out_of_a_claim(database_url: str) -> None:
+    """Ruling K99."""
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        known, group, gone = await world.patient(north), await world.group(south), await world.group(south)
+        groups = {"individual-group-ids": [str(group), str(gone)]}
+        code = await invited(world, await world.admin(south), south, known, **groups)
+        assert (await world.client.delete(f"/v1/individual-groups/{gone}/", headers=world.system.bearer)).is_success
+        assert (await claim(world, known, code)).status_code == 201
+        assert await allowed(world, known.user_id, f"group:{group}:contain")
+        assert not await allowed(world, known.user_id, f"group:{gone}:contain")
 
 
 async def test_claiming_again_records_nothing(database_url: str) -> None:

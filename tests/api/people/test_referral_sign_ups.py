@@ -13,6 +13,7 @@ from tests.api.onboarding.test_requests import allowed
 from tests.api.onboarding.test_requests import ask as ask_to_onboard
 from tests.api.onboarding.test_service_documents import add
 from tests.api.people.test_codes import MISMATCH, ask, codes, log_in, refusal
+from tests.support.tables import appended
 from tests.support.world.product import PASSWORD, Person, World, a_world
 
 ADDRESS = "ann@people.test"
@@ -62,6 +63,26 @@ async def test_an_invited_person_signs_up_confirms_and_enters(database_url: str,
         assert await allowed(world, user_id, f"group:{group}:contain")
         user = (await world.get(f"/v1/users/{user_id}/", world.system))["data"]["attributes"]
         assert (user["locale"], user["locale-explicit"], user["registration-invite"]) == ("es_US", False, "accepted")
+
+
+async def test_everything_of_a_confirmation_is_one_append(database_url: str, tmp_path: Path) -> None:
+    """Ruling K138."""
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        north = await world.organization()
+        given_to_ann = {"onboard-type": "provider", "provider-roles": ["org.admin"]}
+        wanted = {**given_to_ann, "individual-group-id": str(await world.group(north))}
+        _, code = await invited(world, world.system, north, **wanted)
+        assert (await ask(world, "sign-up", **given(code))).is_success
+        (confirmation,) = await codes(world, ADDRESS, "verify-email")
+        before = await world.identity.store.save()
+        answer = await ask(world, "confirm-sign-up", username=ADDRESS, confirmation_code=confirmation)
+        async with world.pool.connection() as connection:
+            topics, transactions = await appended(connection, before, int(answer.headers["X-Position"]))
+        assert transactions == 1
+        assert topics >= {
+            "user.confirmed", "user.joined-organization", "role.granted", "roster-entry.added",
+            "onboarding-request.claimed", "verification-code.used",
+        }  # fmt: skip
 
 
 async def test_an_invited_provider_enters_at_the_confirmation(database_url: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from domain.people.verification_codes import VerificationCodes, verification_cod
 from tests.api.onboarding.test_service_documents import add
 from tests.api.organizations.templates import changed, deactivated
 from tests.api.organizations.test_enrollment_codes import PAST, PATH, SCHEMA, a_code
+from tests.support.tables import appended
 from tests.support.world.product import PASSWORD, World, a_world
 
 SIGN_UP = "/v1/sign-up/"
@@ -90,10 +91,10 @@ async def test_everything_of_a_sign_up_is_one_append(database_url: str) -> None:
         clinic = await world.organization()
         await a_code(world, clinic, individual_group_id=str(await world.group(clinic)))
         before = await world.identity.store.save()
-        await signed_up(world)
+        position = int((await signed_up(world)).headers["X-Position"])
         async with world.pool.connection() as connection:
-            rows = await connection.execute("SELECT topic FROM events WHERE notification_id > %s", [before])
-            topics = {row[0] for row in await rows.fetchall()}
+            topics, transactions = await appended(connection, before, position)
+        assert transactions == 1
         assert topics >= {
             "user.created", "user.password-set", "individual.created", "individual.shared-with-organization",
             "roster-entry.added", "sign-up.created", "verification-code.issued",
