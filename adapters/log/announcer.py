@@ -1,7 +1,7 @@
 """Notifies followers of appends, after the commit: within the transaction appends would queue for NOTIFY's lock.
 
-The notice of a command whose client prefers `return=minimal` may be late: nobody waits for a read model, so the
-followers apply several appends in one transaction. That takes less processor time than one transaction for each.
+The notice of a command whose client prefers `return=minimal` may be late, because the client does not wait for a
+read model. Followers then apply several appends in one transaction, which takes less processor time than one each.
 """
 
 import asyncio

@@ -50,7 +50,7 @@ class Append:
 
     `outcome` is the position of the last event. `id` tells its rows from those of another append. `unchanged` are the
     streams that the decision relies on, with the versions that it saw. `resource_id` is stored with the `request`.
-    `awaited` is false if nobody waits until read models show the events.
+    `awaited` is false if the caller does not wait until read models show the events.
     """
 
     id: UUID

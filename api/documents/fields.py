@@ -205,7 +205,7 @@ Secret = Annotated[
 ]
 """A password in its normal form: `repr` shows asterisks, `get_secret_value()` the text."""
 Secret20 = Annotated[SecretStr, Field(max_length=20), AfterValidator(_secret_without_nul)]
-"""A code that was sent to somebody."""
+"""A code that a person received in a message."""
 Secret64 = Annotated[SecretStr, Field(max_length=64), AfterValidator(_secret_without_nul)]
 Secret512 = Annotated[SecretStr, Field(max_length=512), AfterValidator(_secret_without_nul)]
 Secret2048 = Annotated[SecretStr, Field(max_length=2048), AfterValidator(_secret_without_nul)]

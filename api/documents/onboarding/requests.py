@@ -62,7 +62,7 @@ class OnboardingToRequest(Strict):
     def _can_be_reached_and_signed_up(self) -> Self:
         at_once = self.auto_sign_up and self.auto_confirm and self.username is not None
         if self.patient_email is None and self.phone_number is None and not at_once:
-            raise violation("patient-email", "missing")  # nobody could be invited, or be confirmed (ruling K95)
+            raise violation("patient-email", "missing")  # without a contact, no invitation can be sent (ruling K95)
         if self.auto_sign_up and self.password is None:
             raise violation("password", "missing")
         return self
