@@ -146,6 +146,7 @@ class ReferralSignUps:
             email_verified=proved == "email",
             phone_verified=proved == "phone",
         )
+        user.choose_login_names(user.names, names.login_contact)
         individuals = await self.store.get_many(Individual, user.individuals)
         for individual in individuals.values():
             individual.unshare_users()

@@ -624,7 +624,7 @@ class User(Audited):
         self, password_hash: Personal | None, names: LoginNames, email_verified: bool, phone_verified: bool
     ) -> None:
         self.password_hash = password_hash
-        self.names = names
+        self.names, self.login_contact = names, None
         self.email_verified, self.phone_verified = email_verified, phone_verified
         self.provisional_in = None
         self.reset_required = False

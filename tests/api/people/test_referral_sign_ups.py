@@ -17,6 +17,7 @@ from tests.support.tables import appended
 from tests.support.world.product import PASSWORD, Person, World, a_world
 
 ADDRESS = "ann@people.test"
+NUMBER = "+16505550177"
 NEW = "another-battery-staple-7"
 
 
@@ -234,13 +235,13 @@ async def test_a_provisional_account_is_handed_over_to_the_invited_person(databa
         made = {"password": PASSWORD, "auto-sign-up": True, "auto-confirm": True, "notifications": []}
         await ask_to_onboard(world, await world.admin(north), north, **{"patient-email": ADDRESS, **made})
         assert await log_in(world, ADDRESS, PASSWORD) == 201
-        request, code = await invited(world, await world.admin(south), south)
-        assert (await ask(world, "sign-up", **given(code, password=NEW))).status_code == 201
+        request, code = await invited(world, await world.admin(south), south, **{"phone-number": NUMBER})
+        assert (await ask(world, "sign-up", **given(code, password=NEW, set_username="phone"))).status_code == 201
         assert (await log_in(world, ADDRESS, PASSWORD), await log_in(world, ADDRESS, NEW)) == (401, 201)
         shown = await request_of(world, request, world.system)
         assert shown["status"] == "claimed"
         user = (await world.get(f"/v1/users/{shown['claimed-by']}/", world.system))["data"]["attributes"]
-        assert user["email-verified"] is True
+        assert (user["email-verified"], user["username"]) == (True, NUMBER)
 
 
 async def test_sign_ups_are_limited_by_address(database_url: str) -> None:

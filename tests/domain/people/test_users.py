@@ -270,6 +270,13 @@ def test_a_code_sent_to_the_contact_takes_over_too() -> None:
     assert (user.provisional, user.phone_verified, user.login_name) == (False, True, "ann")
 
 
+def test_the_choice_of_a_contact_as_login_name_ends_with_the_names() -> None:
+    user = a_provisional_user(uuid4(), email="victim@people.test", phone="+16505550100")
+    user.choose_login_names(user.names, "phone")
+    user.take_over(email="ann@people.test", phone="+16505550100", username=None, password_hash=None)
+    assert user.login_name == "ann@people.test"
+
+
 def test_without_a_password_given_the_old_one_is_gone() -> None:
     user = a_provisional_user(uuid4(), email="victim@people.test")
     user.take_over(email="victim@people.test", phone=None, username=None, password_hash=None, email_verified=True)
