@@ -27,6 +27,7 @@ from domain.core.errors import Forbidden, NotFound
 from domain.core.principal import Principal
 from domain.core.records import Records
 from projections.core.records import RecordRow, RecordTable
+from projections.core.rows import UNPAGED
 from projections.core.visibility import Viewer, viewer
 
 TFields = TypeVar("TFields", bound=Any)
@@ -40,8 +41,6 @@ def administrators_and_staff(principal: Principal, caller: Viewer) -> bool:
 
 ANONYMOUS = Viewer(UUID(int=0))
 """A caller without a token."""
-MAX_ROWS = 10_000
-"""Rows of a list without paging."""
 
 
 class RecordView(Generic[TFields, TResource]):
@@ -94,7 +93,7 @@ class RecordView(Generic[TFields, TResource]):
     async def all_in(self, read: Read, query: RecordFilters, principal: Principal | None = None) -> Response:
         """Answer the same from a snapshot, for lists that look something up first."""
         caller = ANONYMOUS if principal is None else await self._lister(read, principal)
-        rows, _ = await self._table.page(read.cursor, caller, query.conditions(), limit=MAX_ROWS, offset=0)
+        rows, _ = await self._table.page(read.cursor, caller, query.conditions(), limit=UNPAGED, offset=0)
         return read.listing(self._listing, await self.resources(read, rows))
 
     async def one(self, reading: Reading, principal: Principal, record_id: UUID) -> Response:

@@ -20,6 +20,9 @@ from projections.core.projection import WriteCursor
 Row = Mapping[str, Any]
 Columns = tuple[str, ...]
 
+UNPAGED = 10_000
+"""Rows that lists without paging show at most, the first in their order (ruling D4)."""
+
 _INSERT = "INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s)"
 _UPSERT = _INSERT + " ON CONFLICT ({key}) DO UPDATE SET {replaced}"
 _ADD = _INSERT + " ON CONFLICT ({key}) DO UPDATE SET total = {table}.total + EXCLUDED.total"

@@ -14,12 +14,10 @@ from domain.core.ports import Lookup
 from domain.onboarding.registration_invitations import AlreadyInvited, RegistrationInvitation
 from domain.people.login_names import LoginName, email_key
 from projections.core.projection import Event, InlineProjection, PersonalColumns, Recorded, WriteCursor
-from projections.core.rows import insert, update
+from projections.core.rows import UNPAGED, insert, update
 from projections.people.identifiers import hash_of
 
 TABLE = "registration_invitations"
-MAX_ROWS = 10_000
-"""Rows of a list without paging."""
 
 
 class InvitationRow(NamedTuple):
@@ -85,7 +83,7 @@ async def unclaimed(
 
 
 _SELECT = f"SELECT {', '.join(InvitationRow._fields)} FROM {TABLE} WHERE"
-_ORDER = f"ORDER BY created_at DESC, id LIMIT {MAX_ROWS}"
+_ORDER = f"ORDER BY created_at DESC, id LIMIT {UNPAGED}"
 
 
 async def page(cursor: AsyncCursor, organization_ids: Iterable[UUID] | None) -> list[InvitationRow]:

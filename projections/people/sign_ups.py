@@ -1,7 +1,7 @@
 """Who signed up with which organization code (inline)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from domain.people.sign_ups import SignUp
 from projections.core.patterns import beginning
 from projections.core.projection import InlineProjection, Recorded, WriteCursor
 from projections.core.rows import insert
-from projections.people.user_lists import UserRow
+from projections.people.user_lists import TEXTS, UserRow, few_matched
 
 
 class SignUpsProjection(InlineProjection):
@@ -36,7 +36,10 @@ class SignUpsProjection(InlineProjection):
 
 @dataclass(frozen=True)
 class SignUpFilter:
-    """Which people who signed up with a code are listed; archived ones only if their state is asked for (K106)."""
+    """Which people who signed up with a code are listed; archived ones only if their state is asked for (K106).
+
+    `matched` are the users whom the text matches, if these are known.
+    """
 
     code_id: UUID
     email: str | None = None
@@ -44,6 +47,7 @@ class SignUpFilter:
     state: str | None = None
     text: str | None = None
     matches_none: bool = False
+    matched: Sequence[UUID] | None = None
 
     @property
     def where(self) -> str:
@@ -56,7 +60,9 @@ class SignUpFilter:
         if self.email_verified is not None:
             found.append("u.email_verified = %(email_verified)s")
         found.append("NOT u.archived" if self.state is None else "u.state = %(state)s")
-        if self.text is not None:
+        if self.matched is not None:
+            found.append("s.user_id = ANY(%(matched)s)")
+        elif self.text is not None:
             found.append(_TEXT)
         return " AND ".join(found)
 
@@ -66,23 +72,32 @@ class SignUpFilter:
         return vars(self) | {
             "email": None if self.email is None else email_key(self.email),
             "text": None if self.text is None else beginning(folded(self.text)),
+            "matched": None if self.matched is None else list(self.matched),
         }
 
 
 async def page(cursor: AsyncCursor, filters: SignUpFilter, *, limit: int, offset: int) -> tuple[list[UserRow], int]:
     """Return a page of the people who signed up, the newest sign-up first, and how many there are."""
-    source = f"FROM sign_ups s JOIN users u USING (user_id) WHERE {filters.where}"
-    parameters = filters.parameters | {"limit": limit, "offset": offset}
-    await cursor.execute(f"SELECT count(*) {source}", parameters)
+    matched = None if filters.text is None else await few_matched(cursor, filters.text)
+    filters = replace(filters, matched=matched)
+    shown, count = statements(filters)
+    # planned for these values: how many people signed up with the code decides which plan is good
+    await cursor.execute(count, filters.parameters, prepare=False)
     total = await cursor.fetchone()
     assert total is not None
     rows = cursor.connection.cursor(row_factory=class_row(UserRow))
-    order = "ORDER BY s.signed_up_at DESC, s.user_id LIMIT %(limit)s OFFSET %(offset)s"
-    await rows.execute(f"SELECT {_COLUMNS} {source} {order}", parameters)
+    await rows.execute(shown, filters.parameters | {"limit": limit, "offset": offset}, prepare=False)
     return await rows.fetchall(), int(total[0])
 
 
+def statements(filters: SignUpFilter) -> tuple[str, str]:
+    """Return the SQL of a page and that which counts; only the page's own rows are fetched."""
+    source = f"FROM sign_ups s JOIN users u USING (user_id) WHERE {filters.where}"
+    ids = f"SELECT s.user_id, s.signed_up_at {source} {_ORDER} LIMIT %(limit)s OFFSET %(offset)s"
+    return f"SELECT {_COLUMNS} FROM ({ids}) s JOIN users u USING (user_id) {_ORDER}", f"SELECT count(*) {source}"
+
+
+_ORDER = "ORDER BY s.signed_up_at DESC, s.user_id"
 _COLUMNS = ", ".join(f"u.{column}" for column in UserRow._fields)
-_COMPARED = ("u.email_text", "u.first_name_key", "u.last_name_key", "u.first_name_key || ' ' || u.last_name_key")
-_TEXT = f"({' OR '.join(f'{expression} LIKE %(text)s' for expression in _COMPARED)})"
+_TEXT = f"({' OR '.join(f'u.{column} LIKE %(text)s' for column in TEXTS)})"
 """The beginning of a name, of both names, or of the e-mail address (ruling K76)."""

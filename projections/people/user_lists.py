@@ -246,7 +246,7 @@ async def users_page(
 
     None stands for the order of modification times if the filter has some, and of ids otherwise (ruling K77).
     """
-    matched = None if filters.text is None else await _few_matched(cursor, filters.text)
+    matched = None if filters.text is None else await few_matched(cursor, filters.text)
     page, count, values = statements(replace(filters, matched=matched), sort=sort, limit=limit, offset=offset)
     rows = cursor.connection.cursor(row_factory=class_row(UserRow))
     # planned for these values: a plan for any values reads all people where they select few
@@ -260,7 +260,7 @@ async def users_page(
     return found, int(counted[0])
 
 
-async def _few_matched(cursor: AsyncCursor, text: str) -> list[UUID] | None:
+async def few_matched(cursor: AsyncCursor, text: str) -> list[UUID] | None:
     """Return the users whom the text matches, None for more than a few.
 
     Those are found soon in any order. For a few, Postgres may walk through all users in the order of the list.

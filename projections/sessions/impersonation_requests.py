@@ -13,7 +13,7 @@ from domain.sessions.impersonation_requests import ImpersonationRequest
 from projections.core.event_rows import BeginningsAndEnds
 from projections.core.fold import handler
 from projections.core.projection import InlineProjection, Recorded, WriteCursor
-from projections.core.rows import fetched
+from projections.core.rows import UNPAGED, fetched
 
 
 class ImpersonationRequestRow(NamedTuple):
@@ -89,4 +89,4 @@ CONDITIONS = (
     "r.user_id IN (SELECT user_id FROM users WHERE email_key = %(user_email)s)",
     "r.user_id = %(user_id)s",
 )
-ORDER = " ORDER BY r.created_at DESC, r.request_id"
+ORDER = f" ORDER BY r.created_at DESC, r.request_id LIMIT {UNPAGED}"
