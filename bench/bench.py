@@ -46,13 +46,19 @@ class Serving:
     server: Server
 
     async def load(
-        self, requests: Sequence[bytes], *, clients: int, status: int, once: bool = False
+        self, requests: Sequence[bytes], *, clients: int, status: int, once: bool = False, pause: float = 0.0
     ) -> tuple[Run, dict[str, float]]:
         """Send the requests; return the run and the processor time per request of each process in microseconds."""
         parts = {"api": self.server.api, "worker": self.server.worker, "Postgres": self.bench.cluster.server_process}
         before = {name: cpu_seconds([process]) for name, process in parts.items()}
         run = await load(
-            self.server.port, requests, clients=clients, seconds=self.bench.seconds, status=status, once=once
+            self.server.port,
+            requests,
+            clients=clients,
+            seconds=self.bench.seconds,
+            status=status,
+            once=once,
+            pause=pause,
         )
         answered = sum(run.statuses.values())
         processor = {

@@ -1,7 +1,7 @@
 """The load generator. `python -m bench.load` reads an order from stdin and writes the results of the run to stdout.
 
-It is a closed loop: each client sends its next request when the previous one is answered. The generator must never be
-the bottleneck, so it also reports its own share of a core.
+It is a closed loop: each client sends its next request when the previous one is answered, or `pause` seconds later. The
+generator must never be the bottleneck, so it also reports its own share of a core.
 """
 
 import asyncio
@@ -58,6 +58,7 @@ async def load(
     status: int,
     once: bool = False,
     keep: bool = False,
+    pause: float = 0.0,
 ) -> Run:
     """Send the requests in turn from another process, each only once with `once`; `keep` keeps the answers.
 
@@ -65,6 +66,7 @@ async def load(
     """
     order = {
         "port": port, "clients": clients, "seconds": seconds, "once": once, "keep": keep, "status": status,
+        "pause": pause,
         "requests": [base64.b64encode(request).decode() for request in requests],
     }  # fmt: skip
     # in a thread, because uvloop may lose the end of a process's output
@@ -86,7 +88,7 @@ class Generator:
         self._once, self._keep = bool(order["once"]), bool(order["keep"])
         self._status = order["status"]
         self._port, self._clients = int(str(order["port"])), int(str(order["clients"]))
-        self._seconds = float(str(order["seconds"]))
+        self._seconds, self._pause = float(str(order["seconds"])), float(str(order["pause"]))
         self._next = 0
         self._statuses: Counter[int] = Counter()
         self._latencies: list[float] = []
@@ -124,6 +126,8 @@ class Generator:
                 self._last = received
             if self._keep:
                 self._kept.append(Kept(number % len(self._requests), sent, received, answer.body.decode()))
+            if self._pause:
+                await asyncio.sleep(self._pause)
 
 
 def _list(value: object) -> list[str]:
