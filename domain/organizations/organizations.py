@@ -15,7 +15,7 @@ from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.groups.groups import SYSTEM_TYPES, Group, GroupType
 from domain.organizations.themes import Theme
-from domain.people.users import STAFF
+from domain.people.user_state import STAFF
 
 OPERATOR_ID = uuid5(NAMESPACE_URL, "rollbook:operator")
 """The operator's own organization, created at the first start; only this one has system administrators."""

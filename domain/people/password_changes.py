@@ -12,7 +12,8 @@ from domain.core.principal import Principal
 from domain.people.own_password import OwnPassword
 from domain.people.passwords import PasswordPolicy, words_about
 from domain.people.security_notices import notices_of
-from domain.people.users import STAFF, User, UserNotFound
+from domain.people.user_state import STAFF
+from domain.people.users import User, UserNotFound
 
 
 class SamePassword(Invalid, argument="new_password"):

@@ -19,7 +19,8 @@ from domain.people.directory import Directory
 from domain.people.login_names import ContactKind, parse_login_name
 from domain.people.security_notices import NoticeReason, notices_of
 from domain.people.user_commands import update_admin_roles
-from domain.people.users import STAFF, IdentifierTaken, User, UserArchived, UserNotFound
+from domain.people.user_state import STAFF
+from domain.people.users import IdentifierTaken, User, UserArchived, UserNotFound
 from domain.people.verification_codes import VerificationCodes, verification_codes_id
 
 Changes = Mapping[str, Any]

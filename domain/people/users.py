@@ -1,9 +1,7 @@
 """Users: people and service accounts, their account states and their organizations."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import field, replace
-from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from dataclasses import replace
 from uuid import UUID
 
 from eventsourcing.domain import event
@@ -12,10 +10,8 @@ from domain.core.audited import Audited
 from domain.core.errors import AlreadyExists, Conflict, InvalidState, NotFound
 from domain.core.personal import Personal, revealed, sealed
 from domain.people.login_names import ContactKind, LoginName, LoginNames, NameKind, parse_login_name
-
-Kind = Literal["person", "service"]
-STAFF = "carium"
-"""The classification of the operator's own organization and of its users."""
+from domain.people.user_events import UserEvents
+from domain.people.user_state import Kind, Profile, UserState
 
 
 class UserNotFound(NotFound):
@@ -50,49 +46,10 @@ class NotInOrganization(Conflict, code="not-in-organization"):
     """The user is not one of the organization's providers."""
 
 
-class Profile(NamedTuple):
-    """What a person says of themselves; None for what they did not say."""
-
-    first_name: str | None
-    last_name: str | None
-    locale: str | None
-    tz: str | None
-
-
-class User(Audited):
-    """A person or a service account.
-
-    `state` is derived from the attributes (semantics, section 3). `organizations` maps the ids of the organizations
-    whose provider the user is to the times at which they joined.
-    """
+class User(UserState, UserEvents):
+    """A person or a service account."""
 
     TOPIC = "user"
-
-    kind: Kind
-    classification: str
-    individual_id: UUID | None
-    names: LoginNames
-    first_name: Personal | None
-    last_name: Personal | None
-    provisional_in: UUID | None
-    password_hash: Personal | None = None
-    locale: str | None = None
-    tz: str | None = None
-    assumed_locale: str | None = None
-    assumed_tz: str | None = None
-    confirmed: bool = False
-    email_verified: bool = False
-    phone_verified: bool = False
-    enabled: bool = True
-    reset_required: bool = False
-    reset_kept_sessions: bool = False
-    archived: bool = False
-    login_contact: ContactKind | None = None
-    communication_preferences: Personal | None = None
-    organizations: dict[UUID, datetime] = field(default_factory=dict)
-    former_organizations: dict[UUID, datetime] = field(default_factory=dict)
-    default_organization_id: UUID | None = None
-    further_individuals: list[UUID] = field(default_factory=list)
 
     class Created(Audited.Created):
         """A user was created.
@@ -110,173 +67,6 @@ class User(Audited):
         first_name: Personal | None
         last_name: Personal | None
         provisional_in: UUID | None
-
-    class PasswordSet(Audited.Event):
-        """The user got a password."""
-
-        TOPIC = "user.password-set"
-        password_hash: Personal
-
-    class PasswordRehashed(Audited.Event):
-        """The unchanged password was hashed again with the present cost parameters."""
-
-        TOPIC = "user.password-rehashed"
-        password_hash: Personal
-
-    class PasswordChanged(Audited.Event):
-        """The user changed their password.
-
-        If `ends_sessions` is true, all their sessions except `kept_session_id` have ended.
-        """
-
-        TOPIC = "user.password-changed"
-        password_hash: Personal
-        ends_sessions: bool
-        kept_session_id: UUID
-
-    class PasswordReset(Audited.Event):
-        """The user set a new password with a code; their sessions have ended, and no reset is required any more."""
-
-        TOPIC = "user.password-reset"
-        password_hash: Personal
-
-    class PasswordResetRequired(Audited.Event):
-        """Staff set another password; the user must reset it before they can log in (ruling K71)."""
-
-        TOPIC = "user.password-reset-required"
-        password_hash: Personal
-        ends_sessions: bool
-
-    class ProfileChanged(Audited.Event):
-        """The profile was replaced by these values; None for a locale or time zone that the user did not choose."""
-
-        TOPIC = "user.profile-changed"
-        first_name: Personal | None
-        last_name: Personal | None
-        locale: str | None
-        tz: str | None
-
-    class RegionAssumed(Audited.Event):
-        """A client told the locale or time zone of the user, which count until the user chooses others."""
-
-        TOPIC = "user.region-assumed"
-        locale: str | None
-        tz: str | None
-
-    class ContactChanged(Audited.Event):
-        """The e-mail address or the phone number was replaced; the new one is not verified. None removes it."""
-
-        TOPIC = "user.contact-changed"
-        kind: ContactKind
-        contact: Personal | None
-
-    class ContactVerified(Audited.Event):
-        """The user proved that they read the messages of this contact, or a service vouched for that."""
-
-        TOPIC = "user.contact-verified"
-        kind: ContactKind
-
-    class LoginNameChosen(Audited.Event):
-        """The user logs in under the name of this contact; a user name of their own is given up."""
-
-        TOPIC = "user.login-name-chosen"
-        kind: ContactKind
-
-    class LoginNamesChosen(Audited.Event):
-        """The user chose their login names as they signed up; these replace all earlier ones.
-
-        `login_contact` is the contact that they log in under, None for the first of user name, address and number.
-        """
-
-        TOPIC = "user.login-names-chosen"
-        names: LoginNames
-        login_contact: ContactKind | None
-
-    class ClassificationChanged(Audited.Event):
-        """A system administrator changed the classification."""
-
-        TOPIC = "user.classification-changed"
-        classification: str
-
-    class Archived(Audited.Event):
-        """The account was archived for ever: names and password are given up, and all sessions have ended."""
-
-        TOPIC = "user.archived"
-
-    class CommunicationPreferencesSet(Audited.Event):
-        """The communication preferences were replaced; `preferences` is JSON with an object for each channel."""
-
-        TOPIC = "user.communication-preferences-set"
-        preferences: Personal
-
-    class Confirmed(Audited.Event):
-        """The user was confirmed and may sign in; the flags tell which contacts were verified with it."""
-
-        TOPIC = "user.confirmed"
-        email_verified: bool
-        phone_verified: bool
-
-    class TakenOver(Audited.Event):
-        """A provisional account was handed over to the person who owns its contact (ruling O1).
-
-        The password and the names replace all earlier ones, None removes one. The user's sessions have ended.
-        """
-
-        TOPIC = "user.taken-over"
-        password_hash: Personal | None
-        names: LoginNames
-        email_verified: bool
-        phone_verified: bool
-
-    class LoginNamesReleased(Audited.Event):
-        """The user lost login names of these kinds, because another user proved that the names are theirs."""
-
-        TOPIC = "user.login-names-released"
-        kinds: list[NameKind]
-
-    class Disabled(Audited.Event):
-        """The user was disabled; their sessions have ended."""
-
-        TOPIC = "user.disabled"
-
-    class Enabled(Audited.Event):
-        """The user was enabled again."""
-
-        TOPIC = "user.enabled"
-
-    class JoinedOrganization(Audited.Event):
-        """The user became a provider of an organization."""
-
-        TOPIC = "user.joined-organization"
-        organization_id: UUID
-
-        def apply(self, aggregate: Any) -> None:
-            # not in an `@event` method: there, `modified_on` is still the time of the previous event
-            aggregate.organizations[self.organization_id] = self.timestamp
-
-    class LeftOrganization(Audited.Event):
-        """The user stopped being a provider of an organization; their sessions in that organization have ended."""
-
-        TOPIC = "user.left-organization"
-        organization_id: UUID
-
-    class DefaultOrganizationChanged(Audited.Event):
-        """The default organization of the user changed."""
-
-        TOPIC = "user.default-organization-changed"
-        organization_id: UUID | None
-
-    class IndividualAcquired(Audited.Event):
-        """The user became the owner of an individual beside their primary one; a provider cannot own two."""
-
-        TOPIC = "user.individual-acquired"
-        individual_id: UUID
-
-    class IndividualReleased(Audited.Event):
-        """The user stopped being the owner of an individual."""
-
-        TOPIC = "user.individual-released"
-        individual_id: UUID
 
     @classmethod
     def create(
@@ -305,48 +95,6 @@ class User(Audited):
             last_name=sealed(user_id, last_name),
             provisional_in=provisional_in,
         )
-
-    @property
-    def login_name(self) -> str | None:
-        """Return the contract's `username`: the chosen name, else the e-mail address, else the phone number."""
-        return self.names.shown(self.login_contact)
-
-    @property
-    def individuals(self) -> list[UUID]:
-        """Return the user's individuals, the primary one first; until the claim an organization owns that one."""
-        return ([] if self.individual_id is None else [self.individual_id]) + self.further_individuals
-
-    @property
-    def current_organization(self) -> UUID | None:
-        """Return the organization of a new session: the default one if the user is in it, else the oldest (C5)."""
-        if self.default_organization_id in self.organizations:
-            return self.default_organization_id
-        return next(iter(self.organizations), None)
-
-    @property
-    def state(self) -> str:
-        """Return the contract's account state."""
-        if self.archived:
-            return "archived"
-        if not self.enabled:
-            return "disabled" if self.confirmed else "registered_disabled"
-        if self.confirmed:
-            return "force_reset_password" if self.reset_required else "confirmed"
-        return "registered" if self.password_hash else "init"
-
-    @property
-    def provisional(self) -> bool:
-        """Return whether the user is limited to one organization, because no contact of theirs is verified (O1)."""
-        return self.provisional_in is not None and not (self.email_verified or self.phone_verified)
-
-    @property
-    def live(self) -> bool:
-        """Return whether the user may use their rights (semantics, 6.2: the gate; ruling K64)."""
-        return self.confirmed and self.enabled and not self.archived
-
-    def is_staff_of(self, organization_id: UUID) -> bool:
-        """Return whether the user is staff and a provider of the organization (ruling O4)."""
-        return self.classification == STAFF and organization_id in self.organizations
 
     def set_password(self, password_hash: str) -> None:
         """Replace the password; a first password makes the user registered. Raises UserArchived."""
@@ -419,10 +167,6 @@ class User(Audited):
         else:
             self.confirm(email_verified=kind == "email", phone_verified=kind == "phone")
 
-    def is_verified(self, kind: ContactKind) -> bool:
-        """Return whether the contact is verified."""
-        return self.email_verified if kind == "email" else self.phone_verified
-
     def choose_login_name(self, kind: ContactKind) -> None:
         """Let the user log in under a contact. Raises UserArchived; UnverifiedLoginName unless it is verified."""
         self._require_not_archived()
@@ -447,11 +191,6 @@ class User(Audited):
         """Archive the account for ever."""
         if not self.archived:
             self._archived()
-
-    @property
-    def profile(self) -> Profile:
-        """Return what people say of themselves."""
-        return Profile(revealed(self.first_name), revealed(self.last_name), self.locale, self.tz)
 
     def rehash_password(self, password_hash: str) -> None:
         """Replace the hash of the unchanged password."""
@@ -542,40 +281,40 @@ class User(Audited):
         if self.archived:
             raise UserArchived
 
-    @event(PasswordSet)
+    @event(UserEvents.PasswordSet)
     def _password_set(self, password_hash: Personal) -> None:
         self.password_hash = password_hash
 
-    @event(PasswordRehashed)
+    @event(UserEvents.PasswordRehashed)
     def _password_rehashed(self, password_hash: Personal) -> None:
         self.password_hash = password_hash
 
-    @event(PasswordChanged)
+    @event(UserEvents.PasswordChanged)
     def _password_changed(self, password_hash: Personal, ends_sessions: bool, kept_session_id: UUID) -> None:  # noqa: ARG002
         self.password_hash = password_hash
 
-    @event(PasswordReset)
+    @event(UserEvents.PasswordReset)
     def _password_reset(self, password_hash: Personal) -> None:
         self.password_hash = password_hash
         self.reset_required = False
 
-    @event(PasswordResetRequired)
+    @event(UserEvents.PasswordResetRequired)
     def _password_reset_required(self, password_hash: Personal, ends_sessions: bool) -> None:
         self.password_hash = password_hash
         self.reset_required = True
         self.reset_kept_sessions = not ends_sessions
 
-    @event(ProfileChanged)
+    @event(UserEvents.ProfileChanged)
     def _profile_changed(
         self, first_name: Personal | None, last_name: Personal | None, locale: str | None, tz: str | None
     ) -> None:
         self.first_name, self.last_name, self.locale, self.tz = first_name, last_name, locale, tz
 
-    @event(RegionAssumed)
+    @event(UserEvents.RegionAssumed)
     def _region_assumed(self, locale: str | None, tz: str | None) -> None:
         self.assumed_locale, self.assumed_tz = locale, tz
 
-    @event(ContactChanged)
+    @event(UserEvents.ContactChanged)
     def _contact_changed(self, kind: ContactKind, contact: Personal | None) -> None:
         self.names = replace(self.names, **{kind: contact})
         if kind == "email":
@@ -583,43 +322,43 @@ class User(Audited):
         else:
             self.phone_verified = False
 
-    @event(ContactVerified)
+    @event(UserEvents.ContactVerified)
     def _contact_verified(self, kind: ContactKind) -> None:
         if kind == "email":
             self.email_verified = True
         else:
             self.phone_verified = True
 
-    @event(LoginNameChosen)
+    @event(UserEvents.LoginNameChosen)
     def _login_name_chosen(self, kind: ContactKind) -> None:
         self.login_contact = kind
         self.names = replace(self.names, username=None)
 
-    @event(LoginNamesChosen)
+    @event(UserEvents.LoginNamesChosen)
     def _login_names_chosen(self, names: LoginNames, login_contact: ContactKind | None) -> None:
         self.names, self.login_contact = names, login_contact
 
-    @event(ClassificationChanged)
+    @event(UserEvents.ClassificationChanged)
     def _classification_changed(self, classification: str) -> None:
         self.classification = classification
 
-    @event(Archived)
+    @event(UserEvents.Archived)
     def _archived(self) -> None:
         self.archived = True
         self.names, self.password_hash = LoginNames(), None
         self.email_verified = self.phone_verified = False
 
-    @event(CommunicationPreferencesSet)
+    @event(UserEvents.CommunicationPreferencesSet)
     def _communication_preferences_set(self, preferences: Personal) -> None:
         self.communication_preferences = preferences
 
-    @event(Confirmed)
+    @event(UserEvents.Confirmed)
     def _confirmed(self, email_verified: bool, phone_verified: bool) -> None:
         self.confirmed = True
         self.email_verified = self.email_verified or email_verified
         self.phone_verified = self.phone_verified or phone_verified
 
-    @event(TakenOver)
+    @event(UserEvents.TakenOver)
     def _taken_over(
         self, password_hash: Personal | None, names: LoginNames, email_verified: bool, phone_verified: bool
     ) -> None:
@@ -629,33 +368,33 @@ class User(Audited):
         self.provisional_in = None
         self.reset_required = False
 
-    @event(LoginNamesReleased)
+    @event(UserEvents.LoginNamesReleased)
     def _login_names_released(self, kinds: Sequence[NameKind]) -> None:
         self.names = replace(self.names, **dict.fromkeys(kinds))
 
-    @event(Disabled)
+    @event(UserEvents.Disabled)
     def _disabled(self) -> None:
         self.enabled = False
 
-    @event(Enabled)
+    @event(UserEvents.Enabled)
     def _enabled(self) -> None:
         self.enabled = True
 
     def _joined_organization(self, organization_id: UUID) -> None:
         self.trigger_event(self.JoinedOrganization, organization_id=organization_id)
 
-    @event(LeftOrganization)
+    @event(UserEvents.LeftOrganization)
     def _left_organization(self, organization_id: UUID) -> None:
         self.former_organizations[organization_id] = self.organizations.pop(organization_id)
 
-    @event(DefaultOrganizationChanged)
+    @event(UserEvents.DefaultOrganizationChanged)
     def _default_organization_changed(self, organization_id: UUID | None) -> None:
         self.default_organization_id = organization_id
 
-    @event(IndividualAcquired)
+    @event(UserEvents.IndividualAcquired)
     def _individual_acquired(self, individual_id: UUID) -> None:
         self.further_individuals.append(individual_id)
 
-    @event(IndividualReleased)
+    @event(UserEvents.IndividualReleased)
     def _individual_released(self, individual_id: UUID) -> None:
         self.further_individuals.remove(individual_id)

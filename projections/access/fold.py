@@ -11,7 +11,8 @@ from domain.groups.rosters import RosterEntry
 from domain.groups.trees import GroupTree
 from domain.organizations.organizations import Organization, is_staffed
 from domain.people.individuals import Individual
-from domain.people.users import STAFF, User
+from domain.people.user_state import STAFF
+from domain.people.users import User
 from projections.core.fold import Fold, handler
 
 Stamps = dict[UUID, datetime]

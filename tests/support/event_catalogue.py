@@ -41,14 +41,16 @@ class Described(NamedTuple):
 
 
 def aggregates() -> list[type[Audited]]:
-    """All that the application has, by topic."""
-    found = {kind for kind in _family(Audited) if kind.__module__.startswith("domain.")}
+    """All that the application has, by topic; not the classes from which they inherit."""
+    found = {kind for kind in _family(Audited) if kind.__module__.startswith("domain.") and "TOPIC" in vars(kind)}
     return sorted(found, key=get_topic)
 
 
 def events_of(aggregate: type[Audited]) -> list[Described]:
-    """In the order in which the class lists them."""
-    kinds = [kind for kind in vars(aggregate).values() if isinstance(kind, type) and hasattr(kind, "TOPIC")]
+    """In the order in which the class, and before it those from which it inherits, list them."""
+    own = vars(aggregate)
+    names = dict.fromkeys(name for base in reversed(aggregate.__mro__) for name in vars(base) if name in own)
+    kinds = [own[name] for name in names if isinstance(own[name], type) and hasattr(own[name], "TOPIC")]
     return [_described(kind) for kind in kinds if issubclass(kind, Audited.Event)]
 
 

@@ -22,7 +22,8 @@ from domain.organizations.organizations import OPERATOR_ID, Organization, system
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
 from domain.people.passwords import PasswordPolicy
-from domain.people.users import STAFF, User
+from domain.people.user_state import STAFF
+from domain.people.users import User
 from domain.sessions.service_accounts import ServiceAccounts, ServiceName
 from projections.people.directory import InlineDirectory
 from workers.following.followers import register_all

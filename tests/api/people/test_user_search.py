@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.people.users import Profile, User
+from domain.people.user_state import Profile
+from domain.people.users import User
 from projections.people.user_lists import SORT_KEYS
 from tests.api.people.test_codes import registered
 from tests.api.people.test_users import BASIC, EVERYBODY, given, listed, shown

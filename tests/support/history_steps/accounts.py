@@ -8,7 +8,8 @@ from domain.core.audited import Audited
 from domain.onboarding.agreements import AgreedDocuments
 from domain.people.login_names import ContactKind, LoginNames
 from domain.people.security_notices import notices_of
-from domain.people.users import LastContact, Profile, UnverifiedLoginName, User
+from domain.people.user_state import Profile
+from domain.people.users import LastContact, UnverifiedLoginName, User
 from domain.people.verification_codes import CodeDerivation, CodeLifetimes, VerificationCodes
 
 CONTACTS: list[ContactKind] = ["email", "phone"]

@@ -10,7 +10,8 @@ from domain.groups.rosters import RosterEntry, RosterKind, roster_entry_id
 from domain.groups.trees import GroupTree, tree_id
 from domain.organizations.organizations import Organization, Organizations
 from domain.people.individuals import Individual
-from domain.people.users import STAFF, User
+from domain.people.user_state import STAFF
+from domain.people.users import User
 from tests.support.world.people import a_user
 from tests.support.world.principals import EVERYTHING, SYSTEM
 

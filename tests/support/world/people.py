@@ -4,7 +4,8 @@ from uuid import UUID, uuid4
 
 from domain.organizations.organizations import Organization, Organizations
 from domain.people.individuals import Individual
-from domain.people.users import STAFF, User
+from domain.people.user_state import STAFF
+from domain.people.users import User
 from tests.support.doubles import MemoryStore
 from tests.support.world.principals import EVERYTHING, SYSTEM
 
