@@ -15,6 +15,7 @@ from domain.groups.permissions import GroupPermissions, writing
 from domain.groups.roster_editor import NO_CHANGE, Roster, RosterChange, RosterEditor, individual_queries
 from domain.groups.rosters import RosterEntry, RosterKind
 from domain.people.directory import Directory
+from domain.people.login_names import parse_login_name
 from domain.people.users import User, UserNotFound
 
 
@@ -132,7 +133,12 @@ class Rosters:
     async def _users_by_email(self, principal: Principal, emails: Sequence[str], argument: str) -> dict[UUID, User]:
         user_ids = await self._directory.users_by_email(emails)
         users = await self._editor.readable(principal, user_ids.values() or PLACEHOLDER_IDS)
-        unreadable = await filter_in_turns(lambda email: user_ids.get(email) not in users, emails)
+
+        def unknown(email: str) -> bool:
+            user = users.get(user_ids[email]) if email in user_ids else None
+            return user is None or not user.is_meant_by(parse_login_name(email))
+
+        unreadable = await filter_in_turns(unknown, emails)
         if unreadable:
             raise UserNotFound(argument=argument, meta={"user-emails": unreadable})
         return users

@@ -41,6 +41,11 @@ class Onboarding(NamedTuple):
     password_hash: str | None
     ids: NewIds
 
+    @property
+    def vouched(self) -> bool:
+        """Return whether a system administrator or a service vouches for the contacts of a new user."""
+        return self.principal.unlimited and self.invitation.claimed_at_once
+
 
 class Admission(NamedTuple):
     """Everything that is saved with the request.
@@ -69,13 +74,12 @@ class Admissions:
 
     async def admit_new_user(self, onboarding: Onboarding) -> Admission:
         """Create the user. Until the claim the organization owns a patient's individual; a provider owns their own."""
-        principal, invitation, destination, password_hash, ids = onboarding
+        _, invitation, destination, password_hash, ids = onboarding
         organization = destination.organization
         if invitation.onboard_type == "provider":
             individual = Individual.create(ids.individual, "user", ids.user, provider=True)
         else:
             individual = destination.individual or Individual.create(ids.individual, "organization", organization.id)
-        vouched = principal.unlimited and invitation.claimed_at_once
         user = User.create(
             ids.user,
             classification=organization.details.classification,
@@ -83,14 +87,14 @@ class Admissions:
             email=invitation.contacts.email,
             phone=invitation.contacts.phone,
             username=invitation.contacts.username,
-            provisional_in=None if vouched else organization.id,
+            provisional_in=None if onboarding.vouched else organization.id,
         )
         if invitation.communication_preferences is not None:
             user.set_communication_preferences(invitation.communication_preferences)
         if invitation.auto_sign_up and password_hash is not None:
             user.set_password(password_hash)
         if invitation.claimed_at_once:
-            confirm(user, invitation, vouched=vouched)
+            confirm(user, invitation, vouched=onboarding.vouched)
             return await self.enter(user, individual, invitation.onboard_type, destination)
         entries = []
         if invitation.onboard_type == "patient":

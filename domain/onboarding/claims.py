@@ -1,6 +1,7 @@
 """Claims: a person enters the organization that invited them, when they are confirmed or with their code (K8, K99)."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from domain.core.audited import Audited
@@ -28,10 +29,9 @@ class ReferralCodeNotFound(NotFound):
 class Claimed(NamedTuple):
     """What a claim changed beside the user, to be saved after the user in the same append.
 
-    `rests_on` are aggregates that may not change meanwhile. `request` is None when the user has nothing to claim.
+    `rests_on` are aggregates that may not change meanwhile.
     """
 
-    request: OnboardingRequest | None
     changed: Sequence[Audited]
     rests_on: Sequence[Audited] = ()
 
@@ -45,10 +45,14 @@ class Claims:
         self._destinations = Destinations(store, permissions)
         self._admissions = Admissions(store)
 
-    async def of_confirmed(self, user: User) -> Claimed:
-        """Claim the request for which the user signed up last, and the invitations of their verified address.
+    async def of_confirmed(
+        self, user: User, request: OnboardingRequest | None = None, individuals: Sequence[Individual] = ()
+    ) -> Claimed:
+        """Claim the request for which a user who is being confirmed signed up, and their registration invitations.
 
-        Call this after `user.confirm`; it saves nothing.
+        Call this after `user.prove`; it saves nothing. Without a request it is the one for which they signed up last;
+        earlier ones, and those of a user who was confirmed before, stay open until they are claimed with their codes.
+        `individuals` are those of the user that have changed already.
 
             claimed = await claims.of_confirmed(user)
             await save_resting_on(store, user, *claimed.changed, unchanged=claimed.rests_on)
@@ -56,26 +60,26 @@ class Claims:
         The changed aggregates include the roles that `update_admin_roles` returns, whether there is a request or not.
         The request stays open if its organization is inactive or cannot admit the user; nothing is refused (K99).
         """
-        claimed = await self._of_request(user)
+        claimed = await self._of_request(user, request or await self._last_request(user), individuals)
         invitations = await claimed_invitations(self._store, self._directory, user)
         return claimed._replace(changed=[*claimed.changed, *invitations])
 
-    async def _of_request(self, user: User) -> Claimed:
-        ids = await self._directory.registering_requests(user.id)
+    async def _last_request(self, user: User) -> OnboardingRequest | None:
+        """Return the request for which a user who is being confirmed signed up last."""
+        if not any(isinstance(event, User.Confirmed) for event in user.pending_events):
+            return None
+        ids = await self._directory.unclaimed_requests(user.id)
         requests = (await self._store.get_many(OnboardingRequest, ids)).values()
         started = {request.registering_at: request for request in requests if request.is_registering(user.id)}
-        if not started:
-            return Claimed(None, await update_admin_roles(self._store, user))
-        return await self.of_signed_up(user, started[max(time for time in started if time is not None)])
+        return started[max(time for time in started if time is not None)] if started else None
 
-    async def of_signed_up(
-        self, user: User, request: OnboardingRequest, individuals: Sequence[Individual] = ()
+    async def _of_request(
+        self, user: User, request: OnboardingRequest | None, individuals: Sequence[Individual]
     ) -> Claimed:
-        """Claim this request as `of_confirmed` does. `individuals` are those of the user that have changed already."""
-        try:
-            return await self._accept(user, request, individuals)
-        except Conflict:  # the user may claim it later, with the code
-            return Claimed(None, await update_admin_roles(self._store, user))
+        if request is not None:
+            with suppress(Conflict):  # the user may claim it later, with the code
+                return await self._accept(user, request, individuals)
+        return Claimed(await update_admin_roles(self._store, user))
 
     @retry_on_conflict
     async def claim(self, principal: Principal, code: str) -> tuple[OnboardingRequest, int]:
@@ -120,7 +124,7 @@ class Claims:
         admission = await self._admissions.enter(user, individual, request.onboard_type, destination)
         request.claim(user.id, individual.id)
         changed = [*admission.individuals, *admission.roles, *admission.entries, request]
-        return Claimed(request, changed, destination.rests_on)
+        return Claimed(changed, destination.rests_on)
 
 
 def _require_acceptable(

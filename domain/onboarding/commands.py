@@ -12,7 +12,7 @@ from domain.core.principal import Principal
 from domain.onboarding.admissions import Admission, Admissions, NewIds, Onboarding
 from domain.onboarding.destinations import Destination, Destinations
 from domain.onboarding.invitations import Invitation, require_consistent
-from domain.onboarding.provisional_users import MatchedUsers, match_user
+from domain.onboarding.provisional_users import MatchedUsers, NameHolders, match_user
 from domain.onboarding.referral_codes import ReferralCodes
 from domain.onboarding.registration_invitations import claimed_invitations
 from domain.onboarding.request_changes import invite
@@ -21,7 +21,7 @@ from domain.people.confirmations import CONFIRM_TEMPLATES
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
 from domain.people.login_names import names_of
-from domain.people.passwords import PasswordPolicy
+from domain.people.passwords import PasswordPolicy, words_about
 from domain.people.users import IdentifierTaken, User
 from domain.people.verification_codes import CodeCheck, VerificationCodes
 
@@ -72,33 +72,56 @@ class OnboardingRequests:
         require_consistent(invitation)
         destination = await self._destinations.find(principal, invitation)
         # after the permission: a password costs more than the checks
-        password_hash = await self._hash_password(invitation)
+        password_hash = await self._hash_password(principal, invitation)
         ids = NewIds(uuid4(), uuid4(), uuid4())
         return await self._decide(Onboarding(principal, invitation, destination, password_hash, ids))
 
     @retry_on_conflict
     async def _decide(self, onboarding: Onboarding) -> tuple[OnboardingRequest, int]:
-        principal, invitation = onboarding.principal, onboarding.invitation
+        invitation = onboarding.invitation
         onboarding = onboarding._replace(destination=await self._destinations.reload(onboarding.destination))
-        users = await self._known_users(invitation)
-        if users and not await self._may_claim(onboarding, users):
-            if invitation.claimed_at_once and not principal.unlimited:  # an unclaimed request tells that they are known
-                await self._known_addresses.count(principal.user_id)
-            request = self._open(onboarding, users[0].id, new_user=False)
+        holders = await self._holders(invitation)
+        if holders.meant and await self._may_claim(onboarding, holders.meant):
+            matched = match_user(holders)
+            await self._require_free_username(invitation, matched.user)
+            return await self._onboard_existing_user(matched, onboarding)
+        await self._require_free_username(invitation)
+        if holders.meant:
+            await self._count_known_address(onboarding)
+            request = self._open(onboarding, holders.meant[0].id, new_user=False)
             invite(request, invitation.channels, self.codes)
             rests_on = onboarding.destination.rests_on
             return request, await self._store.save(request, unchanged=rests_on, result=request.id)
-        if not users:
-            await self._require_free_username(invitation)
-            return await self._onboard_new_user(onboarding)
-        matched = match_user(users)
-        await self._require_free_username(invitation, matched.user)
-        return await self._onboard_existing_user(matched, onboarding)
+        if holders.others and not onboarding.vouched:
+            await self._count_known_address(onboarding)
+            return await self._invite_new_user(onboarding, holders)
+        return await self._onboard_new_user(onboarding, holders)
 
-    async def _onboard_new_user(self, onboarding: Onboarding) -> tuple[OnboardingRequest, int]:
+    async def _count_known_address(self, onboarding: Onboarding) -> None:
+        """Count an answer that tells that an address is known: the request is not as far as it would be otherwise."""
+        if onboarding.invitation.auto_sign_up and not onboarding.principal.unlimited:
+            await self._known_addresses.count(onboarding.principal.user_id)
+
+    async def _invite_new_user(self, onboarding: Onboarding, holders: NameHolders) -> tuple[OnboardingRequest, int]:
+        """Create the user without the names that the holders have, who did not prove them.
+
+        The user gets those that they prove, when they sign up with the code of the invitation.
+        """
         invitation = onboarding.invitation
         request = self._open(onboarding, onboarding.ids.user, new_user=True)
-        admission = await self._admissions.admit_new_user(onboarding)
+        invite(request, invitation.channels, self.codes)
+        ahead = invitation._replace(
+            contacts=holders.left_of(invitation.contacts), password=None, auto_sign_up=False, auto_confirm=False
+        )
+        admission = await self._admissions.admit_new_user(onboarding._replace(invitation=ahead))
+        return request, await self._save(onboarding.destination, admission, request, result=request.id)
+
+    async def _onboard_new_user(self, onboarding: Onboarding, holders: NameHolders) -> tuple[OnboardingRequest, int]:
+        """Create the user. `holders` lose the names, which they did not prove, to a person who is vouched for."""
+        invitation = onboarding.invitation
+        request = self._open(onboarding, onboarding.ids.user, new_user=True)
+        holders.release(invitation.contacts.login_names)
+        admission = (await self._admissions.admit_new_user(onboarding))._replace(released=holders.others)
         codes: Sequence[Audited] = ()
         if invitation.claimed_at_once:
             request.claim(admission.user.id, admission.individual.id)
@@ -168,24 +191,31 @@ class OnboardingRequests:
         primary = await self._store.get(Individual, user.individuals[0])
         return destination.organization.id in primary.organizations
 
-    async def _known_users(self, invitation: Invitation) -> list[User]:
+    async def _holders(self, invitation: Invitation) -> NameHolders:
         """Return the users who have one of the login names, in the order of the names."""
-        ids = await self._directory.users_named(invitation.contacts.login_names)
-        return list((await self._store.get_many(User, ids)).values())
+        names = invitation.contacts.login_names
+        ids = await self._directory.users_named(names)
+        return NameHolders.of((await self._store.get_many(User, ids)).values(), names)
 
     async def _open_requests(self, invitation: Invitation) -> list[OnboardingRequest]:
         ids = await self._directory.open_requests(invitation.organization_id, invitation.contacts.login_names)
         return list((await self._store.get_many(OnboardingRequest, ids)).values())
 
     async def _require_free_username(self, invitation: Invitation, user: User | None = None) -> None:
-        """Raise IdentifierTaken when another user has the user name."""
+        """Raise IdentifierTaken when another user has the user name.
+
+        Nobody may have it when the answer may not tell whether the person is known.
+        """
         name = names_of(None, None, invitation.contacts.username)
         holders = await self._directory.users_named(name) if name else []
         if any(user is None or holder != user.id for holder in holders):
             raise IdentifierTaken(argument="username")
 
-    async def _hash_password(self, invitation: Invitation) -> str | None:
+    async def _hash_password(self, principal: Principal, invitation: Invitation) -> str | None:
         if invitation.password is None:
             return None
-        await self._password_policy.require(invitation.password, invitation.contacts.given)
+        words = list(invitation.contacts.given)
+        if principal.unlimited:  # the only ones who set a password of somebody who has a name already
+            words += [word for user in (await self._holders(invitation)).meant for word in words_about(user)]
+        await self._password_policy.require(invitation.password, words)
         return await self._password_policy.passwords.hash(invitation.password)

@@ -1,12 +1,12 @@
 """Invitations: what a caller asks for with an onboarding request."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 from uuid import UUID
 
 from domain.core.errors import Invalid
 from domain.core.messages import Channel
-from domain.people.login_names import LoginName, finding_names, require_usable_username
+from domain.people.login_names import LoginName, finding_names, parse_login_name, require_usable_username
 
 OnboardType = Literal["patient", "provider"]
 
@@ -43,6 +43,10 @@ class Contacts(NamedTuple):
     def login_names(self) -> list[LoginName]:
         """Return the login names that find the person: the contacts, or else the user name (ruling O2)."""
         return finding_names(*self)
+
+    def without(self, names: Collection[LoginName]) -> "Contacts":
+        """Return those that are none of the login names."""
+        return Contacts(*(each if each is None or parse_login_name(each) not in names else None for each in self))
 
     @property
     def by_channel(self) -> dict[Channel, str | None]:

@@ -1,11 +1,35 @@
-"""Users without a verified contact, and how the person who owns a contact gets such an account (ruling O1)."""
+"""Users without a verified contact, and how the person who owns a contact gets such an account (rulings O1 and O2)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from domain.onboarding.invitations import Invitation
+from domain.onboarding.invitations import Contacts, Invitation
 from domain.people.individuals import Individual
+from domain.people.login_names import LoginName, names_of
 from domain.people.users import IdentifierTaken, User
+
+
+class NameHolders(NamedTuple):
+    """Users who have one of some login names: those whom the names mean, and others, who did not prove them (O2)."""
+
+    meant: Sequence[User] = ()
+    others: Sequence[User] = ()
+
+    @classmethod
+    def of(cls, users: Iterable[User], names: Collection[LoginName]) -> "NameHolders":
+        """Divide the users who have the names."""
+        every = list(users)
+        meant = [user for user in every if any(user.is_meant_by(name) for name in names)]
+        return cls(meant, [user for user in every if user not in meant])
+
+    def left_of(self, contacts: Contacts) -> Contacts:
+        """Return the contacts that none of those have who did not prove them."""
+        return contacts.without({name for other in self.others for name in names_of(*other.names.revealed)})
+
+    def release(self, names: Collection[LoginName]) -> None:
+        """Take the names away from the users who did not prove them."""
+        for other in self.others:
+            other.release_login_names(names)
 
 
 class MatchedUsers(NamedTuple):
@@ -20,12 +44,13 @@ def is_unverified(user: User) -> bool:
     return user.provisional or not user.confirmed
 
 
-def match_user(users: Sequence[User]) -> MatchedUsers:
+def match_user(holders: NameHolders) -> MatchedUsers:
     """Return which of the users the login names mean. Raises IdentifierTaken when more than one is verified."""
+    users = holders.meant
     verified = [user for user in users if not is_unverified(user)]
     if len(verified) > 1:
         raise IdentifierTaken
-    return MatchedUsers(verified[0]) if verified else MatchedUsers(users[0], users[1:])
+    return MatchedUsers(verified[0]) if verified else MatchedUsers(users[0], [*users[1:], *holders.others])
 
 
 def confirm(user: User, invitation: Invitation, *, vouched: bool) -> None:

@@ -6,27 +6,23 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.audited import caused_by
-from domain.core.errors import Invalid, InvalidState, LostRace
+from domain.core.errors import InvalidState, LostRace
 from domain.core.messages import Channel
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.onboarding.agreements import Agreements
 from domain.onboarding.claims import Claimed, Claims
-from domain.onboarding.invitations import ChannelWithoutContact
 from domain.onboarding.referral_codes import ReferralCode
+from domain.onboarding.referral_names import InvalidReferralCode, NamesGiven, names_of_invited
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.account_codes import AccountCodes, channels_of, kind_of
 from domain.people.confirmations import CONFIRM_TEMPLATES
 from domain.people.individuals import Individual
-from domain.people.login_names import ContactKind
-from domain.people.passwords import PasswordPolicy
-from domain.people.sign_up_names import ChosenNames, names_chosen
+from domain.people.login_names import ContactKind, LoginName
+from domain.people.passwords import PasswordPolicy, words_about
+from domain.people.sign_up_names import ChosenNames
 from domain.people.totp import end_totp
 from domain.people.users import IdentifierTaken, User
 from domain.people.verification_codes import VerificationCodes, verification_codes_id
-
-
-class InvalidReferralCode(Invalid, code="invalid-referral-code", argument="referral_code"):
-    """The referral code is unknown, or can no longer be used."""
 
 
 class InvitationClaimed(InvalidState, argument="referral_code"):
@@ -44,6 +40,11 @@ class ReferralSignUp(NamedTuple):
     locale: str | None = None
     tz: str | None = None
     agreements: Sequence[UUID] = ()
+
+    @property
+    def names(self) -> NamesGiven:
+        """Return what they say of their names."""
+        return NamesGiven(self.username, self.login_contact, self.source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ class ReferralSignUps:
         is for a provisional account, which is handed over to the person (ruling O1). A second sign-up before the claim
         replaces the first.
 
-        Raises InvalidReferralCode, InvitationClaimed, ChannelWithoutContact, the refusals of `names_chosen`, of
+        Raises InvitationClaimed, the refusals of `names_of_invited`, of
         `Agreements.require` and of `PasswordPolicy.require`; IdentifierTaken for a name of another user, and for an
         invitation of somebody who is confirmed.
         """
@@ -74,61 +75,85 @@ class ReferralSignUps:
         if found.claimed:
             raise InvitationClaimed
         request, user = await self._load(found)
-        names = _names_of(request, given)
+        if not _is_known(user):
+            names_of_invited(request, user, kind_of(request.invites[found.message_id].channel), given.names)
         agreed = await self.agreements.require(
             given.agreements, user_id=user.id, organization_ids=[request.organization_id]
         )
         words = [word for word in (*request.names.revealed, given.username) if word is not None]
-        await self.password_policy.require(given.password, words)
-        if user.confirmed and not user.provisional:
+        await self.password_policy.require(given.password, [*words, *words_about(user)])
+        if _is_known(user):
             raise IdentifierTaken(argument="username")
         password_hash = await self.password_policy.passwords.hash(given.password)
         with caused_by(user.id):
-            return await self._sign_up(found, given._replace(agreements=agreed), names, password_hash)
+            return await self._sign_up(found, given._replace(agreements=agreed), password_hash)
 
     async def _load(self, found: ReferralCode) -> tuple[OnboardingRequest, User]:
         """Return the request and its user. Raises InvalidReferralCode when that user cannot sign up any more."""
         request = await self.store.get(OnboardingRequest, found.request_id)
         user = await self.store.find(User, request.user_id)
-        if user is None or user.archived or not user.enabled:
+        if user is None or user.archived or not (user.enabled or _is_known(user)):
             raise InvalidReferralCode
         return request, user
 
     @retry_on_conflict
-    async def _sign_up(self, found: ReferralCode, given: ReferralSignUp, names: ChosenNames, password_hash: str) -> int:
+    async def _sign_up(self, found: ReferralCode, given: ReferralSignUp, password_hash: str) -> int:
         request, user = await self._load(found)
         invite = request.invites[found.message_id]
         if request.done:
             raise InvitationClaimed
-        if invite.void or (user.confirmed and not user.provisional):
+        if invite.void:
             raise InvalidReferralCode
-        await self._require_free(user, names)
+        if _is_known(user):
+            raise IdentifierTaken(argument="username")
         proved = kind_of(invite.channel)
+        names, released = await self._free(user, names_of_invited(request, user, proved, given.names), proved, given)
         totp = await end_totp(self.store, user.id) if user.confirmed else []
         individuals = await self._hand_over(user, names, proved, password_hash)
         user.assume_region(locale=given.locale, tz=given.tz)
         request.register()
         request.record_response(invite.id)
         codes = await self._codes(user)
-        claimed = Claimed(None, [])
+        claimed = Claimed([])
         if request.auto_confirm or user.confirmed:
             user.prove(proved)
-            claimed = await self.claims.of_signed_up(user, request, individuals)
+            claimed = await self.claims.of_confirmed(user, request, individuals)
         else:
             channel = given.source or channels_of(user)[0]
             codes.issue(self.accounts.derivation, "confirm", channel, CONFIRM_TEMPLATES[channel], locale=given.locale)
         agreements = await self.agreements.agreed(user.id, given.agreements)
-        aggregates = (user, *totp, *individuals, codes, request, *agreements, *claimed.changed)
+        aggregates = (*released, user, *totp, *individuals, codes, request, *agreements, *claimed.changed)
         changed = {aggregate.id: aggregate for aggregate in aggregates}
         try:
             return await save_resting_on(self.store, *changed.values(), unchanged=claimed.rests_on, result=request.id)
         except IdentifierTaken:  # a concurrent command took the name: decide again, to say so
             raise LostRace from None
 
-    async def _require_free(self, user: User, names: ChosenNames) -> None:
-        holders = await self.accounts.directory.users_named(names.finding)
-        if any(holder != user.id for holder in holders):
-            raise IdentifierTaken(argument="username")
+    async def _free(
+        self, user: User, names: ChosenNames, proved: ContactKind, given: ReferralSignUp
+    ) -> tuple[ChosenNames, list[User]]:
+        """Return the names that the user gets, and the users who lose the proved contact, which they did not prove.
+
+        A further contact that another user has is left out, unless the person insists on it. Raises IdentifierTaken.
+        """
+        released = []
+        for name in names.finding:
+            holder = await self._other_holder(user, name)
+            if holder is None:
+                continue
+            if name.kind == proved and not holder.is_meant_by(name):
+                holder.release_login_names([name])
+                released.append(holder)
+            elif name.kind in {proved, "username", *given.names.insisted}:
+                raise IdentifierTaken(argument="username")
+            else:
+                names = names._replace(**{name.kind: None})
+        return names, released
+
+    async def _other_holder(self, user: User, name: LoginName) -> User | None:
+        """Return the other user who has the name."""
+        holders = await self.accounts.directory.users_named([name])
+        return await self.store.get(User, holders[0]) if holders and holders[0] != user.id else None
 
     async def _hand_over(
         self, user: User, names: ChosenNames, proved: ContactKind, password_hash: str
@@ -153,18 +178,13 @@ class ReferralSignUps:
         return list(individuals.values())
 
     async def _codes(self, user: User) -> VerificationCodes:
-        """Return the codes of the user, of whom the earlier confirmation codes are void."""
+        """Return the codes of the user; the earlier ones, which may have gone to other contacts, are void."""
         codes = await self.store.find(VerificationCodes, verification_codes_id(user.id))
         codes = codes or VerificationCodes.create(user.id)
-        codes.void(codes.of_purpose("confirm"))
+        codes.void(codes.codes.values())
         return codes
 
 
-def _names_of(request: OnboardingRequest, given: ReferralSignUp) -> ChosenNames:
-    """Return the names of the person. Raises the refusals of `names_chosen`, and ChannelWithoutContact."""
-    email, phone, _ = request.names.revealed
-    names = names_chosen(given.username, email, phone, given.login_contact)
-    contact = {"email": names.email, "sms": names.phone, None: ""}[given.source]
-    if contact is None:
-        raise ChannelWithoutContact(argument="source")
-    return names
+def _is_known(user: User) -> bool:
+    """Return whether the user signs in already, so that they claim the request instead (ruling K8)."""
+    return user.confirmed and not user.provisional

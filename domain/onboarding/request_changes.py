@@ -14,12 +14,13 @@ from domain.core.principal import Principal
 from domain.onboarding.admissions import Admissions, NewIds, Onboarding
 from domain.onboarding.destinations import Destinations
 from domain.onboarding.invitations import Contacts, Invitation
+from domain.onboarding.provisional_users import NameHolders
 from domain.onboarding.referral_codes import ReferralCodes
 from domain.onboarding.request_permissions import OnboardingPermissions, OnboardingRequestNotFound
 from domain.onboarding.requests import OnboardingRequest, OnboardingRequestOpen, RequestClaimed
 from domain.organizations.organizations import Organization
 from domain.people.directory import Directory
-from domain.people.login_names import email_key, names_of, normal_login
+from domain.people.login_names import LoginName, LoginNames, email_key, names_of, normal_login
 from domain.people.users import IdentifierTaken, User
 from domain.people.verification_codes import VerificationCodes, verification_codes_id
 
@@ -67,9 +68,10 @@ class RequestChanges:
     async def change_email(self, principal: Principal, request_id: UUID, email: str) -> tuple[OnboardingRequest, int]:
         """Replace the e-mail address of the person. Return the request and the position.
 
-        A user who was made with the request gets the new address. If the request is about somebody known, or somebody
-        has the new address, the request is about whoever has it now, and nobody known is changed (ruling K84). Codes
-        that were sent by e-mail are void. A new invitation goes out, unless the request was made without notifications.
+        A user who was made with the request gets the new address, and is as if nobody had signed up. If the request is
+        about somebody known, or somebody has the new address, the request is about whoever has it now, and nobody known
+        is changed (ruling K84). Codes that were sent by e-mail are void. A new invitation goes out, unless the request
+        was made without notifications.
 
         Raises RequestClaimed, OnboardingRequestOpen, and the refusals of `OnboardingPermissions.require_changeable`.
         """
@@ -139,32 +141,47 @@ class RequestChanges:
     async def _person(self, principal: Principal, request: OnboardingRequest, contacts: Contacts) -> _Person:
         """Return whom the request with these contacts is about."""
         user = await self._store.get(User, request.user_id)
-        holders = await self._directory.users_named(names_of(contacts.email, None, None))
         made = request.has_made(user)
-        if made and set(holders) <= {user.id}:
-            user.change_contact("email", contacts.email)
-            return _Person(user.id, [user, *await self._without_codes(user)])
-        named = await self._directory.users_named(contacts.login_names)
-        known = [each for each in named if not (made and each == user.id)]
-        if known:
-            return _Person(known[0])
+        holders = await self._holders(user if made else None, names_of(contacts.email, None, None))
+        if made and not holders.meant:
+            return await self._readdressed(user, contacts)
+        holders = await self._holders(user if made else None, contacts.login_names)
+        if holders.meant:
+            return _Person(holders.meant[0].id)
         return await self._new_person(principal, request, user, contacts)
 
-    async def _without_codes(self, user: User) -> list[VerificationCodes]:
-        """Return the codes of the user; those that were sent to the former address are void."""
+    async def _holders(self, made: User | None, names: Sequence[LoginName]) -> NameHolders:
+        """Return the users who have one of the names, except the user who was made with the request."""
+        users = await self._store.get_many(User, await self._directory.users_named(names))
+        return NameHolders.of((user for user in users.values() if made is None or user.id != made.id), names)
+
+    async def _readdressed(self, user: User, contacts: Contacts) -> _Person:
+        """Give the user who was made with the request the new address, and undo what came by way of the former one.
+
+        Whoever had the former address may have signed up: their password, their names and their codes count no more.
+        """
+        free = await self._free(contacts, user.id)
+        if user.state == "init" and free.email is not None:
+            user.change_contact("email", free.email)
+        else:
+            user.undo_registration(LoginNames.of(user.id, *free))
         codes = await self._store.find(VerificationCodes, verification_codes_id(user.id))
         if codes is None:
-            return []
-        codes.void(code for code in codes.codes.values() if code.channel == "email")
-        return [codes]
+            return _Person(user.id, [user])
+        codes.void(codes.codes.values())
+        return _Person(user.id, [user, codes])
+
+    async def _free(self, contacts: Contacts, user_id: UUID | None = None) -> Contacts:
+        """Return the contacts that no other user has as login names."""
+        names = names_of(*contacts)
+        taken = [name for name in names if set(await self._directory.users_named([name])) - {user_id}]
+        return contacts.without(taken)
 
     async def _new_person(
         self, principal: Principal, request: OnboardingRequest, former: User, contacts: Contacts
     ) -> _Person:
-        """Create the user of the request, as its creation would have; a user name that somebody has is left out."""
-        email, phone, username = contacts
-        if username is not None and await self._directory.users_named(names_of(None, None, username)):
-            contacts = Contacts(email, phone)
+        """Create the user of the request, as its creation would have; names that somebody has are left out."""
+        contacts = await self._free(contacts)
         organization = await self._store.get(Organization, request.organization_id)
         destination = await self._destinations.left_of(request, former, organization)
         invitation = Invitation(request.organization_id, request.onboard_type, contacts)

@@ -187,6 +187,21 @@ class OnboardingRequest(Audited):
                 if invite.channel == "email":
                     aggregate.replace_invite(message_id, void=True)
 
+    class Repointed(Audited.Event):
+        """The request is about another user from now on, who has the contact; codes stay valid (ruling K5).
+
+        `organization_id` is the organization of the request.
+        """
+
+        TOPIC = "onboarding-request.repointed"
+        organization_id: UUID
+        user_id: UUID
+        names: LoginNames
+
+        def apply(self, aggregate: "OnboardingRequest") -> None:
+            aggregate.registering_at, aggregate.new_user = None, False
+            aggregate.user_id, aggregate.names = self.user_id, self.names
+
     @classmethod
     def open(
         cls, request_id: UUID, invitation: Invitation, user_id: UUID, *, new_user: bool, created_by: UUID | None
@@ -262,6 +277,12 @@ class OnboardingRequest(Audited):
             new_user=new_user,
             names=LoginNames.of(user_id, email, phone, username),
         )
+
+    def repoint(self, user_id: UUID) -> None:
+        """Let the request be about another user, who has taken the place of the former one."""
+        if not self.done:
+            names = LoginNames.of(user_id, *self.names.revealed)
+            self.trigger_event(self.Repointed, organization_id=self.organization_id, user_id=user_id, names=names)
 
     def invite(self, message_id: UUID, channel: Channel, code_hash: str, lifetime: timedelta) -> None:
         """Issue an invitation over the channel; earlier codes stay valid (ruling K31)."""

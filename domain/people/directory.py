@@ -37,8 +37,8 @@ class Directory(Protocol):
         """Return the onboarding request that a message invites to."""
         ...
 
-    async def registering_requests(self, user_id: UUID) -> list[UUID]:
-        """Return the unclaimed onboarding requests for which the user has signed up."""
+    async def unclaimed_requests(self, user_id: UUID) -> list[UUID]:
+        """Return the unclaimed onboarding requests that are about the user."""
         ...
 
     async def registration_invitations(self, emails: Iterable[str], organization_id: UUID | None = None) -> list[UUID]:

@@ -8,6 +8,7 @@ from domain.core.permissions import Permissions
 from domain.core.ports import Store
 from domain.core.principal import Principal
 from domain.people.directory import Directory
+from domain.people.login_names import parse_login_name
 from domain.people.users import User, UserArchived, UserNotFound
 
 
@@ -40,7 +41,7 @@ class NamedUsers:
         user_id = name.user_id or await self._id_of(name)
         # look up the principal when there is no account, so that the time of the answer does not reveal that
         user = await self.store.find(User, user_id or principal.user_id)
-        if user is None or not await self._may_know(principal, user, organization_id) or user_id is None:
+        if user is None or not await self._may_know(principal, user, organization_id) or not _means(name, user):
             raise UserNotFound(argument=name.argument)
         if user.archived:
             raise UserArchived(argument=name.argument)
@@ -53,3 +54,10 @@ class NamedUsers:
     async def _may_know(self, principal: Principal, user: User, organization_id: UUID) -> bool:
         readable = await self.permissions.readable_users(principal, [user.id])
         return user.id in readable or organization_id in {**user.organizations, **user.former_organizations}
+
+
+def _means(name: UserIdOrEmail, user: User) -> bool:
+    """Return whether the name is the user's: their id, or an address that is not an unproved change (ruling O2)."""
+    if name.email is None:
+        return user.id == name.user_id
+    return user.is_meant_by(parse_login_name(name.email))

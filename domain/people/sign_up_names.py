@@ -45,8 +45,8 @@ def names_chosen(
 ) -> ChosenNames:
     """Return the names of a person with these contacts who chooses this user name.
 
-    An address or a number is the person's contact, and fills the one that they did not give. Raises UnusableName,
-    OtherName, NoSuchContact.
+    An address or a number is the person's contact, fills the one that they did not give, and is the login name unless
+    `login_contact` is another. Raises UnusableName, OtherName, NoSuchContact.
     """
     name = parse_login_name(username)
     if name.kind == "username":
@@ -63,4 +63,4 @@ def names_chosen(
         if (email if login_contact == "email" else phone) is None:
             raise NoSuchContact
         plain = None
-    return ChosenNames(email, phone, plain, login_contact)
+    return ChosenNames(email, phone, plain, login_contact or (None if name.kind == "username" else name.kind))

@@ -14,6 +14,7 @@ from domain.core.ports import Store, retry_on_conflict
 from domain.groups.groups import Group
 from domain.groups.rosters import RosterEntry
 from domain.onboarding.agreements import Agreements
+from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.enrollment import EnrollmentSchemas, require_enrollment_data
 from domain.organizations.enrollment_codes import OrganizationCode, organization_code_id
 from domain.organizations.organizations import Organization
@@ -121,7 +122,7 @@ class SignUp(Audited):
             birth_date=sealed(user_id, registration.birth_date),
             gender=sealed(user_id, registration.gender),
             preferred_name=sealed(user_id, registration.preferred_name),
-            agreements=list(registration.agreements),
+            agreements=list(dict.fromkeys(registration.agreements)),
             locale=registration.locale,
             tz=registration.tz,
         )
@@ -178,7 +179,7 @@ class SignUps:
         place = await self._place(registration.organization_code)
         abandoned = await self._abandoned_users(registration)
         with caused_by(ids.user):
-            given_up = [aggregate for user in abandoned for aggregate in await self._give_up(user)]
+            given_up = [aggregate for user in abandoned for aggregate in await self._give_up(user, ids.user)]
             user = _new_user(registration, place.organization, ids)
             user.set_password(password_hash)
             individual = Individual.create(ids.individual, "user", user.id)
@@ -216,16 +217,23 @@ class SignUps:
                 abandoned[user_id] = await self._require_abandoned(user_id, argument)
         return list(abandoned.values())
 
-    async def _give_up(self, user: User) -> list[Audited]:
-        """Archive the user, and take their individual from the organization. Return what has changed."""
+    async def _give_up(self, user: User, heir_id: UUID) -> list[Audited]:
+        """Archive the user, and take their individual from the organization. Return what has changed.
+
+        Organizations that have invited the person have invited the heir, who has the contact now.
+        """
         user.archive()
+        request_ids = await self.directory.unclaimed_requests(user.id)
+        requests = list((await self.store.get_many(OnboardingRequest, request_ids)).values())
+        for request in requests:
+            request.repoint(heir_id)
         individuals = list((await self.store.get_many(Individual, user.individuals)).values())
         entries: list[Audited] = []
         for individual in individuals:
             for organization_id in list(individual.organizations):
                 individual.unshare("organization", organization_id)
                 entries += await leave_groups(self.store, self.directory, individual.id, organization_id)
-        return [user, *entries, *individuals]
+        return [user, *entries, *individuals, *requests]
 
     async def _require_abandoned(self, user_id: UUID, argument: str) -> User:
         user, sign_up, codes = await self.store.find_each(

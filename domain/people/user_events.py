@@ -92,6 +92,15 @@ class UserEvents(Audited):
         names: LoginNames
         login_contact: ContactKind | None
 
+    class RegistrationUndone(Audited.Event):
+        """A sign-up counts no more, because the contact that it was made with is not the user's.
+
+        The user has no password. The names replace all earlier ones.
+        """
+
+        TOPIC = "user.registration-undone"
+        names: LoginNames
+
     class ClassificationChanged(Audited.Event):
         """A system administrator changed the classification."""
 

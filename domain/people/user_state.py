@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.core.audited import Audited
 from domain.core.personal import Personal, revealed
-from domain.people.login_names import ContactKind, LoginNames
+from domain.people.login_names import ContactKind, LoginName, LoginNames, parse_login_name
 
 Kind = Literal["person", "service"]
 STAFF = "carium"
@@ -26,8 +26,9 @@ class Profile(NamedTuple):
 class UserState(Audited):
     """The attributes of a person or a service account.
 
-    `state` is derived from the attributes (semantics, section 3). `organizations` maps the ids of the organizations
-    whose provider the user is to the times at which they joined.
+    `provisional_in` is the organization to which a user is limited who never verified a contact. `state` is derived
+    from the attributes (semantics, section 3). `organizations` maps the ids of the organizations whose provider the
+    user is to the times at which they joined.
     """
 
     kind: Kind
@@ -86,8 +87,8 @@ class UserState(Audited):
 
     @property
     def provisional(self) -> bool:
-        """Return whether the user is limited to one organization, because no contact of theirs is verified (O1)."""
-        return self.provisional_in is not None and not (self.email_verified or self.phone_verified)
+        """Return whether the user is limited to one organization, because they never verified a contact (O1)."""
+        return self.provisional_in is not None
 
     @property
     def live(self) -> bool:
@@ -101,6 +102,15 @@ class UserState(Audited):
     def is_verified(self, kind: ContactKind) -> bool:
         """Return whether the contact is verified."""
         return self.email_verified if kind == "email" else self.phone_verified
+
+    def is_meant_by(self, name: LoginName) -> bool:
+        """Return whether somebody who names a person by this login name of the user means the user (ruling O2).
+
+        That is not so for a contact that a person changed to and has not proved: it may be anybody's.
+        """
+        held = revealed(getattr(self.names, name.kind))
+        proved = name.kind == "username" or self.is_verified(name.kind) or self.provisional or not self.confirmed
+        return proved and held is not None and parse_login_name(held) == name
 
     @property
     def profile(self) -> Profile:

@@ -181,6 +181,16 @@ class User(UserState, UserEvents):
         if (names, login_contact) != (self.names, self.login_contact):
             self._login_names_chosen(names, login_contact)
 
+    def undo_registration(self, names: LoginNames) -> None:
+        """Take the password away, and replace all login names, of a user whom nobody has confirmed.
+
+        Raises UserArchived, VerifiedUser.
+        """
+        self._require_not_archived()
+        if self.confirmed:
+            raise VerifiedUser
+        self._registration_undone(names)
+
     def classify(self, classification: str) -> None:
         """Change the classification. Raises UserArchived."""
         self._require_not_archived()
@@ -324,6 +334,7 @@ class User(UserState, UserEvents):
 
     @event(UserEvents.ContactVerified)
     def _contact_verified(self, kind: ContactKind) -> None:
+        self.provisional_in = None
         if kind == "email":
             self.email_verified = True
         else:
@@ -337,6 +348,10 @@ class User(UserState, UserEvents):
     @event(UserEvents.LoginNamesChosen)
     def _login_names_chosen(self, names: LoginNames, login_contact: ContactKind | None) -> None:
         self.names, self.login_contact = names, login_contact
+
+    @event(UserEvents.RegistrationUndone)
+    def _registration_undone(self, names: LoginNames) -> None:
+        self.names, self.login_contact, self.password_hash = names, None, None
 
     @event(UserEvents.ClassificationChanged)
     def _classification_changed(self, classification: str) -> None:
@@ -355,6 +370,8 @@ class User(UserState, UserEvents):
     @event(UserEvents.Confirmed)
     def _confirmed(self, email_verified: bool, phone_verified: bool) -> None:
         self.confirmed = True
+        if email_verified or phone_verified:
+            self.provisional_in = None
         self.email_verified = self.email_verified or email_verified
         self.phone_verified = self.phone_verified or phone_verified
 

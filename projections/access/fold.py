@@ -86,7 +86,7 @@ class AccessFold(Fold):
         _stamp(self.touched_users, event.originator_id, event)
 
     @handler
-    def set_password(self, event: User.PasswordSet) -> None:
+    def set_password(self, event: User.PasswordSet | User.RegistrationUndone) -> None:
         _stamp(self.touched_users, event.originator_id, event)
 
     @handler

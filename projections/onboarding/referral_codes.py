@@ -54,12 +54,15 @@ class ReferralCodesFold(Fold):
     @handler
     def readdress(self, event: OnboardingRequest.Readdressed) -> None:
         request_id = event.originator_id
-        self.users[request_id] = {"request_id": request_id, "user_id": event.user_id}
-        self._become(request_id, registering=False, claimed=False)
+        self._concern(event)
         self.void.add(request_id)
         for code in self.codes.values():
             if code["request_id"] == request_id and code["channel"] == "email":
                 code["void"] = True
+
+    @handler
+    def repoint(self, event: OnboardingRequest.Repointed) -> None:
+        self._concern(event)
 
     @handler
     def start(self, event: OnboardingRequest.RegistrationStarted) -> None:
@@ -68,6 +71,10 @@ class ReferralCodesFold(Fold):
     @handler
     def claim(self, event: OnboardingRequest.Claimed) -> None:
         self._become(event.originator_id, registering=False, claimed=True)
+
+    def _concern(self, event: OnboardingRequest.Readdressed | OnboardingRequest.Repointed) -> None:
+        self.users[event.originator_id] = {"request_id": event.originator_id, "user_id": event.user_id}
+        self._become(event.originator_id, registering=False, claimed=False)
 
     def _become(self, request_id: UUID, **state: bool) -> None:
         self.states[request_id] = {"request_id": request_id, **state}
@@ -108,10 +115,10 @@ async def valid_code(cursor: AsyncCursor, code: str) -> ReferralCode | None:
     return None if row is None else ReferralCode(*row)
 
 
-async def registering_requests(cursor: AsyncCursor, user_id: UUID) -> list[UUID]:
-    """Return the unclaimed requests for which the user has signed up, by id."""
+async def unclaimed_requests(cursor: AsyncCursor, user_id: UUID) -> list[UUID]:
+    """Return the unclaimed requests about the user, by id."""
     await cursor.execute(
-        "SELECT request_id FROM claimable_requests WHERE user_id = %s AND registering AND NOT claimed ORDER BY 1",
+        "SELECT request_id FROM claimable_requests WHERE user_id = %s AND NOT claimed ORDER BY 1",
         [user_id],
         prepare=True,
     )

@@ -158,7 +158,7 @@ class OnboardingRequestsFold(Fold):
         }
 
     @handler
-    def readdress(self, event: OnboardingRequest.Readdressed) -> None:
+    def readdress(self, event: OnboardingRequest.Readdressed | OnboardingRequest.Repointed) -> None:
         self.rows[event.originator_id].update(_names(event.names), user_id=event.user_id, registering_at=None)
 
     @handler

@@ -46,8 +46,8 @@ class InlineDirectory:
         found = await self._column("SELECT request_id FROM referral_codes WHERE message_id = %s", message_id)
         return found[0] if found else None
 
-    async def registering_requests(self, user_id: UUID) -> list[UUID]:
-        return await self._reader.ask(lambda cursor: referral_codes.registering_requests(cursor, user_id))
+    async def unclaimed_requests(self, user_id: UUID) -> list[UUID]:
+        return await self._reader.ask(lambda cursor: referral_codes.unclaimed_requests(cursor, user_id))
 
     async def registration_invitations(self, emails: Iterable[str], organization_id: UUID | None = None) -> list[UUID]:
         addresses = list(emails)

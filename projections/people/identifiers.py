@@ -43,7 +43,7 @@ class IdentifiersFold(HashedNamesFold):
     refusal = IdentifierTaken
 
     @handler
-    def name(self, event: User.Created | User.TakenOver | User.LoginNamesChosen) -> None:
+    def name(self, event: User.Created | User.TakenOver | User.LoginNamesChosen | User.RegistrationUndone) -> None:
         """Let the user hold these names. Service accounts hold none: they do not sign in."""
         if isinstance(event, User.Created) and event.kind == "service":
             return

@@ -43,6 +43,10 @@ class UserRequestsFold(Fold):
             row.update(user_id=event.user_id, new_user=event.new_user)
 
     @handler
+    def repoint(self, event: OnboardingRequest.Repointed) -> None:
+        self._rows[event.originator_id].update(user_id=event.user_id, new_user=False)
+
+    @handler
     def issue(self, event: OnboardingRequest.InvitationIssued) -> None:
         invites = self._rows[event.originator_id]["invites"]
         invites[event.channel] = {"id": str(event.message_id), "status": "created"}

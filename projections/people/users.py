@@ -118,6 +118,10 @@ class UsersFold(Fold):
         self._change_user(event, **_names_of(names))
 
     @handler
+    def undo_registration(self, event: User.RegistrationUndone) -> None:
+        self._change_user(event, registered=False, **_names(*event.names.revealed))
+
+    @handler
     def choose_login_name(self, event: User.LoginNameChosen) -> None:
         if (row := self._rows.get(event.originator_id)) is not None:
             row["login_contact"], row["own_username"] = event.kind, None

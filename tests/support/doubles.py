@@ -129,7 +129,7 @@ class MemoryDirectory:
     async def invited_request(self, message_id: UUID) -> UUID | None:
         return None
 
-    async def registering_requests(self, user_id: UUID) -> list[UUID]:
+    async def unclaimed_requests(self, user_id: UUID) -> list[UUID]:
         return []
 
     async def user_of_totp(self, configuration_id: UUID) -> UUID | None:

@@ -110,7 +110,7 @@ class SignUpRequest(Strict):
             birth_date=None if self.birth_date is None else self.birth_date.isoformat(),
             gender=self.gender,
             preferred_name=self.preferred_name,
-            agreements=folded(self.service_document_agreements),
+            agreements=self.service_document_agreements,
             locale=self.locale or FALLBACK_LOCALE,
             tz=self.tz,
         )
@@ -126,7 +126,7 @@ class SignUpRequest(Strict):
 
     @model_validator(mode="after")
     def _of_one_shape(self) -> Self:
-        problems = list(self._problems_of_codes())
+        problems = [*self._problems_of_codes(), *self._problems_of_username()]
         if self.referral_code is None and not problems:
             problems += [*self._problems_of_names(), *self._problems_of_channels()]
         if problems:
@@ -144,12 +144,14 @@ class SignUpRequest(Strict):
                 problem(name, "other", "Input belongs to a sign-up with an organization code") for name in others
             )
 
+    def _problems_of_username(self) -> Iterator[InitErrorDetails]:
+        if self._kind_of_username() is None and not PLAIN.fullmatch(self.username):
+            yield problem("username", "username", "Input should be 3 to 64 letters, digits, dots, underscores, hyphens")
+
     def _problems_of_names(self) -> Iterator[InitErrorDetails]:
         yield from (problem(name, "missing") for name in ("first-name", "last-name") if not self._has(name))
         kind = self._kind_of_username()
-        if kind is None and not PLAIN.fullmatch(self.username):
-            yield problem("username", "username", "Input should be 3 to 64 letters, digits, dots, underscores, hyphens")
-        elif kind is None and not any(self.contacts.values()):
+        if kind is None and not any(self.contacts.values()):
             yield problem("email", "missing")
         elif not self._fits(kind):
             yield problem("username", "username", "Input should be the e-mail address or phone number of the person")
@@ -162,8 +164,6 @@ class SignUpRequest(Strict):
         return given is None or parse_login_name(given) == parse_login_name(self.username)
 
     def _problems_of_channels(self) -> Iterator[InitErrorDetails]:
-        if self.referral_code is not None:
-            return
         contacts = self.contacts
         for index, channel in enumerate(self.notifications or ()):
             if not contacts[CHANNELS[channel]]:

@@ -233,7 +233,8 @@ async def test_a_provisional_account_is_handed_over_to_the_invited_person(databa
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         north, south = await world.organization(), await world.organization()
         made = {"password": PASSWORD, "auto-sign-up": True, "auto-confirm": True, "notifications": []}
-        await ask_to_onboard(world, await world.admin(north), north, **{"patient-email": ADDRESS, **made})
+        contacts = {"patient-email": ADDRESS, "phone-number": NUMBER}
+        await ask_to_onboard(world, await world.admin(north), north, **contacts, **made)
         assert await log_in(world, ADDRESS, PASSWORD) == 201
         request, code = await invited(world, await world.admin(south), south, **{"phone-number": NUMBER})
         assert (await ask(world, "sign-up", **given(code, password=NEW, set_username="phone"))).status_code == 201
