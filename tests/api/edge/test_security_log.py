@@ -136,10 +136,31 @@ async def test_known_addresses_are_revealed_a_limited_number_of_times(database_u
         assert await counted(world, "known-address-named") == before + 3
 
 
-async def onboard(world: World, organization_id: UUID, email: str, by: Person) -> int:
+async def test_a_sign_up_without_confirmation_reveals_no_more_of_them(database_url: str) -> None:
+    """Ruling O3: the answer for an unknown address is further, whether or not it was to be confirmed."""
+    async with a_world(database_url, known_addresses=2) as world:
+        north, south = await world.organization(), await world.organization()
+        admin = await world.admin(north)
+        known = [(await world.patient(south)).email for _ in range(2)]
+        to_register = {"auto-confirm": False}
+        assert [await onboard(world, north, email, admin, **to_register) for email in known] == [201, 429]
+
+
+async def test_a_taken_user_name_tells_nothing_of_the_address(database_url: str) -> None:
+    """Ruling A1: known and unknown addresses answer alike, whatever is given beside them."""
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        await onboard(world, north, "ada@people.test", world.system, username="ada.byron")
+        known = (await world.patient(south)).email
+        admin = await world.admin(north)
+        for email in (known, "unknown@people.test"):
+            assert await onboard(world, north, email, admin, username="ada.byron") == 409
+
+
+async def onboard(world: World, organization_id: UUID, email: str, by: Person, **more: Any) -> int:
     attributes = {
         "organization": str(organization_id), "patient-email": email, "password": PASSWORD, "notifications": [],
-        "auto-sign-up": True, "auto-confirm": True,
+        "auto-sign-up": True, "auto-confirm": True, **more,
     }  # fmt: skip
     body = {"data": {"type": "onboarding-requests", "attributes": attributes}}
     return (await world.client.post("/v1/onboarding-requests/", json=body, headers=by.bearer)).status_code

@@ -1,12 +1,16 @@
 """Registration invitations (rulings K58, K108 and K139)."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from tests.api.organizations.templates import an_employee, created, deactivated
+from tests.api.people.test_codes import ask
+from tests.api.people.test_referral_sign_ups import ADDRESS, given
+from tests.api.people.test_referral_sign_ups import invited as invited_to_sign_up
 from tests.support.world.product import PASSWORD, Person, World, a_world
 
 PATH = "/v1/registration-invitations/"
@@ -126,6 +130,17 @@ async def test_a_user_who_confirms_with_the_address_verified_claims_it(database_
         admin = await world.admin(north)
         assert (await invited(world, "ada@people.test", admin))["data"]["attributes"]["claimed-time"] is None
         assert len(await claimed_times(world)) == 5
+
+
+async def test_an_invited_person_who_is_confirmed_at_once_claims_it(database_url: str, tmp_path: Path) -> None:
+    """Ruling K108: the code of the onboarding request verifies the address."""
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        clinic = await world.organization()
+        admin = await world.admin(clinic)
+        await invited(world, ADDRESS, admin)
+        _, code = await invited_to_sign_up(world, admin, clinic, **{"auto-confirm": True})
+        assert (await ask(world, "sign-up", **given(code))).is_success
+        assert [time is not None for time in await claimed_times(world)] == [True]
 
 
 async def test_a_user_without_a_verified_address_claims_nothing(database_url: str) -> None:

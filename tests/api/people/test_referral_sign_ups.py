@@ -22,7 +22,7 @@ NEW = "another-battery-staple-7"
 
 
 async def invited(world: World, by: Person, organization_id: UUID, **attributes: Any) -> tuple[dict[str, Any], str]:
-    """A request that invites Ann by e-mail, and the code of the invitation."""
+    """A request that invites Ann, unless another address is given, by e-mail, and the code of the invitation."""
     wanted = {
         "organization": str(organization_id), "onboard-type": "patient", "patient-email": ADDRESS,
         "notifications": ["email"], **attributes,
@@ -30,7 +30,8 @@ async def invited(world: World, by: Person, organization_id: UUID, **attributes:
     body = {"data": {"type": "onboarding-requests", "attributes": wanted}}
     request = (await world.post("/v1/onboarding-requests/", body, by))["data"]
     templates = {"patient": "onboarding", "provider": "onboarding-provider"}
-    sent = await codes(world, ADDRESS, templates[attributes.get("onboard-type", "patient")])
+    address = attributes.get("patient-email", ADDRESS)
+    sent = await codes(world, address, templates[attributes.get("onboard-type", "patient")])
     return request, sent[-1]
 
 
@@ -164,12 +165,24 @@ async def test_members_that_do_not_fit_are_refused(
 async def test_a_number_fills_the_contact_that_the_invitation_lacks(database_url: str, tmp_path: Path) -> None:
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         _, code = await invited(world, world.system, await world.organization())
-        answer = await ask(world, "sign-up", **given(code, username="+12025550147", source="sms", set_username="phone"))
+        answer = await ask(world, "sign-up", **given(code, username="+12025550147", source="sms"))
         assert answer.status_code == 201, answer.text
         (confirmation,) = await codes(world, "+12025550147", "verify")
         body = {"username": "+12025550147", "confirmation_code": confirmation, "login": True}
         document = (await ask(world, "confirm-sign-up", **body)).json()
         assert (document["username"], document["email"]) == ("+12025550147", ADDRESS)
+
+
+async def test_the_contact_that_was_typed_as_user_name_is_the_login_name(database_url: str, tmp_path: Path) -> None:
+    """Rulings K82 and K83."""
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        request, code = await invited(
+            world, world.system, await world.organization(), **{"phone-number": NUMBER, "auto-confirm": True}
+        )
+        assert (await ask(world, "sign-up", **given(code, username=NUMBER))).is_success
+        shown = await request_of(world, request, world.system)
+        user = (await world.get(f"/v1/users/{shown['claimed-by']}/", world.system))["data"]["attributes"]
+        assert (user["username"], user["email"]) == (NUMBER, ADDRESS)
 
 
 async def test_a_name_of_another_user_is_taken(database_url: str, tmp_path: Path) -> None:
@@ -252,6 +265,37 @@ async def test_sign_ups_are_limited_by_address(database_url: str) -> None:
             for each in ("", PASSWORD, PASSWORD)
         ]
         assert statuses == [400, 400, 429]
+
+
+async def test_it_is_no_sign_up_either_when_the_user_is_disabled(database_url: str, tmp_path: Path) -> None:
+    """Ruling K8."""
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        patient = await world.patient(await world.organization(), ADDRESS)
+        south = await world.organization()
+        _, code = await invited(world, await world.admin(south), south)
+        await world.post(f"/v1/users/{patient.user_id}/disable/", {}, world.system)
+        answer = await ask(world, "sign-up", **given(code))
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "already-exists")
+
+
+async def test_the_form_of_a_user_name_is_judged_before_the_code(database_url: str) -> None:
+    """Ruling K81: what is wrong with the syntax counts neither as a sign-up nor as an invalid code."""
+    async with a_world(database_url, projecting=False, sign_ups_address=2, lookup_misses_address=2) as world:
+        for username in ("a b", "ab", "x" * 65, "ann@"):
+            bad = given("0000-0000-0000-0000", username=username)
+            assert await refusal(world, "sign-up", **bad) == ("invalid-attribute", "/username")
+        assert (await refusal(world, "sign-up", **given("0000-0000-0000-0000")))[0] == "invalid-referral-code"
+
+
+async def test_a_password_that_is_the_name_of_the_invited_person_is_weak(database_url: str, tmp_path: Path) -> None:
+    """Ruling K114: the names of the user count, although the invitation does not contain them."""
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        _, code = await invited(world, world.system, await world.organization())
+        (user_id,) = (await world.services.directory.users_by_email([ADDRESS])).values()
+        named = {"data": {"type": "users", "id": str(user_id), "attributes": {"first-name": "Wolfeschlegel"}}}
+        await world.patch(f"/v1/users/{user_id}/", named, world.system)
+        weak = given(code, password="wolfeschlegel")
+        assert await refusal(world, "sign-up", **weak) == ("weak-password", "/password")
 
 
 async def test_required_documents_come_before_the_password(database_url: str, tmp_path: Path) -> None:

@@ -303,11 +303,11 @@ async def test_the_current_documents_must_be_agreed_to(database_url: str) -> Non
         assert (error["code"], error["meta"]) == ("service-documents-required", {"service-documents": [own, terms]})
         (error,) = (await signed_up(world, 403, service_document_agreements=[own])).json()["errors"]
         assert error["meta"] == {"service-documents": [terms]}
-        unknown = [own, old, str(uuid4()), terms]
+        unknown = [own, old, own, str(uuid4()), terms]
         assert refusals(await signed_up(world, 400, service_document_agreements=unknown)) == [
-            ("invalid-attribute", f"/service-document-agreements/{index}") for index in (1, 2)
+            ("invalid-attribute", f"/service-document-agreements/{index}") for index in (1, 3)
         ]
-        await signed_up(world, service_document_agreements=[terms, own, foreign])
+        await signed_up(world, service_document_agreements=[terms, own, foreign, own])
 
 
 async def test_refusals_come_in_their_order(database_url: str) -> None:
