@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.access.roles import Role
+from domain.core.audited import Audited
 from domain.core.errors import Conflict, InvalidState
 from domain.core.ports import Store
 from domain.core.principal import Principal
@@ -15,9 +16,10 @@ from domain.onboarding.invitations import Invitation, OnboardType
 from domain.onboarding.provisional_users import MatchedUsers, confirm, is_unverified, take_over
 from domain.organizations.memberships import require_no_participant
 from domain.people.individuals import Individual
-from domain.people.totp import TotpConfigurations, end_totp
+from domain.people.totp import end_totp
 from domain.people.user_commands import update_admin_roles
 from domain.people.users import ProvisionalUser, User
+from domain.people.verification_codes import void_codes
 
 
 class AlreadyProvider(Conflict):
@@ -50,7 +52,7 @@ class Onboarding(NamedTuple):
 class Admission(NamedTuple):
     """Everything that is saved with the request.
 
-    `released` are users who lose login names to `user`. `totp` are those of a former holder of it.
+    `released` are users who lose login names to `user`. `ended` are codes and TOTP of a former holder of it.
     """
 
     user: User
@@ -58,7 +60,7 @@ class Admission(NamedTuple):
     roles: list[Role]
     entries: list[RosterEntry]
     released: Sequence[User] = ()
-    totp: Sequence[TotpConfigurations] = ()
+    ended: Sequence[Audited] = ()
 
     @property
     def individual(self) -> Individual:
@@ -113,10 +115,10 @@ class Admissions:
         if user.state not in {"confirmed", "init", "registered"}:
             raise InvalidState
         individuals = await self.store.get_many(Individual, user.individuals)
-        totp: Sequence[TotpConfigurations] = ()
+        ended: list[Audited] = []
         if principal.unlimited and is_unverified(user):
             take_over(matched, list(individuals.values()), invitation, password_hash)
-            totp = await end_totp(self.store, user.id)
+            ended = [*await end_totp(self.store, user.id), *await void_codes(self.store, user.id)]
         primary = individuals[user.individual_id]
         if invitation.onboard_type == "provider":
             require_no_participant(list(individuals.values()))
@@ -127,7 +129,7 @@ class Admissions:
         individual = destination.individual or primary
         admission = await self.enter(user, individual, invitation.onboard_type, destination)
         further = [individual for individual in individuals.values() if individual.id != admission.individual.id]
-        return admission._replace(individuals=[*admission.individuals, *further], released=matched.others, totp=totp)
+        return admission._replace(individuals=[*admission.individuals, *further], released=matched.others, ended=ended)
 
     async def enter(
         self, user: User, individual: Individual, onboard_type: OnboardType, destination: Destination

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
+from uuid import UUID
 
 from domain.core.audited import Audited
 from domain.core.borrowed import require_own_session
 from domain.core.errors import Conflict, InvalidState, NotFound
 from domain.core.permissions import Permissions
+from domain.core.personal import revealed
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
 from domain.onboarding.admissions import Admissions, AlreadyProvider
@@ -16,8 +18,10 @@ from domain.onboarding.registration_invitations import claimed_invitations
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.memberships import require_no_participant
 from domain.organizations.organizations import Organization
+from domain.people.account_codes import kind_of
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
+from domain.people.login_names import parse_login_name
 from domain.people.user_commands import update_admin_roles
 from domain.people.users import User
 
@@ -85,16 +89,20 @@ class Claims:
     async def claim(self, principal: Principal, code: str) -> tuple[OnboardingRequest, int]:
         """Claim the request of a referral code for the principal. Return it and the position of the events.
 
-        A request that the principal has claimed already stays as it is. Raises ImpersonationNotAllowed,
-        ReferralCodeNotFound, and the refusals of `_accept`.
+        A request that the principal has claimed already stays as it is. The request is about the principal too if its
+        user was made ahead, and the principal has verified the contact that the code was sent to. Raises
+        ImpersonationNotAllowed, ReferralCodeNotFound, and the refusals of `_accept`.
         """
         require_own_session(principal, "claim an onboarding request")
         found = await self._directory.referral_code(code)
         if found is None:
             raise ReferralCodeNotFound(argument="referral_code")
         request, user = await self._store.find_each((OnboardingRequest, found.request_id), (User, principal.user_id))
-        if request is None or user is None or request.user_id != user.id or request.claimed_by not in {None, user.id}:
+        if request is None or user is None or request.claimed_by not in {None, user.id}:
             raise ReferralCodeNotFound(argument="referral_code")
+        if request.user_id != user.id:
+            await self._require_reached(request, found.message_id, user)
+            request.repoint(user.id)
         if request.done:
             return request, await self._store.save(result=request.id)
         claimed = await self._accept(user, request)
@@ -103,6 +111,15 @@ class Claims:
             self._store, user, *claimed.changed, unchanged=claimed.rests_on, result=request.id
         )
         return request, position
+
+    async def _require_reached(self, request: OnboardingRequest, message_id: UUID, user: User) -> None:
+        """Raise ReferralCodeNotFound unless the code reached the user, and nobody else is meant by the request."""
+        made = await self._store.get(User, request.user_id)
+        kind = kind_of(request.invites[message_id].channel)
+        contact = revealed(getattr(request.names, kind))
+        reached = contact is not None and user.is_verified(kind) and user.is_meant_by(parse_login_name(contact))
+        if not (reached and request.has_made(made)):
+            raise ReferralCodeNotFound(argument="referral_code")
 
     async def _accept(
         self, user: User, request: OnboardingRequest, changed_individuals: Sequence[Individual] = ()

@@ -167,7 +167,7 @@ class OnboardingRequests:
         invitations = await claimed_invitations(self._store, self._directory, admission.user)
         # the user first: projections need the user before the individuals and the request
         admitted: list[Audited] = [
-            *admission.released, admission.user, *admission.totp, *admission.individuals, *admission.roles,
+            *admission.released, admission.user, *admission.ended, *admission.individuals, *admission.roles,
             *admission.entries, *invitations,
         ]  # fmt: skip
         try:

@@ -22,7 +22,7 @@ from domain.organizations.organizations import Organization
 from domain.people.directory import Directory
 from domain.people.login_names import LoginName, LoginNames, email_key, names_of, normal_login
 from domain.people.users import IdentifierTaken, User
-from domain.people.verification_codes import VerificationCodes, verification_codes_id
+from domain.people.verification_codes import void_codes
 
 NO_REQUEST = UUID(int=0)
 """What is read when there is no request, so that the time of the answer does not reveal that."""
@@ -165,11 +165,7 @@ class RequestChanges:
             user.change_contact("email", free.email)
         else:
             user.undo_registration(LoginNames.of(user.id, *free))
-        codes = await self._store.find(VerificationCodes, verification_codes_id(user.id))
-        if codes is None:
-            return _Person(user.id, [user])
-        codes.void(codes.codes.values())
-        return _Person(user.id, [user, codes])
+        return _Person(user.id, [user, *await void_codes(self._store, user.id)])
 
     async def _free(self, contacts: Contacts, user_id: UUID | None = None) -> Contacts:
         """Return the contacts that no other user has as login names."""

@@ -9,7 +9,7 @@ from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.onboarding.claims import Claims
 from domain.people.account_codes import AccountCodes, channels_of, kind_of
 from domain.people.users import User
-from domain.people.verification_codes import NO_CODE, CodeMismatch
+from domain.people.verification_codes import NO_CODE, CodeMismatch, VerificationCode
 
 CONFIRM_TEMPLATES: dict[Channel, str] = {"email": "verify-email", "sms": "verify"}
 REVERIFY_TEMPLATES: dict[Channel, str] = {"email": "reverify-email", "sms": "verify"}
@@ -38,7 +38,7 @@ class Confirmations:
     async def _confirm(self, user_id: UUID, message_id: UUID, tz: str | None) -> int:
         user, codes = await self.accounts.load(user_id)
         code = None if codes is None else codes.message(message_id)
-        if user is None or codes is None or code is None or code.state == "void" or not _may_confirm(user):
+        if user is None or codes is None or code is None or code.state == "void" or not _may_confirm(user, code):
             raise CodeMismatch
         if code.state == "used":
             return await self.store.save(result=user_id)
@@ -76,5 +76,6 @@ def unverified_channels(user: User, channel: Channel | None = None) -> list[Chan
     return [each for each in channels_of(user, channel) if not user.is_verified(kind_of(each))]
 
 
-def _may_confirm(user: User) -> bool:
-    return user.enabled and not user.archived and (user.confirmed or user.password_hash is not None)
+def _may_confirm(user: User, code: VerificationCode) -> bool:
+    signed_up = user.enabled and not user.archived and (user.confirmed or user.password_hash is not None)
+    return signed_up and code.channel in channels_of(user)  # another person may have proved the contact since

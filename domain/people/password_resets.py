@@ -66,6 +66,8 @@ class PasswordResets:
         code = None if codes is None else codes.message(message_id)
         if user is None or codes is None or code is None or code.state != "valid" or not _may_reset(user):
             raise CodeMismatch
+        if code.channel not in channels_of(user):  # another person has proved the contact since
+            raise CodeMismatch
         with caused_by(user_id):
             user.reset_password(password_hash)
             totp = await end_totp(self.store, user_id) if user.provisional else []

@@ -12,7 +12,7 @@ from eventsourcing.domain import event
 from domain.core.audited import Audited
 from domain.core.errors import Invalid
 from domain.core.messages import Channel
-from domain.core.ports import Lookup
+from domain.core.ports import Lookup, Store
 
 Purpose = Literal["confirm", "reset"]
 CodeState = Literal["valid", "used", "void"]
@@ -248,3 +248,12 @@ class CodeCheck:
         if found.expired:
             raise CodeExpired
         return found
+
+
+async def void_codes(store: Store, user_id: UUID) -> list[VerificationCodes]:
+    """Make all codes of the user void, because the account is another person's now. Return what is to be saved."""
+    codes = await store.find(VerificationCodes, verification_codes_id(user_id))
+    if codes is None:
+        return []
+    codes.void(codes.codes.values())
+    return [codes]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.api.onboarding.test_claims import claim
 from tests.api.onboarding.test_requests import AT_ONCE, allowed
 from tests.api.onboarding.test_requests import ask as ask_to_onboard
 from tests.api.organizations.templates import deactivated
@@ -188,3 +189,48 @@ async def test_a_request_of_an_organization_that_was_inactive_stays_open(databas
         await world.patch(f"/v1/organizations/{north}/", changed, world.system)
         await reset(world)
         assert (await request_of(world, request, world.system))["status"] == "registering"
+
+
+async def test_whoever_proves_the_changed_address_claims_with_their_own_account(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Ruling K8: the request is about them, although a user was made for it while nobody had proved the address."""
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        ann, clinic = await unproved(world, ADDRESS), await world.organization()
+        request, code = await invited(world, await world.admin(clinic), clinic)
+        assert (await claim(world, ann, code)).status_code == 404
+        (confirmation,) = await codes(world, ADDRESS, "reverify-email")
+        assert (await ask(world, "confirm-sign-up", username=ADDRESS, confirmation_code=confirmation)).is_success
+        assert (await claim(world, await world.patient(clinic), code)).status_code == 404
+        assert (await claim(world, ann, code)).status_code == 201
+        shown = await request_of(world, request, world.system)
+        assert (shown["status"], shown["claimed-by"]) == ("claimed", str(ann.user_id))
+
+
+async def test_codes_end_when_an_account_is_handed_over(database_url: str, tmp_path: Path) -> None:
+    """Ruling O1: who signed up under the address, with a number of their own, has no way back in."""
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        north, south = await world.organization(), await world.organization()
+        _, code = await invited(world, await world.admin(north), north)
+        assert (await ask(world, "sign-up", **given(code, username=NUMBER, source="sms"))).is_success
+        (confirmation,) = await codes(world, NUMBER, "verify")
+        made = {**AT_ONCE, "patient-email": ADDRESS, "password": NEW, "notifications": []}
+        await ask_to_onboard(world, world.service, south, **made)
+        for name in (NUMBER, ADDRESS):
+            body = {"username": name, "confirmation_code": confirmation, "login": True}
+            assert (await refusal(world, "confirm-sign-up", **body))[0] == "code-mismatch"
+
+
+async def test_the_code_to_a_contact_that_another_person_proved_verifies_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Ruling K4: its former holder gets the same refusal as for any other code."""
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        mallory, clinic = await unproved(world, ADDRESS), await world.organization()
+        await change(world, mallory, mallory, phone=NUMBER)
+        (reverification,) = await codes(world, ADDRESS, "reverify-email")
+        _, code = await invited(world, await world.admin(clinic), clinic)
+        assert (await ask(world, "sign-up", **given(code))).is_success
+        body = {"username": NUMBER, "confirmation_code": reverification}
+        assert (await refusal(world, "confirm-sign-up", **body))[0] == "code-mismatch"
+        assert (await shown_user(world, mallory.user_id))["email-verified"] is False
