@@ -15,7 +15,7 @@ from api.edge.envelope import no_content
 from api.edge.reading import Read
 from api.edge.records import RecordView
 from api.edge.route import answers, contract_router
-from api.people.rendering import attributes_of
+from api.people.rendering import listed_attributes
 from domain.core.principal import Principal
 from domain.organizations.enrollment_codes import OrganizationCodeFields, organization_code_id
 from projections.core.records import RecordRow
@@ -104,17 +104,20 @@ async def get_organization_code(code: PathCode, principal: Authenticated, readin
 async def list_organization_code_users(
     code: PathCode, query: FromQuery[documents.CodeUserListQuery], principal: Authenticated, reading: ReadingDep
 ) -> Response:
-    """Return the people who signed up with a code, the newest first; providers see their basic attributes."""
+    """Return the people who signed up with a code, the newest first; providers see their basic attributes.
+
+    Of archived people only the state and the dates are shown, and to providers nothing.
+    """
 
     async def respond(read: Read) -> Response:
         caller = await viewer(read.cursor, principal.user_id)
         row = await VIEW.row(read, caller, organization_code_id(code))
         whole = principal.reads_all or row.fields.organization_id in caller.administers
-        # what providers do not see matches nothing either
-        hidden = not whole and query.email_verified is not None
-        filters = SignUpFilter(row.id, query.email, query.email_verified, query.state, query.text, matches_none=hidden)
+        filters = SignUpFilter(
+            row.id, query.email, query.email_verified, query.state, query.text, matches_none=hidden(query, whole=whole)
+        )
         rows, total = await sign_ups.page(read.cursor, filters, **query.page)
-        attributes = await attributes_of(read, rows, row.fields.organization_id, caller if whole else None)
+        attributes = await listed_attributes(read, rows, row.fields.organization_id, caller if whole else None)
         people = [
             documents.CodeUserResource.model_construct(attributes=shown(attributes[each.user_id]), id=each.user_id)
             for each in rows
@@ -122,6 +125,12 @@ async def list_organization_code_users(
         return read.listing(documents.CodeUserList, people, query, total)
 
     return await reading.read((UsersProjection.name,), respond)
+
+
+def hidden(query: documents.CodeUserListQuery, *, whole: bool) -> bool:
+    """Return whether the query asks for what the caller does not see, in archived rows or of anybody (O9, K75)."""
+    archived, verified = query.state == "archived", query.email_verified is not None
+    return (archived and verified) if whole else (archived or verified)
 
 
 def shown(attributes: UserAttributes) -> AccountAttributes:

@@ -112,12 +112,15 @@ async def detail(
     if query.with_signups:
         requests = await onboarding_requests.requests_of(read.cursor, user_id, limits)
         attributes["onboarding_requests"] = [documents.OnboardingRequestRef(id=request_id) for request_id in requests]
-        attributes |= _of_sign_up(sign_up, caller, principal)
+        attributes |= _of_sign_up(sign_up, caller, principal, archived=row.archived)
     return documents.UserDetailAttributes.model_construct(**attributes)
 
 
-def _of_sign_up(sign_up: SignUp | None, caller: Viewer, principal: Principal) -> dict[str, Any]:
-    """Return the sign-ups with codes that the caller may know of; not all of them may read its data (ruling K78)."""
+def _of_sign_up(sign_up: SignUp | None, caller: Viewer, principal: Principal, *, archived: bool) -> dict[str, Any]:
+    """Return the sign-ups with codes that the caller may know of.
+
+    Not all of them may read its data (ruling K78), and nobody that of an archived user (ruling K143).
+    """
     if sign_up is None:
         return {"org_code_signup_requests": []}
     own = principal.user_id == sign_up.user_id
@@ -125,7 +128,8 @@ def _of_sign_up(sign_up: SignUp | None, caller: Viewer, principal: Principal) ->
     if not (own or administered or principal.reads_all):
         return {"org_code_signup_requests": []}
     reference = documents.OrganizationCodeSignUpRef(id=sign_up.id, organization_code_id=sign_up.code)
-    data = revealed(sign_up.enrollment_data) if own or administered or principal.service else None
+    readable = not archived and (own or administered or principal.service)
+    data = revealed(sign_up.enrollment_data) if readable else None
     return {
         "org_code_signup_requests": [reference],
         "enrollment_data": None if data is None else orjson.loads(data),

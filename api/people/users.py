@@ -138,11 +138,11 @@ async def user_filter(read: Read, query: UserListQuery) -> UserFilter:
 def visible_filter(filters: UserFilter, caller: Viewer, *, whole: bool) -> UserFilter:
     """Return the filter on the attributes that the caller may see; hidden attributes never match (ruling O9).
 
-    Administrators are shown little of archived users, and others none (ruling K75).
+    Of archived users lists show the state and the dates, and to providers nothing (ruling K75).
     """
     if not whole:
         return replace(filters, matches_none=filters.hidden, testers=True, inactive=False)
-    if not caller.reads_all and (filters.enabled is not None or replace(filters, modified=()).hidden):
+    if filters.enabled is not None or replace(filters, modified=()).hidden:
         filters = replace(filters, inactive=False)
     sharee = filters.shared_with_organization or filters.shared_with_user
     return replace(filters, matches_none=sharee is not None and not caller.sees_shares_with(sharee))

@@ -195,7 +195,8 @@ class UserFilter:
         if not self.unverified:
             found.add("{0}.listed")
         if not self.testers:
-            found.add("{0}.classification <> 'customer_test'")
+            # lists do not show whether an archived user was a tester
+            found.add(f"({'{0}.archived OR ' * self.inactive}{{0}}.classification <> 'customer_test')")
         for column in ("classification", "email_verified", "enabled"):
             if (value := getattr(self, column)) is not None:
                 found.add(f"{{0}}.{column} = %({column})s", **{column: value})
