@@ -32,9 +32,9 @@ WITH named AS (
     RETURNING *
 )
 INSERT INTO organization_people (organization_id, user_id, provider, participant, listed, archived, enabled,
-                                 email_verified, classification, registration_invite, modified_at, email_key,
+                                 email_verified, classification, registration_invite, modified_at, email_text,
                                  first_name_key, last_name_key)
-SELECT '{organization}', user_id, true, false, true, false, true, true, classification, 'none', modified_at, email_key,
+SELECT '{organization}', user_id, true, false, true, false, true, true, classification, 'none', modified_at, email_text,
        first_name_key, last_name_key
 FROM filled WHERE organization_ids <> '{{}}'
 """

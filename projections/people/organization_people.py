@@ -18,12 +18,12 @@ from projections.core.rows import Row, replace
 TABLES = ("user_individuals", "user_shares", "organization_people")
 COPIED = (
     "listed", "archived", "enabled", "email_verified", "classification", "registration_invite", "modified_at",
-    "email_key", "first_name_key", "last_name_key",
+    "email_text", "first_name_key", "last_name_key",
 )  # fmt: skip
 """Columns of `users` that the table has as well."""
 
 PERSONAL = PersonalColumns(
-    table="organization_people", subject="user_id", columns=("email_key", "first_name_key", "last_name_key")
+    table="organization_people", subject="user_id", columns=("email_text", "first_name_key", "last_name_key")
 )
 
 REPLACE = f"""

@@ -18,7 +18,7 @@ from domain.people.login_names import email_key, folded, normal_phone, parse_log
 from domain.people.users import User
 from projections.core.patterns import beginning
 
-SORT_KEYS = {"id": "", "email": "email_key", "first-name": "first_name_key", "last-name": "last_name_key"}
+SORT_KEYS = {"id": "", "email": "email_text", "first-name": "first_name_key", "last-name": "last_name_key"}
 
 INSIDE = "EXISTS (SELECT FROM organization_people p WHERE p.user_id = u.user_id AND {0})"
 SHARES_WITH_ORGANIZATION = """EXISTS (

@@ -212,6 +212,21 @@ async def test_names_are_sorted_without_case_and_nulls_come_last(database_url: s
         assert everywhere == ordered[::-1]
 
 
+async def test_addresses_are_sorted_as_they_are_shown(database_url: str) -> None:
+    """Ruling K77: by code points, without case; an internationalized domain stands where its letters do."""
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        ordered = [
+            (await world.provider(north, address)).user_id
+            for address in ("a@Apple.test", "A@Bücher.test", "a@cat.test", "a@xn--anders-bcher-klb.test", "a@yes.test")
+        ]
+        for order, expected in (("email", ordered), ("-email", ordered[::-1])):
+            for scope in ({}, {"organization-id": str(north)}):
+                query = {"sort-by": order, **scope}
+                everybody = await listed(world, world.system, **query)
+                assert [user_id for user_id in everybody if user_id in ordered] == expected, query
+
+
 async def test_a_chosen_order_wins_over_that_of_modification_times(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()

@@ -43,10 +43,10 @@ SELECT md5('user' || n)::uuid, 'customer', CASE WHEN n <= 10000 OR n > 30000 THE
 FROM generate_series(1, 50000) n CROSS JOIN LATERAL (
     SELECT CASE WHEN n > 30000 THEN 'a' ELSE 'b' END || md5('name' || n)) named(name);
 INSERT INTO organization_people (organization_id, user_id, provider, participant, listed, archived, enabled,
-                                 email_verified, classification, registration_invite, modified_at, email_key,
+                                 email_verified, classification, registration_invite, modified_at, email_text,
                                  first_name_key, last_name_key)
 SELECT md5('clinic0')::uuid, user_id, organization_ids <> '{}', organization_ids = '{}', verified, archived, enabled,
-       email_verified, classification, registration_invite, modified_at, email_key, first_name_key, last_name_key
+       email_verified, classification, registration_invite, modified_at, email_text, first_name_key, last_name_key
 FROM users WHERE email_key >= 'b';
 INSERT INTO organization_users (user_id, organization_id, provider, admin)
 SELECT md5('user' || n)::uuid, md5('clinic0')::uuid, true, n = 1 FROM generate_series(1, 10000) n;
