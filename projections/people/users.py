@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.rows import dict_row
 
+from domain.access.roles import Role
 from domain.core.audited import AuditContext
 from domain.core.personal import Personal, revealed
 from domain.onboarding.requests import OnboardingRequest
@@ -82,13 +83,18 @@ class UsersFold(Fold):
             self._change(row, event)
 
     @handler
-    def set_password(self, event: User.PasswordSet) -> None:
-        self._change_user(event, registered=True)
+    def set_password(self, event: User.PasswordSet | User.PasswordReset | User.PasswordResetRequired) -> None:
+        """Change the state; another password in the same state is no change of the user (ruling K148)."""
+        if (row := self._rows.get(event.originator_id)) is not None:
+            resets = {User.PasswordReset: False, User.PasswordResetRequired: True}
+            required = resets.get(type(event), row["reset_required"])
+            if (row["registered"], row["reset_required"]) != (True, required):
+                self._change(row, event, registered=True, reset_required=required)
 
     @handler
-    def change_password(self, event: User.PasswordChanged | User.PasswordReset | User.PasswordResetRequired) -> None:
-        required = None if isinstance(event, User.PasswordChanged) else isinstance(event, User.PasswordResetRequired)
-        self._change_user(event, **({} if required is None else {"reset_required": required}))
+    def change_roles(self, event: Role.Granted | Role.Revoked) -> None:
+        if (row := self._rows.get(event.user_id)) is not None:
+            self._change(row, event)
 
     @handler
     def change_profile(self, event: User.ProfileChanged) -> None:
@@ -222,7 +228,7 @@ class UsersProjection(Projection):
     """A batch is folded onto the rows it touches, which are read and written in one statement each."""
 
     name = "users"
-    version = 6
+    version = 7
     tables = ("users", user_requests.TABLE, *organization_people.TABLES)
     events = (*UsersFold.events, *UserRequestsFold.events, *OrganizationPeopleFold.events)
     personal = (PERSONAL, organization_people.PERSONAL)
