@@ -20,6 +20,16 @@ MAX_SECONDS = 1.0
 MAX_VIOLATIONS = 100
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+WITH_SCHEMA = frozenset({
+    "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then",
+    "unevaluatedItems", "unevaluatedProperties",
+})  # fmt: skip
+WITH_SCHEMAS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+WITH_NAMED_SCHEMAS = frozenset({
+    "$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties",
+})  # fmt: skip
+"""Keywords of 2020-12 whose value is a schema, an array of schemas, or an object with schemas under names."""
+
 Violation = tuple[list[str | int], str, bool]
 
 
@@ -44,13 +54,22 @@ def compiled(schema: Any) -> Draft202012Validator | None:
 
 def refers_to_itself(schema: Any) -> bool:
     """Return whether all references in the schema are fragments, and its dialect is the one that we know."""
-    if isinstance(schema, list):
-        return all(map(refers_to_itself, schema))
     if not isinstance(schema, dict):
         return True
     references = [schema.get(name) for name in ("$ref", "$dynamicRef")]
     outward = any(isinstance(each, str) and not each.startswith("#") for each in references)
-    return schema.get("$schema", DIALECT) == DIALECT and not outward and all(map(refers_to_itself, schema.values()))
+    return schema.get("$schema", DIALECT) == DIALECT and not outward and all(map(refers_to_itself, subschemas(schema)))
+
+
+def subschemas(schema: dict[str, Any]) -> Iterator[Any]:
+    """Yield what stands in the schema where 2020-12 expects schemas; a "$ref" anywhere else is no reference."""
+    for keyword, value in schema.items():
+        if keyword in WITH_SCHEMA:
+            yield value
+        elif keyword in WITH_SCHEMAS and isinstance(value, list):
+            yield from value
+        elif keyword in WITH_NAMED_SCHEMAS and isinstance(value, dict):
+            yield from value.values()
 
 
 def violations(error: ValidationError) -> Iterator[Violation]:

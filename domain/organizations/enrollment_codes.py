@@ -131,14 +131,15 @@ class OrganizationCodes(Records[OrganizationCode]):
     async def create(self, principal: Principal, fields: OrganizationCodeFields) -> tuple[OrganizationCode, int]:
         """Create a code. Return it and the position of the event.
 
-        Raises OrganizationNotFound, Forbidden, ExpiryInThePast, SchemaTooLarge, InvalidSchema, GroupNotFound,
+        Raises ExpiryInThePast, OrganizationNotFound, Forbidden, SchemaTooLarge, InvalidSchema, GroupNotFound,
         ForeignCodeGroup, UnsuitableCodeGroup, GroupInactive, InvalidState, CodeOfStaff, OrganizationCodeTaken.
         """
         organization_id = fields.organization_id
-        # permission before cost: checking a schema may take a second
-        await self._permissions.require_administrator(principal, organization_id, argument="organization_id")
+        # before permission (ruling A10), but not at the edge: a repeated request is answered as the first one was
         if fields.expires_at is not None and fields.expires_at <= datetime.now(UTC):
             raise ExpiryInThePast(argument="expires_at")
+        # permission before cost: checking a schema may take a second
+        await self._permissions.require_administrator(principal, organization_id, argument="organization_id")
         await require_enrollment_schema(self._schemas, fields.enrollment_schema)
         await self._require_group(principal, fields.individual_group_id, organization_id)
         return await super().create(principal, fields)

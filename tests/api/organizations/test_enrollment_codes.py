@@ -109,11 +109,14 @@ async def test_the_client_gives_the_code_as_an_attribute_only(database_url: str)
         assert refused(await world.post(PATH, body, world.system, 403))[0] == "client-id-not-allowed"
 
 
-async def test_a_schema_may_refer_to_itself(database_url: str) -> None:
-    async with a_world(database_url) as world:
-        schema = {"type": "object", "$defs": {"n": {"type": "integer"}}, "properties": {"n": {"$ref": "#/$defs/n"}}}
-        made = await a_code(world, await world.organization(), enrollment_schema=schema)
-        assert made["data"]["attributes"]["enrollment-schema"] == schema
+async def test_an_expiry_in_the_past_is_judged_before_permission(database_url: str) -> None:
+    """Rulings K102 and A10."""
+    async with a_world(database_url, projecting=False) as world:
+        clinic = await world.organization()
+        expected = ("invalid-attribute", {"pointer": f"{ATTRIBUTES}expires-at"})
+        for by in (await world.provider(clinic), await world.patient(clinic), await an_employee(world)):
+            assert refused(await a_code(world, clinic, by=by, status=400, expires_at=PAST)) == expected
+        assert refused(await a_code(world, uuid4(), status=400, expires_at=PAST)) == expected
 
 
 async def test_a_code_is_unique_without_case_everywhere_and_for_ever(database_url: str) -> None:
@@ -194,16 +197,6 @@ async def test_an_equal_value_records_nothing(database_url: str) -> None:
         body = changed(KIND, "North-1", expires_at=FUTURE, enrollment_schema=SCHEMA, individual_group_id=None)
         await world.patch(f"{PATH}North-1/", body, world.system)
         assert await world.identity.store.save() == head
-
-
-async def test_a_bad_schema_is_refused_in_a_change_too(database_url: str) -> None:
-    async with a_world(database_url) as world:
-        await a_code(world, await world.organization(), enrollment_schema=SCHEMA)
-        body = changed(KIND, "North-1", enrollment_schema={"type": "string"})
-        refusal = await world.patch(f"{PATH}North-1/", body, world.system, 400)
-        assert refused(refusal) == ("invalid-attribute", {"pointer": f"{ATTRIBUTES}enrollment-schema"})
-        answer = await world.patch(f"{PATH}North-1/", changed(KIND, "North-1", enrollment_schema=None), world.system)
-        assert answer["data"]["attributes"]["enrollment-schema"] is None
 
 
 async def test_the_group_is_a_readable_active_regular_one_of_the_organization(database_url: str) -> None:
