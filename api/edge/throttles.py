@@ -172,6 +172,18 @@ class BothThrottles:
 
 
 @dataclass(frozen=True)
+class ThrottleOfSome:
+    """Counts with a throttle the calls that it `counts`; all others are neither counted nor refused."""
+
+    throttle: RouteThrottle
+    counts: Callable[[Arguments], bool]
+
+    def bound(self, services: Services, arguments: Arguments) -> AbstractAsyncContextManager[None]:
+        """As in `RouteThrottle`."""
+        return self.throttle.bound(services, arguments) if self.counts(arguments) else nullcontext()
+
+
+@dataclass(frozen=True)
 class CommandThrottle:
     """Declares that the command itself counts the call before its work, by something that only the command knows."""
 

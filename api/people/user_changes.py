@@ -10,8 +10,9 @@ from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
-from api.edge.throttles import LOOKUP_MISSES
+from api.edge.throttles import LOOKUP_MISSES, Arguments, ThrottleOfSome
 from api.people.rendering import ShowUserDep
+from domain.people.user_changes import CONTACTS
 from domain.people.users import IdentifierTaken
 
 router = contract_router("users")
@@ -20,7 +21,13 @@ KNOWN_CONTACTS = replace(LOOKUP_MISSES, counted=IdentifierTaken)
 """Counts answers that tell of an address or a number that somebody has it, together with look-ups of codes (K67)."""
 
 
-@router.patch("/v1/users/{id}/", **answers(UserDocument, throttle=KNOWN_CONTACTS))
+def names_contact(arguments: Arguments) -> bool:
+    """Return whether a PATCH gives the user an address or a number, which somebody else may have."""
+    changes = arguments["body"].attributes.changes()
+    return any(changes.get(kind) is not None for kind in CONTACTS)
+
+
+@router.patch("/v1/users/{id}/", **answers(UserDocument, throttle=ThrottleOfSome(KNOWN_CONTACTS, names_contact)))
 async def update_user(
     user_id: PathId,
     body: documents.UpdateUser,

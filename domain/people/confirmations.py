@@ -76,6 +76,11 @@ def unverified_channels(user: User, channel: Channel | None = None) -> list[Chan
     return [each for each in channels_of(user, channel) if not user.is_verified(kind_of(each))]
 
 
+def has_signed_up(user: User) -> bool:
+    """Return whether a code can confirm a contact of the user; one who has not signed up needs an invitation."""
+    return user.confirmed or user.password_hash is not None
+
+
 def _may_confirm(user: User, code: VerificationCode) -> bool:
-    signed_up = user.enabled and not user.archived and (user.confirmed or user.password_hash is not None)
-    return signed_up and code.channel in channels_of(user)  # another person may have proved the contact since
+    # another person may have proved the contact since
+    return user.enabled and not user.archived and has_signed_up(user) and code.channel in channels_of(user)

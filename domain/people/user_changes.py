@@ -9,12 +9,12 @@ from uuid import UUID
 
 from domain.core.audited import Audited
 from domain.core.borrowed import require_own_session
-from domain.core.errors import Conflict, Forbidden, LostRace
+from domain.core.errors import Conflict, Forbidden, Invalid, LostRace
 from domain.core.permissions import Permissions
 from domain.core.ports import AccessQuery, Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
 from domain.people.account_codes import CHANNELS, AccountCodes
-from domain.people.confirmations import REVERIFY_TEMPLATES
+from domain.people.confirmations import REVERIFY_TEMPLATES, has_signed_up
 from domain.people.directory import Directory
 from domain.people.login_names import ContactKind, parse_login_name
 from domain.people.security_notices import NoticeReason, notices_of
@@ -33,10 +33,16 @@ SENSITIVE = frozenset({*CONTACTS, "username"})
 """Attributes with which a thief of a session could take the account over (ruling K6)."""
 OWN = PROFILE | SENSITIVE | {"communication_preferences", "default_organization_id"}
 EVERY = OWN | {"classification"}
+MAX_PREFERENCES = 64 * 1024
+"""Bytes of the communication preferences of a user as compact JSON."""
 
 
 class ReauthenticationRequired(Forbidden, code="reauthentication-required"):
     """You logged in too long ago to change this; log in again."""
+
+
+class PreferencesTooLarge(Invalid, argument="communication_preferences"):
+    """The communication preferences would be larger than 64 KiB."""
 
 
 class ForeignPhone(Conflict):
@@ -61,10 +67,11 @@ class UserChanges:
     async def change(self, principal: Principal, user_id: UUID, changes: Changes) -> int:
         """Change attributes of a user. Return the position of the events.
 
-        A new e-mail address or phone number is not verified: a code is sent to it, and the codes that were sent to the
-        former one become void. Raises NotFound, UserArchived; Forbidden, once for each attribute that the principal may
-        not change; ImpersonationNotAllowed, ReauthenticationRequired, LastContact, IdentifierTaken,
-        UnverifiedLoginName, NotInOrganization, StaffWithoutOrganization.
+        A new e-mail address or phone number is not verified: a code is sent to it, unless the user has not signed up,
+        and the codes that were sent to the former one become void. Raises NotFound, UserArchived; Forbidden, once for
+        each attribute that the principal may not change; ImpersonationNotAllowed, ReauthenticationRequired,
+        LastContact, IdentifierTaken, UnverifiedLoginName, NotInOrganization, StaffWithoutOrganization,
+        PreferencesTooLarge.
         """
         user = await self._require_changeable(principal, user_id, changes)
         self._require_fresh_login(principal, user_id, changes)
@@ -146,7 +153,7 @@ class UserChanges:
             if kind in changes:
                 await self._require_free(user, kind, changes[kind])
                 if user.change_contact(kind, changes[kind]):
-                    self._reissue(issued, kind, sent=changes[kind] is not None)
+                    self._reissue(issued, kind, sent=changes[kind] is not None and has_signed_up(user))
                     notices += notices_of(user, NOTICES[kind], former_address=email)
         return [issued, *notices] if issued.pending_events and issued.codes else notices
 
@@ -175,8 +182,14 @@ def _change_rest(user: User, changes: Changes) -> None:
 
 
 def _merged(user: User, channels: Mapping[str, Any]) -> str:
-    """Return the preferences with the given channels replaced, as JSON; None removes a channel."""
+    """Return the preferences, as JSON, with the given channels replaced; None removes one.
+
+    Raises PreferencesTooLarge.
+    """
     stored = user.communication_preferences
     present = {} if stored is None or stored.value is None else json.loads(stored.value)
     merged = {name: channel for name, channel in {**present, **channels}.items() if channel is not None}
-    return json.dumps(merged, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    found = json.dumps(merged, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    if len(found.encode()) > MAX_PREFERENCES:
+        raise PreferencesTooLarge
+    return found

@@ -1,11 +1,16 @@
 """What several resources say of a person."""
 
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
+
+import orjson
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 
 from api.documents.common import Attributes, Strict
 from api.documents.fields import JsonObject, Omittable
+from domain.people.user_changes import MAX_PREFERENCES
 
 RegistrationInvite = Literal["accepted", "failed", "none", "sent"]
 Classification = Literal["carium", "customer", "customer_test"]
@@ -26,7 +31,17 @@ class CommunicationPreferences(Attributes):
         return None if channels is None else cls.model_construct(**channels)
 
 
-class GivenCommunicationPreferences(Strict):
+class BoundedPreferences(Strict):
+    """Preferences in a request; all channels together are bounded."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if len(orjson.dumps(self.given())) > MAX_PREFERENCES:
+            raise PydanticCustomError("size", f"Input should have at most {MAX_PREFERENCES} bytes as JSON")
+        return self
+
+
+class GivenCommunicationPreferences(BoundedPreferences):
     """The same as a client sends it."""
 
     email: Omittable[JsonObject] = None
@@ -36,7 +51,7 @@ class GivenCommunicationPreferences(Strict):
     web: Omittable[JsonObject] = None
 
 
-class ChangedCommunicationPreferences(Strict):
+class ChangedCommunicationPreferences(BoundedPreferences):
     """Channels that are replaced; null removes one."""
 
     email: JsonObject | None = None
