@@ -100,6 +100,7 @@ async def test_an_organization_that_loses_its_classification_takes_the_rights_al
 
 
 async def test_a_staffed_organization_has_no_patients(database_url: str) -> None:
+    """Ruling K3."""
     async with a_world(database_url) as world:
         for organization in (OPERATOR_ID, await world.organization(classification="carium")):
             given = {

@@ -1,4 +1,4 @@
-"""Service documents of the organizations that codes lead to (rulings K109 to K111)."""
+"""Service documents of the organizations that codes lead to (rulings K109, K110 and K111)."""
 
 from datetime import timedelta
 from typing import Any

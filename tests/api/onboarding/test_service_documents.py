@@ -135,6 +135,7 @@ async def test_a_document_needs_an_active_organization(database_url: str) -> Non
 
 
 async def test_the_latest_is_the_last_one_added(database_url: str) -> None:
+    """Ruling K110."""
     async with a_world(database_url) as world:
         clinic = str(await world.organization())
         old, new = await add(world, "2"), await add(world, "1")
@@ -147,6 +148,7 @@ async def test_the_latest_is_the_last_one_added(database_url: str) -> None:
 
 
 async def test_documents_of_organizations_are_listed_when_they_are_named(database_url: str) -> None:
+    """Ruling K110."""
     async with a_world(database_url) as world:
         for_all = await add(world)
         clinics = [str(await world.organization()) for _ in range(3)]
@@ -170,6 +172,7 @@ async def test_documents_of_an_inactive_organization_are_hidden(database_url: st
 
 
 async def test_a_list_needs_to_know_whether_the_latest_are_wanted(database_url: str) -> None:
+    """Ruling K110."""
     async with a_world(database_url) as world:
         for query in ({}, {"latest": "true", "page[limit]": "1"}):
             assert (await world.client.get(PATH, params=query)).status_code == 400

@@ -123,6 +123,7 @@ async def test_repeating_the_very_code_records_nothing_and_opens_no_session(data
 
 
 async def test_unknown_wrong_superseded_and_disabled_answer_alike(database_url: str, tmp_path: Path) -> None:
+    """Rulings K4 and K74."""
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         user_id = await registered(world, "ann@people.test")
         await ask(world, "resend-confirmation", username="ann@people.test")

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from tests.api.people.test_codes import messages
-from tests.api.people.test_user_changes import at, change, refusals
+from tests.api.people.test_codes import ask, codes, messages, registered, state
+from tests.api.people.test_user_changes import at, change, position, refusals
+from tests.api.people.test_users import onboarded
 from tests.support.world.product import World, a_world
 
 KIBIBYTE = 1024
@@ -47,6 +48,63 @@ async def test_users_who_have_not_signed_up_get_no_code(database_url: str, tmp_p
         )  # fmt: skip
         await world.catch_up()
         assert messages(world) == []
+
+
+async def test_the_last_contact_stays_beside_a_plain_user_name(database_url: str) -> None:
+    """Ruling K66."""
+    async with a_world(database_url) as world:
+        contact = {"patient-email": "nina@people.test", "username": "nina"}
+        user_id = await onboarded(world, await world.organization(), contact)
+        assert await refusals(world, user_id, world.system, 409, email=None) == at("conflict", "email")
+        await change(world, user_id, world.system, phone="+12025550147")
+        shown = (await change(world, user_id, world.system, email=None))["data"]["attributes"]
+        assert (shown["email"], shown["phone"], shown["username"]) == (None, "+12025550147", "nina")
+        assert await refusals(world, user_id, world.system, 409, phone=None) == at("conflict", "phone")
+
+
+async def test_null_gives_up_the_choice_of_a_locale(database_url: str) -> None:
+    """Ruling K66."""
+    async with a_world(database_url) as world:
+        person = await world.patient(await world.organization())
+        for locale, explicit in (("es_US", True), (None, False)):
+            shown = (await change(world, person, person, locale=locale))["data"]["attributes"]
+            assert (shown["locale"], shown["locale-explicit"]) == (locale, explicit)
+
+
+async def test_a_registered_user_is_confirmed_by_the_code_to_a_new_address(database_url: str, tmp_path: Path) -> None:
+    """Ruling K67."""
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        user_id = await registered(world, "ann@people.test")
+        await change(world, user_id, world.system, email="ann@new.test")
+        (code,) = await codes(world, "ann@new.test", "reverify-email")
+        assert (await ask(world, "confirm-sign-up", username="ann@new.test", confirmation_code=code)).is_success
+        assert await state(world, user_id) == "confirmed"
+
+
+async def test_a_number_is_compared_in_its_normal_form(database_url: str) -> None:
+    """Rulings K67 and K80: that of another user is refused, one's own is no change."""
+    async with a_world(database_url) as world:
+        person, other = await world.people(await world.organization(), "patient", "patient")
+        await change(world, other, other, phone="+12025550147")
+        taken = at("already-exists", "phone")
+        assert await refusals(world, person, person, 409, phone="+12025550147") == taken
+        before = await position(world)
+        await change(world, other, other, phone="+12025550147")
+        assert await position(world) == before
+
+
+async def test_null_makes_the_oldest_organization_the_default(database_url: str) -> None:
+    """Rulings K68 and C5."""
+    async with a_world(database_url) as world:
+        north, south = await world.organization(), await world.organization()
+        doc = await world.provider(north)
+        joining = {"data": {"type": "organizations", "attributes": {"user-id": str(doc.user_id)}}}
+        await world.post(f"/v1/organizations/{south}/add-user/", joining, world.system)
+        for chosen, current in ((str(south), south), (None, north)):
+            shown = (await change(world, doc, doc, default_organization_id=chosen))["data"]["attributes"]
+            assert (shown["default-organization-id"], shown["organization-id"]) == (chosen, str(current))
+            authenticated = await world.post("/v1/authenticate/", {}, await world.as_(doc.user_id))
+            assert authenticated["data"]["organization-id"] == str(current)
 
 
 @pytest.mark.parametrize("channels", [{"sms": 65}, {"sms": 33, "email": 32}])

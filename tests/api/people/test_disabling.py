@@ -1,7 +1,11 @@
-"""Disabling and enabling users."""
+"""Disabling and enabling users (rulings K74, C7, E1 to E3)."""
 
 import asyncio
+from pathlib import Path
 
+from tests.api.people.test_codes import MISMATCH, ask, codes, refusal
+from tests.api.people.test_contact_changes import an_invited_user
+from tests.api.people.test_user_search import archive
 from tests.api.people.test_users import listed, onboarded, refused
 from tests.support.world.product import a_world, role_id
 
@@ -91,3 +95,37 @@ async def test_a_user_disabled_before_confirmation_stays_unconfirmed(database_ur
         for action, state in (("disable", "registered_disabled"), ("enable", "registered")):
             answer = await world.post(f"/v1/users/{user_id}/{action}/", {}, world.system)
             assert answer["data"]["attributes"]["state"] == state
+
+
+async def test_a_user_who_has_not_signed_up_is_disabled_and_enabled(database_url: str) -> None:
+    """Ruling K74."""
+    async with a_world(database_url) as world:
+        user_id = await an_invited_user(world, "init@people.test")
+        for action, state in (("disable", "registered_disabled"), ("enable", "init")):
+            answer = await world.post(f"/v1/users/{user_id}/{action}/", {}, world.system)
+            assert answer["data"]["attributes"]["state"] == state
+
+
+async def test_an_archived_user_is_neither_disabled_nor_enabled(database_url: str) -> None:
+    """Rulings K74 and K143."""
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        admin, doc = await world.people(north, "admin", "provider")
+        await archive(world, doc.user_id)
+        for action in ("disable", "enable"):
+            path = f"/v1/users/{doc.user_id}/{action}/"
+            assert await refused(world, "POST", path, world.system) == (409, "invalid-state")
+            assert await refused(world, "POST", path, admin) == (404, "not-found")
+
+
+async def test_a_code_does_nothing_while_its_user_is_disabled(database_url: str, tmp_path: Path) -> None:
+    """Ruling K74: it stays, and works when they are enabled again."""
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        person = await world.patient(await world.organization(), "ann@people.test")
+        await ask(world, "forgot-password", username="ann@people.test")
+        (code,) = await codes(world, "ann@people.test", "forgot-password")
+        reset = {"username": "ann@people.test", "confirmation_code": code, "password": "another-battery-staple-7"}
+        await world.post(f"/v1/users/{person.user_id}/disable/", {}, world.system)
+        assert await refusal(world, "confirm-forgot-password", **reset) == MISMATCH
+        await world.post(f"/v1/users/{person.user_id}/enable/", {}, world.system)
+        assert (await ask(world, "confirm-forgot-password", **reset)).is_success

@@ -13,6 +13,7 @@ from domain.people.login_names import parse_login_name
 from domain.people.sign_ups import SignUp, sign_up_id
 from domain.people.users import User
 from domain.people.verification_codes import VerificationCodes, verification_codes_id
+from tests.api.onboarding.test_requests import count
 from tests.api.onboarding.test_service_documents import add
 from tests.api.organizations.templates import changed, deactivated
 from tests.api.organizations.test_enrollment_codes import PAST, PATH, SCHEMA, a_code
@@ -367,6 +368,7 @@ async def test_of_two_sign_ups_with_one_name_one_succeeds(database_url: str) -> 
         shared = {"organization-id": str(clinic), "filter[include-participants]": "true"}
         people = await world.get("/v1/users/", world.system, 200, **shared, **{"filter[include-unverified]": "true"})
         assert people["meta"]["page[total]"] == 1
+        assert await count(world, "SELECT count(*) FROM individual_organizations") == 1
 
 
 async def test_an_inactive_group_of_the_code_stays_empty(database_url: str) -> None:

@@ -39,6 +39,7 @@ async def position(world: World) -> int:
 
 
 async def test_people_change_their_own_profile(database_url: str) -> None:
+    """Ruling K66."""
     async with a_world(database_url) as world:
         person = await world.patient(await world.organization())
         shown = await change(
@@ -93,12 +94,14 @@ def messages_of_outbox(world: World) -> list[dict[str, Any]]:
     ],
 )
 async def test_malformed_values_are_refused(database_url: str, attributes: dict[str, Any], name: str) -> None:
+    """Ruling K66."""
     async with a_world(database_url, projecting=False) as world:
         person = world.system
         assert await refusals(world, person, person, 400, **attributes) == at("invalid-attribute", name)
 
 
 async def test_a_new_address_is_unverified_until_its_code_comes_back(database_url: str, tmp_path: Path) -> None:
+    """Rulings K41 and K67."""
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         person = await world.patient(await world.organization(), "ann@people.test")
         shown = await change(world, person, person, email="ann@new.test")
@@ -118,6 +121,7 @@ async def test_a_new_address_is_unverified_until_its_code_comes_back(database_ur
 
 
 async def test_codes_of_the_former_contact_are_void(database_url: str, tmp_path: Path) -> None:
+    """Ruling K67."""
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         person = await world.patient(await world.organization(), "ann@people.test")
         await ask(world, "forgot-password", username="ann@people.test")
@@ -128,6 +132,7 @@ async def test_codes_of_the_former_contact_are_void(database_url: str, tmp_path:
 
 
 async def test_a_phone_number_gets_its_code_by_sms(database_url: str, tmp_path: Path) -> None:
+    """Rulings K66 and K67."""
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         person = await world.patient(await world.organization(), "ann@people.test")
         await change(world, person, person, phone="+12025550147")
@@ -144,6 +149,7 @@ async def test_a_phone_number_gets_its_code_by_sms(database_url: str, tmp_path: 
 
 
 async def test_a_contact_of_another_user_is_refused_and_counted(database_url: str) -> None:
+    """Rulings K67 and K80."""
     async with a_world(database_url, lookup_misses_address=4) as world:
         organization = await world.organization()
         person, other = await world.people(organization, "patient", "patient")
@@ -246,6 +252,7 @@ async def test_only_some_callers_may_change_other_users(database_url: str) -> No
 
 
 async def test_the_default_organization_must_be_ones_own(database_url: str) -> None:
+    """Ruling K68."""
     async with a_world(database_url) as world:
         north, south = await world.organization(), await world.organization()
         provider = await world.provider(north)

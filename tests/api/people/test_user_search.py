@@ -8,6 +8,7 @@ import pytest
 from domain.people.user_state import Profile
 from domain.people.users import User
 from projections.people.user_lists import SORT_KEYS
+from tests.api.organizations.templates import an_employee
 from tests.api.people.test_codes import registered
 from tests.api.people.test_users import BASIC, EVERYBODY, given, listed, shown
 from tests.support.world.product import Person, World, a_world
@@ -46,8 +47,7 @@ async def test_archived_users_are_listed_if_asked_for_with_state_and_dates_only(
         await name(world, patient.user_id, "Pat", "Ent")
         await archive(world, patient.user_id)
         here = {"organization-id": str(north)}
-        staff = await world.as_(world.system.user_id)
-        for by in (staff, world.service, admin):
+        for by in (await an_employee(world), world.system, world.service, admin):
             assert patient.user_id not in await listed(world, by, **here, **EVERYBODY)
             archived = (await rows(world, by, **here, **INACTIVE))[str(patient.user_id)]
             assert given(archived) == {"state", *DATES}
@@ -119,6 +119,7 @@ async def test_disabled_users_are_listed_unless_filtered_out(database_url: str) 
 
 
 async def test_addresses_names_and_numbers_are_compared_in_their_normal_form(database_url: str) -> None:
+    """Ruling K76."""
     async with a_world(database_url) as world:
         user_id = await registered(world, "Ann.Lee@BÜCHER.example", **{"phone-number": "+12025550147"})
         other = await registered(world, "ann.lee2@people.test")
@@ -135,6 +136,7 @@ async def test_addresses_names_and_numbers_are_compared_in_their_normal_form(dat
 
 
 async def test_text_begins_a_name_both_names_or_the_address(database_url: str) -> None:
+    """Ruling K76."""
     async with a_world(database_url) as world:
         north = await world.organization()
         people = {each: await world.provider(north, f"{each}@north.test") for each in "abcd"}
@@ -157,6 +159,7 @@ async def test_text_begins_a_name_both_names_or_the_address(database_url: str) -
 
 
 async def test_all_filters_must_hold_and_any_of_the_individuals(database_url: str) -> None:
+    """Ruling K76."""
     async with a_world(database_url) as world:
         north = await world.organization()
         ann, ben = await world.patient(north, "ann@north.test"), await world.patient(north, "ben@north.test")

@@ -107,6 +107,7 @@ async def test_the_new_session_is_as_sticky_as_the_former(database_url: str, sti
 
 
 async def test_a_switched_session_keeps_the_time_and_method_of_its_login(database_url: str) -> None:
+    """Rulings K6 and K73."""
     async with a_world(database_url) as world:
         ann, _, south = await a_provider_of_both(world)
         former = await log_in(world, ann.email)
