@@ -67,7 +67,7 @@ async def test_lists_do_not_tell_that_an_archived_user_was_a_tester(database_url
             assert {person.user_id for person in people} <= set(await listed(world, by, **without))
 
 
-async def test_nobody_reads_the_sign_up_of_an_archived_user(database_url: str) -> None:
+async def test_the_sign_up_of_an_archived_user_is_not_read(database_url: str) -> None:
     """Rulings K78 and K143: the code is shown to those who may know it, and no personal value."""
     async with a_world(database_url, **OPEN) as world:
         data = {"likes": "numbers"}

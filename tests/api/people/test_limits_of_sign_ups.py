@@ -109,7 +109,7 @@ async def about(world: World, request_id: str) -> OnboardingRequest:
 
 
 @pytest.mark.parametrize("operation", ["confirm-sign-up", "confirm-forgot-password"])
-async def test_whoever_confirms_claims_the_invitation_to_register(
+async def test_a_confirmation_claims_the_invitation_to_register(
     database_url: str, tmp_path: Path, operation: str
 ) -> None:
     """Ruling K108."""

@@ -56,7 +56,7 @@ async def test_staff_change_their_own_passwords(database_url: str) -> None:
         assert await log_in(world, employee.email, NEW) == 201
 
 
-async def test_nobody_changes_an_archived_user(database_url: str) -> None:
+async def test_an_archived_user_is_not_changed(database_url: str) -> None:
     """Rulings K65, K72 and K143: a conflict for those who may change users, and unknown to all others."""
     async with a_world(database_url) as world:
         north = await world.organization()
