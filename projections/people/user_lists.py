@@ -13,7 +13,7 @@ import orjson
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from domain.core.personal import revealed
+from domain.core.personal import Personal, revealed
 from domain.people.login_names import email_key, folded, normal_phone, parse_login_name
 from domain.people.users import User
 from projections.core.patterns import beginning
@@ -76,19 +76,26 @@ class UserRow(NamedTuple):
 
     @classmethod
     def of(cls, user: User, known: "UserRow | None" = None) -> "UserRow":
-        """Return the user as their events have them; what these do not tell is as it was `known` before."""
-        preferences = revealed(user.communication_preferences)
+        """Return the user as their events have them; what these do not tell is as it was `known` before.
+
+        An archived user has no personal values any more.
+        """
+
+        def told(value: Personal | None) -> str | None:
+            return None if user.archived else revealed(value)
+
+        preferences = told(user.communication_preferences)
         return cls(
             user_id=user.id,
             classification=user.classification,
             account_type="provider" if user.organizations else "patient",
             individual_id=user.individual_id,
-            email=revealed(user.names.email),
-            phone=revealed(user.names.phone),
+            email=told(user.names.email),
+            phone=told(user.names.phone),
             username=user.login_name,
-            first_name=revealed(user.first_name),
-            last_name=revealed(user.last_name),
-            birth_date=None if known is None else known.birth_date,
+            first_name=told(user.first_name),
+            last_name=told(user.last_name),
+            birth_date=None if known is None or user.archived else known.birth_date,
             communication_preferences=None if preferences is None else orjson.loads(preferences),
             locale=user.locale,
             tz=user.tz,

@@ -7,7 +7,7 @@ from domain.people.users import User
 from tests.api.organizations.templates import an_employee
 from tests.api.organizations.test_enrollment_codes import PATH, a_code
 from tests.api.people.test_sign_ups import OPEN, signed_up, user_named
-from tests.api.people.test_user_search import DATES, INACTIVE, archive
+from tests.api.people.test_user_search import DATES, INACTIVE, archive, name
 from tests.api.people.test_users import given, listed, shown
 from tests.support.world.product import Person, World, a_world
 
@@ -98,3 +98,26 @@ async def test_the_list_of_a_code_shows_state_and_dates_of_archived_people(datab
                 answer = await world.get(USERS, by, 200, **query)
                 assert (answer["data"], answer["meta"]["page[total]"]) == ([], 0), (kind, query)
         assert (await world.get(USERS, await world.provider(clinic), 200, state="archived"))["data"] == []
+
+
+async def test_a_repeated_request_tells_nothing_of_a_user_who_is_archived_by_now(database_url: str) -> None:
+    """Ruling K143: also while the list of users lags behind."""
+    async with a_world(database_url, position_wait=0) as world:
+        patient = await world.patient(await world.organization())
+        await name(world, patient.user_id, "Pat", "Ent")
+        await world.catch_up()
+        await world.stop_projecting()
+        keyed = {**world.system.bearer, "Idempotency-Key": "once"}
+
+        async def disable() -> dict[str, Any]:
+            answer = await world.client.post(f"/v1/users/{patient.user_id}/disable/", headers=keyed)
+            assert answer.status_code == 201, answer.text
+            attributes: dict[str, Any] = answer.json()["data"]["attributes"]
+            return attributes
+
+        assert (await disable())["first-name"] == "Pat"
+        await archive(world, patient.user_id)
+        again = await disable()
+        assert again["state"] == "archived"
+        personal = ("first-name", "last-name", "email", "username", "communication-preferences", "birth-date")
+        assert [again[each] for each in personal] == [None] * len(personal)

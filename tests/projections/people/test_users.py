@@ -9,6 +9,7 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from domain.access.roles import Role
 from domain.core.recorded import Recorded
 from domain.people.individuals import Individual
 from domain.people.users import User
@@ -81,6 +82,24 @@ async def test_the_outcome_does_not_depend_on_the_batches(database_url: str, siz
             (SOUTH, doc.id): True,
             (NORTH, ann.id): False,
         }
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+async def test_roles_change_the_time_of_their_holders_in_batches_of_any_size(database_url: str, size: int) -> None:
+    """Ruling K148; a change of the role itself, or of whether a holder is live, is none of the holder."""
+    events, doc, ann = history()
+    role = Role.create(NORTH, "nurse", "Nurse")
+    for holder in (doc, ann):
+        role.grant(holder.id, live=True)
+    role.revoke(doc.id)
+    role.change_holder_status(ann.id, live=False)
+    _, _, granted, revoked, _ = changes = role.collect_events()
+    events += [Recorded(position, event) for position, event in enumerate(changes, len(events) + 1)]
+    async with a_table(database_url) as connection:
+        for batch in batches(events, size):
+            await UsersProjection().apply(connection.cursor(), batch)
+        found = {row["user_id"]: row["modified_at"] for row in await rows(connection, "SELECT * FROM users")}
+        assert found == {doc.id: revoked.timestamp, ann.id: granted.timestamp}
 
 
 async def test_a_request_about_a_known_user_changes_no_attribute(database_url: str) -> None:
