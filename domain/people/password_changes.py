@@ -62,12 +62,13 @@ class PasswordChanges:
         """Replace the password of another user, who must then reset it before they can log in.
 
         Raises NotFound; Forbidden unless the principal is staff and the user is another one who is not, or the
-        principal is a system administrator; InvalidState for a user who is not confirmed; the refusals of
-        `PasswordPolicy.require`.
+        principal is a system administrator; ImpersonationNotAllowed; InvalidState for a user who is not confirmed; the
+        refusals of `PasswordPolicy.require`.
         """
         await self.permissions.require_readable_user(principal, user_id)
         if not principal.staff or user_id == principal.user_id:
             raise Forbidden
+        require_own_session(principal, "change the password")
         user = await self.store.find(User, user_id)
         if user is None or user.kind == "service":
             raise UserNotFound

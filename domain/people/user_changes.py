@@ -31,7 +31,9 @@ CONTACTS: tuple[ContactKind, ...] = ("email", "phone")
 NOTICES: dict[ContactKind, NoticeReason] = {"email": "email-changed", "phone": "phone-changed"}
 SENSITIVE = frozenset({*CONTACTS, "username"})
 """Attributes with which a thief of a session could take the account over (ruling K6)."""
-OWN = PROFILE | SENSITIVE | {"communication_preferences", "default_organization_id"}
+REACHING = SENSITIVE | {"communication_preferences"}
+"""Attributes that decide how messages reach a user. Borrowed sessions change those of nobody (ruling K131)."""
+OWN = PROFILE | REACHING | {"default_organization_id"}
 EVERY = OWN | {"classification"}
 MAX_PREFERENCES = 64 * 1024
 """Bytes of the communication preferences of a user as compact JSON."""
@@ -115,14 +117,16 @@ class UserChanges:
         """Return the user. Raises the refusals of `change` that are about the principal."""
         await self.permissions.require_readable_user(principal, user_id)
         user = await self._person(user_id)
-        if user.archived:
-            raise UserArchived if principal.unlimited else UserNotFound
+        if user.archived and not principal.unlimited:
+            raise UserNotFound
+        if changes.keys() & REACHING:
+            require_own_session(principal, "change contacts")
         allowed = await self._changeable(principal, user)
         refused = [Forbidden(argument=name) for name in changes if name not in allowed]
         if refused or not allowed:
             raise Forbidden(argument=refused[0].argument if refused else None, others=refused[1:])
-        if principal.user_id == user_id and changes.keys() & (SENSITIVE | {"communication_preferences"}):
-            require_own_session(principal, "change contacts")
+        if user.archived:
+            raise UserArchived
         return user
 
     async def _changeable(self, principal: Principal, user: User) -> Collection[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.core.principal import SessionKind
 from domain.organizations.organizations import OPERATOR_ID
 from tests.api.people.test_codes import ask as ask_anonymously
 from tests.api.people.test_codes import assert_ended, codes, log_in, messages
@@ -151,3 +152,13 @@ async def test_support_may_not_change_some_passwords(database_url: str) -> None:
         assert await refusal(world, person, staff, 400, **weak) == ("weak-password", "/new-password")
         await change(world, person, staff, **support)
         await change(world, colleague, world.system, **support)
+
+
+@pytest.mark.parametrize("kind", ["impersonated", "synthetic"])
+async def test_support_changes_no_password_in_a_borrowed_session(database_url: str, kind: SessionKind) -> None:
+    """Ruling K131."""
+    async with a_world(database_url) as world:
+        person, staff = await world.patient(await world.organization()), await world.provider(OPERATOR_ID)
+        weak: dict[str, Any] = {"context": "carium-support", "new_password": "password"}
+        borrowed = await world.borrowed(staff, kind)
+        assert await refusal(world, person, borrowed, 403, **weak) == ("impersonation-not-allowed", None)

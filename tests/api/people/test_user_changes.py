@@ -212,6 +212,26 @@ async def test_borrowed_sessions_change_no_contacts(database_url: str, kind: Any
         await change(world, person, borrowed, first_name="Ana")
 
 
+@pytest.mark.parametrize("kind", ["impersonated", "synthetic"])
+async def test_borrowed_sessions_change_no_contacts_of_others(database_url: str, kind: Any) -> None:
+    """Ruling K131."""
+    async with a_world(database_url) as world:
+        admin, provider = await world.people(await world.organization(), "admin", "provider")
+        acting, stranger = await world.borrowed(admin, kind), await world.patient(await world.organization())
+        system = await world.borrowed(world.system, kind)
+        for by, name, value in (
+            (acting, "phone", "+12025550147"), (system, "email", "x@people.test"), (system, "phone", "+12025550147"),
+            (system, "username", "email"), (system, "communication_preferences", {"sms": {}}),
+        ):  # fmt: skip
+            found = await refusals(world, provider, by, 403, first_name="Ana", **{name: value})
+            assert [code for code, _ in found] == ["impersonation-not-allowed"], name
+        path = f"/v1/users/{provider.user_id}/change-email/"
+        answer = await world.post(path, {"email": "x@people.test"}, system, 403)
+        assert answer["errors"][0]["code"] == "impersonation-not-allowed"
+        await change(world, stranger, acting, 404, phone="+12025550147")
+        await change(world, provider, acting, first_name="Ana")
+
+
 async def test_administrators_change_little_of_their_providers(database_url: str) -> None:
     async with a_world(database_url) as world:
         north, south = await world.organization(), await world.organization()
