@@ -1,10 +1,10 @@
 """The services that anonymous accesses reach: only those of the setting, under their own addresses (K15 and K135)."""
 
 import asyncio
-import json
 from collections.abc import Collection, Mapping
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 import httpx2
@@ -14,7 +14,7 @@ import structlog
 from adapters.security.throttle import Counter, Limit, Throttle
 from adapters.security.tokens import Tokens
 from domain.core.audited import AUDIT_CONTEXT
-from domain.sessions.anonymous_calls import ProxiedAnswer, ProxiedCall
+from domain.sessions.anonymous_calls import ProxiedAnswer, ProxiedCall, Send
 from domain.sessions.sessions import Session
 
 UNREACHABLE, TOO_SLOW = 502, 504
@@ -54,34 +54,31 @@ class HttpServices:
     def names(self) -> Collection[str]:
         return self._addresses.keys()
 
-    async def send(self, call: ProxiedCall, access_id: UUID, session: Session) -> ProxiedAnswer:
+    def prepare(self, call: ProxiedCall) -> Send:
         address = self._addresses.get(call.service)
         if address is None:  # the setting has changed since the access was created
-            return ProxiedAnswer(UNREACHABLE)
+            return _unreachable
+        target = address + call.path
+        url = httpx2.URL(f"{target}?{call.query}" if call.query else target)
+        body = None if call.json is None else orjson.dumps(call.json)
+        plain = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = plain if body is None else plain | {"Content-Type": "application/json"}
+        request = httpx2.Request(call.method.upper(), url, headers=headers, content=body)
+        return partial(self._send, call.service, request)
+
+    async def _send(self, service: str, request: httpx2.Request, access_id: UUID, session: Session) -> ProxiedAnswer:
+        token = self._tokens.access_token(session.user_id, session.id, None, session.expires_at)
+        request.headers["Authorization"] = f"Bearer {token}"
+        request.headers["X-Anonymous-Access"] = str(access_id)
+        request.headers["X-Request-ID"] = AUDIT_CONTEXT.get().correlation or str(session.id)
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._answer(self._request(address, call, access_id, session))
+                return await self._answer(request)
         except TimeoutError:
             return ProxiedAnswer(TOO_SLOW)
         except (httpx2.TransportError, TooLarge) as error:
-            log.warning("proxied-call-failed", service=call.service, reason=type(error).__name__)
+            log.warning("proxied-call-failed", service=service, reason=type(error).__name__)
             return ProxiedAnswer(UNREACHABLE)
-
-    def _request(self, address: str, call: ProxiedCall, access_id: UUID, session: Session) -> httpx2.Request:
-        token = self._tokens.access_token(session.user_id, session.id, None, session.expires_at)
-        headers = {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Authorization": f"Bearer {token}",
-            "X-Anonymous-Access": str(access_id),
-            "X-Request-ID": AUDIT_CONTEXT.get().correlation or str(session.id),
-        }
-        params = [(name, _text(item)) for name, value in call.params.items() for item in _items(value)]
-        body = None if call.json is None else orjson.dumps(call.json)
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        url = httpx2.URL(address + call.path, params=params) if params else httpx2.URL(address + call.path)
-        return httpx2.Request(call.method.upper(), url, headers=headers, content=body)
 
     async def _answer(self, request: httpx2.Request) -> ProxiedAnswer:
         response = await self._transport.handle_async_request(request)
@@ -93,7 +90,7 @@ class HttpServices:
                     raise TooLarge
         finally:
             await response.aclose()
-        return ProxiedAnswer(response.status_code, _json(bytes(received)))
+        return ProxiedAnswer(response.status_code, _object(bytes(received)))
 
 
 class CountedCalls:
@@ -108,18 +105,18 @@ class CountedCalls:
         await self._throttle.take(Counter(self._limit, str(access_key)))
 
 
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+async def _unreachable(_access_id: UUID, _session: Session) -> ProxiedAnswer:
+    return ProxiedAnswer(UNREACHABLE)
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _object(received: bytes) -> bytes | None:
+    """Return the object that was received, another JSON value as the member `value` of one, None without JSON.
 
-
-def _json(received: bytes) -> Any:
-    """Return the object that was received, another JSON value as the member `value` of one, None without JSON."""
+    It is the text as it came: written again, large numbers would be rounded, and values nested in more than 254 others
+    could not be written at all.
+    """
     try:
         value = orjson.loads(received)
     except orjson.JSONDecodeError:
         return None
-    return value if isinstance(value, dict) else {"value": value}
+    return received if isinstance(value, dict) else b'{"value":%b}' % received

@@ -16,6 +16,8 @@ from domain.core.errors import DomainError, Invalid
 MAX_BODY = 8 * 1024 * 1024
 MAX_CREDENTIALS_BODY = 16 * 1024
 """The limit of operations that take passwords, tokens and codes, most of them without authentication (ruling O15)."""
+MAX_PUBLIC_BODY = 128 * 1024
+"""The limit of operations without authentication that take more: what a sign-up or a proxied call has to say."""
 MAX_DEPTH = 32
 MAX_VALUES = 100_000
 """Several times what the largest rosters need; many small values take far more time than their bytes suggest."""

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from adapters.security.client_address import CLIENT_ADDRESS
 from api.documents.people.sign_ups import SignUpAnswer, SignUpRequest
+from api.edge.bodies import MAX_PUBLIC_BODY
 from api.edge.deps import ExecuteDep, IdentityDep
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
@@ -18,8 +19,6 @@ from domain.people.sign_ups import InvalidOrganizationCode
 router = contract_router("sign-ups", "Accounts that people create themselves, with a code.")
 
 HOUR = 3600
-MAX_SIGN_UP = 128 * 1024
-"""Bytes of a body: enrollment data may have 64 KiB."""
 SIGN_UPS = CallThrottle("sign-ups", lambda settings: settings.sign_ups_address, HOUR, lambda _: CLIENT_ADDRESS.get())
 """Counts all sign-ups of an address that pass the checks of the syntax, whatever comes of them (ruling K22)."""
 INVALID_CODES = replace(LOOKUP_MISSES, counted=(InvalidReferralCode, InvalidOrganizationCode))
@@ -28,7 +27,7 @@ INVALID_CODES = replace(LOOKUP_MISSES, counted=(InvalidReferralCode, InvalidOrga
 
 @router.post(
     "/v1/sign-up/",
-    **answers(SignUpAnswer, 201, max_body=MAX_SIGN_UP, throttle=BothThrottles(SIGN_UPS, INVALID_CODES)),
+    **answers(SignUpAnswer, 201, max_body=MAX_PUBLIC_BODY, throttle=BothThrottles(SIGN_UPS, INVALID_CODES)),
 )
 async def sign_up(body: SignUpRequest, identity: IdentityDep, execute: ExecuteDep) -> Response:
     """Create an account, or give an invited person one; a confirmation code is sent to a contact."""

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import orjson
 from starlette.responses import Response
 
 from api.documents.sessions import anonymous_accesses as documents
-from api.edge.bodies import MAX_CREDENTIALS_BODY
+from api.edge.bodies import MAX_PUBLIC_BODY
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, IdentityDep, PathId, ReadingDep
 from api.edge.envelope import answer
@@ -75,15 +76,16 @@ async def update_anonymous_access(
         201,
         secret=True,
         waits=False,
-        max_body=MAX_CREDENTIALS_BODY,
+        max_body=MAX_PUBLIC_BODY,
         throttle=LOOKUP_MISSES,
     ),
 )
 async def anonymous_access_proxy(access_id: PathId, body: documents.CallToProxy, identity: IdentityDep) -> Response:
     """Call an endpoint of another service through an access. The status of that service is data of the answer."""
-    call = ProxiedCall(body.service, body.path, body.method, body.params or {}, body.json_)
+    call = ProxiedCall(body.service, body.path, body.method, body.query, body.json_)
     proxied = await identity.anonymous_accesses.call(access_id, call)
-    return answer(documents.ProxyResult.model_construct(status_code=proxied.status, json_=proxied.json), 201)
+    received = None if proxied.json is None else orjson.Fragment(proxied.json)
+    return answer({"status-code": proxied.status, "json": received}, 201)
 
 
 def endpoints_of(endpoints: Sequence[documents.EndpointToAllow]) -> list[AllowedEndpoint]:

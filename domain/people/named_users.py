@@ -36,7 +36,7 @@ class NamedUsers:
         """Return the user. Raises UserNotFound, UserArchived.
 
         A user whom the principal may not read is not found, so that the answer does not reveal who has an account. The
-        organization's former providers are found.
+        organization's former providers are found, archived users only for staff and services.
         """
         user_id = name.user_id or await self._id_of(name)
         # look up the principal when there is no account, so that the time of the answer does not reveal that
@@ -44,7 +44,7 @@ class NamedUsers:
         if user is None or not await self._may_know(principal, user, organization_id) or not _means(name, user):
             raise UserNotFound(argument=name.argument)
         if user.archived:
-            raise UserArchived(argument=name.argument)
+            raise (UserArchived if principal.reads_all else UserNotFound)(argument=name.argument)
         return user
 
     async def _id_of(self, name: UserIdOrEmail) -> UUID | None:

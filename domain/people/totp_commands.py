@@ -15,7 +15,7 @@ from domain.people.recovery_codes import new_recovery_codes
 from domain.people.security_notices import notices_of
 from domain.people.totp import OneTimeCodes, TotpConfigurations, TotpNotFound, configurations_id
 from domain.people.totp_uses import UsedCodes
-from domain.people.users import User
+from domain.people.users import User, UserArchived
 
 
 class PasswordProof(NamedTuple):
@@ -100,7 +100,7 @@ class Totp:
 
         System administrators disable those of all users, with their own password: the way back for users who lost
         their device and their recovery codes. Raises TotpNotFound, Forbidden, ImpersonationNotAllowed, TooMany,
-        WrongPassword.
+        WrongPassword, UserArchived.
         """
         owner_id = await self._owner(principal, configuration_id)
         require_own_session(principal, "disable TOTP")
@@ -109,11 +109,13 @@ class Totp:
 
     @retry_on_conflict
     async def _disable(self, owner_id: UUID, configuration_id: UUID) -> int:
+        user = await self.store.get(User, owner_id)
+        if user.archived:
+            raise UserArchived
         configurations = await self.store.get(TotpConfigurations, configurations_id(owner_id))
         configurations.disable(configuration_id)
         if not configurations.pending_events:
             return await self.store.save()
-        user = await self.store.get(User, owner_id)
         return await self.store.save(configurations, *notices_of(user, "totp-disabled"), unchanged=[user])
 
     @retry_on_conflict

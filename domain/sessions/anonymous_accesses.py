@@ -86,10 +86,7 @@ class AnonymousAccess(Audited):
     def create(
         cls, access_id: UUID, user_id: UUID, expired_at: datetime, endpoints: Sequence[AllowedEndpoint]
     ) -> "AnonymousAccess":
-        """Return a new access. Raises BadExpiration."""
-        if expired_at <= datetime.now(UTC):
-            raise BadExpiration
-        require_near(expired_at)
+        """Return a new access."""
         stored = [endpoint._asdict() for endpoint in endpoints]
         return cls._create(
             cls.Created, id=access_key(access_id), user_id=user_id, expired_at=expired_at, endpoints=stored
@@ -101,9 +98,7 @@ class AnonymousAccess(Audited):
         return [AllowedEndpoint(**endpoint) for endpoint in self.endpoints]  # type: ignore[arg-type]  # from `_asdict`
 
     def change(self, *, expired_at: datetime | None, endpoints: Sequence[AllowedEndpoint] | None) -> None:
-        """Change what is not None. Raises BadExpiration."""
-        if expired_at is not None:
-            require_near(expired_at)
+        """Change what is not None."""
         stored = self.endpoints if endpoints is None else [endpoint._asdict() for endpoint in endpoints]
         until = self.expired_at if expired_at is None else expired_at
         if (until, stored) != (self.expired_at, self.endpoints):
@@ -120,19 +115,21 @@ class AnonymousAccess(Audited):
         self.endpoints = endpoints
 
 
-def require_known(endpoints: Sequence[AllowedEndpoint], services: Collection[str]) -> None:
-    """Raise UnknownService for every endpoint of another service."""
+def require_acceptable(
+    endpoints: Sequence[AllowedEndpoint], services: Collection[str], expired_at: datetime | None, *, ends_later: bool
+) -> None:
+    """Raise UnknownService for every endpoint of another service, and BadExpiration for the end, all of them at once.
+
+    The end may be at most MAX_LIFETIME away, and in the past only without `ends_later`.
+    """
     unknown = [place for place, endpoint in enumerate(endpoints) if endpoint.service not in services]
-    refusals = [UnknownService(argument=f"allowed_endpoints/{place}/service") for place in unknown]
+    refusals: list[Invalid] = [UnknownService(argument=f"allowed_endpoints/{place}/service") for place in unknown]
+    now = datetime.now(UTC)
+    if expired_at is not None and (expired_at > now + MAX_LIFETIME or (ends_later and expired_at <= now)):
+        refusals.append(BadExpiration())
     if refusals:
         refusals[0].others = tuple(refusals[1:])
         raise refusals[0]
-
-
-def require_near(expired_at: datetime) -> None:
-    """Raise BadExpiration for a time after the longest lifetime."""
-    if expired_at > datetime.now(UTC) + MAX_LIFETIME:
-        raise BadExpiration
 
 
 def _matches(pattern: Sequence[str], path: Sequence[str]) -> bool:

@@ -1,6 +1,6 @@
 """Commands on anonymous accesses, and the calls through them (rulings K61, K62 and K132 to K136)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -12,7 +12,7 @@ from domain.core.permissions import Permissions
 from domain.core.ports import AccessQuery, Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.people.individuals import sharing_organizations
-from domain.people.users import User, UserNotFound
+from domain.people.users import User, UserArchived, UserNotFound
 from domain.sessions.anonymous_accesses import (
     AllowedEndpoint,
     AnonymousAccess,
@@ -21,7 +21,7 @@ from domain.sessions.anonymous_accesses import (
     UserIsDisabled,
     UserIsProvider,
     access_key,
-    require_known,
+    require_acceptable,
 )
 from domain.sessions.sessions import Session
 
@@ -30,20 +30,27 @@ CALL_SECONDS = 60
 
 
 class ProxiedCall(NamedTuple):
-    """A call to another service. `params` are scalars or lists of them."""
+    """A call to another service. `query` is the encoded query string, "" for none."""
 
     service: str
     path: str
     method: Method
-    params: Mapping[str, Any]
+    query: str
     json: Mapping[str, Any] | None
 
 
 class ProxiedAnswer(NamedTuple):
-    """The answer of the other service: 502 if it has none, 504 if it took too long. `json` is None without JSON."""
+    """The answer of the other service: 502 if it has none, 504 if it took too long.
+
+    `json` is the text of the JSON object that it has, None without one.
+    """
 
     status: int
-    json: Any = None
+    json: bytes | None = None
+
+
+Send = Callable[[UUID, Session], Awaitable[ProxiedAnswer]]
+"""Makes a call through the access with this id, in the session of its user, and returns the answer."""
 
 
 class ProxiedServices(Protocol):
@@ -54,8 +61,8 @@ class ProxiedServices(Protocol):
         """Return the names of the services that are set up."""
         ...
 
-    async def send(self, call: ProxiedCall, access_id: UUID, session: Session) -> ProxiedAnswer:
-        """Make the call, in the session of the user, and return the answer."""
+    def prepare(self, call: ProxiedCall) -> Send:
+        """Return the function that makes the call."""
         ...
 
 
@@ -83,15 +90,15 @@ class AnonymousAccesses:
     ) -> tuple[UUID, int]:
         """Create an access to endpoints as a participant. Return its id and the position of its event.
 
-        Raises NotFound, Forbidden, UnknownService, BadExpiration, UserIsProvider, UserIsDisabled.
+        Raises UnknownService, BadExpiration; NotFound, Forbidden, UserIsProvider, UserIsDisabled.
         """
+        require_acceptable(allowed_endpoints, self.services.names, expired_at, ends_later=True)
         await self.permissions.require_readable_user(principal, user_id, argument="user_id")
         user = await self.identity.find(User, user_id)
         if user is None or user.kind == "service":
             raise UserNotFound(argument="user_id")
         if not await self._manages(principal, user):
             raise Forbidden(argument="user_id")
-        require_known(allowed_endpoints, self.services.names)
         access_id = uuid4()
         access = AnonymousAccess.create(access_id, user_id, expired_at, allowed_endpoints)
         if user.organizations:
@@ -102,12 +109,7 @@ class AnonymousAccesses:
 
     async def find(self, principal: Principal, access_id: UUID) -> AnonymousAccess:
         """Return the access. Raises AnonymousAccessNotFound."""
-        access = await self.identity.find(AnonymousAccess, access_key(access_id))
-        if access is None:
-            raise AnonymousAccessNotFound
-        user = await self.identity.get(User, access.user_id)
-        if not (principal.system or await self._manages(principal, user)):
-            raise AnonymousAccessNotFound
+        access, _ = await self._find(principal, access_id)
         return access
 
     @retry_on_conflict
@@ -121,12 +123,14 @@ class AnonymousAccesses:
     ) -> int:
         """Change what is not None. Return the position of the event.
 
-        Raises AnonymousAccessNotFound, Forbidden, UnknownService, BadExpiration.
+        Raises UnknownService, BadExpiration; AnonymousAccessNotFound, Forbidden, UserArchived.
         """
-        access = await self.find(principal, access_id)
+        require_acceptable(allowed_endpoints or (), self.services.names, expired_at, ends_later=False)
+        access, user = await self._find(principal, access_id)
         if principal.system:
             raise Forbidden
-        require_known(allowed_endpoints or (), self.services.names)
+        if user.archived:
+            raise UserArchived
         access.change(expired_at=expired_at, endpoints=allowed_endpoints)
         return await self.identity.save(access)
 
@@ -146,16 +150,28 @@ class AnonymousAccesses:
         await self.limit.take(access.id)
         if not any(each.allows(call.service, call.path, call.method) for each in access.allowed_endpoints):
             raise Forbidden
+        send = self.services.prepare(call)
         session_id = uuid4()
         with audited_as(replace(AUDIT_CONTEXT.get(), session=session_id)):
             session = Session.open(
                 session_id, user, organization_id=None, position=position, kind="anonymous", seconds=CALL_SECONDS
             )
             await self.sessions.save(session)
-            answer = await self.services.send(call, access_id, session)
+            answer = await send(access_id, session)
             session.record_proxied_call(access.id, call.service, call.path, call.method, answer.status)
             await self.sessions.save(session)
         return answer
+
+    async def _find(self, principal: Principal, access_id: UUID) -> tuple[AnonymousAccess, User]:
+        """Return the access and its user; that of an archived user only to system administrators and services."""
+        access = await self.identity.find(AnonymousAccess, access_key(access_id))
+        if access is None:
+            raise AnonymousAccessNotFound
+        user = await self.identity.get(User, access.user_id)
+        known = principal.unlimited or (not user.archived and await self._manages(principal, user))
+        if not known:
+            raise AnonymousAccessNotFound
+        return access, user
 
     async def _manages(self, principal: Principal, user: User) -> bool:
         """Return whether the principal is a service, or administers an organization that the user is inside of."""

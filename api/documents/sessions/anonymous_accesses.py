@@ -1,7 +1,9 @@
 """Anonymous accesses: /v1/anonymous-accesses/ and the calls through them (semantics 7, rulings K132 to K136)."""
 
+import json
 import re
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlencode
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
@@ -17,6 +19,8 @@ _PATH = re.compile(r"/[!-~]*")
 _UNSAFE = re.compile(r"\.\.|//|[%?#\\]|/\.(?=/|$)")
 """What servers might resolve, decode or cut off, so that another path than the allowed one would be called."""
 WITH_BODY = ("patch", "post")
+MAX_QUERY = 32 * 1024
+"""Bytes of an encoded query: far more than servers usually accept, and half of what the HTTP client can send."""
 
 
 def is_plain(path: str) -> bool:
@@ -44,6 +48,18 @@ def _params(params: Any) -> Any:
             items = value if isinstance(value, list) else [value]
             if not all(isinstance(each, str | int | float | bool) for each in items):
                 raise violation(name, "scalar", "Input should be a text, number or boolean, or a list of them")
+    return params
+
+
+def encoded(params: dict[str, Any]) -> str:
+    """Return the parameters as a query string; those with a list occur once for each item."""
+    pairs = [(name, item) for name, value in params.items() for item in (value if isinstance(value, list) else [value])]
+    return urlencode([(name, item if isinstance(item, str) else json.dumps(item)) for name, item in pairs])
+
+
+def _short(params: dict[str, Any]) -> dict[str, Any]:
+    if len(encoded(params)) > MAX_QUERY:
+        raise PydanticCustomError("query", f"Input should have at most {MAX_QUERY} bytes as a query string")
     return params
 
 
@@ -88,7 +104,7 @@ class CallToProxy(Strict):
     ]
     method: Method
     json_: Omittable[JsonObject] = None
-    params: Annotated[Omittable[JsonObject], BeforeValidator(_params)] = None
+    params: Annotated[Omittable[Annotated[JsonObject, AfterValidator(_short)]], BeforeValidator(_params)] = None
 
     @model_validator(mode="after")
     def _json_where_it_belongs(self) -> Self:
@@ -105,6 +121,11 @@ class CallToProxy(Strict):
     def path(self) -> str:
         """Return the path at the service."""
         return self.endpoint.removeprefix(f"/{self.service}")
+
+    @property
+    def query(self) -> str:
+        """Return the query string of the call, "" for none."""
+        return encoded(self.params or {})
 
 
 class AllowedEndpointAttributes(Attributes):

@@ -177,12 +177,15 @@ async def test_an_address_names_a_user_in_any_case() -> None:
 
 
 async def test_an_archived_user_is_refused() -> None:
+    """Ruling K143."""
     world = World()
     clinic, ann = await an_organization(world.store), await world.person()
     ann = await world.user(ann)
     ann.archived = True
     world.store.streams[ann.id] = ann
     with pytest.raises(UserArchived):
+        await world.add(clinic, ann, system=True)
+    with pytest.raises(UserNotFound):
         await world.add(clinic, ann)
 
 
