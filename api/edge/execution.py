@@ -131,6 +131,14 @@ async def execute(request: Request) -> Execute:
     return Execute(services_of(request), route.status_code, prefers_minimal=prefers_minimal(request.headers))
 
 
+def recorded_at() -> datetime:
+    """Return the time at which the events of the current command were appended."""
+    recording = current_recording()
+    assert recording is not None
+    assert recording.recorded_at is not None, "the command has appended events"
+    return recording.recorded_at
+
+
 def is_carried_out() -> bool:
     """Return whether the command of the current request is carried out and only its answer is missing."""
     recording = current_recording()
@@ -168,8 +176,9 @@ async def answered_as_recorded(
         except RepresentationNotWanted as done:
             return minimal(done.status, done.position)
         except Exception as error:
-            if recorded.position is None:
+            if not recorded.committed:
                 raise
+            assert recorded.position is not None
             if isinstance(error, NotFound | Forbidden) and resource_type and recorded.resource_id:
                 status = recorded.request.status if recorded.request else status
                 return identified(resource_type, recorded.resource_id, status, recorded.position)

@@ -14,7 +14,8 @@
 flags declare an operation that differs from others:
 
     reads=True       a POST that only reads: it honours X-At-Least-Position
-    secret=True      takes or issues secrets outside of `execute`: it ignores Idempotency-Key
+    secret=True      takes or issues secrets outside of `execute`: it ignores Idempotency-Key. Its answer has a secret
+                     that nothing else shows, so it should need nothing from the database after the commit
     extension=True   is not in the contract
     waits=False      never answers 503 because something is not readable yet, as other operations may
     max_body=…       accepts small bodies only
@@ -213,7 +214,7 @@ class ContractRoute(APIRoute):
         throttle = self.flags.throttle
         with audited_as(context), report_permission_refusals(request):
             async with nullcontext() if throttle is None else throttle.bound(services_of(request), arguments):
-                if not self.commands:
+                if self.reads or (principal is None and not self.commands):
                     return await self._carry_out(request, arguments, principal)
                 once = None
                 if principal is not None and key is not None:

@@ -14,13 +14,14 @@ from api.documents.people import totp as documents
 from api.edge.caller import Authenticated
 from api.edge.deps import ExecuteDep, FromQuery, IdentityDep, PathId, ReadingDep, ServicesDep
 from api.edge.envelope import no_content
+from api.edge.execution import recorded_at
 from api.edge.reading import Read, single
 from api.edge.route import answers, contract_router
 from api.services import Services
 from domain.core.errors import Forbidden
 from domain.core.principal import Principal
 from domain.people.totp import TotpConfigurations, TotpNotFound, configurations_id
-from domain.people.totp_commands import PasswordProof, require_person
+from domain.people.totp_commands import PasswordProof, account_name, require_person
 from domain.people.users import User
 from projections.people.totp import TotpRow, configuration, configurations_of
 
@@ -48,10 +49,12 @@ async def list_totp(
 
 
 @router.post("/v1/mfa-totp/", **SHOWS_SECRET)
-async def create_totp(principal: Authenticated, services: ServicesDep, reading: ReadingDep) -> Response:
+async def create_totp(principal: Authenticated, services: ServicesDep) -> Response:
     """Create a configuration. It has to be enabled before logins ask for its codes."""
-    configuration_id, position = await services.identity.totp.create(principal)
-    return await _answer(services, reading, principal, configuration_id, position)
+    created = await services.identity.totp.create(principal)
+    row = TotpRow(created.id, principal.user_id, recorded_at(), None, False, None, 0)
+    secret = await asyncio.to_thread(_secret, created.secret, services.settings.totp_issuer, created.account)
+    return single(documents.TotpDocument, _resource(row, secret), created.position, 201)
 
 
 @router.delete("/v1/mfa-totp/{id}/", **answers(None, 204))
@@ -68,14 +71,14 @@ async def enable_totp(
     configuration_id: PathId,
     body: documents.TotpToEnable,
     principal: Authenticated,
-    services: ServicesDep,
+    identity: IdentityDep,
     reading: ReadingDep,
 ) -> Response:
     """Enable a configuration by two consecutive codes. The answer shows recovery codes, each of which logs in once."""
-    recovery_codes, position = await services.identity.totp.enable(
-        principal, configuration_id, _proof(body), body.both_codes
-    )
-    return await _answer(services, reading, principal, configuration_id, position, recovery_codes)
+    row = await _known(reading, configuration_id)
+    recovery_codes, position = await identity.totp.enable(principal, configuration_id, _proof(body), body.both_codes)
+    at = recorded_at()
+    return _with_codes(row, recovery_codes, position, enabled_at=at, enabled_before=True, last_used_at=at)
 
 
 @router.post("/v1/mfa-totp/{id}/recovery-codes/", **answers(documents.TotpDocument, 201, secret=True, extension=True))
@@ -83,14 +86,13 @@ async def replace_recovery_codes(
     configuration_id: PathId,
     body: documents.OwnPassword,
     principal: Authenticated,
-    services: ServicesDep,
+    identity: IdentityDep,
     reading: ReadingDep,
 ) -> Response:
     """Replace the recovery codes of an enabled configuration by new ones, which only this answer shows."""
-    recovery_codes, position = await services.identity.totp.replace_recovery_codes(
-        principal, configuration_id, _proof(body)
-    )
-    return await _answer(services, reading, principal, configuration_id, position, recovery_codes)
+    row = await _known(reading, configuration_id)
+    recovery_codes, position = await identity.totp.replace_recovery_codes(principal, configuration_id, _proof(body))
+    return _with_codes(row, recovery_codes, position)
 
 
 @router.post("/v1/mfa-totp/{id}/disable/", **answers(documents.TotpDocument, 201))
@@ -112,18 +114,17 @@ async def disable_totp(
     return await reading.read_after(outcome, (), respond)
 
 
-async def _answer(
-    services: Services,
-    reading: ReadingDep,
-    principal: Principal,
-    configuration_id: UUID,
-    position: int,
-    recovery_codes: Sequence[str] | None = None,
-) -> Response:
-    async def respond(read: Read) -> Response:
-        return await _shown(services, read, principal, configuration_id, position, 201, recovery_codes)
+async def _known(reading: ReadingDep, configuration_id: UUID) -> TotpRow | None:
+    """Return the configuration before a command whose answer must not fail: only that shows the recovery codes."""
+    return await reading.read((), lambda read: configuration(read.cursor, configuration_id))
 
-    return await reading.read((), respond)
+
+def _with_codes(row: TotpRow | None, recovery_codes: Sequence[str], position: int, **changes: Any) -> Response:
+    """Return the configuration as a command changed it, with its new recovery codes."""
+    if row is None:  # it was created after it was looked up
+        raise TotpNotFound
+    changed = row._replace(recovery_codes_left=len(recovery_codes), **changes)
+    return single(documents.TotpDocument, _resource(changed, None, recovery_codes), position, 201)
 
 
 async def _shown(
@@ -133,14 +134,13 @@ async def _shown(
     configuration_id: UUID,
     position: int,
     status: int,
-    recovery_codes: Sequence[str] | None = None,
 ) -> Response:
     """Return a configuration that a command of the principal changed, at the position of the command."""
     row = await configuration(read.cursor, configuration_id)
     if row is None or (row.user_id != principal.user_id and not principal.system):
         raise TotpNotFound
     secrets = await _secrets(services, principal, [row])
-    resource = _resource(row, secrets.get(configuration_id), recovery_codes)
+    resource = _resource(row, secrets.get(configuration_id))
     return single(documents.TotpDocument, resource, position, status)
 
 
@@ -155,7 +155,7 @@ async def _secrets(
         (User, principal.user_id), (TotpConfigurations, configurations_id(principal.user_id))
     )
     keys = {} if known is None else {each.id: each.secret.value for each in known.configurations.values()}
-    account = (None if user is None else user.login_name) or str(principal.user_id)
+    account = str(principal.user_id) if user is None else account_name(user)
     issuer = services.settings.totp_issuer
     # in a thread: drawing ten QR codes takes 0.3 s
     return await asyncio.to_thread(

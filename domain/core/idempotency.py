@@ -46,6 +46,11 @@ class Recording:
     awaited: bool = True
     named: bool = False
 
+    @property
+    def committed(self) -> bool:
+        """Return whether the command is recorded; one that only asked for the head of the log so far is not."""
+        return self.position is not None and (bool(self.kinds) or self.repeated or self.carried_out)
+
     def recall(self, status: int, resource_id: str | None, position: int) -> None:
         """Take over the result that an earlier request with the same key recorded."""
         assert self.request is not None

@@ -25,6 +25,15 @@ class PasswordProof(NamedTuple):
     address: str
 
 
+class CreatedTotp(NamedTuple):
+    """A new configuration, its secret, the name of the account in authenticator apps, and the position of its event."""
+
+    id: UUID
+    secret: str
+    account: str
+    position: int
+
+
 @dataclass(frozen=True, eq=False)
 class Totp:
     """Commands on the caller's own configurations. `sessions` is the store of the log of sessions."""
@@ -36,17 +45,19 @@ class Totp:
     codes: OneTimeCodes
 
     @retry_on_conflict
-    async def create(self, principal: Principal) -> tuple[UUID, int]:
-        """Create a configuration that is not enabled. Return its id and the position of the event.
+    async def create(self, principal: Principal) -> CreatedTotp:
+        """Create a configuration that is not enabled, and return it.
 
         Raises Forbidden for services, ImpersonationNotAllowed, TooManyTotpConfigurations.
         """
         require_person(principal)
         require_own_session(principal, "create a TOTP configuration")
-        configurations = await self._of(principal.user_id) or TotpConfigurations.create(principal.user_id)
-        configuration_id = uuid4()
-        configurations.add(configuration_id, self.codes.new_secret())
-        return configuration_id, await self.store.save(configurations)
+        user = await self.store.get(User, principal.user_id)
+        configurations = await self._of(user.id) or TotpConfigurations.create(user.id)
+        configuration_id, secret = uuid4(), self.codes.new_secret()
+        configurations.add(configuration_id, secret)
+        position = await self.store.save(configurations)
+        return CreatedTotp(configuration_id, secret, account_name(user), position)
 
     async def enable(
         self, principal: Principal, configuration_id: UUID, proof: PasswordProof, codes: tuple[str, str]
@@ -159,6 +170,11 @@ class Totp:
     async def _require_password(self, principal: Principal, proof: PasswordProof) -> None:
         user = await self.store.get(User, principal.user_id)
         await self.own_password.require(user, proof.password, proof.address)
+
+
+def account_name(user: User) -> str:
+    """Return the name that authenticator apps show for the user's account."""
+    return user.login_name or str(user.id)
 
 
 def require_person(principal: Principal) -> None:
