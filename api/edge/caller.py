@@ -32,6 +32,10 @@ PRINCIPAL = "rollbook.principal"
 CALLER = "rollbook.caller"
 
 
+class AnonymousSession(Forbidden):
+    """The session of a call through an anonymous access serves to authenticate only."""
+
+
 class Caller:
     """A caller with a genuine token. The endpoint still has to look up and check their session."""
 
@@ -52,7 +56,7 @@ class Caller:
     def principal(self, session: SessionRow | None) -> Principal:
         """Return the principal of the session. Raises Unauthenticated, TokenExpired, SessionRevoked.
 
-        Raises Forbidden for a session of a call through an anonymous access, unless the operation is for those (K135).
+        Raises AnonymousSession for one of a call through an anonymous access, unless the operation is for those (K135).
         """
         with _report_token_refusals():
             principal = _principal_of(self._claims, session)
@@ -62,7 +66,7 @@ class Caller:
             report("impersonation-used", **who, operation=operation_of(self._request))
         scope[PRINCIPAL] = principal
         if principal.kind == "anonymous" and not scope["route"].flags.for_anonymous_sessions:
-            raise Forbidden
+            raise AnonymousSession
         return principal
 
 
@@ -81,10 +85,11 @@ async def authenticate(request: Request) -> Principal:
 
 
 async def known_caller(request: Request) -> Principal | None:
-    """Return the principal; None without a token, and for one that is not valid, which is ignored (K63)."""
+    """Return the principal; None without a token, and for one that is not valid here, which is ignored (K63)."""
     try:
         return await authenticate(request)
-    except Unauthenticated:
+    except (AnonymousSession, Unauthenticated):
+        request.scope.pop(PRINCIPAL, None)
         return None
 
 

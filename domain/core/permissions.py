@@ -42,11 +42,6 @@ class Permissions:
         if principal.service:
             raise Forbidden(argument=argument)
 
-    async def reads_all(self, user_id: UUID) -> bool:
-        """Return whether the user, whoever asks, is staff or a service account and live."""
-        (found,) = await self._access.decide(user_id, [AccessQuery("system", None, "read")])
-        return found
-
     async def readable_users(self, principal: Principal, user_ids: Iterable[UUID]) -> set[UUID]:
         """Return the given users that the principal may read (semantics 4, ruling E3)."""
         return await self._access.readable_users(principal.user_id, user_ids)

@@ -9,10 +9,10 @@ from domain.core.permissions import Permissions
 from domain.core.personal import revealed
 from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
+from domain.organizations.staff import is_staff
 from domain.people.own_password import OwnPassword
 from domain.people.passwords import PasswordPolicy, words_about
 from domain.people.security_notices import notices_of
-from domain.people.user_state import STAFF
 from domain.people.users import User, UserNotFound
 
 
@@ -72,7 +72,7 @@ class PasswordChanges:
         user = await self.store.find(User, user_id)
         if user is None or user.kind == "service":
             raise UserNotFound
-        if user.classification == STAFF and not principal.system:
+        if not principal.system and await is_staff(self.store, user):
             raise Forbidden
         if user.archived or not user.confirmed:
             raise InvalidState

@@ -10,9 +10,9 @@ from eventsourcing.domain import event
 from domain.core.audited import Audited
 from domain.core.borrowed import require_own_session
 from domain.core.errors import Forbidden, InvalidState, NotFound
-from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
+from domain.organizations.staff import is_privileged
 from domain.people.users import User, UserNotFound
 from domain.sessions.commands import SignedIn
 from domain.sessions.sessions import (
@@ -99,7 +99,6 @@ class ImpersonationRequests:
 
     identity: Store
     sessions: Store
-    permissions: Permissions
 
     @retry_on_conflict
     async def create(self, principal: Principal, user_id: UUID) -> tuple[ImpersonationRequest, int]:
@@ -137,15 +136,17 @@ class ImpersonationRequests:
         await self._require_not_privileged(principal, user)
         request.use()
         require_live(user)
+        own = await self.sessions.get(Session, principal.session_id)
+        impersonator = await self.identity.get(User, principal.user_id)
+        organization_id = await current_organization(self.identity, user)
         used_at = await save_resting_on(self.identity, request, unchanged=[user])
         seconds = refresh_seconds or MAX_IMPERSONATION_SECONDS
-        own = await self.sessions.get(Session, principal.session_id)
         session_id = uuid4()
         refresh_token = new_refresh_token(session_id)
         session = Session.open(
             session_id,
             user,
-            organization_id=await current_organization(self.identity, user),
+            organization_id=organization_id,
             position=position,
             kind="impersonated",
             seconds=min(seconds, own.seconds_left),
@@ -154,9 +155,8 @@ class ImpersonationRequests:
             origin=Origin(principal.user_id, principal.session_id),
         )
         await self.sessions.save(session)
-        impersonator = await self.identity.get(User, principal.user_id)
         return SignedIn(session, user, session.access_until(), refresh_token, impersonator), used_at
 
     async def _require_not_privileged(self, principal: Principal, user: User) -> None:
-        if user.id == principal.user_id or await self.permissions.reads_all(user.id):
+        if user.id == principal.user_id or await is_privileged(self.identity, user):
             raise NotImpersonable

@@ -54,7 +54,7 @@ class CodeUsed(Forbidden, code="code-mismatch"):
 
 
 class UserNotLive(InvalidState, argument="user_id"):
-    """The user is disabled, archived, not confirmed, or has to reset their password."""
+    """The user is disabled, archived or not confirmed."""
 
 
 REFUSALS_BY_STATE: dict[str, type[Forbidden]] = {

@@ -5,10 +5,10 @@ from uuid import UUID, uuid4
 
 from domain.core.borrowed import require_own_session
 from domain.core.errors import Forbidden
-from domain.core.permissions import Permissions
 from domain.core.ports import Store
 from domain.core.principal import Principal
 from domain.organizations.organizations import Organization
+from domain.organizations.staff import is_privileged
 from domain.people.individuals import sharing_organizations
 from domain.people.users import NotInOrganization, User, UserNotFound
 from domain.sessions.commands import SignedIn
@@ -26,7 +26,6 @@ class SyntheticUserTokens:
 
     identity: Store
     sessions: Store
-    permissions: Permissions
 
     async def open(
         self, principal: Principal, user_id: UUID, *, organization_id: UUID | None, seconds: int
@@ -42,7 +41,7 @@ class SyntheticUserTokens:
         user = await self.identity.find(User, user_id)
         if user is None or user.kind == "service":
             raise UserNotFound(argument="user_id")
-        if await self.permissions.reads_all(user_id):
+        if await is_privileged(self.identity, user):
             raise Forbidden(argument="user_id")
         require_live(user)
         session = Session.open(

@@ -154,6 +154,18 @@ async def test_support_may_not_change_some_passwords(database_url: str) -> None:
         await change(world, colleague, world.system, **support)
 
 
+async def test_support_changes_the_password_of_former_staff(database_url: str) -> None:
+    """Rulings K47 and O4: whoever left the operator's organization is no staff, whatever their classification is."""
+    async with a_world(database_url) as world:
+        staff, former, disabled = [await world.provider(OPERATOR_ID) for _ in range(3)]
+        leaving = {"data": {"type": "organizations", "attributes": {"user-id": str(former.user_id)}}}
+        await world.post(f"/v1/organizations/{OPERATOR_ID}/remove-user/", leaving, world.system)
+        support: dict[str, Any] = {"context": "carium-support", "new_password": NEW}
+        await change(world, former, staff, **support)
+        await world.post(f"/v1/users/{disabled.user_id}/disable/", {}, world.system)
+        assert await refusal(world, disabled, staff, 403, **support) == ("forbidden", None)
+
+
 @pytest.mark.parametrize("kind", ["impersonated", "synthetic"])
 async def test_support_changes_no_password_in_a_borrowed_session(database_url: str, kind: SessionKind) -> None:
     """Ruling K131."""

@@ -9,6 +9,7 @@ import pytest
 import time_machine
 
 from domain.organizations.organizations import OPERATOR_ID
+from domain.people.users import User
 from tests.api.sessions.test_lifetimes import named
 from tests.api.sessions.test_sessions import bearer, code, log_in, whoami
 from tests.api.sessions.test_switching import set_active
@@ -113,6 +114,31 @@ async def test_staff_services_and_oneself_cannot_be_impersonated(database_url: s
             (error,) = (await asked(world, staff, user_id, 403))["errors"]
             assert error["code"] == "impersonation-not-allowed"
             assert error["source"] == {"pointer": "/data/attributes/user-id"}
+
+
+async def test_disabled_staff_and_services_cannot_be_impersonated(database_url: str) -> None:
+    """Ruling K128."""
+    async with a_world(database_url) as world:
+        staff, _ = await a_staff_member_and_a_provider(world)
+        another = await world.provider(OPERATOR_ID)
+        await world.post(f"/v1/users/{another.user_id}/disable/", {}, world.system)
+        service = await world.identity.store.get(User, world.service.user_id)
+        service.disable()
+        await world.identity.store.save(service)
+        for user_id in (another.user_id, service.id):
+            assert code(await asked(world, staff, user_id, 403)) == "impersonation-not-allowed"
+
+
+async def test_a_request_about_now_disabled_staff_is_not_used(database_url: str) -> None:
+    """Ruling K129."""
+    async with a_world(database_url) as world:
+        staff, ann = await a_staff_member_and_a_provider(world)
+        request_id = await requested(world, staff, ann.user_id)
+        await named(world, "add-user", OPERATOR_ID, ann)
+        body = {"data": {"type": "users", "id": str(ann.user_id), "attributes": {"classification": "carium"}}}
+        await world.patch(f"/v1/users/{ann.user_id}/", body, world.system)
+        await world.post(f"/v1/users/{ann.user_id}/disable/", {}, world.system)
+        assert code(await impersonated(world, staff, request_id, 403)) == "impersonation-not-allowed"
 
 
 async def test_users_who_are_not_live_cannot_be_impersonated(database_url: str) -> None:

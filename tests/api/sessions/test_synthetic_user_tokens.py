@@ -61,12 +61,22 @@ async def test_unknown_users_services_and_staff_are_refused(database_url: str) -
             assert error["source"] == {"pointer": "/data/user-id"}
 
 
+async def test_disabled_staff_are_refused_as_staff(database_url: str) -> None:
+    """Ruling K126."""
+    async with a_world(database_url) as world:
+        staff = await world.provider(OPERATOR_ID)
+        await world.post(f"/v1/users/{staff.user_id}/disable/", {}, world.system)
+        assert code(await issued(world, staff.user_id, 403)) == "forbidden"
+
+
 async def test_users_who_are_not_live_are_refused(database_url: str) -> None:
     async with a_world(database_url) as world:
         ann = await world.provider(await world.organization())
         token = (await issued(world, ann.user_id))["data"]["access-token"]
         await world.post(f"/v1/users/{ann.user_id}/disable/", {}, world.system)
-        assert code(await issued(world, ann.user_id, 409)) == "invalid-state"
+        refused = await issued(world, ann.user_id, 409)
+        assert code(refused) == "invalid-state"
+        assert refused["errors"][0]["detail"] == "The user is disabled, archived or not confirmed."
         assert code(await whoami(world, token, 401)) == "session-revoked"
 
 

@@ -108,3 +108,22 @@ async def test_the_access_of_an_archived_user_is_shown_and_not_changed(database_
         await world.post(PATH, creation(patient.user_id), admin, 404)
         assert [error["code"] for error in await call.refused(403)] == ["forbidden"]
         assert call.upstream.received == []
+
+
+async def test_the_token_of_a_call_is_ignored_where_none_is_needed(database_url: str) -> None:
+    """Ruling K63, the paragraph after it."""
+    async with an_access(database_url) as call:
+        await call.answered()
+        headers = {"Authorization": call.upstream.received[0].headers["authorization"]}
+        asked: dict[str, Any] = {
+            "onboarding-info": {"data": {"type": "onboarding-info", "attributes": {"code": "0000-0000-0000-0000"}}},
+            "resend-invitation": {"username": "nobody@people.test"},
+            "forgot-password": {"username": "nobody@people.test"},
+            "password-strength": {"password": "quite-a-walrus-77"},
+        }
+        for name, body in asked.items():
+            with_token, without = [
+                await call.world.client.post(f"/v1/{name}/", json=body, headers=sent) for sent in (headers, {})
+            ]
+            assert (with_token.status_code, with_token.content) == (without.status_code, without.content), name
+            assert with_token.status_code != 403
