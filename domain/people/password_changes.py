@@ -1,6 +1,7 @@
 """Commands that change the password of a logged-in user, or of another one (rulings K46, K47, K70 and K71)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.borrowed import require_own_session
@@ -10,7 +11,7 @@ from domain.core.personal import revealed
 from domain.core.ports import Store, retry_on_conflict
 from domain.core.principal import Principal
 from domain.organizations.staff import is_staff
-from domain.people.own_password import OwnPassword
+from domain.people.own_password import OwnPassword, WrongPassword
 from domain.people.passwords import PasswordPolicy, words_about
 from domain.people.security_notices import notices_of
 from domain.people.users import User, UserNotFound
@@ -18,6 +19,13 @@ from domain.people.users import User, UserNotFound
 
 class SamePassword(Invalid, argument="new_password"):
     """The new password must differ from the old one."""
+
+
+class ProvedPassword(NamedTuple):
+    """A password that was checked, and the hash with which it was compared."""
+
+    password: str
+    hashed: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +58,19 @@ class PasswordChanges:
                 raise SamePassword
 
         await self.own_password.require(user, old, address, argument="old_password", first=judge_new)
-        return await self._change(user_id, await self._hashed(new), principal.session_id, ends_others=not keep_sessions)
+        proved = ProvedPassword(old, revealed(user.password_hash))
+        hashed = await self._hashed(new)
+        return await self._change(user_id, proved, hashed, principal.session_id, ends_others=not keep_sessions)
 
     @retry_on_conflict
-    async def _change(self, user_id: UUID, password_hash: str, session_id: UUID, *, ends_others: bool) -> int:
+    async def _change(
+        self, user_id: UUID, proved: ProvedPassword, password_hash: str, session_id: UUID, *, ends_others: bool
+    ) -> int:
+        """Change the password. Raises WrongPassword if another command has replaced the proved one meanwhile."""
         user = await self.store.get(User, user_id)
+        present = revealed(user.password_hash)
+        if present != proved.hashed and not await self.password_policy.passwords.verify(proved.password, present):
+            raise WrongPassword(argument="old_password")
         user.change_password(password_hash, session_id=session_id, ends_others=ends_others)
         return await self.store.save(user, *notices_of(user, "password-changed"))
 

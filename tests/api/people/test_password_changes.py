@@ -1,5 +1,6 @@
 """Changing one's own password, and that of another user as support (rulings K10, K46, K47, K64, K70 and K71)."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from domain.core.principal import SessionKind
 from domain.organizations.organizations import OPERATOR_ID
 from tests.api.people.test_codes import ask as ask_anonymously
 from tests.api.people.test_codes import assert_ended, codes, log_in, messages
-from tests.support.world.product import PASSWORD, Person, World, a_world
+from tests.support.world.product import PASSWORD, UNLIMITED, Person, World, a_world
 
 NEW = "another-battery-staple-7"
 
@@ -50,6 +51,32 @@ async def test_other_sessions_stay_when_asked(database_url: str) -> None:
         await world.get(f"/v1/users/{person.user_id}/", other)
         await change(world, person, other, old_password=NEW, new_password=PASSWORD)
         await assert_ended(world, person)
+
+
+async def test_of_four_changes_with_one_old_password_one_succeeds(database_url: str) -> None:
+    """Ruling K70: a password that was replaced meanwhile is a wrong one."""
+    async with a_world(database_url, **UNLIMITED) as world:
+        person = await world.patient(await world.organization())
+        path = f"/v1/users/{person.user_id}/change-password/"
+        passwords = [f"{NEW}{place}" for place in range(4)]
+        sessions = [await another_session(world, person) for _ in passwords]
+        answers = await asyncio.gather(
+            *(
+                world.client.post(
+                    path,
+                    json={"old-password": PASSWORD, "new-password": new, "maintain-active-sessions": True},
+                    headers=session.bearer,
+                )
+                for new, session in zip(passwords, sessions, strict=True)
+            )
+        )
+        assert sorted(answer.status_code for answer in answers) == [201, 403, 403, 403]
+        refused = [answer.json()["errors"][0] for answer in answers if answer.status_code == 403]
+        assert {(each["code"], each["source"]["pointer"]) for each in refused} == {
+            ("invalid-credentials", "/old-password")
+        }
+        kept = next(new for new, answer in zip(passwords, answers, strict=True) if answer.status_code == 201)
+        assert await log_in(world, person.email, kept) == 201
 
 
 async def test_a_session_that_stayed_once_ends_like_all_others(database_url: str) -> None:
