@@ -92,6 +92,7 @@ async def test_no_answer_with_anybodys_data_is_kept_in_a_cache(database_url: str
 
 
 async def test_public_keys_may_be_kept_and_tokens_may_not(database_url: str) -> None:
+    """Ruling K145."""
     async with a_world(database_url) as world:
         assert "no-store" not in (await world.client.get("/.well-known/jwks.json")).headers.get("Cache-Control", "")
         for path in ("/v1/login/", "/v1/refresh-token/", "/v1/internal-auth/", "/v2/internal-auth/"):

@@ -46,6 +46,7 @@ async def repeated(ward: Ward, row: Row) -> tuple[httpx2.Response, httpx2.Respon
 
 @pytest.mark.parametrize("family", [family for family in families() if commands(family)])
 async def test_a_repeated_command_records_nothing_and_succeeds(database_url: str, family: str) -> None:
+    """Ruling K140."""
     async with a_ward(database_url) as ward:
         for row in commands(family):
             first, second, recorded = await repeated(ward, row)

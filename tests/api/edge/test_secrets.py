@@ -49,6 +49,7 @@ async def failures(world: World, database_url: str) -> str:
 
 
 async def test_no_secret_is_answered_or_logged(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ruling K145."""
     async with a_world(database_url, projecting=False, **UNLIMITED) as world:
         tokens = (await world.client.post(LOGIN, json={"username": ADMIN_EMAIL, "password": PASSWORD})).json()
         handed_out = [tokens[name] for name in ("access-token", "id-token", "refresh-token")]

@@ -156,6 +156,7 @@ async def test_a_role_that_is_not_there_is_refused(database_url: str) -> None:
 
 @pytest.mark.parametrize("onboard_type", ["patient", "provider"])
 async def test_an_inactive_organization_onboards_no_user(database_url: str, onboard_type: str) -> None:
+    """Ruling K144."""
     async with a_world(database_url) as world:
         north = await world.organization()
         admin = await world.admin(north)

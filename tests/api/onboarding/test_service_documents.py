@@ -67,6 +67,7 @@ async def test_a_document_is_answered_and_read_as_it_was_added(database_url: str
 
 
 async def test_a_document_without_organization_is_in_english_unless_said_otherwise(database_url: str) -> None:
+    """Ruling K150."""
     async with a_world(database_url) as world:
         attributes = await asked(world, await add(world))
         assert attributes["organization"] is None

@@ -34,6 +34,7 @@ async def delete(world: World, by: Person, configuration_id: Any, status: int = 
 
 
 async def test_a_configuration_begins_with_a_secret_for_an_app(database_url: str) -> None:
+    """Rulings K52 and K116."""
     async with a_world(database_url, totp_issuer="North Care") as world:
         person = await world.provider(await world.organization(), "ann+1@people.test")
         answer = await world.client.post(PATH, headers=person.bearer)
@@ -78,6 +79,7 @@ async def test_at_most_ten_configurations_are_not_enabled(database_url: str) -> 
 
 
 async def test_a_secret_is_shown_to_its_user_until_it_is_enabled(database_url: str) -> None:
+    """Ruling K117."""
     async with a_world(database_url) as world:
         person = await world.provider(await world.organization())
         authenticator = await an_authenticator(world, person)

@@ -62,6 +62,7 @@ async def test_people_change_their_own_profile(database_url: str) -> None:
 
 
 async def test_the_same_values_record_nothing(database_url: str) -> None:
+    """Ruling K140."""
     async with a_world(database_url) as world:
         person = await world.patient(await world.organization(), "ann@people.test")
         same: dict[str, Any] = {
@@ -161,6 +162,7 @@ async def test_a_contact_of_another_user_is_refused_and_counted(database_url: st
 
 
 async def test_of_two_who_take_one_address_one_gets_it(database_url: str) -> None:
+    """Ruling K142."""
     async with a_world(database_url) as world:
         people = await world.people(await world.organization(), "patient", "patient")
         bodies = [

@@ -37,6 +37,7 @@ async def made(world: World, user_id: UUID, by: Person | None = None, **attribut
 
 
 async def test_an_access_is_shown_as_it_was_made(database_url: str) -> None:
+    """Ruling K150: the method of an endpoint is get by default."""
     async with a_world(database_url, **SERVICES) as world:
         patient = await world.patient(await world.organization())
         until = moment(days=90, seconds=-10)

@@ -73,6 +73,7 @@ async def test_the_answer_has_the_status_and_json_of_the_service(database_url: s
 
 
 async def test_the_service_gets_a_token_of_the_user_alone(database_url: str) -> None:
+    """Ruling K135."""
     async with an_access(database_url) as call:
         own = {"Cookie": "a=b", "X-Own": "1", "X-Request-ID": "the-request", "Authorization": "Bearer x.y.z"}
         assert (await call.sent(own)).status_code == 201
@@ -92,6 +93,7 @@ async def test_the_service_gets_a_token_of_the_user_alone(database_url: str) -> 
 
 
 async def test_the_token_only_authenticates(database_url: str) -> None:
+    """Ruling K135."""
     async with an_access(database_url) as call:
         await call.answered()
         headers = {"Authorization": call.upstream.received[0].headers["authorization"]}
@@ -146,6 +148,7 @@ async def test_other_calls_are_refused_before_they_are_made(database_url: str, e
      "/records/./x", "/records/x%2fy", "/records/x?y=1", "/records/x#y", "/records/x\\y", "/records/é", "/records/a b"],
 )  # fmt: skip
 async def test_endpoints_that_are_no_plain_paths_are_refused(database_url: str, endpoint: str) -> None:
+    """Ruling K134."""
     async with an_access(database_url) as call:
         (error,) = await call.refused(400, endpoint=endpoint)
         assert (error["code"], error["source"]) == ("invalid-attribute", {"pointer": "/endpoint"})
@@ -162,12 +165,14 @@ async def test_endpoints_that_are_no_plain_paths_are_refused(database_url: str, 
     ],
 )  # fmt: skip
 async def test_malformed_calls_are_refused(database_url: str, body: dict[str, Any], pointer: str) -> None:
+    """Ruling K134."""
     async with an_access(database_url) as call:
         (error,) = await call.refused(400, **body)
         assert error["source"] == {"pointer": pointer}
 
 
 async def test_a_redirect_is_an_answer_and_not_followed(database_url: str) -> None:
+    """Rulings K135 and K136."""
     async with an_access(database_url) as call:
         call.upstream.status = 302
         call.upstream.headers = {"Location": f"{call.upstream.url}/secret"}
@@ -188,12 +193,14 @@ async def test_errors_of_the_service_are_answers(database_url: str) -> None:
      (b"null", {"value": None}), (b'{"a":', None), (b'"\xff"', None)],
 )  # fmt: skip
 async def test_what_is_no_object_is_a_value_or_null(database_url: str, body: bytes, expected: Any) -> None:
+    """Ruling K136."""
     async with an_access(database_url) as call:
         call.upstream.body = body
         assert await call.answered() == {"status-code": 200, "json": expected}
 
 
 async def test_cookies_of_the_service_are_not_kept(database_url: str) -> None:
+    """Ruling K135."""
     async with an_access(database_url) as call:
         call.upstream.headers = {"Set-Cookie": "session=1; Path=/"}
         answer = await call.sent()
@@ -203,6 +210,7 @@ async def test_cookies_of_the_service_are_not_kept(database_url: str) -> None:
 
 
 async def test_proxies_of_the_environment_are_not_used(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ruling K135."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     async with an_access(database_url) as call:
@@ -218,6 +226,7 @@ async def test_a_service_that_takes_too_long_is_answered_504(database_url: str, 
 
 
 async def test_an_answer_that_is_too_large_is_answered_502(database_url: str) -> None:
+    """Ruling K136."""
     async with an_access(database_url, proxy_bytes=1024) as call:
         call.upstream.body = b'"' + b"x" * 1022 + b'"'
         assert (await call.answered())["status-code"] == 200
@@ -226,6 +235,7 @@ async def test_an_answer_that_is_too_large_is_answered_502(database_url: str) ->
 
 
 async def test_an_unreachable_service_is_answered_502(database_url: str) -> None:
+    """Ruling K136."""
     async with an_access(database_url) as call:
         call.upstream.announced = 1000  # the connection ends before
         assert await call.answered() == {"status-code": 502, "json": None}

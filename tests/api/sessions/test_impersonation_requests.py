@@ -149,6 +149,7 @@ async def test_users_who_are_not_live_cannot_be_impersonated(database_url: str) 
 
 
 async def test_the_answer_tells_who_acts_and_is_not_cached(database_url: str) -> None:
+    """Ruling K129."""
     async with a_world(database_url) as world:
         staff, ann = await a_staff_member_and_a_provider(world)
         request_id = await requested(world, staff, ann.user_id)
@@ -173,6 +174,7 @@ async def test_the_answer_tells_who_acts_and_is_not_cached(database_url: str) ->
 
 
 async def test_a_request_is_used_by_its_creator_as_often_as_they_like(database_url: str) -> None:
+    """Ruling K129."""
     async with a_world(database_url) as world:
         staff, ann = await a_staff_member_and_a_provider(world)
         request_id = await requested(world, staff, ann.user_id)
@@ -198,6 +200,7 @@ async def test_a_request_expires_after_a_day_even_if_it_was_used(database_url: s
 
 
 async def test_users_who_are_no_longer_live_or_now_staff_are_not_impersonated(database_url: str) -> None:
+    """Ruling K129."""
     async with a_world(database_url) as world:
         staff, ann = await a_staff_member_and_a_provider(world)
         bob = await world.provider(OPERATOR_ID)
@@ -218,6 +221,7 @@ async def test_users_who_are_no_longer_live_or_now_staff_are_not_impersonated(da
 async def test_lifetimes_are_as_asked_and_zero_is_the_longest(
     database_url: str, asked_for: dict[str, int], expected: tuple[int, int]
 ) -> None:
+    """Ruling K129."""
     async with a_world(database_url) as world:
         staff, ann = await a_staff_member_and_a_provider(world)
         tokens = await impersonated(world, staff, await requested(world, staff, ann.user_id), **asked_for)
@@ -257,6 +261,7 @@ async def ended(world: World, tokens: Any) -> bool:
 
 
 async def test_the_logout_of_the_impersonator_ends_the_session_at_once(database_url: str) -> None:
+    """Ruling K130."""
     async with a_world(database_url) as world:
         staff, _, tokens = await an_impersonation(world)
         other = await signed_in(world, staff)
@@ -267,6 +272,7 @@ async def test_the_logout_of_the_impersonator_ends_the_session_at_once(database_
 
 
 async def test_disabling_the_impersonator_ends_the_session_for_good(database_url: str) -> None:
+    """Ruling K130."""
     async with a_world(database_url) as world:
         staff, _, tokens = await an_impersonation(world)
         for action in ("disable", "enable"):
@@ -282,6 +288,7 @@ async def test_disabling_the_user_ends_the_session_at_once(database_url: str) ->
 
 
 async def test_an_impersonator_who_is_no_longer_staff_has_no_session(database_url: str) -> None:
+    """Ruling K130."""
     async with a_world(database_url) as world:
         staff, _, tokens = await an_impersonation(world)
         await named(world, "remove-user", OPERATOR_ID, staff)
@@ -301,6 +308,7 @@ async def test_the_logout_of_the_impersonated_session_ends_nothing_else(database
 
 
 async def test_the_session_lasts_no_longer_than_that_of_the_impersonator(database_url: str) -> None:
+    """Ruling K130."""
     async with a_world(database_url) as world:
         staff, ann = await a_staff_member_and_a_provider(world)
         short = await log_in(world, staff.email, **{"refresh-token-expiration-seconds": 600})

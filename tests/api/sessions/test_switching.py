@@ -185,6 +185,7 @@ async def test_only_own_active_organizations_can_be_switched_to(database_url: st
 
 
 async def test_both_attributes_are_required(database_url: str) -> None:
+    """Ruling K150."""
     async with a_world(database_url) as world:
         ann, _, south = await a_provider_of_both(world)
         path = f"/v1/users/{ann.user_id}/switch-organization/"
