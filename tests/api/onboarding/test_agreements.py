@@ -9,8 +9,9 @@ import httpx2
 import pytest
 
 from tests.api.onboarding.test_service_documents import add
-from tests.api.organizations.templates import deactivated
+from tests.api.organizations.templates import an_employee, deactivated
 from tests.api.people.test_codes import NEW_PASSWORD, ask, codes, log_in, registered
+from tests.api.sessions.test_impersonation_requests import impersonated, requested
 from tests.api.sessions.test_internal_auth import enter, proof
 from tests.support.authenticators import a_recorded_authenticator
 from tests.support.world.product import PASSWORD, Person, World, a_world
@@ -301,3 +302,24 @@ async def test_borrowed_sessions_of_staff_forget_no_agreements(database_url: str
         answer = await forget(world, acting, world.system.user_id)
         found = [error["code"] for error in answer.json()["errors"]]
         assert (answer.status_code, found) == (403, ["impersonation-not-allowed"])
+
+
+async def test_staff_agree_like_everybody_else(database_url: str) -> None:
+    """Ruling K112."""
+    async with a_world(database_url) as world:
+        staff = await an_employee(world)
+        terms = await add(world)
+        assert await required(world, staff) == [terms]
+        login = await attempt(world, staff, terms)
+        assert (await refresh(world, login, interactive=True)).status_code == 201
+
+
+async def test_an_impersonated_session_needs_no_agreement(database_url: str) -> None:
+    """Ruling K112."""
+    async with a_world(database_url) as world:
+        staff, doc = await an_employee(world), await world.provider(await world.organization())
+        opened = await impersonated(world, staff, await requested(world, staff, doc.user_id))
+        terms = await add(world)
+        assert await required(world, doc) == [terms]
+        body = {"refresh-token": opened["refresh-token"], "interactive": True}
+        assert (await world.client.post("/v1/refresh-token/", json=body)).status_code == 201

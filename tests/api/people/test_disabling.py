@@ -1,13 +1,17 @@
 """Disabling and enabling users (rulings K74, C7, E1 to E3)."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.api.people.test_codes import MISMATCH, ask, codes, refusal
 from tests.api.people.test_contact_changes import an_invited_user
 from tests.api.people.test_user_search import archive
 from tests.api.people.test_users import listed, onboarded, refused
-from tests.support.world.product import a_world, role_id
+from tests.support.world.product import PASSWORD, a_world, role_id
 
 
 async def test_disabling_takes_every_right_at_once_and_enabling_gives_it_back(database_url: str) -> None:
@@ -129,3 +133,35 @@ async def test_a_code_does_nothing_while_its_user_is_disabled(database_url: str,
         assert await refusal(world, "confirm-forgot-password", **reset) == MISMATCH
         await world.post(f"/v1/users/{person.user_id}/enable/", {}, world.system)
         assert (await ask(world, "confirm-forgot-password", **reset)).is_success
+
+
+@pytest.mark.parametrize("place", ["before the session is saved", "after it is saved"])
+async def test_a_login_answered_after_disable_has_no_standing_session(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Ruling K142."""
+    async with a_world(database_url, projecting=False) as world:
+        doc = await world.provider(await world.organization())
+        store = world.identity.sessions.sessions
+        save = store.save
+
+        async def save_while_disabled(*aggregates: Any, **options: Any) -> int:
+            first, second = disable, partial(save, *aggregates, **options)
+            if place == "after it is saved":
+                first, second = second, first
+            return max(await first() or 0, await second() or 0)
+
+        async def disable() -> int:
+            await world.post(f"/v1/users/{doc.user_id}/disable/", {}, world.system)
+            return 0
+
+        monkeypatch.setattr(store, "save", save_while_disabled)
+        answer = await world.client.post("/v1/login/", json={"username": doc.email, "password": PASSWORD})
+        assert answer.status_code == 201
+        tokens = answer.json()
+        monkeypatch.undo()
+        await world.post(f"/v1/users/{doc.user_id}/enable/", {}, world.system)
+        bearer = {"Authorization": f"Bearer {tokens['access-token']}"}
+        assert (await world.client.post("/v1/authenticate/", headers=bearer)).status_code == 401
+        body = {"refresh-token": tokens["refresh-token"]}
+        assert (await world.client.post("/v1/refresh-token/", json=body)).status_code == 401

@@ -66,3 +66,14 @@ async def onboarded(world: World, **attributes: str) -> Any:
     }  # fmt: skip
     body = {"data": {"type": "onboarding-requests", "attributes": given}}
     return await world.post("/v1/onboarding-requests/", body, world.system)
+
+
+async def test_a_login_tells_names_and_time_zone_of_the_profile(database_url: str) -> None:
+    async with a_world(database_url) as world:
+        person = await world.provider(await world.organization())
+        told = {"first-name": "Ann", "last-name": "Lee", "tz": "America/Chicago", "locale": "es_US"}
+        body = {"data": {"type": "users", "id": str(person.user_id), "attributes": told}}
+        await world.patch(f"/v1/users/{person.user_id}/", body, person)
+        claims = read_token((await log_in(world, person.email))["id-token"])
+        names = ("given_name", "family_name", "zoneinfo", "locale")
+        assert [claims[name] for name in names] == ["Ann", "Lee", "America/Chicago", "es-US"]

@@ -6,11 +6,12 @@ from uuid import uuid4
 
 import pytest
 
+from tests.api.people.test_codes import log_in, registered
 from tests.api.people.test_user_search import archive
 from tests.api.sessions.test_anonymous_accesses import PATH, SERVICES, change, creation, made, moment
 from tests.api.sessions.test_anonymous_calls import ENDPOINTS, an_access
-from tests.api.sessions.test_sessions import code
-from tests.support.world.product import World, a_world
+from tests.api.sessions.test_sessions import code, whoami
+from tests.support.world.product import PASSWORD, World, a_world
 
 FORMS: dict[str, Any] = {"endpoint": "/records/forms/", "method": "post"}
 
@@ -108,6 +109,19 @@ async def test_the_access_of_an_archived_user_is_shown_and_not_changed(database_
         await world.post(PATH, creation(patient.user_id), admin, 404)
         assert [error["code"] for error in await call.refused(403)] == ["forbidden"]
         assert call.upstream.received == []
+
+
+async def test_users_who_are_not_confirmed_are_authenticated_for_the_service(database_url: str) -> None:
+    """Ruling K135."""
+    async with an_access(database_url) as call:
+        world = call.world
+        user_id = await registered(world, "new@people.test")
+        call.access_id = (await made(world, user_id, allowed_endpoints=ENDPOINTS))["id"]
+        await call.answered()
+        token = call.upstream.received[0].headers["authorization"].removeprefix("Bearer ")
+        known = (await whoami(world, token))["data"]
+        assert (known["user-id"], known["email"]) == (str(user_id), "new@people.test")
+        assert await log_in(world, "new@people.test", PASSWORD) == 403
 
 
 async def test_the_token_of_a_call_is_ignored_where_none_is_needed(database_url: str) -> None:
