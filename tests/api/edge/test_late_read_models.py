@@ -52,8 +52,8 @@ class Command:
 async def commands(ward: Ward, family: str) -> list[Command]:
     found = []
     for row in families()[family]:
-        # of one user's configurations one can be enabled, so these commands exclude each other; their tables are inline
-        if row.operation.changes and row.allowed() and row.operation.tag != "mfa-totp":
+        # of one user's configurations one can be enabled, so commands on one exclude each other; their tables are inline
+        if row.operation.changes and row.allowed() and not row.operation.path.startswith("/v1/mfa-totp/{id}/"):
             name = row.allowed()[0]
             found.append(Command(row, ward, ward.people[name].bearer, await row.request(ward, name)))
             ward.forget()
