@@ -1,8 +1,8 @@
 """What borrowed sessions may not do: sessions in which staff or a service acts as another user (semantics 4, K131).
 
-The table FORBIDDEN lists it. A command checks the table after it has found the resource that the request names and has
-checked the permission, and before it looks up anything else. A borrowed session may do everything else that the user
-may do.
+The table FORBIDDEN lists it. A command checks the table once it has found the resource in the path, and before it looks
+up anything that the body names. It does not matter whose resource that is: the session of an administrator is borrowed
+for what it does to others, too. A borrowed session may do everything else that the user may do.
 """
 
 from collections.abc import Mapping
