@@ -52,7 +52,7 @@ class Command:
 async def commands(ward: Ward, family: str) -> list[Command]:
     found = []
     for row in families()[family]:
-        # of one user's configurations one can be enabled, so commands on one exclude each other; their tables are inline
+        # one configuration of a user can be enabled, so commands on one exclude each other; their tables are inline
         if row.operation.changes and row.allowed() and not row.operation.path.startswith("/v1/mfa-totp/{id}/"):
             name = row.allowed()[0]
             found.append(Command(row, ward, ward.people[name].bearer, await row.request(ward, name)))
