@@ -124,7 +124,8 @@ def difference(answer: httpx2.Response, status: int, expected: Iterable[tuple[st
 @asynccontextmanager
 async def asked(database_url: str) -> AsyncIterator[Asked]:
     """Fails at the end with all that was not as it should be, or when anything was recorded."""
-    async with a_world(database_url, **UNLIMITED) as world:
+    services: dict[str, Any] = {"services": "sample=http://127.0.0.1:9"}
+    async with a_world(database_url, **services, **UNLIMITED) as world:
         person = Asked(world, await world.patient(await world.organization("north")))
         before = await person.heads()
         yield person

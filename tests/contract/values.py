@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.contract.described import Schema
@@ -56,6 +57,8 @@ def _text(schema: Schema, name: str) -> str:
         return "organization::read"
     if name.startswith("filter[cmp-"):
         return ">2024-01-01 00:00:00"
+    if name == "expired-at":  # of an anonymous access, at most 90 days away (ruling K132)
+        return f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d %H:%M:%S}"
     if schema.get("format") in BY_FORMAT:
         return BY_FORMAT[schema["format"]]
     fitting = (each for each in CANDIDATES if re.search(schema.get("pattern", ""), each))

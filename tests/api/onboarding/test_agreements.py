@@ -304,7 +304,7 @@ async def test_borrowed_sessions_of_staff_forget_no_agreements(database_url: str
         assert (answer.status_code, found) == (403, ["impersonation-not-allowed"])
 
 
-async def test_staff_agree_like_everybody_else(database_url: str) -> None:
+async def test_staff_agree_like_other_users(database_url: str) -> None:
     """Ruling K112."""
     async with a_world(database_url) as world:
         staff = await an_employee(world)

@@ -71,7 +71,7 @@ async def test_the_second_factor_of_an_archived_user_is_not_disabled(database_ur
         assert wrong == (403, "invalid-credentials")
 
 
-async def test_nobody_without_a_token_learns_of_an_archived_user(database_url: str, tmp_path: Path) -> None:
+async def test_callers_without_a_token_learn_nothing_of_archived_users(database_url: str, tmp_path: Path) -> None:
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         person = await world.patient(await world.organization(), "ann@people.test")
         new = await registered(world, "new@people.test", notifications=["email"])
