@@ -10,6 +10,7 @@ from uuid import UUID, uuid4, uuid5
 from eventsourcing.domain import event
 
 from domain.core.audited import Audited
+from domain.core.codes import bare_code
 from domain.core.errors import Invalid
 from domain.core.messages import Channel
 from domain.core.ports import Lookup, Store
@@ -20,7 +21,6 @@ CodeState = Literal["valid", "used", "void"]
 DIGITS = 8
 NO_CODE = UUID(int=0)
 """The id under which a try is counted when there is no code, so that the time of the answer does not reveal that."""
-_LEFT_OUT = str.maketrans("", "", " -")
 
 
 class CodeMismatch(Invalid, code="code-mismatch", argument="confirmation_code"):
@@ -64,7 +64,7 @@ class CodeDerivation:
 
         Without the key, all eight-digit codes could be hashed and compared.
         """
-        return self._lookup("verification-code-hash", f"{message_id}:{typed.translate(_LEFT_OUT)}").hex()
+        return self._lookup("verification-code-hash", f"{message_id}:{bare_code(typed)}").hex()
 
     def lifetime(self, purpose: Purpose, channel: Channel) -> timedelta:
         """Return the lifetime of a new code."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from domain.core.audited import Audited
-from domain.core.codes import hash_of_code
+from domain.core.codes import bare_code, hash_of_code
 from domain.core.ports import Store
 from domain.people.security_notices import notices_of
 from domain.people.totp import OneTimeCodes, TotpConfigurations, TotpInvalid, TotpRequired
@@ -42,7 +42,7 @@ class SecondFactors:
             return None
         if code is None:
             raise TotpRequired
-        digits = "".join(code.split()).replace("-", "")
+        digits = bare_code(code)
         if len(digits) != TOTP_DIGITS:
             if not configurations.use_recovery_code(hash_of_code(code)):
                 raise TotpInvalid

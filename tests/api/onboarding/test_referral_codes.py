@@ -1,4 +1,4 @@
-"""What an invitation is about, for whoever has its code (rulings K2, K23, K101 and K147)."""
+"""What an invitation is about, for whoever has its code (rulings K2, K23, K30, K101 and K147)."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +33,8 @@ async def test_callers_with_the_code_learn_state_and_organization(database_url: 
         clinic: dict[str, Any] = {"display-name": "North Clinic"}
         north = await world.organization("north", **clinic)
         code = code_of(world, await ask(world, world.system, north, **ANN))
-        answers = [await look_up(world, code=code), await look_up(world, code=code.lower().replace("-", ""))]
+        typed = [code, code.lower().replace("-", ""), code.replace("-", "\u2011").replace("\u2011", "\u00a0", 1)]
+        answers = [await look_up(world, code=each) for each in typed]
         for answer in answers:
             assert answer.status_code == 201, answer.text
             data = answer.json()["data"]
@@ -42,7 +43,7 @@ async def test_callers_with_the_code_learn_state_and_organization(database_url: 
                 "organization": {"display-name": "North Clinic", "id": str(north)},
             }
             assert data["type"] == "onboarding-info"
-        first, second = (answer.json()["data"]["id"] for answer in answers)
+        first, second, _ = (answer.json()["data"]["id"] for answer in answers)
         assert first != second
         assert UUID(first).version == 4
 
