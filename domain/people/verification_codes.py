@@ -185,8 +185,11 @@ class VerificationCodes(Audited):
 
     @property
     def last_ends_at(self) -> datetime | None:
-        """Return when the lifetime of the last confirmation code ends, even if the code is void; None without one."""
-        return max((code.expires_at for code in self.of_purpose("confirm")), default=None)
+        """Return when the lifetimes of the last codes of both purposes have ended, void or not; None without a code.
+
+        A code for a forgotten password confirms a sign-up too (ruling K5).
+        """
+        return max((code.expires_at for code in self.codes.values()), default=None)
 
     def use(self, code: VerificationCode) -> None:
         """Record that the code was used. The other codes of its purpose become void."""
