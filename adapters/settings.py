@@ -109,7 +109,10 @@ class Settings(BaseSettings):
         default=3_600, ge=0, description="Age in seconds up to which a login lets users change their own contacts."
     )
     code_tries: int = Field(
-        default=5, ge=0, le=1000, description="Tries of a code, after which it is void; 0 disables this limit."
+        default=5,
+        ge=0,
+        le=1000,
+        description="Wrong tries after which the codes of a user for one purpose are void; 0 disables this limit.",
     )
     redis_url: RedisUrl = Field(
         default=None, validation_alias="REDIS_URL", description="Redis or Valkey; embedded when absent."

@@ -15,7 +15,7 @@ from domain.application import Identity
 from domain.core.errors import DomainError
 from domain.people.login_names import names_of
 from domain.people.users import User
-from domain.people.verification_codes import CodeExpired, CodeMismatch
+from domain.people.verification_codes import CodeMismatch
 from domain.sessions.sessions import CodeUsed
 
 
@@ -32,9 +32,9 @@ CODE_FAILURES = NamedFailureThrottle(
         15 * 60,
         typed_name,
     ),
-    (CodeMismatch, CodeExpired),
+    (CodeMismatch,),
 )
-"""Wrong codes, of both operations that take codes (ruling K21)."""
+"""Wrong codes, of both operations that take codes; the right one is not wrong when it is late (ruling K21)."""
 
 
 def sends_codes(operation: str) -> dict[str, Any]:

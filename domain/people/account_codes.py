@@ -13,6 +13,8 @@ from domain.people.verification_codes import (
     NO_CODE,
     CodeCheck,
     CodeDerivation,
+    CodeExpired,
+    CodeMismatch,
     Purpose,
     VerificationCode,
     VerificationCodes,
@@ -55,9 +57,13 @@ class AccountCodes:
     async def check(
         self, account: Account, purpose: Purpose, typed: str, channel: Channel | None = None
     ) -> VerificationCode:
-        """Return the code that was typed. Raises CodeMismatch, CodeExpired."""
-        candidates = [] if account.codes is None else account.codes.of_purpose(purpose, channel)
-        return await self.checks.find(candidates, typed)
+        """Return the code that was typed. Raises CodeMismatch; CodeExpired, unless the user is disabled or archived."""
+        codes = [] if account.codes is None else account.codes.of_purpose(purpose)
+        code = await self.checks.find(codes, typed, channel)
+        assert account.user is not None, "only a user has codes"
+        if code.expired:
+            raise CodeExpired if account.user.enabled and not account.user.archived else CodeMismatch
+        return code
 
     async def issue(
         self, user: User, codes: VerificationCodes | None, purpose: Purpose, channel: Channel, template: str

@@ -32,10 +32,13 @@ class CodeExpired(Invalid, code="code-expired", argument="confirmation_code"):
 
 
 class CodeTries(Protocol):
-    """Counts the tries of codes, so that concurrent tries never exceed the limit (ruling K32)."""
+    """Counts the wrong tries of codes, so that concurrent tries never exceed the limit (ruling K32)."""
 
-    async def take(self, message_ids: Collection[UUID]) -> set[UUID]:
-        """Count one try of each of these codes. Return those that had a try left."""
+    async def count(self, message_ids: Collection[UUID], outstanding: Collection[UUID], right: UUID | None) -> bool:
+        """Count a wrong try of each of these codes, or none if `right` was typed. Return whether it had a try left.
+
+        As soon as one of the outstanding codes has no try left, none of them has (ruling K19).
+        """
         ...
 
 
@@ -171,13 +174,9 @@ class VerificationCodes(Audited):
             lifetime=int(derivation.lifetime(purpose, channel).total_seconds()),
         )
 
-    def of_purpose(self, purpose: Purpose, channel: Channel | None = None) -> list[VerificationCode]:
-        """Return the last codes of the purpose, of all channels or of one, whatever their state."""
-        return [
-            code
-            for code in self.codes.values()
-            if code.purpose == purpose and (channel is None or code.channel == channel)
-        ]
+    def of_purpose(self, purpose: Purpose) -> list[VerificationCode]:
+        """Return the last codes of the purpose, of all channels, whatever their state."""
+        return [code for code in self.codes.values() if code.purpose == purpose]
 
     def message(self, message_id: UUID) -> VerificationCode | None:
         """Return the code that the message carries, if it still is the last one of its purpose and channel."""
@@ -232,24 +231,27 @@ class CodeCheck:
     tries: CodeTries
     derivation: CodeDerivation
 
-    async def find(self, candidates: Sequence[VerificationCode], typed: str) -> VerificationCode:
-        """Return which of a user's last codes was typed: a valid one, or a used one within its lifetime.
+    async def find(
+        self, codes: Sequence[VerificationCode], typed: str, channel: Channel | None = None
+    ) -> VerificationCode:
+        """Return which of a user's last codes of a purpose was typed: a valid one, or a used one within its lifetime.
 
-        A try of each candidate is counted first. Raises CodeExpired for a valid code whose lifetime has ended;
-        CodeMismatch for everything else, also when no try is left (rulings K4 and K32).
+        The code must be of the channel, if one is given. A valid code is returned even if its lifetime has ended.
+        Anything else counts as a wrong try of all these codes. Raises CodeMismatch for it, and for the right code when
+        no try is left (rulings K4, K19 and K32).
         """
-        left = await self.tries.take([code.id for code in candidates] or [NO_CODE])
         found = None
-        for code in candidates:
+        for code in codes:
             same = hmac.compare_digest(code.code_hash, self.derivation.hashed(code.id, typed))
-            if same and code.id in left and code.state != "void":
+            if same and code.state != "void" and channel in {None, code.channel}:
                 found = code
-        if not candidates:
+        if not codes:
             self.derivation.hashed(NO_CODE, typed)
-        if found is None or (found.expired and found.state == "used"):
+        outstanding = [code.id for code in codes if code.state == "valid" and not code.expired]
+        right = None if found is None else found.id
+        left = await self.tries.count([code.id for code in codes] or [NO_CODE], outstanding, right)
+        if found is None or not left or (found.expired and found.state == "used"):
             raise CodeMismatch
-        if found.expired:
-            raise CodeExpired
         return found
 
 
