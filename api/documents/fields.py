@@ -161,13 +161,19 @@ def _visible(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    if "\r" in text or "\n" in text:
-        raise PydanticCustomError("lines", "Input should be one line")
+    """Return the text, which may stand in a header of an e-mail (ruling K42)."""
+    if not text.isprintable() and any(unicodedata.category(each) in _SEPARATORS for each in text):
+        raise PydanticCustomError("lines", "Input should be one line without control characters")
     return text
+
+
+_SEPARATORS = frozenset({"Cc", "Zl", "Zp"})
+"""The categories of control characters and line separators."""
 
 
 STORABLE = AfterValidator(without_nul)
 _VISIBLE = AfterValidator(_visible)
+_ONE_LINE = AfterValidator(_one_line)
 
 Text10 = Annotated[str, StringConstraints(strict=True, max_length=10), _composed(10), STORABLE]
 Text16 = Annotated[str, StringConstraints(strict=True, max_length=16), _composed(16), STORABLE]
@@ -180,9 +186,11 @@ MailSubject = Annotated[
     StringConstraints(strict=True, min_length=1, max_length=255),
     _composed(255),
     STORABLE,
-    AfterValidator(_one_line),
+    _ONE_LINE,
 ]
 """One line of 1 to 255 characters."""
+MailboxName = Annotated[Text255, _ONE_LINE]
+"""The name beside an e-mail address."""
 TemplateText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=65_536), STORABLE]
 SmsText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1_600), STORABLE]
 MessageText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1_000), STORABLE, _VISIBLE]
@@ -192,8 +200,9 @@ Name = Annotated[
     _composed(255),
     STORABLE,
     _VISIBLE,
+    _ONE_LINE,
 ]
-"""1 to 255 characters, counted without surrounding blanks, which are cut off; one of them is visible."""
+"""One line of 1 to 255 characters, counted without surrounding blanks, which are cut off; one of them is visible."""
 DisplayName = Name
 Tag = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=127), _composed(127), STORABLE, _VISIBLE]
 Slug = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]

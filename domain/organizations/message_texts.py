@@ -120,7 +120,7 @@ def _email(level: list[EmailTemplateFields], origin: Origin, values: Values) -> 
         texts[fields.format] = substitute(fields.template, all_values, write)
     first = templates[0]
     all_values = {**values, **_support(first.support_email, first.support_email_title, origin)}
-    subject = substitute(first.subject, all_values, _in_one_line)
+    subject = _in_one_line(substitute(first.subject, all_values))
     with_support = next((template for template in level if template.support_email is not None), None)
     reply_to = None
     if with_support is not None and with_support.support_email is not None:
@@ -139,5 +139,6 @@ def _support(address: str | None, title: str | None, origin: Origin) -> Values:
     return {} if support is None else {"support_email": support.address, "support_email_title": support.name}
 
 
-def _in_one_line(value: str) -> str:
-    return value.replace("\r\n", " ").replace("\r", " ").replace("\n", " ")
+def _in_one_line(text: str) -> str:
+    """Return the text without separators of lines, of which a header of an e-mail may have none (ruling K42)."""
+    return " ".join(text.splitlines())

@@ -7,7 +7,7 @@ from pydantic import Field
 from api.documents.addresses import EmailText
 from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
-from api.documents.fields import MailSubject, Omittable, TemplateText, Text255
+from api.documents.fields import MailboxName, MailSubject, Omittable, TemplateText
 from api.documents.organizations.templates import (
     OrganizationOrTheme,
     TemplateAttributes,
@@ -33,7 +33,7 @@ class SupportContact(Strict):
     """The address that a message names for questions; null means that it names the one of the theme."""
 
     support_email: EmailText | None = None
-    support_email_title: Text255 | None = None
+    support_email_title: MailboxName | None = None
 
 
 class EmailTemplateToCreate(OrganizationOrTheme, SupportContact):

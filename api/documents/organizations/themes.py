@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, StringConstraints
 from api.documents.addresses import EmailText
 from api.documents.common import Listing, Resource, Single, Strict
 from api.documents.envelope import CreateRequest, UpdateRequest
-from api.documents.fields import EXTENSION, Omittable, Text255
+from api.documents.fields import EXTENSION, MailboxName, Omittable, Text255
 from api.documents.parameters import Bounds, Flag
 from api.documents.people.people import PersonReference
 from api.documents.records import RecordListQuery, Times
@@ -49,7 +49,7 @@ class ThemeListQuery(RecordListQuery):
 class ThemeToCreate(Strict):
     domain: HostName
     support_email: EmailText
-    support_email_name: Text255 | None = None
+    support_email_name: MailboxName | None = None
 
 
 class CreateTheme(CreateRequest[Literal["organization-themes"], ThemeToCreate]):
@@ -62,7 +62,7 @@ class ThemeChanges(Strict):
     domain: Omittable[HostName] = None
     is_active: Annotated[Omittable[StrictBool], Field(json_schema_extra=EXTENSION)] = None
     support_email: Omittable[EmailText] = None
-    support_email_name: Text255 | None = None
+    support_email_name: MailboxName | None = None
 
 
 class UpdateTheme(UpdateRequest[Literal["organization-themes"], ThemeChanges]):

@@ -1,4 +1,4 @@
-"""Which values the field types take (rulings D6, D8, D17, F14)."""
+"""Which values the field types take (rulings D6, D8, D17, F14, K42)."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -33,9 +33,13 @@ TAKEN: list[tuple[Any, list[Any]]] = [
     ),
 ]
 
+SEVERAL_LINES = [f"a{separator}b" for separator in "\n\r\v\f\t\x1b\x1c\x1d\x1e\x7f\x85\u2028\u2029"]
+
 REFUSED: list[tuple[Any, list[Any]]] = [
     (fields.UuidText, [ANN.replace("-", ""), f"{{{ANN}}}", f"urn:uuid:{ANN}", f"{ANN}\n", 1, None]),
-    (fields.Name, ["", " \t\n", "a" * 256, "nul\0", "lone \ud800", 1, True]),
+    (fields.Name, ["", " \t\n", "a" * 256, "nul\0", "lone \ud800", 1, True, *SEVERAL_LINES]),
+    (fields.MailSubject, ["", "a" * 256, "nul\0", *SEVERAL_LINES]),
+    (fields.MailboxName, ["a" * 256, "nul\0", *SEVERAL_LINES]),
     (fields.Tag, ["", "a" * 128]),
     (fields.Tags, [[str(number) for number in range(51)], "tag"]),
     (fields.Slug, ["-a", "a-", "Clinic", "a" * 64, "", "a\n"]),

@@ -1,4 +1,4 @@
-"""E-mail templates, as far as they are not as text message templates (rulings L49 to L55, L62)."""
+"""E-mail templates, as far as they are not as text message templates (rulings K42, L49 to L55, L62)."""
 
 from typing import Any
 
@@ -48,11 +48,11 @@ async def test_each_format_has_a_template_of_its_own(database_url: str) -> None:
     ("name", "value"),
     each_of(
         {
-            "subject": ["", "two\nlines", "x" * 256, "{{link}}", "{{ }}"],
+            "subject": ["", "two\nlines", "two\u2028lines", "a\x0bvertical tab", "x" * 256, "{{link}}", "{{ }}"],
             "format": ["pdf"],
             "template": ["{{code}}" + "x" * 65_536, "no code"],
             "support_email": ["nobody"],
-            "support_email_title": ["x" * 256],
+            "support_email_title": ["x" * 256, "two\u0085lines"],
         }
     ),
 )

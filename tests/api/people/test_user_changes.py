@@ -86,6 +86,8 @@ def messages_of_outbox(world: World) -> list[dict[str, Any]]:
     [
         ({"first_name": " "}, "first-name"),
         ({"first_name": "x" * 256}, "first-name"),
+        ({"first_name": "Ann\x0bLee"}, "first-name"),
+        ({"last_name": "Lee\u2028Ann"}, "last-name"),
         ({"locale": "de_DE"}, "locale"),
         ({"tz": "Mars/Base"}, "tz"),
         ({"email": "nobody"}, "email"),

@@ -117,6 +117,17 @@ async def test_values_are_escaped_in_html_and_subjects_have_one_line() -> None:
     assert email.subject == "a b<c>'\""
 
 
+@pytest.mark.parametrize(
+    "separator", ["\r\n", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"], ids=ascii
+)
+async def test_a_stored_separator_of_lines_is_a_blank_in_a_subject(separator: str) -> None:
+    """Rulings K42 and L65."""
+    stored = replace(OF_NORTH, subject=f"Join{separator}{{{{organization_name}}}}")
+    values = {**VALUES, "organization_name": f"North{separator}Clinic"}
+    email = await MessageTexts(Stored(stored)).email("onboarding", "en_US", ORIGIN, values)
+    assert email.subject == "Join North Clinic"
+
+
 async def test_a_template_sets_the_reply_address_and_a_theme_the_support() -> None:
     template = replace(OF_NORTH, template="{{code}} {{support_email}} {{support_email_title}}")
     email = await MessageTexts(Stored(template)).email("onboarding", "en_US", ORIGIN, VALUES)
