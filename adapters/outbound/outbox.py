@@ -53,4 +53,6 @@ def file_name(message: Message) -> str:
 
 def _write(path: Path, content: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.parent.stat().st_mode & 0o777 != 0o700:  # the folder existed
+        path.parent.chmod(0o700)
     private_files.replace(path, content)

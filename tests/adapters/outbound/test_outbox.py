@@ -1,4 +1,4 @@
-"""The outbox: the format that rulings K36, K37 and L66 fix."""
+"""The outbox: the format that rulings K35 to K37 and L66 fix."""
 
 import json
 from pathlib import Path
@@ -36,6 +36,15 @@ async def test_an_email_is_one_file_for_its_owner_only(tmp_path: Path) -> None:
         "organization-id": str(EMAIL.organization_id),
         "created-time": "2026-03-04 05:06:07",
     }
+
+
+async def test_a_folder_that_exists_is_closed_to_others(tmp_path: Path) -> None:
+    """Ruling K36."""
+    outbox = tmp_path / "outbox"
+    outbox.mkdir()
+    outbox.chmod(0o755)
+    await Outbox(outbox, None).send(EMAIL)
+    assert outbox.stat().st_mode & 0o777 == 0o700
 
 
 async def test_mailboxes_are_written_as_people_read_them(tmp_path: Path) -> None:
