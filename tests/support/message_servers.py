@@ -60,8 +60,8 @@ class MailServer:
 
 
 @contextlib.asynccontextmanager
-async def a_mail_server(*answers: str, encrypted: bool = False) -> AsyncIterator[MailServer]:
-    """`encrypted` offers STARTTLS and refuses mail and logins without it."""
+async def a_mail_server(*answers: str, encrypted: bool = False, smtputf8: bool = False) -> AsyncIterator[MailServer]:
+    """`encrypted` offers STARTTLS and refuses mail and logins without it. `smtputf8` takes addresses beyond ASCII."""
     taken = MailServer(answers=list(answers))
     context = a_tls_context() if encrypted else None
 
@@ -70,6 +70,7 @@ async def a_mail_server(*answers: str, encrypted: bool = False) -> AsyncIterator
             taken,
             authenticator=taken.authenticate,
             auth_require_tls=encrypted,
+            enable_SMTPUTF8=smtputf8,
             hostname="mail.test",
             tls_context=context,
             require_starttls=encrypted,

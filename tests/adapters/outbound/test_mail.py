@@ -1,4 +1,4 @@
-"""E-mail over SMTP, to a real server on loopback."""
+"""E-mail over SMTP, to a real server on loopback (rulings K13, K42, K43 and L66)."""
 
 import socket
 from typing import Any
@@ -14,10 +14,14 @@ from tests.support.message_servers import a_mail_server
 MAIL_FROM = Mailbox("no-reply@rollbook.test", "Rollbook")
 
 
-def a_mailer(url: str, **changes: Any) -> Mailer:
+def a_server(url: str) -> SmtpServer:
     server = parse_smtp_server(url)
     assert isinstance(server, SmtpServer)
-    return Mailer(server._replace(**changes), MAIL_FROM)
+    return server
+
+
+def a_mailer(url: str, **changes: Any) -> Mailer:
+    return Mailer(a_server(url)._replace(**changes), MAIL_FROM)
 
 
 async def test_an_email_arrives_with_both_forms_and_its_headers() -> None:
@@ -98,9 +102,60 @@ async def test_a_server_that_is_away_is_tried_again() -> None:
     assert raised.value.reason == "smtp-SMTPConnectError"
 
 
-async def test_an_address_cannot_bring_headers_in() -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"to": "ann@people.test\r\nBcc: eve@people.test"},
+        {"subject": "Join\r\nBcc: eve@people.test"},
+        {"subject": "Join\u2028us"},
+        {"subject": "Join\x0bus"},
+        {"reply_to": Mailbox("ann@people.test\u0085Bcc: eve@people.test")},
+        {"text": "A code\ud800"},
+    ],
+    ids=ascii,
+)
+async def test_a_message_that_cannot_be_composed_is_refused_at_once(changes: dict[str, Any]) -> None:
+    """Rulings K42 and K43: a later attempt would fail in the same way. The refusal does not quote the address."""
     async with a_mail_server() as server:
-        with pytest.raises(ValueError, match="linefeed"):
-            await a_mailer(server.url).send(an_email(to="ann@people.test\r\nBcc: eve@people.test"))
+        with pytest.raises(MessageRefused) as raised:
+            await a_mailer(server.url).send(an_email(**changes))
+    assert raised.value.reason == "malformed"
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
     assert server.envelopes == []
-    assert server.mails == []
+
+
+@pytest.mark.parametrize("domain", ["b\u00fccher.test", "B\u00dcCHER.test", "xn--bcher-kva.test"], ids=ascii)
+async def test_the_domain_of_an_address_is_sent_in_ascii(domain: str) -> None:
+    """Ruling K42."""
+    message = an_email(
+        to=f"Ann@{domain}", sender=Mailbox(f"help@{domain}", "North"), reply_to=Mailbox(f"desk@{domain}")
+    )
+    async with a_mail_server() as server:
+        await a_mailer(server.url).send(message)
+    ((mail,), (envelope,)) = server.mails, server.envelopes
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("help@xn--bcher-kva.test", ["Ann@xn--bcher-kva.test"])
+    assert (mail["To"], mail["From"]) == ("Ann@xn--bcher-kva.test", "North <help@xn--bcher-kva.test>")
+    assert mail["Reply-To"] == "desk@xn--bcher-kva.test"
+
+
+@pytest.mark.parametrize("understood", [True, False])
+async def test_an_address_that_is_not_ascii_needs_a_server_that_takes_it(*, understood: bool) -> None:
+    """Ruling K42: a server without SMTPUTF8 never takes the address."""
+    address = "\u00e4nn@people.test"
+    async with a_mail_server(smtputf8=understood) as server:
+        if understood:
+            await a_mailer(server.url).send(an_email(to=address))
+        else:
+            with pytest.raises(MessageRefused, match=r"^smtp-SMTPNotSupported$"):
+                await a_mailer(server.url).send(an_email(to=address))
+    assert [envelope.rcpt_tos for envelope in server.envelopes] == ([[address]] if understood else [])
+
+
+async def test_a_delivery_as_a_whole_has_a_time_limit() -> None:
+    async with a_mail_server() as server:
+        server.answering.clear()
+        with pytest.raises(DeliveryFailed) as raised:
+            await Mailer(a_server(server.url), MAIL_FROM, seconds=0.2).send(EMAIL)
+        server.answering.set()
+    assert (type(raised.value), raised.value.reason) == (DeliveryFailed, "smtp-TimeoutError")

@@ -1,6 +1,8 @@
-"""Text messages over HTTP, to a provider on loopback."""
+"""Text messages over HTTP, to a provider on loopback (rulings K14, K40 and K43)."""
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import time
@@ -53,3 +55,23 @@ async def test_a_provider_that_is_away_is_tried_again() -> None:
     with pytest.raises(DeliveryFailed) as raised:
         await TextSender(provider.url, None, None).send(SMS)
     assert (type(raised.value), raised.value.reason) == (DeliveryFailed, "http-ConnectError")
+
+
+async def test_a_post_as_a_whole_has_a_time_limit() -> None:
+    """Ruling K40: a provider that keeps sending a little of its answer does not occupy the worker."""
+    ended = asyncio.Event()
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while not ended.is_set():
+            writer.write(b"x")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), 0.05)
+        writer.close()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        with pytest.raises(DeliveryFailed) as raised:
+            await TextSender(url, None, None, seconds=0.2).send(SMS)
+        ended.set()
+    assert (type(raised.value), raised.value.reason) == (DeliveryFailed, "http-TimeoutError")
