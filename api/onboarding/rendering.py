@@ -4,11 +4,14 @@ from collections.abc import Mapping
 
 from api.documents.onboarding import requests as documents
 from domain.core.messages import Channel
+from domain.onboarding.invitation_messages import CLAIMED, EXPIRED, JOB_DEAD, VOID
 from domain.onboarding.invites import InviteStatus
 from projections.onboarding.request_lists import InviteRow, RequestRow
 
-REFUSED_BY_SERVER, GIVEN_UP = "smtp-5", "job-dead"
-"""How errors of an e-mail begin that its server refused for good, and that was never taken in all attempts."""
+NOT_NEEDED = {VOID, CLAIMED}
+"""The errors of e-mails that were not sent because nobody needs them any more."""
+LATE = {EXPIRED, JOB_DEAD}
+"""The errors of e-mails that no server took in time."""
 
 DELIVERY_STATES: Mapping[InviteStatus, documents.DeliveryState] = {
     "sent": "sent",
@@ -57,9 +60,12 @@ def _invite(channel: Channel, invite: InviteRow | None) -> documents.Invite | No
 
 
 def _email_delivery(request: RequestRow) -> documents.EmailDelivery | None:
-    """Return what is known of the last e-mail; None until it was handed over or refused."""
+    """Return what is known of the last e-mail; None until it was handed over or failed.
+
+    None as well for an e-mail to a former address of the person: that says nothing about the present one.
+    """
     invite = request.email_invite
-    if invite is None:
+    if invite is None or invite.void:
         return None
     bounce = _bounce(invite)
     state = DELIVERY_STATES.get(invite.status) if bounce is None else "bounced"
@@ -72,8 +78,7 @@ def _email_delivery(request: RequestRow) -> documents.EmailDelivery | None:
 
 
 def _bounce(invite: InviteRow) -> documents.EmailBounce | None:
-    """Return how the e-mail came back, for a failure that its servers caused (ruling K43)."""
-    error = invite.error or ""
-    if invite.status != "failed" or not error.startswith((REFUSED_BY_SERVER, GIVEN_UP)):
+    """Return how the delivery failed; None if it did not (ruling K43)."""
+    if invite.status != "failed" or invite.error in NOT_NEEDED:
         return None
-    return documents.EmailBounce(subtype="General", type="Transient" if error == GIVEN_UP else "Permanent")
+    return documents.EmailBounce(subtype="General", type="Transient" if invite.error in LATE else "Permanent")

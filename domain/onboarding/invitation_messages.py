@@ -17,6 +17,8 @@ from domain.organizations.message_texts import MessageTexts
 from domain.people.users import User
 
 TEMPLATES = {"patient": "onboarding", "provider": "onboarding-provider"}
+EXPIRED, VOID, CLAIMED = "expired", "void", "claimed"
+"""The errors of invitations that were not sent because of their code or request."""
 JOB_DEAD = "job-dead"
 """The error of an invitation whose job failed in its last attempt, or no longer exists."""
 
@@ -35,18 +37,16 @@ class InvitationMessages:
         """Send the invitation and record that. Return the position, None when nothing new is recorded.
 
         Record an invitation as failed if it cannot be delivered, if its code has expired (ruling K43) or is void, or if
-        its request is claimed. Raises DeliveryFailed, MessageRefused.
+        its request is claimed. Raises DeliveryFailed; MessageRefused, also for a code that has expired.
         """
         request = await self.store.get(OnboardingRequest, request_id)
         invite = request.invites.get(message_id)
         if invite is None or not invite.waiting:
             return None
         if invite.void:
-            return await self._fail(request_id, message_id, "void")
+            return await self._fail(request_id, message_id, VOID)
         if request.done:
-            return await self._fail(request_id, message_id, "claimed")
-        if datetime.now(UTC) >= invite.expires_at:
-            return await self._fail(request_id, message_id, "expired")
+            return await self._fail(request_id, message_id, CLAIMED)
         try:
             await self.senders[invite.channel].send(await self._message(request, invite))
         except MessageRefused as refused:
@@ -71,7 +71,12 @@ class InvitationMessages:
         return await self.store.save(request) if request.pending_events else None
 
     async def _message(self, request: OnboardingRequest, invite: Invite) -> Message:
-        """Return the message. Raises MessageRefused when the person has no address any more, as an erased person."""
+        """Return the message.
+
+        Raises MessageRefused when its code has expired, or the person has no address any more, as an erased person.
+        """
+        if datetime.now(UTC) >= invite.expires_at:
+            raise MessageRefused(EXPIRED)
         address = _contact(request, invite)
         if address is None:
             raise MessageRefused("no-address")

@@ -34,20 +34,21 @@ NOTHING_YET = dict.fromkeys(("registering_at", "claimed_at", "claimed_by", "pati
 
 
 class InviteRow(NamedTuple):
-    """The last invitation over a channel."""
+    """The last invitation over a channel. It is void if it went to a former address of the person."""
 
     id: UUID
     created_at: datetime
     status: InviteStatus
     error: str | None
     responded_at: datetime | None
+    void: bool
 
     @classmethod
     def of(cls, invite: Invite | None) -> "InviteRow | None":
         """Return the row of an invitation from the log."""
         if invite is None:
             return None
-        return cls(invite.id, invite.created_at, invite.status, invite.reason, invite.responded_at)
+        return cls(invite.id, invite.created_at, invite.status, invite.reason, invite.responded_at, invite.void)
 
     @classmethod
     def parsed(cls, stored: dict[str, Any] | None) -> "InviteRow | None":
@@ -61,6 +62,7 @@ class InviteRow(NamedTuple):
             stored["status"],
             stored["error"],
             None if responded is None else datetime.fromisoformat(responded),
+            stored.get("void", False),  # rows of earlier versions have none
         )
 
 
@@ -158,8 +160,19 @@ class OnboardingRequestsFold(Fold):
         }
 
     @handler
-    def readdress(self, event: OnboardingRequest.Readdressed | OnboardingRequest.Repointed) -> None:
-        self.rows[event.originator_id].update(_names(event.names), user_id=event.user_id, registering_at=None)
+    def readdress(self, event: OnboardingRequest.Readdressed) -> None:
+        row = self._concern(event)
+        if row["email_invite"] is not None:
+            row["email_invite"] = {**row["email_invite"], "void": True}
+
+    @handler
+    def repoint(self, event: OnboardingRequest.Repointed) -> None:
+        self._concern(event)
+
+    def _concern(self, event: OnboardingRequest.Readdressed | OnboardingRequest.Repointed) -> dict[str, Any]:
+        row = self.rows[event.originator_id]
+        row.update(_names(event.names), user_id=event.user_id, registering_at=None)
+        return row
 
     @handler
     def start(self, event: OnboardingRequest.RegistrationStarted) -> None:
@@ -179,6 +192,7 @@ class OnboardingRequestsFold(Fold):
             "status": "created",
             "error": None,
             "responded_at": None,
+            "void": False,
         }
 
     @handler

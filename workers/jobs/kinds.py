@@ -9,7 +9,7 @@ import structlog
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.jobs import Job as QueuedJob
 
-from domain.core.messages import MessageRefused
+from domain.core.messages import DeliveryFailed, MessageRefused
 from domain.groups.moves import GroupMoves
 from domain.onboarding.invitation_messages import InvitationMessages
 from domain.people.account_messages import AccountMessages
@@ -36,19 +36,36 @@ Command = Callable[..., Awaitable[object]]
 """A function that takes the job's arguments, which are ids, as keyword arguments."""
 
 
+class OutOfTimeError(Exception):
+    """A job failed after the time in which it is retried. The error of the last attempt is the cause."""
+
+
 @dataclass(frozen=True)
 class BackOff(BaseRetryStrategy):
     """Retry a job after 1, 2, 4 … seconds, at most `max_wait`, until it is dead after `attempts` attempts.
 
-    A message that the provider refused for good makes the job dead at once.
+    A job that fails `seconds` after it was enqueued is dead too, if they are given. A message that the provider refused
+    for good makes the job dead at once.
     """
 
     attempts: int = 10  # the waits between them add up to about six minutes
     max_wait: int = 120
+    seconds: float | None = None
+
+    def is_over(self, age: float) -> bool:
+        """Return whether a job is dead that fails so many seconds after it was enqueued or retried by an operator."""
+        return self.seconds is not None and age >= self.seconds
 
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
-        details = {"job": job.id, "task": job.task_name, "attempt": job.attempts + 1, "error": describe(exception)}
-        if job.attempts + 1 >= self.attempts or isinstance(exception, MessageRefused):
+        error = exception.__cause__ if isinstance(exception, OutOfTimeError) else exception
+        assert error is not None, "the error of the last attempt is the cause"
+        details = {"job": job.id, "task": job.task_name, "attempt": job.attempts + 1, "error": describe(error)}
+        if isinstance(error, DeliveryFailed):
+            details["reason"] = error.reason
+        if isinstance(error, MessageRefused):
+            _log.warning("job-dead", **details)
+            return None
+        if job.attempts + 1 >= self.attempts or isinstance(exception, OutOfTimeError):
             _log.error("job-dead", **details)
             return None
         _log.warning("job-failed", **details)
@@ -86,7 +103,8 @@ _UNFINISHED_INVITATIONS: LiteralString = """
 SELECT jsonb_build_object('request_id', request_id, 'message_id', message_id) FROM invitations
 WHERE pending AND issued_position <= (SELECT position FROM projections WHERE name = 'reaction_invitations')
 """
-_ONE_DAY = BackOff(attempts=297, max_wait=300)  # 1, 2, 4 … 256 s, then 287 times five minutes (ruling K43)
+# 1, 2, 4 … 256 s, then 287 times five minutes, which is a little more than a day (ruling K43)
+_ONE_DAY = BackOff(attempts=297, max_wait=300, seconds=24 * 3600)
 
 KINDS = (
     JobKind(

@@ -34,7 +34,7 @@ from projections.core.projection import Reader
 from projections.organizations.message_texts import StoredTemplates
 from workers.following.failures import describe
 from workers.following.identity_store import identity_store
-from workers.jobs.kinds import KINDS, BackOff, Command, Commands, JobKind
+from workers.jobs.kinds import KINDS, BackOff, Command, Commands, JobKind, OutOfTimeError
 from workers.jobs.queue import QUEUE
 
 POLL = 0.5  # seconds; Postgres sends no notification when a job becomes due
@@ -62,7 +62,10 @@ def _add_task(app: App, commands: Commands, kind: JobKind) -> None:
                 await kind.command(commands)(**_ids(arguments))
         except Exception as error:
             with contextlib.suppress(ConnectorException):  # the job's own error is raised even if this fails
-                await app.connector.execute_query_async(_NOTE_FAILURE, job=context.job.id, error=describe(error))
+                failure = {"job": context.job.id, "error": describe(error)}
+                row = await app.connector.execute_query_one_async(_NOTE_FAILURE, **failure)
+                if kind.retry.is_over(row["age"]):
+                    raise OutOfTimeError from error
             raise
 
 
@@ -75,8 +78,6 @@ async def work(app: App, stop: asyncio.Event, commands: Commands | None = None, 
 
     Other workers take the jobs of a worker that sends no heartbeat for `stalled` seconds.
     """
-    for logger in ("procrastinate.worker", "procrastinate.worker.worker"):
-        logging.getLogger(logger).addFilter(_without_texts_of_errors)
     async with app.open_async():
         worker = asyncio.create_task(_run_worker(app, stalled, wait=True))
         ending = asyncio.Event()
@@ -154,6 +155,8 @@ async def _record_death(task: str, on_dead: Command, arguments: dict[str, str]) 
 
 
 async def _run_worker(app: App, stalled: float, *, wait: bool) -> None:
+    for logger in ("procrastinate.worker", "procrastinate.worker.worker"):
+        logging.getLogger(logger).addFilter(_without_failed_jobs)
     await app.run_worker_async(
         wait=wait,
         listen_notify=wait,
@@ -197,14 +200,19 @@ def _attempts(task: str) -> int:
     return next((kind.retry.attempts for kind in KINDS if kind.name == task), BackOff.attempts)
 
 
-def _without_texts_of_errors(record: logging.LogRecord) -> bool:
+def _without_failed_jobs(record: logging.LogRecord) -> bool:
+    """Drop the library's record of a failed job, which `BackOff` logs, and the texts of errors."""
     record.exc_info = record.exc_text = None
-    return True
+    return getattr(record, "action", None) not in {"job_error", "job_error_retry"}
 
 
 _NOTE_FAILURE = """
 INSERT INTO job_failures (job_id, error) VALUES (%(job)s, %(error)s)
 ON CONFLICT (job_id) DO UPDATE SET error = EXCLUDED.error
+RETURNING (
+    SELECT extract(epoch FROM now() - max(at))::float FROM procrastinate_events e
+    WHERE e.job_id = job_failures.job_id AND e.type IN ('deferred', 'retried')
+) AS age
 """
 
 _WITHOUT_A_JOB = """

@@ -13,9 +13,6 @@ from psycopg import AsyncConnection
 
 from tests.api.onboarding.test_invitations import sent
 from tests.api.onboarding.test_requests import AT_ONCE
-from tests.support.followers import eventually
-from tests.support.jobs import a_worker
-from tests.support.message_servers import a_mail_server
 from tests.support.world.product import Person, World, a_world
 
 pytestmark = pytest.mark.slow
@@ -159,29 +156,6 @@ async def test_the_status_follows_the_message_and_the_sign_up(database_url: str,
         shown = (await world.get(f"{REQUESTS}{claimed['id']}/", world.system))["data"]["attributes"]
         assert (shown["status"], shown["done"], shown["registering-time"]) == ("claimed", True, None)
         assert shown["claimed-time"] is not None
-
-
-async def test_a_message_that_is_refused_for_good_shows_as_failed_and_bounced(database_url: str) -> None:
-    """K43 and K100: the error has no address, and the user's invitation has failed."""
-    async with (
-        a_mail_server("554 never") as server,
-        a_world(database_url, smtp_url=server.url) as world,
-        await AsyncConnection.connect(database_url, autocommit=True) as owner,
-    ):
-        north = await world.organization()
-        admin = await world.admin(north)
-        request = await created(world, admin, north, **ANN, notifications=["email"])
-        async with a_worker(world):
-            await eventually(owner, "SELECT status::text FROM procrastinate_jobs", "failed", seconds=30)
-        await world.catch_up()
-        shown = (await world.get(f"{REQUESTS}{request['id']}/", admin))["data"]["attributes"]
-        invite = shown["last-invite"]["email"]
-        assert (shown["status"], invite["status"], invite["error"]) == ("created", "failed", "smtp-554")
-        assert shown["email-dsn"]["attributes"]["state"] == "bounced"
-        assert shown["email-dsn"]["attributes"]["bounce"] == {"type": "Permanent", "subtype": "General"}
-        people = {"filter[include-participants]": "true", "filter[include-unverified]": "true"}
-        (user,) = (await world.get("/v1/users/", world.system, 200, email="ann@people.test", **people))["data"]
-        assert user["attributes"]["registration-invite"] == "failed"
 
 
 async def test_resending_goes_over_every_channel_with_new_codes(database_url: str, tmp_path: Path) -> None:

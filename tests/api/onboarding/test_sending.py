@@ -1,4 +1,4 @@
-"""Invitations are sent at least once, whatever fails."""
+"""Invitations are sent at least once, whatever fails (rulings K33, K34 and K43)."""
 
 import asyncio
 import json
@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 import time_machine
 from psycopg import AsyncConnection
+from structlog.testing import CapturingLogger
 
 from domain.onboarding.invitation_messages import InvitationMessages
 from tests.api.onboarding.test_invitations import ANN, sent, shown
@@ -28,6 +29,7 @@ from workers.jobs.kinds import BackOff
 pytestmark = pytest.mark.slow
 
 
+STATUS = "SELECT status::text FROM procrastinate_jobs"
 SENT = "SELECT count(*) FROM invitations WHERE NOT pending"
 
 
@@ -77,27 +79,56 @@ async def test_a_server_that_refuses_for_now_gets_the_same_message_again(databas
         await eventually(owner, "SELECT count(*) FROM procrastinate_jobs", 0)
 
 
-async def test_an_invitation_is_not_sent_after_its_code_has_expired(database_url: str) -> None:
+async def test_an_invitation_is_dead_after_its_code_has_expired(database_url: str) -> None:
     """Ruling K43."""
-    async with (
-        a_mail_server() as server,
-        a_world(database_url, smtp_url=server.url, referral_code_seconds=60) as world,
-        await AsyncConnection.connect(database_url, autocommit=True) as owner,
-    ):
-        north = await world.organization()
-        invite = (await ask(world, world.system, north, **ANN))["last-invite"]["email"]
+    async with a_mailing_world(database_url, referral_code_seconds=60) as (server, world, owner):
+        invite = await an_email_to_ann(world)
         with time_machine.travel(datetime.now(UTC) + timedelta(seconds=61)):
             async with a_worker(world):
-                await eventually(owner, "SELECT count(*) FROM invitations WHERE NOT pending", 1, seconds=30)
+                await eventually(owner, STATUS, "failed", seconds=30)
         (stored,) = (await shown(world, invite["id"])).invites.values()
         assert (stored.status, stored.error, server.mails) == ("failed", "expired", [])
+
+
+async def test_a_message_is_dead_after_a_day_until_it_is_retried(database_url: str) -> None:
+    """Ruling K43: a day, however long the attempts take."""
+    async with a_mailing_world(database_url, *["451 later"] * 3) as (server, world, owner):
+        await an_email_to_ann(world)
+        await eventually(owner, "SELECT count(*) FROM procrastinate_jobs", 1)
+        for hours, status in ((23, "todo"), (2, "failed")):
+            await owner.execute("UPDATE procrastinate_events SET at = at - make_interval(hours => %s)", [hours])
+            await owner.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL")
+            await world.catch_up()
+            await eventually(owner, STATUS, status)
+        await owner.execute("UPDATE procrastinate_jobs SET status = 'todo', attempts = 0")  # `rollbook jobs retry`
+        await world.catch_up()
+        await eventually(owner, STATUS, "todo")
+        assert (server.answers, server.mails) == ([], [])
+
+
+async def test_a_refused_message_is_one_line_in_the_log(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = CapturingLogger()
+    monkeypatch.setattr(kinds, "_log", logger)
+    async with (
+        a_world(database_url) as world,
+        await AsyncConnection.connect(database_url, autocommit=True) as owner,
+    ):
+        await an_email_to_ann(world)
+        await eventually(owner, "SELECT count(*) FROM procrastinate_jobs", 1)
+        await world.catch_up()
+        await eventually(owner, STATUS, "failed")
+    (call,) = logger.calls
+    assert (call.method_name, call.args, call.kwargs["reason"]) == ("warning", ("job-dead",), "no-outbox")
+    assert caplog.records == []
 
 
 async def test_a_permanently_refused_message_has_failed_and_its_job_is_dead(database_url: str) -> None:
     async with a_mailing_world(database_url, "554 never") as (server, world, owner):
         invite = await an_email_to_ann(world)
         async with a_worker(world):
-            await eventually(owner, "SELECT status::text FROM procrastinate_jobs", "failed", seconds=30)
+            await eventually(owner, STATUS, "failed", seconds=30)
         await world.catch_up()
         (stored,) = (await shown(world, invite["id"])).invites.values()
         assert (stored.status, stored.error) == ("failed", "smtp-554")
