@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 from uuid import UUID
 
-from domain.core.locales import FALLBACK_LOCALE
 from domain.core.messages import Message, MessageRefused, MessageSenders
 from domain.core.personal import Personal, revealed
 from domain.core.ports import Store, retry_on_conflict
@@ -14,6 +13,7 @@ from domain.onboarding.referral_codes import ReferralCodes
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.message_origins import MessageOrigins
 from domain.organizations.message_texts import MessageTexts
+from domain.people.account_messages import locale_of
 from domain.people.users import User
 
 TEMPLATES = {"patient": "onboarding", "provider": "onboarding-provider"}
@@ -82,7 +82,7 @@ class InvitationMessages:
             raise MessageRefused("no-address")
         origin = await self.origins.of(request.organization_id)
         user = await self.store.find(User, request.user_id)
-        locale = (user.locale if user is not None else None) or FALLBACK_LOCALE
+        locale = locale_of(user)
         code = self.codes.code(invite.id)
         link = f"{origin.link_base}/sign-up?referral-code={quote(code)}"
         values = {

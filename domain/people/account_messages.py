@@ -80,7 +80,7 @@ class AccountMessages:
 
     async def _send(self, user: User, draft: _Draft) -> None:
         origin = await self.origins.of(await self._organization_id(user))
-        locale = user.locale or user.assumed_locale or draft.locale or FALLBACK_LOCALE
+        locale = locale_of(user, draft.locale)
         values = {
             **origin.values,
             "first_name": revealed(user.first_name),
@@ -106,6 +106,12 @@ class AccountMessages:
         individual = await self.store.find(Individual, user.individual_id)
         organizations = set() if individual is None else individual.all_organizations
         return organizations.pop() if len(organizations) == 1 else None
+
+
+def locale_of(user: User | None, otherwise: str | None = None) -> str:
+    """Return the locale of messages to the user: their choice, that of their sign-up, or the given one (K39)."""
+    chosen = None if user is None else user.locale or user.assumed_locale
+    return chosen or otherwise or FALLBACK_LOCALE
 
 
 def _contact(user: User, code: VerificationCode) -> str | None:
