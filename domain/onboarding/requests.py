@@ -218,7 +218,7 @@ class OnboardingRequest(Audited):
             names=LoginNames.of(user_id, *invitation.contacts),
             provider_roles=list(invitation.provider_roles),
             group_ids=list(invitation.group_ids),
-            notifications=None if invitation.notifications is None else list(invitation.notifications),
+            notifications=None if invitation.notifications is None else list(dict.fromkeys(invitation.notifications)),
             email_user_now=invitation.email_user_now,
             auto_sign_up=invitation.auto_sign_up,
             auto_confirm=invitation.auto_confirm,

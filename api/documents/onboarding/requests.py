@@ -29,6 +29,8 @@ OnboardType = Literal["patient", "provider"]
 Channel = Literal["email", "sms"]
 DeliveryState = Literal["bounced", "complained", "delivered", "sent"]
 Notifications = Annotated[tuple[Channel, ...], Items(most=100, made=folded)]
+SentNotifications = Annotated[tuple[Channel, ...], Items(most=100, made=tuple)]
+"""Channels in the places where they were sent, which refusals name."""
 SomeIds = Annotated[tuple[UuidText, ...], Items(most=100, made=folded)]
 RoleNames = Annotated[tuple[Name, ...], Items(most=100, made=folded)]
 
@@ -42,7 +44,7 @@ class OnboardingToRequest(Strict):
     email_user_now: StrictBool = False
     individual_group_id: Omittable[UuidText] = None
     group_ids: Annotated[RosterIds, Field(alias="individual-group-ids")] = ()
-    notifications: Omittable[Notifications] = None
+    notifications: Omittable[SentNotifications] = None
     onboard_type: OnboardType = "patient"
     organization_id: Annotated[UuidText, Field(alias="organization")]
     password: Omittable[Secret] = None

@@ -76,10 +76,11 @@ async def test_an_invitation_arrives_in_the_outbox(database_url: str, tmp_path: 
             },
             ["email", "sms"],
         ),
+        ({"patient-email": "ann@people.test", "notifications": ["email", "email"]}, ["email"]),
         ({"patient-email": "ann@people.test", "notifications": []}, []),
         ({**AT_ONCE, "patient-email": "ann@people.test", "notifications": ["email"]}, []),
     ],
-    ids=["absent", "absent, phone only", "sms", "both", "email-user-now", "none", "claimed at once"],
+    ids=["absent", "absent, phone only", "sms", "both", "email-user-now", "twice", "none", "claimed at once"],
 )
 async def test_the_channels_are_those_that_were_asked_for(
     database_url: str, tmp_path: Path, given: dict[str, Any], channels: list[str]
@@ -96,9 +97,11 @@ async def test_the_channels_are_those_that_were_asked_for(
 async def test_a_channel_without_a_contact_is_refused(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
-        given = {"patient-email": "ann@people.test", "notifications": ["email", "sms"]}
-        error = await ask(world, world.system, north, 400, **given)
-        assert (error["code"], error["source"]["pointer"]) == ("invalid-attribute", "/data/attributes/notifications/1")
+        given: dict[str, Any] = {"patient-email": "ann@people.test"}
+        for notifications, index in ((["email", "sms"], 1), (["email", "email", "sms"], 2)):
+            error = await ask(world, world.system, north, 400, **{**given, "notifications": notifications})
+            pointer = f"/data/attributes/notifications/{index}"
+            assert (error["code"], error["source"]["pointer"]) == ("invalid-attribute", pointer)
 
 
 async def test_the_organizations_template_and_theme_say_it_in_their_words(database_url: str, tmp_path: Path) -> None:
