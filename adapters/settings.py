@@ -106,7 +106,9 @@ class Settings(BaseSettings):
         default=600, ge=60, description="Longest lifetime of a code that is sent by SMS in seconds."
     )
     fresh_login_seconds: int = Field(
-        default=3_600, ge=0, description="Age in seconds up to which a login lets users change their own contacts."
+        default=3_600,
+        ge=0,
+        description="Age in seconds up to which a login lets users change their own contacts; 0 for any age.",
     )
     code_tries: int = Field(
         default=5,

@@ -1,4 +1,4 @@
-"""Changing users: profile, contacts, e-mail, phone, classification (rulings K6, K7, K44, K45, K48, K65 to K69, K72)."""
+"""Changing users: profile, contacts, e-mail, phone, classification (K6, K7, K26, K44, K45, K48, K65 to K69, K72)."""
 
 import asyncio
 from datetime import timedelta
@@ -201,6 +201,19 @@ async def test_contacts_are_changed_only_after_a_fresh_login(database_url: str) 
             await change(world, late, late, first_name="Ana")
             fresh = await world.as_(system.user_id)
             await change(world, person, fresh, email="by.system@people.test")
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(7200, 200), (3600, 403), (0, 200)])
+async def test_the_age_of_a_fresh_login_is_a_setting(database_url: str, seconds: int, status: int) -> None:
+    """Ruling K26; 0 is off."""
+    async with a_world(database_url, fresh_login_seconds=seconds) as world:
+        person = await world.patient(await world.organization())
+        session = (await ask(world, "login", username=person.email, password=PASSWORD)).json()
+        with time_machine.travel(timedelta(minutes=90)):
+            refreshed = await ask(world, "refresh-token", refresh_token=session["refresh-token"])
+            bearer = {"Authorization": f"Bearer {refreshed.json()['access-token']}"}
+            late = Person(person.user_id, None, "", bearer)
+            await change(world, late, late, status, email="late@people.test")
 
 
 @pytest.mark.parametrize("kind", ["impersonated", "synthetic"])
