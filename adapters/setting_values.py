@@ -133,6 +133,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def connectable_host(host: str) -> str:
+    """Return how a URL names the host that a server listens on; this machine if it listens on every interface."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "localhost"
+    return f"[{host}]" if address.version == 6 else host
+
+
 def parse_smtp_server(url: object) -> object:
     """Return the server in `smtp://[user:password@]host[:port][?tls=none]` or `smtps://…` (ruling K13)."""
     if not isinstance(url, str):

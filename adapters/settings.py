@@ -24,6 +24,7 @@ from adapters.setting_values import (
     SigningKeys,
     Smtp,
     WebhookSecret,
+    connectable_host,
 )
 from domain.core.messages import Mailbox
 from domain.people.verification_codes import CodeLifetimes
@@ -239,7 +240,8 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^/\s]+\S*$",
-        description="Address at which clients reach the service; https enables Strict-Transport-Security.",
+        description="Address at which clients reach the service; https enables Strict-Transport-Security. "
+        "http://<host>:<port> when absent.",
     )
     docs: bool = Field(default=True, description="Serve the API reference at /docs.")
     metrics: bool = Field(default=False, description="Serve Prometheus metrics at /metrics on the main port.")
@@ -257,7 +259,7 @@ class Settings(BaseSettings):
     @property
     def public_base(self) -> str:
         """Our own address, without a slash at the end (rulings K11, L12)."""
-        host = "localhost" if self.host == "0.0.0.0" else self.host  # noqa: S104 - compared
+        host = connectable_host(self.host)
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @property

@@ -1,4 +1,4 @@
-"""Which way messages leave."""
+"""Which way messages leave (rulings K11 to K14 and K35)."""
 
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,21 @@ def test_a_bad_setting_is_refused_without_its_value(variable: str, value: str, m
     with pytest.raises(InvalidSettingsError, match=variable) as raised:
         load_settings()
     assert value not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "base"),
+    [
+        ("::1", "http://[::1]:8000"),
+        ("fd00::5", "http://[fd00::5]:8000"),
+        ("0.0.0.0", "http://localhost:8000"),
+        ("::", "http://localhost:8000"),
+        ("id.test", "http://id.test:8000"),
+    ],
+)
+def test_our_own_address_is_one_to_connect_to(host: str, base: str) -> None:
+    """Ruling K11."""
+    assert Settings(host=host).public_base == base
 
 
 def test_links_use_link_url_else_public_url_else_this_host() -> None:
