@@ -90,7 +90,7 @@ async def test_signature_and_sender_of_text_messages_are_settings(database_url: 
     """Rulings K14 and K40."""
     secret = f"whsec_{base64.b64encode(b'of the provider').decode()}"
     with a_text_provider() as provider:
-        given = {"sms_url": provider.url, "sms_secret": secret, "sms_from": "+12025550100"}
+        given: dict[str, Any] = {"sms_url": provider.url, "sms_secret": secret, "sms_from": "+12025550100"}
         async with a_world(database_url, **given) as world:
             await registered(world, ANN, **{"phone-number": PHONE})
             await ask(world, "resend-confirmation", username=ANN, source="sms")
