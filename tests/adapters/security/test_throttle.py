@@ -1,4 +1,4 @@
-"""Counting before the work, with Redis and without."""
+"""Counting before the work, with Redis and without (rulings K28 and O12)."""
 
 import asyncio
 import hmac

@@ -1,4 +1,7 @@
-"""The person of an onboarding request is invited, once at least, and nothing of it stands in clear."""
+"""The person of an onboarding request is invited, once at least, and nothing of it stands in clear.
+
+Rulings K12, K30, K34 to K39, K95 and K99.
+"""
 
 import json
 import re
@@ -95,6 +98,7 @@ async def test_the_channels_are_those_that_were_asked_for(
 
 
 async def test_a_channel_without_a_contact_is_refused(database_url: str) -> None:
+    """Ruling K95: the pointer is to the place where the channel was sent."""
     async with a_world(database_url) as world:
         north = await world.organization()
         given: dict[str, Any] = {"patient-email": "ann@people.test"}

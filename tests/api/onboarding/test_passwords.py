@@ -1,4 +1,4 @@
-"""Passwords that an onboarding sets (ruling K114)."""
+"""Passwords that an onboarding sets (rulings K27 and K114)."""
 
 from typing import Any
 

@@ -1,4 +1,8 @@
-"""Codes confirm contacts and set forgotten passwords (rulings K4, K5, K9, K18 to K21, K28 to K35, K90 to K93)."""
+"""Codes confirm contacts and set forgotten passwords.
+
+Rulings K4, K5, K9, K19, K20, K21, K28, K30 to K32, K90 to K92; test_code_tries.py, test_code_lifetimes.py,
+test_code_limits.py and test_account_messages.py have more of them.
+"""
 
 import asyncio
 import json
@@ -91,6 +95,7 @@ async def test_a_code_confirms_who_signed_up_and_logs_in(database_url: str, tmp_
 
 
 async def test_a_message_with_a_code_is_as_the_ruling_says(database_url: str, tmp_path: Path) -> None:
+    """Rulings K37, K38 and K39."""
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         user_id = await registered(world, "ann@people.test", **{"phone-number": "+12025550147"})
         await ask(world, "resend-confirmation", username="ann@people.test", source="sms")
@@ -181,6 +186,7 @@ async def test_two_confirmations_with_one_code_record_one_event(database_url: st
 
 
 async def test_a_forgotten_password_is_set_with_a_code_and_ends_all_sessions(database_url: str, tmp_path: Path) -> None:
+    """Rulings K41 and K91."""
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         person = await world.patient(await world.organization(), "ben@people.test")
         assert (await ask(world, "forgot-password", username="ben@people.test")).json() == {}

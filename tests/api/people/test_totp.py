@@ -1,4 +1,4 @@
-"""/v1/mfa-totp/: creating, enabling, disabling and deleting configurations (rulings K51 to K53, K116 to K122)."""
+"""/v1/mfa-totp/: creating, enabling, disabling and deleting configurations (K27, K51 to K53, K116 to K122)."""
 
 from base64 import b64decode
 from datetime import UTC, datetime

@@ -91,13 +91,15 @@ def messages_of_outbox(world: World) -> list[dict[str, Any]]:
         ({"locale": "de_DE"}, "locale"),
         ({"tz": "Mars/Base"}, "tz"),
         ({"email": "nobody"}, "email"),
+        ({"email": "ann@people.test\r\nBcc: eve@people.test"}, "email"),
+        ({"email": '"ann\r\nBcc: eve"@people.test'}, "email"),
         ({"phone": "0301234"}, "phone"),
         ({"username": "ann"}, "username"),
         ({"communication_preferences": {"pigeon": {}}}, "communication-preferences/pigeon"),
     ],
 )
 async def test_malformed_values_are_refused(database_url: str, attributes: dict[str, Any], name: str) -> None:
-    """Ruling K66."""
+    """Rulings K42 and K66: nothing that could add a header to an e-mail gets in."""
     async with a_world(database_url, projecting=False) as world:
         person = world.system
         assert await refusals(world, person, person, 400, **attributes) == at("invalid-attribute", name)

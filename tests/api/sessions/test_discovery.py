@@ -1,4 +1,4 @@
-"""What is published about tokens: the keys and the configuration (rulings K124, K125, K137 and K146)."""
+"""What is published about tokens: the keys and the configuration (rulings K11, K124, K125, K137 and K146)."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What bounds anonymous callers: guessing, logging in, refreshing, service accounts (rulings O12 to O14)."""
+"""What bounds anonymous callers: guessing, logging in, refreshing, service accounts (rulings K29, O12 to O14)."""
 
 import asyncio
 from collections.abc import AsyncIterator
