@@ -57,12 +57,16 @@ class AccountCodes:
     async def check(
         self, account: Account, purpose: Purpose, typed: str, channel: Channel | None = None
     ) -> VerificationCode:
-        """Return the code that was typed. Raises CodeMismatch; CodeExpired, unless the user is disabled or archived."""
+        """Return the code that was typed.
+
+        Raises CodeMismatch; CodeExpired, unless the user is disabled or archived, or has the contact no more.
+        """
         codes = [] if account.codes is None else account.codes.of_purpose(purpose)
         code = await self.checks.find(codes, typed, channel)
         assert account.user is not None, "only a user has codes"
         if code.expired:
-            raise CodeExpired if account.user.enabled and not account.user.archived else CodeMismatch
+            late = account.user.enabled and not account.user.archived and code.channel in channels_of(account.user)
+            raise CodeExpired if late else CodeMismatch
         return code
 
     async def issue(
