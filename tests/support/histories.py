@@ -144,14 +144,17 @@ class History(PeopleSteps, GroupSteps, RecordSteps, TotpSteps):
             await self._store.save(request)
 
     async def _readdress(self) -> None:
-        """Another free address, and perhaps another user."""
+        """Another free address, and another user for that or another reason."""
         if still_open := [each for each in self._requests if not each.done]:
             request = self._one(still_open)
             organization_id, email = request.organization_id, f"guest-{self._random.choice(FEW)}@example.org"
             taken = (each.names.revealed[0] for each in still_open if each.organization_id == organization_id)
             if email not in taken:
                 user_id = self._random.choice([request.user_id, uuid4()])
-                request.readdress(email, user_id, new_user=user_id != request.user_id)
+                same = user_id == request.user_id
+                request.readdress(email, user_id, new_user=not same)
+                if same:
+                    request.repoint(uuid4())
                 await self._store.save(request)
 
     async def _sign_up(self) -> None:

@@ -20,7 +20,7 @@ RIGHT = "right@people.test"
 
 
 @pytest.mark.parametrize("names", [{"username": NUMBER, "source": "sms"}, {"username": "former.person"}])
-async def test_a_corrected_address_undoes_the_sign_up_of_whoever_had_the_former_one(
+async def test_a_corrected_address_undoes_a_sign_up_through_the_former(
     database_url: str, tmp_path: Path, names: dict[str, str]
 ) -> None:
     """Ruling K84: neither their password nor their names nor a code of theirs open the account."""
@@ -47,9 +47,7 @@ async def test_a_corrected_address_undoes_the_sign_up_of_whoever_had_the_former_
         assert (await request_of(world, request, admin))["status"] == "claimed"
 
 
-async def test_an_invitation_is_about_whoever_takes_the_place_of_an_abandoned_sign_up(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_an_invitation_is_about_the_user_who_replaces_an_abandoned_one(database_url: str, tmp_path: Path) -> None:
     """Rulings K5 and K8: the code that was sent to the address leads to its new holder."""
     async with a_world(database_url, outbox=tmp_path / "outbox", **OPEN) as world:
         north, south = await world.organization(), await world.organization()

@@ -104,7 +104,7 @@ async def test_services_admit_the_owner_of_an_address_not_who_changed_to_it(data
 
 
 @pytest.mark.parametrize("more", [{}, {**AT_ONCE, "password": NEW}, {"auto-sign-up": True, "password": NEW}])
-async def test_the_owner_of_an_address_signs_up_although_somebody_changed_to_it(
+async def test_an_owner_signs_up_although_another_user_changed_to_the_address(
     database_url: str, tmp_path: Path, more: dict[str, Any]
 ) -> None:
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
@@ -123,7 +123,7 @@ async def test_the_owner_of_an_address_signs_up_although_somebody_changed_to_it(
         assert (shown["status"], shown["claimed-by"] == str(mallory.user_id)) == ("claimed", False)
 
 
-async def test_an_address_that_nobody_proved_adds_nobody(database_url: str, tmp_path: Path) -> None:
+async def test_an_unproved_address_adds_no_user_to_organizations_and_rosters(database_url: str, tmp_path: Path) -> None:
     """Neither to an organization, nor to the roster of a group."""
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         north, south = await world.organization(), await world.organization()
@@ -191,9 +191,7 @@ async def test_a_request_of_an_organization_that_was_inactive_stays_open(databas
         assert (await request_of(world, request, world.system))["status"] == "registering"
 
 
-async def test_whoever_proves_the_changed_address_claims_with_their_own_account(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_a_user_who_proves_the_changed_address_claims_with_it(database_url: str, tmp_path: Path) -> None:
     """Ruling K8: the request is about them, although a user was made for it while nobody had proved the address."""
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         ann, clinic = await unproved(world, ADDRESS), await world.organization()

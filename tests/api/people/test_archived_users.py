@@ -100,7 +100,7 @@ async def test_the_list_of_a_code_shows_state_and_dates_of_archived_people(datab
         assert (await world.get(USERS, await world.provider(clinic), 200, state="archived"))["data"] == []
 
 
-async def test_a_repeated_request_tells_nothing_of_a_user_who_is_archived_by_now(database_url: str) -> None:
+async def test_a_repeated_request_tells_nothing_of_a_user_archived_since(database_url: str) -> None:
     """Ruling K143: also while the list of users lags behind."""
     async with a_world(database_url, position_wait=0) as world:
         patient = await world.patient(await world.organization())

@@ -169,7 +169,7 @@ async def test_an_unreadable_user_is_not_found() -> None:
 
 async def test_an_address_names_a_user_in_any_case() -> None:
     world = World()
-    clinic, ann = await an_organization(world.store), await world.person()
+    clinic, ann = await an_organization(world.store), await world.person(email="ann@example.test")
     world.directory.emails["ann@example.test"] = ann.id
     name = UserIdOrEmail(email="Ann@Example.test")
     user, _ = await world.memberships.add(world.administrator(clinic), clinic, name)

@@ -49,6 +49,8 @@ class AccountChanges:
 
     def _choose_names(self, user: User) -> list[Audited]:
         chosen = self._random.choice([*CONTACTS, None])
+        if chosen is None:  # whether or not they are confirmed, which all of them are
+            user.trigger_event(User.RegistrationUndone, names=user.names)
         if chosen is None or getattr(user.names, chosen) is not None:
             user.choose_login_names(LoginNames.of(user.id, *user.names.revealed[:2], f"name-{uuid4()}"), chosen)
         return []

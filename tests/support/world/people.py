@@ -21,7 +21,7 @@ def a_user(*, live: bool = True, kind: str = "person", email: str | None = None,
     )
     if live:
         user.set_password("hashed")
-        user.confirm()
+        user.confirm(email_verified=email is not None)
     return user
 
 
