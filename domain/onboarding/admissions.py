@@ -35,9 +35,12 @@ class NewIds(NamedTuple):
 
 
 class Onboarding(NamedTuple):
-    """What the caller asks for, where it leads, and what was computed before the decision."""
+    """What the caller asks for, where it leads, and what was computed before the decision.
 
-    principal: Principal
+    `principal` is None when invited people bring in themselves.
+    """
+
+    principal: Principal | None
     invitation: Invitation
     destination: Destination
     password_hash: str | None
@@ -46,7 +49,12 @@ class Onboarding(NamedTuple):
     @property
     def vouched(self) -> bool:
         """Return whether a system administrator or a service vouches for the contacts of a new user."""
-        return self.principal.unlimited and self.invitation.claimed_at_once
+        return self.unlimited and self.invitation.claimed_at_once
+
+    @property
+    def unlimited(self) -> bool:
+        """Return whether a system administrator or a service asks."""
+        return self.principal is not None and self.principal.unlimited
 
 
 class Admission(NamedTuple):
@@ -109,14 +117,14 @@ class Admissions:
         The password stays, unless a system administrator or a service takes over an unverified account. Its password
         was chosen by the administrator who created it, or by the person who signed up with the contact.
         """
-        principal, invitation, destination, password_hash, _ = onboarding
+        _, invitation, destination, password_hash, _ = onboarding
         user = matched.user
         assert user.individual_id is not None, "only service accounts have none, and no contact finds them"
         if user.state not in {"confirmed", "init", "registered"}:
             raise InvalidState
         individuals = await self.store.get_many(Individual, user.individuals)
         ended: list[Audited] = []
-        if principal.unlimited and is_unverified(user):
+        if onboarding.unlimited and is_unverified(user):
             take_over(matched, list(individuals.values()), invitation, password_hash)
             ended = [*await end_totp(self.store, user.id), *await void_codes(self.store, user.id)]
         primary = individuals[user.individual_id]

@@ -12,8 +12,9 @@ from domain.core.permissions import Permissions
 from domain.core.personal import revealed
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
-from domain.onboarding.admissions import Admissions, AlreadyProvider
+from domain.onboarding.admissions import Admission, Admissions, AlreadyProvider, NewIds, Onboarding
 from domain.onboarding.destinations import Destinations, StaffPatient
+from domain.onboarding.invitations import Contacts, Invitation
 from domain.onboarding.registration_invitations import claimed_invitations
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.memberships import require_no_participant
@@ -21,7 +22,7 @@ from domain.organizations.organizations import Organization
 from domain.people.account_codes import kind_of
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
-from domain.people.login_names import parse_login_name
+from domain.people.login_names import ContactKind, parse_login_name
 from domain.people.user_commands import update_admin_roles
 from domain.people.users import User
 
@@ -89,9 +90,9 @@ class Claims:
     async def claim(self, principal: Principal, code: str) -> tuple[OnboardingRequest, int]:
         """Claim the request of a referral code for the principal. Return it and the position of the events.
 
-        A request that the principal has claimed already stays as it is. The request is about the principal too if its
-        user was made ahead, and the principal has verified the contact that the code was sent to. Raises
-        ImpersonationNotAllowed, ReferralCodeNotFound, and the refusals of `_accept`.
+        A request that the principal has claimed already stays as it is. The request is about the principal too if they
+        have verified the contact that the code was sent to. Raises ImpersonationNotAllowed, ReferralCodeNotFound, and
+        the refusals of `_accept`.
         """
         require_own_session(principal, "claim an onboarding request")
         found = await self._directory.referral_code(code)
@@ -101,7 +102,7 @@ class Claims:
         if request is None or user is None or request.claimed_by not in {None, user.id}:
             raise ReferralCodeNotFound(argument="referral_code")
         if request.user_id != user.id:
-            await self._require_reached(request, found.message_id, user)
+            self._require_reached(request, found.message_id, user)
             request.repoint(user.id)
         if request.done:
             return request, await self._store.save(result=request.id)
@@ -112,13 +113,21 @@ class Claims:
         )
         return request, position
 
-    async def _require_reached(self, request: OnboardingRequest, message_id: UUID, user: User) -> None:
-        """Raise ReferralCodeNotFound unless the code reached the user, and nobody else is meant by the request."""
-        made = await self._store.get(User, request.user_id)
+    async def new_person(self, request: OnboardingRequest, kind: ContactKind, ids: NewIds) -> Admission:
+        """Create a user for a request whose contact of this kind is nobody's, as the creation of the request would."""
+        former = await self._store.get(User, request.user_id)
+        organization = await self._store.get(Organization, request.organization_id)
+        destination = await self._destinations.left_of(request, former, organization)
+        contacts = Contacts(**{kind: revealed(getattr(request.names, kind))})
+        invitation = Invitation(request.organization_id, request.onboard_type, contacts)
+        return await self._admissions.admit_new_user(Onboarding(None, invitation, destination, None, ids))
+
+    @staticmethod
+    def _require_reached(request: OnboardingRequest, message_id: UUID, user: User) -> None:
+        """Raise ReferralCodeNotFound unless the code was sent to a verified contact of the user."""
         kind = kind_of(request.invites[message_id].channel)
         contact = revealed(getattr(request.names, kind))
-        reached = contact is not None and user.is_verified(kind) and user.is_meant_by(parse_login_name(contact))
-        if not (reached and request.has_made(made)):
+        if contact is None or not (user.is_verified(kind) and user.is_meant_by(parse_login_name(contact))):
             raise ReferralCodeNotFound(argument="referral_code")
 
     async def _accept(

@@ -99,8 +99,9 @@ class OnboardingRequests:
 
     async def _count_known_address(self, onboarding: Onboarding) -> None:
         """Count an answer that tells that an address is known: the request is not as far as it would be otherwise."""
-        if onboarding.invitation.auto_sign_up and not onboarding.principal.unlimited:
-            await self._known_addresses.count(onboarding.principal.user_id)
+        caller = onboarding.principal
+        if caller is not None and onboarding.invitation.auto_sign_up and not caller.unlimited:
+            await self._known_addresses.count(caller.user_id)
 
     async def _invite_new_user(self, onboarding: Onboarding, holders: NameHolders) -> tuple[OnboardingRequest, int]:
         """Create the user without the names that the holders have, who did not prove them.
@@ -137,7 +138,7 @@ class OnboardingRequests:
     ) -> tuple[OnboardingRequest, int]:
         """Claim the open requests for the user, or a new one. Return the first of them that has the same type."""
         invitation, destination = onboarding.invitation, onboarding.destination
-        open_requests = await self._open_requests(invitation) if onboarding.principal.unlimited else []
+        open_requests = await self._open_requests(invitation) if onboarding.unlimited else []
         same_type = [request for request in open_requests if request.onboard_type == invitation.onboard_type]
         for request in same_type:
             destination = await self._destinations.merge(destination, request, matched.user)
@@ -153,7 +154,7 @@ class OnboardingRequests:
     @staticmethod
     def _open(onboarding: Onboarding, user_id: UUID, *, new_user: bool) -> OnboardingRequest:
         principal, invitation, ids = onboarding.principal, onboarding.invitation, onboarding.ids
-        by = principal.user_id
+        by = None if principal is None else principal.user_id
         return OnboardingRequest.open(ids.request, invitation, user_id, new_user=new_user, created_by=by)
 
     def _verify(self, user_id: UUID, invitation: Invitation) -> list[Audited]:
@@ -181,7 +182,7 @@ class OnboardingRequests:
         Only system administrators and services may do that for a user who does not belong to the organization (I7).
         """
         invitation, destination = onboarding.invitation, onboarding.destination
-        if onboarding.principal.unlimited or not invitation.claimed_at_once:
+        if onboarding.unlimited or not invitation.claimed_at_once:
             return invitation.claimed_at_once
         user = users[0]
         if len(users) > 1 or not user.live or destination.individual is not None:

@@ -30,22 +30,20 @@ class NamesGiven(NamedTuple):
         return {parse_login_name(self.username).kind, self.login_contact or "", source or ""}
 
 
-def names_of_invited(request: OnboardingRequest, user: User, proved: ContactKind, given: NamesGiven) -> ChosenNames:
-    """Return the names of the person whom a code reached at the contact `proved`.
+def names_of_invited(
+    request: OnboardingRequest, user: User | None, proved: ContactKind, given: NamesGiven
+) -> ChosenNames:
+    """Return the names of the person whom a code reached at the contact `proved`, None for a new user.
 
     Whoever made the request typed its contacts. A user who was made with it gets all of them that they do not have
-    otherwise by now. A user who existed before gets no further contact, and must have the contact that the code was
-    sent to: the code proves nothing else to be theirs.
-
-    Raises InvalidReferralCode, the refusals of `names_chosen`, and ChannelWithoutContact.
+    otherwise by now. Any other user gets the proved contact, and of the others those that they have already: the code
+    proves nothing else to be theirs. Raises the refusals of `names_chosen`, and ChannelWithoutContact.
     """
     asked_email, asked_phone, _ = request.names.revealed
-    own_email, own_phone, _ = user.names.revealed
-    email = _kept(asked_email, own_email, made=request.new_user)
-    phone = _kept(asked_phone, own_phone, made=request.new_user)
-    reached, asked = (email, asked_email) if proved == "email" else (phone, asked_phone)
-    if not _same(reached, asked):
-        raise InvalidReferralCode
+    own_email, own_phone, _ = (None, None, None) if user is None else user.names.revealed
+    made = user is not None and request.new_user and request.user_id == user.id
+    email = asked_email if proved == "email" else _kept(asked_email, own_email, made=made)
+    phone = asked_phone if proved == "phone" else _kept(asked_phone, own_phone, made=made)
     names = names_chosen(given.username, email, phone, given.login_contact)
     if given.source is not None and getattr(names, kind_of(given.source)) is None:
         raise ChannelWithoutContact(argument="source")

@@ -3,21 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from domain.core.audited import caused_by
 from domain.core.errors import InvalidState, LostRace
 from domain.core.messages import Channel
+from domain.core.personal import revealed
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
+from domain.onboarding.admissions import NewIds
 from domain.onboarding.agreements import Agreements
 from domain.onboarding.claims import Claimed, Claims
+from domain.onboarding.invites import Invite
 from domain.onboarding.referral_codes import ReferralCode
 from domain.onboarding.referral_names import InvalidReferralCode, NamesGiven, names_of_invited
 from domain.onboarding.requests import OnboardingRequest
-from domain.people.account_codes import AccountCodes, channels_of, kind_of
+from domain.people.account_codes import AccountCodes, kind_of
 from domain.people.confirmations import CONFIRM_TEMPLATES
 from domain.people.individuals import Individual
-from domain.people.login_names import ContactKind, LoginName
+from domain.people.login_names import ContactKind, LoginName, parse_login_name
 from domain.people.passwords import PasswordPolicy, words_about
 from domain.people.sign_up_names import ChosenNames
 from domain.people.totp import end_totp
@@ -47,6 +50,15 @@ class ReferralSignUp(NamedTuple):
         return NamesGiven(self.username, self.login_contact, self.source)
 
 
+class _Reached(NamedTuple):
+    """Whom a code reached: the user who is meant by the contact of this kind, None if that is nobody yet."""
+
+    request: OnboardingRequest
+    invite: Invite
+    kind: ContactKind
+    user: User | None
+
+
 @dataclass(frozen=True, eq=False)
 class ReferralSignUps:
     """Commands of invited people, who have no token."""
@@ -74,55 +86,76 @@ class ReferralSignUps:
             raise InvalidReferralCode
         if found.claimed:
             raise InvitationClaimed
-        request, user = await self._load(found)
-        if not _is_known(user):
-            names_of_invited(request, user, kind_of(request.invites[found.message_id].channel), given.names)
+        reached = await self._reached(found)
+        request, user = reached.request, reached.user
+        if user is None or not _is_known(user):
+            names_of_invited(request, user, reached.kind, given.names)
         agreed = await self.agreements.require(
-            given.agreements, user_id=user.id, organization_ids=[request.organization_id]
+            given.agreements, user_id=None if user is None else user.id, organization_ids=[request.organization_id]
         )
         words = [word for word in (*request.names.revealed, given.username) if word is not None]
-        await self.password_policy.require(given.password, [*words, *words_about(user)])
-        if _is_known(user):
+        await self.password_policy.require(given.password, [*words, *([] if user is None else words_about(user))])
+        if user is not None and _is_known(user):
             raise IdentifierTaken(argument="username")
         password_hash = await self.password_policy.passwords.hash(given.password)
-        with caused_by(user.id):
-            return await self._sign_up(found, given._replace(agreements=agreed), password_hash)
+        ids = NewIds(request.id, uuid4(), uuid4())
+        with caused_by(ids.user if user is None else user.id):
+            return await self._sign_up(found, given._replace(agreements=agreed), password_hash, ids)
 
-    async def _load(self, found: ReferralCode) -> tuple[OnboardingRequest, User]:
-        """Return the request and its user. Raises InvalidReferralCode when that user cannot sign up any more."""
+    async def _reached(self, found: ReferralCode) -> _Reached:
+        """Return whom the code reached. Raises InvalidReferralCode when that user cannot sign up any more."""
         request = await self.store.get(OnboardingRequest, found.request_id)
-        user = await self.store.find(User, request.user_id)
-        if user is None or user.archived or not (user.enabled or _is_known(user)):
+        invite = request.invites[found.message_id]
+        kind = kind_of(invite.channel)
+        contact = revealed(getattr(request.names, kind))
+        if contact is None:
             raise InvalidReferralCode
-        return request, user
+        name = parse_login_name(contact)
+        holders = await self.accounts.directory.users_named([name])
+        users = await self.store.get_many(User, dict.fromkeys([*holders, request.user_id]))
+        user = users.get(holders[0]) if holders else None
+        if user is None or not user.is_meant_by(name):
+            made = users[request.user_id]
+            waiting = request.has_made(made) and not made.archived and getattr(made.names, kind) is None
+            user = made if waiting else None
+        if user is not None and not (user.enabled or _is_known(user)):
+            raise InvalidReferralCode
+        return _Reached(request, invite, kind, user)
 
     @retry_on_conflict
-    async def _sign_up(self, found: ReferralCode, given: ReferralSignUp, password_hash: str) -> int:
-        request, user = await self._load(found)
-        invite = request.invites[found.message_id]
+    async def _sign_up(self, found: ReferralCode, given: ReferralSignUp, password_hash: str, ids: NewIds) -> int:
+        reached = await self._reached(found)
+        request, invite = reached.request, reached.invite
         if request.done:
             raise InvitationClaimed
         if invite.void:
             raise InvalidReferralCode
-        if _is_known(user):
+        user, made = reached.user, []
+        if user is None:
+            admission = await self.claims.new_person(request, reached.kind, ids)
+            user, made = admission.user, [*admission.individuals, *admission.entries]
+        elif _is_known(user):
             raise IdentifierTaken(argument="username")
-        proved = kind_of(invite.channel)
-        names, released = await self._free(user, names_of_invited(request, user, proved, given.names), proved, given)
+        names = names_of_invited(request, reached.user, reached.kind, given.names)
+        names, released = await self._free(user, names, reached.kind, given)
+        if user.id != request.user_id:
+            request.repoint(user.id)
         totp = await end_totp(self.store, user.id) if user.confirmed else []
-        individuals = await self._hand_over(user, names, proved, password_hash)
+        individuals = await self._hand_over(user, names, reached.kind, password_hash)
+        individuals += [each for each in made if isinstance(each, Individual)]
         user.assume_region(locale=given.locale, tz=given.tz)
         request.register()
         request.record_response(invite.id)
         codes = await self._codes(user)
         claimed = Claimed([])
         if request.auto_confirm or user.confirmed:
-            user.prove(proved)
+            user.prove(reached.kind)
             claimed = await self.claims.of_confirmed(user, request, individuals)
         else:
-            channel = given.source or channels_of(user)[0]
+            channel = given.source or invite.channel
             codes.issue(self.accounts.derivation, "confirm", channel, CONFIRM_TEMPLATES[channel], locale=given.locale)
         agreements = await self.agreements.agreed(user.id, given.agreements)
-        aggregates = (*released, user, *totp, *individuals, codes, request, *agreements, *claimed.changed)
+        aggregates = (*released, user, *totp, *individuals, *made, codes, request, *agreements, *claimed.changed)
         changed = {aggregate.id: aggregate for aggregate in aggregates}
         try:
             return await save_resting_on(self.store, *changed.values(), unchanged=claimed.rests_on, result=request.id)
@@ -157,7 +190,7 @@ class ReferralSignUps:
 
     async def _hand_over(
         self, user: User, names: ChosenNames, proved: ContactKind, password_hash: str
-    ) -> Sequence[Individual]:
+    ) -> list[Individual]:
         """Give the user the password and the names. Return the individuals of a provisional account, which change."""
         if not user.confirmed:
             user.set_password(password_hash)

@@ -141,7 +141,8 @@ class RequestChanges:
     async def _person(self, principal: Principal, request: OnboardingRequest, contacts: Contacts) -> _Person:
         """Return whom the request with these contacts is about."""
         user = await self._store.get(User, request.user_id)
-        made = request.has_made(user)
+        others = set(await self._directory.unclaimed_requests(user.id)) - {request.id}
+        made = request.has_made(user) and not others  # or else the person of another request would lose their user
         holders = await self._holders(user if made else None, names_of(contacts.email, None, None))
         if made and not holders.meant:
             return await self._readdressed(user, contacts)

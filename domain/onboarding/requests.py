@@ -256,8 +256,8 @@ class OnboardingRequest(Audited):
         return [channel for channel, contact in contacts.items() if contact is not None]
 
     def register(self) -> None:
-        """Record that the user has a password and has to be confirmed."""
-        if self.registering_at is None and not self.done:
+        """Record that the user has a password and has to be confirmed: the last sign-up is the one that counts."""
+        if not self.done:
             self.trigger_event(self.RegistrationStarted)
 
     def claim(self, user_id: UUID, individual_id: UUID) -> None:

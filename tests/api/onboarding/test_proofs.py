@@ -17,7 +17,6 @@ from tests.api.people.test_user_changes import change
 from tests.support.authenticators import an_enabled_authenticator
 from tests.support.world.product import PASSWORD, Person, World, a_world
 
-INVALID = ("invalid-referral-code", "/referral-code")
 OTHER = "other@people.test"
 
 
@@ -73,13 +72,29 @@ async def test_a_code_to_another_contact_opens_no_account(database_url: str, tmp
         wanted = {"patient-email": ADDRESS, "phone-number": NUMBER, "notifications": ["sms", "email"]}
         await ask_to_onboard(world, await world.provider(south), south, **wanted)
         (mine,) = await codes(world, NUMBER, "onboarding")
-        assert await refusal(world, "sign-up", **given(mine, username=NUMBER, password=NEW)) == INVALID
-        assert await log_in(world, NUMBER, NEW) == 401
-        # the person themselves gets in with the code to their address, and does not get the other's number
-        (theirs,) = (await codes(world, ADDRESS, "onboarding"))[-1:]
-        assert (await ask(world, "sign-up", **given(theirs, password=NEW))).is_success
+        assert (await ask(world, "sign-up", **given(mine, username=NUMBER, password=NEW, source="sms"))).is_success
+        assert (await log_in(world, ADDRESS, NEW), await log_in(world, NUMBER, NEW)) == (401, 403)
+        (confirmation,) = await codes(world, NUMBER, "verify")
+        body = {"username": NUMBER, "confirmation_code": confirmation, "login": True}
+        document = (await ask(world, "confirm-sign-up", **body)).json()
+        individual = (await shown_user(world, user_id))["primary-individual-id"]
+        assert document["user-id"] != str(user_id)
+        assert not await allowed(world, UUID(document["user-id"]), f"individual:{individual}:read")
         user = await shown_user(world, user_id)
         assert (user["email"], user["phone"], user["phone-verified"]) == (ADDRESS, None, False)
+
+
+async def test_further_contacts_of_a_request_do_not_become_those_of_an_account(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with a_world(database_url, outbox=tmp_path / "outbox") as world:
+        user_id, south = await victim(world, "invited"), await world.organization()
+        both = {"patient-email": ADDRESS, "phone-number": NUMBER, "notifications": ["email"]}
+        await ask_to_onboard(world, await world.provider(south), south, **both)
+        theirs = (await codes(world, ADDRESS, "onboarding"))[-1]
+        assert (await ask(world, "sign-up", **given(theirs, password=NEW))).is_success
+        user = await shown_user(world, user_id)
+        assert (user["state"], user["email"], user["phone"]) == ("registered", ADDRESS, None)
 
 
 async def test_an_address_is_no_way_into_the_account_of_a_number(database_url: str, tmp_path: Path) -> None:
@@ -88,7 +103,9 @@ async def test_an_address_is_no_way_into_the_account_of_a_number(database_url: s
         await ask_to_onboard(world, await world.admin(north), north, **{"phone-number": NUMBER})
         both = {"patient-email": OTHER, "phone-number": NUMBER}
         _, mine = await invited(world, await world.provider(south), south, **both)
-        assert await refusal(world, "sign-up", **given(mine, username=OTHER, password=NEW)) == INVALID
+        assert (await ask(world, "sign-up", **given(mine, username=OTHER, password=NEW))).is_success
+        user = await shown_user(world, await user_of(world, OTHER))
+        assert (user["email"], user["phone"]) == (OTHER, None)
 
 
 async def test_services_admit_the_owner_of_an_address_not_who_changed_to_it(database_url: str, tmp_path: Path) -> None:

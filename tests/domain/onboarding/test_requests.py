@@ -25,9 +25,16 @@ def test_it_goes_from_created_over_registering_to_claimed() -> None:
     assert request.claimed_at == request.pending_events[-1].timestamp
 
 
-def test_repeating_records_nothing() -> None:
+def test_the_last_sign_up_counts() -> None:
     request = a_request()
     request.register()
+    first = request.registering_at
+    request.register()
+    assert request.registering_at != first
+
+
+def test_nothing_is_recorded_after_the_claim() -> None:
+    request = a_request()
     request.register()
     request.claim(uuid4(), uuid4())
     first = request.claimed_by
