@@ -20,7 +20,7 @@ from domain.onboarding.request_permissions import OnboardingPermissions, Onboard
 from domain.onboarding.requests import OnboardingRequest, OnboardingRequestOpen, RequestClaimed
 from domain.organizations.organizations import Organization
 from domain.people.directory import Directory
-from domain.people.login_names import LoginName, LoginNames, email_key, names_of, normal_login
+from domain.people.login_names import LoginName, LoginNames, email_key, names_of, normal_login, parse_login_name
 from domain.people.users import IdentifierTaken, User
 from domain.people.verification_codes import void_codes
 
@@ -80,6 +80,8 @@ class RequestChanges:
         if former is not None and email_key(former) == email_key(email):
             return request, await self._store.save(result=request.id)
         contacts = Contacts(email, phone, username)
+        if former is not None:
+            contacts = contacts.without([parse_login_name(former)])  # it may be the user name, too
         others = await self._directory.open_requests(request.organization_id, contacts.login_names)
         if set(others) - {request.id}:
             raise OnboardingRequestOpen(argument="email")
@@ -162,7 +164,7 @@ class RequestChanges:
         Whoever had the former address may have signed up: their password, their names and their codes count no more.
         """
         free = await self._free(contacts, user.id)
-        if user.state == "init" and free.email is not None:
+        if user.state == "init" and free.email is not None and free.username == user.names.revealed[2]:
             user.change_contact("email", free.email)
         else:
             user.undo_registration(LoginNames.of(user.id, *free))

@@ -11,7 +11,7 @@ from domain.core.messages import Channel
 from domain.core.personal import Personal, sealed
 from domain.onboarding.invitations import Invitation, OnboardType
 from domain.onboarding.invites import Invite, InviteStatus
-from domain.people.login_names import LoginNames
+from domain.people.login_names import LoginNames, parse_login_name
 from domain.people.users import User
 
 Status = Literal["claimed", "created", "invited", "registering"]
@@ -270,6 +270,8 @@ class OnboardingRequest(Audited):
         if self.done:
             raise RequestClaimed
         _, phone, username = self.names.revealed
+        if username is not None and parse_login_name(username).kind == "email":
+            username = None  # it was the former address
         self.trigger_event(
             self.Readdressed,
             organization_id=self.organization_id,

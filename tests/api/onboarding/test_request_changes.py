@@ -118,6 +118,19 @@ async def test_from_a_known_user_to_an_unknown_address_a_user_is_made(database_u
         assert refusal(await claim(world, known, code)) == NOT_FOUND
 
 
+async def test_a_user_name_that_was_the_former_address_goes_with_it(database_url: str) -> None:
+    """Ruling O2: a user name that is an address is the user's own."""
+    async with a_world(database_url) as world:
+        north = await world.organization()
+        admin = await world.admin(north)
+        wanted = {"patient-email": "ann@people.test", "username": "Ann@people.test"}
+        request = await created(world, admin, north, **wanted)
+        assert (await change(world, admin, request["id"], "anna@people.test")).status_code == 200
+        found = await world.services.directory.users_by_email(["anna@people.test"])
+        user = await world.identity.store.get(User, found["anna@people.test"])
+        assert user.names.revealed == ("anna@people.test", None, None)
+
+
 async def test_an_open_request_for_the_address_is_in_the_way(database_url: str) -> None:
     async with a_world(database_url) as world:
         north = await world.organization()
