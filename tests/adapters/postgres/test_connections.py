@@ -144,7 +144,7 @@ async def test_a_pipeline_ends_with_its_first_error_and_logs_no_other(
     database_url: str, failing: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with await connect(database_url, application_name="tests") as connection:
-        with pytest.raises(LookupError):
+        with pytest.raises((LookupError, psycopg.errors.DivisionByZero)):  # the answer may arrive before the end
             await use_pipeline(connection, failing, "SELECT 2", then=LookupError)
         with pytest.raises(psycopg.errors.DivisionByZero):
             await use_pipeline(connection, "SELECT 1/0")
