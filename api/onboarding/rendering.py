@@ -9,7 +9,7 @@ from domain.onboarding.invites import InviteStatus
 from projections.onboarding.request_lists import InviteRow, RequestRow
 
 NOT_NEEDED = {VOID, CLAIMED}
-"""The errors of e-mails that were not sent because nobody needs them any more."""
+"""Errors of e-mails that were not sent because they were no longer needed."""
 LATE = {EXPIRED, JOB_DEAD}
 """The errors of e-mails that no server took in time."""
 

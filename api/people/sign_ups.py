@@ -11,8 +11,7 @@ from api.edge.deps import ExecuteDep, IdentityDep
 from api.edge.envelope import answer
 from api.edge.route import answers, contract_router
 from api.edge.throttles import LOOKUP_MISSES, BothThrottles, CallThrottle
-from domain.onboarding.referral_names import InvalidReferralCode
-from domain.onboarding.referral_sign_ups import ReferralSignUp
+from domain.onboarding.referral_sign_ups import InvalidReferralCode, ReferralSignUp
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.sign_ups import InvalidOrganizationCode
 

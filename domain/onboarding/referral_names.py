@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from domain.core.errors import Invalid
 from domain.core.messages import Channel
 from domain.onboarding.invitations import ChannelWithoutContact
 from domain.onboarding.requests import OnboardingRequest
@@ -10,10 +9,6 @@ from domain.people.account_codes import kind_of
 from domain.people.login_names import ContactKind, parse_login_name
 from domain.people.sign_up_names import ChosenNames, names_chosen
 from domain.people.users import User
-
-
-class InvalidReferralCode(Invalid, code="invalid-referral-code", argument="referral_code"):
-    """The referral code is unknown, or can no longer be used."""
 
 
 class NamesGiven(NamedTuple):

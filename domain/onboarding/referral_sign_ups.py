@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from domain.core.audited import caused_by
-from domain.core.errors import InvalidState, LostRace
+from domain.core.errors import Invalid, InvalidState, LostRace
 from domain.core.messages import Channel
 from domain.core.personal import revealed
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
@@ -15,7 +15,7 @@ from domain.onboarding.agreements import Agreements
 from domain.onboarding.claims import Claimed, Claims
 from domain.onboarding.invites import Invite
 from domain.onboarding.referral_codes import ReferralCode
-from domain.onboarding.referral_names import InvalidReferralCode, NamesGiven, names_of_invited
+from domain.onboarding.referral_names import NamesGiven, names_of_invited
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.account_codes import AccountCodes, kind_of
 from domain.people.confirmations import CONFIRM_TEMPLATES
@@ -26,6 +26,10 @@ from domain.people.sign_up_names import ChosenNames
 from domain.people.totp import end_totp
 from domain.people.users import IdentifierTaken, User
 from domain.people.verification_codes import VerificationCodes, verification_codes_id
+
+
+class InvalidReferralCode(Invalid, code="invalid-referral-code", argument="referral_code"):
+    """The referral code is unknown, or can no longer be used."""
 
 
 class InvitationClaimed(InvalidState, argument="referral_code"):
@@ -77,9 +81,9 @@ class ReferralSignUps:
         is for a provisional account, which is handed over to the person (ruling O1). A second sign-up before the claim
         replaces the first.
 
-        Raises InvitationClaimed, the refusals of `names_of_invited`, of
-        `Agreements.require` and of `PasswordPolicy.require`; IdentifierTaken for a name of another user, and for an
-        invitation of somebody who is confirmed.
+        Raises InvalidReferralCode, InvitationClaimed, the refusals of `names_of_invited`, of `Agreements.require` and
+        of `PasswordPolicy.require`; IdentifierTaken for a name of another user, and for an invitation of somebody who
+        is confirmed.
         """
         found = await self.accounts.directory.referral_code(given.code)
         if found is None:
