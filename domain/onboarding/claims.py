@@ -12,9 +12,9 @@ from domain.core.permissions import Permissions
 from domain.core.personal import revealed
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
-from domain.onboarding.admissions import Admission, Admissions, AlreadyProvider, NewIds, Onboarding
+from domain.onboarding.admissions import Admissions, AlreadyProvider
 from domain.onboarding.destinations import Destinations, StaffPatient
-from domain.onboarding.invitations import Contacts, Invitation
+from domain.onboarding.new_people import NewPeople
 from domain.onboarding.registration_invitations import claimed_invitations
 from domain.onboarding.requests import OnboardingRequest
 from domain.organizations.memberships import require_no_participant
@@ -22,7 +22,7 @@ from domain.organizations.organizations import Organization
 from domain.people.account_codes import kind_of
 from domain.people.directory import Directory
 from domain.people.individuals import Individual
-from domain.people.login_names import ContactKind, parse_login_name
+from domain.people.login_names import parse_login_name
 from domain.people.user_commands import update_admin_roles
 from domain.people.users import User
 
@@ -49,6 +49,7 @@ class Claims:
         self._directory = directory
         self._destinations = Destinations(store, permissions)
         self._admissions = Admissions(store)
+        self.new_people = NewPeople(store, self._destinations, self._admissions)
 
     async def of_confirmed(
         self, user: User, request: OnboardingRequest | None = None, individuals: Sequence[Individual] = ()
@@ -112,15 +113,6 @@ class Claims:
             self._store, user, *claimed.changed, unchanged=claimed.rests_on, result=request.id
         )
         return request, position
-
-    async def new_person(self, request: OnboardingRequest, kind: ContactKind, ids: NewIds) -> Admission:
-        """Create a user for a request whose contact of this kind is nobody's, as the creation of the request would."""
-        former = await self._store.get(User, request.user_id)
-        organization = await self._store.get(Organization, request.organization_id)
-        destination = await self._destinations.left_of(request, former, organization)
-        contacts = Contacts(**{kind: revealed(getattr(request.names, kind))})
-        invitation = Invitation(request.organization_id, request.onboard_type, contacts)
-        return await self._admissions.admit_new_user(Onboarding(None, invitation, destination, None, ids))
 
     @staticmethod
     def _require_reached(request: OnboardingRequest, message_id: UUID, user: User) -> None:

@@ -20,7 +20,8 @@ class NameHolders(NamedTuple):
         """Divide the users who have the names."""
         every = list(users)
         meant = [user for user in every if any(user.is_meant_by(name) for name in names)]
-        return cls(meant, [user for user in every if user not in meant])
+        known = {user.id for user in meant}
+        return cls(meant, [user for user in every if user.id not in known])
 
     def left_of(self, contacts: Contacts) -> Contacts:
         """Return the contacts that none of those have who did not prove them."""

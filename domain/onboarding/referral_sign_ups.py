@@ -13,6 +13,7 @@ from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.onboarding.admissions import NewIds
 from domain.onboarding.agreements import Agreements
 from domain.onboarding.claims import Claimed, Claims
+from domain.onboarding.invitations import Contacts
 from domain.onboarding.invites import Invite
 from domain.onboarding.referral_codes import ReferralCode
 from domain.onboarding.referral_names import NamesGiven, names_of_invited
@@ -61,6 +62,20 @@ class _Reached(NamedTuple):
     invite: Invite
     kind: ContactKind
     user: User | None
+
+    @property
+    def contacts(self) -> Contacts:
+        """Return the contact that was reached, and no other."""
+        return Contacts(**{self.kind: revealed(getattr(self.request.names, self.kind))})
+
+    def require_open(self) -> None:
+        """Raise InvitationClaimed, InvalidReferralCode or IdentifierTaken when nobody can sign up with the code."""
+        if self.request.done:
+            raise InvitationClaimed
+        if self.invite.void:
+            raise InvalidReferralCode
+        if self.user is not None and _is_known(self.user):
+            raise IdentifierTaken(argument="username")
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,42 +144,48 @@ class ReferralSignUps:
     @retry_on_conflict
     async def _sign_up(self, found: ReferralCode, given: ReferralSignUp, password_hash: str, ids: NewIds) -> int:
         reached = await self._reached(found)
-        request, invite = reached.request, reached.invite
-        if request.done:
-            raise InvitationClaimed
-        if invite.void:
-            raise InvalidReferralCode
-        user, made = reached.user, []
+        reached.require_open()
+        request, user, new = reached.request, reached.user, None
         if user is None:
-            admission = await self.claims.new_person(request, reached.kind, ids)
-            user, made = admission.user, [*admission.individuals, *admission.entries]
-        elif _is_known(user):
-            raise IdentifierTaken(argument="username")
+            new = await self.claims.new_people.create(request, reached.contacts, ids)
+            user = new.admission.user
         names = names_of_invited(request, reached.user, reached.kind, given.names)
         names, released = await self._free(user, names, reached.kind, given)
         if user.id != request.user_id:
             request.repoint(user.id)
         totp = await end_totp(self.store, user.id) if user.confirmed else []
         individuals = await self._hand_over(user, names, reached.kind, password_hash)
-        individuals += [each for each in made if isinstance(each, Individual)]
+        individuals += [] if new is None else new.admission.individuals
         user.assume_region(locale=given.locale, tz=given.tz)
         request.register()
-        request.record_response(invite.id)
+        request.record_response(reached.invite.id)
         codes = await self._codes(user)
-        claimed = Claimed([])
-        if request.auto_confirm or user.confirmed:
-            user.prove(reached.kind)
-            claimed = await self.claims.of_confirmed(user, request, individuals)
-        else:
-            channel = given.source or invite.channel
-            codes.issue(self.accounts.derivation, "confirm", channel, CONFIRM_TEMPLATES[channel], locale=given.locale)
+        claimed = await self._claim_or_issue(reached, user, individuals, codes, given)
         agreements = await self.agreements.agreed(user.id, given.agreements)
-        aggregates = (*released, user, *totp, *individuals, *made, codes, request, *agreements, *claimed.changed)
+        belongings, rests_on = ([], []) if new is None else (new.belongings, new.rests_on)
+        aggregates = (*released, user, *totp, *individuals, *belongings, codes, request, *agreements, *claimed.changed)
         changed = {aggregate.id: aggregate for aggregate in aggregates}
+        unchanged = [*rests_on, *claimed.rests_on]
         try:
-            return await save_resting_on(self.store, *changed.values(), unchanged=claimed.rests_on, result=request.id)
+            return await save_resting_on(self.store, *changed.values(), unchanged=unchanged, result=request.id)
         except IdentifierTaken:  # a concurrent command took the name: decide again, to say so
             raise LostRace from None
+
+    async def _claim_or_issue(
+        self,
+        reached: _Reached,
+        user: User,
+        individuals: Sequence[Individual],
+        codes: VerificationCodes,
+        given: ReferralSignUp,
+    ) -> Claimed:
+        """Claim the request for a user whom the referral code confirms, or issue a code that will confirm them."""
+        if reached.request.auto_confirm or user.confirmed:
+            user.prove(reached.kind)
+            return await self.claims.of_confirmed(user, reached.request, individuals)
+        channel = given.source or reached.invite.channel
+        codes.issue(self.accounts.derivation, "confirm", channel, CONFIRM_TEMPLATES[channel], locale=given.locale)
+        return Claimed([])
 
     async def _free(
         self, user: User, names: ChosenNames, proved: ContactKind, given: ReferralSignUp

@@ -11,9 +11,10 @@ from domain.core.messages import Channel
 from domain.core.permissions import Permissions
 from domain.core.ports import Store, retry_on_conflict, save_resting_on
 from domain.core.principal import Principal
-from domain.onboarding.admissions import Admissions, NewIds, Onboarding
+from domain.onboarding.admissions import Admissions, NewIds
 from domain.onboarding.destinations import Destinations
-from domain.onboarding.invitations import Contacts, Invitation
+from domain.onboarding.invitations import Contacts
+from domain.onboarding.new_people import NewPeople
 from domain.onboarding.provisional_users import NameHolders
 from domain.onboarding.referral_codes import ReferralCodes
 from domain.onboarding.request_permissions import OnboardingPermissions, OnboardingRequestNotFound
@@ -61,8 +62,7 @@ class RequestChanges:
         self._resends = resends
         self._codes = codes
         self._permissions = OnboardingPermissions(store, permissions)
-        self._destinations = Destinations(store, permissions)
-        self._admissions = Admissions(store)
+        self._new_people = NewPeople(store, Destinations(store, permissions), Admissions(store))
 
     @retry_on_conflict
     async def change_email(self, principal: Principal, request_id: UUID, email: str) -> tuple[OnboardingRequest, int]:
@@ -85,7 +85,7 @@ class RequestChanges:
         others = await self._directory.open_requests(request.organization_id, contacts.login_names)
         if set(others) - {request.id}:
             raise OnboardingRequestOpen(argument="email")
-        person = await self._person(principal, request, contacts)
+        person = await self._person(request, contacts)
         request.readdress(email, person.user_id, new_user=person.new)
         if request.notifications != []:
             invite(request, ["email"], self._codes)
@@ -140,7 +140,7 @@ class RequestChanges:
         invite(request, request.reachable, self._codes)
         return request, await self._store.save(request)
 
-    async def _person(self, principal: Principal, request: OnboardingRequest, contacts: Contacts) -> _Person:
+    async def _person(self, request: OnboardingRequest, contacts: Contacts) -> _Person:
         """Return whom the request with these contacts is about."""
         user = await self._store.get(User, request.user_id)
         others = set(await self._directory.unclaimed_requests(user.id)) - {request.id}
@@ -151,7 +151,10 @@ class RequestChanges:
         holders = await self._holders(user if made else None, contacts.login_names)
         if holders.meant:
             return _Person(holders.meant[0].id)
-        return await self._new_person(principal, request, user, contacts)
+        ids = NewIds(request.id, uuid4(), uuid4())
+        person = await self._new_people.create(request, await self._free(contacts), ids)
+        new = person.admission.user
+        return _Person(new.id, [new, *person.belongings], person.rests_on, new=True)
 
     async def _holders(self, made: User | None, names: Sequence[LoginName]) -> NameHolders:
         """Return the users who have one of the names, except the user who was made with the request."""
@@ -175,19 +178,6 @@ class RequestChanges:
         names = names_of(*contacts)
         taken = [name for name in names if set(await self._directory.users_named([name])) - {user_id}]
         return contacts.without(taken)
-
-    async def _new_person(
-        self, principal: Principal, request: OnboardingRequest, former: User, contacts: Contacts
-    ) -> _Person:
-        """Create the user of the request, as its creation would have; names that somebody has are left out."""
-        contacts = await self._free(contacts)
-        organization = await self._store.get(Organization, request.organization_id)
-        destination = await self._destinations.left_of(request, former, organization)
-        invitation = Invitation(request.organization_id, request.onboard_type, contacts)
-        ids = NewIds(request.id, uuid4(), uuid4())
-        admission = await self._admissions.admit_new_user(Onboarding(principal, invitation, destination, None, ids))
-        changed = [admission.user, *admission.individuals, *admission.entries]
-        return _Person(admission.user.id, changed, destination.rests_on, new=True)
 
 
 def _channels(request: OnboardingRequest, notifications: Sequence[Channel] | None) -> list[Channel]:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 WITHOUT_A_PRINCIPAL = {
     "agreements.require", "agreements.agreed", "agreements.record",  # by logins and sign-ups, which check who they are
     "request_changes.send_again",  # the person, who proves nothing
-    "claims.of_confirmed", "claims.new_person",  # by what saves it: the code proved who they are
+    "claims.of_confirmed",  # by the confirmation, which saves it: the code proved who they are
     "group_moves.carry_out", "group_moves.give_up",  # by jobs: what was requested was permitted then
     "password_policy.rate", "password_policy.require",  # about nobody who is known yet
     "service_accounts.sync",  # by the start
