@@ -116,7 +116,7 @@ def _described(kind: type[Any]) -> Described:
         kind=kind,
         topic=get_topic(kind),
         version=getattr(kind, "class_version", 1),
-        meaning=_own_docstring(kind) or _sentence(get_topic(kind)),
+        meaning=_own_docstring(kind),
         fields=dict(_fields(hints)),
         personal=[name for name, kind in _fields(hints) if Personal.__name__ in kind],
     )
@@ -131,18 +131,13 @@ def _fields(hints: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, _name(hint)
 
 
-def _own_docstring(kind: type[Any]) -> str | None:
-    """In one line; not what dataclasses and the library make up for classes that have none."""
+def _own_docstring(kind: type[Any]) -> str:
+    """In one line, of the class as it was written; not what dataclasses and the library make up for classes without."""
     for each in kind.__mro__:
         text = vars(each).get("__doc__")
-        if each.__qualname__ == kind.__qualname__ and text and not text.startswith(f"{kind.__name__}("):
+        if each.__name__ == kind.__name__ and text and not text.startswith(f"{kind.__name__}("):
             return " ".join(inspect.cleandoc(text).split())
-    return None
-
-
-def _sentence(topic: str) -> str:
-    """role.holder-liveness-changed: "Role holder liveness changed."."""
-    return topic.replace(".", " ").replace("-", " ").capitalize() + "."
+    return ""
 
 
 def _name(hint: Any) -> str:

@@ -2,7 +2,16 @@
 
 from copy import deepcopy
 
-from tests.support.event_catalogue import PAGE, broken, frozen, golden, missing_upcasts, page
+from tests.support.event_catalogue import (
+    PAGE,
+    aggregates,
+    broken,
+    events_of,
+    frozen,
+    golden,
+    missing_upcasts,
+    page,
+)
 
 WRITE = "run `python -m tests.support.event_catalogue --write`"
 
@@ -19,6 +28,11 @@ def test_every_event_is_frozen() -> None:
 
 def test_every_later_version_has_an_upcast_from_the_one_before() -> None:
     assert missing_upcasts() == []
+
+
+def test_every_event_says_what_happened() -> None:
+    """Also those that an aggregate inherits, of which the library makes classes without a docstring."""
+    assert [event.topic for each in aggregates() for event in events_of(each) if not event.meaning] == []
 
 
 def test_the_page_describes_the_events_as_they_are() -> None:
