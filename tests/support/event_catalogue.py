@@ -93,7 +93,7 @@ def page() -> str:
     """docs/events.md."""
     lines = [_HEAD]
     for aggregate in aggregates():
-        lines += [f"## {get_topic(aggregate)}", "", _own_docstring(aggregate) or "", ""]
+        lines += [f"## {get_topic(aggregate)}", "", _own_docstring(aggregate), ""]
         lines += ["| topic | version | meaning | fields |", "|---|---|---|---|"]
         for event in events_of(aggregate):
             fields = ", ".join(
