@@ -3,12 +3,15 @@
 from typing import NamedTuple
 
 from domain.core.messages import Channel
+from domain.core.personal import revealed
 from domain.onboarding.invitations import ChannelWithoutContact
 from domain.onboarding.requests import OnboardingRequest
 from domain.people.account_codes import kind_of
 from domain.people.login_names import ContactKind, parse_login_name
 from domain.people.sign_up_names import ChosenNames, names_chosen
 from domain.people.users import User
+
+KINDS: tuple[ContactKind, ContactKind] = ("email", "phone")
 
 
 class NamesGiven(NamedTuple):
@@ -28,28 +31,34 @@ class NamesGiven(NamedTuple):
 def names_of_invited(
     request: OnboardingRequest, user: User | None, proved: ContactKind, given: NamesGiven
 ) -> ChosenNames:
-    """Return the names of the person whom a code reached at the contact `proved`, None for a new user.
+    """Return the names of the person whom a code reached at the contact `proved`; `user` is None for a new one.
 
-    Whoever made the request typed its contacts. A user who was made with it gets all of them that they do not have
-    otherwise by now. Any other user gets the proved contact, and of the others those that they have already: the code
-    proves nothing else to be theirs. Raises the refusals of `names_chosen`, and ChannelWithoutContact.
+    Whoever made the request typed its contacts. A further one may be the inviter's own, who could verify it, log in and
+    reset the password. So the person gets it only if they insist on it, or if the user has verified it before. A user
+    who was not made with the request must have it already. Raises the refusals of `names_chosen`, and
+    ChannelWithoutContact.
     """
-    asked_email, asked_phone, _ = request.names.revealed
-    own_email, own_phone, _ = (None, None, None) if user is None else user.names.revealed
-    made = user is not None and request.new_user and request.user_id == user.id
-    email = asked_email if proved == "email" else _kept(asked_email, own_email, made=made)
-    phone = asked_phone if proved == "phone" else _kept(asked_phone, own_phone, made=made)
-    names = names_chosen(given.username, email, phone, given.login_contact)
+    contacts: dict[str, str | None] = {}
+    for kind, asked in zip(KINDS, request.names.revealed, strict=False):
+        contacts[kind] = asked if kind == proved else _further(kind, asked, request, user, given)
+    names = names_chosen(given.username, contacts["email"], contacts["phone"], given.login_contact)
     if given.source is not None and getattr(names, kind_of(given.source)) is None:
         raise ChannelWithoutContact(argument="source")
     return names
 
 
-def _kept(asked: str | None, own: str | None, *, made: bool) -> str | None:
-    """Return the contact of a kind that the user gets; `made` tells whether they were made with the request."""
-    if _same(asked, own):
-        return asked
-    return own or asked if made else None
+def _further(
+    kind: ContactKind, asked: str | None, request: OnboardingRequest, user: User | None, given: NamesGiven
+) -> str | None:
+    own = None if user is None else revealed(getattr(user.names, kind))
+    if user is not None and user.is_verified(kind):
+        return own
+    if kind == parse_login_name(given.username).kind:
+        return asked  # with which the typed one is compared; it fills a contact that the request lacks
+    if user is None or kind not in given.insisted:
+        return None
+    made = request.new_user and request.user_id == user.id
+    return own or asked if made or _same(asked, own) else None
 
 
 def _same(one: str | None, other: str | None) -> bool:

@@ -150,7 +150,7 @@ class ReferralSignUps:
             new = await self.claims.new_people.create(request, reached.contacts, ids)
             user = new.admission.user
         names = names_of_invited(request, reached.user, reached.kind, given.names)
-        names, released = await self._free(user, names, reached.kind, given)
+        released = await self._require_free(user, names, reached.kind)
         if user.id != request.user_id:
             request.repoint(user.id)
         totp = await end_totp(self.store, user.id) if user.confirmed else []
@@ -187,26 +187,18 @@ class ReferralSignUps:
         codes.issue(self.accounts.derivation, "confirm", channel, CONFIRM_TEMPLATES[channel], locale=given.locale)
         return Claimed([])
 
-    async def _free(
-        self, user: User, names: ChosenNames, proved: ContactKind, given: ReferralSignUp
-    ) -> tuple[ChosenNames, list[User]]:
-        """Return the names that the user gets, and the users who lose the proved contact, which they did not prove.
-
-        A further contact that another user has is left out, unless the person insists on it. Raises IdentifierTaken.
-        """
+    async def _require_free(self, user: User, names: ChosenNames, proved: ContactKind) -> list[User]:
+        """Return the users who lose the proved contact, which they did not prove. Raises IdentifierTaken."""
         released = []
         for name in names.finding:
             holder = await self._other_holder(user, name)
             if holder is None:
                 continue
-            if name.kind == proved and not holder.is_meant_by(name):
-                holder.release_login_names([name])
-                released.append(holder)
-            elif name.kind in {proved, "username", *given.names.insisted}:
+            if name.kind != proved or holder.is_meant_by(name):
                 raise IdentifierTaken(argument="username")
-            else:
-                names = names._replace(**{name.kind: None})
-        return names, released
+            holder.release_login_names([name])
+            released.append(holder)
+        return released
 
     async def _other_holder(self, user: User, name: LoginName) -> User | None:
         """Return the other user who has the name."""

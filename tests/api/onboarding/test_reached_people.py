@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.people.login_names import parse_login_name
 from tests.api.onboarding.test_claims import claim
 from tests.api.onboarding.test_proofs import a_confirmed_person, shown_user, user_of
 from tests.api.onboarding.test_reading import resend
@@ -68,7 +69,7 @@ async def test_a_person_gets_in_although_a_number_confirmed_the_invited_user(
         await ask_to_onboard(world, await world.provider(north), north, **BOTH)
         (mine,) = await codes(world, NUMBER, "onboarding")
         request, theirs = await invited(world, await world.admin(south), south)
-        assert (await ask(world, "sign-up", **given(mine, **MINE))).is_success
+        assert (await ask(world, "sign-up", **given(mine, **MINE), set_username="email")).is_success
         await confirm(world, NUMBER, "verify")
         other = await user_of(world, ADDRESS)
         if own:
@@ -98,8 +99,8 @@ async def test_no_answer_tells_whose_address_a_request_names(database_url: str, 
             assert (await ask(world, "sign-up", **given(mine, **MINE))).status_code == 201
 
 
-async def test_the_confirmation_code_goes_where_the_used_code_went(database_url: str, tmp_path: Path) -> None:
-    """Ruling K85, but for its order: the address may be the inviter's, who would confirm and log in."""
+async def test_an_account_has_no_contact_that_only_the_inviter_typed(database_url: str, tmp_path: Path) -> None:
+    """Ruling K85, but for its order: the address may be the inviter's, who would verify it, log in and reset."""
     async with a_world(database_url, outbox=tmp_path / "outbox") as world:
         north = await world.organization()
         await ask_to_onboard(world, await world.provider(north), north, **BOTH)
@@ -107,6 +108,9 @@ async def test_the_confirmation_code_goes_where_the_used_code_went(database_url:
         assert (await ask(world, "sign-up", **given(theirs, username="ann.lee"))).is_success
         assert await codes(world, ADDRESS, "verify-email") == []
         await confirm(world, NUMBER, "verify")
-        user = await shown_user(world, await user_of(world, ADDRESS))
-        assert (user["phone-verified"], user["email-verified"]) == (True, False)
         assert await log_in(world, "ann.lee", given(theirs)["password"]) == 201
+        (user_id,) = await world.services.directory.users_named([parse_login_name(NUMBER)])
+        user = await shown_user(world, user_id)
+        assert (user["phone"], user["phone-verified"], user["email"]) == (NUMBER, True, None)
+        await ask(world, "resend-confirmation", username=ADDRESS)
+        assert await codes(world, ADDRESS, "verify") + await codes(world, ADDRESS, "reverify-email") == []
